@@ -1,0 +1,169 @@
+// What xDS resources compile to: complete, validated, with every default filled in. The running parts of the proxy read only this.
+
+import type { HttpFilter } from '../filter/filter.ts';
+import type { AccessLog } from '../log/access-log.ts';
+import type { RouteTable } from '../route/table.ts';
+
+export type ListenerConfig = {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** Looks at the first bytes for TLS: sets the transport and server name that chains are matched by. */
+  readonly inspectTls: boolean;
+  /** In the order of the resource; the most specific match wins (Envoy's rules), then `defaultChain`. */
+  readonly chains: readonly FilterChainConfig[];
+  readonly defaultChain: FilterChainConfig | null;
+  /** `filter_metadata` as plain JSON values. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+};
+
+export type FilterChainConfig = {
+  readonly name: string;
+  readonly match: {
+    readonly transport: '' | 'tls' | 'raw_buffer';
+    /** Exact or `*.suffix`; [] is any. */
+    readonly serverNames: readonly string[];
+    readonly applicationProtocols: readonly string[];
+    readonly destinationPort: number | null;
+  };
+  readonly tls: DownstreamTlsConfig | null;
+  readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig };
+};
+
+export type DownstreamTlsConfig = {
+  readonly certificate: SecretRef;
+  /** null: the client's certificate is not asked for. */
+  readonly validation: ValidationConfig | null;
+  readonly requireClientCertificate: boolean;
+  readonly alpn: readonly string[];
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+};
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+export type UpstreamTlsConfig = {
+  readonly certificate: SecretRef | null;
+  readonly validation: ValidationConfig | null;
+  readonly sni: string;
+  readonly alpn: readonly string[];
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+};
+
+export type ValidationConfig = {
+  readonly trust: SecretRef;
+  /** One of the peer's SANs must satisfy one of these; [] accepts any certificate the trust bundle signed. */
+  readonly sans: readonly { readonly type: 'uri' | 'dns' | 'any'; matches(value: string): boolean }[];
+};
+
+/** `sds`: by name from a secret source (`source` is the gRPC cluster, 'ads', or a file path). `inline`: PEM. */
+export type SecretRef =
+  | { readonly kind: 'sds'; readonly name: string; readonly source: string }
+  | { readonly kind: 'inline'; readonly secret: SecretValue };
+
+export type SecretValue =
+  | { readonly kind: 'certificate'; readonly chain: string; readonly key: string }
+  | { readonly kind: 'trust'; readonly roots: string };
+
+export type HttpConnectionConfig = {
+  readonly statPrefix: string;
+  readonly routes:
+    | { readonly kind: 'inline'; readonly table: RouteTable }
+    | { readonly kind: 'rds'; readonly name: string };
+  /** Without the router, which is always last. */
+  readonly filters: readonly HttpFilter[];
+  readonly accessLogs: readonly AccessLog[];
+  /** Bytes of a request head; Envoy's default 60 KiB. Over it: 431. */
+  readonly maxHeadBytes: number;
+  /** Envoy's default 100. Over it: 431. */
+  readonly maxHeaders: number;
+  /** Milliseconds, 0 is none. Connection without active requests; Envoy's default 1 h. */
+  readonly idleTimeout: number;
+  /** Milliseconds, 0 is none. No byte of an active exchange; Envoy's default 5 min. Answer 408 or 504 (flag SI). */
+  readonly streamIdleTimeout: number;
+  /** Milliseconds for a whole request to arrive, 0 is none: 408. */
+  readonly requestTimeout: number;
+  /** Milliseconds for the head to arrive, 0 is none: 408. */
+  readonly requestHeadersTimeout: number;
+  readonly useRemoteAddress: boolean;
+  readonly xffTrustedHops: number;
+  readonly skipXffAppend: boolean;
+  readonly generateRequestId: boolean;
+  readonly preserveRequestId: boolean;
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
+  /** What happens to x-forwarded-client-cert. */
+  readonly forwardClientCert: {
+    readonly mode: 'sanitize' | 'forward-only' | 'append-forward' | 'sanitize-set' | 'always-forward-only';
+    readonly set: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean; readonly cert: boolean };
+  };
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly acceptHttp10: boolean;
+  readonly via: string;
+};
+
+export type ClusterConfig = {
+  readonly name: string;
+  readonly discovery:
+    | { readonly kind: 'static'; readonly endpoints: readonly EndpointConfig[] }
+    | { readonly kind: 'eds'; readonly serviceName: string }
+    | {
+        readonly kind: 'strict-dns' | 'logical-dns';
+        readonly endpoints: readonly EndpointConfig[];
+        readonly refresh: number;
+      };
+  /** Milliseconds; Envoy's default 5,000. */
+  readonly connectTimeout: number;
+  readonly balancing:
+    | { readonly kind: 'round-robin' | 'random' }
+    | { readonly kind: 'least-request'; readonly choices: number }
+    | { readonly kind: 'ring-hash'; readonly minimumRingSize: number; readonly maximumRingSize: number }
+    | { readonly kind: 'maglev'; readonly tableSize: number };
+  readonly tls: readonly TransportChoice[];
+  /** Envoy's defaults: 1024, 1024, 1024, 3. */
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxPendingRequests: number;
+    readonly maxRequests: number;
+    readonly maxRetries: number;
+  };
+  /** 0 is no limit. */
+  readonly maxRequestsPerConnection: number;
+  /** Milliseconds; Envoy's default 1 h. */
+  readonly idleTimeout: number;
+  readonly outlierDetection: OutlierConfig | null;
+  /** Percent; 0 is off. Envoy's default 50. */
+  readonly panicThreshold: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+};
+
+/** `transport_socket_matches` in order, then `transport_socket`: the first whose `when` is in the endpoint's `envoy.transport_socket_match`. */
+export type TransportChoice = {
+  readonly name: string;
+  readonly when: Readonly<Record<string, unknown>>;
+  readonly tls: UpstreamTlsConfig | null;
+};
+
+export type EndpointConfig = {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly healthy: boolean;
+  readonly locality: string;
+  readonly priority: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+};
+
+export type OutlierConfig = {
+  /** 0 switches a detector off. */
+  readonly consecutive5xx: number;
+  readonly consecutiveGatewayFailure: number;
+  /** Milliseconds. */
+  readonly interval: number;
+  readonly baseEjection: number;
+  readonly maxEjection: number;
+  readonly maxEjectionPercent: number;
+};
