@@ -1,0 +1,12 @@
+// `npm start`: sets the clone up, then runs the demo mesh (`tulle up -f demo/manifests`) on the pinned Node, with the options given.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pinnedNode, root, setUp } from './setup.mjs';
+
+await setUp();
+const args = [join(root, 'src/bin/tulle.ts'), 'up', '--demo', ...process.argv.slice(2)];
+const child = spawn(pinnedNode, args, { stdio: 'inherit' });
+// Ctrl-C reaches the child by itself; this process only waits for it. Other ways to end it are passed on.
+process.on('SIGINT', () => {});
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
