@@ -1,0 +1,97 @@
+// Certificates for tests: an authority and leaves with SPIFFE ids or DNS names, made in memory.
+import { createHash, type webcrypto } from 'node:crypto';
+
+// x509 asks for a decorator metadata polyfill at load but only stores what it never reads back.
+if (!('getMetadata' in Reflect)) {
+  const none = (): undefined => undefined;
+  Object.assign(Reflect, { getMetadata: none, getOwnMetadata: none, defineMetadata: none });
+}
+const x509 = await import('@peculiar/x509');
+
+const EC = { name: 'ECDSA', namedCurve: 'P-256' };
+const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
+
+export type CertificateRequest = {
+  readonly commonName?: string;
+  readonly uris?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly ips?: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly notBefore?: number;
+  readonly notAfter?: number;
+};
+
+/** PEM texts. */
+export type IssuedCertificate = { readonly certificate: string; readonly key: string };
+
+export type TestAuthority = {
+  readonly certificate: string;
+  readonly key: string;
+  issue(request: CertificateRequest): Promise<IssuedCertificate>;
+};
+
+const DAY = 86_400_000;
+
+export async function makeAuthority(name = 'Test authority'): Promise<TestAuthority> {
+  const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const subject = `CN=${name}`;
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    name: subject,
+    keys,
+    serialNumber: serialOf(name),
+    notBefore: new Date(Date.now() - DAY),
+    notAfter: new Date(Date.now() + 30 * DAY),
+    signingAlgorithm: SIGNING,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  let issued = 0;
+  return {
+    certificate: root.toString('pem'),
+    key: await privatePem(keys.privateKey),
+    async issue(request) {
+      const leafKeys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+      issued += 1;
+      const leaf = await x509.X509CertificateGenerator.create({
+        subject: request.commonName === undefined ? '' : `CN=${request.commonName}`,
+        issuer: subject,
+        serialNumber: serialOf(`${name} ${issued} ${Date.now()}`),
+        publicKey: leafKeys.publicKey,
+        signingKey: keys.privateKey,
+        notBefore: new Date(request.notBefore ?? Date.now() - DAY),
+        notAfter: new Date(request.notAfter ?? Date.now() + 7 * DAY),
+        signingAlgorithm: SIGNING,
+        extensions: await leafExtensions(request, keys.publicKey),
+      });
+      return { certificate: leaf.toString('pem'), key: await privatePem(leafKeys.privateKey) };
+    },
+  };
+}
+
+async function leafExtensions(request: CertificateRequest, authorityKey: webcrypto.CryptoKey) {
+  const names = [
+    ...(request.uris ?? []).map((value) => ({ type: 'url' as const, value })),
+    ...(request.dns ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
+  return [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+    await x509.AuthorityKeyIdentifierExtension.create(authorityKey),
+    // RFC 5280 4.2.1.6: critical when the subject is empty.
+    ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names, request.commonName === undefined)] : []),
+  ];
+}
+
+/** Positive and at most 20 octets (RFC 5280 4.1.2.2). */
+function serialOf(seed: string): string {
+  return `01${createHash('sha256').update(seed).digest('hex').slice(0, 30)}`;
+}
+
+async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}

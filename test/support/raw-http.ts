@@ -1,0 +1,99 @@
+// A client that sends exactly the bytes it is given and reads what really came back.
+import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { ByteReader } from './byte-reader.ts';
+import { headerOf, readBody, readHead, type WireMessage } from './http-message.ts';
+import { within } from './wait-for.ts';
+
+export type RawResponse = WireMessage & {
+  readonly version: string;
+  readonly status: number;
+  /** Statuses of 1xx responses before it. */
+  readonly interim: readonly number[];
+};
+
+export class RawConnection implements Disposable {
+  readonly socket: Socket;
+  readonly #reader: ByteReader;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.#reader = new ByteReader(socket);
+    socket.setNoDelay(true);
+  }
+
+  /** Connects to 127.0.0.1. With `tls`, resolves after the handshake. */
+  static open(port: number, tls?: ConnectionOptions): Promise<RawConnection> {
+    const opening = new Promise<RawConnection>((resolve, reject) => {
+      const host = '127.0.0.1';
+      const socket = tls === undefined ? connect({ port, host }) : connectTls({ ...tls, port, host });
+      socket.once('error', reject);
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => resolve(new RawConnection(socket)));
+    });
+    return within(`connection to port ${port}`, opening);
+  }
+
+  /** One character per byte. */
+  send(bytes: string): void {
+    this.socket.write(bytes, 'latin1');
+  }
+
+  /** Half-closes: nothing more will be sent. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** The next final response. `method` is that of its request: HEAD has no body. */
+  response({ method = 'GET', deadline = 8_000 } = {}): Promise<RawResponse> {
+    return within('response', this.#read(method), deadline);
+  }
+
+  /** The next response head of any status, 1xx too. */
+  async interim(deadline = 8_000): Promise<number> {
+    const head = await within('interim response', readHead(this.#reader), deadline);
+    return statusOf(head.startLine).status;
+  }
+
+  /** Resolves when the peer closes. */
+  closed(deadline = 8_000): Promise<{ how: 'ended' | 'reset'; unread: string }> {
+    return within('close', this.#reader.ended(), deadline);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #read(method: string): Promise<RawResponse> {
+    const interim: number[] = [];
+    for (;;) {
+      const head = await readHead(this.#reader);
+      const { version, status } = statusOf(head.startLine);
+      if (status < 200 && status !== 101) {
+        interim.push(status);
+        continue;
+      }
+      const bodiless = method === 'HEAD' || status === 204 || status === 304 || status === 101;
+      const body = bodiless
+        ? { body: '', trailers: [], chunked: headerOf(head.headers, 'transfer-encoding') !== undefined }
+        : await readBody(this.#reader, head, 'until-close');
+      return { ...head, ...body, version, status, interim };
+    }
+  }
+}
+
+/** One request on a connection of its own. `bytes` is the whole request. */
+export async function exchange(port: number, bytes: string, tls?: ConnectionOptions): Promise<RawResponse> {
+  using connection = await RawConnection.open(port, tls);
+  connection.send(bytes);
+  return await connection.response({ method: bytes.slice(0, bytes.indexOf(' ')) });
+}
+
+function statusOf(startLine: string): { version: string; status: number } {
+  const found = /^(HTTP\/1\.[01]) (\d{3})( .*)?$/.exec(startLine);
+  if (found === null) throw new Error(`bad status line ${JSON.stringify(startLine)}`);
+  return { version: found[1]!, status: Number(found[2]) };
+}
