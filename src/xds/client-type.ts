@@ -1,0 +1,146 @@
+// One type as our client subscribes to it: wanted names, what is known of it, and how a response is told apart into
+// what is new and what is gone. Survives reconnects.
+import { createHash } from 'node:crypto';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from './gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { resourceName } from './names.ts';
+import type { TypeUrl } from './resource.ts';
+import { isWildcardType } from './subscription.ts';
+
+export type ReceivedResource = { readonly name: string; readonly version: string; readonly bytes: Uint8Array };
+export type Update = { readonly added: readonly ReceivedResource[]; readonly removed: readonly string[] };
+/** `detail` begins with the path of the field. */
+export type Rejection = { readonly name: string; readonly detail: string };
+/** Applies an update; what it rejects is refused by name, the rest of the update stands. */
+export type UpdateHandler = (update: Update) => readonly Rejection[] | Promise<readonly Rejection[]>;
+
+export type ReceivedResponse = {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly version: string;
+  readonly resources: readonly ReceivedResource[];
+  /** null: state of the world, which says so by leaving things out. */
+  readonly removed: readonly string[] | null;
+};
+
+export class ClientType {
+  readonly typeUrl: TypeUrl;
+  readonly handler: UpdateHandler;
+  wanted: '*' | ReadonlySet<string>;
+  /** Accepted versions by name. */
+  readonly known = new Map<string, string>();
+  /** State of the world: the last response that was accepted. */
+  acceptedVersion = '';
+  /** Of the last response that was answered. */
+  nonce = '';
+  /** Responses of a type are applied one after the other. */
+  applying: Promise<void> = Promise.resolve();
+
+  constructor(typeUrl: TypeUrl, wanted: '*' | ReadonlySet<string>, handler: UpdateHandler) {
+    this.typeUrl = typeUrl;
+    this.wanted = wanted;
+    this.handler = handler;
+  }
+
+  /** What a response changes against what is known. */
+  difference(response: ReceivedResponse): Update {
+    const { resources } = response;
+    const added = resources.filter(({ name, version }) => this.known.get(name) !== version && this.wants(name));
+    if (response.removed !== null) return { added, removed: response.removed };
+    if (!isWildcardType(this.typeUrl)) return { added, removed: [] };
+    const present = new Set(resources.map(({ name }) => name));
+    return { added, removed: [...this.known.keys()].filter((name) => !present.has(name)) };
+  }
+
+  accept(update: Update, rejected: ReadonlySet<string>): void {
+    for (const name of update.removed) this.known.delete(name);
+    for (const { name, version } of update.added) {
+      if (!rejected.has(name) && this.wants(name)) this.known.set(name, version);
+    }
+  }
+
+  wants(name: string): boolean {
+    return this.wanted === '*' || this.wanted.has(name);
+  }
+}
+
+export type Answer = { readonly nonce: string; readonly error: string | null };
+
+/** The two ways to speak; each request is complete for its protocol. */
+export type ClientProtocol = {
+  /** First request of the type on a stream. */
+  subscribe(type: ClientType, node: Node | undefined): Uint8Array;
+  change(type: ClientType, before: ReadonlySet<string>, node: Node | undefined): Uint8Array;
+  answer(type: ClientType, answer: Answer): Uint8Array;
+  parse(bytes: Uint8Array): ReceivedResponse;
+};
+
+const INVALID_ARGUMENT = 3;
+const errorDetail = (message: string | null) => (message === null ? undefined : { code: INVALID_ARGUMENT, message });
+const namesOf = (type: ClientType): string[] => (type.wanted === '*' ? [] : [...type.wanted]);
+
+export const clientSotw: ClientProtocol = {
+  subscribe: (type, node) => sotwRequest(type, { nonce: '', error: null }, node),
+  change: (type, _before, node) => sotwRequest(type, { nonce: type.nonce, error: null }, node),
+  answer: (type, answer) => sotwRequest(type, answer, undefined),
+  parse(bytes) {
+    const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, bytes);
+    const received = resources.map(({ value }) => ({
+      name: resourceName(typeUrl, value),
+      version: createHash('sha256').update(value).digest('base64url'),
+      bytes: value,
+    }));
+    return { typeUrl, nonce, version: versionInfo, resources: received, removed: null };
+  },
+};
+
+export const clientDelta: ClientProtocol = {
+  subscribe: (type, node) =>
+    deltaRequest({
+      node,
+      typeUrl: type.typeUrl,
+      resourceNamesSubscribe: namesOf(type),
+      initialResourceVersions: Object.fromEntries(type.known),
+    }),
+  change: (type, before, node) =>
+    deltaRequest({
+      node,
+      typeUrl: type.typeUrl,
+      resourceNamesSubscribe: namesOf(type).filter((name) => !before.has(name)),
+      resourceNamesUnsubscribe: [...before].filter((name) => !type.wants(name)),
+    }),
+  answer: (type, { nonce, error }) =>
+    deltaRequest({ typeUrl: type.typeUrl, responseNonce: nonce, errorDetail: errorDetail(error) }),
+  parse(bytes) {
+    const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+    const { typeUrl, nonce, systemVersionInfo, removedResources } = response;
+    const resources = response.resources.map(({ name, version, resource }) => ({
+      name,
+      version,
+      bytes: resource?.value ?? new Uint8Array(),
+    }));
+    return { typeUrl, nonce, version: systemVersionInfo, resources, removed: removedResources };
+  },
+};
+
+function sotwRequest(type: ClientType, { nonce, error }: Answer, node: Node | undefined): Uint8Array {
+  const request = create(DiscoveryRequestSchema, {
+    node,
+    typeUrl: type.typeUrl,
+    resourceNames: namesOf(type),
+    versionInfo: type.acceptedVersion,
+    responseNonce: nonce,
+    errorDetail: errorDetail(error),
+  });
+  return toBinary(DiscoveryRequestSchema, request);
+}
+
+function deltaRequest(request: Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1]): Uint8Array {
+  return toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, request));
+}
