@@ -69,9 +69,10 @@ export class TestProcess implements AsyncDisposable {
       });
     } catch (error) {
       await started.stop();
-      throw new Error(`${title} did not become ready:\n${started.output}`, { cause: error });
+      throw new Error(`${title} did not become ready:\n${excerpt(started.output)}`, { cause: error });
     }
-    if (started.exitCode !== null) throw new Error(`${title} ended with ${started.exitCode}:\n${started.output}`);
+    if (started.exitCode !== null)
+      throw new Error(`${title} ended with ${started.exitCode}:\n${excerpt(started.output)}`);
     return started;
   }
 
@@ -102,4 +103,8 @@ export class TestProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+function excerpt(output: string): string {
+  return output.length > 2_000 ? `${output.slice(0, 1_000)}\n…\n${output.slice(-1_000)}` : output;
 }

@@ -8,7 +8,7 @@ import { readBody, readHead, type WireMessage } from './http-message.ts';
 export type Reply = {
   readonly wire: string;
   /** `hang` keeps the connection and says nothing more. */
-  readonly then: 'keep' | 'close' | 'reset' | 'hang';
+  readonly after: 'keep' | 'close' | 'reset' | 'hang';
 };
 
 export type ReceivedRequest = WireMessage & {
@@ -29,8 +29,8 @@ export function respond({ status = 200, reason = 'OK', headers = {}, body = '' }
   return raw(`HTTP/1.1 ${status} ${reason}\r\n${fields.map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n${body}`);
 }
 
-export function raw(wire: string, then: Reply['then'] = 'keep'): Reply {
-  return { wire, then };
+export function raw(wire: string, after: Reply['after'] = 'keep'): Reply {
+  return { wire, after };
 }
 
 export class ScriptedUpstream implements AsyncDisposable {
@@ -120,7 +120,7 @@ export class ScriptedUpstream implements AsyncDisposable {
     const at = Math.min(this.received.length, this.#replies.length) - 1;
     const reply = this.#replies[at] ?? respond({ headers: { 'x-upstream': this.name }, body: this.name });
     await send(socket, reply);
-    return reply.then === 'keep' || reply.then === 'hang';
+    return reply.after === 'keep' || reply.after === 'hang';
   }
 }
 
@@ -130,6 +130,6 @@ async function send(socket: Socket, reply: Reply): Promise<void> {
       socket.write(reply.wire, 'latin1', () => resolve());
     });
   }
-  if (reply.then === 'close') socket.end();
-  if (reply.then === 'reset') socket.resetAndDestroy();
+  if (reply.after === 'close') socket.end();
+  if (reply.after === 'reset') socket.resetAndDestroy();
 }

@@ -1,0 +1,98 @@
+// Runs a suite: both proxies get the same file and the same bytes, and must be seen to do the same.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findEnvoy } from '../../support/envoy.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { acceptedDifferences } from './accepted.ts';
+import type { Case, CertificateFiles, Suite, Wants } from './case.ts';
+import { makeCertificateFiles } from './certificates.ts';
+import { type Observation, observe } from './observation.ts';
+import { envoySubject, Stand, tulleSubject } from './stand.ts';
+
+const envoy = findEnvoy();
+
+/** Two running proxies of one suite: `reference` is Envoy. */
+export type Pair = { readonly reference: Stand; readonly ours: Stand };
+
+/** `more` adds tests that do not fit a table, with the same two proxies. */
+export function compareWithEnvoy(suite: Suite, more?: (pair: () => Pair) => void): void {
+  describe.skipIf(envoy === null)(`${suite.name}: as Envoy does`, () => {
+    let pair: Pair | undefined;
+    const running = (): Pair => {
+      if (pair === undefined) throw new Error('the proxies are not running');
+      return pair;
+    };
+    beforeAll(async () => {
+      pair = await startPair(suite);
+    });
+    afterAll(async () => {
+      await Promise.all([pair?.reference[Symbol.asyncDispose](), pair?.ours[Symbol.asyncDispose]()]);
+    });
+    test.each(suite.cases.map((one, index) => ({ ...one, id: String(index) })))('$name', async ({ id, ...one }) => {
+      await compareCase(running(), suite, one, id);
+    });
+    more?.(running);
+  });
+}
+
+async function startPair(suite: Suite): Promise<Pair> {
+  const certificates: CertificateFiles = suite.certificates === true ? await makeCertificateFiles() : {};
+  const [reference, ours] = await Promise.all(
+    [envoySubject(envoy!), subjectUnderTest()].map((subject) => Stand.start(subject, suite, certificates)),
+  );
+  return { reference: reference!, ours: ours! };
+}
+
+/** DIFFERENTIAL_SUBJECT=envoy compares Envoy with itself: that finds cases which are not deterministic. */
+function subjectUnderTest() {
+  return process.env.DIFFERENTIAL_SUBJECT === 'envoy' ? envoySubject(envoy!) : tulleSubject;
+}
+
+async function compareCase(pair: Pair, suite: Suite, one: Case, id: string): Promise<void> {
+  const [reference, ours] = await Promise.all([observe(pair.reference, one, id), observe(pair.ours, one, id)]);
+  expect(reached(reference, one.wants), 'Envoy').toEqual(one.wants.reached ?? reached(reference, one.wants));
+  checkWants(reference, one.wants);
+  const accepted = acceptedDifferences.filter(
+    (entry) => entry.suite === suite.name && (entry.case ?? one.name) === one.name,
+  );
+  const adapted = accepted.reduce((observation, entry) => entry.adapt(observation), reference);
+  expect(ours).toEqual(adapted);
+  await compareFlags(pair, one, id);
+}
+
+function checkWants(reference: Observation, wants: Wants): void {
+  const last = reference.responses.at(-1)!;
+  const statuses = reference.responses.map(({ status }) => status);
+  expect(statuses, 'Envoy: status').toEqual(Array.isArray(wants.status) ? wants.status : [wants.status]);
+  if (wants.body !== undefined) expect(last.body, 'Envoy: body').toBe(wants.body);
+  checkHeaders(last.headers, wants.headers);
+  if (wants.seen?.startLine !== undefined) expect(reference.upstreams[0]?.startLine).toBe(wants.seen.startLine);
+  if (wants.seen?.headers !== undefined) checkHeaders(reference.upstreams[0]?.headers ?? [], wants.seen.headers);
+}
+
+function checkHeaders(headers: readonly string[], wants: Readonly<Record<string, string | null>> = {}): void {
+  for (const [name, value] of Object.entries(wants)) {
+    const found = headers.filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
+    expect(found.length === 0 ? null : found.join(' & '), `Envoy: header ${name}`).toBe(value);
+  }
+}
+
+function reached(observation: Observation, wants: Wants): readonly string[] | undefined {
+  return wants.reached === undefined ? undefined : observation.upstreams.map(({ upstream }) => upstream);
+}
+
+/** The access log names the cause of every answer in Envoy's two letters. Requests without a readable head are not told apart in it. */
+async function compareFlags(pair: Pair, one: Case, id: string): Promise<void> {
+  const parts = typeof one.send === 'string' ? [one.send] : one.send;
+  const logged = parts.filter((part) => part.includes('x-case: <case>')).length;
+  if (logged === 0 || one.wants.flags === undefined) return;
+  const linesOf = (stand: Stand): string[] => stand.accessLog().filter((line) => line.startsWith(`${id} `));
+  const [expected, found] = await Promise.all(
+    [pair.reference, pair.ours].map((stand) =>
+      waitFor(`access log of ${stand.subject}`, () => linesOf(stand).length >= logged && linesOf(stand), {
+        deadline: 5_000,
+      }),
+    ),
+  );
+  expect(expected!.at(-1)?.split(' ')[2], 'Envoy: flags').toBe(one.wants.flags);
+  expect(found).toEqual(expected);
+}

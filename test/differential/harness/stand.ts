@@ -1,0 +1,108 @@
+// One proxy under test with upstreams of its own, so that two can be asked the same at the same time.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../../support/ports.ts';
+import { pinnedNode, repositoryRoot, TestProcess } from '../../support/process.ts';
+import { RawConnection } from '../../support/raw-http.ts';
+import { ScriptedUpstream } from '../../support/upstream.ts';
+import { bootstrap, listenerNames } from './bootstrap.ts';
+import type { CertificateFiles, Suite } from './case.ts';
+import { writeCertificateFiles } from './certificates.ts';
+
+export type Subject = { readonly name: string; command(config: string): readonly [string, ...string[]] };
+
+export function envoySubject(binary: string): Subject {
+  const options = ['--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
+  return { name: 'envoy', command: (config) => [binary, '-c', config, ...options] };
+}
+
+export const tulleSubject: Subject = {
+  name: 'tulle',
+  command: (config) => [pinnedNode, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
+};
+
+export class Stand implements AsyncDisposable {
+  readonly subject: string;
+  readonly upstreams: readonly ScriptedUpstream[];
+  readonly certificates: CertificateFiles;
+  readonly #ports: Readonly<Record<string, number>>;
+  readonly #folder: string;
+  readonly #process: TestProcess;
+
+  private constructor(
+    subject: string,
+    upstreams: readonly ScriptedUpstream[],
+    ports: Readonly<Record<string, number>>,
+    folder: string,
+    certificates: CertificateFiles,
+    started: TestProcess,
+  ) {
+    this.subject = subject;
+    this.upstreams = upstreams;
+    this.certificates = certificates;
+    this.#ports = ports;
+    this.#folder = folder;
+    this.#process = started;
+  }
+
+  static async start(subject: Subject, suite: Suite, certificates: CertificateFiles): Promise<Stand> {
+    const folder = mkdtempSync(join(tmpdir(), `tulle-differential-${subject.name}-`));
+    writeCertificateFiles(certificates, folder);
+    const upstreams = await Promise.all(['a', 'b', 'c'].map((name) => ScriptedUpstream.start(name)));
+    const listeners = listenerNames(suite);
+    const free = await freePorts(listeners.length + 2);
+    const ports: Record<string, number> = { admin: free.pop()!, dead: free.pop()! };
+    for (const name of listeners) ports[name] = free.pop()!;
+    for (const { name, port } of upstreams) ports[name] = port;
+    const config = join(folder, 'bootstrap.json');
+    writeFileSync(config, bootstrap(suite, ports, folder));
+    const [command, ...args] = subject.command(config);
+    const ready = async (): Promise<boolean> =>
+      (await Promise.all(listeners.map((name) => accepts(ports[name]!)))).every(Boolean);
+    try {
+      const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
+      return new Stand(subject.name, upstreams, ports, folder, certificates, started);
+    } catch (error) {
+      await Promise.all(upstreams.map((upstream) => upstream.stop()));
+      throw error;
+    }
+  }
+
+  portOf(listener: string): number {
+    const port = this.#ports[listener];
+    if (port === undefined) throw new Error(`no listener named ${listener}`);
+    return port;
+  }
+
+  /** Replaces what differs between two stands of the same suite: ports. */
+  withoutPorts(text: string): string {
+    return Object.entries(this.#ports).reduce((all, [name, port]) => all.replaceAll(`:${port}`, `:<${name}>`), text);
+  }
+
+  /** Lines of the access log so far. */
+  accessLog(): string[] {
+    try {
+      return readFileSync(join(this.#folder, 'access.log'), 'utf8').split('\n').filter(Boolean);
+    } catch {
+      return [];
+    }
+  }
+
+  /** What the proxy wrote, for messages of failures; throws when it ended. */
+  assertAlive(): void {
+    if (this.#process.exitCode === null) return;
+    throw new Error(`${this.subject} ended with ${this.#process.exitCode}:\n${this.#process.output}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop();
+    await Promise.all(this.upstreams.map((upstream) => upstream.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function accepts(port: number): Promise<boolean> {
+  using connection = await RawConnection.open(port);
+  return connection !== undefined;
+}
