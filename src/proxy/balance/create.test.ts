@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ClusterConfig } from '../config/types.ts';
+import type { Endpoint, PickContext } from './balancer.ts';
+import { createBalancer } from './create.ts';
+
+type Balancing = ClusterConfig['balancing'];
+
+const roundRobin: Balancing = { kind: 'round-robin' };
+const policies: readonly Balancing[] = [
+  roundRobin,
+  { kind: 'random' },
+  { kind: 'least-request', choices: 2 },
+  { kind: 'ring-hash', minimumRingSize: 1024, maximumRingSize: 8 * 1024 * 1024 },
+  { kind: 'maglev', tableSize: 65537 },
+];
+
+function cluster(balancing: Balancing, panicThreshold = 50): ClusterConfig {
+  return {
+    name: 'c',
+    discovery: { kind: 'static', endpoints: [] },
+    connectTimeout: 5000,
+    balancing,
+    tls: [],
+    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+    maxRequestsPerConnection: 0,
+    idleTimeout: 0,
+    outlierDetection: null,
+    panicThreshold,
+    metadata: {},
+  };
+}
+
+function endpoint(name: string, over: Partial<Endpoint> = {}): Endpoint {
+  return {
+    address: '127.0.0.1',
+    port: 80,
+    name,
+    weight: 1,
+    healthy: true,
+    ejectedUntil: 0,
+    consecutive5xx: 0,
+    consecutiveGatewayErrors: 0,
+    ejections: 0,
+    activeRequests: 0,
+    locality: '',
+    priority: 0,
+    metadata: {},
+    ...over,
+  };
+}
+
+const anyRequest: PickContext = { hash: null, now: 1000, tried: [] };
+
+/** A small multiplicative generator: the tests see the same numbers every time. */
+function seeded(seed = 1): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
+}
+
+/** How often each endpoint is picked. */
+function counts(
+  balancing: Balancing,
+  endpoints: readonly Endpoint[],
+  options: { picks?: number; panic?: number; context?: (i: number) => PickContext } = {},
+): Record<string, number> {
+  const balancer = createBalancer(cluster(balancing, options.panic), endpoints, seeded());
+  const found: Record<string, number> = {};
+  for (let i = 0; i < (options.picks ?? 1000); i++) {
+    const name = balancer.pick(options.context?.(i) ?? anyRequest)?.name ?? 'none';
+    found[name] = (found[name] ?? 0) + 1;
+  }
+  return found;
+}
+
+describe('every policy', () => {
+  test.each(policies)('$kind picks nobody from an empty cluster', (balancing) => {
+    expect(createBalancer(cluster(balancing), [], seeded()).pick(anyRequest)).toBe(null);
+  });
+
+  test.each(policies)('$kind never picks the unhealthy or ejected while most are fit', (balancing) => {
+    const endpoints = [
+      endpoint('a'),
+      endpoint('b'),
+      endpoint('c'),
+      endpoint('sick', { healthy: false }),
+      endpoint('out', { ejectedUntil: 2000 }),
+    ];
+    expect(Object.keys(counts(balancing, endpoints)).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test.each(policies)('$kind takes an ejected endpoint back when its time is over', (balancing) => {
+    const endpoints = [endpoint('a'), endpoint('b', { ejectedUntil: 2000 })];
+    const balancer = createBalancer(cluster(balancing, 0), endpoints, seeded());
+    const pickAt = (now: number) =>
+      new Set(Array.from({ length: 200 }, () => balancer.pick({ hash: null, now, tried: [] })?.name));
+    expect(pickAt(1999)).toEqual(new Set(['a']));
+    expect(pickAt(2000)).toEqual(new Set(['a', 'b']));
+  });
+
+  test.each(policies)('$kind avoids what was tried while others are left', (balancing) => {
+    const [a, b] = [endpoint('a'), endpoint('b')];
+    const balancer = createBalancer(cluster(balancing), [a, b], seeded());
+    for (let hash = 0; hash < 2 ** 32; hash += 2 ** 27) {
+      expect(balancer.pick({ hash, now: 0, tried: [a] })).toBe(b);
+    }
+    expect(balancer.pick({ hash: 1, now: 0, tried: [a, b] })).not.toBe(null);
+  });
+
+  test('always answers with one of the endpoints, whatever their state', () => {
+    const anyEndpoint = fc.record({
+      weight: fc.integer({ min: 1, max: 9 }),
+      healthy: fc.boolean(),
+      ejectedUntil: fc.constantFrom(0, 5000),
+      priority: fc.integer({ min: 0, max: 2 }),
+      activeRequests: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(fc.array(anyEndpoint, { minLength: 1, maxLength: 9 }), fc.nat(4), fc.nat(), (states, which, seed) => {
+        const endpoints = states.map((state, i) => endpoint(`${i}`, state));
+        const balancer = createBalancer(cluster(policies[which]!), endpoints, seeded(seed + 1));
+        expect(endpoints).toContain(balancer.pick(anyRequest));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('priorities and panic', () => {
+  const level = (prefix: string, priority: number, healthy: number, sick: number) => [
+    ...Array.from({ length: healthy }, (_, i) => endpoint(`${prefix}${i}`, { priority })),
+    ...Array.from({ length: sick }, (_, i) => endpoint(`${prefix}sick${i}`, { priority, healthy: false })),
+  ];
+  const share = (found: Record<string, number>, prefix: string) =>
+    Object.entries(found).reduce((sum, [name, count]) => (name.startsWith(prefix) ? sum + count : sum), 0) / 10_000;
+  // Rows of Envoy's table "Priority levels" (load balancing documentation).
+  test.each([
+    ['all healthy: the first level takes everything', 100, 100, 1, 0],
+    ['72 %: still full', 72, 100, 1, 0],
+    ['71 %: one percent over', 71, 100, 0.99, 0.01],
+    ['50 %: 70 to 30', 50, 100, 0.7, 0.3],
+    ['none: the second level', 0, 100, 0, 1],
+    ['25 % and 25 %: shares are normalised', 25, 25, 0.5, 0.5],
+  ])('%s', (_name, first, second, wantFirst, wantSecond) => {
+    const endpoints = [...level('p', 0, first, 100 - first), ...level('q', 1, second, 100 - second)];
+    const found = counts(roundRobin, endpoints, { picks: 10_000, panic: 0 });
+    expect(share(found, 'p')).toBeCloseTo(wantFirst, 1);
+    expect(share(found, 'q')).toBeCloseTo(wantSecond, 1);
+  });
+
+  test.each([
+    ['half healthy is no panic', 2, 2, 50, ['p0', 'p1']],
+    ['under the threshold: everyone', 1, 3, 50, ['p0', 'psick0', 'psick1', 'psick2']],
+    ['none healthy: everyone', 0, 2, 50, ['psick0', 'psick1']],
+    ['panic switched off', 1, 3, 0, ['p0']],
+    ['panic switched off and none healthy', 0, 2, 0, ['none']],
+  ])('%s', (_name, healthy, sick, panic, wants) => {
+    expect(Object.keys(counts(roundRobin, level('p', 0, healthy, sick), { panic })).sort()).toEqual(wants);
+  });
+});
+
+describe('shares', () => {
+  const even = [endpoint('a'), endpoint('b'), endpoint('c'), endpoint('d')];
+  const weighted = [endpoint('a', { weight: 1 }), endpoint('b', { weight: 3 })];
+
+  test('round robin is exactly even', () => {
+    expect(counts(roundRobin, even)).toEqual({ a: 250, b: 250, c: 250, d: 250 });
+  });
+
+  test('weighted round robin keeps to the weights', () => {
+    expect(counts(roundRobin, weighted)).toEqual({ a: 250, b: 750 });
+  });
+
+  test.each<[Balancing, number]>([
+    [{ kind: 'random' }, 0.5],
+    [{ kind: 'least-request', choices: 2 }, 0.75],
+    [{ kind: 'ring-hash', minimumRingSize: 1024, maximumRingSize: 8_000_000 }, 0.75],
+    [{ kind: 'maglev', tableSize: 65537 }, 0.75],
+  ])('$kind: b of weight 3 gets its share beside a of weight 1', (balancing, wants) => {
+    const found = counts(balancing, weighted, { picks: 4000 });
+    expect(Math.abs(found['b']! / 4000 - wants)).toBeLessThan(0.05);
+  });
+
+  test('least request prefers the idle', () => {
+    const found = counts({ kind: 'least-request', choices: 2 }, [
+      endpoint('busy', { activeRequests: 9 }),
+      endpoint('idle'),
+    ]);
+    expect(found['idle']!).toBeGreaterThan(700);
+  });
+
+  test('weighted least request counts requests in flight', () => {
+    const busy = [endpoint('a', { weight: 1 }), endpoint('b', { weight: 3, activeRequests: 11 })];
+    expect(counts({ kind: 'least-request', choices: 2 }, busy)).toEqual({ a: 800, b: 200 });
+  });
+});
+
+describe('hashing', () => {
+  const endpoints = Array.from({ length: 10 }, (_, i) => endpoint(`10.0.0.${i}:80`));
+  const hashes = Array.from({ length: 500 }, (_, i) => (i * 2654435761) % 2 ** 32);
+  const owners = (balancing: Balancing, among: readonly Endpoint[]) => {
+    const balancer = createBalancer(cluster(balancing), among, seeded());
+    return hashes.map((hash) => balancer.pick({ hash, now: 0, tried: [] })!.name);
+  };
+
+  test.each(policies.slice(3))('$kind gives a hash the same endpoint, also after a restart', (balancing) => {
+    expect(owners(balancing, endpoints)).toEqual(owners(balancing, endpoints));
+  });
+
+  test.each(policies.slice(3))('$kind moves little when one of ten endpoints goes', (balancing) => {
+    const before = owners(balancing, endpoints);
+    const after = owners(balancing, endpoints.slice(1));
+    const moved = before.filter((name, i) => name !== after[i] && name !== endpoints[0]!.name).length;
+    expect(moved / hashes.length).toBeLessThan(0.1);
+  });
+});
