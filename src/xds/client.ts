@@ -1,7 +1,9 @@
 // The xDS client of our proxy: one ADS (or SDS) stream, subscriptions that outlive it, acknowledgements with reasons.
 // While the control plane is gone everything received stays as it is; what changed meanwhile comes on reconnecting.
-import { type ChannelCredentials, type ChannelOptions, Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '../lib/clock.ts';
 import type { Backoff } from './backoff.ts';
+import type { Channel } from './channel.ts';
 import {
   type ClientProtocol,
   ClientType,
@@ -22,11 +24,10 @@ export type XdsClientOptions = {
   readonly protocol: 'sotw' | 'delta';
   readonly node: Node;
   /** Asked for each connection, so that renewed certificates are used. May reject: then it is tried again. */
-  readonly credentials: () => ChannelCredentials | Promise<ChannelCredentials>;
-  readonly channelOptions?: ChannelOptions;
+  readonly channel: () => Channel | Promise<Channel>;
   /** Between a broken stream and the next. */
   readonly backoff: Backoff;
-  readonly setTimer?: (run: () => void, milliseconds: number) => { unref(): unknown };
+  readonly clock: Clock;
   /** The stream broke (or could not be made), and why. */
   readonly onDisconnect?: (reason: string) => void;
   /** The first response of a stream is here. */
@@ -82,7 +83,7 @@ export class XdsClient {
 
   async #connect(): Promise<void> {
     try {
-      const credentials = await this.#options.credentials();
+      const { credentials, options } = await this.#options.channel();
       if (this.#closed) return;
       const channel = new Client(this.#options.target, credentials, {
         'grpc.keepalive_time_ms': 30_000,
@@ -90,7 +91,7 @@ export class XdsClient {
         'grpc.max_receive_message_length': 64 * 1024 * 1024,
         // Every stream gets a connection of its own, made with the newest certificate.
         'grpc.use_local_subchannel_pool': 1,
-        ...this.#options.channelOptions,
+        ...options,
       });
       this.#listen(channel);
     } catch (error) {
@@ -171,8 +172,7 @@ export class XdsClient {
   #retry(reason: string): void {
     if (this.#closed) return;
     this.#options.onDisconnect?.(reason);
-    const setTimer = this.#options.setTimer ?? setTimeout;
-    setTimer(() => void this.#connect(), this.#options.backoff.next());
+    this.#options.clock.after(this.#options.backoff.next(), () => void this.#connect());
   }
 }
 

@@ -1,15 +1,25 @@
 // Who is at the other end of a call, by the certificate its TLS connection was verified with.
 import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 
 /** What a gRPC call knows of its peer's certificate; empty unless the mesh's roots signed it. */
 export type AuthenticatedCall = {
-  getAuthContext(): { readonly sslPeerCertificate?: { readonly raw: Buffer } };
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
 };
 
-/** URI SANs of the verified client certificate; null when the client showed none that the roots signed. */
-export function peerUris(call: AuthenticatedCall): readonly string[] | null {
+export type Peer = {
+  /** URI SANs: one SPIFFE id in a mesh certificate. */
+  readonly uris: readonly string[];
+  /** The common name: which instance of that identity it is. '' when the certificate does not say. */
+  readonly instance: string;
+};
+
+/** null when the client showed no certificate that the roots signed. */
+export function peerOf(call: AuthenticatedCall): Peer | null {
   const certificate = call.getAuthContext().sslPeerCertificate;
-  return certificate === undefined ? null : uriSansOf(new X509Certificate(certificate.raw));
+  if (certificate === undefined) return null;
+  const name: unknown = certificate.subject?.CN;
+  return { uris: uriSansOf(new X509Certificate(certificate.raw)), instance: typeof name === 'string' ? name : '' };
 }
 
 /** Node prints SANs as `URI:spiffe://…, DNS:…` and quotes (as JSON) a value that could be mistaken for two. */

@@ -40,6 +40,9 @@ export type XdsLimits = {
   readonly maxConnectionAge: number;
 };
 
+/** Milliseconds; what grpc-js takes for none. */
+export const unlimitedAge = 2 ** 31 - 1;
+
 const defaultLimits: XdsLimits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxNames: 20_000,
@@ -62,7 +65,7 @@ export class XdsServer {
         : ServerCredentials.createInsecure();
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.maxMessageBytes,
-      'grpc.max_concurrent_streams': 100,
+      'grpc.max_concurrent_streams': limits.maxStreamsPerNode + 100,
       'grpc.max_connection_age_ms': limits.maxConnectionAge,
       'grpc.max_connection_age_grace_ms': 10_000,
       'grpc.keepalive_time_ms': 30_000,

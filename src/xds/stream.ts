@@ -2,7 +2,7 @@
 import { type ServerDuplexStream, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import type { SnapshotCache } from './cache.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
-import { peerUris } from './peer.ts';
+import { type Peer, peerOf } from './peer.ts';
 import type { Protocol } from './protocol.ts';
 import { LimitExceeded, Session } from './session.ts';
 
@@ -10,8 +10,8 @@ export type Authorization =
   | { readonly ok: true; readonly nodeId: string }
   | { readonly ok: false; readonly reason: string };
 
-/** `peer`: URI SANs of the verified client certificate; [] on a plaintext port. */
-export type Authorize = (node: Node, peer: readonly string[]) => Authorization;
+/** `peerSpiffeIds` are the verified client certificate's, `instance` its common name; [] and '' on a plaintext port. */
+export type Authorize = (node: Node, peerSpiffeIds: readonly string[], instance: string) => Authorization;
 
 /** Fields first, then the message, as pino takes them. */
 export type XdsLog = {
@@ -91,14 +91,14 @@ function openSession<Request>(
   const { node } = protocol.envelope(first);
   if (node === undefined)
     return { code: status.INVALID_ARGUMENT, details: 'the first request of a stream must carry its node' };
-  const peer = peerUris(call);
+  const peer: Peer | null = peerOf(call);
   if (context.requireCertificate && peer === null) {
     return {
       code: status.UNAUTHENTICATED,
       details: `node ${node.id}: no client certificate that the mesh root signed`,
     };
   }
-  const permission = context.authorize(node, peer ?? []);
+  const permission = context.authorize(node, peer?.uris ?? [], peer?.instance ?? '');
   if (!permission.ok) return { code: status.PERMISSION_DENIED, details: permission.reason };
   const { nodeId } = permission;
   const open = streams.get(nodeId) ?? 0;
