@@ -32,6 +32,8 @@ export type MeshView = {
   sync(nodeId: string): readonly SyncStatus[] | null;
   /** `objectKey`s of the objects that shaped what that proxy got. */
   origins(nodeId: string): readonly string[];
+  /** RFC 3339, or null when nobody knows. */
+  certificateExpires(nodeId: string): string | null;
   explain(query: ExplainQuery): ExplainResult;
   /** Calls back after any change of configuration or of its being applied; the returned function ends that. */
   onChange(listener: () => void): () => void;
