@@ -55,6 +55,7 @@ export type ListenerPlan =
       readonly transport: { readonly mode: TransportMode; readonly origin: Origin };
       /** All must let a request pass, in this order. */
       readonly authorization: readonly AuthorizationLayer[];
+      readonly shapedBy: ShapedBy;
     }
   /** Takes the application's requests for one service and port. */
   | {
@@ -64,6 +65,7 @@ export type ListenerPlan =
       readonly bind: Address;
       readonly protocol: Protocol;
       readonly routeTable: string;
+      readonly shapedBy: ShapedBy;
     }
   /** Takes the application's requests for any host (absolute-form, or by Host header). */
   | {
@@ -80,9 +82,16 @@ export type ListenerPlan =
       readonly bind: Address;
       readonly protocol: 'http';
       readonly routeTable: string;
+      /** All must let a request pass, in this order. */
+      readonly authorization: readonly AuthorizationLayer[];
+      readonly origin: Origin;
+      readonly shapedBy: ShapedBy;
     }
   /** What a proxyless gRPC client asks for by name: `<host>:<port>`. */
-  | { readonly kind: 'api'; readonly name: string; readonly routeTable: string };
+  | { readonly kind: 'api'; readonly name: string; readonly routeTable: string; readonly shapedBy: ShapedBy };
+
+/** `objectKey`s of every user object that shaped a part, sorted: what "applied on N proxies" is counted by. */
+export type ShapedBy = readonly string[];
 
 /** The policies of one dialect on a workload's port: any deny denies; with an allow list, one of it must match. */
 export type AuthorizationLayer = {
@@ -108,6 +117,7 @@ export type VirtualHostPlan = {
   readonly domains: readonly string[];
   /** First match wins. A request that none matches gets 404 (flag NR). */
   readonly routes: readonly RoutePlan[];
+  readonly shapedBy: ShapedBy;
 };
 
 export type RoutePlan = {
@@ -171,6 +181,7 @@ export type ClusterPlan =
       readonly endpoints: readonly EndpointPlan[];
       /** The destination policy that shaped it, or the service. */
       readonly origin: Origin;
+      readonly shapedBy: ShapedBy;
     }
   /** The application beside the proxy. */
   | {
@@ -179,8 +190,9 @@ export type ClusterPlan =
       readonly address: Address;
       readonly protocol: Protocol;
       readonly origin: Origin;
+      readonly shapedBy: ShapedBy;
     }
-  /** A backend that does not exist: no endpoints, every request gets `status`. Encoded as a direct response, kept for weights. */
+  /** A backend that does not exist, kept for the weights: named `broken|…`, never encoded, so that its share of requests gets the route's answer for an unknown cluster (500). */
   | { readonly kind: 'broken'; readonly name: string; readonly reason: string; readonly origin: Origin };
 
 export type EndpointPlan = {
