@@ -29,7 +29,7 @@ export const secretCluster = 'sds-grpc';
 /** Any workload of the trust domain may connect; who may do what is authorization's business. */
 export const serverTls = (trustDomain: string): Any =>
   any(DownstreamTlsContextSchema, {
-    commonTlsContext: commonContext([uri(stringMatcher({ kind: 'prefix', value: `spiffe://${trustDomain}/` }))]),
+    commonTlsContext: commonContext([uriName(stringMatcher({ kind: 'prefix', value: `spiffe://${trustDomain}/` }))]),
     requireClientCertificate: true,
   });
 
@@ -38,7 +38,7 @@ export const clientTls = (sni: string, identities: readonly SpiffeId[]): Any =>
   any(UpstreamTlsContextSchema, {
     commonTlsContext: commonContext(
       (identities.length === 0 ? ['spiffe://nobody'] : identities).map((value) =>
-        uri(stringMatcher({ kind: 'exact', value })),
+        uriName(stringMatcher({ kind: 'exact', value })),
       ),
     ),
     sni,
@@ -71,5 +71,5 @@ function commonContext(matchTypedSubjectAltNames: SubjectAltNameMatcher[]): Comm
   });
 }
 
-const uri = (matcher: StringMatcher): SubjectAltNameMatcher =>
+export const uriName = (matcher: StringMatcher): SubjectAltNameMatcher =>
   create(SubjectAltNameMatcherSchema, { sanType: SubjectAltNameMatcher_SanType.URI, matcher });
