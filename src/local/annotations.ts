@@ -1,0 +1,34 @@
+// The annotations of a Deployment (or of its pod template) that local mode reads.
+import type { Problem } from '../model/problem.ts';
+import type { Instance, Workload } from '../model/service.ts';
+
+export type DataPlane = Instance['dataPlane'];
+
+export const annotation = {
+  /** The command that runs a replica here. */
+  command: 'tulle.dev/command',
+  /** Where the command runs; relative to the file it is said in, and that file's folder by default. */
+  workingDirectory: 'tulle.dev/working-directory',
+  /** `tulle`, `envoy` or `none`. */
+  dataPlane: 'tulle.dev/data-plane',
+  /** Services it is expected to call, comma-separated: `up --for` fails when one of them saw no request from it. */
+  calls: 'tulle.dev/calls',
+  /** Services that policy forbids it, comma-separated: `up --for` fails when one of its requests gets through. */
+  forbidden: 'tulle.dev/forbidden',
+} as const;
+
+export function dataPlaneOf(workload: Workload, otherwise: DataPlane, problems: Problem[]): DataPlane {
+  const value = workload.annotations[annotation.dataPlane];
+  if (value === undefined) return otherwise;
+  if (value === 'tulle' || value === 'envoy' || value === 'none') return value;
+  const { origin } = workload;
+  const message = `annotation ${annotation.dataPlane}: ${value} is not run on one machine`;
+  problems.push({ severity: 'error', code: 'unsupported', origin, message, hint: 'tulle, envoy or none' });
+  return otherwise;
+}
+
+export const listOf = (text: string | undefined): readonly string[] =>
+  (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');

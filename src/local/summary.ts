@@ -1,0 +1,88 @@
+// What came of a timed run: the figures that `up --for --json` prints, and whether every flow that the workloads announce was seen.
+import type { Workload } from '../model/service.ts';
+import { type Edge, edgesOf } from '../telemetry/edges.ts';
+import type { FlowDelta } from '../telemetry/flow.ts';
+import { annotation, listOf } from './annotations.ts';
+
+export type Summary = {
+  /** Between services; what comes from outside the mesh is not counted. */
+  readonly requests: number;
+  /** Of these, over mutual TLS. */
+  readonly encrypted: number;
+  /** Failed for their caller, after retries; without what policy refused. */
+  readonly failed: number;
+  readonly denied: number;
+  readonly workloads: number;
+  readonly dialects: readonly string[];
+  readonly dashboard: string | null;
+};
+
+export type Outcome = {
+  readonly summary: Summary /** Empty when all went well. */;
+  readonly faults: readonly string[];
+};
+
+export type Run = {
+  readonly totals: readonly FlowDelta[];
+  readonly workloads: readonly Workload[];
+  readonly dialects: readonly string[];
+  readonly dashboard: string | null;
+};
+
+export function summarize({ totals, workloads, dialects, dashboard }: Run): Outcome {
+  const edges = edgesOf(totals).filter(({ from }) => from.workload !== '');
+  const total = (count: (edge: Edge) => number): number => edges.reduce((sum, edge) => sum + count(edge), 0);
+  const summary = {
+    requests: total(({ traffic }) => traffic.counts.requests),
+    encrypted: total(encrypted),
+    failed: total(({ traffic }) => traffic.counts.failed),
+    denied: total(({ traffic }) => traffic.counts.denied),
+    workloads: workloads.length,
+    dialects,
+    dashboard,
+  };
+  return {
+    summary,
+    faults: [...generalFaults(summary), ...workloads.flatMap((workload) => flowFaults(workload, edges))],
+  };
+}
+
+/** The called side says how requests came in, and it sees each try of a request; so its word is taken as a share. */
+function encrypted({ traffic: { counts } }: Edge): number {
+  if (counts.secure === 0) return 0;
+  return counts.plain === 0 ? counts.requests : Math.max(0, counts.requests - counts.plain);
+}
+
+function generalFaults({ requests, encrypted, failed }: Summary): string[] {
+  const faults: string[] = [];
+  if (requests === 0) faults.push('no request between services was seen');
+  if (failed > 0) faults.push(`${failed} of ${requests} requests failed`);
+  if (encrypted < requests) faults.push(`${requests - encrypted} of ${requests} requests were not encrypted`);
+  return faults;
+}
+
+function flowFaults(workload: Workload, edges: readonly Edge[]): string[] {
+  const counts = (service: string): { requests: number; denied: number } => {
+    const name = service.includes('.') ? service : `${service}.${workload.namespace}`;
+    const found = edges.filter(({ from, services }) => from.workload === workload.name && services.includes(name));
+    const own = found.filter(({ from }) => from.namespace === workload.namespace);
+    return own.reduce(
+      (sum, { traffic }) => ({
+        requests: sum.requests + traffic.counts.requests,
+        denied: sum.denied + traffic.counts.denied,
+      }),
+      { requests: 0, denied: 0 },
+    );
+  };
+  const wanted = listOf(workload.annotations[annotation.calls]).flatMap((service) => {
+    const { requests, denied } = counts(service);
+    if (requests === 0) return [`${workload.name} never reached ${service}`];
+    return denied > 0 ? [`${workload.name} was denied ${service} ${denied} times`] : [];
+  });
+  const forbidden = listOf(workload.annotations[annotation.forbidden]).flatMap((service) => {
+    const { requests, denied } = counts(service);
+    if (requests === 0) return [`${workload.name} never tried ${service}`];
+    return denied < requests ? [`${workload.name} reached ${service} ${requests - denied} times`] : [];
+  });
+  return [...wanted, ...forbidden];
+}
