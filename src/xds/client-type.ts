@@ -39,6 +39,8 @@ export class ClientType {
   acceptedVersion = '';
   /** Of the last response that was answered. */
   nonce = '';
+  /** The handler has seen a response. */
+  answered = false;
   /** Responses of a type are applied one after the other. */
   applying: Promise<void> = Promise.resolve();
 

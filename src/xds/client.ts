@@ -145,7 +145,10 @@ export class XdsClient {
     const update = type.difference(response);
     let rejections: readonly Rejection[];
     try {
-      rejections = update.added.length + update.removed.length === 0 ? [] : await type.handler(update);
+      // The first answer counts even when there is nothing in it.
+      const empty = type.answered && update.added.length + update.removed.length === 0;
+      rejections = empty ? [] : await type.handler(update);
+      type.answered = true;
     } catch (error) {
       // A fault of ours, not of the resources: refuse all of them and go on with what there was.
       rejections = update.added.map(({ name }) => ({ name, detail: `internal fault: ${messageOf(error)}` }));

@@ -1,0 +1,172 @@
+// The bootstrap file → what this process starts from. Everything it says and we cannot do is refused.
+import { readFile } from 'node:fs/promises';
+import { create } from '@bufbuild/protobuf';
+import {
+  type Bootstrap as BootstrapMessage,
+  BootstrapSchema,
+} from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type ApiConfigSource,
+  ApiConfigSource_ApiType,
+  type ConfigSource,
+} from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
+import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { BootstrapError } from './bootstrap-error.ts';
+import { parseMessage } from './document.ts';
+import { type GrpcTarget, readGrpcTarget } from './grpc-target.ts';
+import { typeRegistry } from './registry.ts';
+
+export type Bootstrap = {
+  /** As read, for the config dump. */
+  readonly message: BootstrapMessage;
+  readonly node: Node;
+  readonly admin: { readonly address: string; readonly port: number } | null;
+  readonly listeners: readonly Listener[];
+  /** Without those that only gRPC streams of this process use. */
+  readonly clusters: readonly Cluster[];
+  readonly secrets: readonly Secret[];
+  /** Static clusters that secrets or ADS can come from, by name. */
+  readonly grpcTargets: ReadonlyMap<string, GrpcTarget>;
+  readonly ads: { readonly target: GrpcTarget; readonly protocol: 'sotw' | 'delta' } | null;
+  readonly listenerSource: ResourceSource | null;
+  readonly clusterSource: ResourceSource | null;
+  /** Metadata TULLE_AGENT: this process gets its own certificate. */
+  readonly agent: AgentBootstrap | null;
+};
+
+export type ResourceSource = { readonly kind: 'ads' } | { readonly kind: 'path'; readonly path: string };
+
+export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
+
+/** Fields that are read, and those that change nothing here: names of statistics and the format of Envoy's own log. */
+const readFields = new Set(['node', 'admin', 'staticResources', 'dynamicResources']);
+const harmlessFields = new Set(['statsConfig', 'statsFlushInterval', 'applicationLogConfig', '$typeName', '$unknown']);
+
+/** @throws BootstrapError */
+export async function loadBootstrap(file: string): Promise<Bootstrap> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new BootstrapError(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  return readBootstrap(text, file);
+}
+
+/** @throws BootstrapError */
+export function readBootstrap(text: string, file: string): Bootstrap {
+  const message = parseMessage(BootstrapSchema, text, file, typeRegistry);
+  try {
+    return readMessage(message);
+  } catch (error) {
+    if (error instanceof BootstrapError) throw new BootstrapError(`${file}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function readMessage(message: BootstrapMessage): Bootstrap {
+  refuseUnread(message);
+  const node = message.node ?? create(NodeSchema, {});
+  const clusters = message.staticResources?.clusters ?? [];
+  const ads = readAds(message.dynamicResources?.adsConfig, clusters);
+  const grpcTargets = new Map(ads === null ? [] : [[ads.target.cluster, ads.target]]);
+  for (const [at, cluster] of clusters.entries()) {
+    if (isPipe(cluster)) grpcTargets.set(cluster.name, readGrpcTarget(cluster, `static_resources.clusters[${at}]`));
+  }
+  const listenerSource = readSource(message.dynamicResources?.ldsConfig, 'dynamic_resources.lds_config');
+  const clusterSource = readSource(message.dynamicResources?.cdsConfig, 'dynamic_resources.cds_config');
+  if (ads === null && (listenerSource?.kind === 'ads' || clusterSource?.kind === 'ads')) {
+    throw new BootstrapError('dynamic_resources.ads_config: missing, but lds_config or cds_config uses ads');
+  }
+  if (ads !== null && node.id === '') throw new BootstrapError('node.id: missing, but ads_config is used');
+  return {
+    message,
+    node,
+    admin: readAdmin(message),
+    listeners: message.staticResources?.listeners ?? [],
+    clusters: clusters.filter(({ name }) => !grpcTargets.has(name)),
+    secrets: message.staticResources?.secrets ?? [],
+    grpcTargets,
+    ads,
+    listenerSource,
+    clusterSource,
+    agent: readAgent(node),
+  };
+}
+
+function refuseUnread(message: BootstrapMessage): void {
+  for (const field of BootstrapSchema.fields) {
+    const name = field.localName;
+    const value: unknown = Reflect.get(message, name);
+    const empty = value === undefined || value === '' || value === false || isEmpty(value);
+    if (!empty && !readFields.has(name) && !harmlessFields.has(name))
+      throw new BootstrapError(`${field.name}: not supported`);
+  }
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function readAdmin(message: BootstrapMessage): Bootstrap['admin'] {
+  if (message.admin === undefined) return null;
+  const address = message.admin.address?.address;
+  if (address?.case !== 'socketAddress' || address.value.portSpecifier.case !== 'portValue') {
+    throw new BootstrapError('admin.address: needs a socket_address with port_value');
+  }
+  return { address: address.value.address, port: address.value.portSpecifier.value };
+}
+
+function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): Bootstrap['ads'] {
+  if (config === undefined) return null;
+  const at = 'dynamic_resources.ads_config';
+  const protocol = protocolOf(config, at);
+  const service = config.grpcServices[0]?.targetSpecifier;
+  if (config.grpcServices.length !== 1 || service?.case !== 'envoyGrpc') {
+    throw new BootstrapError(`${at}.grpc_services: needs exactly one, with envoy_grpc`);
+  }
+  const { clusterName } = service.value;
+  const index = clusters.findIndex(({ name }) => name === clusterName);
+  const cluster = clusters[index];
+  if (cluster === undefined)
+    throw new BootstrapError(`${at}.grpc_services[0]: no static cluster is called ${clusterName}`);
+  return { target: readGrpcTarget(cluster, `static_resources.clusters[${index}]`), protocol };
+}
+
+function protocolOf({ apiType }: ApiConfigSource, at: string): 'sotw' | 'delta' {
+  if (apiType === ApiConfigSource_ApiType.GRPC) return 'sotw';
+  if (apiType === ApiConfigSource_ApiType.DELTA_GRPC) return 'delta';
+  throw new BootstrapError(`${at}.api_type: only GRPC and DELTA_GRPC are supported`);
+}
+
+function readSource(config: ConfigSource | undefined, at: string): ResourceSource | null {
+  if (config === undefined) return null;
+  const { case: kind, value } = config.configSourceSpecifier;
+  if (kind === 'ads') return { kind: 'ads' };
+  if (kind === 'pathConfigSource') return { kind: 'path', path: value.path };
+  throw new BootstrapError(`${at}: only ads and path_config_source are supported`);
+}
+
+function isPipe(cluster: Cluster): boolean {
+  const endpoints = cluster.loadAssignment?.endpoints.flatMap((locality) => locality.lbEndpoints) ?? [];
+  return endpoints.some(
+    ({ hostIdentifier }) => hostIdentifier.case === 'endpoint' && hostIdentifier.value.address?.address.case === 'pipe',
+  );
+}
+
+function readAgent({ metadata }: Node): AgentBootstrap | null {
+  const agent = metadata?.['TULLE_AGENT'];
+  if (agent === undefined) return null;
+  const at = 'node.metadata.TULLE_AGENT';
+  if (typeof agent !== 'object' || agent === null || Array.isArray(agent))
+    throw new BootstrapError(`${at}: must be an object`);
+  const [ca, rootFile, tokenFile] = ['ca', 'rootFile', 'tokenFile'].map((key) => {
+    const value = agent[key];
+    if (typeof value === 'string' && value !== '') return value;
+    throw new BootstrapError(`${at}.${key}: must be a string`);
+  });
+  return { ca: ca ?? '', rootFile: rootFile ?? '', tokenFile: tokenFile ?? '' };
+}

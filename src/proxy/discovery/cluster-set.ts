@@ -1,0 +1,97 @@
+// Clusters and their endpoints: a cluster is used once its endpoints and secrets have come; until then its predecessor is.
+import type { Clock } from '../../lib/clock.ts';
+import type { ClusterConfig, EndpointConfig, SecretRef } from '../config/types.ts';
+import type { Runtime } from './runtime.ts';
+import type { SecretStore } from './secret-store.ts';
+import { Warming } from './warming.ts';
+
+export type ClusterSetOptions = {
+  readonly runtime: Runtime;
+  readonly secrets: SecretStore;
+  readonly clock: Clock;
+  readonly timeout: number;
+  /** The names of endpoints that are needed have changed. */
+  readonly onEndpointNames: (names: ReadonlySet<string>) => void;
+};
+
+export class ClusterSet {
+  readonly #options: ClusterSetOptions;
+  readonly #active = new Map<string, ClusterConfig>();
+  /** null: the control plane said that there are none of this name. */
+  readonly #endpoints = new Map<string, readonly EndpointConfig[] | null>();
+  readonly #warming: Warming<ClusterConfig>;
+
+  constructor(options: ClusterSetOptions) {
+    this.#options = options;
+    this.#warming = new Warming({
+      isReady: (config) => this.#isReady(config),
+      activate: (config) => this.#activate(config),
+      clock: options.clock,
+      timeout: options.timeout,
+    });
+  }
+
+  /** Resolves when it is in use. @throws when a secret's source does not exist. */
+  async set(config: ClusterConfig): Promise<void> {
+    this.#options.secrets.use(`cluster ${config.name}`, secretsOf(config));
+    const used = this.#warming.add(config.name, config);
+    this.#announceNames();
+    await used;
+  }
+
+  remove(name: string): void {
+    this.#warming.remove(name);
+    if (this.#active.delete(name)) this.#options.runtime.removeCluster(name);
+    this.#options.secrets.use(`cluster ${name}`, []);
+    this.#announceNames();
+  }
+
+  setEndpoints(name: string, endpoints: readonly EndpointConfig[]): void {
+    this.#endpoints.set(name, endpoints);
+    this.#options.runtime.setEndpoints(name, endpoints);
+    this.#warming.check();
+  }
+
+  /** Nothing of this name exists: no reason to wait for it. Known endpoints stay in use, as in Envoy. */
+  endpointsAbsent(name: string): void {
+    if (!this.#endpoints.has(name)) this.#endpoints.set(name, null);
+    this.#warming.check();
+  }
+
+  /** A secret arrived. */
+  check(): void {
+    this.#warming.check();
+  }
+
+  #isReady(config: ClusterConfig): boolean {
+    const service = endpointsName(config);
+    return (
+      (service === null || this.#endpoints.has(service)) &&
+      secretsOf(config).every((ref) => this.#options.secrets.has(ref))
+    );
+  }
+
+  #activate(config: ClusterConfig): void {
+    const { runtime } = this.#options;
+    runtime.setCluster(config);
+    this.#active.set(config.name, config);
+    const service = endpointsName(config);
+    if (service !== null) runtime.setEndpoints(service, this.#endpoints.get(service) ?? []);
+    this.#announceNames();
+  }
+
+  #announceNames(): void {
+    const configs = [...this.#active.values(), ...this.#warming.items()];
+    const names = new Set(configs.flatMap((config) => endpointsName(config) ?? []));
+    for (const known of this.#endpoints.keys()) if (!names.has(known)) this.#endpoints.delete(known);
+    this.#options.onEndpointNames(names);
+  }
+}
+
+function endpointsName({ discovery }: ClusterConfig): string | null {
+  return discovery.kind === 'eds' ? discovery.serviceName : null;
+}
+
+function secretsOf(config: ClusterConfig): readonly SecretRef[] {
+  return config.tls.flatMap(({ tls }) => [tls?.certificate, tls?.validation?.trust].filter((ref) => ref != null));
+}

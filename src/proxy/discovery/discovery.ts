@@ -1,0 +1,235 @@
+// The proxy's subscriptions: clusters and listeners are asked for whole; endpoints, routes and secrets by the names in use.
+// What comes is refused (NACK) with its field's path, or put to use when what it needs is there.
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { IdentityAgent } from '../../identity/agent.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { jitteredBackoff } from '../../xds/backoff.ts';
+import { XdsClient } from '../../xds/client.ts';
+import type { UpdateHandler } from '../../xds/client-type.ts';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { typeUrl } from '../../xds/resource.ts';
+import type { Bootstrap, ResourceSource } from '../bootstrap/bootstrap.ts';
+import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
+import type { GrpcTarget } from '../bootstrap/grpc-target.ts';
+import { applyUpdate, type ResourceHandler } from './apply.ts';
+import { ClusterSet } from './cluster-set.ts';
+import { openChannel } from './grpc-channel.ts';
+import { ListenerSet } from './listener-set.ts';
+import { ResourceFile } from './resource-file.ts';
+import { ResourceLog } from './resource-log.ts';
+import type { Decoders, Runtime } from './runtime.ts';
+import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
+import { SecretStore } from './secret-store.ts';
+
+export type DiscoveryOptions = {
+  readonly bootstrap: Bootstrap;
+  readonly runtime: Runtime;
+  readonly decoders: Decoders;
+  /** Answers the source `sds-grpc` when there is one. */
+  readonly agent: IdentityAgent | null;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+/** Envoy's initial_fetch_timeout. */
+const WARMING_TIMEOUT = 15_000;
+
+export class Discovery {
+  readonly resources: ResourceLog;
+  readonly #options: DiscoveryOptions;
+  readonly #secrets: SecretStore;
+  readonly #clusters: ClusterSet;
+  readonly #listeners: ListenerSet;
+  readonly #ads: XdsClient | null;
+  readonly #closers: (() => void)[] = [];
+  #ready = false;
+
+  constructor(options: DiscoveryOptions) {
+    const { bootstrap, runtime, clock } = options;
+    this.#options = options;
+    this.resources = new ResourceLog(() => clock.epoch());
+    this.#ads = bootstrap.ads && this.#client(bootstrap.ads.target, 'ads', bootstrap.ads.protocol);
+    this.#secrets = new SecretStore({
+      open: (source, deliver) => this.#openSecretSource(source, deliver),
+      onSecret: (source, name, value) => {
+        runtime.setSecret(source, name, value);
+        this.#clusters.check();
+        this.#listeners.check();
+      },
+    });
+    const common = { runtime, clock, secrets: this.#secrets, timeout: WARMING_TIMEOUT };
+    this.#clusters = new ClusterSet({
+      ...common,
+      onEndpointNames: (names) => this.#ads?.setNames(typeUrl.endpoints, names),
+    });
+    this.#listeners = new ListenerSet({
+      ...common,
+      onRouteNames: (names) => this.#ads?.setNames(typeUrl.routes, names),
+    });
+  }
+
+  /** Clusters and listeners have been received, and the listeners serve. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Resolves when ready, which may take for ever while the control plane is gone. @throws BootstrapError for static resources. */
+  async start(): Promise<void> {
+    const { bootstrap } = this.#options;
+    this.#ads?.subscribe(typeUrl.endpoints, [], this.#handler(this.#endpoints));
+    this.#ads?.subscribe(typeUrl.routes, [], this.#handler(this.#routes));
+    // Not waited for yet: static resources may need what only the control plane sends.
+    const fixed = this.#startStatic();
+    const dynamic = [
+      this.#follow(bootstrap.clusterSource, this.#clusterHandler),
+      this.#follow(bootstrap.listenerSource, this.#listenerHandler),
+    ];
+    this.#ads?.start();
+    await Promise.all([fixed, ...dynamic]);
+    this.#ready = true;
+  }
+
+  close(): void {
+    this.#ads?.close();
+    this.#secrets.close();
+    for (const close of this.#closers) close();
+  }
+
+  readonly #clusterHandler: ResourceHandler = {
+    typeUrl: typeUrl.cluster,
+    set: (bytes) => this.#clusters.set(this.#options.decoders.decodeCluster(fromBinary(ClusterSchema, bytes))),
+    remove: (name) => this.#clusters.remove(name),
+  };
+
+  readonly #listenerHandler: ResourceHandler = {
+    typeUrl: typeUrl.listener,
+    set: (bytes) => this.#listeners.set(this.#options.decoders.decodeListener(fromBinary(ListenerSchema, bytes))),
+    remove: (name) => this.#listeners.remove(name),
+  };
+
+  readonly #endpoints: ResourceHandler = {
+    typeUrl: typeUrl.endpoints,
+    set: (bytes) => {
+      const { name, endpoints } = this.#options.decoders.decodeEndpoints(
+        fromBinary(ClusterLoadAssignmentSchema, bytes),
+      );
+      this.#clusters.setEndpoints(name, endpoints);
+    },
+    remove: (name) => this.#clusters.endpointsAbsent(name),
+  };
+
+  readonly #routes: ResourceHandler = {
+    typeUrl: typeUrl.routes,
+    set: (bytes) =>
+      this.#listeners.setRoutes(this.#options.decoders.decodeRoutes(fromBinary(RouteConfigurationSchema, bytes))),
+    // A listener that still names it keeps the last good table.
+    remove: () => undefined,
+  };
+
+  #handler(handler: ResourceHandler): UpdateHandler {
+    return async (update) => {
+      const rejections = await applyUpdate(update, handler, this.resources);
+      for (const { name, detail } of rejections) {
+        this.#options.log.warn({ type: handler.typeUrl, name, detail }, 'resource rejected');
+      }
+      return rejections;
+    };
+  }
+
+  /** Resolves when the first answer is in use. */
+  async #follow(source: ResourceSource | null, handler: ResourceHandler): Promise<void> {
+    const apply = this.#handler(handler);
+    if (source === null) return;
+    if (source.kind === 'path') {
+      const onProblem = (reason: string): void => this.#options.log.warn({ reason }, 'configuration file rejected');
+      const file = new ResourceFile({ path: source.path, typeUrl: handler.typeUrl, handler: apply, onProblem });
+      this.#closers.push(() => file.close());
+      return file.start();
+    }
+    return new Promise((resolve) => {
+      this.#ads?.subscribe(handler.typeUrl, '*', async (update) => {
+        const rejections = await apply(update);
+        resolve();
+        return rejections;
+      });
+    });
+  }
+
+  async #startStatic(): Promise<void> {
+    const { clusters, listeners } = this.#options.bootstrap;
+    await Promise.all([
+      ...clusters.map((one, at) =>
+        this.#setStatic(
+          this.#clusterHandler,
+          one.name,
+          toBinary(ClusterSchema, one),
+          `static_resources.clusters[${at}]`,
+        ),
+      ),
+      ...listeners.map((one, at) =>
+        this.#setStatic(
+          this.#listenerHandler,
+          one.name,
+          toBinary(ListenerSchema, one),
+          `static_resources.listeners[${at}]`,
+        ),
+      ),
+    ]);
+  }
+
+  async #setStatic(handler: ResourceHandler, name: string, bytes: Uint8Array, path: string): Promise<void> {
+    const update = { added: [{ name, version: '', bytes }], removed: [] };
+    const [rejection] = await applyUpdate(update, handler, this.resources);
+    if (rejection !== undefined) throw new BootstrapError(`${path}: ${rejection.detail}`);
+  }
+
+  #openSecretSource(source: string, deliver: DeliverSecret): SecretSource {
+    const { agent, bootstrap } = this.#options;
+    if (agent !== null && source === 'sds-grpc') return agentSource(agent, deliver);
+    const target = bootstrap.grpcTargets.get(source);
+    if (source === 'ads' && this.#ads !== null) return this.#secretsFrom(this.#ads, deliver);
+    if (target !== undefined) {
+      const client = this.#client(target, 'sds', 'delta');
+      const opened = this.#secretsFrom(client, deliver);
+      client.start();
+      return { ...opened, close: () => client.close() };
+    }
+    throw new Error(`sds_config: the bootstrap has no secret source called ${source}`);
+  }
+
+  #secretsFrom(client: XdsClient, deliver: DeliverSecret): SecretSource {
+    const handler: ResourceHandler = {
+      typeUrl: typeUrl.secret,
+      set: (bytes) => {
+        const secret = fromBinary(SecretSchema, bytes);
+        deliver(secret.name, this.#options.decoders.decodeSecret(secret));
+      },
+      remove: () => undefined,
+    };
+    client.subscribe(typeUrl.secret, [], this.#handler(handler));
+    return { want: (names) => client.setNames(typeUrl.secret, names), close: () => undefined };
+  }
+
+  #client(target: GrpcTarget, service: 'ads' | 'sds', protocol: 'sotw' | 'delta'): XdsClient {
+    const { bootstrap, clock, random, log } = this.#options;
+    return new XdsClient({
+      target: target.address,
+      service,
+      protocol,
+      node: bootstrap.node,
+      channel: () => openChannel(target, this.#secrets),
+      clock,
+      backoff: jitteredBackoff(500, 10_000, random),
+      onConnect: () => log.info({ target: target.address, service }, 'xds stream connected'),
+      onDisconnect: (reason) =>
+        log.warn({ target: target.address, service, reason }, 'xds stream lost, configuration kept'),
+    });
+  }
+}

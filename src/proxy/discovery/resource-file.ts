@@ -1,0 +1,87 @@
+// Resources from a file (path_config_source): a DiscoveryResponse in YAML or JSON, read again whenever it changes.
+import { createHash } from 'node:crypto';
+import { type FSWatcher, watch } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { Rejection, Update, UpdateHandler } from '../../xds/client-type.ts';
+import { DiscoveryResponseSchema } from '../../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { resourceName } from '../../xds/names.ts';
+import type { TypeUrl } from '../../xds/resource.ts';
+import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
+import { parseMessage } from '../bootstrap/document.ts';
+import { typeRegistry } from '../bootstrap/registry.ts';
+
+export type ResourceFileOptions = {
+  readonly path: string;
+  readonly typeUrl: TypeUrl;
+  readonly handler: UpdateHandler;
+  /** What was wrong with a version of the file; what it held before stays in use. */
+  readonly onProblem: (reason: string) => void;
+};
+
+export class ResourceFile {
+  readonly #options: ResourceFileOptions;
+  readonly #versions = new Map<string, string>();
+  #watcher: FSWatcher | null = null;
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(options: ResourceFileOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when what the file holds now is in use. */
+  start(): Promise<void> {
+    // The folder, because an editor replaces the file and a watch on it would follow the old one.
+    this.#watcher = watch(dirname(this.#options.path), (_, file) => {
+      if (file === null || file === basename(this.#options.path)) void this.#readNext();
+    });
+    return this.#readNext();
+  }
+
+  close(): void {
+    this.#watcher?.close();
+  }
+
+  #readNext(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read());
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const { path, typeUrl, handler, onProblem } = this.#options;
+    try {
+      const update = this.#difference(readResources(await readFile(path, 'utf8'), path, typeUrl));
+      if (update.added.length + update.removed.length === 0) return;
+      const rejections = await handler(update);
+      this.#remember(update, rejections);
+      for (const { name, detail } of rejections) onProblem(`${path}: ${name}: ${detail}`);
+    } catch (error) {
+      onProblem(error instanceof BootstrapError ? error.message : `${path}: ${String(error)}`);
+    }
+  }
+
+  #difference(resources: Update['added']): Update {
+    const names = new Set(resources.map(({ name }) => name));
+    return {
+      added: resources.filter(({ name, version }) => this.#versions.get(name) !== version),
+      removed: [...this.#versions.keys()].filter((name) => !names.has(name)),
+    };
+  }
+
+  #remember({ added, removed }: Update, rejections: readonly Rejection[]): void {
+    const refused = new Set(rejections.map(({ name }) => name));
+    for (const name of removed) this.#versions.delete(name);
+    for (const { name, version } of added) if (!refused.has(name)) this.#versions.set(name, version);
+  }
+}
+
+function readResources(text: string, path: string, typeUrl: TypeUrl): Update['added'] {
+  const { resources } = parseMessage(DiscoveryResponseSchema, text, path, typeRegistry);
+  return resources.map((resource, at) => {
+    if (resource.typeUrl !== typeUrl) {
+      throw new BootstrapError(`${path}: resources[${at}]: is a ${resource.typeUrl}, this file is for ${typeUrl}`);
+    }
+    const version = createHash('sha256').update(resource.value).digest('base64url');
+    return { name: resourceName(typeUrl, resource.value), version, bytes: resource.value };
+  });
+}

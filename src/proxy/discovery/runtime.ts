@@ -1,0 +1,32 @@
+// What discovery needs of the running proxy and of the decoders; the real ones are `proxy/runtime.ts` and `proxy/config/`.
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from '../config/types.ts';
+import type { RouteTable } from '../route/table.ts';
+
+export type Runtime = {
+  setSecret(source: string, name: string, value: SecretValue): void;
+  setCluster(config: ClusterConfig): void;
+  removeCluster(name: string): void;
+  setEndpoints(edsServiceName: string, endpoints: readonly EndpointConfig[]): void;
+  setRoutes(table: RouteTable): void;
+  removeRoutes(name: string): void;
+  /** Rejects when the address cannot be bound. */
+  setListener(config: ListenerConfig): Promise<void>;
+  removeListener(name: string): void;
+};
+
+/** Each throws, with a message that begins with the field's path, what it cannot decode. */
+export type Decoders = {
+  decodeListener(listener: Listener): ListenerConfig;
+  decodeCluster(cluster: Cluster): ClusterConfig;
+  decodeEndpoints(assignment: ClusterLoadAssignment): {
+    readonly name: string;
+    readonly endpoints: readonly EndpointConfig[];
+  };
+  decodeRoutes(routes: RouteConfiguration): RouteTable;
+  decodeSecret(secret: Secret): SecretValue;
+};

@@ -1,0 +1,71 @@
+// Every secret that is in use, by source and name: asks the sources for them, hands them to the runtime, says what is there.
+import type { SecretRef, SecretValue } from '../config/types.ts';
+import type { DeliverSecret, SecretSource } from './secret-source.ts';
+
+export type SecretStoreOptions = {
+  /** Called once per source. @throws when the bootstrap has no such source. */
+  readonly open: (source: string, deliver: DeliverSecret) => SecretSource;
+  readonly onSecret: (source: string, name: string, value: SecretValue) => void;
+};
+
+export class SecretStore {
+  readonly #options: SecretStoreOptions;
+  readonly #sources = new Map<string, OpenSource>();
+
+  constructor(options: SecretStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Replaces what `user` (a listener, a cluster) needs. @throws when a source does not exist. */
+  use(user: string, refs: readonly SecretRef[]): void {
+    for (const ref of refs) if (ref.kind === 'sds') this.#open(ref.source);
+    for (const [name, source] of this.#sources) {
+      const names = refs.flatMap((ref) => (ref.kind === 'sds' && ref.source === name ? [ref.name] : []));
+      if (names.length === 0 && !source.users.has(user)) continue;
+      if (names.length === 0) source.users.delete(user);
+      else source.users.set(user, names);
+      source.source.want(new Set([...source.users.values()].flat()));
+    }
+  }
+
+  has(ref: SecretRef): boolean {
+    return ref.kind === 'inline' || this.#sources.get(ref.source)?.values.has(ref.name) === true;
+  }
+
+  /** Waits as long as it takes. @throws when the source does not exist. */
+  async wait(source: string, name: string): Promise<SecretValue> {
+    this.use(`wait for ${name}`, [{ kind: 'sds', source, name }]);
+    const open = this.#open(source);
+    const value = open.values.get(name);
+    if (value !== undefined) return value;
+    return new Promise((resolve) => open.waiters.push({ name, resolve }));
+  }
+
+  close(): void {
+    for (const { source } of this.#sources.values()) source.close();
+  }
+
+  #open(name: string): OpenSource {
+    const known = this.#sources.get(name);
+    if (known !== undefined) return known;
+    const values = new Map<string, SecretValue>();
+    const waiters: OpenSource['waiters'] = [];
+    const source = this.#options.open(name, (secret, value) => {
+      values.set(secret, value);
+      this.#options.onSecret(name, secret, value);
+      const served = waiters.filter((waiter) => waiter.name === secret);
+      for (const waiter of served) waiters.splice(waiters.indexOf(waiter), 1);
+      for (const waiter of served) waiter.resolve(value);
+    });
+    const open = { source, values, waiters, users: new Map<string, readonly string[]>() };
+    this.#sources.set(name, open);
+    return open;
+  }
+}
+
+type OpenSource = {
+  readonly source: SecretSource;
+  readonly values: Map<string, SecretValue>;
+  readonly users: Map<string, readonly string[]>;
+  readonly waiters: { readonly name: string; readonly resolve: (value: SecretValue) => void }[];
+};
