@@ -13,6 +13,8 @@ export type Planning = {
     readonly routings: Memo<readonly ResolvedRoute[]>;
     readonly virtualHosts: Memo<VirtualHostPlan>;
     readonly routeTables: Memo<RouteTablePlan>;
+    /** Of every service, by client class. */
+    readonly everyCluster: Memo<readonly ClusterPlan[]>;
   };
 };
 
@@ -22,7 +24,7 @@ export type Memo<V> = (key: string, make: () => V) => V;
 export const planning = (mesh: Mesh, report: (problem: Problem) => void): Planning => ({
   mesh,
   report,
-  made: { clusters: memo(), routings: memo(), virtualHosts: memo(), routeTables: memo() },
+  made: { clusters: memo(), routings: memo(), virtualHosts: memo(), routeTables: memo(), everyCluster: memo() },
 });
 
 function memo<V>(): Memo<V> {
