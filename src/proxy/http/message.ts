@@ -12,7 +12,7 @@ export type RequestHead = {
   /** `:path`: path and query as on the wire, never an authority. `*` for `OPTIONS *`; '' for CONNECT. */
   path: string;
   protocol: Protocol;
-  /** Without host, and without the framing and hop-by-hop headers, which belong to the codecs. */
+  /** Without host and without hop-by-hop headers, which belong to the codecs. Content-Length stays: it means the same on every wire. */
   headers: HeaderMap;
 };
 

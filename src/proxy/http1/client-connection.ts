@@ -1,0 +1,210 @@
+// One connection to an upstream. It is also its only stream: a request is opened when the response before it is complete.
+import type { Socket } from 'node:net';
+import type { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
+import { BodyDecoder, type BodySink } from './body-decoder.ts';
+import { HeadReader } from './head-reader.ts';
+import { MORE } from './head-scanner.ts';
+import { Output } from './output.ts';
+import { ResponseParser } from './response-parser.ts';
+import { requestHead } from './serializer.ts';
+
+export type ClientConnectionOwner = {
+  /** The connection can take another request. */
+  onIdle(connection: Http1ClientConnection): void;
+  onClosed(connection: Http1ClientConnection): void;
+};
+
+// Envoy's limits for upstream responses.
+const MAX_HEAD_BYTES = 61_440;
+const MAX_HEADERS = 100;
+
+export class Http1ClientConnection implements ClientSession, ClientStream, BodySink {
+  /** Monotonic milliseconds since which it waits in a pool; the pool's to write. */
+  idleSince = 0;
+  requests = 0;
+  readonly #socket: Socket;
+  readonly #owner: ClientConnectionOwner;
+  readonly #reader = new HeadReader(MAX_HEAD_BYTES);
+  readonly #parser = new ResponseParser(MAX_HEADERS);
+  readonly #body: BodyDecoder;
+  readonly #output: Output;
+  #handler: ClientStreamHandler | null = null;
+  /** The handler of the last stream opened, told of bugs also after its response. */
+  #serving: ClientStreamHandler | null = null;
+  #method = '';
+  #requestDone = true;
+  #inBody = false;
+  /** A byte of the response has come: a close from here on is a broken response. */
+  #answered = false;
+  #reusable = true;
+  #closed = false;
+
+  constructor(socket: Socket, owner: ClientConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#body = new BodyDecoder(this, MAX_HEADERS);
+    this.#output = new Output(socket);
+    socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
+    socket.on('end', () => this.#guard(() => this.#lost(true)));
+    socket.on('error', () => this.#guard(() => this.#lost(false)));
+    socket.on('close', () => this.#guard(() => this.#lost(false)));
+    socket.on('drain', () => this.#guard(() => this.#handler?.onDrain()));
+  }
+
+  get backedUp(): boolean {
+    return this.#output.backedUp;
+  }
+
+  get busy(): boolean {
+    return this.#handler !== null;
+  }
+
+  open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream {
+    this.#handler = handler;
+    this.#serving = handler;
+    this.#method = head.method;
+    this.#requestDone = last;
+    this.#answered = false;
+    this.requests += 1;
+    const { text, framing } = requestHead(head, last);
+    this.#output.begin(text, framing);
+    if (last) this.#output.finish(null);
+    return this;
+  }
+
+  write(chunk: Buffer): void {
+    this.#output.body(chunk);
+  }
+
+  finish(trailers: HeaderMap | null): void {
+    this.#requestDone = true;
+    this.#output.finish(trailers);
+  }
+
+  flush(): void {
+    this.#output.flush();
+  }
+
+  /** HTTP/1.1 cannot take a request back: the connection goes with it. */
+  reset(): void {
+    this.#handler = null;
+    this.close();
+  }
+
+  /** The next response is the last: the connection does not become idle again. */
+  retire(): void {
+    this.#reusable = false;
+  }
+
+  close(): void {
+    this.#handler = null;
+    this.#socket.destroy();
+    this.#lost(false);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#handler?.onData(chunk);
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#handler === null) {
+      // An answer nobody asked for.
+      this.close();
+      return;
+    }
+    this.#answered = true;
+    let at = 0;
+    while (at < bytes.length && this.#handler !== null) {
+      at = this.#inBody ? this.#readBody(bytes, at) : this.#readHead(bytes, at);
+      if (at < 0) return;
+    }
+    if (this.#handler !== null) this.#handler.onReadDone();
+    else if (at < bytes.length) this.close();
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    const end = this.#reader.read(bytes, at);
+    if (end === MORE) return bytes.length;
+    const parsed = end < 0 ? null : this.#parser.parse(this.#reader.text, this.#method);
+    if (parsed === null || parsed.head.status === 101) return this.#broken();
+    if (parsed.head.status < 200) {
+      this.#handler?.onInterim(parsed.head);
+      return end;
+    }
+    if (!parsed.keepAlive) this.#reusable = false;
+    if (parsed.bodyLength === 0) {
+      const handler = this.#release(end === bytes.length);
+      handler?.onResponse(parsed.head, true);
+      return end;
+    }
+    this.#inBody = true;
+    this.#body.start(parsed.bodyLength);
+    this.#handler?.onResponse(parsed.head, false);
+    return end;
+  }
+
+  #readBody(bytes: Buffer, position: number): number {
+    const at = this.#body.feed(bytes, position);
+    if (this.#body.broken) return this.#broken();
+    if (this.#body.done && this.#handler !== null) {
+      const handler = this.#release(at === bytes.length);
+      handler?.onEnd(this.#body.trailers);
+    }
+    return at;
+  }
+
+  /** The response is complete. The connection is free before the handler hears of it, so that what follows can reuse it. */
+  #release(clean: boolean): ClientStreamHandler | null {
+    const handler = this.#handler;
+    this.#handler = null;
+    this.#inBody = false;
+    if (clean && this.#reusable && this.#requestDone && !this.#closed) this.#owner.onIdle(this);
+    else this.close();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    return handler;
+  }
+
+  #broken(): number {
+    this.#fail('protocol-error');
+    this.close();
+    return -1;
+  }
+
+  #fail(reason: ResetReason): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    handler?.onReset(reason);
+  }
+
+  /** `orderly`: the peer sent FIN, which is how a close-delimited body ends. */
+  #lost(orderly: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const handler = this.#handler;
+    this.#handler = null;
+    this.#socket.destroy();
+    this.#owner.onClosed(this);
+    if (handler === null) return;
+    if (orderly && this.#inBody && this.#body.untilClose) handler.onEnd(null);
+    else handler.onReset(this.#answered ? 'protocol-error' : 'connection-termination');
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#socket.destroy();
+      this.#serving?.onBug(error);
+    }
+  }
+}

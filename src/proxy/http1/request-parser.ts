@@ -1,0 +1,109 @@
+// A request head: text that the scanner has checked → RequestHead and how its body is framed (RFC 9112 sections 3 and 6).
+import { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import type { CodecFault } from '../http/stream.ts';
+import { fault } from './faults.ts';
+import { FieldSection } from './field-section.ts';
+
+// Envoy knows these and refuses the rest.
+const METHODS = new Set(
+  (
+    'GET POST PUT DELETE HEAD PATCH OPTIONS CONNECT TRACE ACL BIND CHECKOUT COPY LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE ' +
+    'M-SEARCH NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
+const TARGET = /^[\x21-\x7e]+$/;
+// RFC 3986 section 3.2.2, as lenient as Envoy's check; an empty Host is valid.
+const AUTHORITY = /^[-._~!$&'()*+,;=:@%[\]0-9A-Za-z]*$/;
+
+export type ParsedRequest = {
+  readonly head: RequestHead;
+  /** Bytes of the body, or -1 when it is chunked. */
+  readonly bodyLength: number;
+  readonly keepAlive: boolean;
+  readonly expectContinue: boolean;
+};
+
+export class RequestParser {
+  readonly #section = new FieldSection();
+  readonly #maxHeaders: number;
+  readonly #scheme: 'http' | 'https';
+  readonly #acceptHttp10: boolean;
+
+  constructor(options: { maxHeaders: number; secure: boolean; acceptHttp10: boolean }) {
+    this.#maxHeaders = options.maxHeaders;
+    this.#scheme = options.secure ? 'https' : 'http';
+    this.#acceptHttp10 = options.acceptHttp10;
+  }
+
+  /** `text`: the request line and the header lines, each with its CRLF, without the empty line. */
+  parse(text: string): ParsedRequest | CodecFault {
+    const line = text.indexOf('\r');
+    const space = text.indexOf(' ');
+    const method = text.slice(0, space);
+    if (space === -1 || space > line || !METHODS.has(method)) return fault.codec;
+    const version = text.slice(line - 9, line);
+    if (version !== ' HTTP/1.1' && version !== ' HTTP/1.0') {
+      return /^ HTTP\/\d\.\d$/.test(version) ? fault.version : fault.codec;
+    }
+    const old = version === ' HTTP/1.0';
+    if (old && !this.#acceptHttp10) return fault.version;
+    const target = text.slice(space + 1, line - 9);
+    if (!TARGET.test(target)) return target.includes(' ') || target === '' ? fault.codec : fault.characters;
+    const section = this.#section;
+    const wrong = section.read(text, line + 2, this.#maxHeaders);
+    if (wrong !== null) return wrong;
+    if (old && section.chunked) return fault.transferEncoding;
+    return this.#finish(method, target, old);
+  }
+
+  #finish(method: string, target: string, old: boolean): ParsedRequest | CodecFault {
+    const section = this.#section;
+    const head: RequestHead = {
+      method,
+      scheme: this.#scheme,
+      authority: section.host ?? '',
+      path: target,
+      protocol: old ? 'HTTP/1.0' : 'HTTP/1.1',
+      headers: new HeaderMap(section.fields),
+    };
+    if (target.charCodeAt(0) !== 0x2f) {
+      const wrong = readTarget(head);
+      if (wrong !== null) return wrong;
+    }
+    // RFC 9112 section 3.2: a 1.1 request without Host is answered 400, also when the target is absolute.
+    if (section.host === null && !old) return fault.missingHost;
+    if (!AUTHORITY.test(head.authority)) return fault.authority;
+    if (section.upgrade !== '' && !section.upgrade.toLowerCase().startsWith('h2c')) {
+      section.fields.push('connection', 'upgrade', 'upgrade', section.upgrade);
+    }
+    return {
+      head,
+      bodyLength: section.chunked ? -1 : Math.max(section.contentLength, 0),
+      keepAlive: !section.close && (!old || section.keepAlive),
+      expectContinue: section.expectContinue && !old,
+    };
+  }
+}
+
+/** Targets that are not a plain path: absolute-form, authority-form of CONNECT, asterisk-form of OPTIONS. */
+function readTarget(head: RequestHead): CodecFault | null {
+  const target = head.path;
+  if (head.method === 'CONNECT') {
+    if (!/^[^/?#@]+:\d{1,5}$/.test(target)) return fault.url;
+    head.authority = target;
+    head.path = '';
+    return null;
+  }
+  if (target === '*') return head.method === 'OPTIONS' ? null : fault.url;
+  const absolute = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/.exec(target);
+  if (!absolute) return fault.codec;
+  const scheme = absolute[1]!.toLowerCase();
+  if (scheme !== 'http' && scheme !== 'https') return fault.scheme;
+  const authority = absolute[2]!.slice(absolute[2]!.lastIndexOf('@') + 1);
+  if (authority === '') return fault.url;
+  head.authority = authority;
+  const path = absolute[3]!;
+  head.path = path.startsWith('/') ? path : `/${path}`;
+  return null;
+}

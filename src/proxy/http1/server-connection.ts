@@ -1,0 +1,349 @@
+// One accepted HTTP/1.1 connection. It is also its only stream: requests are handled one at a time, pipelined ones wait unread.
+//
+//   idle ─head─► active ─(request and response complete)─► idle
+//     │             └─(response complete, closing)─► ended ─(peer closes, or the linger time is over)─► destroyed
+//     └─(idle timeout, drain)─► ended
+import type { Socket } from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
+import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Downstream } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import type { ResponseHead } from '../http/message.ts';
+import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
+import { BodyDecoder, type BodySink } from './body-decoder.ts';
+import { fault } from './faults.ts';
+import { HeadReader } from './head-reader.ts';
+import { BAD_CHARACTER, MORE, TOO_LARGE } from './head-scanner.ts';
+import { Output } from './output.ts';
+import { type ParsedRequest, RequestParser } from './request-parser.ts';
+import { type Framing, interimHead, responseHead } from './serializer.ts';
+
+export type ServerConnectionOptions = {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly acceptHttp10: boolean;
+  /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
+  readonly idleTimeout: number;
+  readonly requestHeadersTimeout: number;
+  readonly requestTimeout: number;
+};
+
+export type ServerConnectionOwner = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  onClosed(): void;
+  /** An exception while handling this connection; it has been destroyed. */
+  onBug(error: unknown): void;
+};
+
+/** Milliseconds an ended connection waits for the peer to close, so that a reset does not overtake the answer (Envoy's delayed close). */
+const LINGER = 1_000;
+/** Empty lines tolerated before a request line (RFC 9112 section 2.2). */
+const MAX_EMPTY_LINES = 4;
+
+export class Http1ServerConnection implements ServerStream, BodySink {
+  readonly downstream: Downstream;
+  readonly #socket: Socket;
+  readonly #acceptor: StreamAcceptor;
+  readonly #options: ServerConnectionOptions;
+  readonly #owner: ServerConnectionOwner;
+  readonly #reader: HeadReader;
+  readonly #parser: RequestParser;
+  readonly #body: BodyDecoder;
+  readonly #output: Output;
+  #handler: ServerStreamHandler | null = null;
+  #active = false;
+  #requestDone = true;
+  #framing: Framing = 'none';
+  #method = 'GET';
+  #modern = true;
+  #closing = false;
+  #ended = false;
+  #inLoop = false;
+  #emptyLines = 0;
+  /** Bytes of the next request, kept while the socket is paused. */
+  #early: Buffer | null = null;
+  #idleSince: number;
+  #idleTimer: Timer | null = null;
+  #requestTimer: Timer | null = null;
+
+  constructor(
+    socket: Socket,
+    downstream: Downstream,
+    acceptor: StreamAcceptor,
+    options: ServerConnectionOptions,
+    owner: ServerConnectionOwner,
+  ) {
+    this.#socket = socket;
+    this.downstream = downstream;
+    this.#acceptor = acceptor;
+    this.#options = options;
+    this.#owner = owner;
+    this.#reader = new HeadReader(options.maxHeadBytes);
+    this.#parser = new RequestParser({
+      maxHeaders: options.maxHeaders,
+      secure: downstream.tls !== null,
+      acceptHttp10: options.acceptHttp10,
+    });
+    this.#body = new BodyDecoder(this, options.maxHeaders);
+    this.#output = new Output(socket);
+    this.#idleSince = owner.clock.now();
+    this.#watchIdle(options.idleTimeout);
+    socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
+    // Like Envoy, a half-closed HTTP/1 connection is a closed one.
+    socket.on('end', () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#guard(() => this.#closed()));
+    socket.on('drain', () => this.#guard(() => this.#handler?.onDrain()));
+    // It comes paused from where its first bytes were looked at.
+    socket.resume();
+  }
+
+  get backedUp(): boolean {
+    return this.#output.backedUp;
+  }
+
+  /** Closes after the exchange in progress, or now when there is none. */
+  drain(): void {
+    if (this.#active || this.#reader.started) this.#closing = true;
+    else this.#end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  inform(head: ResponseHead): void {
+    if (!this.#modern) return;
+    this.#output.text(interimHead(head));
+    this.#output.flush();
+  }
+
+  respond(head: ResponseHead, last: boolean): void {
+    // What is left of the request would have to be read to the end before the next one: not worth waiting for.
+    if (!this.#requestDone) this.#closing = true;
+    const text = responseHead(head, {
+      last,
+      requestMethod: this.#method,
+      modern: this.#modern,
+      close: this.#closing,
+    });
+    this.#framing = text.framing;
+    if (text.framing === 'until-close') this.#closing = true;
+    this.#output.begin(text.text, text.framing);
+    if (last) this.finish(null);
+  }
+
+  write(chunk: Buffer): void {
+    this.#output.body(chunk);
+  }
+
+  finish(trailers: HeaderMap | null): void {
+    this.#output.finish(trailers);
+    this.#complete();
+  }
+
+  flush(): void {
+    this.#output.flush();
+  }
+
+  reset(): void {
+    this.#active = false;
+    this.#handler = null;
+    this.#output.flush();
+    this.#ended = true;
+    // A close would look like the regular end of a close-delimited body.
+    if (this.#framing === 'until-close') this.#socket.resetAndDestroy();
+    else this.#socket.destroySoon();
+  }
+
+  closeAfter(): void {
+    this.#closing = true;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#early === null) this.#socket.resume();
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#handler?.onData(chunk);
+  }
+
+  #receive(bytes: Buffer): void {
+    if (!this.#ended) this.#loop(bytes, 0);
+  }
+
+  #loop(bytes: Buffer, position: number): void {
+    this.#inLoop = true;
+    let at = position;
+    while (at < bytes.length && !this.#ended) {
+      if (!this.#active) at = this.#readHead(bytes, at);
+      else if (!this.#requestDone) at = this.#readBody(bytes, at);
+      else {
+        this.#early = bytes.subarray(at);
+        this.#socket.pause();
+        break;
+      }
+    }
+    this.#inLoop = false;
+    this.#handler?.onReadDone();
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    const end = this.#reader.read(bytes, at);
+    if (end === MORE) {
+      this.#watchHead();
+      return bytes.length;
+    }
+    if (end < 0) {
+      this.#refuse(end === TOO_LARGE ? fault.headTooLarge : end === BAD_CHARACTER ? fault.characters : fault.codec);
+      return bytes.length;
+    }
+    if (this.#reader.text === '') {
+      if (++this.#emptyLines > MAX_EMPTY_LINES) this.#refuse(fault.codec);
+      return end;
+    }
+    this.#emptyLines = 0;
+    const parsed = this.#parser.parse(this.#reader.text);
+    if ('status' in parsed) this.#refuse(parsed);
+    else this.#accept(parsed);
+    return end;
+  }
+
+  #accept(request: ParsedRequest): void {
+    const last = request.bodyLength === 0;
+    this.#active = true;
+    this.#requestDone = last;
+    this.#method = request.head.method;
+    this.#modern = request.head.protocol !== 'HTTP/1.0';
+    this.#framing = 'none';
+    if (!request.keepAlive) this.#closing = true;
+    if (last) this.#stopRequestTimer();
+    else {
+      this.#watchRequest();
+      this.#body.start(request.bodyLength);
+      if (request.expectContinue) this.#output.text('HTTP/1.1 100 Continue\r\n\r\n');
+      this.#output.flush();
+    }
+    const handler = this.#acceptor.accept(this, request.head, last);
+    // The exchange may be over already, when it was answered on the spot.
+    if (this.#active) this.#handler = handler;
+  }
+
+  #readBody(bytes: Buffer, position: number): number {
+    const at = this.#body.feed(bytes, position);
+    if (this.#body.broken) {
+      this.#breakOff(fault.codec);
+      return bytes.length;
+    }
+    if (this.#body.done && this.#active) {
+      this.#requestDone = true;
+      this.#stopRequestTimer();
+      this.#handler?.onEnd(this.#body.trailers);
+    }
+    return at;
+  }
+
+  /** A fault in the middle of a request that has a handler. */
+  #breakOff(wrong: CodecFault): void {
+    const handler = this.#handler;
+    this.#closing = true;
+    if (handler === null) this.#end();
+    else handler.onFault(wrong);
+    this.#ended = true;
+  }
+
+  /** A fault where no request can be made of the input. */
+  #refuse(wrong: CodecFault): void {
+    this.#active = true;
+    this.#requestDone = true;
+    this.#closing = true;
+    this.#method = 'GET';
+    this.#modern = true;
+    this.#acceptor.refuse(this, wrong);
+  }
+
+  #complete(): void {
+    this.#active = false;
+    this.#handler = null;
+    if (this.#closing) {
+      this.#end();
+      return;
+    }
+    this.#idleSince = this.#owner.clock.now();
+    if (this.#early === null && this.#socket.isPaused()) this.#socket.resume();
+    if (this.#early === null || this.#inLoop) return;
+    const early = this.#early;
+    this.#early = null;
+    this.#loop(early, 0);
+    if (this.#early === null) this.#socket.resume();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#early = null;
+    this.#stopRequestTimer();
+    this.#socket.end();
+    this.#socket.resume();
+    this.#owner.wheel.cancel(this.#idleTimer);
+    this.#idleTimer = this.#owner.wheel.set(LINGER, () => this.#socket.destroy());
+  }
+
+  #closed(): void {
+    this.#ended = true;
+    this.#owner.wheel.cancel(this.#idleTimer);
+    this.#stopRequestTimer();
+    const handler = this.#handler;
+    this.#handler = null;
+    this.#active = false;
+    handler?.onAbort();
+    this.#owner.onClosed();
+  }
+
+  /** Lazy: the timer is not touched per request; when it fires it looks how long the connection has really been idle. */
+  #watchIdle(delay: number): void {
+    const { idleTimeout } = this.#options;
+    if (idleTimeout === 0) return;
+    this.#idleTimer = this.#owner.wheel.set(delay, () => {
+      const idle = this.#owner.clock.now() - this.#idleSince;
+      if (this.#active || this.#reader.started) this.#watchIdle(idleTimeout);
+      else if (idle < idleTimeout) this.#watchIdle(idleTimeout - idle);
+      else this.#end();
+    });
+  }
+
+  #watchHead(): void {
+    const limit = this.#options.requestHeadersTimeout || this.#options.requestTimeout;
+    if (limit === 0 || this.#requestTimer !== null || !this.#reader.started) return;
+    this.#requestTimer = this.#owner.wheel.set(limit, () => this.#guard(() => this.#refuse(fault.headTimeout)));
+  }
+
+  #watchRequest(): void {
+    this.#stopRequestTimer();
+    const { requestTimeout } = this.#options;
+    if (requestTimeout === 0) return;
+    this.#requestTimer = this.#owner.wheel.set(requestTimeout, () =>
+      this.#guard(() => this.#breakOff(fault.requestTimeout)),
+    );
+  }
+
+  #stopRequestTimer(): void {
+    if (this.#requestTimer === null) return;
+    this.#owner.wheel.cancel(this.#requestTimer);
+    this.#requestTimer = null;
+  }
+
+  /** The boundary of exceptions: a bug costs the connection it happened on, nothing else. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#socket.destroy();
+      this.#owner.onBug(error);
+    }
+  }
+}

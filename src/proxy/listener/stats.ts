@@ -1,0 +1,15 @@
+// Counters and gauges of one listener under Envoy's names (`listener.<name>.<field>`).
+
+export class ListenerStats {
+  downstream_cx_total = 0;
+  downstream_cx_active = 0;
+  downstream_cx_destroy = 0;
+  downstream_pre_cx_active = 0;
+  downstream_pre_cx_timeout = 0;
+  no_filter_chain_match = 0;
+  ssl_handshake = 0;
+  ssl_connection_error = 0;
+  ssl_fail_verify_error = 0;
+  ssl_fail_verify_no_cert = 0;
+  ssl_fail_verify_san = 0;
+}

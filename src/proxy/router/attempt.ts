@@ -1,0 +1,138 @@
+// One try at one endpoint: waits for a connection, sends the request, reports what comes back to the forwarding that started it.
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Host } from '../cluster/host.ts';
+import type { PoolWaiter } from '../cluster/pool.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
+import type { RequestBody } from './request-body.ts';
+
+export type AttemptOwner = {
+  onInterim(head: ResponseHead): void;
+  onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void;
+  onData(chunk: Buffer): void;
+  onEnd(trailers: HeaderMap | null): void;
+  onReadDone(): void;
+  onReset(attempt: Attempt, reason: ResetReason, detail: string): void;
+  onUpstreamDrain(): void;
+  onBug(error: unknown): void;
+};
+
+export class Attempt implements PoolWaiter, ClientStreamHandler {
+  readonly host: Host;
+  /** A connection took the request: from here on a failure is no connect failure. */
+  sent = false;
+  readonly #cluster: Cluster;
+  readonly #head: RequestHead;
+  readonly #body: RequestBody;
+  readonly #owner: AttemptOwner;
+  #stream: ClientStream | null = null;
+  #over = false;
+  #starting = false;
+
+  constructor(cluster: Cluster, host: Host, head: RequestHead, body: RequestBody, owner: AttemptOwner) {
+    this.#cluster = cluster;
+    this.host = host;
+    this.#head = head;
+    this.#body = body;
+    this.#owner = owner;
+  }
+
+  start(): void {
+    const { stats } = this.#cluster;
+    stats.upstream_rq_active += 1;
+    this.host.activeRequests += 1;
+    this.#starting = true;
+    this.host.pool.acquire(this);
+    this.#starting = false;
+  }
+
+  /** Gives the attempt up; nothing is reported afterwards. */
+  abandon(): void {
+    if (this.#over) return;
+    this.#settle();
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream === null) this.host.pool.cancel(this);
+    else {
+      this.#cluster.stats.upstream_rq_tx_reset += 1;
+      stream.reset();
+    }
+  }
+
+  pause(): void {
+    this.#stream?.pause();
+  }
+
+  resume(): void {
+    this.#stream?.resume();
+  }
+
+  flush(): void {
+    this.#stream?.flush();
+  }
+
+  onReady(session: ClientSession): void {
+    this.#cluster.stats.upstream_rq_total += 1;
+    this.sent = true;
+    const last = this.#body.empty;
+    const stream = session.open(this.#head, last, this);
+    this.#stream = stream;
+    if (last) return;
+    this.#body.attach(stream);
+    // Otherwise whoever started the attempt flushes, after the body's bytes that came together with the head.
+    if (!this.#starting) stream.flush();
+  }
+
+  onFailure(reason: ResetReason, detail: string): void {
+    this.#settle();
+    this.#owner.onReset(this, reason, detail);
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#owner.onInterim(head);
+  }
+
+  onResponse(head: ResponseHead, last: boolean): void {
+    if (last) this.#settle();
+    this.#owner.onResponse(this, head, last);
+  }
+
+  onData(chunk: Buffer): void {
+    this.#owner.onData(chunk);
+  }
+
+  onEnd(trailers: HeaderMap | null): void {
+    this.#settle();
+    this.#owner.onEnd(trailers);
+  }
+
+  onReadDone(): void {
+    this.#owner.onReadDone();
+  }
+
+  onReset(reason: ResetReason): void {
+    this.#cluster.stats.upstream_rq_rx_reset += 1;
+    if (reason === 'protocol-error') this.#cluster.stats.upstream_cx_protocol_error += 1;
+    this.#settle();
+    this.#owner.onReset(this, reason, '');
+  }
+
+  onDrain(): void {
+    this.#owner.onUpstreamDrain();
+  }
+
+  onBug(error: unknown): void {
+    this.abandon();
+    this.#owner.onBug(error);
+  }
+
+  /** The attempt holds its endpoint no longer. */
+  #settle(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cluster.stats.upstream_rq_active -= 1;
+    this.host.activeRequests -= 1;
+    this.#body.detach();
+  }
+}

@@ -1,0 +1,67 @@
+// Every cause for which the proxy answers by itself, with Envoy's status, response flag, details and body. The one place for it.
+import type { LocalReply } from '../filter/filter.ts';
+import { flag } from '../http/flags.ts';
+import { HeaderMap } from '../http/headers.ts';
+import type { CodecFault, ResetReason } from '../http/stream.ts';
+
+export const cause = {
+  routeNotFound: reply(404, flag.noRouteFound, 'route_not_found', ''),
+  noHealthyUpstream: reply(503, flag.noHealthyUpstream, 'no_healthy_upstream', 'no healthy upstream'),
+  responseTimeout: reply(504, flag.upstreamRequestTimeout, 'response_timeout', 'upstream request timeout'),
+  perTryTimeout: reply(504, flag.upstreamRequestTimeout, 'upstream_per_try_timeout', 'upstream request timeout'),
+  /** The request stopped coming. */
+  requestIdle: reply(408, flag.streamIdleTimeout, 'stream_idle_timeout', 'stream timeout'),
+  /** The request was complete and nothing came back. */
+  responseIdle: reply(504, flag.streamIdleTimeout, 'stream_idle_timeout', 'stream timeout'),
+  pathNormalization: reply(400, 0, 'path_normalization_failed', ''),
+  /** A target that is no path, as `OPTIONS *`, which no route can match. */
+  absolutePath: reply(404, 0, 'absolute_path_rejected', ''),
+  upgradeRefused: reply(403, 0, 'upgrade_failed', ''),
+  filterFailed: reply(500, 0, 'filter_failed', ''),
+} as const;
+
+export function clusterNotFound(status: number): LocalReply {
+  return reply(status, flag.noClusterFound, 'cluster_not_found', '');
+}
+
+export function codecFault(fault: CodecFault): LocalReply {
+  return reply(fault.status, fault.body === '' ? 0 : flag.downstreamProtocolError, fault.details, fault.body);
+}
+
+const RESETS: Readonly<Record<ResetReason, { status: number; flags: number; words: string }>> = {
+  'connection-failure': { status: 503, flags: flag.upstreamConnectionFailure, words: 'remote connection failure' },
+  'connection-timeout': { status: 503, flags: flag.upstreamConnectionFailure, words: 'connection timeout' },
+  'connection-termination': {
+    status: 503,
+    flags: flag.upstreamConnectionTermination,
+    words: 'connection termination',
+  },
+  'protocol-error': { status: 502, flags: flag.upstreamProtocolError, words: 'protocol error' },
+  overflow: { status: 503, flags: flag.upstreamOverflow, words: 'overflow' },
+};
+
+/** The upstream failed before a response head. `detail` is the transport's; clients do not see it, logs do. */
+export function upstreamReset(reason: ResetReason, detail: string, retried: boolean): LocalReply {
+  const { status, flags, words } = RESETS[reason];
+  return {
+    status,
+    flags,
+    details: `upstream_reset_before_response_started{${resetDetails(reason, detail)}}`,
+    body: `upstream connect error or disconnect/reset before headers. ${retried ? 'retried and the latest ' : ''}reset reason: ${words}`,
+    headers: reason === 'overflow' ? new HeaderMap(['x-envoy-overloaded', 'true']) : null,
+  };
+}
+
+/** The upstream failed after its head was passed on: nothing can be answered any more, only noted. */
+export function lateReset(reason: ResetReason): { readonly flags: number; readonly details: string } {
+  return { flags: RESETS[reason].flags, details: `upstream_reset_after_response_started{${resetDetails(reason, '')}}` };
+}
+
+function resetDetails(reason: ResetReason, detail: string): string {
+  const words = detail === '' ? RESETS[reason].words : `${RESETS[reason].words}|${detail}`;
+  return words.replaceAll(' ', '_');
+}
+
+function reply(status: number, flags: number, details: string, body: string): LocalReply {
+  return { status, flags, details, body, headers: null };
+}

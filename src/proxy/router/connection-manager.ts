@@ -1,0 +1,66 @@
+// The HTTP connection manager of one filter chain: makes an exchange of every request its connections deliver.
+import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import type { HttpFilter } from '../filter/filter.ts';
+import { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
+import type { RouteTable } from '../route/table.ts';
+import { ActiveRequest } from './active-request.ts';
+import type { RouterServices } from './services.ts';
+import type { HttpStats } from './stats.ts';
+
+export class ConnectionManager implements StreamAcceptor {
+  readonly config: HttpConnectionConfig;
+  readonly services: RouterServices;
+  readonly stats: HttpStats;
+  /** On inbound listeners the caller's proxy says who it is in `x-tulle-peer`. */
+  readonly inbound: boolean;
+  /** Filters that look at responses, in the order they run: last first. */
+  readonly responseFilters: readonly HttpFilter[];
+  /** The chain is being replaced or the proxy stops: every answer ends its connection. */
+  draining = false;
+
+  constructor(
+    config: HttpConnectionConfig,
+    direction: ListenerConfig['direction'],
+    services: RouterServices,
+    stats: HttpStats,
+  ) {
+    this.config = config;
+    this.services = services;
+    this.stats = stats;
+    this.inbound = direction === 'inbound';
+    this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
+  }
+
+  /** Asked anew for every request, so that open connections follow a change of routes at once. */
+  get routes(): RouteTable | undefined {
+    const { routes } = this.config;
+    return routes.kind === 'inline' ? routes.table : this.services.routes.get(routes.name);
+  }
+
+  accept(stream: ServerStream, head: RequestHead, last: boolean): ServerStreamHandler {
+    const request = new ActiveRequest(this, stream, head, last);
+    request.begin();
+    return request;
+  }
+
+  refuse(stream: ServerStream, fault: CodecFault): void {
+    this.stats.downstream_cx_protocol_error += 1;
+    if (fault.status === 431) this.stats.downstream_rq_too_large += 1;
+    if (fault.status === 408) this.stats.downstream_rq_timeout += 1;
+    new ActiveRequest(this, stream, emptyHead(stream), true).onFault(fault);
+  }
+}
+
+/** Stands in the access log for a request whose head could not be read. */
+function emptyHead(stream: ServerStream): RequestHead {
+  return {
+    method: '',
+    scheme: stream.downstream.tls === null ? 'http' : 'https',
+    authority: '',
+    path: '',
+    protocol: 'HTTP/1.1',
+    headers: new HeaderMap(),
+  };
+}

@@ -1,0 +1,93 @@
+// A copy of a request for another cluster, sent and forgotten: its answer, its failure and its slowness change nothing.
+import type { Timer } from '../../lib/timer-wheel.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { RequestHead } from '../http/message.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import { RequestBody } from './request-body.ts';
+import type { RouterServices } from './services.ts';
+
+/** Milliseconds a copy may take in all. */
+const TIMEOUT = 15_000;
+
+export class Mirror implements AttemptOwner {
+  readonly #body: RequestBody;
+  readonly #services: RouterServices;
+  #attempt: Attempt | null = null;
+  #timer: Timer | null = null;
+
+  constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices) {
+    this.#services = services;
+    this.#body = new RequestBody(last, false);
+    const host = cluster.pick({ hash: null, now: services.clock.now(), tried: [] });
+    if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
+    const copy = { ...head, authority: shadowAuthority(head.authority), headers: head.headers.clone() };
+    this.#attempt = new Attempt(cluster, host, copy, this.#body, this);
+    this.#timer = services.wheel.set(TIMEOUT, () => this.abandon());
+    this.#attempt.start();
+  }
+
+  /** A mirror that cannot keep up is dropped: it must not slow the request down. */
+  push(chunk: Buffer): void {
+    if (this.#attempt === null) return;
+    this.#body.push(chunk);
+    if (this.#body.congested) this.abandon();
+  }
+
+  end(): void {
+    if (this.#attempt !== null) this.#body.end(null);
+  }
+
+  flush(): void {
+    this.#attempt?.flush();
+  }
+
+  abandon(): void {
+    const attempt = this.#attempt;
+    this.#over();
+    attempt?.abandon();
+  }
+
+  onInterim(): void {
+    // Nobody waits for it.
+  }
+
+  onResponse(_attempt: Attempt, _head: unknown, last: boolean): void {
+    if (last) this.#over();
+  }
+
+  onData(): void {
+    // Read and dropped, so that the connection can be reused.
+  }
+
+  onEnd(): void {
+    this.#over();
+  }
+
+  onReadDone(): void {
+    // Nothing was held back.
+  }
+
+  onReset(): void {
+    this.#over();
+  }
+
+  onUpstreamDrain(): void {
+    // `push` looks at congestion itself.
+  }
+
+  onBug(error: unknown): void {
+    this.#services.log.error({ err: error }, 'exception while mirroring a request');
+    this.abandon();
+  }
+
+  #over(): void {
+    this.#attempt = null;
+    this.#services.wheel.cancel(this.#timer);
+  }
+}
+
+/** `shop.example:8080` becomes `shop.example-shadow:8080`, as Envoy names it. */
+function shadowAuthority(authority: string): string {
+  const port = /:\d+$/.exec(authority);
+  return port === null ? `${authority}-shadow` : `${authority.slice(0, port.index)}-shadow${port[0]}`;
+}

@@ -1,0 +1,70 @@
+// The request's body on its way to the upstream: kept while no upstream is there to take it, and for a retry as long as it is small.
+import type { HeaderMap } from '../http/headers.ts';
+import type { ClientStream } from '../http/stream.ts';
+
+/** Bytes kept for a retry or for a connection still being made. */
+const KEEP_LIMIT = 65_536;
+
+export class RequestBody {
+  ended: boolean;
+  #trailers: HeaderMap | null = null;
+  #kept: Buffer[] = [];
+  #size = 0;
+  /** Some of the body is gone: it cannot be sent again. */
+  #spent = false;
+  #stream: ClientStream | null = null;
+  readonly #forRetry: boolean;
+
+  /** `last`: there is no body. */
+  constructor(last: boolean, forRetry: boolean) {
+    this.ended = last;
+    this.#forRetry = forRetry;
+  }
+
+  get empty(): boolean {
+    return this.ended && !this.#spent && this.#kept.length === 0 && this.#trailers === null;
+  }
+
+  get replayable(): boolean {
+    return !this.#spent;
+  }
+
+  /** The source must wait: nobody takes the bytes, or the taker has more than it can send. */
+  get congested(): boolean {
+    return this.#stream === null ? this.#size >= KEEP_LIMIT : this.#stream.backedUp;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#stream === null || (this.#forRetry && !this.#spent)) {
+      this.#kept.push(chunk);
+      this.#size += chunk.length;
+    } else this.#spent = true;
+    this.#stream?.write(chunk);
+    if (this.#stream !== null && this.#size > KEEP_LIMIT) this.#drop();
+  }
+
+  end(trailers: HeaderMap | null): void {
+    this.ended = true;
+    this.#trailers = trailers;
+    this.#stream?.finish(trailers);
+  }
+
+  /** Sends what there is and from now on what comes. */
+  attach(stream: ClientStream): void {
+    this.#stream = stream;
+    for (const chunk of this.#kept) stream.write(chunk);
+    if (this.ended) stream.finish(this.#trailers);
+    if (!this.#forRetry || this.#size > KEEP_LIMIT) this.#drop();
+  }
+
+  detach(): void {
+    this.#stream = null;
+  }
+
+  #drop(): void {
+    if (this.#kept.length === 0) return;
+    this.#kept = [];
+    this.#size = 0;
+    this.#spent = true;
+  }
+}

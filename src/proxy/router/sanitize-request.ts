@@ -1,0 +1,98 @@
+// What the connection manager does to every request head before routing, in Envoy's order: who the client is, which headers it may not
+// set itself, which it gets. After this the head can be trusted as far as the configuration says.
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { HttpConnectionConfig } from '../config/types.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import { forwardClientCert } from './forwarded-client-cert.ts';
+
+// Control headers of Envoy's router. No request counts as internal by default (Envoy's `internal_address_config` is empty since 1.33), so none keeps them.
+const CONTROL = new Set([
+  'x-envoy-internal',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-is-timeout-retry',
+]);
+/** Stripped at the edge only: an inner proxy believes the proxy before it. */
+const EDGE = new Set([
+  'x-envoy-decorator-operation',
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+]);
+
+export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
+  const { headers } = exchange.request;
+  identifyClient(exchange, config, localAddress);
+  setForwardedProto(exchange, config);
+  removeControl(headers, config.useRemoteAddress);
+  setRequestId(headers, config);
+  forwardClientCert(headers, exchange.downstream.tls, config.forwardClientCert);
+  if (config.via !== '') headers.append('via', config.via);
+}
+
+/** The address policies and logs take for the client's, and X-Forwarded-For. */
+function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
+  const { headers } = exchange.request;
+  const direct = exchange.downstream.directRemote.address;
+  const forwarded = headers.joined('x-forwarded-for');
+  if (!config.useRemoteAddress || config.xffTrustedHops > 0) {
+    const skip = config.useRemoteAddress ? config.xffTrustedHops - 1 : config.xffTrustedHops;
+    exchange.clientAddress = fromRight(forwarded, skip) ?? direct;
+  }
+  if (!config.useRemoteAddress || config.skipXffAppend) return;
+  const appended = isLoopback(direct) ? localAddress : direct;
+  headers.set('x-forwarded-for', forwarded === undefined || forwarded === '' ? appended : `${forwarded},${appended}`);
+}
+
+/** The address `skip` places from the right end of the list, when it is one. */
+function fromRight(forwarded: string | undefined, skip: number): string | null {
+  if (forwarded === undefined) return null;
+  const address = forwarded
+    .split(',')
+    .at(-1 - skip)
+    ?.trim();
+  return address !== undefined && isIP(address) !== 0 ? address : null;
+}
+
+function setForwardedProto(exchange: Exchange, config: HttpConnectionConfig): void {
+  const { request } = exchange;
+  const transport = exchange.downstream.tls === null ? 'http' : 'https';
+  const given = request.headers.get('x-forwarded-proto');
+  const trusted = given !== undefined && !(config.useRemoteAddress && config.xffTrustedHops === 0);
+  if (!trusted) request.headers.set('x-forwarded-proto', transport);
+  request.scheme = trusted && (given === 'http' || given === 'https') ? given : transport;
+}
+
+function removeControl(headers: HeaderMap, edge: boolean): void {
+  const { fields } = headers;
+  for (let i = fields.length - 2; i >= 0; i -= 2) {
+    const name = fields[i]!;
+    if (!name.startsWith('x-envoy-')) continue;
+    if (CONTROL.has(name) || (edge && EDGE.has(name))) fields.splice(i, 2);
+  }
+}
+
+function setRequestId(headers: HeaderMap, config: HttpConnectionConfig): void {
+  // At the edge a client must not choose the id of a request unless the configuration lets it.
+  if (config.useRemoteAddress && !config.preserveRequestId) headers.remove('x-request-id');
+  if (config.generateRequestId && !headers.has('x-request-id')) headers.append('x-request-id', randomUUID());
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}

@@ -1,0 +1,17 @@
+// What the connection manager and the router need of the proxy around them.
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { RouteTable } from '../route/table.ts';
+
+export type RouterServices = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: () => number;
+  readonly log: Log;
+  /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */
+  readonly localAddress: string;
+  readonly clusters: { get(name: string): Cluster | undefined };
+  readonly routes: { get(name: string): RouteTable | undefined };
+};

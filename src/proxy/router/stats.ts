@@ -1,0 +1,37 @@
+// Counters and gauges of a connection manager under Envoy's names (`http.<stat_prefix>.<field>`).
+
+export class HttpStats {
+  downstream_cx_total = 0;
+  downstream_cx_active = 0;
+  downstream_cx_destroy = 0;
+  downstream_cx_protocol_error = 0;
+  downstream_cx_ssl_total = 0;
+  downstream_cx_ssl_active = 0;
+  downstream_cx_drain_close = 0;
+  downstream_rq_total = 0;
+  downstream_rq_active = 0;
+  downstream_rq_completed = 0;
+  downstream_rq_1xx = 0;
+  downstream_rq_2xx = 0;
+  downstream_rq_3xx = 0;
+  downstream_rq_4xx = 0;
+  downstream_rq_5xx = 0;
+  downstream_rq_rx_reset = 0;
+  downstream_rq_tx_reset = 0;
+  downstream_rq_timeout = 0;
+  downstream_rq_idle_timeout = 0;
+  downstream_rq_too_large = 0;
+  no_route = 0;
+  no_cluster = 0;
+  /** Exceptions while handling a request: bugs. Not one of Envoy's. */
+  uncaught_exceptions = 0;
+
+  countResponse(status: number): void {
+    this.downstream_rq_completed += 1;
+    if (status < 200) this.downstream_rq_1xx += 1;
+    else if (status < 300) this.downstream_rq_2xx += 1;
+    else if (status < 400) this.downstream_rq_3xx += 1;
+    else if (status < 500) this.downstream_rq_4xx += 1;
+    else this.downstream_rq_5xx += 1;
+  }
+}

@@ -1,0 +1,186 @@
+// The running proxy: what configuration updates are applied to, piece by piece and in place.
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { TimerWheel } from '../lib/timer-wheel.ts';
+import { Cluster, type ClusterServices } from './cluster/cluster.ts';
+import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from './config/types.ts';
+import { Listener, type ListenerServices } from './listener/listener.ts';
+import type { RouteTable } from './route/table.ts';
+import { HttpStats } from './router/stats.ts';
+import { TlsConnector } from './tls/client-tls.ts';
+import { SecretStore } from './tls/secrets.ts';
+import { ServerTls } from './tls/server-tls.ts';
+
+export type RuntimeOptions = {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Milliseconds that `drain` waits for requests in progress. */
+  readonly drainTime?: number;
+};
+
+const DRAIN_TIME = 10_000;
+const DRAIN_POLL = 50;
+
+export class ProxyRuntime {
+  readonly #wheel: TimerWheel;
+  readonly #options: RuntimeOptions;
+  readonly #secrets = new SecretStore();
+  readonly #clusters = new Map<string, Cluster>();
+  /** Endpoints by EDS service name: they may come before their cluster, and several clusters may share them. */
+  readonly #endpoints = new Map<string, readonly EndpointConfig[]>();
+  readonly #routes = new Map<string, RouteTable>();
+  readonly #listeners = new Map<string, Listener>();
+  readonly #draining = new Set<Listener>();
+  readonly #httpStats = new Map<string, HttpStats>();
+  readonly #clusterServices: ClusterServices;
+  readonly #listenerServices: ListenerServices;
+  #connectionIds = 0;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    const { clock, random, log } = options;
+    this.#wheel = new TimerWheel(clock, (error) => log.error({ err: error }, 'exception in a timer'));
+    const shared = { clock, random, log, wheel: this.#wheel };
+    this.#clusterServices = {
+      ...shared,
+      tlsConnector: (config, stats) => new TlsConnector(config, stats, this.#secrets),
+    };
+    this.#listenerServices = {
+      ...shared,
+      localAddress: ownAddress(),
+      clusters: this.#clusters,
+      routes: this.#routes,
+      httpStats: (prefix) => this.#statsOf(prefix),
+      serverTls: (config) => new ServerTls(config, this.#secrets),
+      nextConnectionId: () => ++this.#connectionIds,
+    };
+  }
+
+  setSecret(source: string, name: string, value: SecretValue): void {
+    this.#secrets.set(source, name, value);
+  }
+
+  setCluster(config: ClusterConfig): void {
+    let cluster = this.#clusters.get(config.name);
+    if (cluster !== undefined) cluster.update(config);
+    else {
+      cluster = new Cluster(config, this.#clusterServices);
+      this.#clusters.set(config.name, cluster);
+    }
+    const endpoints = config.discovery.kind === 'eds' ? this.#endpoints.get(config.discovery.serviceName) : undefined;
+    if (endpoints !== undefined) cluster.setEndpoints(endpoints);
+  }
+
+  removeCluster(name: string): void {
+    this.#clusters.get(name)?.close();
+    this.#clusters.delete(name);
+  }
+
+  setEndpoints(edsServiceName: string, endpoints: readonly EndpointConfig[]): void {
+    this.#endpoints.set(edsServiceName, endpoints);
+    for (const cluster of this.#clusters.values()) {
+      const { discovery } = cluster.config;
+      if (discovery.kind === 'eds' && discovery.serviceName === edsServiceName) cluster.setEndpoints(endpoints);
+    }
+  }
+
+  setRoutes(table: RouteTable): void {
+    this.#routes.set(table.name, table);
+  }
+
+  removeRoutes(name: string): void {
+    this.#routes.delete(name);
+  }
+
+  /** Rejects, with the old listener of that name still running, when the new address cannot be listened on. */
+  async setListener(config: ListenerConfig): Promise<void> {
+    const before = this.#listeners.get(config.name);
+    if (before !== undefined && sameSocket(before.config, config)) {
+      before.update(config);
+      return;
+    }
+    const listener = new Listener(config, this.#listenerServices);
+    await listener.listen();
+    this.#listeners.set(config.name, listener);
+    if (before !== undefined) this.#retire(before);
+  }
+
+  removeListener(name: string): void {
+    const listener = this.#listeners.get(name);
+    if (listener === undefined) return;
+    this.#listeners.delete(name);
+    this.#retire(listener);
+  }
+
+  clusters(): readonly Cluster[] {
+    return [...this.#clusters.values()];
+  }
+
+  listeners(): readonly Listener[] {
+    return [...this.#listeners.values()];
+  }
+
+  routes(): readonly RouteTable[] {
+    return [...this.#routes.values()];
+  }
+
+  /** Every counter and gauge with its Envoy name, as in `cluster.web.upstream_rq_total`. */
+  *stats(): IterableIterator<readonly [name: string, value: number]> {
+    for (const [name, cluster] of this.#clusters) yield* named(`cluster.${name}`, cluster.stats);
+    for (const [prefix, stats] of this.#httpStats) yield* named(`http.${prefix}`, stats);
+    for (const [name, listener] of this.#listeners) yield* named(`listener.${name}`, listener.stats);
+  }
+
+  /** Stops accepting, lets requests in progress end, and gives up on those that outlast the drain time. */
+  async drain(): Promise<void> {
+    for (const name of [...this.#listeners.keys()]) this.removeListener(name);
+    const { clock, drainTime = DRAIN_TIME } = this.#options;
+    const end = clock.now() + drainTime;
+    while (clock.now() < end && [...this.#draining].some((listener) => listener.activeConnections > 0)) {
+      await new Promise<void>((resolve) => this.#wheel.set(DRAIN_POLL, resolve));
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const listener of [...this.#listeners.values(), ...this.#draining]) listener.destroy();
+    for (const cluster of this.#clusters.values()) cluster.close();
+    this.#listeners.clear();
+    this.#draining.clear();
+    this.#clusters.clear();
+  }
+
+  #retire(listener: Listener): void {
+    for (const old of this.#draining) if (old.activeConnections === 0) this.#draining.delete(old);
+    this.#draining.add(listener);
+    listener.drain();
+  }
+
+  #statsOf(prefix: string): HttpStats {
+    const known = this.#httpStats.get(prefix);
+    if (known !== undefined) return known;
+    const stats = new HttpStats();
+    this.#httpStats.set(prefix, stats);
+    return stats;
+  }
+}
+
+function* named(prefix: string, stats: object): IterableIterator<readonly [string, number]> {
+  for (const [field, value] of Object.entries(stats))
+    if (typeof value === 'number') yield [`${prefix}.${field}`, value];
+}
+
+function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
+  return a.address === b.address && a.port === b.port;
+}
+
+/** The first address of this machine that is not loopback, which Envoy calls its local address. */
+function ownAddress(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    const found = addresses?.find(({ family, internal }) => family === 'IPv4' && !internal);
+    if (found !== undefined) return found.address;
+  }
+  return '127.0.0.1';
+}

@@ -1,0 +1,123 @@
+// Configurations as the decoder makes them of an empty resource: a test names only what it is about.
+import type {
+  ClusterConfig,
+  EndpointConfig,
+  FilterChainConfig,
+  HttpConnectionConfig,
+  ListenerConfig,
+} from '../config/types.ts';
+import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
+
+export function endpoint(port: number, change: Partial<EndpointConfig> = {}): EndpointConfig {
+  return { address: '127.0.0.1', port, weight: 1, healthy: true, locality: '', priority: 0, metadata: {}, ...change };
+}
+
+export function cluster(name: string, ports: readonly number[], change: Partial<ClusterConfig> = {}): ClusterConfig {
+  return {
+    name,
+    discovery: { kind: 'static', endpoints: ports.map((port) => endpoint(port)) },
+    connectTimeout: 5_000,
+    balancing: { kind: 'round-robin' },
+    tls: [],
+    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+    maxRequestsPerConnection: 0,
+    idleTimeout: 3_600_000,
+    outlierDetection: null,
+    panicThreshold: 50,
+    metadata: {},
+    ...change,
+  };
+}
+
+export function forward(name: string, change: Partial<ForwardAction> = {}): ForwardAction {
+  return {
+    kind: 'forward',
+    pickCluster: () => ({ cluster: name, editRequest: nothing, editResponse: nothing }),
+    rewrite: nothing,
+    timeout: 15_000,
+    idleTimeout: null,
+    retry: null,
+    mirrors: [],
+    hash: () => null,
+    clusterNotFoundStatus: 503,
+    ...change,
+  };
+}
+
+export function route(action: RouteAction, change: Partial<RouteEntry> = {}): RouteEntry {
+  return {
+    name: 'route',
+    virtualHost: 'test',
+    action,
+    editRequest: nothing,
+    editResponse: nothing,
+    filters: new Map(),
+    metadata: {},
+    ...change,
+  };
+}
+
+/** By path prefix, first match wins. */
+export function routeTable(name: string, prefixes: Readonly<Record<string, RouteEntry>>): RouteTable {
+  const entries = Object.entries(prefixes);
+  return {
+    name,
+    match: ({ path }) => entries.find(([prefix]) => path.startsWith(prefix))?.[1] ?? null,
+  };
+}
+
+export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = {}): HttpConnectionConfig {
+  return {
+    statPrefix: 'test',
+    routes: { kind: 'inline', table },
+    filters: [],
+    accessLogs: [],
+    maxHeadBytes: 61_440,
+    maxHeaders: 100,
+    idleTimeout: 3_600_000,
+    streamIdleTimeout: 300_000,
+    requestTimeout: 0,
+    requestHeadersTimeout: 0,
+    useRemoteAddress: false,
+    xffTrustedHops: 0,
+    skipXffAppend: false,
+    generateRequestId: true,
+    preserveRequestId: false,
+    serverName: 'envoy',
+    serverHeader: 'overwrite',
+    forwardClientCert: { mode: 'sanitize', set: { subject: false, uri: false, dns: false, cert: false } },
+    normalizePath: false,
+    mergeSlashes: false,
+    acceptHttp10: false,
+    via: '',
+    ...change,
+  };
+}
+
+export function chain(config: HttpConnectionConfig, change: Partial<FilterChainConfig> = {}): FilterChainConfig {
+  return {
+    name: 'chain',
+    match: { transport: '', serverNames: [], applicationProtocols: [], destinationPort: null },
+    tls: null,
+    network: { kind: 'http', http: config },
+    ...change,
+  };
+}
+
+export function listener(chains: readonly FilterChainConfig[], change: Partial<ListenerConfig> = {}): ListenerConfig {
+  return {
+    name: 'listener',
+    address: '127.0.0.1',
+    port: 0,
+    direction: 'outbound',
+    inspectTls: false,
+    chains,
+    defaultChain: null,
+    metadata: {},
+    ...change,
+  };
+}
+
+function nothing(): void {
+  // No header operations.
+}

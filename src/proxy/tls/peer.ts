@@ -1,0 +1,44 @@
+// What a certificate says of its owner, in the forms matchers and headers use.
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import type { PeerTls } from '../http/exchange.ts';
+
+export type SubjectAltName = { readonly type: 'uri' | 'dns'; readonly value: string };
+
+export function peerOf(socket: TLSSocket, localUriSans: readonly string[], serverName: string): PeerTls {
+  const certificate = socket.getPeerX509Certificate();
+  const names = certificate === undefined ? [] : subjectAltNames(certificate.subjectAltName);
+  return {
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().standardName ?? '',
+    sni: serverName,
+    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
+    uriSans: names.filter(({ type }) => type === 'uri').map(({ value }) => value),
+    dnsSans: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
+    subject: certificate === undefined ? '' : certificate.subject.split('\n').reverse().join(','),
+    fingerprint: certificate === undefined ? '' : certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    localUriSans,
+  };
+}
+
+export function uriSans(certificate: X509Certificate): string[] {
+  return subjectAltNames(certificate.subjectAltName)
+    .filter(({ type }) => type === 'uri')
+    .map(({ value }) => value);
+}
+
+/** Node's text form: `URI:spiffe://a/b, DNS:c`; a value that could be misread comes as a JSON string. */
+export function subjectAltNames(text: string | undefined): SubjectAltName[] {
+  const names: SubjectAltName[] = [];
+  for (const [, type, value] of (text ?? '').matchAll(/(?:^|, )(URI|DNS|[A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
+    if (type !== 'URI' && type !== 'DNS') continue;
+    const plain = value!.startsWith('"') ? unquoted(value!) : value!;
+    names.push({ type: type === 'URI' ? 'uri' : 'dns', value: plain });
+  }
+  return names;
+}
+
+function unquoted(text: string): string {
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,134 @@
+// Accepting TLS: raw socket → secured socket with a verified peer. One per filter chain; certificates are swapped underneath it.
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { DownstreamTlsConfig } from '../config/types.ts';
+import type { PeerTls } from '../http/exchange.ts';
+import { ContextSource, type CurrentContext } from './context.ts';
+import { peerOf, subjectAltNames } from './peer.ts';
+import type { SecretStore } from './secrets.ts';
+import { acceptsName } from './verify.ts';
+
+export type HandshakeFailure =
+  | 'ssl_connection_error'
+  | 'ssl_fail_verify_error'
+  | 'ssl_fail_verify_no_cert'
+  | 'ssl_fail_verify_san';
+
+export type HandshakeResult = {
+  onSecure(socket: Socket, peer: PeerTls): void;
+  /** The raw socket is closed. */
+  onFailed(failure: HandshakeFailure, detail: string): void;
+};
+
+export class ServerTls {
+  readonly #config: DownstreamTlsConfig;
+  readonly #context: ContextSource;
+  #server: Server | null = null;
+  #current: CurrentContext | null = null;
+  /** Handshakes in progress by the client's address: Node says which TLS socket is secure, not which socket it was given. */
+  readonly #pending = new Map<string, { readonly result: HandshakeResult; readonly local: readonly string[] }>();
+
+  constructor(config: DownstreamTlsConfig, secrets: SecretStore) {
+    this.#config = config;
+    this.#context = new ContextSource(
+      {
+        certificate: config.certificate,
+        trust: config.validation?.trust ?? null,
+        minVersion: config.minVersion,
+        maxVersion: config.maxVersion,
+      },
+      secrets,
+    );
+  }
+
+  accept(socket: Socket, result: HandshakeResult): void {
+    const server = this.#serverWithSecrets();
+    const key = peerKey(socket);
+    if (typeof server === 'string' || key === null) {
+      socket.destroy();
+      result.onFailed('ssl_connection_error', typeof server === 'string' ? server : 'the client has gone');
+      return;
+    }
+    this.#pending.set(key, { result, local: this.#current?.localUriSans ?? [] });
+    socket.once('close', () => this.#fail(key, 'ssl_connection_error', 'closed during the handshake'));
+    server.emit('connection', socket);
+  }
+
+  #serverWithSecrets(): Server | string {
+    const current = this.#context.get();
+    if (typeof current === 'string') return current;
+    if (this.#server !== null && current === this.#current) return this.#server;
+    try {
+      // Also the session tickets' keys are new then: a resumed session cannot outlive the trust it was verified by.
+      if (this.#server === null) this.#server = this.#createServer(current);
+      else this.#server.setSecureContext(current.options);
+    } catch (error) {
+      return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    this.#current = current;
+    return this.#server;
+  }
+
+  #createServer(current: CurrentContext): Server {
+    const { validation, requireClientCertificate } = this.#config;
+    const alpn = this.#config.alpn.filter((protocol) => protocol !== 'h2');
+    const server = createServer({
+      ...current.options,
+      requestCert: validation !== null || requireClientCertificate,
+      rejectUnauthorized: requireClientCertificate,
+      ...(alpn.length > 0 ? { ALPNProtocols: alpn } : {}),
+    });
+    server.on('secureConnection', (socket) => this.#secured(socket));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const key = peerKey(socket);
+      const failure = socket.authorizationError ? 'ssl_fail_verify_error' : failureOf(error);
+      if (key !== null) this.#fail(key, failure, String(socket.authorizationError ?? error.code ?? error.message));
+    });
+    return server;
+  }
+
+  #secured(socket: TLSSocket): void {
+    const key = peerKey(socket);
+    const pending = key === null ? undefined : this.#pending.get(key);
+    if (key === null || pending === undefined) {
+      socket.destroy();
+      return;
+    }
+    const refusal = this.#refusal(socket);
+    if (refusal !== null) {
+      this.#fail(key, refusal, String(socket.authorizationError ?? 'no accepted name in the certificate'));
+      socket.destroy();
+      return;
+    }
+    this.#pending.delete(key);
+    const serverName = typeof socket.servername === 'string' ? socket.servername : '';
+    pending.result.onSecure(socket, peerOf(socket, pending.local, serverName));
+  }
+
+  /** A certificate that was not required must still be good when it is shown. */
+  #refusal(socket: TLSSocket): HandshakeFailure | null {
+    const { validation } = this.#config;
+    const certificate = socket.getPeerX509Certificate();
+    if (validation === null || certificate === undefined) return null;
+    if (!socket.authorized) return 'ssl_fail_verify_error';
+    return acceptsName(validation.sans, subjectAltNames(certificate.subjectAltName)) ? null : 'ssl_fail_verify_san';
+  }
+
+  #fail(key: string, failure: HandshakeFailure, detail: string): void {
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return;
+    this.#pending.delete(key);
+    pending.result.onFailed(failure, detail);
+  }
+}
+
+function failureOf(error: NodeJS.ErrnoException): HandshakeFailure {
+  return error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'
+    ? 'ssl_fail_verify_no_cert'
+    : 'ssl_connection_error';
+}
+
+function peerKey(socket: Socket): string | null {
+  const { remoteAddress, remotePort, localPort } = socket;
+  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localPort}`;
+}
