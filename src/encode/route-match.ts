@@ -16,7 +16,7 @@ export function routeMatch(match: RequestMatch | null): RouteMatch {
   ];
   return create(RouteMatchSchema, {
     pathSpecifier: pathSpecifier(match.path),
-    caseSensitive: !(match.path !== null && 'ignoreCase' in match.path && match.path.ignoreCase),
+    ...(match.path !== null && 'ignoreCase' in match.path && match.path.ignoreCase ? { caseSensitive: false } : {}),
     headers: [
       ...[...pseudo, ...match.headers].map((each) => headerMatcher(each)),
       ...(match.query.some(inverted) ? [never] : []),

@@ -12,7 +12,7 @@ import { hostPort, nodeId } from './names.ts';
 import { compareText, distinct } from './order.ts';
 import type { ClusterPlan, ListenerPlan, ProxyPlan, VirtualHostPlan } from './plan.ts';
 import type { Planning } from './planning.ts';
-import { candidatesOf, compareSpecificity, firstDialect } from './precedence.ts';
+import { candidatesOf, catchAllLast, compareSpecificity, firstDialect } from './precedence.ts';
 import type { Backing } from './resolved.ts';
 import { resolveCandidate } from './route-rule.ts';
 import { clientRoutes } from './service-routing.ts';
@@ -115,7 +115,7 @@ function virtualHost(
   const groups = [sets, ...widest.filter((set) => !sets.includes(set)).map((set) => [set])];
   const candidates = groups.flatMap((group) => {
     const all = candidatesOf(group);
-    return first?.order === 'specificity' ? all.toSorted(compareSpecificity) : all;
+    return first?.order === 'specificity' ? all.toSorted(compareSpecificity) : catchAllLast(all);
   });
   const asking = { port: null, clientNamespace: client.namespace };
   const resolved = candidates.map((candidate) => resolveCandidate(planning, candidate, asking));

@@ -66,6 +66,18 @@ export const compareSpecificity = (a: Candidate, b: Candidate): number =>
   a.ruleIndex - b.ruleIndex ||
   a.matchIndex - b.matchIndex;
 
+/** Lists that are merged would hide each other behind a rule that takes everything (Istio moves these to the end, too). */
+export const catchAllLast = (candidates: readonly Candidate[]): readonly Candidate[] =>
+  candidates.toSorted((a, b) => Number(takesAll(a.match)) - Number(takesAll(b.match)));
+
+const takesAll = (match: RequestMatch | null): boolean =>
+  match === null ||
+  (pathRank(match.path) === 0 &&
+    match.method === null &&
+    match.authority === null &&
+    match.headers.length === 0 &&
+    match.query.length === 0);
+
 /** Exact, then the longest prefix, then regular expressions (left open by the specification), then every path. */
 function pathRank(path: PathMatch | null): number {
   if (path === null || (path.kind !== 'exact' && path.kind !== 'regex' && path.value === '/')) return 0;

@@ -15,6 +15,8 @@ import type { Backing } from './resolved.ts';
 export type Asking = {
   /** The backend that refers. */
   readonly origin: Origin;
+  /** What the user notices when the reference is broken. */
+  readonly consequence: string;
   /** The port that requests come for; null at a gateway. */
   readonly port: Port | null;
   readonly clientNamespace: string;
@@ -29,7 +31,13 @@ export function resolveTarget(planning: Planning, target: BackendTarget, asking:
     return { kind: 'broken', name, status: target.status, reason: target.reason, origin: asking.origin };
   }
   const broken = (code: ProblemCode, reason: string, hint: string): Backing => {
-    planning.report({ severity: 'error', code, origin: asking.origin, message: `${reason}: requests get 500`, hint });
+    planning.report({
+      severity: 'error',
+      code,
+      origin: asking.origin,
+      message: `${reason}: ${asking.consequence}`,
+      hint,
+    });
     const name = brokenName(target.host, target.port, target.subset ?? '');
     return { kind: 'broken', name, status: 500, reason, origin: asking.origin };
   };

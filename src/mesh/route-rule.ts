@@ -12,7 +12,7 @@ import type { Candidate } from './precedence.ts';
 import { type Asking, resolveTarget } from './references.ts';
 import type { Backing, ResolvedRoute } from './resolved.ts';
 
-type Place = Omit<Asking, 'origin'>;
+type Place = Omit<Asking, 'origin' | 'consequence'>;
 
 export function resolveCandidate(planning: Planning, candidate: Candidate, place: Place): ResolvedRoute {
   const { set: routeSet, rule, match } = candidate;
@@ -61,10 +61,10 @@ function resolveForward(
   action: RouteAction & { kind: 'forward' },
   place: Place,
 ): Resolved {
-  const resolve = (backend: Pick<Backend, 'target' | 'origin'>) =>
-    resolveTarget(planning, backend.target, { ...place, origin: backend.origin });
-  const targets = action.backends.map((backend) => ({ backend, backing: resolve(backend) }));
-  const mirrors = action.mirrors.map((mirror) => ({ mirror, backing: resolve(mirror) }));
+  const resolve = ({ target, origin }: Pick<Backend, 'target' | 'origin'>, consequence: string) =>
+    resolveTarget(planning, target, { ...place, origin, consequence });
+  const targets = action.backends.map((backend) => ({ backend, backing: resolve(backend, 'its requests get 500') }));
+  const mirrors = action.mirrors.map((mirror) => ({ mirror, backing: resolve(mirror, 'nothing is mirrored there') }));
   const used = targets.filter(({ backend }) => backend.weight > 0);
   // Nothing to choose from: Gateway API, HTTPRouteRule.backendRefs, asks for 500.
   if (used.every(({ backing }) => backing.kind === 'broken')) {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRegistry, fromBinary, type JsonValue, toJson } from '@bufbuild/protobuf';
-import { type MeshPlan, planMesh } from '../../src/mesh/plan-mesh.ts';
+import { type MeshInput, type MeshPlan, planMesh } from '../../src/mesh/plan-mesh.ts';
 import type { Fragment } from '../../src/model/fragment.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { GatewayInstance, Instance, Workload } from '../../src/model/service.ts';
@@ -29,11 +29,16 @@ import { type TypeUrl, typeUrl } from '../../src/xds/resource.ts';
 
 export const meshCases = join(import.meta.dirname, '../../src/mesh/testdata');
 
-export function planCase(folder: string): MeshPlan & { readonly reading: readonly Problem[] } {
+export function readCase(folder: string): { readonly input: MeshInput; readonly problems: readonly Problem[] } {
   const { objects, problems } = parseFile('in.yaml', readFileSync(join(meshCases, folder, 'in.yaml'), 'utf8'));
   const read = readAll(objects);
-  const plan = planMesh({ fragment: read.fragment, ...running(read.fragment), trustDomain: 'cluster.local' });
-  return { ...plan, reading: [...problems, ...read.problems] };
+  const input = { fragment: read.fragment, ...running(read.fragment), trustDomain: 'cluster.local' };
+  return { input, problems: [...problems, ...read.problems] };
+}
+
+export function planCase(folder: string): MeshPlan & { readonly reading: readonly Problem[] } {
+  const { input, problems } = readCase(folder);
+  return { ...planMesh(input), reading: problems };
 }
 
 /**
