@@ -3,9 +3,10 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { DataSource } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { ConfigSource } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
-import type {
-  CertificateValidationContext,
-  TlsCertificate,
+import {
+  type CertificateValidationContext,
+  SubjectAltNameMatcher_SanType,
+  type TlsCertificate,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import {
@@ -28,6 +29,8 @@ export type GrpcTarget = {
   readonly tls: null | {
     readonly certificate: KeyPairSource | SdsSource | null;
     readonly roots: PemSource | SdsSource;
+    /** URI SANs, of which the server must have one; [] is its host name. */
+    readonly serverUris: readonly string[];
   };
 };
 
@@ -77,7 +80,7 @@ function readTls(cluster: Cluster, path: string): GrpcTarget['tls'] {
   if (context === undefined) throw new BootstrapError(`${at}: only UpstreamTlsContext is supported here`);
   const common = context.commonTlsContext;
   if (common === undefined) throw new BootstrapError(`${at}.common_tls_context: missing, so nothing is trusted`);
-  return { certificate: readCertificate(common, at), roots: readRoots(common, at) };
+  return { certificate: readCertificate(common, at), ...readValidation(common, at) };
 }
 
 function readCertificate(common: CommonTlsContext, at: string): KeyPairSource | SdsSource | null {
@@ -95,30 +98,36 @@ function readKeyPair(certificate: TlsCertificate, at: string): KeyPairSource {
   };
 }
 
-function readRoots(common: CommonTlsContext, at: string): PemSource | SdsSource {
+type Validation = Pick<NonNullable<GrpcTarget['tls']>, 'roots' | 'serverUris'>;
+
+function readValidation(common: CommonTlsContext, at: string): Validation {
   const { case: kind, value } = common.validationContextType;
   const here = `${at}.common_tls_context.validation_context`;
-  if (kind === 'validationContext') return readTrust(value, here);
-  if (kind === 'validationContextSdsSecretConfig') return readSds(value, `${here}_sds_secret_config`);
+  if (kind === 'validationContext') {
+    return { roots: readPem(value.trustedCa, `${here}.trusted_ca`), serverUris: readUris(value, here) };
+  }
+  if (kind === 'validationContextSdsSecretConfig') {
+    return { roots: readSds(value, `${here}_sds_secret_config`), serverUris: [] };
+  }
   if (kind === 'combinedValidationContext' && value.validationContextSdsSecretConfig !== undefined) {
-    refuseNames(value.defaultValidationContext, here);
-    return readSds(value.validationContextSdsSecretConfig, here);
+    const inner = `${at}.common_tls_context.combined_validation_context`;
+    return {
+      roots: readSds(value.validationContextSdsSecretConfig, `${inner}.validation_context_sds_secret_config`),
+      serverUris: readUris(value.defaultValidationContext, `${inner}.default_validation_context`),
+    };
   }
   throw new BootstrapError(`${here}: missing, so nothing is trusted`);
 }
 
-function readTrust(context: CertificateValidationContext, at: string): PemSource {
-  refuseNames(context, at);
-  return readPem(context.trustedCa, `${at}.trusted_ca`);
-}
-
-/** The server's certificate must name the host it is reached by; other names cannot be asked for here yet. */
-function refuseNames(context: CertificateValidationContext | undefined, at: string): void {
-  if ((context?.matchTypedSubjectAltNames.length ?? 0) > 0) {
+function readUris(context: CertificateValidationContext | undefined, at: string): readonly string[] {
+  return (context?.matchTypedSubjectAltNames ?? []).map(({ sanType, matcher }, index) => {
+    if (sanType === SubjectAltNameMatcher_SanType.URI && matcher?.matchPattern.case === 'exact') {
+      return matcher.matchPattern.value;
+    }
     throw new BootstrapError(
-      `${at}.match_typed_subject_alt_names: not supported for a gRPC cluster (hint: the host name is checked)`,
+      `${at}.match_typed_subject_alt_names[${index}]: only an exact URI is supported for a gRPC cluster`,
     );
-  }
+  });
 }
 
 function readSds(config: SdsSecretConfig, at: string): SdsSource {

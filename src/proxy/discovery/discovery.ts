@@ -24,7 +24,7 @@ import { ResourceFile } from './resource-file.ts';
 import { ResourceLog } from './resource-log.ts';
 import type { Decoders, Runtime } from './runtime.ts';
 import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
-import { SecretStore } from './secret-store.ts';
+import { SecretStore, type StoredSecret } from './secret-store.ts';
 
 export type DiscoveryOptions = {
   readonly bootstrap: Bootstrap;
@@ -94,6 +94,11 @@ export class Discovery {
     this.#ads?.start();
     await Promise.all([fixed, ...dynamic]);
     this.#ready = true;
+  }
+
+  /** Every secret that has arrived. Holds private keys. */
+  secrets(): readonly StoredSecret[] {
+    return this.#secrets.entries();
   }
 
   close(): void {
@@ -201,7 +206,15 @@ export class Discovery {
       client.start();
       return { ...opened, close: () => client.close() };
     }
+    if (source === '') return this.#staticSecrets(deliver);
     throw new Error(`sds_config: the bootstrap has no secret source called ${source}`);
+  }
+
+  /** A reference without sds_config means a secret of the bootstrap. */
+  #staticSecrets(deliver: DeliverSecret): SecretSource {
+    for (const secret of this.#options.bootstrap.secrets)
+      deliver(secret.name, this.#options.decoders.decodeSecret(secret));
+    return { want: () => undefined, close: () => undefined };
   }
 
   #secretsFrom(client: XdsClient, deliver: DeliverSecret): SecretSource {

@@ -8,7 +8,8 @@ import type { SecretStore } from './secret-store.ts';
 export async function openChannel({ address, tls }: GrpcTarget, secrets: SecretStore): Promise<Channel> {
   if (tls === null) return plaintextChannel;
   const roots = await readRoots(tls.roots, secrets);
-  return tlsChannel(address, { roots, client: tls.certificate && (await readPair(tls.certificate, secrets)) });
+  const client = tls.certificate && (await readPair(tls.certificate, secrets));
+  return tlsChannel(address, { roots, client, serverUris: tls.serverUris });
 }
 
 async function readRoots(source: PemSource | SdsSource, secrets: SecretStore): Promise<string> {

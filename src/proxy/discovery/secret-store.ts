@@ -8,6 +8,8 @@ export type SecretStoreOptions = {
   readonly onSecret: (source: string, name: string, value: SecretValue) => void;
 };
 
+export type StoredSecret = { readonly source: string; readonly name: string; readonly value: SecretValue };
+
 export class SecretStore {
   readonly #options: SecretStoreOptions;
   readonly #sources = new Map<string, OpenSource>();
@@ -39,6 +41,12 @@ export class SecretStore {
     const value = open.values.get(name);
     if (value !== undefined) return value;
     return new Promise((resolve) => open.waiters.push({ name, resolve }));
+  }
+
+  entries(): readonly StoredSecret[] {
+    return [...this.#sources].flatMap(([source, { values }]) =>
+      [...values].map(([name, value]) => ({ source, name, value })),
+    );
   }
 
   close(): void {

@@ -1,0 +1,21 @@
+// Takes private keys and passwords out of JSON that is going to be shown (what Envoy marks as sensitive).
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+
+const sensitive = new Set(['private_key', 'password', 'pkcs12', 'session_ticket_keys']);
+
+export function redact<Value extends JsonValue>(value: Value): Value;
+export function redact(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => redact(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const result: JsonObject = {};
+  for (const [key, item] of Object.entries(value)) {
+    result[key] = sensitive.has(key) ? redactSource(item) : redact(item);
+  }
+  return result;
+}
+
+/** A file's name is no secret. */
+function redactSource(source: JsonValue): JsonValue {
+  if (typeof source === 'object' && source !== null && 'filename' in source) return source;
+  return { inline_string: '[redacted]' };
+}
