@@ -1,8 +1,8 @@
 // A client that sends exactly the bytes it is given and reads what really came back.
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { ByteReader } from './byte-reader.ts';
-import { headerOf, readBody, readHead, type WireMessage } from './http-message.ts';
+import { ByteReader, StreamEnded } from './byte-reader.ts';
+import { headerOf, readBody, readHead, type WireHead, type WireMessage } from './http-message.ts';
 import { within } from './wait-for.ts';
 
 export type RawResponse = WireMessage & {
@@ -11,6 +11,15 @@ export type RawResponse = WireMessage & {
   /** Statuses of 1xx responses before it. */
   readonly interim: readonly number[];
 };
+
+/** The head came whole, the body did not. */
+export class TruncatedResponse extends Error {
+  readonly status: number;
+  constructor(status: number, cause: StreamEnded) {
+    super(`response ${status} was cut off: ${cause.message}`, { cause });
+    this.status = status;
+  }
+}
 
 export class RawConnection implements Disposable {
   readonly socket: Socket;
@@ -76,11 +85,18 @@ export class RawConnection implements Disposable {
         interim.push(status);
         continue;
       }
-      const bodiless = method === 'HEAD' || status === 204 || status === 304 || status === 101;
-      const body = bodiless
-        ? { body: '', trailers: [], chunked: headerOf(head.headers, 'transfer-encoding') !== undefined }
-        : await readBody(this.#reader, head, 'until-close');
-      return { ...head, ...body, version, status, interim };
+      return { ...head, ...(await this.#body(method, head, status)), version, status, interim };
+    }
+  }
+
+  async #body(method: string, head: WireHead, status: number) {
+    if (method === 'HEAD' || status === 204 || status === 304 || status === 101) {
+      return { body: '', trailers: [], chunked: headerOf(head.headers, 'transfer-encoding') !== undefined };
+    }
+    try {
+      return await readBody(this.#reader, head, 'until-close');
+    } catch (error) {
+      throw error instanceof StreamEnded ? new TruncatedResponse(status, error) : error;
     }
   }
 }

@@ -34,8 +34,6 @@ export type Case = {
   readonly send: string | readonly string[];
   /** Sends all of `send` at once. */
   readonly pipelined?: boolean;
-  /** Half-closes after sending. */
-  readonly halfClose?: boolean;
   /** Checks that the connection closes after the last response. */
   readonly closes?: boolean;
   readonly tls?: (files: CertificateFiles) => ConnectionOptions;
@@ -46,7 +44,7 @@ export type Case = {
 
 /** What must be seen with Envoy, so that a case cannot pass because both fail alike. */
 export type Wants = {
-  /** Of each response; `closed` or `reset` when there is none. */
+  /** Of each response. */
   readonly status: Outcome | readonly Outcome[];
   /** Names of upstreams in the order their requests came in; [] when nothing may reach one. */
   readonly reached?: readonly string[];
@@ -59,7 +57,8 @@ export type Wants = {
   readonly flags?: string;
 };
 
-export type Outcome = number | 'closed' | 'reset';
+/** A status; with `cut` when the connection ended in the body, `closed` when there was no response. A reset counts as an end: which of the two a client sees is a matter of timing. */
+export type Outcome = number | `${number} cut` | 'closed';
 
 /** PEM by file name without extension: `client`, `client-key`. */
 export type CertificateFiles = Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { StreamEnded } from '../../support/byte-reader.ts';
 import type { WireHeaders } from '../../support/http-message.ts';
-import { RawConnection } from '../../support/raw-http.ts';
+import { RawConnection, TruncatedResponse } from '../../support/raw-http.ts';
 import type { ReceivedRequest } from '../../support/upstream.ts';
 import type { Case, Outcome } from './case.ts';
 import type { Stand } from './stand.ts';
@@ -45,7 +45,6 @@ export async function observe(stand: Stand, one: Case, id: string): Promise<Obse
   if (one.pipelined === true) connection.send(parts.join(''));
   for (const part of parts) {
     if (one.pipelined !== true) connection.send(part);
-    if (one.halfClose === true) connection.end();
     const response = await respond(stand, connection, part);
     responses.push(response);
     if (typeof response.status === 'string') break;
@@ -55,7 +54,9 @@ export async function observe(stand: Stand, one: Case, id: string): Promise<Obse
   return {
     responses,
     closed,
-    upstreams: stand.upstreams.flatMap(({ name, received }) => received.map((request) => seen(stand, name, request))),
+    upstreams: stand.upstreams.flatMap(({ name, received }) =>
+      received.map((request, nth) => seen(stand, name, request, nth)),
+    ),
   };
 }
 
@@ -72,7 +73,8 @@ async function respond(stand: Stand, connection: RawConnection, part: string): P
       interim: response.interim,
     };
   } catch (error) {
-    if (error instanceof StreamEnded) return nothing(error.reset ? 'reset' : 'closed');
+    if (error instanceof TruncatedResponse) return nothing(`${error.status} cut`);
+    if (error instanceof StreamEnded) return nothing('closed');
     throw error;
   }
 }
@@ -87,11 +89,14 @@ function nothing(status: Outcome): SeenResponse {
   return { status, version: '', headers: [], body: '', trailers: [], interim: [] };
 }
 
-function seen(stand: Stand, upstream: string, request: ReceivedRequest): SeenRequest {
+function seen(stand: Stand, upstream: string, request: ReceivedRequest, nth: number): SeenRequest {
+  const headers = comparable(stand, request.headers);
   return {
     upstream,
     startLine: stand.withoutPorts(request.startLine),
-    headers: comparable(stand, request.headers),
+    // What is left of the timeout on a later attempt depends on how long the earlier ones took.
+    headers:
+      nth === 0 ? headers : headers.map((line) => line.replace(/^(x-envoy-expected-rq-timeout-ms:) \d+$/, '$1 <rest>')),
     body: request.body,
     trailers: comparable(stand, request.trailers),
   };

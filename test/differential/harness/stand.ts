@@ -49,7 +49,7 @@ export class Stand implements AsyncDisposable {
   static async start(subject: Subject, suite: Suite, certificates: CertificateFiles): Promise<Stand> {
     const folder = mkdtempSync(join(tmpdir(), `tulle-differential-${subject.name}-`));
     writeCertificateFiles(certificates, folder);
-    const upstreams = await Promise.all(['a', 'b', 'c'].map((name) => ScriptedUpstream.start(name)));
+    const upstreams = await startUpstreams(certificates);
     const listeners = listenerNames(suite);
     const free = await freePorts(listeners.length + 2);
     const ports: Record<string, number> = { admin: free.pop()!, dead: free.pop()! };
@@ -100,6 +100,14 @@ export class Stand implements AsyncDisposable {
     await Promise.all(this.upstreams.map((upstream) => upstream.stop()));
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** `secure` speaks mutual TLS; it exists where there are certificates. */
+function startUpstreams(certificates: CertificateFiles): Promise<ScriptedUpstream[]> {
+  const plain = ['a', 'b', 'c'].map((name) => ScriptedUpstream.start(name));
+  const { server: cert, 'server-key': key, ca } = certificates;
+  if (cert === undefined) return Promise.all(plain);
+  return Promise.all([...plain, ScriptedUpstream.start('secure', { tls: { cert, key, ca, requestCert: true } })]);
 }
 
 async function accepts(port: number): Promise<boolean> {

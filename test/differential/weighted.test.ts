@@ -1,0 +1,75 @@
+// Shares of traffic: weighted clusters and endpoints, counted over a thousand requests.
+import { describe, expect, test } from 'vitest';
+import { RawConnection } from '../support/raw-http.ts';
+import { get } from './harness/case.ts';
+import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import type { Stand } from './harness/stand.ts';
+
+const REQUESTS = 1_000;
+
+const weighted = (shares: Record<string, number>): string =>
+  `weighted_clusters: { clusters: [${Object.entries(shares)
+    .map(([name, weight]) => `{ name: ${name}, weight: ${weight} }`)
+    .join(', ')}] }`;
+const endpoint = (port: string, weight = 1): string =>
+  `{ load_balancing_weight: ${weight}, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } }`;
+const cluster = (name: string, policy: string, ...endpoints: string[]): string =>
+  `{ name: ${name}, type: STATIC, connect_timeout: 1s, lb_policy: ${policy}, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [${endpoints.join(', ')}] }] } }`;
+
+/** Shares in percent, and how far off chance may take them: 0 where there is no chance. */
+const rows: readonly (readonly [name: string, path: string, shares: Record<string, number>, tolerance: number])[] = [
+  ['90 to 10', '/canary', { a: 90, b: 10 }, 5],
+  ['half and half', '/half', { a: 50, b: 50 }, 8],
+  ['three ways, not out of 100', '/three', { a: 50, b: 25, c: 25 }, 8],
+  ['all to one', '/one', { a: 0, b: 100 }, 0],
+  ['endpoints in turn', '/turns', { a: 50, b: 50 }, 0],
+  ['endpoints in turn by weight', '/turns-weighted', { a: 75, b: 25 }, 1],
+  ['endpoints at random', '/random', { a: 50, b: 50 }, 8],
+];
+
+compareWithEnvoy(
+  {
+    name: 'weights',
+    virtualHosts: `
+- name: all
+  domains: ["*"]
+  routes:
+    - { match: { path: /canary }, route: { ${weighted({ a: 90, b: 10 })} } }
+    - { match: { path: /half }, route: { ${weighted({ a: 1, b: 1 })} } }
+    - { match: { path: /three }, route: { ${weighted({ a: 2, b: 1, c: 1 })} } }
+    - { match: { path: /one }, route: { ${weighted({ a: 0, b: 5 })} } }
+    - { match: { path: /turns }, route: { cluster: turns } }
+    - { match: { path: /turns-weighted }, route: { cluster: turns-weighted } }
+    - { match: { path: /random }, route: { cluster: random } }
+`,
+    clusters: `[${[
+      cluster('turns', 'ROUND_ROBIN', endpoint('<a>'), endpoint('<b>')),
+      cluster('turns-weighted', 'ROUND_ROBIN', endpoint('<a>', 3), endpoint('<b>')),
+      cluster('random', 'RANDOM', endpoint('<a>'), endpoint('<b>')),
+    ].join(', ')}]`,
+    cases: [],
+  },
+  (pair) => {
+    describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
+      test.each(rows)('%s', async (_name, path, shares, tolerance) => {
+        const counts = await count(pair()[which], path);
+        for (const [name, share] of Object.entries(shares)) {
+          const found = ((counts[name] ?? 0) * 100) / REQUESTS;
+          expect(Math.abs(found - share), `${name} got ${found}%`).toBeLessThanOrEqual(tolerance);
+        }
+      });
+    });
+  },
+);
+
+async function count(stand: Stand, path: string): Promise<Record<string, number>> {
+  for (const upstream of stand.upstreams) upstream.script();
+  using connection = await RawConnection.open(stand.portOf('front'));
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < REQUESTS; i += 1) {
+    connection.send(get(path));
+    const { body } = await connection.response();
+    counts[body] = (counts[body] ?? 0) + 1;
+  }
+  return counts;
+}
