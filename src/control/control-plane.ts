@@ -4,12 +4,14 @@ import type { MeshView, RunningProxy } from '../api/mesh-view.ts';
 import { type ApiServer, startApi } from '../api/server.ts';
 import { CertificateAuthority } from '../identity/ca.ts';
 import { certificateService } from '../identity/service.ts';
+import { formatSpiffe } from '../identity/spiffe.ts';
 import { JoinTokens } from '../identity/tokens.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { Problem } from '../model/problem.ts';
 import type { GatewayInstance, Instance } from '../model/service.ts';
+import type { SpiffeId } from '../model/units.ts';
 import { SnapshotCache } from '../xds/cache.ts';
 import { XdsServer } from '../xds/server.ts';
 import { ControlLoop } from './loop.ts';
@@ -35,6 +37,9 @@ export type ControlPlaneOptions = {
 /** How long before its end the port's own certificate is renewed, as a share of its life. */
 const RENEW_AT = 0.5;
 const SERVER_LIFETIME = 24 * 3600_000;
+
+const controlIdentity = (trustDomain: string): SpiffeId =>
+  formatSpiffe({ trustDomain, namespace: 'tulle-system', serviceAccount: 'control' });
 
 /** What runs, told by whoever runs it. */
 export type Running = {
@@ -131,7 +136,8 @@ export class ControlPlane {
   }
 
   async #serverIdentity(): Promise<{ chain: string; key: string; roots: string }> {
-    const certificate = await this.authority.issueServer([this.#options.host, 'localhost']);
+    const { host, trustDomain } = this.#options;
+    const certificate = await this.authority.issueServer([host, 'localhost'], controlIdentity(trustDomain));
     return { ...certificate, roots: this.authority.root };
   }
 

@@ -71,10 +71,11 @@ export class CertificateAuthority {
     return [await signRequest(request, holder, validity, this.#issuer), this.root];
   }
 
-  /** A key and certificate for the control plane's own port, by the DNS names and IP addresses clients reach it by. */
-  async issueServer(hosts: readonly string[]): Promise<KeyedCertificate> {
+  /** A key and certificate for the control plane's own port: its identity, and the DNS names and IP addresses clients reach it by. */
+  async issueServer(hosts: readonly string[], identity: SpiffeId | null = null): Promise<KeyedCertificate> {
     const keys = await generateKeys();
-    const names = hosts.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }));
+    const addresses = hosts.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }));
+    const names = identity === null ? addresses : [{ type: 'url' as const, value: identity }, ...addresses];
     const validity = this.#validity(this.#lifetime);
     const leaf = await signRequest(await createRequest(keys), { commonName: '', names }, validity, this.#issuer);
     return { chain: `${leaf}\n${this.root}`, key: await exportPrivateKey(keys) };

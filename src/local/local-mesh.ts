@@ -28,11 +28,13 @@ export type LocalMeshOptions = {
   readonly supervision: Supervision;
   /** The processes of a replica or gateway, with every file they need written. */
   readonly prepare: {
-    replica(replica: Replica, fragment: Fragment, layout: Layout): Promise<ReplicaProcesses>;
-    gateway(gateway: LocalGateway): Promise<ReplicaProcesses>;
+    replica(replica: Replica, fragment: Fragment, layout: Layout): Promise<Omit<ReplicaProcesses, 'held'>>;
+    gateway(gateway: LocalGateway): Promise<Omit<ReplicaProcesses, 'held'>>;
   };
   /** Takes effect before it returns: a process that is started next must be known to the control plane. */
   readonly onRunning: (running: Running) => void;
+  /** Called once: everything is ready, or patience with what is not has ended, and the clients start. */
+  readonly onReady: () => void;
   /** For what cannot be started: it is said, the rest goes on. */
   readonly onError: (error: unknown) => void;
 };
@@ -52,6 +54,8 @@ export class LocalMesh {
   #next: Fragment | null = null;
   #working: Promise<void> = Promise.resolve();
   #busy = false;
+  /** Everything of the first mesh was started. */
+  #begun = false;
   #clientsReleased = false;
   #cancelPatience: (() => void) | null = null;
   #stopping = false;
@@ -122,6 +126,7 @@ export class LocalMesh {
         }
       }),
     );
+    this.#begun = true;
     this.#onReadiness();
     this.#cancelPatience ??= this.#options.clock.after(PATIENCE, () => this.#releaseClients());
   }
@@ -142,15 +147,17 @@ export class LocalMesh {
   #onReadiness(): void {
     if (this.#stopping) return;
     this.#report();
+    if (!this.#begun) return;
     const units = [...this.#units.values()];
     if (units.every(({ client, processes }) => (client ? processes.proxyReady : processes.ready)))
       this.#releaseClients();
   }
 
   #releaseClients(): void {
-    if (this.#clientsReleased || this.#units.size === 0) return;
+    if (this.#clientsReleased) return;
     this.#clientsReleased = true;
     for (const { client, processes } of this.#units.values()) if (client) processes.release();
+    this.#options.onReady();
   }
 
   /** Says what runs, when that is news. */

@@ -17,7 +17,13 @@ export type ProcessSpec = {
 export type ProcessEvent =
   | { readonly kind: 'started'; readonly name: string; readonly pid: number }
   /** It ended by itself, or could not start. `again`: milliseconds until the next try. */
-  | { readonly kind: 'ended'; readonly name: string; readonly reason: string; readonly again: number };
+  | {
+      readonly kind: 'ended';
+      readonly name: string;
+      readonly reason: string;
+      readonly again: number;
+      readonly logFile: string;
+    };
 
 export type Supervision = {
   readonly clock: Clock;
@@ -96,7 +102,7 @@ export class SupervisedProcess {
     if (clock.now() - startedAt >= PROVEN) this.#delay = FIRST_DELAY;
     const again = this.#delay;
     this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
-    onEvent({ kind: 'ended', name: this.spec.name, reason, again });
+    onEvent({ kind: 'ended', name: this.spec.name, logFile: this.spec.logFile, reason, again });
     this.#cancelRestart = clock.after(again, () => this.start());
   }
 }
