@@ -45,7 +45,9 @@ export function handBuiltSnapshot(input: HandBuilt): Snapshot {
       clusterName: name,
       endpoints: [
         {
+          // gRPC skips a locality without weight.
           locality: { region: 'local' },
+          loadBalancingWeight: 1,
           lbEndpoints: [
             {
               hostIdentifier: { case: 'endpoint', value: { address: address(input.upstreamPort) } },
