@@ -1,0 +1,43 @@
+// `tulle proxy list` and `tulle proxy config`.
+import { Command } from 'commander';
+import type { ProxiesResponse, ProxyStatus } from '../api/types.ts';
+import { type Context, clientOf, printStructured, withApi, withOutput } from './context.ts';
+import { proxyConfigCommand } from './proxy-config.ts';
+import { type Column, formatTable } from './table.ts';
+
+export function proxyCommand(context: Context): Command {
+  return new Command('proxy')
+    .description('the proxies and what they run')
+    .addCommand(proxyListCommand(context))
+    .addCommand(proxyConfigCommand(context));
+}
+
+function proxyListCommand({ terminal }: Context): Command {
+  const command = new Command('list').description(
+    'every proxy: its data plane, whether it is connected and up to date',
+  );
+  return withOutput(withApi(command)).action(async (options: { api: string; output: string }) => {
+    const { proxies } = await clientOf(options).get<ProxiesResponse>('/api/v1/proxies');
+    if (!printStructured(terminal, options.output, proxies)) terminal.out(formatTable(terminal, columns, proxies));
+  });
+}
+
+/** The worst of its types: `not connected`, `rejected cluster`, `pending routes`, `synced`. */
+function syncText({ connected, sync }: ProxyStatus): string {
+  if (!connected) return 'not connected';
+  for (const state of ['rejected', 'pending'] as const) {
+    const types = sync.filter((type) => type.state === state).map(({ type }) => type);
+    if (types.length > 0) return `${state} ${types.join(',')}`;
+  }
+  return 'synced';
+}
+
+const columns: readonly Column<ProxyStatus>[] = [
+  { title: 'NAMESPACE', text: ({ namespace }) => namespace },
+  { title: 'NAME', text: ({ name }) => name },
+  { title: 'DATA PLANE', text: ({ dataPlane }) => dataPlane },
+  { title: 'SYNC', text: syncText, style: (proxy) => (syncText(proxy) === 'synced' ? 'green' : 'red') },
+  { title: 'ADMIN', text: ({ admin }) => admin },
+  { title: 'IDENTITY', text: ({ identity }) => identity },
+  { title: 'CERTIFICATE EXPIRES', text: ({ certificateExpires }) => certificateExpires ?? '' },
+];
