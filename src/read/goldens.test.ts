@@ -44,19 +44,30 @@ function problemLine({ severity, code, origin, message, hint }: Problem): string
   return `${line}: ${severity} ${code}: ${describeOrigin(origin)}: ${message}${hint === '' ? '' : ` (hint: ${hint})`}\n`;
 }
 
-/** Only what is not the default, and origins as one word: so that a person can check it. */
+/** Only what is not the default, origins and small unions as one word each: so that a person can check it. */
 function brief(value: unknown): unknown {
   if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => brief(item) ?? 'nothing');
-  if (typeof value !== 'object' || value === null)
+  if (typeof value !== 'object' || value === null) {
     return value === null || value === '' || value === false ? undefined : value;
+  }
   if ('dialect' in value && 'path' in value) return briefOrigin(value as Origin);
   const record = value as Record<string, unknown>;
-  if (record['kind'] === 'default') return undefined;
-  if (record['kind'] === 'off') return 'off';
-  if (record['kind'] === 'set') return brief(record['value']) ?? 'set';
-  const parts = Object.entries(record).map(([key, item]) => [key, brief(item)] as const);
+  const { kind, ...rest } = record;
+  if (kind === 'default') return undefined;
+  if (kind === 'set') return brief(record['value']) ?? 'set';
+  if (kind === 'term') return words(record['term']);
+  if ((kind === 'any' || kind === 'all' || kind === 'not') && 'of' in rest)
+    return { [kind]: brief(rest['of']) ?? 'nothing' };
+  const parts = Object.entries(rest).map(([key, item]) => [key, brief(item)] as const);
   const said = parts.filter(([, item]) => item !== undefined);
-  return said.length === 0 ? undefined : Object.fromEntries(said);
+  if (said.length === 0) return kind;
+  if (typeof kind === 'string' && said.every(([key]) => key === 'value')) return `${kind} ${rest['value']}`;
+  return Object.fromEntries(kind === undefined ? said : [['kind', kind], ...said]);
+}
+
+/** `principal exact cluster.local/ns/shop/sa/web` */
+function words(value: unknown): string {
+  return typeof value === 'object' && value !== null ? Object.values(value).map(words).join(' ') : String(value);
 }
 
 const briefOrigin = (origin: Origin): string => `${describeOrigin(origin)} @${origin.place?.line ?? '?'}`;

@@ -4,6 +4,8 @@ import { emptyFragment } from '../model/fragment.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { Problem, ProblemCode, Severity } from '../model/problem.ts';
 import { nearest } from './field/nearest.ts';
+import { gatewayApiKinds } from './gateway-api/kinds.ts';
+import { gatewayApiReader } from './gateway-api/reader.ts';
 import { istioKinds } from './istio/kinds.ts';
 import { istioReader } from './istio/reader.ts';
 import type { Kind } from './kind.ts';
@@ -11,9 +13,9 @@ import { kubernetesKinds } from './kubernetes/kinds.ts';
 import { kubernetesReader } from './kubernetes/reader.ts';
 
 /** In the order in which their parts stand in the fragment; what wins over what is the mesh's decision. */
-const readers: readonly Reader[] = [kubernetesReader, istioReader];
+const readers: readonly Reader[] = [kubernetesReader, gatewayApiReader, istioReader];
 
-const kinds: readonly Kind[] = [...kubernetesKinds, ...istioKinds];
+const kinds: readonly Kind[] = [...kubernetesKinds, ...gatewayApiKinds, ...istioKinds];
 
 export function readAll(objects: readonly MeshObject[]): { fragment: Fragment; problems: Problem[] } {
   const sorted = [...objects].sort(compareObjects);

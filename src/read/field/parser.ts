@@ -27,7 +27,8 @@ export function parserOf<T>(what: string, parse: (raw: unknown) => T | null, hin
   };
 }
 
-/** First the one, then a further condition or conversion on its result. (Not called `then`: a module with such an export is a thenable, and importing it never ends.) */
+// Not called `then`: a module that exports that name is a thenable, and `import()` of it never ends.
+/** First the one, then a further condition or conversion on its result. */
 export function refine<A, B>(first: Parser<A>, next: (value: A) => Parsed<B>): Parser<B> {
   return (raw) => {
     const parsed = first(raw);

@@ -119,7 +119,7 @@ const path: Parser<RequestTerm> = (raw) => {
   return good({ kind: 'path', match: { kind: 'regex', value } });
 };
 
-const escapeRegex = (literal: string): string => literal.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+const escapeRegex = (literal: string): string => literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 const workloadPort: Parser<RequestTerm> = parserOf(
   'a port',

@@ -38,6 +38,7 @@ function readHeaders(fields: Fields, key: string, invert: boolean): NamedMatch[]
     .mapOfObjects(key, (match, written) => {
       if (written.startsWith('@')) {
         match.warn('', 'unsupported', `claims of a token (${written}) are not applied yet`);
+        match.ignoreRest();
         return [];
       }
       const named = readNamed(invert)(match, written);

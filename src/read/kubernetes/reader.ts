@@ -26,7 +26,14 @@ export const kubernetesReader: Reader = {
   },
 };
 
-const readNamespace = ({ name, labels, annotations }: MeshObject) => ({ name, labels, annotations });
+/** The API server sets this label on every namespace; selectors rely on it. */
+const LABEL_OF_NAME = 'kubernetes.io/metadata.name';
+
+const readNamespace = ({ name, labels, annotations }: MeshObject) => ({
+  name,
+  labels: { ...labels, [LABEL_OF_NAME]: name },
+  annotations,
+});
 
 function push<T>(list: T[], item: T | null): void {
   if (item !== null) list.push(item);
