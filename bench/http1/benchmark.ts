@@ -58,19 +58,19 @@ async function measure(
       processes.push(await startPinned(PROXY_CORE, command, listener));
       port = listener;
     }
-    return await load(
-      processes.map(({ pid }) => pid),
-      port,
-      seconds,
-    );
+    return await load(processes, port, seconds);
   } finally {
     await Promise.all(processes.map((started) => started.stop()));
   }
 }
 
-async function load(pids: readonly number[], port: number, seconds: number) {
+async function load(processes: readonly TestProcess[], port: number, seconds: number) {
+  const pids = processes.map(({ pid }) => pid);
   const idleBytes = memoryBytes(pids);
   await drive(port, WARM_UP_SECONDS);
+  for (const { exitCode, output } of processes) {
+    if (exitCode !== null) throw new Error(`a proxy ended with ${exitCode} under load:\n${output}`);
+  }
   const before = cpuMicros(pids);
   const result: LoadResult = await drive(port, seconds);
   const used = cpuMicros(pids) - before;
