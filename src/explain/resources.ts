@@ -1,0 +1,61 @@
+// Resources of a snapshot, decoded as the proxy decodes them.
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import type { ClusterConfig, EndpointConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
+import type { Decoders } from '../proxy/discovery/runtime.ts';
+import type { RouteTable } from '../proxy/route/table.ts';
+import { ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { type Snapshot, type TypeUrl, typeUrl } from '../xds/resource.ts';
+
+/** What one proxy is served. Everything is null when it is not there. */
+export class ProxyResources {
+  readonly #snapshot: Snapshot;
+  readonly #decoders: Decoders;
+
+  constructor(snapshot: Snapshot, decoders: Decoders) {
+    this.#snapshot = snapshot;
+    this.#decoders = decoders;
+  }
+
+  listener(name: string): ListenerConfig | null {
+    const message = this.#message(typeUrl.listener, name, ListenerSchema);
+    return message === null ? null : this.#decoders.decodeListener(message);
+  }
+
+  /** By the address that it is bound to. */
+  listenerAt(host: string, port: number): ListenerConfig | null {
+    for (const name of this.#snapshot.resources.get(typeUrl.listener)?.keys() ?? []) {
+      const config = this.listener(name);
+      if (config?.address === host && config.port === port) return config;
+    }
+    return null;
+  }
+
+  routesOf({ routes }: HttpConnectionConfig): RouteTable | null {
+    if (routes.kind === 'inline') return routes.table;
+    const message = this.routeConfiguration(routes.name);
+    return message === null ? null : this.#decoders.decodeRoutes(message);
+  }
+
+  routeConfiguration(name: string): RouteConfiguration | null {
+    return this.#message(typeUrl.routes, name, RouteConfigurationSchema);
+  }
+
+  cluster(name: string): ClusterConfig | null {
+    const message = this.#message(typeUrl.cluster, name, ClusterSchema);
+    return message === null ? null : this.#decoders.decodeCluster(message);
+  }
+
+  endpoints({ name, discovery }: ClusterConfig): readonly EndpointConfig[] {
+    if (discovery.kind !== 'eds') return discovery.endpoints;
+    const message = this.#message(typeUrl.endpoints, discovery.serviceName || name, ClusterLoadAssignmentSchema);
+    return message === null ? [] : this.#decoders.decodeEndpoints(message).endpoints;
+  }
+
+  #message<Desc extends DescMessage>(type: TypeUrl, name: string, schema: Desc): MessageShape<Desc> | null {
+    const found = this.#snapshot.resources.get(type)?.get(name);
+    return found === undefined ? null : fromBinary(schema, found.bytes);
+  }
+}
