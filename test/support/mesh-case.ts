@@ -45,7 +45,7 @@ export function planCase(folder: string): MeshPlan & { readonly reading: readonl
  * Runs every replica and one proxy per Gateway. The annotations `test/data-plane` (default `tulle`) and `test/calls` (`all`: by forward
  * proxy; a list of `host:port`: by a listener for each; default: nothing) stand for what a platform decides.
  */
-export function running(fragment: Fragment): { instances: Instance[]; gateways: GatewayInstance[] } {
+function running(fragment: Fragment): { instances: Instance[]; gateways: GatewayInstance[] } {
   const identity = (namespace: string, account: string) =>
     `spiffe://cluster.local/ns/${namespace}/sa/${account}` as SpiffeId;
   const instances = fragment.workloads.flatMap((workload, w) =>
