@@ -10,7 +10,7 @@ export type Step = {
   readonly origin: Origin | null;
 };
 
-export type Verdict = 'forwarded' | 'denied' | 'answered' | 'failed';
+type Verdict = 'forwarded' | 'denied' | 'answered' | 'failed';
 
 export type Explanation = {
   readonly verdict: Verdict;
