@@ -10,6 +10,7 @@ import type { SpiffeId } from '../model/units.ts';
 import { uriSansOf } from '../xds/peer.ts';
 import { CertificateAuthority } from './ca.ts';
 import { BadRequest, createRequest, generateKeys } from './certificate.ts';
+import { trustDomainOf } from './spiffe.ts';
 
 const clock = new ManualClock();
 const identity = 'spiffe://cluster.local/ns/shop/sa/web' as SpiffeId;
@@ -28,6 +29,7 @@ it('keeps its root over a restart, the key readable by its user only', async () 
   expect(again.root).toBe(authority.root);
   expect((await stat(join(folder, 'root-key.pem'))).mode & 0o777).toBe(0o600);
   expect(new X509Certificate(authority.root).ca).toBe(true);
+  expect(trustDomainOf(authority.root)).toBe('cluster.local');
 });
 
 it('issues one SPIFFE id, for 24 hours, signed by the root', async () => {

@@ -1,5 +1,7 @@
 // SPIFFE ids of workloads: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`.
+import { X509Certificate } from 'node:crypto';
 import type { SpiffeId } from '../model/units.ts';
+import { uriSansOf } from '../xds/peer.ts';
 
 export type WorkloadIdentity = {
   readonly trustDomain: string;
@@ -20,4 +22,10 @@ export function parseSpiffe(text: string): WorkloadIdentity | null {
 
 export function formatSpiffe({ trustDomain, namespace, serviceAccount }: WorkloadIdentity): SpiffeId {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId;
+}
+
+/** The trust domain that a root certificate (PEM) says it is for, as `spiffe://<trust domain>` among its names. */
+export function trustDomainOf(root: string): string | null {
+  const [uri = ''] = uriSansOf(new X509Certificate(root));
+  return /^spiffe:\/\/([^/]+)$/.exec(uri)?.[1] ?? null;
 }

@@ -1,7 +1,6 @@
 // The types that may stand in an `Any` of a bootstrap, a configuration file or a config dump: what the proxy can decode,
 // and what Envoy commonly has beside it.
 import { createRegistry } from '@bufbuild/protobuf';
-import { file_envoy_admin_v3_config_dump } from '../../xds/gen/envoy/admin/v3/config_dump_pb.ts';
 import { file_envoy_config_cluster_v3_cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { file_envoy_config_endpoint_v3_endpoint } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { file_envoy_config_listener_v3_listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -50,5 +49,4 @@ export const typeRegistry = createRegistry(
   file_envoy_config_cluster_v3_cluster,
   file_envoy_config_endpoint_v3_endpoint,
   file_envoy_config_route_v3_route,
-  file_envoy_admin_v3_config_dump,
 );

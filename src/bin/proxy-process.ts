@@ -1,0 +1,182 @@
+// The proxy as a process: runtime, discovery, admin and agent put together, and how it ends.
+import { readFile } from 'node:fs/promises';
+import { type Logger, pino } from 'pino';
+import { IdentityAgent } from '../identity/agent.ts';
+import { caClient } from '../identity/ca-client.ts';
+import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { AdminView } from '../proxy/admin/endpoints.ts';
+import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
+import type { Statistic } from '../proxy/admin/statistics.ts';
+import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
+import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
+import { Discovery } from '../proxy/discovery/discovery.ts';
+import type { Decoders } from '../proxy/discovery/runtime.ts';
+import { ProxyRuntime } from '../proxy/runtime.ts';
+
+export type ProxyOptions = {
+  readonly file: string;
+  readonly logLevel: string;
+  /** Milliseconds. */
+  readonly drainTime: number;
+  readonly version: string;
+  readonly decoders: Decoders;
+  /** Metrics under the mesh's own names, in Prometheus text. */
+  readonly meshMetrics: () => string;
+};
+
+/** Runs until it is told to end; resolves with the exit code. */
+export async function runProxy(options: ProxyOptions): Promise<number> {
+  const log = pino({ name: 'proxy', level: options.logLevel }, pino.destination(2));
+  let proxy: RunningProxy;
+  try {
+    proxy = await startProxy(options, log);
+  } catch (error) {
+    log.fatal(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+  const failed = proxy.discovery.start().then(
+    () => new Promise<never>(() => log.info('ready')),
+    (error: unknown) => {
+      log.fatal(error instanceof BootstrapError ? `${options.file}: ${error.message}` : String(error));
+      return 1;
+    },
+  );
+  const code = await Promise.race([failed, proxy.ended]);
+  await proxy.close();
+  return code;
+}
+
+type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<number>; close(): Promise<void> };
+
+async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
+  const bootstrap = await loadBootstrap(options.file);
+  const faults = countFaults(log);
+  const runtime = new ProxyRuntime({ clock: systemClock, random: Math.random, log, drainTime: options.drainTime });
+  const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
+  const discovery = new Discovery({
+    bootstrap,
+    runtime,
+    decoders: options.decoders,
+    agent,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+  const ending = new Ending(runtime, log);
+  const statistics = function* (): Iterable<Statistic> {
+    yield* runtime.stats();
+    yield ['server.uncaught_faults', faults.count];
+  };
+  const view = adminView({ options, bootstrap, runtime, discovery, ending, log, statistics });
+  const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
+  agent?.start();
+  return {
+    discovery,
+    ended: ending.code,
+    async close() {
+      discovery.close();
+      agent?.close();
+      admin?.close();
+      await runtime.close();
+    },
+  };
+}
+
+/** Draining and ending, by signal or by admin: the first asks for a drain, a second signal ends at once. */
+class Ending {
+  readonly code: Promise<number>;
+  draining = false;
+  readonly #runtime: ProxyRuntime;
+  readonly #log: Logger;
+  #finish: (code: number) => void = () => undefined;
+
+  constructor(runtime: ProxyRuntime, log: Logger) {
+    this.#runtime = runtime;
+    this.#log = log;
+    this.code = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (this.draining) process.exit(1);
+        this.#log.info({ signal }, 'draining');
+        void this.drain().then(() => this.#finish(0));
+      });
+    }
+  }
+
+  async drain(): Promise<void> {
+    this.draining = true;
+    await this.#runtime.drain();
+  }
+
+  quit(): void {
+    this.#finish(0);
+  }
+}
+
+type ViewParts = {
+  readonly options: ProxyOptions;
+  readonly bootstrap: Bootstrap;
+  readonly runtime: ProxyRuntime;
+  readonly discovery: Discovery;
+  readonly ending: Ending;
+  readonly log: Logger;
+  readonly statistics: () => Iterable<Statistic>;
+};
+
+function adminView({ options, bootstrap, runtime, discovery, ending, log, statistics }: ViewParts): AdminView {
+  return {
+    bootstrap,
+    resources: discovery.resources,
+    clock: systemClock,
+    version: options.version,
+    state: () => (ending.draining ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
+    secrets: () => discovery.secrets(),
+    clusters: () => runtime.clusters(),
+    listeners: () => runtime.listeners(),
+    statistics,
+    meshMetrics: options.meshMetrics,
+    logLevel(change) {
+      if (change !== null && !(change in pino.levels.values)) return null;
+      if (change !== null) log.level = change;
+      return log.level;
+    },
+    drain: () => void ending.drain(),
+    quit: () => ending.quit(),
+  };
+}
+
+async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: Logger): Promise<IdentityAgent> {
+  const roots = await readFile(settings.rootFile, 'utf8');
+  const trustDomain = trustDomainOf(roots);
+  if (trustDomain === null)
+    throw new BootstrapError(`${settings.rootFile}: the root names no trust domain (spiffe://…)`);
+  const [namespace, serviceAccount] = ['NAMESPACE', 'SERVICE_ACCOUNT'].map((key) => {
+    const value = bootstrap.node.metadata?.[key];
+    if (typeof value === 'string') return value;
+    throw new BootstrapError(`node.metadata.${key}: missing, but TULLE_AGENT needs it`);
+  });
+  return new IdentityAgent({
+    identity: formatSpiffe({ trustDomain, namespace: namespace ?? '', serviceAccount: serviceAccount ?? '' }),
+    roots,
+    token: () => readFile(settings.tokenFile, 'utf8'),
+    request: caClient({ address: settings.ca, roots }),
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+}
+
+/** A fault in handling one connection must not end the others. */
+function countFaults(log: Logger): { readonly count: number } {
+  const faults = { count: 0 };
+  const note = (kind: string) => (error: unknown) => {
+    faults.count += 1;
+    log.error({ err: error, kind }, 'uncaught fault');
+  };
+  process.on('uncaughtException', note('exception'));
+  process.on('unhandledRejection', note('rejection'));
+  return faults;
+}

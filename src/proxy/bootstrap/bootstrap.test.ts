@@ -1,0 +1,172 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { encodeBootstrap } from '../../encode/bootstrap.ts';
+import { loadBootstrap, readBootstrap } from './bootstrap.ts';
+import { BootstrapError } from './bootstrap-error.ts';
+
+const complete = `
+node: { id: sidecar~1, cluster: web, metadata: { NAME: web-1, TULLE_AGENT: { ca: '127.0.0.1:15010', rootFile: /r, tokenFile: /t } } }
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: 9901 } } }
+dynamic_resources:
+  ads_config: { api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{ envoy_grpc: { cluster_name: xds } }] }
+  lds_config: { resource_api_version: V3, ads: {} }
+  cds_config: { resource_api_version: V3, path_config_source: { path: /etc/clusters.yaml } }
+static_resources:
+  clusters:
+    - name: xds
+      load_assignment:
+        cluster_name: xds
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 15010 } } } }] }]
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          common_tls_context:
+            tls_certificate_sds_secret_configs:
+              - name: default
+                sds_config: { api_config_source: { api_type: GRPC, grpc_services: [{ envoy_grpc: { cluster_name: sds-grpc } }] } }
+            validation_context: { trusted_ca: { filename: /root.pem } }
+    - name: sds-grpc
+      load_assignment:
+        cluster_name: sds-grpc
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: /run/sds.sock } } } }] }]
+    - name: application
+      load_assignment:
+        cluster_name: application
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 8080 } } } }] }]
+`;
+
+describe('bootstrap', () => {
+  it('says what to start from', () => {
+    const bootstrap = readBootstrap(complete, 'b.yaml');
+    expect(bootstrap.admin).toEqual({ address: '127.0.0.1', port: 9901 });
+    expect(bootstrap.agent).toEqual({ ca: '127.0.0.1:15010', rootFile: '/r', tokenFile: '/t' });
+    expect(bootstrap.ads).toEqual({
+      protocol: 'delta',
+      target: {
+        cluster: 'xds',
+        address: '127.0.0.1:15010',
+        tls: {
+          certificate: { kind: 'sds', source: 'sds-grpc', name: 'default' },
+          roots: { kind: 'file', path: '/root.pem' },
+          serverUris: [],
+        },
+      },
+    });
+    expect(bootstrap.listenerSource).toEqual({ kind: 'ads' });
+    expect(bootstrap.clusterSource).toEqual({ kind: 'path', path: '/etc/clusters.yaml' });
+  });
+
+  it('keeps clusters that only gRPC streams use from the request path', () => {
+    const bootstrap = readBootstrap(complete, 'b.yaml');
+    expect(bootstrap.clusters.map(({ name }) => name)).toEqual(['application']);
+    expect(bootstrap.grpcTargets.get('sds-grpc')).toEqual({
+      cluster: 'sds-grpc',
+      address: 'unix:/run/sds.sock',
+      tls: null,
+    });
+  });
+
+  it('reads the same as JSON', () => {
+    const json = '{"node": {"id": "n"}, "admin": {"address": {"socketAddress": {"address": "::1", "portValue": 1}}}}';
+    expect(readBootstrap(json, 'b.json').admin).toEqual({ address: '::1', port: 1 });
+  });
+
+  it('reads what the control plane writes for a proxy', () => {
+    const written = encodeBootstrap({
+      node: { id: 'n', name: 'web-1', namespace: 'shop', serviceAccount: 'web', workload: 'web', labels: {} },
+      admin: { host: '127.0.0.1', port: 15000 },
+      xds: { host: '127.0.0.1', port: 15010 },
+      trustDomain: 'cluster.local',
+      roots: { kind: 'sds' },
+      secretSocket: '/run/sds.sock',
+      agent: { ca: { host: '127.0.0.1', port: 15010 }, rootFile: '/r', tokenFile: '/t' },
+    } as Parameters<typeof encodeBootstrap>[0]);
+    const { ads, agent } = readBootstrap(JSON.stringify(written), 'b.json');
+    expect(ads?.target.tls).toMatchObject({
+      roots: { kind: 'sds', source: 'sds-grpc', name: 'ROOTCA' },
+      serverUris: ['spiffe://cluster.local/ns/tulle-system/sa/control'],
+    });
+    expect(agent?.ca).toBe('127.0.0.1:15010');
+  });
+
+  it('names the file that cannot be read', async () => {
+    await expect(loadBootstrap('/nowhere/b.yaml')).rejects.toThrow(/\/nowhere\/b.yaml: ENOENT/);
+    const folder = await mkdtemp(join(tmpdir(), 'tulle-bootstrap-'));
+    await writeFile(join(folder, 'b.yaml'), 'node: [');
+    await expect(loadBootstrap(join(folder, 'b.yaml'))).rejects.toThrow(BootstrapError);
+    await rm(folder, { recursive: true });
+  });
+});
+
+/** `complete` with one text replaced by another. */
+const change = (from: string, to: string): string => {
+  if (!complete.includes(from)) throw new Error(`the table is stale: ${from}`);
+  return complete.replace(from, to);
+};
+
+it.each([
+  ['broken YAML', 'node: {', /^b\.yaml: .*line 1/s],
+  ['no object', 'hello', /^b\.yaml: cannot decode message envoy\.config\.bootstrap\.v3\.Bootstrap/],
+  ['an unknown field at the top', 'nodes: {}', /^b\.yaml: nodes: no such field/],
+  [
+    'an unknown field deep inside',
+    change('lb_endpoints: [{ endpoint: { address: { pipe', 'lb_endpoints: [{ endpoint: { adress: { pipe'),
+    /^b\.yaml: static_resources\.clusters\[1\]\.load_assignment\.endpoints\[0\]\.lb_endpoints\[0\]\.endpoint\.adress: no such field/,
+  ],
+  [
+    'an unknown field in an Any',
+    change('common_tls_context:', 'common_tls: {}\n          common_tls_context:'),
+    /static_resources\.clusters\[0\]\.transport_socket\.typed_config\.common_tls: no such field/,
+  ],
+  [
+    'a type it does not know',
+    change(
+      'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      'envoy.extensions.transport_sockets.alts.v3.Alts',
+    ),
+    /transport_socket\.typed_config: type \S+alts\.v3\.Alts is not supported/,
+  ],
+  ['a wrong value', change('port_value: 9901', 'port_value: many'), /port_value/],
+  [
+    'what this proxy does not do',
+    `${complete}\ntracing: { http: { name: zipkin } }`,
+    /^b\.yaml: tracing: not supported/,
+  ],
+  [
+    'an admin pipe',
+    change(
+      'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 9901 } } }',
+      'admin: { address: { pipe: { path: /a } } }',
+    ),
+    /admin\.address: needs a socket_address/,
+  ],
+  [
+    'REST',
+    change('api_type: DELTA_GRPC', 'api_type: REST'),
+    /dynamic_resources\.ads_config\.api_type: only GRPC and DELTA_GRPC/,
+  ],
+  [
+    'an ADS cluster that is not there',
+    change('cluster_name: xds } }] }\n', 'cluster_name: nowhere } }] }\n'),
+    /ads_config\.grpc_services\[0\]: no static cluster is called nowhere/,
+  ],
+  [
+    'ads without ads_config',
+    'dynamic_resources: { lds_config: { ads: {} } }',
+    /dynamic_resources\.ads_config: missing/,
+  ],
+  ['no node id', change('id: sidecar~1, ', ''), /node\.id: missing/],
+  [
+    'nothing to trust',
+    change('validation_context: { trusted_ca: { filename: /root.pem } }', ''),
+    /validation_context: missing, so nothing is trusted/,
+  ],
+  ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
+])('refuses %s', (_, text, reason) => {
+  const read = (): unknown => readBootstrap(text, 'b.yaml');
+  expect(read).toThrow(BootstrapError);
+  expect(read).toThrow(reason);
+});
