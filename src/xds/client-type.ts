@@ -13,7 +13,7 @@ import { resourceName } from './names.ts';
 import type { TypeUrl } from './resource.ts';
 import { isWildcardType } from './subscription.ts';
 
-export type ReceivedResource = { readonly name: string; readonly version: string; readonly bytes: Uint8Array };
+type ReceivedResource = { readonly name: string; readonly version: string; readonly bytes: Uint8Array };
 export type Update = { readonly added: readonly ReceivedResource[]; readonly removed: readonly string[] };
 /** `detail` begins with the path of the field. */
 export type Rejection = { readonly name: string; readonly detail: string };
@@ -72,7 +72,7 @@ export class ClientType {
   }
 }
 
-export type Answer = { readonly nonce: string; readonly error: string | null };
+type Answer = { readonly nonce: string; readonly error: string | null };
 
 /** The two ways to speak; each request is complete for its protocol. */
 export type ClientProtocol = {

@@ -13,7 +13,7 @@ export type Protocol<Request> = {
   respond(changes: Changes, subscription: Subscription, label: { version: string; nonce: string }): Response | null;
 };
 
-export type Envelope = {
+type Envelope = {
   readonly typeUrl: string;
   readonly node: Node | undefined;
   readonly nonce: string;

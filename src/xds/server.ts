@@ -30,7 +30,7 @@ export type XdsServerOptions = {
   readonly limits?: Partial<XdsLimits>;
 };
 
-export type XdsLimits = {
+type XdsLimits = {
   readonly maxMessageBytes: number;
   readonly maxNames: number;
   readonly maxStreamsPerNode: number;

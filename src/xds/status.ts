@@ -1,8 +1,8 @@
 // What one proxy has acknowledged: the record behind "applied on N of M proxies".
 import type { TypeUrl } from './resource.ts';
 
-export type Acknowledged = { readonly version: string /** Milliseconds since the epoch. */; readonly at: number };
-export type Rejected = { readonly version: string; readonly detail: string };
+type Acknowledged = { readonly version: string /** Milliseconds since the epoch. */; readonly at: number };
+type Rejected = { readonly version: string; readonly detail: string };
 
 export type TypeStatus = {
   readonly wildcard: boolean;

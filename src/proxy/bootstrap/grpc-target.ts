@@ -40,7 +40,7 @@ export function readGrpcTarget(cluster: Cluster, path: string): GrpcTarget {
 }
 
 /** The cluster, 'ads' or file that a config source means. @throws BootstrapError */
-export function sourceName(config: ConfigSource | undefined, path: string): string {
+function sourceName(config: ConfigSource | undefined, path: string): string {
   const specifier = config?.configSourceSpecifier;
   if (specifier?.case === 'ads') return 'ads';
   if (specifier?.case === 'pathConfigSource') return specifier.value.path;

@@ -72,11 +72,9 @@ export class ClusterSet {
   }
 
   #activate(config: ClusterConfig): void {
-    const { runtime } = this.#options;
-    runtime.setCluster(config);
+    // The runtime has the endpoints already: they are handed over as they come.
+    this.#options.runtime.setCluster(config);
     this.#active.set(config.name, config);
-    const service = endpointsName(config);
-    if (service !== null) runtime.setEndpoints(service, this.#endpoints.get(service) ?? []);
     this.#announceNames();
   }
 
