@@ -14,7 +14,7 @@ export type LoadResult = {
   readonly errors: number;
 };
 
-export const CONNECTIONS = 32;
+const CONNECTIONS = 32;
 
 export async function drive(port: number, seconds: number): Promise<LoadResult> {
   const script = join(import.meta.dirname, 'report.lua');

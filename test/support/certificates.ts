@@ -11,7 +11,7 @@ const x509 = await import('@peculiar/x509');
 const EC = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
 
-export type CertificateRequest = {
+type CertificateRequest = {
   readonly commonName?: string;
   readonly uris?: readonly string[];
   readonly dns?: readonly string[];
@@ -22,7 +22,7 @@ export type CertificateRequest = {
 };
 
 /** PEM texts. */
-export type IssuedCertificate = { readonly certificate: string; readonly key: string };
+type IssuedCertificate = { readonly certificate: string; readonly key: string };
 
 export type TestAuthority = {
   readonly certificate: string;

@@ -14,7 +14,7 @@ export type Observation = {
   readonly upstreams: readonly SeenRequest[];
 };
 
-export type SeenResponse = {
+type SeenResponse = {
   readonly status: Outcome;
   readonly version: string;
   /** `name: value`, sorted by name; values of one name keep their order. */
@@ -24,7 +24,7 @@ export type SeenResponse = {
   readonly interim: readonly number[];
 };
 
-export type SeenRequest = {
+type SeenRequest = {
   readonly upstream: string;
   readonly startLine: string;
   readonly headers: readonly string[];
