@@ -9,8 +9,11 @@ export const term = <Term>(value: Term): Predicate<Term> => ({ kind: 'term', ter
 
 export const not = <Term>(of: Predicate<Term>): Predicate<Term> => ({ kind: 'not', of });
 
-export const any = <Term>(of: readonly Predicate<Term>[]): Predicate<Term> =>
-  of.length === 1 ? of[0]! : { kind: 'any', of };
+/** Of nothing: never. */
+export function any<Term>(of: readonly Predicate<Term>[]): Predicate<Term> {
+  if (of.some((part) => part.kind === 'always')) return always;
+  return of.length === 1 ? of[0]! : { kind: 'any', of };
+}
 
 /** Of nothing: always. */
 export function all<Term>(of: readonly Predicate<Term>[]): Predicate<Term> {

@@ -11,11 +11,15 @@ import { istioReader } from './istio/reader.ts';
 import type { Kind } from './kind.ts';
 import { kubernetesKinds } from './kubernetes/kinds.ts';
 import { kubernetesReader } from './kubernetes/reader.ts';
+import { linkerdKinds } from './linkerd/kinds.ts';
+import { linkerdReader } from './linkerd/reader.ts';
+import { smiKinds } from './smi/kinds.ts';
+import { smiReader } from './smi/reader.ts';
 
 /** In the order in which their parts stand in the fragment; what wins over what is the mesh's decision. */
-const readers: readonly Reader[] = [kubernetesReader, gatewayApiReader, istioReader];
+const readers: readonly Reader[] = [kubernetesReader, gatewayApiReader, istioReader, linkerdReader, smiReader];
 
-const kinds: readonly Kind[] = [...kubernetesKinds, ...gatewayApiKinds, ...istioKinds];
+const kinds: readonly Kind[] = [...kubernetesKinds, ...gatewayApiKinds, ...istioKinds, ...linkerdKinds, ...smiKinds];
 
 export function readAll(objects: readonly MeshObject[]): { fragment: Fragment; problems: Problem[] } {
   const sorted = [...objects].sort(compareObjects);

@@ -82,5 +82,5 @@ function readRule(rule: Fields, action: 'allow' | 'deny'): AuthorizationRule | n
 function anyOf<Term>(alternatives: readonly (Predicate<Term> | null)[]): Predicate<Term> {
   const known = alternatives.filter((item) => item !== null);
   const open = known.length < alternatives.length || known.length === 0;
-  return open || known.some((item) => item.kind === 'always') ? always : any(known);
+  return open ? always : any(known);
 }
