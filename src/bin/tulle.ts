@@ -13,7 +13,6 @@ const up = upCommand(
     version,
     demo: join(root, 'demo', 'manifests'),
     dashboard: join(root, 'dashboard', 'dist'),
-    explain: () => ({ kind: 'error', error: 'explain is not part of this build', hint: '' }),
   },
 );
 

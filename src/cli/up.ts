@@ -14,7 +14,6 @@ export type UpSurroundings = {
   readonly version: string;
   readonly demo: string;
   readonly dashboard: string;
-  readonly explain: UpOptions['explain'];
 };
 
 type Flags = {
@@ -64,7 +63,7 @@ class UpSession {
   readonly #end = Promise.withResolvers<'signal' | 'time'>();
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor(flags: Flags, { version, demo, dashboard, explain }: UpSurroundings, terminal: Terminal) {
+  constructor(flags: Flags, { version, demo, dashboard }: UpSurroundings, terminal: Terminal) {
     this.#flags = flags;
     this.#terminal = terminal;
     this.#options = {
@@ -74,7 +73,6 @@ class UpSession {
       dataPlane: flags.dataPlane,
       dashboard: flags.dashboard ? dashboard : null,
       version,
-      explain,
       env: process.env,
       clock: systemClock,
       report: {

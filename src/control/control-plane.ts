@@ -2,6 +2,7 @@
 import { controlView } from '../api/control-view.ts';
 import type { MeshView, RunningProxy } from '../api/mesh-view.ts';
 import { type ApiServer, startApi } from '../api/server.ts';
+import { answerQuestion } from '../explain/question.ts';
 import { CertificateAuthority } from '../identity/ca.ts';
 import { certificateService } from '../identity/service.ts';
 import { formatSpiffe } from '../identity/spiffe.ts';
@@ -12,7 +13,9 @@ import type { MeshObject } from '../model/object.ts';
 import type { Problem } from '../model/problem.ts';
 import type { GatewayInstance, Instance } from '../model/service.ts';
 import type { SpiffeId } from '../model/units.ts';
+import { decoders } from '../proxy/config/decoders.ts';
 import { SnapshotCache } from '../xds/cache.ts';
+import type { Snapshot } from '../xds/resource.ts';
 import { XdsServer } from '../xds/server.ts';
 import { ControlLoop } from './loop.ts';
 import { controlMetrics } from './metrics.ts';
@@ -29,7 +32,6 @@ export type ControlPlaneOptions = {
   /** Folder of the built dashboard; '' serves none. */
   readonly dashboard: string;
   readonly version: string;
-  readonly explain: MeshView['explain'];
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -61,7 +63,7 @@ export class ControlPlane {
   #cancelRenewal: () => void = () => undefined;
 
   private constructor(authority: CertificateAuthority, options: ControlPlaneOptions) {
-    const { trustDomain, clock, log, explain } = options;
+    const { trustDomain, clock, log } = options;
     this.#options = options;
     this.authority = authority;
     this.tokens = new JoinTokens();
@@ -72,7 +74,8 @@ export class ControlPlane {
       cache: this.cache,
       proxies: () => this.#proxies,
       certificateExpires: () => null,
-      explain,
+      explain: (query) =>
+        answerQuestion({ plans: this.loop.state.plans, snapshotOf: this.#snapshotOf }, query, decoders),
     });
   }
 
@@ -134,6 +137,8 @@ export class ControlPlane {
     }
     this.#scheduleRenewal(xds);
   }
+
+  readonly #snapshotOf = (nodeId: string): Snapshot | null => this.loop.state.snapshots.get(nodeId) ?? null;
 
   async #serverIdentity(): Promise<{ chain: string; key: string; roots: string }> {
     const { host, trustDomain } = this.#options;

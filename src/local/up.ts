@@ -2,7 +2,7 @@
 import { delimiter, dirname } from 'node:path';
 import { destination, pino } from 'pino';
 import { dialectOf } from '../api/dialect.ts';
-import type { MeshView, RunningProxy } from '../api/mesh-view.ts';
+import type { RunningProxy } from '../api/mesh-view.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Fragment } from '../model/fragment.ts';
@@ -31,7 +31,6 @@ export type UpOptions = {
   /** Folder of the built dashboard, or null for none. */
   readonly dashboard: string | null;
   readonly version: string;
-  readonly explain: MeshView['explain'];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly report: {
@@ -197,7 +196,6 @@ async function startControl(options: UpOptions, state: StateFolder, undo: UndoLi
     ports: options.ports,
     dashboard: options.dashboard ?? '',
     version: options.version,
-    explain: options.explain,
     clock: options.clock,
     log: pino({ level: 'info' }, logFile),
   });
