@@ -10,8 +10,10 @@ import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
 import type { Statistic } from '../proxy/admin/statistics.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
+import { decoders } from '../proxy/config/decoders.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
-import type { Decoders } from '../proxy/discovery/runtime.ts';
+import { IstioMetrics } from '../proxy/log/istio-metrics.ts';
+import { ownEnd } from '../proxy/log/workload-end.ts';
 import { ProxyRuntime } from '../proxy/runtime.ts';
 
 export type ProxyOptions = {
@@ -20,9 +22,6 @@ export type ProxyOptions = {
   /** Milliseconds. */
   readonly drainTime: number;
   readonly version: string;
-  readonly decoders: Decoders;
-  /** Metrics under the mesh's own names, in Prometheus text. */
-  readonly meshMetrics: () => string;
 };
 
 /** Runs until it is told to end; resolves with the exit code. */
@@ -53,11 +52,12 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const bootstrap = await loadBootstrap(options.file);
   const faults = countFaults(log);
   const runtime = new ProxyRuntime({ clock: systemClock, random: Math.random, log, drainTime: options.drainTime });
+  const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
   const discovery = new Discovery({
     bootstrap,
     runtime,
-    decoders: options.decoders,
+    decoders: { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) },
     agent,
     clock: systemClock,
     random: Math.random,
@@ -68,7 +68,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     yield* runtime.stats();
     yield ['server.uncaught_faults', faults.count];
   };
-  const view = adminView({ options, bootstrap, runtime, discovery, ending, log, statistics });
+  const view = adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, statistics });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   agent?.start();
   return {
@@ -119,6 +119,7 @@ class Ending {
 type ViewParts = {
   readonly options: ProxyOptions;
   readonly bootstrap: Bootstrap;
+  readonly metrics: IstioMetrics;
   readonly runtime: ProxyRuntime;
   readonly discovery: Discovery;
   readonly ending: Ending;
@@ -126,7 +127,7 @@ type ViewParts = {
   readonly statistics: () => Iterable<Statistic>;
 };
 
-function adminView({ options, bootstrap, runtime, discovery, ending, log, statistics }: ViewParts): AdminView {
+function adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, statistics }: ViewParts): AdminView {
   return {
     bootstrap,
     resources: discovery.resources,
@@ -137,7 +138,7 @@ function adminView({ options, bootstrap, runtime, discovery, ending, log, statis
     clusters: () => runtime.clusters(),
     listeners: () => runtime.listeners(),
     statistics,
-    meshMetrics: options.meshMetrics,
+    meshMetrics: () => metrics.text(),
     logLevel(change) {
       if (change !== null && !(change in pino.levels.values)) return null;
       if (change !== null) log.level = change;

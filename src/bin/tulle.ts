@@ -1,6 +1,6 @@
 // The tulle command: where things are in this package, and all commands.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from '../cli/program.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { upCommand } from '../cli/up.ts';
@@ -11,7 +11,7 @@ const up = upCommand(
   { terminal: processTerminal },
   {
     version,
-    demo: join(root, 'demo', 'manifests'),
+    demo: relative(process.cwd(), join(root, 'demo', 'manifests')),
     dashboard: join(root, 'dashboard', 'dist'),
   },
 );

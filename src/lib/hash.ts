@@ -7,9 +7,9 @@ const P3 = 0x165667b19e3779f9n;
 const P4 = 0x85ebca77c2b2ae63n;
 const P5 = 0x27d4eb2f165667c5n;
 
-/** Unsigned 64 bits of a string's bytes in UTF-8. */
+/** Unsigned 64 bits. One byte per character (latin1), as heads of messages keep them. */
 export function xxHash64(text: string, seed = 0n): bigint {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, 'latin1');
   const stripes = bytes.length & ~31;
   let hash = stripes > 0 ? hashStripes(bytes, stripes, seed) : u64(seed + P5);
   hash = u64(hash + BigInt(bytes.length));

@@ -81,7 +81,9 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     if (last) return;
     this.#body.attach(stream);
     // Otherwise whoever started the attempt flushes, after the body's bytes that came together with the head.
-    if (!this.#starting) stream.flush();
+    if (this.#starting) return;
+    stream.flush();
+    this.#owner.onUpstreamDrain();
   }
 
   onFailure(reason: ResetReason, detail: string): void {

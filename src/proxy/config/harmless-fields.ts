@@ -1,0 +1,118 @@
+// Fields that are accepted without effect, with the reason why leaving them out harms nobody.
+
+export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.config.listener.v3.Listener': {
+    stat_prefix: 'names a statistic',
+    enable_reuse_port: 'one worker accepts for all',
+    drain_type: 'every listener drains the same way',
+    per_connection_buffer_limit_bytes: 'buffers follow the socket',
+    tcp_backlog_size: 'the system decides',
+    listener_filters_timeout: 'the inspector has its own limit',
+  },
+  'envoy.config.listener.v3.FilterChain': { metadata: 'read by no filter' },
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
+    drain_timeout: 'the drain time of the process holds',
+    delayed_close_timeout: 'the socket lingers on its own',
+    codec_type: 'AUTO and HTTP1 mean the same without HTTP/2',
+    http2_protocol_options: 'the listener does not offer HTTP/2',
+  },
+  'envoy.config.core.v3.Http1ProtocolOptions': {
+    allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',
+    enable_trailers: 'trailers are passed on',
+  },
+  'envoy.config.core.v3.ConfigSource': {
+    initial_fetch_timeout: 'updates are applied when they come',
+    resource_api_version: 'there is only version 3',
+  },
+  'envoy.config.core.v3.PathConfigSource': { watched_directory: 'the file is watched itself' },
+  'envoy.config.core.v3.ApiConfigSource': {
+    set_node_on_first_message_only: 'the server reads the node of the first message',
+  },
+  'envoy.config.core.v3.GrpcService': { timeout: 'a stream has none', initial_metadata: 'nobody asks for it' },
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': { authority: 'a name on a private socket' },
+  'envoy.config.cluster.v3.Cluster': {
+    alt_stat_name: 'names a statistic',
+    upstream_connection_options: 'keep-alive of idle connections only',
+    per_connection_buffer_limit_bytes: 'buffers follow the socket',
+    dns_lookup_family: 'the system resolver decides',
+    respect_dns_ttl: 'the system resolver shows no TTL',
+    ignore_health_on_host_removal: 'removed endpoints always go at once',
+    close_connections_on_host_health_failure: 'needs active health checks',
+  },
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': { tcp_keepalive: 'keep-alive of idle connections only' },
+  'envoy.config.core.v3.TcpKeepalive': {
+    keepalive_probes: 'the system decides',
+    keepalive_time: 'the system decides',
+    keepalive_interval: 'the system decides',
+  },
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds': {
+    track_remaining: 'a statistic',
+    max_connection_pools: 'there is one pool per endpoint',
+  },
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
+    update_merge_window: 'updates are applied at once',
+    close_connections_on_host_set_change: 'connections to removed endpoints always drain',
+  },
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': {
+    load_balancing_weight: 'only locality-weighted balancing reads it, which is refused',
+    proximity: 'unused by Envoy itself',
+    metadata: 'read by no balancer',
+  },
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': { weighted_priority_health: 'needs weights of localities' },
+  'envoy.config.endpoint.v3.Endpoint': {
+    hostname: 'for active health checks',
+    observability_name: 'names a statistic',
+  },
+  'envoy.config.route.v3.RouteConfiguration': {
+    validate_clusters: 'an unknown cluster is answered when a request asks for it',
+    max_direct_response_body_size_bytes: 'bodies are limited by the resource itself',
+  },
+  'envoy.config.route.v3.VirtualHost': {
+    include_is_timeout_retry_header: 'no retry carries it',
+    metadata: 'read by no filter',
+  },
+  'envoy.config.route.v3.Route': {
+    decorator: 'names a span',
+    tracing: 'no spans are made',
+    stat_prefix: 'names a statistic',
+  },
+  'envoy.config.route.v3.Decorator': { operation: 'names a span', propagate: 'names a span' },
+  'envoy.config.route.v3.Tracing': {
+    client_sampling: 'no spans are made',
+    random_sampling: 'no spans are made',
+    overall_sampling: 'no spans are made',
+  },
+  'envoy.config.route.v3.WeightedCluster': {
+    total_weight: 'Envoy takes the sum of the weights',
+    runtime_key_prefix: 'there is no runtime',
+  },
+  'envoy.config.route.v3.RouteAction': { max_grpc_timeout: 'deadlines of gRPC are kept by the client' },
+  'envoy.config.core.v3.RuntimeFractionalPercent': { runtime_key: 'there is no runtime' },
+  'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'there is no runtime' },
+  'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
+  'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
+  'envoy.extensions.filters.http.router.v3.Router': {
+    dynamic_stats: 'statistics',
+    start_child_span: 'no spans are made',
+    suppress_grpc_request_failure_code_stats: 'statistics',
+  },
+  'envoy.extensions.filters.http.rbac.v3.RBAC': {
+    rules_stat_prefix: 'names a statistic',
+    shadow_rules_stat_prefix: 'names a statistic',
+    track_per_rule_stats: 'statistics',
+  },
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': { disable_downstream_cluster_stats: 'statistics' },
+  'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
+    disable_stateful_session_resumption: 'sessions are resumed by ticket',
+    disable_stateless_session_resumption: 'at worst a handshake more',
+    session_timeout: 'the TLS library decides',
+    prefer_client_ciphers: 'the order of the library holds',
+    full_scan_certs_on_sni_mismatch: 'there is one certificate',
+  },
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': { max_session_keys: 'the TLS library decides' },
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
+    suppress_client_ca_list: 'a hint to clients only',
+    watched_directory: 'files are read anew with the resource',
+  },
+};

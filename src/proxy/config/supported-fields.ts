@@ -1,0 +1,149 @@
+// Which fields of which messages this proxy implements, by their names in the .proto files. A type that is not listed has none.
+import { harmlessFields } from './harmless-fields.ts';
+
+/** Space-separated, because one line per message is what is read and compared with the .proto. */
+const SUPPORTED: Readonly<Record<string, string>> = {
+  'envoy.config.listener.v3.Listener':
+    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction access_log',
+  'envoy.config.listener.v3.ListenerFilter': 'name typed_config',
+  'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
+  'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
+  'envoy.config.listener.v3.Filter': 'name typed_config',
+  'envoy.config.core.v3.Address': 'socket_address',
+  'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
+  'envoy.config.core.v3.Metadata': 'filter_metadata typed_filter_metadata',
+  'envoy.config.core.v3.TransportSocket': 'name typed_config',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
+    'stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+  'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
+    'subject cert dns uri',
+  'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
+  'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_headers_count max_requests_per_connection',
+  'envoy.config.core.v3.ConfigSource': 'path path_config_source api_config_source ads',
+  'envoy.config.core.v3.PathConfigSource': 'path',
+  'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
+  'envoy.config.core.v3.GrpcService': 'envoy_grpc',
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name',
+  'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
+
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': 'common_tls_context require_client_certificate',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni',
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
+    'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
+    'default_validation_context validation_context_sds_secret_config',
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
+    'tls_minimum_protocol_version tls_maximum_protocol_version',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
+    'trusted_ca match_typed_subject_alt_names match_subject_alt_names',
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
+  'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
+  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
+
+  'envoy.config.cluster.v3.Cluster':
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata',
+  'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
+  'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
+  'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
+  'envoy.type.v3.Percent': 'value',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
+    'priority max_connections max_pending_requests max_requests max_retries',
+  'envoy.config.cluster.v3.OutlierDetection':
+    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': 'common_http_protocol_options explicit_http_config',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority',
+  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
+  'envoy.config.endpoint.v3.Endpoint': 'address',
+  'envoy.config.core.v3.Locality': 'region zone sub_zone',
+
+  'envoy.config.route.v3.RouteConfiguration':
+    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies ignore_port_in_host_matching typed_per_filter_config metadata',
+  'envoy.config.route.v3.VirtualHost':
+    'name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies',
+  'envoy.config.route.v3.Route':
+    'name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
+  'envoy.config.route.v3.RouteMatch':
+    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters cookies grpc',
+  'envoy.config.route.v3.HeaderMatcher':
+    'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
+  'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
+  'envoy.config.route.v3.CookieMatcher': 'name string_match invert_match',
+  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value',
+  'envoy.type.v3.FractionalPercent': 'numerator denominator',
+  'envoy.type.v3.Int64Range': 'start end',
+  'envoy.type.v3.Int32Range': 'start end',
+  'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
+  'envoy.type.matcher.v3.RegexMatcher': 'regex',
+  'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
+  'envoy.config.route.v3.RouteAction':
+    'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy',
+  'envoy.config.route.v3.WeightedCluster': 'clusters',
+  'envoy.config.route.v3.WeightedCluster.ClusterWeight':
+    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction',
+  'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name',
+  'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
+  'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
+  'envoy.config.route.v3.RetryPolicy':
+    'retry_on num_retries per_try_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retry_back_off',
+  'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
+  'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
+  'envoy.config.route.v3.RedirectAction':
+    'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
+  'envoy.config.route.v3.DirectResponseAction': 'status body',
+  'envoy.config.route.v3.FilterConfig': 'config disabled',
+  'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
+  'envoy.config.core.v3.HeaderValue': 'key value',
+
+  'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules shadow_rules',
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
+  'envoy.config.rbac.v3.RBAC': 'action policies',
+  'envoy.config.rbac.v3.Policy': 'permissions principals',
+  'envoy.config.rbac.v3.Permission':
+    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name',
+  'envoy.config.rbac.v3.Permission.Set': 'rules',
+  'envoy.config.rbac.v3.Principal':
+    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id',
+  'envoy.config.rbac.v3.Principal.Set': 'ids',
+  'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
+  'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
+  'envoy.type.matcher.v3.PathMatcher': 'path',
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': 'delay abort headers',
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage',
+  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage',
+
+  'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
+  'envoy.config.accesslog.v3.AccessLogFilter':
+    'status_code_filter duration_filter not_health_check_filter and_filter or_filter header_filter response_flag_filter',
+  'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
+  'envoy.config.accesslog.v3.DurationFilter': 'comparison',
+  'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
+  'envoy.config.core.v3.RuntimeUInt32': 'default_value',
+  'envoy.config.accesslog.v3.AndFilter': 'filters',
+  'envoy.config.accesslog.v3.OrFilter': 'filters',
+  'envoy.config.accesslog.v3.HeaderFilter': 'header',
+  'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
+  'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
+  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
+  'envoy.config.core.v3.SubstitutionFormatString': 'text_format json_format text_format_source omit_empty_values',
+};
+
+export const supportedFields: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  [...new Set([...Object.keys(SUPPORTED), ...Object.keys(harmlessFields)])].map((typeName) => [
+    typeName,
+    new Set([...(SUPPORTED[typeName]?.split(' ') ?? []), ...Object.keys(harmlessFields[typeName] ?? {})]),
+  ]),
+);

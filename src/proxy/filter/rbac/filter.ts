@@ -1,0 +1,57 @@
+// The filter envoy.filters.http.rbac: enforces its rules, and notes what its shadow rules would have done.
+import type { RBAC } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { at } from '../../config/config-error.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { HttpFilter, LocalReply } from '../filter.ts';
+import { compileRbac, evaluateRbac, type RbacEngine } from './engine.ts';
+
+export type RbacFilter = HttpFilter & {
+  readonly kind: 'rbac';
+  /** null: nothing is enforced. */
+  readonly rules: RbacEngine | null;
+  readonly shadowRules: RbacEngine | null;
+};
+
+/** Exchange.metadata and `%DYNAMIC_METADATA(envoy.filters.http.rbac:…)%`. */
+const METADATA = 'envoy.filters.http.rbac';
+
+export function createRbac(config: RBAC, name: string, path: string): RbacFilter {
+  const rules = config.rules ? compileRbac(config.rules, at(path, 'rules')) : null;
+  const shadowRules = config.shadowRules ? compileRbac(config.shadowRules, at(path, 'shadow_rules')) : null;
+  return {
+    kind: 'rbac',
+    name,
+    rules,
+    shadowRules,
+    request(exchange) {
+      if (shadowRules !== null) noteShadow(shadowRules, exchange);
+      if (rules === null) return undefined;
+      const { allowed, policy } = evaluateRbac(rules, exchange);
+      if (rules.action === 'log') note(exchange, { access_log_hint: policy !== null });
+      return allowed ? undefined : denial(policy);
+    },
+  };
+}
+
+function noteShadow(engine: RbacEngine, exchange: Exchange): void {
+  const { allowed, policy } = evaluateRbac(engine, exchange);
+  note(exchange, {
+    shadow_engine_result: allowed ? 'allowed' : 'denied',
+    ...(policy === null ? {} : { shadow_effective_policy_id: policy }),
+  });
+}
+
+function note(exchange: Exchange, fields: Readonly<Record<string, unknown>>): void {
+  exchange.metadata ??= new Map();
+  exchange.metadata.set(METADATA, { ...(exchange.metadata.get(METADATA) as object | undefined), ...fields });
+}
+
+function denial(policy: string | null): LocalReply {
+  return {
+    status: 403,
+    body: 'RBAC: access denied',
+    details: `rbac_access_denied_matched_policy[${(policy ?? 'none').replaceAll(/\s/g, '_')}]`,
+    flags: 0,
+    headers: null,
+  };
+}

@@ -1,0 +1,63 @@
+// Who asks: a Principal → a test on the exchange.
+import type { Principal, Principal_Authenticated } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { at, ConfigError, mapAt } from '../../config/config-error.ts';
+import type { PeerTls } from '../../http/exchange.ts';
+import { all, compileHeader } from '../../route/match/header-matcher.ts';
+import { compileString } from '../../route/match/string-matcher.ts';
+import { always, compileRange, compileUrlPath, type ExchangeTest, refuseDeep, some } from './permission.ts';
+
+export function compilePrincipal({ identifier }: Principal, path: string, depth = 0): ExchangeTest {
+  refuseDeep(depth, path);
+  switch (identifier.case) {
+    case 'any':
+      return always(identifier.value, path);
+    case 'andIds':
+      return all(compileSet(identifier.value.ids, at(path, 'and_ids.ids'), depth));
+    case 'orIds':
+      return some(compileSet(identifier.value.ids, at(path, 'or_ids.ids'), depth));
+    case 'notId': {
+      const test = compilePrincipal(identifier.value, at(path, 'not_id'), depth + 1);
+      return (exchange) => !test(exchange);
+    }
+    case 'authenticated':
+      return compileAuthenticated(identifier.value, at(path, 'authenticated'));
+    // The two differ only behind the PROXY protocol, which no listener here speaks.
+    case 'sourceIp':
+    case 'directRemoteIp': {
+      const field = identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip';
+      const test = compileRange(identifier.value, at(path, field));
+      return ({ downstream }) => test(downstream.directRemote.address);
+    }
+    case 'remoteIp': {
+      const test = compileRange(identifier.value, at(path, 'remote_ip'));
+      return (exchange) => test(exchange.clientAddress);
+    }
+    case 'header': {
+      const test = compileHeader(identifier.value, at(path, 'header'));
+      return ({ request }) => test(request);
+    }
+    case 'urlPath':
+      return compileUrlPath(identifier.value, at(path, 'url_path'));
+    default:
+      throw new ConfigError(path, 'has no supported identifier');
+  }
+}
+
+function compileSet(ids: readonly Principal[], path: string, depth: number): ExchangeTest[] {
+  if (ids.length === 0) throw new ConfigError(path, 'is empty');
+  return mapAt(ids, path, (id, here) => compilePrincipal(id, here, depth + 1));
+}
+
+/** URI SANs first, then DNS SANs, then the subject. Without a name, any peer that showed a verified certificate. */
+function compileAuthenticated({ principalName }: Principal_Authenticated, path: string): ExchangeTest {
+  if (principalName === undefined) return ({ downstream: { tls } }) => tls !== null && showedCertificate(tls);
+  const test = compileString(principalName, at(path, 'principal_name'));
+  return ({ downstream: { tls } }) =>
+    tls !== null &&
+    showedCertificate(tls) &&
+    (tls.uriSans.some((san) => test(san)) || tls.dnsSans.some((san) => test(san)) || test(tls.subject));
+}
+
+function showedCertificate(tls: PeerTls): boolean {
+  return tls.fingerprint !== '' || tls.uriSans.length > 0 || tls.dnsSans.length > 0 || tls.subject !== '';
+}

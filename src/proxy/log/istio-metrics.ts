@@ -1,0 +1,189 @@
+// Istio's standard metrics, one record per exchange: users' dashboards ask for exactly these names and labels.
+import type { ListenerConfig } from '../config/types.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { formatFlags } from '../http/flags.ts';
+import type { AccessLog } from './access-log.ts';
+import { Histogram } from './histogram.ts';
+import { peerEnd, unknownEnd, type WorkloadEnd, workloadEnd } from './workload-end.ts';
+
+/** All metrics of one set of labels. */
+type Series = {
+  readonly labels: string;
+  requests: number;
+  readonly duration: Histogram;
+  readonly requestBytes: Histogram;
+  readonly responseBytes: Histogram;
+};
+
+type Labels = readonly (readonly [name: string, value: string])[];
+type Outcome = {
+  readonly code: number;
+  readonly flags: string;
+  readonly protocol: string;
+  readonly grpcStatus: string;
+};
+
+const MAXIMUM_SERIES = 10_000;
+const HISTOGRAMS = [
+  ['istio_request_duration_milliseconds', 'duration'],
+  ['istio_request_bytes', 'requestBytes'],
+  ['istio_response_bytes', 'responseBytes'],
+] as const;
+
+export class IstioMetrics {
+  readonly #own: WorkloadEnd;
+  readonly #limit: number;
+  readonly #series = new Map<string, Series>();
+  /** Finds a series without building its labels; emptied when it grows too large. */
+  readonly #found = new Map<string, Series>();
+  #overflow = 0;
+
+  constructor(own: WorkloadEnd, limit = MAXIMUM_SERIES) {
+    this.#own = own;
+    this.#limit = limit;
+  }
+
+  /** The same listener, whose exchanges are counted. Inbound ones are reported as their destination, others as their source. */
+  observe(config: ListenerConfig): ListenerConfig {
+    const log = this.#logOf(config);
+    const counted = (chain: ListenerConfig['chains'][number]) => {
+      const { http } = chain.network;
+      return { ...chain, network: { ...chain.network, http: { ...http, accessLogs: [...http.accessLogs, log] } } };
+    };
+    return {
+      ...config,
+      chains: config.chains.map(counted),
+      defaultChain: config.defaultChain === null ? null : counted(config.defaultChain),
+    };
+  }
+
+  /** Prometheus text. */
+  text(): string {
+    const all = [...this.#series.values()];
+    const counters = all.map(({ labels, requests }) => `istio_requests_total{${labels}} ${requests}\n`);
+    const histograms = HISTOGRAMS.map(([name, field]) => {
+      return `# TYPE ${name} histogram\n${all.map((series) => series[field].text(name, series.labels)).join('')}`;
+    });
+    const overflow = `# TYPE tulle_metrics_overflow_total counter\ntulle_metrics_overflow_total ${this.#overflow}\n`;
+    return `# TYPE istio_requests_total counter\n${counters.join('')}${histograms.join('')}${overflow}`;
+  }
+
+  #logOf({ name, direction, metadata }: ListenerConfig): AccessLog {
+    const inbound = direction === 'inbound';
+    const keyOf = inbound ? inboundKey : outboundKey;
+    return {
+      write: (exchange, ended) => {
+        const outcome = outcomeOf(exchange);
+        const key = `${name}|${outcome.code}|${outcome.flags}|${outcome.grpcStatus}|${keyOf(exchange)}`;
+        const series =
+          this.#found.get(key) ??
+          this.#find(key, inbound ? this.#inbound(exchange, metadata) : this.#outbound(exchange), outcome);
+        if (series === null) return;
+        series.requests += 1;
+        series.duration.record(ended - exchange.started);
+        series.requestBytes.record(exchange.requestBytes);
+        series.responseBytes.record(exchange.responseBytes);
+      },
+    };
+  }
+
+  /** null: there are too many series already. */
+  #find(key: string, ends: Labels, outcome: Outcome): Series | null {
+    const labels = labelText([...ends, ...outcomeLabels(outcome)]);
+    let series = this.#series.get(labels);
+    if (series === undefined) {
+      if (this.#series.size >= this.#limit) {
+        this.#overflow += 1;
+        return null;
+      }
+      series = {
+        labels,
+        requests: 0,
+        duration: new Histogram(),
+        requestBytes: new Histogram(),
+        responseBytes: new Histogram(),
+      };
+      this.#series.set(labels, series);
+    }
+    if (this.#found.size >= this.#limit) this.#found.clear();
+    this.#found.set(key, series);
+    return series;
+  }
+
+  #outbound({ endpoint, clusterMetadata }: Exchange): Labels {
+    const destination = endpoint === null ? unknownEnd : workloadEnd(endpoint.metadata['tulle.workload']);
+    return [
+      ['reporter', 'source'],
+      ...endLabels('source', this.#own, ''),
+      ...endLabels('destination', destination, ''),
+      ...serviceLabels(clusterMetadata?.['tulle.service']),
+      ['connection_security_policy', 'unknown'],
+    ];
+  }
+
+  #inbound({ peer, downstream }: Exchange, metadata: ListenerConfig['metadata']): Labels {
+    const principal = downstream.tls?.uriSans[0] ?? '';
+    return [
+      ['reporter', 'destination'],
+      ...endLabels('source', peerEnd(peer, principal), principal),
+      ...endLabels('destination', this.#own, downstream.tls?.localUriSans[0] ?? ''),
+      ...serviceLabels(metadata['tulle.service']),
+      ['connection_security_policy', principal === '' ? 'none' : 'mutual_tls'],
+    ];
+  }
+}
+
+const inboundKey = ({ peer, downstream }: Exchange): string => `${peer}|${downstream.tls?.uriSans[0] ?? ''}`;
+
+/** An endpoint that became another workload's has other metadata and the same address: the workload is part of the key. */
+function outboundKey({ cluster, endpoint }: Exchange): string {
+  const end = endpoint?.metadata['tulle.workload'] as { workload?: unknown; version?: unknown } | undefined;
+  return `${cluster}|${end?.workload}|${end?.version}`;
+}
+
+function outcomeOf({ request, response, details, flags }: Exchange): Outcome {
+  const grpc = request.headers.get('content-type')?.startsWith('application/grpc') ?? false;
+  return {
+    code: response?.status ?? 0,
+    // Envoy has no flag for it; a refusal must be told from an application's own 403.
+    flags: details.startsWith('rbac_access_denied') ? 'RBAC' : formatFlags(flags),
+    protocol: grpc ? 'grpc' : 'http',
+    grpcStatus: grpc ? (response?.headers.get('grpc-status') ?? '') : '',
+  };
+}
+
+const outcomeLabels = ({ code, flags, protocol, grpcStatus }: Outcome): Labels => [
+  ['request_protocol', protocol],
+  ['response_code', String(code)],
+  ['grpc_response_status', grpcStatus],
+  ['response_flags', flags],
+];
+
+function endLabels(side: 'source' | 'destination', end: WorkloadEnd, principal: string): Labels {
+  return [
+    [`${side}_workload`, known(end.workload)],
+    [`${side}_workload_namespace`, known(end.namespace)],
+    [`${side}_principal`, known(principal)],
+    [`${side}_app`, known(end.app)],
+    [`${side}_version`, known(end.version)],
+    [`${side}_canonical_service`, known(end.app || end.workload)],
+    [`${side}_canonical_revision`, end.version || 'latest'],
+    [`${side}_cluster`, 'Kubernetes'],
+  ];
+}
+
+function serviceLabels(service: unknown): Labels {
+  const { host, name, namespace } = (service ?? {}) as Readonly<Record<string, unknown>>;
+  return [
+    ['destination_service', known(host)],
+    ['destination_service_name', known(name)],
+    ['destination_service_namespace', known(namespace)],
+  ];
+}
+
+const known = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : 'unknown');
+
+const labelText = (labels: Labels): string =>
+  labels.map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, escapeChar)}"`).join(',');
+
+const escapeChar = (char: string): string => (char === '\n' ? '\\n' : `\\${char}`);

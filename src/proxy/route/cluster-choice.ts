@@ -1,0 +1,59 @@
+// Which cluster a route sends a request to: a name, a header's value, or by weight.
+import type { RouteAction, WeightedCluster } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import { compileEdits, type HeaderEdits, noEdits } from './header-edits.ts';
+import { requestLookup } from './match/header-matcher.ts';
+import type { ClusterChoice, ForwardAction } from './table.ts';
+
+type PickCluster = ForwardAction['pickCluster'];
+
+/** `around` completes the edits of a weighted cluster: see `compileForward`. */
+export function compileClusterChoice(
+  action: RouteAction,
+  path: string,
+  around: (edits: HeaderEdits) => HeaderEdits,
+): PickCluster {
+  const specifier = action.clusterSpecifier;
+  switch (specifier.case) {
+    case 'cluster': {
+      if (specifier.value === '') throw new ConfigError(at(path, 'cluster'), 'is empty');
+      const only = choice(specifier.value, noEdits);
+      return () => only;
+    }
+    case 'clusterHeader': {
+      const lookup = requestLookup(specifier.value);
+      // A cluster without a name is not found.
+      return (request) => choice(lookup(request) ?? '', noEdits);
+    }
+    case 'weightedClusters':
+      return compileWeighted(specifier.value, at(path, 'weighted_clusters'), around);
+    default:
+      throw new ConfigError(path, 'has no cluster');
+  }
+}
+
+function compileWeighted(
+  weighted: WeightedCluster,
+  path: string,
+  around: (edits: HeaderEdits) => HeaderEdits,
+): PickCluster {
+  const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
+    if (cluster.name === '') throw new ConfigError(at(here, 'name'), 'is empty');
+    return { weight: cluster.weight ?? 0, choice: choice(cluster.name, around(compileEdits(cluster, here))) };
+  });
+  const total = choices.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
+  const last = choices.findLast(({ weight }) => weight > 0)!.choice;
+  return (_request, random) => {
+    let rest = random * total;
+    for (const { weight, choice } of choices) {
+      rest -= weight;
+      if (rest < 0) return choice;
+    }
+    return last;
+  };
+}
+
+function choice(cluster: string, edits: HeaderEdits): ClusterChoice {
+  return { cluster, editRequest: edits.request, editResponse: edits.response };
+}

@@ -1,0 +1,69 @@
+// hash_policy → the number that hashing balancers choose by. Hashes are Envoy's (xxHash64, combined by rotation); the
+// result is their upper half, which is all a ring needs.
+import { xxHash64 } from '../../lib/hash.ts';
+import type { RouteAction_HashPolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { RequestHead } from '../http/message.ts';
+import { cookieValue } from './match/cookie.ts';
+import { requestLookup } from './match/header-matcher.ts';
+import { queryValue } from './match/query.ts';
+import { bytesOf } from './match/string-matcher.ts';
+import { compileSubstitution } from './rewrite.ts';
+
+type HashInput = (request: RequestHead, exchange: Exchange) => string | undefined;
+
+/** null when nothing of a request applies. */
+export function compileHash(
+  policies: readonly RouteAction_HashPolicy[],
+  path: string,
+): (request: RequestHead, exchange: Exchange) => number | null {
+  if (policies.length === 0) return () => null;
+  const inputs = mapAt(policies, path, (policy, here) => ({
+    read: compileInput(policy, here),
+    terminal: policy.terminal,
+  }));
+  return (request, exchange) => {
+    let hash: bigint | null = null;
+    for (const { read, terminal } of inputs) {
+      const input = read(request, exchange);
+      if (input !== undefined) hash = combine(hash, xxHash64(input));
+      if (terminal && hash !== null) break;
+    }
+    return hash === null ? null : Number(hash >> 32n);
+  };
+}
+
+function combine(before: bigint | null, next: bigint): bigint {
+  if (before === null) return next;
+  return BigInt.asUintN(64, (before << 1n) | (before >> 63n)) ^ next;
+}
+
+function compileInput(policy: RouteAction_HashPolicy, path: string): HashInput {
+  const specifier = policy.policySpecifier;
+  switch (specifier.case) {
+    case 'header': {
+      const { headerName, regexRewrite } = specifier.value;
+      if (headerName === '') throw new ConfigError(at(path, 'header.header_name'), 'is empty');
+      const lookup = requestLookup(headerName);
+      if (!regexRewrite) return lookup;
+      const replace = compileSubstitution(regexRewrite, at(path, 'header.regex_rewrite'));
+      return (request) => {
+        const value = lookup(request);
+        return value === undefined ? undefined : replace(value);
+      };
+    }
+    case 'cookie': {
+      const name = bytesOf(specifier.value.name);
+      return (request) => cookieValue(request.headers, name);
+    }
+    case 'connectionProperties':
+      return specifier.value.sourceIp ? (_request, exchange) => exchange.clientAddress : () => undefined;
+    case 'queryParameter': {
+      const name = bytesOf(specifier.value.name);
+      return (request) => queryValue(request.path, name);
+    }
+    default:
+      throw new ConfigError(path, 'has no supported policy');
+  }
+}

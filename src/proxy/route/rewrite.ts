@@ -1,0 +1,87 @@
+// Rewrites of path and authority, for requests that are forwarded and for the Location of redirects.
+import { checkSubstitution } from '../../lib/re2.ts';
+import type { RouteAction, RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { RegexMatchAndSubstitute } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
+import { at, ConfigError } from '../config/config-error.ts';
+import type { RequestHead } from '../http/message.ts';
+import { requestLookup } from './match/header-matcher.ts';
+import { pathOnly } from './match/query.ts';
+import { bytesOf, compilePattern } from './match/string-matcher.ts';
+
+/** Changes a path (without query, or with it where that is stated). */
+export type PathChange = (path: string) => string;
+
+export function compileRewrite(action: RouteAction, match: RouteMatch, path: string): (request: RequestHead) => void {
+  const changePath = compilePathRewrite(action, match, path);
+  const changeHost = compileHostRewrite(action, path);
+  const forwardHost = action.appendXForwardedHost;
+  return (request) => {
+    if (changeHost !== null) {
+      const host = changeHost(request);
+      if (host !== '' && host !== request.authority) {
+        if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
+        request.authority = host;
+      }
+    }
+    if (changePath !== null) request.path = changePath(request.path);
+  };
+}
+
+/** Replaces what the route matched (its prefix or whole path) at the start of the path; the query stays. */
+export function compilePrefixRewrite(replacement: string, match: RouteMatch, path: string): PathChange {
+  const specifier = match.pathSpecifier;
+  const text = bytesOf(replacement);
+  if (specifier.case === 'safeRegex') return (target) => text + target.slice(pathOnly(target).length);
+  if (specifier.case === 'prefix' || specifier.case === 'path' || specifier.case === 'pathSeparatedPrefix') {
+    const { length } = bytesOf(specifier.value);
+    return (target) => text + target.slice(length);
+  }
+  throw new ConfigError(path, 'needs a prefix, path or regex match');
+}
+
+/** Every match in the path is replaced; the query stays. */
+export function compileRegexRewrite(rewrite: RegexMatchAndSubstitute, path: string): PathChange {
+  const replace = compileSubstitution(rewrite, path);
+  return (target) => {
+    const bare = pathOnly(target);
+    return replace(bare) + target.slice(bare.length);
+  };
+}
+
+export function compileSubstitution(rewrite: RegexMatchAndSubstitute, path: string): (text: string) => string {
+  const regex = compilePattern(rewrite.pattern, at(path, 'pattern'));
+  const wrong = checkSubstitution(regex.source, rewrite.substitution);
+  if (wrong !== null) throw new ConfigError(at(path, 'substitution'), wrong);
+  return (text) => regex.replaceAll(text, rewrite.substitution);
+}
+
+function compilePathRewrite(action: RouteAction, match: RouteMatch, path: string): PathChange | null {
+  if (action.prefixRewrite !== '' && action.regexRewrite) {
+    throw new ConfigError(at(path, 'regex_rewrite'), 'is set beside prefix_rewrite');
+  }
+  if (action.regexRewrite) return compileRegexRewrite(action.regexRewrite, at(path, 'regex_rewrite'));
+  if (action.prefixRewrite === '') return null;
+  return compilePrefixRewrite(action.prefixRewrite, match, at(path, 'prefix_rewrite'));
+}
+
+function compileHostRewrite(action: RouteAction, path: string): ((request: RequestHead) => string) | null {
+  const specifier = action.hostRewriteSpecifier;
+  switch (specifier.case) {
+    case undefined:
+      return null;
+    case 'hostRewriteLiteral': {
+      const host = bytesOf(specifier.value);
+      return () => host;
+    }
+    case 'hostRewriteHeader': {
+      const lookup = requestLookup(specifier.value);
+      return (request) => lookup(request) ?? '';
+    }
+    case 'hostRewritePathRegex': {
+      const replace = compileSubstitution(specifier.value, at(path, 'host_rewrite_path_regex'));
+      return (request) => replace(pathOnly(request.path));
+    }
+    default:
+      throw new ConfigError(path, `${specifier.case} is not supported`);
+  }
+}
