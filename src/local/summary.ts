@@ -61,10 +61,18 @@ function generalFaults({ requests, encrypted, failed }: Summary): string[] {
   return faults;
 }
 
+/** To the service itself, or to one that stands in for it: the parts of a split are of the same app. */
+const leadsTo = ({ to, services }: Edge, service: string): boolean =>
+  to.app === service || services.some((name) => name === service || name.startsWith(`${service}.`));
+
 function flowFaults(workload: Workload, edges: readonly Edge[]): string[] {
   const counts = (service: string): { requests: number; denied: number } => {
     const name = service.includes('.') ? service : `${service}.${workload.namespace}`;
-    const found = edges.filter(({ from, services }) => from.workload === workload.name && services.includes(name));
+    // A split sends requests to other services than the one that was asked; what answers is still of its app.
+    const found = edges.filter(
+      ({ from, to, services }) =>
+        from.workload === workload.name && (services.includes(name) || `${to.app}.${to.namespace}` === name),
+    );
     const own = found.filter(({ from }) => from.namespace === workload.namespace);
     return own.reduce(
       (sum, { traffic }) => ({
