@@ -67,7 +67,7 @@ export class RequestParser {
       protocol: old ? 'HTTP/1.0' : 'HTTP/1.1',
       headers: new HeaderMap(section.fields),
     };
-    if (target.charCodeAt(0) !== 0x2f) {
+    if (target.charCodeAt(0) !== 0x2f || method === 'CONNECT') {
       const wrong = readTarget(head);
       if (wrong !== null) return wrong;
     }

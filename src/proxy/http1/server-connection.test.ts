@@ -69,12 +69,12 @@ function say(stream: ServerStream, text: string, status = 200): void {
 
 /** Status and body of each answer, in order. */
 function answers(written: string): string[] {
-  return [...written.matchAll(/HTTP\/1\.1 (\d+) [^\r]*\r\n(?:[^\r]+\r\n)*?content-length: (\d+)\r\n(?:[^\r]+\r\n)*\r\n/g)].map(
-    (match) => {
-      const start = match.index + match[0].length;
-      return `${match[1]} ${written.slice(start, start + Number(match[2]))}`;
-    },
-  );
+  return [
+    ...written.matchAll(/HTTP\/1\.1 (\d+) [^\r]*\r\n(?:[^\r]+\r\n)*?content-length: (\d+)\r\n(?:[^\r]+\r\n)*\r\n/g),
+  ].map((match) => {
+    const start = match.index + match[0].length;
+    return `${match[1]} ${written.slice(start, start + Number(match[2]))}`;
+  });
 }
 
 function deliver(pieces: readonly Buffer[], change?: Partial<ServerConnectionOptions>): string[] {
@@ -106,9 +106,17 @@ const accepted: [name: string, input: string, answer: string[]][] = [
   ['absolute form with query only', 'GET http://b.c?x HTTP/1.1\r\nHost: a\r\n\r\n', ['200 GET b.c /?x {} []']],
   ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', ['200 OPTIONS a * {} []']],
   ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n', ['200 CONNECT a:80  {} []']],
-  ['hop-by-hop headers', `${GET}Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 3\r\nTE: gzip\r\n\r\n`, ['200 GET a / {} []']],
+  [
+    'hop-by-hop headers',
+    `${GET}Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 3\r\nTE: gzip\r\n\r\n`,
+    ['200 GET a / {} []'],
+  ],
   ['TE: trailers', `${GET}TE: trailers, gzip\r\n\r\n`, ['200 GET a / {te=trailers} []']],
-  ['pipelined requests', `${GET}\r\n${POST}Content-Length: 1\r\n\r\nx${GET}\r\n`, ['200 GET a / {} []', '200 POST a / {content-length=1} [x]', '200 GET a / {} []']],
+  [
+    'pipelined requests',
+    `${GET}\r\n${POST}Content-Length: 1\r\n\r\nx${GET}\r\n`,
+    ['200 GET a / {} []', '200 POST a / {content-length=1} [x]', '200 GET a / {} []'],
+  ],
 ];
 
 const refused: [name: string, input: string, answer: string][] = [
@@ -145,8 +153,16 @@ const refused: [name: string, input: string, answer: string][] = [
   ['HTTP/1.0', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n', '426 low_version'],
   ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', '426 low_version'],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '400 http1.codec_error'],
-  ['Content-Length and Transfer-Encoding', `${POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, '400 http1.content_length_and_chunked_not_allowed'],
-  ['two differing Content-Lengths', `${POST}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`, '400 http1.codec_error'],
+  [
+    'Content-Length and Transfer-Encoding',
+    `${POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    '400 http1.content_length_and_chunked_not_allowed',
+  ],
+  [
+    'two differing Content-Lengths',
+    `${POST}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`,
+    '400 http1.codec_error',
+  ],
   ['two equal Content-Lengths', `${POST}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc`, '400 http1.codec_error'],
   ['a list as Content-Length', `${POST}Content-Length: 3, 3\r\n\r\nabc`, '400 http1.codec_error'],
   ['a negative Content-Length', `${POST}Content-Length: -1\r\n\r\n`, '400 http1.codec_error'],
@@ -154,9 +170,17 @@ const refused: [name: string, input: string, answer: string][] = [
   ['a hexadecimal Content-Length', `${POST}Content-Length: 0x3\r\n\r\nabc`, '400 http1.codec_error'],
   ['an empty Content-Length', `${POST}Content-Length:\r\n\r\n`, '400 http1.codec_error'],
   ['a huge Content-Length', `${POST}Content-Length: 99999999999999999999\r\n\r\n`, '400 http1.codec_error'],
-  ['a coding before chunked', `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, '501 http1.invalid_transfer_encoding'],
+  [
+    'a coding before chunked',
+    `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    '501 http1.invalid_transfer_encoding',
+  ],
   ['identity', `${POST}Transfer-Encoding: identity\r\n\r\n`, '501 http1.invalid_transfer_encoding'],
-  ['chunked twice', `${CHUNKED.slice(0, -2)}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, '501 http1.invalid_transfer_encoding'],
+  [
+    'chunked twice',
+    `${CHUNKED.slice(0, -2)}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    '501 http1.invalid_transfer_encoding',
+  ],
   ['an 11th header', `${GET}${'x: 1\r\n'.repeat(10)}\r\n`, '431 http1.too_many_headers'],
   ['a head over the limit', `${GET}x: ${'a'.repeat(1_000)}\r\n\r\n`, '431 http1.headers_too_large'],
   ['a chunk size that is no number', `${CHUNKED}zz\r\n`, '400 http1.codec_error'],
@@ -208,7 +232,21 @@ test('the split of the bytes never changes the answers', () => {
 });
 
 test('any bytes are answered or waited for, never a bug', () => {
-  const fragment = fc.constantFrom('GET ', '/ ', 'HTTP/1.1', '\r\n', '\n', 'Host: a', ':', ' ', '\0', 'Content-Length: 1', 'Transfer-Encoding: chunked', '0', '\xff');
+  const fragment = fc.constantFrom(
+    'GET ',
+    '/ ',
+    'HTTP/1.1',
+    '\r\n',
+    '\n',
+    'Host: a',
+    ':',
+    ' ',
+    '\0',
+    'Content-Length: 1',
+    'Transfer-Encoding: chunked',
+    '0',
+    '\xff',
+  );
   fc.assert(
     fc.property(fc.array(fragment, { maxLength: 30 }), (fragments) => {
       const input = fragments.join('');
@@ -219,7 +257,13 @@ test('any bytes are answered or waited for, never a bug', () => {
 });
 
 describe('framing of responses', () => {
-  function respond(request: string, status: number, headers: string[], body: string | null, trailers: string[] | null = null) {
+  function respond(
+    request: string,
+    status: number,
+    headers: string[],
+    body: string | null,
+    trailers: string[] | null = null,
+  ) {
     const clock = new ManualClock();
     const socket = new MemorySocket();
     const acceptor: StreamAcceptor = {
@@ -233,7 +277,12 @@ describe('framing of responses', () => {
       },
       refuse: () => expect.unreachable(),
     };
-    const owner = { clock, wheel: new TimerWheel(clock, () => undefined), onClosed() {}, onBug: (error: unknown) => expect.unreachable(String(error)) };
+    const owner = {
+      clock,
+      wheel: new TimerWheel(clock, () => undefined),
+      onClosed() {},
+      onBug: (error: unknown) => expect.unreachable(String(error)),
+    };
     const downstream = { id: 1, directRemote: { address: '', port: 0 }, local: { address: '', port: 0 }, tls: null };
     new Http1ServerConnection(socket, downstream, acceptor, { ...LIMITS, acceptHttp10: true }, owner);
     socket.feed(request);
@@ -242,15 +291,71 @@ describe('framing of responses', () => {
   const HEAD = 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n';
   const OLD = 'GET / HTTP/1.0\r\n\r\n';
   test.each<[string, string, number, string[], string | null, string[] | null, string]>([
-    ['length', `${GET}\r\n`, 200, ['content-length', '2'], 'ok', null, 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'],
-    ['chunked when the length is unknown', `${GET}\r\n`, 200, [], 'ok', null, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
-    ['trailers', `${GET}\r\n`, 200, [], 'ok', ['x', '1'], 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n'],
+    [
+      'length',
+      `${GET}\r\n`,
+      200,
+      ['content-length', '2'],
+      'ok',
+      null,
+      'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+    ],
+    [
+      'chunked when the length is unknown',
+      `${GET}\r\n`,
+      200,
+      [],
+      'ok',
+      null,
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'trailers',
+      `${GET}\r\n`,
+      200,
+      [],
+      'ok',
+      ['x', '1'],
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n',
+    ],
     ['no body', `${GET}\r\n`, 200, [], null, null, 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'],
     ['204', `${GET}\r\n`, 204, [], null, null, 'HTTP/1.1 204 No Content\r\n\r\n'],
-    ['304 keeps the length it speaks of', `${GET}\r\n`, 304, ['content-length', '9'], null, null, 'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n'],
-    ['HEAD keeps the length it speaks of', HEAD, 200, ['content-length', '9'], null, null, 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n'],
-    ['HTTP/1.0 gets the end of the connection', OLD, 200, [], 'ok', null, 'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok'],
-    ['close when asked', `${GET}Connection: close\r\n\r\n`, 200, [], null, null, 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'],
+    [
+      '304 keeps the length it speaks of',
+      `${GET}\r\n`,
+      304,
+      ['content-length', '9'],
+      null,
+      null,
+      'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n',
+    ],
+    [
+      'HEAD keeps the length it speaks of',
+      HEAD,
+      200,
+      ['content-length', '9'],
+      null,
+      null,
+      'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n',
+    ],
+    [
+      'HTTP/1.0 gets the end of the connection',
+      OLD,
+      200,
+      [],
+      'ok',
+      null,
+      'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok',
+    ],
+    [
+      'close when asked',
+      `${GET}Connection: close\r\n\r\n`,
+      200,
+      [],
+      null,
+      null,
+      'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
+    ],
   ])('%s', (_name, request, status, headers, body, trailers, expected) => {
     expect(respond(request, status, headers, body, trailers)).toBe(expected);
   });
