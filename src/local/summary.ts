@@ -67,14 +67,11 @@ const leadsTo = ({ to, services }: Edge, service: string): boolean =>
 
 function flowFaults(workload: Workload, edges: readonly Edge[]): string[] {
   const counts = (service: string): { requests: number; denied: number } => {
-    const name = service.includes('.') ? service : `${service}.${workload.namespace}`;
-    // A split sends requests to other services than the one that was asked; what answers is still of its app.
     const found = edges.filter(
-      ({ from, to, services }) =>
-        from.workload === workload.name && (services.includes(name) || `${to.app}.${to.namespace}` === name),
+      (edge) =>
+        edge.from.workload === workload.name && edge.from.namespace === workload.namespace && leadsTo(edge, service),
     );
-    const own = found.filter(({ from }) => from.namespace === workload.namespace);
-    return own.reduce(
+    return found.reduce(
       (sum, { traffic }) => ({
         requests: sum.requests + traffic.counts.requests,
         denied: sum.denied + traffic.counts.denied,
