@@ -1,0 +1,546 @@
+// A request's whole way over real sockets, against upstreams that follow a script. Expected answers are those of Envoy 1.40.
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { AttemptOutcome, RetryPolicy } from './route/table.ts';
+import { cluster, forward, route } from './testing/configs.ts';
+import { type Harness, startProxy } from './testing/harness.ts';
+import { freePort, type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+const GET = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: shop\r\n${headers}\r\n`;
+const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+
+async function origin(script: (socket: Socket, request: string, count: number) => void): Promise<Origin> {
+  const started = await startOrigin(script);
+  open.push(started);
+  return started;
+}
+
+async function echo(): Promise<Origin> {
+  const started = await startEcho();
+  open.push(started);
+  return started;
+}
+
+async function proxy(...args: Parameters<typeof startProxy>): Promise<Harness> {
+  const harness = await startProxy(...args);
+  open.push({ close: () => harness.runtime.close() });
+  return harness;
+}
+
+/** One route, `/`, to one upstream. */
+function single(port: number, action = {}, change = {}, clusterChange = {}) {
+  return proxy({ '/': route(forward('up', action)) }, [cluster('up', [port], clusterChange)], change);
+}
+
+function retry(change: Partial<RetryPolicy> = {}): RetryPolicy {
+  const retriable = (outcome: AttemptOutcome) => outcome.kind !== 'response' || outcome.head.status >= 500;
+  return { retries: 2, perTryTimeout: 0, backoff: { base: 2, max: 10 }, reselect: 0, retriable, ...change };
+}
+
+async function ask(port: number, request: string): Promise<string> {
+  const client = openClient(port);
+  open.push({ close: () => client.socket.destroy() });
+  client.write(request);
+  return client.until((received) => {
+    const end = received.indexOf('\r\n\r\n');
+    if (end === -1) return false;
+    const length = /content-length: (\d+)/.exec(received.slice(0, end));
+    if (length) return received.length >= end + 4 + Number(length[1]);
+    return /transfer-encoding: chunked/.test(received.slice(0, end)) ? /\r\n0\r\n(.+\r\n)*\r\n$/.test(received) : true;
+  });
+}
+
+const bodyOf = (response: string) => response.slice(response.indexOf('\r\n\r\n') + 4);
+
+describe('what the upstream gets', () => {
+  test('Envoy’s headers, in lower case', async () => {
+    const up = await echo();
+    const { port } = await single(up.port);
+    const request = bodyOf(await ask(port, GET('/a?b', 'X-Custom: v\r\n')));
+    expect(request).toMatch(
+      /^GET \/a\?b HTTP\/1\.1\r\nhost: shop\r\nx-custom: v\r\nx-forwarded-proto: http\r\nx-request-id: [\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}\r\nx-envoy-expected-rq-timeout-ms: 15000\r\n\r\n$/,
+    );
+  });
+
+  test('control headers of clients are removed', async () => {
+    const up = await echo();
+    const { port } = await single(up.port);
+    const request = bodyOf(
+      await ask(port, GET('/', 'x-envoy-retry-on: 5xx\r\nx-envoy-internal: true\r\nx-forwarded-client-cert: By=x\r\n')),
+    );
+    expect(request).not.toMatch(/retry-on|internal|client-cert/);
+  });
+
+  test.each([
+    [
+      'an inner proxy keeps what it is told',
+      false,
+      'x-forwarded-for: 9.9.9.9\r\nx-forwarded-proto: https\r\nx-request-id: abc\r\n',
+      /x-forwarded-for: 9\.9\.9\.9\r\nx-forwarded-proto: https\r\nx-request-id: abc\r\n/,
+    ],
+    [
+      'an edge proxy believes only what it sees',
+      true,
+      'x-forwarded-for: 9.9.9.9\r\nx-forwarded-proto: https\r\nx-request-id: abc\r\n',
+      /x-forwarded-for: 9\.9\.9\.9,[\d.]+\r\nx-forwarded-proto: http\r\nx-request-id: [\da-f]{8}-/,
+    ],
+  ])('%s', async (_name, useRemoteAddress, headers, expected) => {
+    const up = await echo();
+    const { port } = await single(up.port, {}, { useRemoteAddress });
+    expect(bodyOf(await ask(port, GET('/', headers)))).toMatch(expected);
+  });
+
+  test('a rewritten path, with the original beside it', async () => {
+    const up = await echo();
+    const rewrite = (request: { path: string }) => {
+      request.path = request.path.replace('/old', '/new');
+    };
+    const { port } = await single(up.port, { rewrite });
+    expect(bodyOf(await ask(port, GET('/old/x')))).toMatch(/^GET \/new\/x HTTP[^]*x-envoy-original-path: \/old\/x\r\n/);
+  });
+
+  test('a normalised path', async () => {
+    const up = await echo();
+    const { port } = await single(up.port, {}, { normalizePath: true, mergeSlashes: true });
+    expect(bodyOf(await ask(port, GET('/a/./b//../%41?x=/../')))).toMatch(/^GET \/a\/b\/A\?x=\/\.\.\/ HTTP/);
+  });
+
+  test('a chunked body with its trailers', async () => {
+    const up = await echo();
+    const { port } = await single(up.port);
+    const request = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n';
+    expect(bodyOf(await ask(port, request))).toMatch(
+      /transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n$/,
+    );
+  });
+
+  test('a body by length, in pieces', async () => {
+    const up = await echo();
+    const { port } = await single(up.port);
+    const client = openClient(port);
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nab');
+    client.write('cdef');
+    expect(await client.until(/abcdef/)).toMatch(/content-length: 6\r\n[^]*abcdef$/);
+    client.socket.destroy();
+  });
+});
+
+describe('what the client gets', () => {
+  test.each<[string, string, RegExp, string]>([
+    [
+      'an answer',
+      OK,
+      /^HTTP\/1\.1 200 OK\r\ncontent-length: 2\r\nx-envoy-upstream-service-time: \d+\r\ndate: [^\r]+\r\nserver: envoy\r\n\r\nok$/,
+      '/ 200 - via_upstream',
+    ],
+    [
+      'its own server name, the upstream’s date',
+      'HTTP/1.1 200 OK\r\nServer: x\r\nDate: y\r\nContent-Length: 0\r\n\r\n',
+      /^HTTP\/1\.1 200 OK\r\nserver: envoy\r\ndate: y\r\n/,
+      '/ 200 - via_upstream',
+    ],
+    [
+      'chunks with trailers',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-t: 1\r\n\r\n',
+      /transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-t: 1\r\n\r\n$/,
+      '/ 200 - via_upstream',
+    ],
+    [
+      'the answer after an interim one',
+      `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${OK}`,
+      /^HTTP\/1\.1 200 OK\r\n[^]*ok$/,
+      '/ 200 - via_upstream',
+    ],
+    [
+      '204 without a length',
+      'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n',
+      /^HTTP\/1\.1 204 No Content\r\nx-envoy-upstream-service-time: \d+\r\n/,
+      '/ 204 - via_upstream',
+    ],
+    [
+      '502 for garbage',
+      'garbage\r\n\r\n',
+      /^HTTP\/1\.1 502 Bad Gateway\r\n[^]*\r\n\r\nupstream connect error or disconnect\/reset before headers\. reset reason: protocol error$/,
+      '/ 502 UPE upstream_reset_before_response_started{protocol_error}',
+    ],
+    [
+      '502 for two framings',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n',
+      /^HTTP\/1\.1 502/,
+      '/ 502 UPE upstream_reset_before_response_started{protocol_error}',
+    ],
+    [
+      '502 for bare LF',
+      'HTTP/1.1 200 OK\nContent-Length: 2\n\nok',
+      /^HTTP\/1\.1 502/,
+      '/ 502 UPE upstream_reset_before_response_started{protocol_error}',
+    ],
+  ])('%s', async (_name, response, expected, logged) => {
+    const up = await origin((socket) => socket.write(response));
+    const { port, accessLog } = await single(up.port);
+    expect(await ask(port, GET('/'))).toMatch(expected);
+    expect(accessLog).toEqual([logged]);
+  });
+
+  test('a close-delimited body as chunks', async () => {
+    const up = await origin((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nto the end'));
+    const { port } = await single(up.port);
+    expect(await ask(port, GET('/'))).toMatch(/transfer-encoding: chunked\r\n\r\na\r\nto the end\r\n0\r\n\r\n$/);
+  });
+
+  test('the head of HEAD', async () => {
+    const up = await origin((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n'));
+    const { port } = await single(up.port);
+    const client = openClient(port);
+    client.write('HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const received = await client.until((text) => text.split('content-length: 99').length === 3);
+    expect(received.endsWith('\r\n\r\n')).toBe(true);
+    client.socket.destroy();
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['resets', (socket) => socket.resetAndDestroy()],
+    ['closes', (socket) => socket.end()],
+  ])('503 UC when the upstream %s before a head', async (_name, end) => {
+    const up = await origin(end);
+    const { port, accessLog } = await single(up.port);
+    expect(await ask(port, GET('/'))).toMatch(
+      /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*reset reason: connection termination$/,
+    );
+    expect(accessLog).toEqual(['/ 503 UC upstream_reset_before_response_started{connection_termination}']);
+  });
+
+  test('503 UF when nobody listens', async () => {
+    const { port, accessLog, stat } = await single(await freePort());
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 503 [^]*reset reason: remote connection failure$/);
+    expect(accessLog).toEqual([
+      '/ 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}',
+    ]);
+    expect(stat('cluster.up.upstream_cx_connect_fail')).toBe(1);
+    expect(stat('cluster.up.upstream_cx_active')).toBe(0);
+  });
+
+  test('a broken connection, never a short answer that looks whole, when the upstream closes in the middle', async () => {
+    const up = await origin((socket) =>
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc', () => socket.end()),
+    );
+    const { port, accessLog } = await single(up.port);
+    const client = openClient(port);
+    client.write(GET('/'));
+    const received = await client.ended();
+    expect(received).toMatch(/content-length: 100\r\n[^]*abc$/);
+    expect(accessLog).toEqual(['/ 200 UPE upstream_reset_after_response_started{protocol_error}']);
+  });
+
+  test('a broken chunked answer never ends with the last chunk', async () => {
+    const up = await origin((socket) =>
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n', () => socket.end()),
+    );
+    const { port } = await single(up.port);
+    const client = openClient(port);
+    client.write(GET('/'));
+    expect(await client.ended()).toMatch(/3\r\nabc\r\n$/);
+  });
+});
+
+describe('answers of the proxy itself', () => {
+  test.each<[string, string, RegExp, string]>([
+    [
+      'no route',
+      GET('/none'),
+      /^HTTP\/1\.1 404 Not Found\r\ndate: [^\r]+\r\nserver: envoy\r\ncontent-length: 0\r\n\r\n$/,
+      '/none 404 NR route_not_found',
+    ],
+    [
+      'no cluster',
+      GET('/nocluster'),
+      /^HTTP\/1\.1 503 Service Unavailable\r\ndate: [^\r]+\r\nserver: envoy\r\ncontent-length: 0\r\n\r\n$/,
+      '/nocluster 503 NC cluster_not_found',
+    ],
+    [
+      'no endpoint',
+      GET('/empty'),
+      /^HTTP\/1\.1 503 [^]*\r\ncontent-type: text\/plain\r\n[^]*\r\n\r\nno healthy upstream$/,
+      '/empty 503 UH no_healthy_upstream',
+    ],
+    [
+      'direct response',
+      GET('/direct'),
+      /^HTTP\/1\.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text\/plain\r\n[^]*\r\n\r\nhi$/,
+      '/direct 200 - direct_response',
+    ],
+    [
+      'redirect',
+      GET('/redirect'),
+      /^HTTP\/1\.1 301 Moved Permanently\r\nlocation: http:\/\/shop\/new\r\n/,
+      '/redirect 301 - direct_response',
+    ],
+    [
+      'upgrade',
+      GET('/direct', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'),
+      /^HTTP\/1\.1 403 Forbidden\r\n[^]*connection: close\r\n/,
+      '/direct 403 - upgrade_failed',
+    ],
+    [
+      'CONNECT',
+      'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n',
+      /^HTTP\/1\.1 404 Not Found\r\n[^]*connection: close\r\n/,
+      ' 404 NR route_not_found',
+    ],
+    [
+      'OPTIONS *',
+      'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
+      /^HTTP\/1\.1 404 Not Found\r\n/,
+      '* 404 - absolute_path_rejected',
+    ],
+    [
+      'a fragment in the path',
+      GET('/direct#x'),
+      /^HTTP\/1\.1 400 Bad Request\r\n[^]*connection: close\r\n/,
+      '/direct#x 400 - path_normalization_failed',
+    ],
+    [
+      'a head that is too large',
+      GET('/', `x: ${'a'.repeat(61_440)}\r\n`),
+      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/,
+      ' 431 DPE http1.headers_too_large',
+    ],
+    [
+      'a broken head',
+      'GET / HTTP/1.1\r\nHost : a\r\n\r\n',
+      /^HTTP\/1\.1 400 Bad Request\r\ncontent-length: 11\r\ncontent-type: text\/plain\r\n[^]*connection: close\r\n\r\nBad Request$/,
+      ' 400 DPE http1.codec_error',
+    ],
+  ])('%s', async (_name, request, expected, logged) => {
+    const { port, accessLog } = await proxy(
+      {
+        '/nocluster': route(forward('nowhere')),
+        '/empty': route(forward('empty')),
+        '/direct': route({ kind: 'respond', status: 200, body: 'hi' }),
+        '/redirect': route({ kind: 'redirect', status: 301, location: ({ authority }) => `http://${authority}/new` }),
+      },
+      [cluster('empty', [])],
+    );
+    expect(await ask(port, request)).toMatch(expected);
+    expect(accessLog).toEqual([logged]);
+  });
+});
+
+describe('timeouts and retries', () => {
+  test('504 UT when the upstream takes longer than the route allows', async () => {
+    const up = await origin(() => undefined);
+    const { port, accessLog, stat } = await single(up.port, { timeout: 30 });
+    expect(await ask(port, GET('/'))).toMatch(
+      /^HTTP\/1\.1 504 Gateway Timeout\r\n[^]*\r\n\r\nupstream request timeout$/,
+    );
+    expect(accessLog).toEqual(['/ 504 UT response_timeout']);
+    expect(stat('cluster.up.upstream_rq_timeout')).toBe(1);
+    expect(stat('cluster.up.upstream_rq_active')).toBe(0);
+  });
+
+  test('504 SI when nothing moves for the stream idle timeout', async () => {
+    const up = await origin(() => undefined);
+    const { port, accessLog } = await single(up.port, { timeout: 0 }, { streamIdleTimeout: 30 });
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 504 [^]*stream timeout$/);
+    expect(accessLog).toEqual(['/ 504 SI stream_idle_timeout']);
+  });
+
+  test('408 SI when the body of a request stops coming', async () => {
+    const up = await origin(() => undefined);
+    const { port, accessLog } = await single(up.port, {}, { streamIdleTimeout: 30 });
+    expect(await ask(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(accessLog).toEqual(['/ 408 SI stream_idle_timeout']);
+  });
+
+  test('a body is sent again with every retry', async () => {
+    const up = await origin((socket, _request, count) => {
+      if (count === 1) socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n');
+      else if (count === 2) socket.resetAndDestroy();
+      else socket.write(OK);
+    });
+    const { port, accessLog, stat } = await single(up.port, { retry: retry() });
+    expect(await ask(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(up.requests.map(bodyOf)).toEqual(['abc', 'abc', 'abc']);
+    expect(accessLog).toEqual(['/ 200 - via_upstream']);
+    expect(stat('cluster.up.upstream_rq_retry')).toBe(2);
+  });
+
+  test('URX with the last response when the retries are used up', async () => {
+    const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
+    const { port, accessLog } = await single(up.port, { retry: retry() });
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 503 [^]*x-envoy-upstream-service-time/);
+    expect(accessLog).toEqual(['/ 503 URX via_upstream']);
+    expect(up.requests).toHaveLength(3);
+  });
+
+  test('says so when the last of several attempts was reset', async () => {
+    const up = await origin((socket) => socket.resetAndDestroy());
+    const { port, accessLog } = await single(up.port, { retry: retry({ retries: 1 }) });
+    expect(await ask(port, GET('/'))).toMatch(/retried and the latest reset reason: connection termination$/);
+    expect(accessLog).toEqual(['/ 503 URX,UC upstream_reset_before_response_started{connection_termination}']);
+  });
+
+  test('a try that takes too long is repeated', async () => {
+    const up = await origin((socket, _request, count) => {
+      if (count > 1) socket.write(OK);
+    });
+    const { port, stat } = await single(up.port, { retry: retry({ perTryTimeout: 30 }) });
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 200 /);
+    expect(stat('cluster.up.upstream_rq_per_try_timeout')).toBe(1);
+  });
+
+  test('a body over 64 KiB is not kept, so not retried', async () => {
+    const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
+    const { port } = await single(up.port, { retry: retry() });
+    const body = 'x'.repeat(100_000);
+    expect(await ask(port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)).toMatch(
+      /^HTTP\/1\.1 503 /,
+    );
+    expect(up.requests).toHaveLength(1);
+  });
+
+  test('no retries beyond the cluster’s budget', async () => {
+    const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
+    const limits = { maxConnections: 9, maxPendingRequests: 9, maxRequests: 9, maxRetries: 0 };
+    const { port, accessLog, stat } = await single(up.port, { retry: retry() }, {}, { limits });
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 503 /);
+    expect(accessLog).toEqual(['/ 503 UO via_upstream']);
+    expect(stat('cluster.up.upstream_rq_retry_overflow')).toBe(1);
+  });
+});
+
+describe('connections', () => {
+  test('pipelined requests are answered in order over one upstream connection', async () => {
+    const up = await echo();
+    const { port } = await single(up.port);
+    const client = openClient(port);
+    client.write(GET('/1') + GET('/2') + GET('/3'));
+    const received = await client.until((text) => text.split('GET /').length === 4 && text.endsWith('\r\n\r\n'));
+    expect([...received.matchAll(/GET (\S+)/g)].map(([, path]) => path)).toEqual(['/1', '/2', '/3']);
+    expect(up.connections()).toBe(1);
+    client.socket.destroy();
+  });
+
+  test('an idle upstream connection that was closed is replaced', async () => {
+    const up = await origin((socket) => socket.end(OK));
+    const { port, accessLog } = await single(up.port);
+    for (const _ of [1, 2, 3]) {
+      expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 200 /);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(up.connections()).toBe(3);
+    expect(accessLog).toHaveLength(3);
+  });
+
+  test('a connection serves only so many requests as the cluster says', async () => {
+    const up = await echo();
+    const { port, stat } = await single(up.port, {}, {}, { maxRequestsPerConnection: 2 });
+    for (const path of ['/1', '/2', '/3']) await ask(port, GET(path));
+    expect(up.connections()).toBe(2);
+    expect(stat('cluster.up.upstream_cx_max_requests')).toBe(1);
+  });
+
+  test('503 UO and x-envoy-overloaded when the queue is full', async () => {
+    const up = await origin(() => undefined);
+    const limits = { maxConnections: 1, maxPendingRequests: 1, maxRequests: 9, maxRetries: 0 };
+    const { port, accessLog, stat } = await single(up.port, {}, {}, { limits });
+    const first = openClient(port);
+    const second = openClient(port);
+    first.write(GET('/1'));
+    await expect.poll(() => up.requests.length).toBe(1);
+    second.write(GET('/2'));
+    await expect.poll(() => stat('cluster.up.upstream_rq_pending_active')).toBe(1);
+    expect(await ask(port, GET('/3'))).toMatch(
+      /^HTTP\/1\.1 503 [^]*x-envoy-overloaded: true\r\n[^]*reset reason: overflow$/,
+    );
+    expect(accessLog).toEqual(['/3 503 UO upstream_reset_before_response_started{overflow}']);
+    first.socket.destroy();
+    second.socket.destroy();
+  });
+
+  test('DC and no status when the client leaves; the upstream connection is given up', async () => {
+    const up = await origin(() => undefined);
+    const { port, accessLog, stat } = await single(up.port);
+    const client = openClient(port);
+    client.write(GET('/slow'));
+    await expect.poll(() => up.requests.length).toBe(1);
+    client.socket.destroy();
+    await expect.poll(() => accessLog).toEqual(['/slow 0 DC downstream_remote_disconnect']);
+    expect(stat('cluster.up.upstream_rq_active')).toBe(0);
+    expect(stat('cluster.up.upstream_cx_active')).toBe(0);
+  });
+
+  test('a slow reader stops the upstream instead of filling memory', async () => {
+    const total = 64 * 1024 * 1024;
+    let sent = 0;
+    const up = await origin((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${total}\r\n\r\n`);
+      const chunk = Buffer.alloc(65_536);
+      const pump = () => {
+        while (sent < total) {
+          sent += chunk.length;
+          if (!socket.write(chunk)) {
+            socket.once('drain', pump);
+            return;
+          }
+        }
+      };
+      pump();
+    });
+    const { port } = await single(up.port);
+    const client = openClient(port);
+    client.write(GET('/'));
+    await client.until(/\r\n\r\n/);
+    client.socket.pause();
+    let before = -1;
+    await expect
+      .poll(
+        () => {
+          const still = sent === before;
+          before = sent;
+          return still;
+        },
+        { interval: 200 },
+      )
+      .toBe(true);
+    expect(sent).toBeLessThan(total / 2);
+    client.socket.destroy();
+  });
+
+  test('a bug in a filter costs the one connection', async () => {
+    const up = await echo();
+    const filter = {
+      name: 'broken',
+      request: ({ request }: { request: { path: string } }) => {
+        if (request.path === '/bug') throw new Error('oops');
+        return undefined;
+      },
+    };
+    const { port, complaints, stat } = await single(up.port, {}, { filters: [filter] });
+    const client = openClient(port);
+    client.write(GET('/bug'));
+    await client.ended();
+    expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 200 /);
+    expect(complaints).toEqual(['exception while handling a connection Error: oops']);
+    expect(stat('http.test.uncaught_exceptions')).toBe(1);
+  });
+
+  test('a copy goes to the mirror; its failure changes nothing', async () => {
+    const up = await echo();
+    const shadow = await origin((socket) => socket.resetAndDestroy());
+    const { port } = await proxy({ '/': route(forward('up', { mirrors: [{ cluster: 'shadow', share: 1 }] })) }, [
+      cluster('up', [up.port]),
+      cluster('shadow', [shadow.port]),
+    ]);
+    expect(await ask(port, 'POST / HTTP/1.1\r\nHost: shop:80\r\nContent-Length: 3\r\n\r\nabc')).toMatch(
+      /^HTTP\/1\.1 200 /,
+    );
+    await expect.poll(() => shadow.requests.length).toBe(1);
+    expect(shadow.requests[0]).toMatch(/^POST \/ HTTP\/1\.1\r\nhost: shop-shadow:80\r\n[^]*abc$/);
+  });
+});

@@ -1,0 +1,55 @@
+// A running proxy for a test: one listener, the routes and clusters the test names, an access log in memory.
+import { systemClock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { ClusterConfig, HttpConnectionConfig } from '../config/types.ts';
+import { formatFlags } from '../http/flags.ts';
+import type { AccessLog } from '../log/access-log.ts';
+import type { RouteEntry } from '../route/table.ts';
+import { ProxyRuntime } from '../runtime.ts';
+import { chain, http, listener, routeTable } from './configs.ts';
+
+export type Harness = {
+  readonly runtime: ProxyRuntime;
+  readonly port: number;
+  /** `/path status flags details`, one line per exchange. */
+  readonly accessLog: string[];
+  /** Messages of warnings and errors. */
+  readonly complaints: string[];
+  stat(name: string): number;
+};
+
+export function silentLog(complaints: string[]): Log {
+  const complain = (fields: object, message: string) =>
+    void complaints.push(`${message} ${'err' in fields ? String(fields.err) : ''}`);
+  return { debug: () => undefined, info: () => undefined, warn: complain, error: complain };
+}
+
+/** Routes by path prefix; add `'/'` last to catch everything. */
+export async function startProxy(
+  routes: Readonly<Record<string, RouteEntry>>,
+  clusters: readonly ClusterConfig[],
+  change: Partial<HttpConnectionConfig> = {},
+): Promise<Harness> {
+  const accessLog: string[] = [];
+  const complaints: string[] = [];
+  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) });
+  for (const config of clusters) runtime.setCluster(config);
+  runtime.setRoutes(routeTable('routes', routes));
+  const connection = http(routeTable('', {}), {
+    routes: { kind: 'rds', name: 'routes' },
+    accessLogs: [memoryLog(accessLog)],
+    ...change,
+  });
+  await runtime.setListener(listener([chain(connection)]));
+  const port = runtime.listeners()[0]!.port;
+  const stat = (name: string) => new Map(runtime.stats()).get(name) ?? Number.NaN;
+  return { runtime, port, accessLog, complaints, stat };
+}
+
+export function memoryLog(lines: string[]): AccessLog {
+  return {
+    write({ request, response, flags, details }) {
+      lines.push(`${request.path} ${response?.status ?? 0} ${formatFlags(flags)} ${details}`);
+    },
+  };
+}
