@@ -1,14 +1,18 @@
-// Addresses of listeners and endpoints: TCP, with a port number.
+// Addresses of sockets. Pipes and internal addresses are not for listeners and endpoints here.
 import { type Address, SocketAddress_Protocol } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { at, ConfigError } from './config-error.ts';
 
-export function socketAddress(address: Address | undefined, path: string): { address: string; port: number } {
-  if (address?.address.case !== 'socketAddress') throw new ConfigError(path, 'is no socket_address');
+export function decodeAddress(
+  address: Address | undefined,
+  path: string,
+): { readonly address: string; readonly port: number } {
+  if (address?.address.case !== 'socketAddress') throw new ConfigError(path, 'has no socket_address');
+  const socket = address.address.value;
   const here = at(path, 'socket_address');
-  const { protocol, address: host, portSpecifier } = address.address.value;
-  if (protocol !== SocketAddress_Protocol.TCP) throw new ConfigError(at(here, 'protocol'), 'is not TCP');
-  if (host === '') throw new ConfigError(at(here, 'address'), 'is empty');
-  const port = portSpecifier.case === 'portValue' ? portSpecifier.value : -1;
-  if (port < 0 || port > 65535) throw new ConfigError(at(here, 'port_value'), 'is no port');
-  return { address: host, port };
+  if (socket.protocol !== SocketAddress_Protocol.TCP) throw new ConfigError(at(here, 'protocol'), 'must be TCP');
+  if (socket.address === '') throw new ConfigError(at(here, 'address'), 'is empty');
+  const port = socket.portSpecifier.case === 'portValue' ? socket.portSpecifier.value : null;
+  if (port === null) throw new ConfigError(at(here, 'port_value'), 'is required');
+  if (port > 65_535) throw new ConfigError(at(here, 'port_value'), `${port} is not a port (hint: 0-65535)`);
+  return { address: socket.address, port };
 }

@@ -16,6 +16,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     codec_type: 'AUTO and HTTP1 mean the same without HTTP/2',
     http2_protocol_options: 'the listener does not offer HTTP/2',
   },
+  'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },
   'envoy.config.core.v3.Http1ProtocolOptions': {
     allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',
     enable_trailers: 'trailers are passed on',

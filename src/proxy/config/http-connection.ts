@@ -1,48 +1,38 @@
-// HttpConnectionManager → HttpConnectionConfig, Envoy's defaults filled in.
-import type { ConfigSource } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
+// HttpConnectionManager → HttpConnectionConfig.
 import {
-  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
   type HttpConnectionManager,
-  HttpConnectionManager_CodecType,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { decodeAccessLog } from '../log/decode.ts';
+import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
-import { at, ConfigError, mapAt } from './config-error.ts';
+import { at, ConfigError } from './config-error.ts';
+import { requireAds } from './config-source.ts';
 import { decodeFilters } from './http-filters.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
 
-const HOUR = 3_600_000;
-const FIVE_MINUTES = 300_000;
+const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000 };
+/** Envoy's own limits on what may be configured. */
+const LARGEST_HEAD_KIB = 8192;
 
+/** Of a message that was checked already. */
 export function decodeHttpConnection(manager: HttpConnectionManager, path: string): HttpConnectionConfig {
-  checkCodec(manager, path);
-  const common = manager.commonHttpProtocolOptions;
-  const time = (
-    field: 'streamIdleTimeout' | 'requestTimeout' | 'requestHeadersTimeout',
-    name: string,
-    fallback: number,
-  ) => millis(manager[field], fallback, at(path, name));
+  if (manager.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
   return {
     statPrefix: manager.statPrefix,
     routes: decodeRouteSource(manager, path),
     filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
-    accessLogs: mapAt(manager.accessLog, at(path, 'access_log'), decodeAccessLog),
-    maxHeadBytes: (manager.maxRequestHeadersKb ?? 60) * 1024,
-    maxHeaders: common?.maxHeadersCount ?? 100,
-    idleTimeout: millis(common?.idleTimeout, HOUR, at(path, 'common_http_protocol_options.idle_timeout')),
-    streamIdleTimeout: time('streamIdleTimeout', 'stream_idle_timeout', FIVE_MINUTES),
-    requestTimeout: time('requestTimeout', 'request_timeout', 0),
-    requestHeadersTimeout: time('requestHeadersTimeout', 'request_headers_timeout', 0),
+    accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
+    ...decodeLimits(manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     xffTrustedHops: manager.xffNumTrustedHops,
     skipXffAppend: manager.skipXffAppend,
     generateRequestId: manager.generateRequestId ?? true,
     preserveRequestId: manager.preserveExternalRequestId,
     serverName: manager.serverName || 'envoy',
-    serverHeader: serverHeaders[manager.serverHeaderTransformation] ?? 'overwrite',
-    forwardClientCert: decodeForwarding(manager),
+    serverHeader: decodeServerHeader(manager.serverHeaderTransformation, at(path, 'server_header_transformation')),
+    forwardClientCert: decodeForwardCert(manager, path),
     normalizePath: manager.normalizePath ?? false,
     mergeSlashes: manager.mergeSlashes,
     acceptHttp10: manager.httpProtocolOptions?.acceptHttp10 ?? false,
@@ -50,63 +40,74 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
   };
 }
 
-function checkCodec({ codecType, commonHttpProtocolOptions: common }: HttpConnectionManager, path: string): void {
-  const { AUTO, HTTP1 } = HttpConnectionManager_CodecType;
-  if (codecType !== AUTO && codecType !== HTTP1)
-    throw new ConfigError(at(path, 'codec_type'), 'only HTTP1 is supported');
-  if (common?.maxRequestsPerConnection !== undefined) {
-    const here = at(path, 'common_http_protocol_options.max_requests_per_connection');
-    throw new ConfigError(here, 'is not supported on listeners');
-  }
-}
-
-function decodeRouteSource(
-  { routeSpecifier: source }: HttpConnectionManager,
-  path: string,
-): HttpConnectionConfig['routes'] {
-  switch (source.case) {
+function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {
+  switch (routeSpecifier.case) {
     case 'routeConfig':
-      return { kind: 'inline', table: compileRoutes(source.value, at(path, 'route_config')) };
+      return { kind: 'inline', table: compileRoutes(routeSpecifier.value, at(path, 'route_config')) };
     case 'rds': {
-      const here = at(path, 'rds');
-      checkRouteSource(source.value.configSource, at(here, 'config_source'));
-      if (source.value.routeConfigName === '') throw new ConfigError(at(here, 'route_config_name'), 'is empty');
-      return { kind: 'rds', name: source.value.routeConfigName };
+      const { configSource, routeConfigName } = routeSpecifier.value;
+      requireAds(configSource, at(path, 'rds.config_source'));
+      if (routeConfigName === '') throw new ConfigError(at(path, 'rds.route_config_name'), 'is empty');
+      return { kind: 'rds', name: routeConfigName };
     }
     default:
-      throw new ConfigError(path, 'has neither route_config nor rds');
+      throw new ConfigError(path, 'has no routes');
   }
 }
 
-/** All routes come the way listeners come. */
-function checkRouteSource(source: ConfigSource | undefined, path: string): void {
-  if (source?.configSourceSpecifier.case !== 'ads') throw new ConfigError(path, 'only ads is supported');
+type Limits = Pick<
+  HttpConnectionConfig,
+  'maxHeadBytes' | 'maxHeaders' | 'idleTimeout' | 'streamIdleTimeout' | 'requestTimeout' | 'requestHeadersTimeout'
+>;
+
+function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
+  const common = manager.commonHttpProtocolOptions;
+  const headKiB = manager.maxRequestHeadersKb ?? DEFAULTS.headKiB;
+  if (headKiB === 0 || headKiB > LARGEST_HEAD_KIB) {
+    throw new ConfigError(at(path, 'max_request_headers_kb'), `must be 1 to ${LARGEST_HEAD_KIB}`);
+  }
+  const here = at(path, 'common_http_protocol_options');
+  if (common?.maxRequestsPerConnection !== undefined) {
+    throw new ConfigError(at(here, 'max_requests_per_connection'), 'is not supported');
+  }
+  if (common?.maxHeadersCount === 0) throw new ConfigError(at(here, 'max_headers_count'), 'must be more than 0');
+  return {
+    maxHeadBytes: headKiB * 1024,
+    maxHeaders: common?.maxHeadersCount ?? DEFAULTS.headers,
+    idleTimeout: millis(common?.idleTimeout, DEFAULTS.idle, at(here, 'idle_timeout')),
+    streamIdleTimeout: millis(manager.streamIdleTimeout, DEFAULTS.streamIdle, at(path, 'stream_idle_timeout')),
+    requestTimeout: millis(manager.requestTimeout, 0, at(path, 'request_timeout')),
+    requestHeadersTimeout: millis(manager.requestHeadersTimeout, 0, at(path, 'request_headers_timeout')),
+  };
 }
 
-/** Enums are open on the wire: a value that is not known takes the default, as in Envoy. */
-const serverHeaders: Readonly<Record<number, HttpConnectionConfig['serverHeader']>> = {
-  [ServerHeader.OVERWRITE]: 'overwrite',
-  [ServerHeader.APPEND_IF_ABSENT]: 'append-if-absent',
-  [ServerHeader.PASS_THROUGH]: 'pass-through',
-};
+function decodeServerHeader(transformation: ServerHeader, path: string): HttpConnectionConfig['serverHeader'] {
+  switch (transformation) {
+    case ServerHeader.OVERWRITE:
+      return 'overwrite';
+    case ServerHeader.APPEND_IF_ABSENT:
+      return 'append-if-absent';
+    case ServerHeader.PASS_THROUGH:
+      return 'pass-through';
+    default:
+      throw new ConfigError(path, 'is not known');
+  }
+}
 
-const forwarding: Readonly<Record<number, HttpConnectionConfig['forwardClientCert']['mode']>> = {
-  [Forward.SANITIZE]: 'sanitize',
-  [Forward.FORWARD_ONLY]: 'forward-only',
-  [Forward.APPEND_FORWARD]: 'append-forward',
-  [Forward.SANITIZE_SET]: 'sanitize-set',
-  [Forward.ALWAYS_FORWARD_ONLY]: 'always-forward-only',
-};
+const FORWARD_MODES: ReadonlyMap<ForwardCert, HttpConnectionConfig['forwardClientCert']['mode']> = new Map([
+  [ForwardCert.SANITIZE, 'sanitize'],
+  [ForwardCert.FORWARD_ONLY, 'forward-only'],
+  [ForwardCert.APPEND_FORWARD, 'append-forward'],
+  [ForwardCert.SANITIZE_SET, 'sanitize-set'],
+  [ForwardCert.ALWAYS_FORWARD_ONLY, 'always-forward-only'],
+]);
 
-function decodeForwarding(manager: HttpConnectionManager): HttpConnectionConfig['forwardClientCert'] {
+function decodeForwardCert(manager: HttpConnectionManager, path: string): HttpConnectionConfig['forwardClientCert'] {
+  const mode = FORWARD_MODES.get(manager.forwardClientCertDetails);
+  if (mode === undefined) throw new ConfigError(at(path, 'forward_client_cert_details'), 'is not known');
   const set = manager.setCurrentClientCertDetails;
   return {
-    mode: forwarding[manager.forwardClientCertDetails] ?? 'sanitize',
-    set: {
-      subject: set?.subject ?? false,
-      uri: set?.uri ?? false,
-      dns: set?.dns ?? false,
-      cert: set?.cert ?? false,
-    },
+    mode,
+    set: { subject: set?.subject ?? false, uri: set?.uri ?? false, dns: set?.dns ?? false, cert: set?.cert ?? false },
   };
 }

@@ -1,8 +1,6 @@
 // Listener → ListenerConfig.
-
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type {
-  Filter,
   FilterChain,
   FilterChainMatch,
   ListenerFilter,
@@ -10,75 +8,94 @@ import type {
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { socketAddress } from './address.ts';
+import { decodeAddress } from './address.ts';
 import { unpack } from './any.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeHttpConnection } from './http-connection.ts';
-import { decodeDownstreamTls } from './tls.ts';
-import type { FilterChainConfig, HttpConnectionConfig, ListenerConfig } from './types.ts';
+import { decodeDownstreamSocket } from './tls.ts';
+import type { FilterChainConfig, ListenerConfig } from './types.ts';
 import { plainMetadata } from './values.ts';
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
-  if (listener.accessLog.length > 0) throw new ConfigError('access_log', 'of connections is not supported');
-  const { address, port } = socketAddress(listener.address, 'address');
-  const otherwise = listener.defaultFilterChain;
+  if (listener.name === '') throw new ConfigError('name', 'is empty');
   const chains = mapAt(listener.filterChains, 'filter_chains', decodeChain);
-  if (chains.length === 0 && otherwise === undefined) throw new ConfigError('filter_chains', 'is empty');
+  const defaultChain = listener.defaultFilterChain
+    ? decodeChain(listener.defaultFilterChain, 'default_filter_chain')
+    : null;
+  if (chains.length === 0 && defaultChain === null) throw new ConfigError('filter_chains', 'is empty');
+  refuseSameMatch(chains);
   return {
-    name: listener.name || `${address}:${port}`,
-    address,
-    port,
-    direction: directions[listener.trafficDirection] ?? 'unspecified',
-    inspectTls: decodeInspection(listener.listenerFilters),
+    name: listener.name,
+    ...decodeAddress(listener.address, 'address'),
+    direction: decodeDirection(listener.trafficDirection),
+    inspectTls: hasTlsInspector(listener.listenerFilters) || chains.some(needsInspection),
     chains,
-    defaultChain: otherwise === undefined ? null : decodeChain(otherwise, 'default_filter_chain'),
+    defaultChain,
     metadata: plainMetadata(listener.metadata),
   };
 }
 
-const directions: Readonly<Record<number, ListenerConfig['direction']>> = {
-  [TrafficDirection.INBOUND]: 'inbound',
-  [TrafficDirection.OUTBOUND]: 'outbound',
-};
-
-function decodeInspection(filters: readonly ListenerFilter[]): boolean {
-  for (const [index, { configType }] of filters.entries()) {
-    const path = `listener_filters[${index}].typed_config`;
-    unpack(configType.case === 'typedConfig' ? configType.value : undefined, TlsInspectorSchema, path);
-  }
-  return filters.length > 0;
-}
-
 function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
+  const [filter] = chain.filters;
+  if (chain.filters.length !== 1 || filter?.configType.case !== 'typedConfig') {
+    throw new ConfigError(at(path, 'filters'), 'must be one http_connection_manager');
+  }
+  const here = at(path, 'filters[0].typed_config');
+  const manager = unpack(filter.configType.value, HttpConnectionManagerSchema, here);
   return {
-    name: chain.name || path,
+    name: chain.name,
     match: decodeMatch(chain.filterChainMatch, at(path, 'filter_chain_match')),
-    tls: decodeDownstreamTls(chain.transportSocket, at(path, 'transport_socket')),
-    network: { kind: 'http', http: decodeNetwork(chain.filters, at(path, 'filters')) },
+    tls: decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket')),
+    network: { kind: 'http', http: decodeHttpConnection(manager, here) },
   };
 }
 
 function decodeMatch(match: FilterChainMatch | undefined, path: string): FilterChainConfig['match'] {
   const transport = match?.transportProtocol ?? '';
   if (transport !== '' && transport !== 'tls' && transport !== 'raw_buffer') {
-    throw new ConfigError(at(path, 'transport_protocol'), `${transport} is not supported`);
+    throw new ConfigError(at(path, 'transport_protocol'), `${transport} is not supported (hint: tls, raw_buffer)`);
   }
   return {
     transport,
-    serverNames: match?.serverNames.map((name) => name.toLowerCase()) ?? [],
+    serverNames: mapAt(match?.serverNames ?? [], at(path, 'server_names'), decodeServerName),
     applicationProtocols: match?.applicationProtocols ?? [],
     destinationPort: match?.destinationPort ?? null,
   };
 }
 
-/** One HTTP connection manager and nothing else. */
-function decodeNetwork(filters: readonly Filter[], path: string): HttpConnectionConfig {
-  const [filter, more] = filters;
-  if (filter === undefined) throw new ConfigError(path, 'is empty');
-  if (more !== undefined) throw new ConfigError(`${path}[1]`, 'more than one network filter is not supported');
-  const here = `${path}[0].typed_config`;
-  const typed = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
-  return decodeHttpConnection(unpack(typed, HttpConnectionManagerSchema, here), here);
+function decodeServerName(name: string, path: string): string {
+  if (!/^(\*\.)?[^*]+$/.test(name)) throw new ConfigError(path, `${name} is neither exact nor *.suffix`);
+  return name.toLowerCase();
+}
+
+/** Envoy puts the inspector in by itself where a chain cannot be chosen without it. */
+function needsInspection({ match }: FilterChainConfig): boolean {
+  return match.transport !== '' || match.serverNames.length + match.applicationProtocols.length > 0;
+}
+
+function hasTlsInspector(filters: readonly ListenerFilter[]): boolean {
+  mapAt(filters, 'listener_filters', ({ configType }, path) => {
+    if (configType.case !== 'typedConfig') throw new ConfigError(at(path, 'typed_config'), 'is required');
+    unpack(configType.value, TlsInspectorSchema, at(path, 'typed_config'));
+  });
+  return filters.length > 0;
+}
+
+function refuseSameMatch(chains: readonly FilterChainConfig[]): void {
+  const seen = new Map<string, number>();
+  chains.forEach(({ match }, i) => {
+    const key = JSON.stringify(match);
+    const other = seen.get(key);
+    if (other !== undefined) {
+      throw new ConfigError(`filter_chains[${i}].filter_chain_match`, `is the same as that of filter_chains[${other}]`);
+    }
+    seen.set(key, i);
+  });
+}
+
+function decodeDirection(direction: TrafficDirection): ListenerConfig['direction'] {
+  if (direction === TrafficDirection.INBOUND) return 'inbound';
+  return direction === TrafficDirection.OUTBOUND ? 'outbound' : 'unspecified';
 }

@@ -4,14 +4,14 @@ import { harmlessFields } from './harmless-fields.ts';
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction access_log',
+    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config',
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
   'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
   'envoy.config.listener.v3.Filter': 'name typed_config',
   'envoy.config.core.v3.Address': 'socket_address',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
-  'envoy.config.core.v3.Metadata': 'filter_metadata typed_filter_metadata',
+  'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
     'stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
@@ -89,11 +89,11 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy',
   'envoy.config.route.v3.WeightedCluster': 'clusters',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
-    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
+    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction',
   'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal',
   'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
-  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name',
+  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name ttl path',
   'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
   'envoy.config.route.v3.RetryPolicy':

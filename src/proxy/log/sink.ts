@@ -1,85 +1,95 @@
-// Where log lines go: buffered, written in the background, and bounded: when the file lags behind, lines are dropped and counted.
-import { open, write } from 'node:fs';
+// Where log lines go: a file or a standard stream, buffered, never blocking. A sink that cannot keep up drops lines and counts them.
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 
-export type LogSink = {
+export type LineSink = {
   write(line: string): void;
-  /** Lines lost so far. */
+  /** Lines that were not written because the sink lagged or failed. */
   readonly dropped: number;
 };
 
-const FLUSH_BYTES = 16 * 1024;
-const FLUSH_MILLIS = 1_000;
-const MAXIMUM_BYTES = 1024 * 1024;
+/** Characters that are held before they are handed over at once. */
+const FLUSH_SIZE = 64 * 1024;
+/** Milliseconds before what is held is handed over all the same. */
+const FLUSH_INTERVAL = 1_000;
+/** Bytes the stream may have waiting: above it lines are dropped. */
+const LAG = 4 * 1024 * 1024;
 
-const sinks = new Map<string, LogSink>();
+export class BufferedSink implements LineSink {
+  readonly #open: () => Writable;
+  readonly #clock: Clock;
+  #stream: Writable | null = null;
+  #failed = false;
+  #held: string[] = [];
+  #size = 0;
+  #armed = false;
+  dropped = 0;
 
-/** One sink per path, however many logs name it. */
-export function logSink(path: string): LogSink {
+  /** `open` is called with the first line: who decodes a configuration only to look at it opens nothing. */
+  constructor(open: () => Writable, clock: Clock) {
+    this.#open = open;
+    this.#clock = clock;
+  }
+
+  write(line: string): void {
+    if (this.#failed || (this.#stream !== null && this.#stream.writableLength > LAG)) {
+      this.dropped += 1;
+      return;
+    }
+    this.#held.push(line);
+    this.#size += line.length;
+    if (this.#size >= FLUSH_SIZE) this.flush();
+    else if (!this.#armed) {
+      this.#armed = true;
+      this.#clock.after(FLUSH_INTERVAL, () => {
+        this.#armed = false;
+        this.flush();
+      });
+    }
+  }
+
+  flush(): void {
+    if (this.#size === 0) return;
+    this.#stream ??= this.#opened();
+    const text = this.#held.join('');
+    const lines = this.#held.length;
+    this.#held = [];
+    this.#size = 0;
+    this.#stream.write(text, 'latin1', (error) => {
+      if (error) this.dropped += lines;
+    });
+  }
+
+  #opened(): Writable {
+    const stream = this.#open();
+    // A full disk must not end the proxy; what is lost is counted.
+    stream.on('error', () => {
+      this.#failed = true;
+    });
+    return stream;
+  }
+}
+
+/** One per path in the process: listeners that log to the same file share its order. */
+const sinks = new Map<string, BufferedSink>();
+
+export function openSink(path: string): LineSink {
   let sink = sinks.get(path);
-  if (sink === undefined) {
-    sink = new FileSink(path);
+  if (!sink) {
+    sink = new BufferedSink(() => streamFor(path), systemClock);
     sinks.set(path, sink);
   }
   return sink;
 }
 
-/** lines → #waiting (bounded) → one write at a time → file */
-class FileSink implements LogSink {
-  dropped = 0;
-  readonly #path: string;
-  #descriptor: number | null = null;
-  #waiting = '';
-  #writing = false;
-  #timer: NodeJS.Timeout | null = null;
+/** What is still held is written; for the end of the process. */
+export function flushSinks(): void {
+  for (const sink of sinks.values()) sink.flush();
+}
 
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  write(line: string): void {
-    if (this.#waiting.length + line.length > MAXIMUM_BYTES) {
-      this.dropped += 1;
-      return;
-    }
-    this.#waiting += line;
-    if (this.#waiting.length >= FLUSH_BYTES) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MILLIS).unref();
-  }
-
-  #flush(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (this.#writing || this.#waiting === '') return;
-    this.#writing = true;
-    if (this.#descriptor !== null) this.#send(this.#descriptor);
-    else {
-      open(this.#path, 'a', 0o640, (error, descriptor) => {
-        if (error) return this.#lose(1);
-        this.#descriptor = descriptor;
-        this.#send(descriptor);
-      });
-    }
-  }
-
-  #send(descriptor: number): void {
-    const text = Buffer.from(this.#waiting, 'latin1');
-    this.#waiting = '';
-    this.#sendRest(descriptor, text);
-  }
-
-  #sendRest(descriptor: number, rest: Buffer): void {
-    write(descriptor, rest, 0, rest.length, null, (error, written) => {
-      if (error) return this.#lose(0);
-      if (written < rest.length) return this.#sendRest(descriptor, rest.subarray(written));
-      this.#writing = false;
-      if (this.#waiting.length >= FLUSH_BYTES) this.#flush();
-    });
-  }
-
-  /** A file that cannot be written must not stop traffic: the lines are lost, and the count says so. */
-  #lose(waiting: number): void {
-    this.dropped += waiting === 0 ? 1 : this.#waiting.split('\n').length - 1;
-    if (waiting !== 0) this.#waiting = '';
-    this.#writing = false;
-  }
+function streamFor(path: string): Writable {
+  if (path === '/dev/stdout') return process.stdout;
+  if (path === '/dev/stderr') return process.stderr;
+  return createWriteStream(path, { flags: 'a' });
 }

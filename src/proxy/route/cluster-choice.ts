@@ -1,8 +1,13 @@
 // Which cluster a route sends a request to: a name, a header's value, or by weight.
-import type { RouteAction, WeightedCluster } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteAction,
+  WeightedCluster,
+  WeightedCluster_ClusterWeight,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { compileEdits, type HeaderEdits, noEdits } from './header-edits.ts';
+import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { requestLookup } from './match/header-matcher.ts';
+import { bytesOf } from './match/string-matcher.ts';
 import type { ClusterChoice, ForwardAction } from './table.ts';
 
 type PickCluster = ForwardAction['pickCluster'];
@@ -26,7 +31,7 @@ export function compileClusterChoice(
       return (request) => choice(lookup(request) ?? '', noEdits);
     }
     case 'weightedClusters':
-      return compileWeighted(specifier.value, at(path, 'weighted_clusters'), around);
+      return compileWeighted(specifier.value, action, at(path, 'weighted_clusters'), around);
     default:
       throw new ConfigError(path, 'has no cluster');
   }
@@ -34,12 +39,14 @@ export function compileClusterChoice(
 
 function compileWeighted(
   weighted: WeightedCluster,
+  action: RouteAction,
   path: string,
   around: (edits: HeaderEdits) => HeaderEdits,
 ): PickCluster {
   const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
     if (cluster.name === '') throw new ConfigError(at(here, 'name'), 'is empty');
-    return { weight: cluster.weight ?? 0, choice: choice(cluster.name, around(compileEdits(cluster, here))) };
+    const edits = sequence([compileHost(cluster, action, here), around(compileEdits(cluster, here))]);
+    return { weight: cluster.weight ?? 0, choice: choice(cluster.name, edits) };
   });
   const total = choices.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
@@ -51,6 +58,22 @@ function compileWeighted(
       if (rest < 0) return choice;
     }
     return last;
+  };
+}
+
+/** The router rewrites the host as the route says after this: only one of the two can say it. */
+function compileHost(cluster: WeightedCluster_ClusterWeight, action: RouteAction, path: string): HeaderEdits {
+  const specifier = cluster.hostRewriteSpecifier;
+  if (specifier.case === undefined || specifier.value === '') return noEdits;
+  if (action.hostRewriteSpecifier.case !== undefined) {
+    throw new ConfigError(at(path, 'host_rewrite_literal'), 'is set beside the rewrite of the route');
+  }
+  const host = bytesOf(specifier.value);
+  return {
+    request({ request }) {
+      request.authority = host;
+    },
+    response: () => undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import type { RouteAction_HashPolicy } from '../../xds/gen/envoy/config/route/v3
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { affinityValue } from './affinity-cookie.ts';
 import { cookieValue } from './match/cookie.ts';
 import { requestLookup } from './match/header-matcher.ts';
 import { queryValue } from './match/query.ts';
@@ -54,8 +55,11 @@ function compileInput(policy: RouteAction_HashPolicy, path: string): HashInput {
       };
     }
     case 'cookie': {
-      const name = bytesOf(specifier.value.name);
-      return (request) => cookieValue(request.headers, name);
+      const { name, ttl } = specifier.value;
+      if (name === '') throw new ConfigError(at(path, 'cookie.name'), 'is empty');
+      const bytes = bytesOf(name);
+      if (ttl === undefined) return ({ headers }) => cookieValue(headers, bytes);
+      return ({ headers }, exchange) => cookieValue(headers, bytes) ?? affinityValue(exchange);
     }
     case 'connectionProperties':
       return specifier.value.sourceIp ? (_request, exchange) => exchange.clientAddress : () => undefined;

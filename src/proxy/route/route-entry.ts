@@ -1,0 +1,98 @@
+// One Route, with what its virtual host and route configuration hand down → RouteEntry.
+import type {
+  DirectResponseAction,
+  Route,
+  VirtualHost,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { at, ConfigError } from '../config/config-error.ts';
+import { plainMetadata, readSource } from '../config/values.ts';
+import type { HttpFilter } from '../filter/filter.ts';
+import { compileOverride } from '../filter/registry.ts';
+import { compileAffinityCookies } from './affinity-cookie.ts';
+import { compileForward } from './forward.ts';
+import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
+import { compileRedirect } from './redirect.ts';
+import type { ForwardAction, RouteAction, RouteEntry } from './table.ts';
+
+type Overrides = ReadonlyMap<string, HttpFilter | null>;
+
+/** What a virtual host hands down to its routes; what it has from the route configuration is in it already. */
+export type HostLevel = {
+  readonly host: VirtualHost;
+  readonly path: string;
+  /** Most specific first. */
+  readonly edits: readonly HeaderEdits[];
+  readonly filters: Overrides;
+  readonly mirrors: ForwardAction['mirrors'];
+  readonly mostSpecificWins: boolean;
+};
+
+/** Bodies of direct responses over this are refused, as by Envoy. */
+const MAXIMUM_BODY = 4096;
+
+/** Edits run most specific first, so that the route configuration's are last and win, unless `mostSpecificWins`. */
+export function compileEntry(route: Route, level: HostLevel, path: string): RouteEntry {
+  const ordered = (edits: readonly HeaderEdits[]) => sequence(level.mostSpecificWins ? edits.toReversed() : edits);
+  const edits = [...routeEdits(route, path), ...level.edits];
+  // The router runs a weighted cluster's edits before its route's. Where the most specific wins they must come after,
+  // so there the cluster's edits stand for all.
+  const inCluster = level.mostSpecificWins && hasWeights(route);
+  const own = inCluster ? noEdits : ordered(edits);
+  const aroundCluster = (cluster: HeaderEdits) => (inCluster ? ordered([cluster, ...edits]) : cluster);
+  return {
+    name: route.name,
+    virtualHost: level.host.name,
+    action: compileAction(route, level, aroundCluster, path),
+    editRequest: own.request,
+    editResponse: own.response,
+    filters: compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config')),
+    metadata: plainMetadata(route.metadata),
+  };
+}
+
+/** Most levels override nothing and share the map of the level above. */
+export function compileOverrides(configs: Route['typedPerFilterConfig'], outer: Overrides, path: string): Overrides {
+  const entries = Object.entries(configs);
+  if (entries.length === 0) return outer;
+  const filters = new Map(outer);
+  for (const [name, config] of entries) filters.set(name, compileOverride(name, config, `${path}[${name}]`));
+  return filters;
+}
+
+function routeEdits(route: Route, path: string): HeaderEdits[] {
+  const { action } = route;
+  const policies = action.case === 'route' ? action.value.hashPolicy : [];
+  return [compileEdits(route, path), ...(policies.length > 0 ? [compileAffinityCookies(policies)] : [])];
+}
+
+function hasWeights({ action }: Route): boolean {
+  return action.case === 'route' && action.value.clusterSpecifier.case === 'weightedClusters';
+}
+
+function compileAction(
+  { action, match }: Route,
+  level: HostLevel,
+  aroundCluster: (edits: HeaderEdits) => HeaderEdits,
+  path: string,
+): RouteAction {
+  switch (action.case) {
+    case 'route': {
+      const retry = { policy: level.host.retryPolicy, path: at(level.path, 'retry_policy') };
+      const inherited = { retry, mirrors: level.mirrors };
+      return compileForward(action.value, match!, inherited, aroundCluster, at(path, 'route'));
+    }
+    case 'redirect':
+      return compileRedirect(action.value, match!, at(path, 'redirect'));
+    case 'directResponse':
+      return compileResponse(action.value, at(path, 'direct_response'));
+    default:
+      throw new ConfigError(path, 'has no supported action');
+  }
+}
+
+function compileResponse({ status, body }: DirectResponseAction, path: string): RouteAction {
+  if (status < 200 || status > 599) throw new ConfigError(at(path, 'status'), `${status} is no status`);
+  const text = body === undefined ? '' : readSource(body, at(path, 'body'));
+  if (Buffer.byteLength(text) > MAXIMUM_BODY) throw new ConfigError(at(path, 'body'), `is over ${MAXIMUM_BODY} bytes`);
+  return { kind: 'respond', status, body: text };
+}
