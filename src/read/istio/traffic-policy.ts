@@ -96,11 +96,7 @@ function readTls(fields: Fields): DestinationSettings['tls'] {
   const mode = fields.get('mode', oneOf('DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL')) ?? 'DISABLE';
   const mesh = mode === 'ISTIO_MUTUAL';
   if (mode === 'SIMPLE' || mode === 'MUTUAL') {
-    fields.error(
-      'mode',
-      'unsupported',
-      `${mode} is not applied yet: the mesh's own mutual TLS is used where it can be`,
-    );
+    fields.warn('mode', 'unsupported', `${mode} is not applied yet: the mesh's own mutual TLS is used where it can be`);
     fields.ignoreRest();
     return unset;
   }
