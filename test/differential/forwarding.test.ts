@@ -25,10 +25,6 @@ const ROUTES: readonly (readonly [path: string, route: string])[] = [
     '/r-header',
     'cluster: a, retry_policy: { retry_on: retriable-headers, retriable_headers: [{ name: x-again, present_match: true }], num_retries: 1 }',
   ],
-  [
-    '/r-request',
-    'cluster: a, retry_policy: { retry_on: 5xx, num_retries: 1, retriable_request_headers: [{ name: x-may, present_match: true }] }',
-  ],
   ['/r-reset', 'cluster: a, retry_policy: { retry_on: reset, num_retries: 2 }'],
   ['/r-before', 'cluster: a, retry_policy: { retry_on: reset-before-request, num_retries: 2 }'],
   ['/r-connect', 'cluster: mixed, timeout: 0s, retry_policy: { retry_on: connect-failure, num_retries: 3 }'],
@@ -168,8 +164,6 @@ compareWithEnvoy({
       body: 'fine',
       reached: times(2),
     }),
-    a('a request that may', '/r-request', [fail, fine], { status: 200, reached: times(2) }, 'x-may: 1'),
-    a('a request that may not', '/r-request', [fail], { status: 503, reached: ['a'] }),
     a('one retry by default', '/r-default', [fail], { status: 503, reached: times(2) }),
     a(
       'retries that a client asks for do not count',

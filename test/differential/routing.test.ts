@@ -56,10 +56,6 @@ const virtualHosts = `
 - name: only-path
   domains: [only.test]
   routes: [{ match: { path: /there }, ${answer('there')} }]
-- name: tls-only
-  domains: [tls.test]
-  require_tls: ALL
-  routes: [{ match: { prefix: / }, ${answer('unreachable')} }]
 - name: all
   domains: ["*"]
   routes:
@@ -98,11 +94,6 @@ compareWithEnvoy({
       name: 'host: no route for the path',
       send: request('GET', '/x', { host: 'only.test' }),
       wants: { status: 404, flags: 'NR' },
-    },
-    {
-      name: 'host: TLS required',
-      send: request('GET', '/x?y', { host: 'tls.test' }),
-      wants: { status: 301, headers: { location: 'https://tls.test/x?y' } },
     },
     path('path: exact', '/exact', 'exact path'),
     path('path: exact with a query', '/exact?a=b', 'exact path'),

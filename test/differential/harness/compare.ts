@@ -5,6 +5,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import { acceptedDifferences } from './accepted.ts';
 import type { Case, CertificateFiles, Suite, Wants } from './case.ts';
 import { makeCertificateFiles } from './certificates.ts';
+import { difference } from './difference.ts';
 import { type Observation, observe } from './observation.ts';
 import { envoySubject, Stand, tulleSubject } from './stand.ts';
 
@@ -50,7 +51,8 @@ async function compareCase(pair: Pair, suite: Suite, one: Case, id: string): Pro
   const [reference, ours] = await Promise.all([observe(pair.reference, one, id), observe(pair.ours, one, id)]);
   expect(reached(reference, one.wants), 'Envoy').toEqual(one.wants.reached ?? reached(reference, one.wants));
   checkWants(reference, one.wants);
-  expect(ours).toEqual(adapted(reference, suite, one));
+  const meant = adapted(reference, suite, one);
+  expect(ours, `differs from Envoy:\n${difference(meant, ours)}\n`).toEqual(meant);
   await compareFlags(pair, one, id);
 }
 
