@@ -81,7 +81,7 @@ test('a broken object takes nothing from the others', () => {
       found.delete(key);
       expect(found).toEqual(new Map([...expected].filter(([name]) => name !== key)));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -108,7 +108,7 @@ test('nothing that a file can hold makes a reader throw', () => {
       );
       readAll(objects);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

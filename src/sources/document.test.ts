@@ -81,6 +81,21 @@ test('aliases that expand without end are refused', () => {
   expect(problems[0]).toMatch(/cannot be read/);
 });
 
+test.each([
+  ['an alias to what contains it', 'spec: &a { b: *a }'],
+  ['nesting without end', `spec: ${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+  ['a merge of what is no map', 'spec: { <<: 5 }'],
+])('%s is refused, and the next document is read', (_, spec) => {
+  const { objects, problems } = summary(`${object('a')}${spec}\n---\n${object('b')}`);
+  expect(objects).toEqual(['Service default/b']);
+  expect(problems).toHaveLength(1);
+});
+
+test('more documents than anyone writes are refused', () => {
+  const { objects, problems } = summary('---\na: 1\n'.repeat(10_001));
+  expect([objects, problems]).toEqual([[], ['0: more than 10000 documents in one file']]);
+});
+
 test('keys of the prototype are plain data', () => {
   const [parsed] = parseFile('f.yaml', `${object('a')}__proto__: { polluted: true }\n`).objects;
   expect(Object.hasOwn(parsed!.body, '__proto__')).toBe(true);

@@ -43,6 +43,8 @@ function readDocument(source: Source): FileContent {
   let body: unknown;
   try {
     body = document.toJS({ maxAliasCount: MAX_ALIAS_EXPANSION });
+    // An alias to what contains it would make a circle that no one downstream expects; this throws on one.
+    JSON.stringify(body);
   } catch (error) {
     return {
       objects: [],
