@@ -1,0 +1,26 @@
+// Where in the application we are, kept in the URL's hash so that it can be linked and the back button works.
+import { useCallback, useSyncExternalStore } from 'react';
+
+const subscribe = (listener: () => void): (() => void) => {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
+};
+
+/** `#/configuration/VirtualService/shop/catalog` → its decoded segments. */
+export function useHash(): { segments: readonly string[]; go: (...segments: string[]) => void } {
+  const hash = useSyncExternalStore(subscribe, () => location.hash);
+  const go = useCallback((...segments: string[]) => {
+    location.hash = hrefOf(...segments);
+  }, []);
+  return { segments: hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decode), go };
+}
+
+export const hrefOf = (...segments: string[]): string => `#/${segments.map(encodeURIComponent).join('/')}`;
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
