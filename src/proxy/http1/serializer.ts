@@ -67,6 +67,9 @@ const REASONS: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
+/** Methods that have no content by their meaning: others say that theirs is empty (RFC 9110 8.6). */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT', 'OPTIONS']);
+
 /** `last`: no body follows. A request without Content-Length and with a body goes chunked. */
 export function requestHead(head: RequestHead, last: boolean): { text: string; framing: Framing } {
   const { fields } = head.headers;
@@ -76,6 +79,8 @@ export function requestHead(head: RequestHead, last: boolean): { text: string; f
     if (fields[i] === 'content-length') sized = true;
     text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   }
+  if (last && !sized && !BODILESS.has(head.method))
+    return { text: `${text}content-length: 0\r\n\r\n`, framing: 'none' };
   if (last || sized) return { text: `${text}\r\n`, framing: last ? 'none' : 'length' };
   return { text: `${text}transfer-encoding: chunked\r\n\r\n`, framing: 'chunked' };
 }

@@ -20,10 +20,15 @@ export function compileRewrite(action: RouteAction, match: RouteMatch, path: str
       const host = changeHost(request);
       if (host !== '' && host !== request.authority) {
         if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
+        request.headers.set('x-envoy-original-host', request.authority);
         request.authority = host;
       }
     }
-    if (changePath !== null) request.path = changePath(request.path);
+    if (changePath !== null) {
+      // Also where the path stays as it was: the header says that a rewrite was in charge.
+      request.headers.set('x-envoy-original-path', request.path);
+      request.path = changePath(request.path);
+    }
   };
 }
 

@@ -296,14 +296,13 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   #prepare(action: ForwardAction, choice: ClusterChoice): void {
     const exchange = this.#exchange;
     const { request } = exchange;
-    if (action.timeout > 0) request.headers.set('x-envoy-expected-rq-timeout-ms', String(action.timeout));
+    const expected = expectedTimeout(action);
+    if (expected > 0) request.headers.set('x-envoy-expected-rq-timeout-ms', String(expected));
     choice.editRequest(exchange);
     exchange.route?.editRequest(exchange);
     const { path } = request;
     action.rewrite(request);
-    if (request.path === path) return;
-    exchange.originalPath = path;
-    request.headers.set('x-envoy-original-path', path);
+    if (request.path !== path) exchange.originalPath = path;
   }
 
   #startMirrors(action: ForwardAction): void {
@@ -380,4 +379,10 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     const now = services.clock.now();
     for (const log of config.accessLogs) log.write(this.#exchange, now);
   }
+}
+
+/** Milliseconds one try may take, 0 without limit. */
+function expectedTimeout({ timeout, retry }: ForwardAction): number {
+  const perTry = retry?.perTryTimeout ?? 0;
+  return perTry > 0 && (timeout === 0 || perTry < timeout) ? perTry : timeout;
 }

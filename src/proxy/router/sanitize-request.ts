@@ -40,9 +40,11 @@ export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig
   identifyClient(exchange, config, localAddress);
   setForwardedProto(exchange, config);
   removeControl(headers, config.useRemoteAddress);
+  if (config.useRemoteAddress) headers.set('x-envoy-external-address', exchange.clientAddress);
   setRequestId(headers, config);
   forwardClientCert(headers, exchange.downstream.tls, config.forwardClientCert);
-  if (config.via !== '') headers.append('via', config.via);
+  if (config.via !== '')
+    headers.set('via', headers.has('via') ? `${headers.joined('via')}, ${config.via}` : config.via);
 }
 
 /** The address policies and logs take for the client's, and X-Forwarded-For. */

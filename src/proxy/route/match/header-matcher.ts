@@ -17,8 +17,24 @@ export function compileHeaders(matchers: readonly HeaderMatcher[], path: string)
 
 export function compileHeader(matcher: HeaderMatcher | undefined, path: string): RequestTest {
   const test = compileValue(matcher, path);
-  const lookup = requestLookup(matcher!.name);
+  const name = matcher!.name.toLowerCase();
+  if (!name.startsWith(':') && name !== 'host') {
+    const { invertMatch } = matcher!;
+    return ({ headers }) => testEach(headers, name, test, invertMatch);
+  }
+  const lookup = requestLookup(name);
   return (request) => test(lookup(request));
+}
+
+/** A repeated header is asked value by value: one that matches is enough, and none may where the match is inverted. */
+function testEach({ fields }: HeaderMap, name: string, test: ValueTest, inverted: boolean): boolean {
+  let found = false;
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== name) continue;
+    found = true;
+    if (test(fields[i + 1]) !== inverted) return !inverted;
+  }
+  return found ? inverted : test(undefined);
 }
 
 /** For heads without pseudo headers other than `:status`. */
