@@ -140,7 +140,8 @@ export class Listener {
     inspect(socket, (found) =>
       this.#boundary(socket, () => {
         done();
-        if (found !== null) this.#choose(socket, { ...found, port });
+        if (found === null) socket.destroy();
+        else this.#choose(socket, { ...found, port });
       }),
     );
   }

@@ -24,6 +24,7 @@ export function inspect(socket: Socket, found: (inspected: Inspected | null) => 
   let held: Buffer | null = null;
   const stop = (result: Inspected | null) => {
     socket.removeListener('readable', look);
+    socket.removeListener('end', gone);
     socket.removeListener('close', gone);
     socket.removeListener('error', gone);
     socket.pause();
@@ -39,6 +40,7 @@ export function inspect(socket: Socket, found: (inspected: Inspected | null) => 
     if (result !== null) stop(result);
   };
   socket.on('readable', look);
+  socket.once('end', gone);
   socket.once('close', gone);
   socket.once('error', gone);
 }

@@ -15,10 +15,16 @@ export function peerOf(socket: TLSSocket, localUriSans: readonly string[], serve
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     uriSans: names.filter(({ type }) => type === 'uri').map(({ value }) => value),
     dnsSans: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
-    subject: certificate === undefined ? '' : certificate.subject.split('\n').reverse().join(','),
+    subject: subjectOf(certificate),
     fingerprint: certificate === undefined ? '' : certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     localUriSans,
   };
+}
+
+/** RFC 2253 form: `CN=web,O=shop`. Node gives undefined, whatever its types say, for the empty subject that SPIFFE certificates have. */
+function subjectOf(certificate: X509Certificate | undefined): string {
+  const subject: string | undefined = certificate?.subject;
+  return subject === undefined ? '' : subject.split('\n').reverse().join(',');
 }
 
 export function uriSans(certificate: X509Certificate): string[] {

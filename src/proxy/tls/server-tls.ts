@@ -75,14 +75,14 @@ export class ServerTls {
     const server = createServer({
       ...current.options,
       requestCert: validation !== null || requireClientCertificate,
-      rejectUnauthorized: requireClientCertificate,
+      // Node would close without saying why: `#refusal` decides instead, right after the handshake.
+      rejectUnauthorized: false,
       ...(alpn.length > 0 ? { ALPNProtocols: alpn } : {}),
     });
-    server.on('secureConnection', (socket) => this.#secured(socket));
+    server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       const key = peerKey(socket);
-      const failure = socket.authorizationError ? 'ssl_fail_verify_error' : failureOf(error);
-      if (key !== null) this.#fail(key, failure, String(socket.authorizationError ?? error.code ?? error.message));
+      if (key !== null) this.#fail(key, 'ssl_connection_error', error.code ?? error.message);
     });
     return server;
   }
@@ -100,16 +100,29 @@ export class ServerTls {
       socket.destroy();
       return;
     }
-    this.#pending.delete(key);
     const serverName = typeof socket.servername === 'string' ? socket.servername : '';
-    pending.result.onSecure(socket, peerOf(socket, pending.local, serverName));
+    const peer = peerOf(socket, pending.local, serverName);
+    this.#pending.delete(key);
+    pending.result.onSecure(socket, peer);
+  }
+
+  /** The boundary of exceptions: a certificate we cannot read costs its connection. */
+  #guarded(socket: TLSSocket): void {
+    try {
+      this.#secured(socket);
+    } catch (error) {
+      const key = peerKey(socket);
+      if (key !== null) this.#fail(key, 'ssl_connection_error', String(error));
+      socket.destroy();
+    }
   }
 
   /** A certificate that was not required must still be good when it is shown. */
   #refusal(socket: TLSSocket): HandshakeFailure | null {
-    const { validation } = this.#config;
+    const { validation, requireClientCertificate } = this.#config;
     const certificate = socket.getPeerX509Certificate();
-    if (validation === null || certificate === undefined) return null;
+    if (certificate === undefined) return requireClientCertificate ? 'ssl_fail_verify_no_cert' : null;
+    if (validation === null) return null;
     if (!socket.authorized) return 'ssl_fail_verify_error';
     return acceptsName(validation.sans, subjectAltNames(certificate.subjectAltName)) ? null : 'ssl_fail_verify_san';
   }
@@ -120,12 +133,6 @@ export class ServerTls {
     this.#pending.delete(key);
     pending.result.onFailed(failure, detail);
   }
-}
-
-function failureOf(error: NodeJS.ErrnoException): HandshakeFailure {
-  return error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'
-    ? 'ssl_fail_verify_no_cert'
-    : 'ssl_connection_error';
 }
 
 function peerKey(socket: Socket): string | null {

@@ -1,0 +1,297 @@
+// Mutual TLS both ways, over real sockets: who is let in, who is not, and that certificates change under traffic.
+import { X509Certificate } from 'node:crypto';
+import { connect as connectSocket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  createRequest,
+  exportPrivateKey,
+  generateKeys,
+  type Issuer,
+  selfSign,
+  signRequest,
+} from '../identity/certificate.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
+import type { Exchange } from './http/exchange.ts';
+import { ProxyRuntime } from './runtime.ts';
+import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from './testing/configs.ts';
+import { memoryLog, silentLog } from './testing/harness.ts';
+import { openClient, rawClient, startEcho } from './testing/origin.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+const API = 'spiffe://cluster.local/ns/shop/sa/api';
+
+type Authority = { readonly issuer: Issuer; readonly trust: SecretValue };
+let mesh: Authority;
+let stranger: Authority;
+let web: SecretValue;
+let api: SecretValue;
+let foreign: SecretValue;
+
+beforeAll(async () => {
+  [mesh, stranger] = await Promise.all([authority('cluster.local'), authority('cluster.local')]);
+  [web, api, foreign] = await Promise.all([issue(mesh, WEB), issue(mesh, API), issue(stranger, WEB)]);
+});
+
+const validity = () => ({ notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) });
+
+async function authority(trustDomain: string): Promise<Authority> {
+  const keys = await generateKeys();
+  const certificate = await selfSign(keys, trustDomain, validity());
+  return { issuer: { certificate, key: keys.privateKey }, trust: { kind: 'trust', roots: certificate } };
+}
+
+async function issue({ issuer }: Authority, identity: string): Promise<SecretValue> {
+  const keys = await generateKeys();
+  const holder = { commonName: '', names: [{ type: 'url' as const, value: identity }] };
+  const chain = await signRequest(await createRequest(keys), holder, validity(), issuer);
+  return { kind: 'certificate', chain, key: await exportPrivateKey(keys) };
+}
+
+const secret = (name: string) => ({ kind: 'sds', name, source: 'sds-grpc' }) as const;
+const uri = (wanted: string): ValidationConfig['sans'][number] => ({
+  type: 'uri',
+  matches: (value) => value === wanted,
+});
+
+const server = (change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig => ({
+  certificate: secret('server'),
+  validation: { trust: secret('ROOTCA'), sans: [] },
+  requireClientCertificate: true,
+  alpn: ['http/1.1'],
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ...change,
+});
+
+const client = (change: Partial<UpstreamTlsConfig> = {}): UpstreamTlsConfig => ({
+  certificate: secret('client'),
+  validation: { trust: secret('ROOTCA'), sans: [uri(API)] },
+  sni: 'outbound_.80_._.api',
+  alpn: ['http/1.1'],
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ...change,
+});
+
+/** An outbound listener (plain) whose cluster goes to an inbound listener (TLS, or plain text too when `permissive`) before an echo. */
+async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig, permissive = false) {
+  const up = await startEcho();
+  const logs = { inbound: [] as string[], outbound: [] as string[], complaints: [] as string[] };
+  const seen: Exchange[] = [];
+  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(logs.complaints) });
+  open.push(up, { close: () => runtime.close() });
+  runtime.setSecret('sds-grpc', 'server', api);
+  runtime.setSecret('sds-grpc', 'client', web);
+  runtime.setSecret('sds-grpc', 'ROOTCA', mesh.trust);
+  runtime.setCluster(cluster('local', [up.port]));
+  const observe = { write: (exchange: Exchange) => void seen.push(exchange) };
+  const local = http(routeTable('', { '/': route(forward('local')) }), {
+    statPrefix: 'in',
+    accessLogs: [memoryLog(logs.inbound), observe],
+    forwardClientCert: { mode: 'append-forward', set: { subject: true, uri: true, dns: true, cert: false } },
+  });
+  const tls = chain(local, {
+    name: 'tls',
+    tls: inbound,
+    match: { transport: 'tls', serverNames: [], applicationProtocols: [], destinationPort: null },
+  });
+  const raw = chain(local, {
+    name: 'raw',
+    match: { transport: 'raw_buffer', serverNames: [], applicationProtocols: [], destinationPort: null },
+  });
+  await runtime.setListener(
+    listener(permissive ? [tls, raw] : [tls], { name: 'in', direction: 'inbound', inspectTls: true }),
+  );
+  const inPort = runtime.listeners()[0]!.port;
+  const when = { tlsMode: 'istio' };
+  const target = endpoint(inPort, { metadata: { 'envoy.transport_socket_match': when } });
+  runtime.setCluster(
+    cluster('api', [], {
+      discovery: { kind: 'eds', serviceName: 'api' },
+      tls: [
+        { name: 'mtls', when, tls: outbound },
+        { name: 'plain', when: {}, tls: null },
+      ],
+    }),
+  );
+  runtime.setEndpoints('api', [target]);
+  const table = routeTable('', { '/': route(forward('api')) });
+  await runtime.setListener(
+    listener([chain(http(table, { statPrefix: 'out', accessLogs: [memoryLog(logs.outbound)] }))], { name: 'out' }),
+  );
+  const outPort = runtime.listeners()[1]!.port;
+  const stat = (name: string) => new Map(runtime.stats()).get(name);
+  return { runtime, inPort, outPort, logs, seen, stat, up };
+}
+
+async function ask(port: number): Promise<string> {
+  const connection = openClient(port);
+  open.push({ close: () => connection.socket.destroy() });
+  connection.write(GET);
+  return connection.until(/\r\n\r\n[\s\S]*(\r\n\r\n|\w)$/);
+}
+
+/** Sends a request over TLS and gives the whole of what came, '' when the handshake failed. */
+async function askTls(port: number, options: ConnectionOptions): Promise<string> {
+  const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options });
+  open.push({ close: () => socket.destroy() });
+  const connection = rawClient(socket);
+  connection.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  return connection.ended();
+}
+
+const identityOf = (value: SecretValue): ConnectionOptions =>
+  value.kind === 'certificate' ? { cert: value.chain, key: value.key } : {};
+
+describe('two hops', () => {
+  test('the inbound side knows who calls, and tells the application', async () => {
+    const { outPort, seen, logs } = await twoHops(server(), client());
+    const answer = await ask(outPort);
+    const hash =
+      web.kind === 'certificate' ? new X509Certificate(web.chain).fingerprint256.replaceAll(':', '').toLowerCase() : '';
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain(`x-forwarded-client-cert: By=${API};Hash=${hash};Subject="";URI=${WEB}\r\n`);
+    expect(answer).toContain('x-forwarded-proto: http\r\n');
+    expect(seen[0]?.downstream.tls).toMatchObject({
+      uriSans: [WEB],
+      localUriSans: [API],
+      sni: 'outbound_.80_._.api',
+      alpn: 'http/1.1',
+      version: 'TLSv1.3',
+    });
+    expect(logs.outbound).toEqual(['/ 200 - via_upstream']);
+  });
+
+  test.each<[string, () => SecretValue, () => SecretValue, () => Partial<UpstreamTlsConfig>, RegExp, string]>([
+    ['a server of another CA', () => foreign, () => mesh.trust, () => ({}), /UNABLE_TO|CERT/, 'ssl_fail_verify_error'],
+    [
+      'a server of another name',
+      () => api,
+      () => mesh.trust,
+      () => ({ validation: { trust: secret('ROOTCA'), sans: [uri(WEB)] } }),
+      /ERR_PEER_NAME_REFUSED/,
+      'ssl_fail_verify_san',
+    ],
+  ])('%s is not spoken to', async (_name, serverSecret, trust, change, detail, counter) => {
+    const { outPort, runtime, seen, logs, stat, up } = await twoHops(server(), client(change()));
+    runtime.setSecret('sds-grpc', 'server', serverSecret());
+    runtime.setSecret('sds-grpc', 'ROOTCA', trust());
+    expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 503 [\s\S]*reset reason: remote connection failure$/);
+    expect(logs.outbound[0]).toMatch(
+      /^\/ 503 UF upstream_reset_before_response_started\{remote_connection_failure\|TLS_error:_/,
+    );
+    expect(logs.outbound[0]).toMatch(detail);
+    expect(stat(`cluster.api.${counter}`)).toBe(1);
+    expect(seen).toEqual([]);
+    expect(up.requests).toEqual([]);
+  });
+
+  test('503 UF while a secret has not come', async () => {
+    const { outPort, logs } = await twoHops(server(), client({ certificate: secret('late') }));
+    expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(logs.outbound[0]).toContain('secret_late_has_not_come_from_sds-grpc');
+  });
+
+  test('new certificates are used by new connections while the old ones live on', async () => {
+    const { outPort, inPort, runtime, seen, up } = await twoHops(server(), client());
+    await ask(outPort);
+    const fresh = await issue(mesh, API);
+    runtime.setSecret('sds-grpc', 'server', fresh);
+    await ask(outPort);
+    expect(up.connections()).toBe(1);
+    expect(new Set(seen.map(({ downstream }) => downstream.id)).size).toBe(1);
+    const socket = connectTls({ host: '127.0.0.1', port: inPort, rejectUnauthorized: false, ...identityOf(web) });
+    open.push({ close: () => socket.destroy() });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    const shown = socket.getPeerX509Certificate()?.fingerprint256;
+    expect(shown).toBe(fresh.kind === 'certificate' ? new X509Certificate(fresh.chain).fingerprint256 : '');
+  });
+
+  test('a replaced trust bundle refuses also those who could resume a session', async () => {
+    const { inPort, runtime } = await twoHops(server(), client());
+    let session: Buffer | undefined;
+    const socket = connectTls({ host: '127.0.0.1', port: inPort, rejectUnauthorized: false, ...identityOf(web) });
+    open.push({ close: () => socket.destroy() });
+    socket.on('session', (ticket) => {
+      session = ticket;
+    });
+    const first = rawClient(socket);
+    first.write(GET);
+    await first.until(/200 OK/);
+    expect(session).toBeDefined();
+    runtime.setSecret('sds-grpc', 'ROOTCA', stranger.trust);
+    expect(await askTls(inPort, { ...identityOf(web), session })).toBe('');
+    expect(await askTls(inPort, identityOf(foreign))).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('who is let in', () => {
+  test.each<[string, Partial<DownstreamTlsConfig>, () => ConnectionOptions, boolean, string]>([
+    ['a caller of the mesh', {}, () => identityOf(web), true, ''],
+    ['a caller of another CA', {}, () => identityOf(foreign), false, 'ssl_fail_verify_error'],
+    ['a caller without certificate', {}, () => ({}), false, 'ssl_fail_verify_no_cert'],
+    [
+      'a caller whose name is not accepted',
+      { validation: { trust: secret('ROOTCA'), sans: [uri(API)] } },
+      () => identityOf(web),
+      false,
+      'ssl_fail_verify_san',
+    ],
+    ['a caller without certificate, where none is required', { requireClientCertificate: false }, () => ({}), true, ''],
+    [
+      'a caller of another CA, where none is required',
+      { requireClientCertificate: false },
+      () => identityOf(foreign),
+      false,
+      'ssl_fail_verify_error',
+    ],
+    [
+      'an old version',
+      { minVersion: 'TLSv1.3' },
+      () => ({ ...identityOf(web), maxVersion: 'TLSv1.2' }),
+      false,
+      'ssl_connection_error',
+    ],
+  ])('%s', async (_name, change, options, welcome, counter) => {
+    const { inPort, stat, logs, up } = await twoHops(server(change), client());
+    expect(/^HTTP\/1\.1 200 /.test(await askTls(inPort, options()))).toBe(welcome);
+    expect(up.requests).toHaveLength(welcome ? 1 : 0);
+    if (counter !== '') await expect.poll(() => stat(`listener.in.${counter}`)).toBe(1);
+    expect(logs.complaints).toEqual([]);
+    expect(stat('listener.in.downstream_pre_cx_active')).toBe(0);
+  });
+
+  test('plain text is refused by a TLS chain, and served where permitted, without an identity', async () => {
+    const strict = await twoHops(server(), client());
+    const refused = openClient(strict.inPort);
+    refused.write(GET);
+    expect(await refused.ended()).toBe('');
+    expect(strict.stat('listener.in.no_filter_chain_match')).toBe(1);
+    const permissive = await twoHops(server(), client(), true);
+    expect(await ask(permissive.inPort)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(permissive.seen[0]?.downstream.tls).toBeNull();
+    expect(await askTls(permissive.inPort, identityOf(web))).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('garbage that begins like a handshake ends the connection, nothing else', async () => {
+    const { inPort, outPort, logs, stat } = await twoHops(server(), client(), true);
+    for (const bytes of ['\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00', '\x16\x03\x01\xff\xff', '\x16']) {
+      const socket = connectSocket({ host: '127.0.0.1', port: inPort });
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      socket.end(Buffer.from(bytes, 'latin1'));
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(logs.complaints).toEqual([]);
+    await expect.poll(() => stat('listener.in.downstream_pre_cx_active')).toBe(0);
+  });
+});
