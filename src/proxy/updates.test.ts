@@ -1,0 +1,191 @@
+// Configuration changes under traffic: what is kept, what is drained, what takes effect at once.
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../lib/clock.ts';
+import type { OutlierConfig } from './config/types.ts';
+import { ProxyRuntime } from './runtime.ts';
+import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from './testing/configs.ts';
+import { silentLog, startProxy } from './testing/harness.ts';
+import { type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const table = (body: string) => routeTable('routes', { '/': route({ kind: 'respond', status: 200, body }) });
+
+function keep<T extends { close(): unknown }>(thing: T): T {
+  open.push(thing);
+  return thing;
+}
+
+function client(port: number) {
+  const opened = openClient(port);
+  open.push({ close: () => opened.socket.destroy() });
+  return opened;
+}
+
+function bareRuntime(drainTime = 1_000): ProxyRuntime {
+  return keep(new ProxyRuntime({ clock: systemClock, random: Math.random, log: silentLog([]), drainTime }));
+}
+
+async function named(name: string): Promise<Origin> {
+  return keep(
+    await startOrigin((socket) => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${name.length}\r\n\r\n${name}`)),
+  );
+}
+
+test('open connections follow new routes at once', async () => {
+  const { runtime, port } = await startProxy({ '/': route({ kind: 'respond', status: 200, body: 'one' }) }, []);
+  keep(runtime);
+  const connection = client(port);
+  connection.write(GET);
+  await connection.until(/one$/);
+  runtime.setRoutes(table('two'));
+  connection.write(GET);
+  expect(await connection.until(/two$/)).not.toContain('connection: close');
+});
+
+test('a changed listener keeps its socket; connections of the old chain leave with their next answer', async () => {
+  const runtime = bareRuntime();
+  await runtime.setListener(listener([chain(http(table('old')))]));
+  const { port } = runtime.listeners()[0]!;
+  const busy = client(port);
+  busy.write('GET / HT');
+  const idle = client(port);
+  idle.write(GET);
+  await idle.until(/old$/);
+  await runtime.setListener(listener([chain(http(table('new')))]));
+  expect(runtime.listeners()[0]!.port).toBe(port);
+  await idle.ended();
+  busy.write('TP/1.1\r\nHost: a\r\n\r\n');
+  expect(await busy.ended()).toMatch(/connection: close\r\n[\s\S]*old$/);
+  const late = client(port);
+  late.write(GET);
+  expect(await late.until(/new$/)).not.toContain('connection: close');
+});
+
+test('a chain that did not change keeps its connections', async () => {
+  const runtime = bareRuntime();
+  const same = chain(http(table('same')));
+  await runtime.setListener(listener([same]));
+  const connection = client(runtime.listeners()[0]!.port);
+  connection.write(GET);
+  await connection.until(/same$/);
+  await runtime.setListener(
+    listener([same, chain(http(table('other')), { name: 'other', match: { ...same.match, destinationPort: 1 } })]),
+  );
+  connection.write(GET);
+  expect(await connection.until(/same[\s\S]*same$/)).not.toContain('connection: close');
+});
+
+test('a taken port is refused with its number, and nothing else changes', async () => {
+  const runtime = bareRuntime();
+  await runtime.setListener(listener([chain(http(table('ok')))]));
+  const { port } = runtime.listeners()[0]!;
+  const second = listener([chain(http(table('no')))], { name: 'second', port });
+  await expect(runtime.setListener(second)).rejects.toThrow(
+    `listener second: 127.0.0.1:${port}: the port is taken by another process`,
+  );
+  expect(runtime.listeners().map(({ config }) => config.name)).toEqual(['listener']);
+});
+
+test('a removed listener answers what it has begun, then its port is free', async () => {
+  const slow = keep(await startOrigin(() => undefined));
+  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [slow.port])]);
+  keep(runtime);
+  const connection = client(port);
+  connection.write(GET);
+  await expect.poll(() => slow.requests.length).toBe(1);
+  runtime.removeListener('listener');
+  const again = bareRuntime();
+  await again.setListener(listener([chain(http(table('successor')))], { port }));
+  slow.close();
+  expect(await connection.ended()).toMatch(/^HTTP\/1\.1 503 [\s\S]*connection: close\r\n/);
+});
+
+test('drain waits for requests in progress, and no longer than it may', async () => {
+  let answer: () => void = () => undefined;
+  const up = keep(
+    await startOrigin((socket) => {
+      answer = () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    }),
+  );
+  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [up.port])]);
+  keep(runtime);
+  const connection = client(port);
+  connection.write(GET);
+  await expect.poll(() => up.requests.length).toBe(1);
+  const drained = runtime.drain();
+  answer();
+  expect(await connection.ended()).toMatch(/connection: close\r\n[\s\S]*ok$/);
+  await drained;
+  const stuck = bareRuntime(50);
+  stuck.setCluster(cluster('up', [up.port]));
+  await stuck.setListener(listener([chain(http(routeTable('', { '/': route(forward('up')) })))]));
+  const hanging = client(stuck.listeners()[0]!.port);
+  hanging.write(GET);
+  await expect.poll(() => up.requests.length).toBe(2);
+  await stuck.drain();
+  expect(hanging.socket.destroyed).toBe(false);
+});
+
+test('endpoints that stay keep their connections; one that goes closes its idle ones', async () => {
+  const [a, b] = [await named('a'), await named('b')];
+  const up = cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } });
+  const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [up]);
+  keep(runtime);
+  runtime.setEndpoints('up', [endpoint(a.port), endpoint(b.port)]);
+  for (let i = 0; i < 4; i++) {
+    const connection = client(port);
+    connection.write(GET);
+    await connection.until(/[ab]$/);
+  }
+  expect(stat('cluster.up.upstream_cx_active')).toBe(2);
+  const host = runtime.clusters()[0]!.hosts[0];
+  runtime.setEndpoints('up', [endpoint(a.port, { weight: 5 })]);
+  expect(stat('cluster.up.upstream_cx_active')).toBe(1);
+  runtime.setCluster({ ...up, connectTimeout: 1_234 });
+  expect(runtime.clusters()[0]!.hosts[0]).toBe(host);
+  const connection = client(port);
+  connection.write(GET);
+  await connection.until(/a$/);
+  expect(a.connections()).toBe(1);
+});
+
+test('endpoints that came before their cluster are used', async () => {
+  const up = keep(await startEcho());
+  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, []);
+  keep(runtime);
+  runtime.setEndpoints('up', [endpoint(up.port)]);
+  runtime.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } }));
+  const connection = client(port);
+  connection.write(GET);
+  await connection.until(/200 OK/);
+});
+
+test('an endpoint that fails in a row is left out', async () => {
+  const bad = keep(await startOrigin((socket) => socket.write('HTTP/1.1 500 x\r\ncontent-length: 0\r\n\r\n')));
+  const good = await named('good');
+  const outlierDetection: OutlierConfig = {
+    consecutive5xx: 3,
+    consecutiveGatewayFailure: 0,
+    interval: 10_000,
+    baseEjection: 30_000,
+    maxEjection: 300_000,
+    maxEjectionPercent: 50,
+  };
+  const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [
+    cluster('up', [bad.port, good.port], { outlierDetection }),
+  ]);
+  keep(runtime);
+  const statuses: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    const connection = client(port);
+    connection.write(GET);
+    statuses.push((await connection.until(/\r\n\r\n(good)?$/)).slice(9, 12));
+  }
+  expect(statuses.filter((status) => status === '500')).toHaveLength(3);
+  expect(stat('cluster.up.outlier_detection_ejections_enforced_total')).toBe(1);
+});
