@@ -134,7 +134,8 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
 
   #readHead(bytes: Buffer, at: number): number {
     const end = this.#reader.read(bytes, at);
-    if (end === MORE) return bytes.length;
+    // Another protocol is told at its first bytes: it may never send the end of a line.
+    if (end === MORE) return this.#reader.maybeBegins('HTTP/1.') ? bytes.length : this.#broken();
     const parsed = end < 0 ? null : this.#parser.parse(this.#reader.text, this.#method);
     if (parsed === null || parsed.head.status === 101) return this.#broken();
     if (parsed.head.status < 200) {

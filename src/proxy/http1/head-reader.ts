@@ -18,6 +18,12 @@ export class HeadReader {
     return this.#started;
   }
 
+  /** Whether what has come so far can become a head that begins with `text`. */
+  maybeBegins(text: string): boolean {
+    const begun = this.#held.slice(0, text.length);
+    return text.startsWith(begun);
+  }
+
   read(bytes: Buffer, position: number): number {
     const room = this.#limit - this.#held.length;
     const to = Math.min(bytes.length, position + room);

@@ -6,11 +6,12 @@ import { bytesOf, compileString } from './string-matcher.ts';
 /** Path without query and fragment. */
 export function pathOnly(path: string): string {
   const query = path.indexOf('?');
-  const end = query < 0 ? path.indexOf('#') : query;
-  return end < 0 ? path : path.slice(0, end);
+  const fragment = path.indexOf('#');
+  if (query < 0 && fragment < 0) return path;
+  return path.slice(0, fragment < 0 || (query >= 0 && query < fragment) ? query : fragment);
 }
 
-/** First value of a parameter, percent-decoded ('+' stays); undefined when it is absent. */
+/** First value of a parameter, as it was sent (Envoy decodes neither names nor values); undefined when it is absent. */
 export function queryValue(path: string, name: string): string | undefined {
   let start = path.indexOf('?') + 1;
   if (start === 0) return undefined;
@@ -21,7 +22,7 @@ export function queryValue(path: string, name: string): string | undefined {
     const stop = ampersand < 0 || ampersand > end ? end : ampersand;
     const equals = path.indexOf('=', start);
     const split = equals < 0 || equals > stop ? stop : equals;
-    if (decode(path.slice(start, split)) === name) return decode(path.slice(split + 1, stop));
+    if (path.slice(start, split) === name) return path.slice(split + 1, stop);
     start = stop + 1;
   }
   return undefined;
@@ -40,10 +41,4 @@ export function compileQuery(matcher: QueryParameterMatcher, path: string): (req
   }
   const wanted = specifier.value ?? true;
   return (requestPath) => (queryValue(requestPath, name) !== undefined) === wanted;
-}
-
-/** Malformed escapes stay as they are, as in Envoy. */
-function decode(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
