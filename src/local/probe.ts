@@ -6,7 +6,7 @@ import type { Address } from '../model/service.ts';
 
 export type Check = () => Promise<boolean>;
 
-const INTERVAL = 50;
+const INTERVAL = 100;
 const PATIENCE = 1_000;
 
 /** Asks again and again; `then` is called once, when the answer is yes. The result cancels. */

@@ -228,7 +228,7 @@ function childEnvironment(env: UpOptions['env'], compileCache: string): Record<s
     (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('npm_'),
   );
   const path = [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter);
-  return { ...Object.fromEntries(kept), PATH: path, NODE_COMPILE_CACHE: compileCache };
+  return { NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(kept), PATH: path };
 }
 
 function runningProxy(proxy: LocalProxy): RunningProxy[] {
