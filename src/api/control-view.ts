@@ -21,7 +21,7 @@ export type LoopSource = {
 };
 
 /** What is used of `SnapshotCache`. */
-export type StatusSource = {
+type StatusSource = {
   status(nodeId: string): NodeStatus | undefined;
   onStatus(listener: (nodeId: string) => void): () => void;
 };

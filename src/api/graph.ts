@@ -29,7 +29,7 @@ export function workloadNodes(proxies: readonly ProxyRef[], deltas: readonly Flo
   return [...byWorkload].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, group]) => workloadNode(id, group, deltas));
 }
 
-export function golden({ rate, success, denied, p50, p95, p99, encrypted }: Measures): Golden {
+function golden({ rate, success, denied, p50, p95, p99, encrypted }: Measures): Golden {
   return { rate, success, denied, p50, p95, p99, encrypted };
 }
 
@@ -38,7 +38,7 @@ export const calledId = (edge: Edge): string =>
   edge.to.workload === '' ? `service:${edge.services[0] ?? 'unknown'}` : workloadId(edge.to);
 export const callerId = (edge: Edge): string => (edge.from.workload === '' ? OUTSIDE : workloadId(edge.from));
 
-export function graphEdge(edge: Edge): GraphEdge {
+function graphEdge(edge: Edge): GraphEdge {
   const from = callerId(edge);
   const to = calledId(edge);
   return { id: `${from}>${to}`, from, to, services: edge.services, golden: golden(measure(edge.traffic)) };

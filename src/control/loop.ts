@@ -15,7 +15,7 @@ import { sortProblems } from './problem-order.ts';
 import type { Stages } from './stages.ts';
 
 /** What the loop publishes to. */
-export type Publisher = {
+type Publisher = {
   setSnapshot(nodeId: string, snapshot: Snapshot): void;
   removeNode(nodeId: string): void;
   applied(origin: string): Application;

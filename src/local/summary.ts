@@ -4,7 +4,7 @@ import { type Edge, edgesOf } from '../telemetry/edges.ts';
 import type { FlowDelta } from '../telemetry/flow.ts';
 import { annotation, listOf } from './annotations.ts';
 
-export type Summary = {
+type Summary = {
   /** Between services; what comes from outside the mesh is not counted. */
   readonly requests: number;
   /** Of these, over mutual TLS. */

@@ -73,7 +73,7 @@ export type InstancePort = {
 };
 
 /** How an application's outgoing traffic gets into its proxy. */
-export type Capture = {
+type Capture = {
   /** A local listener per service and port, handed to the application in its environment. */
   readonly listeners: readonly { readonly host: Hostname; readonly port: Port; readonly bind: Address }[];
   /** An HTTP forward proxy (absolute-form requests), or null. */

@@ -11,7 +11,7 @@ export type StoreLimits = {
 };
 
 /** Ten minutes of rounds one second apart. */
-export const defaultLimits: StoreLimits = { rounds: 601, series: 1_000 };
+const defaultLimits: StoreLimits = { rounds: 601, series: 1_000 };
 
 export type DeltaFilter = (delta: FlowDelta['flow']) => boolean;
 

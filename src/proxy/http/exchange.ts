@@ -12,7 +12,7 @@ export type Downstream = {
   readonly tls: PeerTls | null;
 };
 
-export type SocketName = { readonly address: string; readonly port: number };
+type SocketName = { readonly address: string; readonly port: number };
 
 /** The verified peer of a TLS connection. */
 export type PeerTls = {

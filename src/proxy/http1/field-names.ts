@@ -43,7 +43,7 @@ export function fieldName(spelling: string): FieldName | null {
   return found === undefined ? learn(spelling) : found;
 }
 
-export function isToken(text: string): boolean {
+function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 

@@ -121,7 +121,7 @@ export class FieldSection {
   }
 }
 
-export function hasToken(list: string, token: string): boolean {
+function hasToken(list: string, token: string): boolean {
   return list.split(',').some((part) => part.trim().toLowerCase() === token);
 }
 

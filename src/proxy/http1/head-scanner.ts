@@ -3,7 +3,7 @@
 
 /** Results of `scan` and of `HeadReader.read` other than the position after the section. */
 export const MORE = -1;
-export const BAD_LINE = -2;
+const BAD_LINE = -2;
 export const BAD_CHARACTER = -3;
 export const TOO_LARGE = -4;
 

@@ -46,7 +46,7 @@ export function inspect(socket: Socket, found: (inspected: Inspected | null) => 
 }
 
 /** null: more bytes are needed. */
-export function readHello(bytes: Buffer): Inspected | null {
+function readHello(bytes: Buffer): Inspected | null {
   if (bytes[0] !== HANDSHAKE_RECORD) return PLAIN;
   const hello = handshakeBytes(bytes);
   if (hello === 'more') return bytes.length > MAX_HELLO ? OPAQUE : null;
