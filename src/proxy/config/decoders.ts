@@ -7,7 +7,7 @@ import { refuseUnsupported } from './check.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeEndpoints } from './endpoints.ts';
 import { decodeListener } from './listener.ts';
-import { decodeSecret } from './secret-ref.ts';
+import { decodeSecret } from './secret.ts';
 
 export const decoders = { decodeListener, decodeCluster, decodeEndpoints, decodeRoutes, decodeSecret };
 

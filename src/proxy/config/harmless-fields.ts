@@ -13,7 +13,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
     drain_timeout: 'the drain time of the process holds',
     delayed_close_timeout: 'the socket lingers on its own',
-    codec_type: 'AUTO and HTTP1 mean the same without HTTP/2',
     http2_protocol_options: 'the listener does not offer HTTP/2',
   },
   'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },

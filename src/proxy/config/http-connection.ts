@@ -1,5 +1,6 @@
 // HttpConnectionManager → HttpConnectionConfig.
 import {
+  HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
   type HttpConnectionManager,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -13,11 +14,14 @@ import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
 
 const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000 };
+/** HTTP/2 is not offered, so that AUTO means HTTP/1.1. */
+const CODECS: ReadonlySet<CodecType> = new Set([CodecType.AUTO, CodecType.HTTP1]);
 /** Envoy's own limits on what may be configured. */
 const LARGEST_HEAD_KIB = 8192;
 
 /** Of a message that was checked already. */
 export function decodeHttpConnection(manager: HttpConnectionManager, path: string): HttpConnectionConfig {
+  if (!CODECS.has(manager.codecType)) throw new ConfigError(at(path, 'codec_type'), 'must be AUTO or HTTP1');
   if (manager.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
   return {
     statPrefix: manager.statPrefix,

@@ -19,7 +19,7 @@ import { plainMetadata } from './values.ts';
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
-  if (listener.name === '') throw new ConfigError('name', 'is empty');
+  const { address, port } = decodeAddress(listener.address, 'address');
   const chains = mapAt(listener.filterChains, 'filter_chains', decodeChain);
   const defaultChain = listener.defaultFilterChain
     ? decodeChain(listener.defaultFilterChain, 'default_filter_chain')
@@ -27,8 +27,9 @@ export function decodeListener(listener: Listener): ListenerConfig {
   if (chains.length === 0 && defaultChain === null) throw new ConfigError('filter_chains', 'is empty');
   refuseSameMatch(chains);
   return {
-    name: listener.name,
-    ...decodeAddress(listener.address, 'address'),
+    name: listener.name || `${address}:${port}`,
+    address,
+    port,
     direction: decodeDirection(listener.trafficDirection),
     inspectTls: hasTlsInspector(listener.listenerFilters) || chains.some(needsInspection),
     chains,
@@ -45,7 +46,7 @@ function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
   const here = at(path, 'filters[0].typed_config');
   const manager = unpack(filter.configType.value, HttpConnectionManagerSchema, here);
   return {
-    name: chain.name,
+    name: chain.name || path,
     match: decodeMatch(chain.filterChainMatch, at(path, 'filter_chain_match')),
     tls: decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket')),
     network: { kind: 'http', http: decodeHttpConnection(manager, here) },

@@ -51,12 +51,11 @@ function isPlain({ configType }: TransportSocket, path: string): boolean {
 }
 
 function decodeCommon(context: CommonTlsContext | undefined, path: string): Omit<UpstreamTlsConfig, 'sni'> {
-  if (context === undefined) throw new ConfigError(path, 'is required');
   return {
-    certificate: decodeCertificateRef(context, path),
-    validation: decodeValidation(context, path),
-    alpn: context.alpnProtocols,
-    ...decodeVersions(context.tlsParams, at(path, 'tls_params')),
+    certificate: context ? decodeCertificateRef(context, path) : null,
+    validation: context ? decodeValidation(context, path) : null,
+    alpn: context?.alpnProtocols ?? [],
+    ...decodeVersions(context?.tlsParams, at(path, 'tls_params')),
   };
 }
 

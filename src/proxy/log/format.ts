@@ -13,7 +13,7 @@ export type Operator = (
 
 export type Format = (exchange: Exchange, response: ResponseHead | null, ended: number) => string;
 
-export type Segment =
+type Segment =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'operator'; readonly read: Operator };
 
@@ -36,7 +36,7 @@ export function compileFormat(text: string, path: string, missing: string): Form
 }
 
 /** Literal text and operators in order; adjacent text is one segment. */
-export function parseFormat(text: string, path: string): Segment[] {
+function parseFormat(text: string, path: string): Segment[] {
   if (text.length > LONGEST) throw new ConfigError(path, `is longer than ${LONGEST} characters`);
   const segments: Segment[] = [];
   let literal = '';

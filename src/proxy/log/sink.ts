@@ -1,5 +1,5 @@
 // Where log lines go: a file or a standard stream, buffered, never blocking. A sink that cannot keep up drops lines and counts them.
-import { createWriteStream } from 'node:fs';
+import { appendFileSync, createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 
@@ -52,13 +52,18 @@ export class BufferedSink implements LineSink {
   flush(): void {
     if (this.#size === 0) return;
     this.#stream ??= this.#opened();
-    const text = this.#held.join('');
     const lines = this.#held.length;
-    this.#held = [];
-    this.#size = 0;
-    this.#stream.write(text, 'latin1', (error) => {
+    this.#stream.write(this.take(), 'latin1', (error) => {
       if (error) this.dropped += lines;
     });
+  }
+
+  /** What is held, which is then the caller's to write. */
+  take(): string {
+    const text = this.#held.join('');
+    this.#held = [];
+    this.#size = 0;
+    return text;
   }
 
   #opened(): Writable {
@@ -75,6 +80,7 @@ export class BufferedSink implements LineSink {
 const sinks = new Map<string, BufferedSink>();
 
 export function openSink(path: string): LineSink {
+  if (sinks.size === 0) process.once('exit', writeRest);
   let sink = sinks.get(path);
   if (!sink) {
     sink = new BufferedSink(() => streamFor(path), systemClock);
@@ -83,13 +89,20 @@ export function openSink(path: string): LineSink {
   return sink;
 }
 
-/** What is still held is written; for the end of the process. */
-export function flushSinks(): void {
-  for (const sink of sinks.values()) sink.flush();
+/** At the end of the process nothing asynchronous runs any more: what is still held is written at once. */
+function writeRest(): void {
+  for (const [path, sink] of sinks) {
+    const text = sink.take();
+    try {
+      if (text !== '') appendFileSync(path, text, 'latin1');
+    } catch {
+      // The process ends; there is nobody left to tell, and lost lines must not change its exit code.
+    }
+  }
 }
 
 function streamFor(path: string): Writable {
   if (path === '/dev/stdout') return process.stdout;
   if (path === '/dev/stderr') return process.stderr;
-  return createWriteStream(path, { flags: 'a' });
+  return createWriteStream(path, { flags: 'a', mode: 0o640 });
 }

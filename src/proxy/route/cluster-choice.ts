@@ -8,6 +8,7 @@ import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
+import { replaceHost } from './rewrite.ts';
 import type { ClusterChoice, ForwardAction } from './table.ts';
 
 type PickCluster = ForwardAction['pickCluster'];
@@ -71,7 +72,7 @@ function compileHost(cluster: WeightedCluster_ClusterWeight, action: RouteAction
   const host = bytesOf(specifier.value);
   return {
     request({ request }) {
-      request.authority = host;
+      replaceHost(request, host, action.appendXForwardedHost);
     },
     response: () => undefined,
   };

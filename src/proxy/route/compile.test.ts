@@ -1,7 +1,7 @@
-import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
-import { typeRegistry } from '../bootstrap/registry.ts';
 import { decoders } from '../config/decoders.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { type RequestInit, requestHead, testExchange } from '../testing/exchange.ts';
@@ -129,7 +129,6 @@ describe('rewrites', () => {
     ],
   ])('%s', (_name, match, action, path, wants) => {
     const head = requestHead({ path });
-    forwardOf({ match, route: { cluster: 'c', ...action } });
     const { action: compiled } = entryFor(routed({ match, route: { cluster: 'c', ...action } }), { path });
     if (compiled.kind === 'forward') compiled.rewrite(head);
     expect(head.path).toBe(wants);
@@ -154,6 +153,7 @@ describe('rewrites', () => {
       .pickCluster(exchange.request, 0)
       .editRequest(exchange);
     expect(exchange.request.authority).toBe('a.example');
+    expect(exchange.request.headers.get('x-envoy-original-host')).toBe('shop.example');
   });
 });
 
@@ -349,7 +349,7 @@ describe('hash', () => {
 
   test('a terminal policy that found something ends it', () => {
     const request = { headers: ['x', '1'] };
-    const policies = [{ ...header, terminal: true }, { connection_properties: { source_ip: true } }];
+    const policies: JsonObject[] = [{ ...header, terminal: true }, { connection_properties: { source_ip: true } }];
     expect(hashOf(policies, request)).toBe(hashOf([header], request));
     expect(hashOf(policies)).toBe(hashOf([{ connection_properties: { source_ip: true } }]));
   });
@@ -372,8 +372,7 @@ describe('hash', () => {
 });
 
 test('per-route filters: the most specific level wins, null is off', () => {
-  const rbac = '@type';
-  const off = { [rbac]: 'type.googleapis.com/envoy.config.route.v3.FilterConfig', disabled: true };
+  const off = { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', disabled: true };
   const routes = routedWithFilters({ a: off }, { a: off, b: off });
   expect([...routes.filters]).toEqual([
     ['a', null],
@@ -394,7 +393,7 @@ function routedWithFilters(route: JsonObject, host: JsonObject): RouteEntry {
         },
       ],
     },
-    { registry: typeRegistry },
+    { registry: createRegistry(FilterConfigSchema) },
   );
   return entryFor(decodeRoutes(message));
 }

@@ -16,20 +16,21 @@ export function compileRewrite(action: RouteAction, match: RouteMatch, path: str
   const changeHost = compileHostRewrite(action, path);
   const forwardHost = action.appendXForwardedHost;
   return (request) => {
-    if (changeHost !== null) {
-      const host = changeHost(request);
-      if (host !== '' && host !== request.authority) {
-        if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
-        request.headers.set('x-envoy-original-host', request.authority);
-        request.authority = host;
-      }
-    }
+    if (changeHost !== null) replaceHost(request, changeHost(request), forwardHost);
     if (changePath !== null) {
       // Also where the path stays as it was: the header says that a rewrite was in charge.
       request.headers.set('x-envoy-original-path', request.path);
       request.path = changePath(request.path);
     }
   };
+}
+
+/** The old name is kept in headers, as Envoy does; an empty name changes nothing. */
+export function replaceHost(request: RequestHead, host: string, forwardHost: boolean): void {
+  if (host === '' || host === request.authority) return;
+  if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
+  request.headers.set('x-envoy-original-host', request.authority);
+  request.authority = host;
 }
 
 /** Replaces what the route matched (its prefix or whole path) at the start of the path; the query stays. */
