@@ -163,11 +163,13 @@ test('events: everything at once, the graph each second, all again on a change',
   const until = async (pattern: RegExp): Promise<void> => {
     while (!pattern.test(text)) text += (await within('an event', reader?.read() ?? Promise.reject())).value ?? '';
   };
-  await until(/event: graph\n[^]*event: proxies\n[^]*event: objects\n[^]*event: problems\ndata: .*\n\n/);
+  await until(/event: graph\n[\s\S]*event: proxies\n[\s\S]*event: objects\n[\s\S]*event: problems\ndata: .*\n\n/);
   text = '';
   await until(/event: graph\ndata: .*\n\n/);
   expect(text).not.toContain('event: objects');
-  mesh.change();
-  await until(/event: graph\n/);
+  const [problem] = mesh.view.problems();
+  if (problem === undefined) throw new Error('the fake mesh has problems');
+  mesh.change({ ...problem, message: 'a new one' });
+  await until(/event: problems\ndata: .*a new one.*\n\n/);
   await reader?.cancel();
 });

@@ -31,9 +31,23 @@ export function getCommand({ terminal }: Context): Command {
 }
 
 function isKind(kind: string, asked: string): boolean {
-  const [one, other] = [kind.toLowerCase(), asked.toLowerCase()];
+  const [one, other] = [kind.toLowerCase(), SHORT_NAMES.get(asked.toLowerCase()) ?? asked.toLowerCase()];
   return [one, `${one}s`, `${one}es`, one.replace(/y$/, 'ies')].includes(other);
 }
+
+/** As kubectl knows them. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['vs', 'virtualservice'],
+  ['dr', 'destinationrule'],
+  ['pa', 'peerauthentication'],
+  ['ap', 'authorizationpolicy'],
+  ['gtw', 'gateway'],
+  ['sp', 'serviceprofile'],
+  ['svc', 'service'],
+  ['deploy', 'deployment'],
+  ['sa', 'serviceaccount'],
+  ['ns', 'namespace'],
+]);
 
 function oneOf(objects: readonly ObjectSummary[], name: string): ObjectSummary {
   const found = objects.filter((object) => `${object.namespace}/${object.name}` === name || object.name === name);

@@ -40,11 +40,13 @@ export class FakeMesh implements AsyncDisposable {
   readonly view: MeshView;
   readonly #admins: readonly Server[];
   readonly #listeners: Set<() => void>;
+  readonly #problems: Problem[];
 
-  private constructor(view: MeshView, admins: readonly Server[], listeners: Set<() => void>) {
+  private constructor(view: MeshView, admins: readonly Server[], listeners: Set<() => void>, problems: Problem[]) {
     this.view = view;
     this.#admins = admins;
     this.#listeners = listeners;
+    this.#problems = problems;
   }
 
   static async start(): Promise<FakeMesh> {
@@ -53,11 +55,13 @@ export class FakeMesh implements AsyncDisposable {
     const ports = admins.map((admin) => (admin.address() as AddressInfo).port);
     const proxies = names.map((name, i) => runningProxy(name, ports[i] ?? 0));
     const listeners = new Set<() => void>();
-    return new FakeMesh(viewOf(proxies, listeners), admins, listeners);
+    const found = [...problems];
+    return new FakeMesh(viewOf(proxies, listeners, found), admins, listeners, found);
   }
 
-  /** As if an object had been saved. */
-  change(): void {
+  /** As if an object had been saved that has a problem. */
+  change(problem: Problem): void {
+    this.#problems.push(problem);
     for (const listener of this.#listeners) listener();
   }
 
@@ -67,10 +71,10 @@ export class FakeMesh implements AsyncDisposable {
   }
 }
 
-function viewOf(proxies: readonly RunningProxy[], listeners: Set<() => void>): MeshView {
+function viewOf(proxies: readonly RunningProxy[], listeners: Set<() => void>, found: readonly Problem[]): MeshView {
   return {
     objects: () => objects,
-    problems: () => problems,
+    problems: () => found,
     plans: () => proxies.map(planOf),
     proxies: () => proxies,
     applied: (key) =>
@@ -89,7 +93,7 @@ function viewOf(proxies: readonly RunningProxy[], listeners: Set<() => void>): M
             kind: 'answer',
             answer: to.includes('payments')
               ? { verdict: 'denied', status: 403, summary: `${from} may not ${method} ${to}`, steps: [refused] }
-              : { verdict: 'forwarded', status: null, summary: 'forwarded to catalog-v1', steps: [routed, found] },
+              : { verdict: 'forwarded', status: null, summary: 'forwarded to catalog-v1', steps: [routed, reached] },
           },
     onChange(listener) {
       listeners.add(listener);
@@ -251,7 +255,7 @@ const routed = {
   text: 'route catalog of catalog.shop.svc.cluster.local:80',
   origin: originOf('VirtualService', 'catalog', 'istio', 'spec.http[0]', 9),
 } as const;
-const found = { stage: 'endpoint', outcome: 'passed', text: 'catalog-v1 (127.0.0.1:20001)', origin: null } as const;
+const reached = { stage: 'endpoint', outcome: 'passed', text: 'catalog-v1 (127.0.0.1:20001)', origin: null } as const;
 const refused = {
   stage: 'policy',
   outcome: 'refused',
