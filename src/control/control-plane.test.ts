@@ -1,0 +1,184 @@
+// Over a real port: a proxy that joins gets its configuration; one that claims to be another is told why not.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { waitFor } from '../../test/support/wait-for.ts';
+import type { ProblemsResponse, ProxiesResponse } from '../api/types.ts';
+import { IdentityAgent, type WorkloadSecrets } from '../identity/agent.ts';
+import { caClient } from '../identity/ca-client.ts';
+import { systemClock } from '../lib/clock.ts';
+import { nodeId } from '../mesh/names.ts';
+import type { Instance } from '../model/service.ts';
+import { port, type SpiffeId } from '../model/units.ts';
+import { parseFile } from '../sources/document.ts';
+import { jitteredBackoff } from '../xds/backoff.ts';
+import { type Channel, plaintextChannel, tlsChannel } from '../xds/channel.ts';
+import { XdsClient } from '../xds/client.ts';
+import { NodeSchema } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { typeUrl } from '../xds/resource.ts';
+import { ControlPlane } from './control-plane.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const cleanups: (() => void | Promise<void>)[] = [];
+let folder = '';
+let control: ControlPlane;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tulle-control-'));
+  control = await startControl();
+  const { objects, problems } = parseFile('mesh.yaml', mesh);
+  control.setObjects(objects, problems);
+  const nodes = ['web', 'cart'].map((name) => ({ name, nodeId: idOf(name) }));
+  const proxies = nodes.map(({ name, nodeId }) => ({
+    ...{ name: `${name}-0`, namespace: 'shop', workload: name, nodeId, dataPlane: 'tulle' as const, pid: null },
+    admin: { host: '127.0.0.1', port: 1 },
+  }));
+  control.setRunning({ instances: [instance('web'), instance('cart')], gateways: [], proxies, problems: [] });
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  rmSync(folder, { recursive: true });
+});
+
+async function startControl(ports = { xds: 0, api: 0 }, authority = 'ca'): Promise<ControlPlane> {
+  const started = await ControlPlane.start({
+    trustDomain: 'cluster.local',
+    authority: join(folder, authority),
+    host: '127.0.0.1',
+    ports,
+    dashboard: '',
+    version: '1.2.3',
+    clock: systemClock,
+    log: quiet,
+  });
+  cleanups.push(() => started.close());
+  return started;
+}
+
+const mesh = `
+apiVersion: v1
+kind: Service
+metadata: { name: cart, namespace: shop }
+spec: { selector: { app: cart }, ports: [ { name: http, port: 80, colour: red } ] }
+`;
+
+const identityOf = (name: string): SpiffeId => `spiffe://cluster.local/ns/shop/sa/${name}` as SpiffeId;
+const idOf = (name: string): string => nodeId('sidecar', '127.0.0.1', `${name}-0`, 'shop');
+
+const instance = (name: string): Instance => ({
+  name: `${name}-0`,
+  namespace: 'shop',
+  workload: name,
+  labels: { app: name },
+  serviceAccount: name,
+  identity: identityOf(name),
+  ready: true,
+  dataPlane: 'tulle',
+  ports: [],
+  capture: { listeners: [], forwardProxy: { host: '127.0.0.1', port: port(21_000) } },
+});
+
+/** The certificate that the proxy of `name` gets for its join token. */
+async function enrol(
+  name: string,
+  token = control.tokens.issue({ identity: identityOf(name), instance: `${name}-0.shop` }),
+) {
+  const agent = new IdentityAgent({
+    identity: identityOf(name),
+    roots: control.authority.root,
+    token: () => Promise.resolve(token),
+    request: caClient({ address: `127.0.0.1:${control.xdsPort}`, roots: control.authority.root }),
+    clock: systemClock,
+    random: Math.random,
+    log: quiet,
+  });
+  cleanups.push(() => agent.close());
+  agent.start();
+  return agent.ready();
+}
+
+const channelOf = ({ certificate }: WorkloadSecrets): Channel =>
+  tlsChannel(`127.0.0.1:${control.xdsPort}`, { roots: control.authority.root, client: certificate });
+
+/** What a client that says it is `name` is given, or told. */
+async function subscribe(name: string, channel: Channel): Promise<string> {
+  let outcome = '';
+  const client = new XdsClient({
+    target: `127.0.0.1:${control.xdsPort}`,
+    service: 'ads',
+    protocol: 'delta',
+    node: create(NodeSchema, { id: idOf(name), metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: name } }),
+    channel: () => channel,
+    backoff: jitteredBackoff(60_000, 60_000, Math.random),
+    clock: systemClock,
+    onDisconnect: (reason) => {
+      outcome ||= reason;
+    },
+  });
+  cleanups.push(() => client.close());
+  client.subscribe(typeUrl.cluster, '*', ({ added }) => {
+    outcome ||= added.map((one) => one.name).join(' ');
+    return [];
+  });
+  client.start();
+  return waitFor('an outcome', () => outcome !== '' && outcome);
+}
+
+test('a proxy that joins gets its configuration, and the API shows it connected', async () => {
+  expect(await subscribe('web', channelOf(await enrol('web')))).toBe('outbound|80||cart.shop.svc.cluster.local');
+  await waitFor('its acknowledgement', async () => {
+    const { proxies } = (await (await fetch(`${control.api?.url}/api/v1/proxies`)).json()) as ProxiesResponse;
+    return proxies.some(({ nodeId, sync }) => nodeId === idOf('web') && sync[0]?.state === 'synced');
+  });
+  expect(control.loop.applied('Service/shop/cart')).toMatchObject({ applied: 1, rejected: 0, proxies: 2 });
+});
+
+test('a proxy that says it is another is told why not', async () => {
+  const secrets = await enrol('web');
+  expect(await subscribe('cart', channelOf(secrets))).toContain(
+    `the certificate is that of ${identityOf('web')}, the node metadata says ${identityOf('cart')}`,
+  );
+});
+
+test('a proxy that is not of this mesh is told so', async () => {
+  expect(await subscribe('ghost', channelOf(await enrol('ghost')))).toContain(
+    `no instance of this mesh has the node id ${idOf('ghost')}`,
+  );
+});
+
+test('without a certificate, or with one of another CA, there is no stream', async () => {
+  const bare = tlsChannel(`127.0.0.1:${control.xdsPort}`, { roots: control.authority.root, client: null });
+  expect(await subscribe('web', bare)).toMatch(/certificate/);
+  const mine = control;
+  control = await startControl(undefined, 'other-ca');
+  const foreign = await enrol('web');
+  control = mine;
+  expect(await subscribe('web', channelOf(foreign))).toMatch(/certificate/);
+  expect(await subscribe('web', plaintextChannel)).not.toContain('outbound');
+});
+
+test('the API tells the problems, the metrics of the control plane, and what explain says', async () => {
+  const url = control.api?.url;
+  const { problems } = (await (await fetch(`${url}/api/v1/problems`)).json()) as ProblemsResponse;
+  expect(problems).toEqual([expect.objectContaining({ code: 'unknown-field' })]);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain('\npilot_services 1\n');
+  expect(metrics).toContain('\ntulle_plans 2\n');
+  const question = 'from=web&to=http%3A%2F%2Fcart%2F';
+  const answer = (await (await fetch(`${url}/api/v1/explain?${question}`)).json()) as { verdict: string };
+  // Nobody is behind the service.
+  expect(answer.verdict).toBe('failed');
+});
+
+test('a port that is taken is an error', async () => {
+  const api = Number(new URL(control.api?.url ?? '').port);
+  await expect(startControl({ xds: 0, api })).rejects.toThrow('EADDRINUSE');
+  await expect(startControl({ xds: control.xdsPort, api: 0 })).rejects.toThrow('cannot listen');
+});
+
+test('a restart keeps the root that proxies trust', async () => {
+  const { root } = control.authority;
+  expect((await startControl()).authority.root).toBe(root);
+});
