@@ -9,7 +9,7 @@ import { type ReplicaProcesses, RunningReplica } from './running-replica.ts';
 import type { Supervision } from './supervised-process.ts';
 
 /** What runs, for the control plane: called again whenever it changes. */
-export type Running = {
+type Running = {
   readonly instances: readonly Instance[];
   readonly gateways: readonly GatewayInstance[];
   readonly proxies: readonly LocalProxy[];

@@ -57,7 +57,7 @@ const short = (value: number | null): string =>
   value === null ? '–' : value < 10 ? value.toFixed(1) : value.toFixed(0);
 
 /** A curve that begins and ends in the first and last point and bends towards those between. */
-export function pathThrough(points: readonly Point[]): string {
+function pathThrough(points: readonly Point[]): string {
   const [first, ...rest] = points;
   const last = rest.at(-1);
   if (first === undefined || last === undefined) return '';

@@ -10,7 +10,7 @@ export type LayoutRequest = {
 };
 
 export type Point = { readonly x: number; readonly y: number };
-export type Rectangle = Point & { readonly width: number; readonly height: number };
+type Rectangle = Point & { readonly width: number; readonly height: number };
 
 export type Layout = {
   readonly nodes: ReadonlyMap<string, Point>;

@@ -152,7 +152,8 @@ export class BodyDecoder {
       return at;
     }
     const stop = end === MORE ? bytes.length : end;
-    this.#trailerBytes.push(bytes.subarray(at, stop));
+    // A copy: the connection may read into the same buffer again.
+    this.#trailerBytes.push(Buffer.from(bytes.subarray(at, stop)));
     this.#trailerLength += stop - at;
     if (this.#trailerLength > MAX_TRAILER_BYTES) this.broken = true;
     else if (end !== MORE) this.#finishTrailers();

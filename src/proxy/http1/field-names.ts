@@ -43,10 +43,6 @@ export function fieldName(spelling: string): FieldName | null {
   return found === undefined ? learn(spelling) : found;
 }
 
-function isToken(text: string): boolean {
-  return TOKEN.test(text);
-}
-
 function learn(spelling: string): FieldName | null {
   if (!TOKEN.test(spelling)) return null;
   const name = spelling.toLowerCase();
