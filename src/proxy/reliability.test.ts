@@ -1,4 +1,5 @@
 // Timeouts, retries, limits, lost connections, slow peers: what happens when not everything goes well.
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { AttemptOutcome, RetryPolicy } from './route/table.ts';
@@ -199,6 +200,23 @@ describe('connections', () => {
     await expect.poll(() => accessLog).toEqual(['/slow 0 DC downstream_remote_disconnect']);
     expect(stat('cluster.up.upstream_rq_active')).toBe(0);
     expect(stat('cluster.up.upstream_cx_active')).toBe(0);
+  });
+
+  test('a large body arrives unchanged, both ways, while small answers pass beside it', async () => {
+    const bytes = randomBytes(3_000_000).toString('latin1');
+    const large = await echo();
+    const small = await origin((socket) => socket.write(OK));
+    const { port } = await proxy({ '/large': route(forward('large')), '/': route(forward('small')) }, [
+      cluster('large', [large.port]),
+      cluster('small', [small.port]),
+    ]);
+    const client = openClient(port);
+    client.write(`POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes}`);
+    const done = client.until((received) => received.length > bytes.length && received.endsWith(bytes.slice(-100)));
+    for (let i = 0; i < 20; i++) expect(bodyOf(await ask(port, GET('/')))).toBe('ok');
+    const received = await done;
+    expect(received.slice(-bytes.length) === bytes).toBe(true);
+    client.socket.destroy();
   });
 
   test('a slow reader stops the upstream instead of filling memory', async () => {

@@ -118,11 +118,11 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   }
 
   onUpstreamResponse(head: ResponseHead, last: boolean): void {
-    const { services } = this.#manager;
-    const elapsed = Math.max(0, Math.round(services.clock.now() - this.#exchange.started));
+    const { upstreamStarted, started } = this.#exchange;
+    const elapsed = Math.max(0, Math.round(upstreamStarted - started));
     head.headers.set('x-envoy-upstream-service-time', String(elapsed));
     this.#exchange.details = 'via_upstream';
-    if (!last) this.#lastActivity = services.clock.now();
+    this.#lastActivity = upstreamStarted;
     this.#send(head, last);
   }
 
@@ -141,6 +141,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   }
 
   onUpstreamReadDone(): void {
+    if (this.#over) return;
     this.#lastActivity = this.#manager.services.clock.now();
     this.#stream.flush();
   }

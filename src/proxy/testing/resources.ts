@@ -1,0 +1,68 @@
+// xDS resources for tests, written as in Envoy's documentation: a test names only what it is about.
+import { createRegistry, type DescMessage, fromJson, type JsonObject, type Registry } from '@bufbuild/protobuf';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { BufferSchema } from '../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
+import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { decoders } from '../config/decoders.ts';
+import type { ClusterConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+
+export const registry: Registry = createRegistry(
+  BufferSchema,
+  DownstreamTlsContextSchema,
+  HTTPFaultSchema,
+  HttpConnectionManagerSchema,
+  HttpProtocolOptionsSchema,
+  RawBufferSchema,
+  RBACSchema,
+  RouterSchema,
+  StdoutAccessLogSchema,
+  TlsInspectorSchema,
+  UpstreamTlsContextSchema,
+);
+
+/** `{ '@type': … }` of a message in `registry`. */
+export const packed = (schema: DescMessage, json: JsonObject = {}): JsonObject => ({
+  '@type': `type.googleapis.com/${schema.typeName}`,
+  ...json,
+});
+
+export const socket = (port_value = 8080) => ({ socket_address: { address: '127.0.0.1', port_value } });
+export const router = { name: 'router', typed_config: packed(RouterSchema) };
+export const inline = (name: string) => ({ inline_string: name });
+
+export const manager = (change: JsonObject = {}) =>
+  packed(HttpConnectionManagerSchema, {
+    stat_prefix: 's',
+    ...('rds' in change ? {} : { route_config: { name: 'r' } }),
+    http_filters: [router],
+    ...change,
+  });
+export const chain = (http: JsonObject = {}, change: JsonObject = {}) => ({
+  filters: [{ name: 'http', typed_config: manager(http) }],
+  ...change,
+});
+
+export function listener(change: JsonObject): ListenerConfig {
+  const json = { name: 'l', address: socket(), filter_chains: [chain()], ...change };
+  return decoders.decodeListener(fromJson(ListenerSchema, json, { registry }));
+}
+
+export const http = (change: JsonObject): HttpConnectionConfig =>
+  listener({ filter_chains: [chain(change)] }).chains[0]!.network.http;
+
+export function cluster(change: JsonObject): ClusterConfig {
+  const json = { name: 'c', ...('type' in change ? {} : { load_assignment: {} }), ...change };
+  return decoders.decodeCluster(fromJson(ClusterSchema, json, { registry }));
+}
