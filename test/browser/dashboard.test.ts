@@ -2,14 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ApiServer, startApi } from '../../src/api/server.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { findChromium, launchChromium } from '../support/chromium.ts';
 import { FakeMesh } from '../support/fake-mesh.ts';
 import { repositoryRoot } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { findChromium, openBrowser } from './dashboard-browser.ts';
 
 const executable = findChromium();
 const dist = join(repositoryRoot, 'dashboard/dist');
@@ -17,7 +17,7 @@ const dist = join(repositoryRoot, 'dashboard/dist');
 describe.skipIf(executable === null)('dashboard', () => {
   let mesh: FakeMesh;
   let api: ApiServer;
-  let browser: BrowserContext & AsyncDisposable;
+  let browser: Browser;
   let page: Page;
   /** What the browser's console, the page itself and its network complain about. */
   let complaints: string[];
@@ -31,18 +31,18 @@ describe.skipIf(executable === null)('dashboard', () => {
     const log = { debug: silent, info: silent, warn: silent, error: silent };
     const options = { clock: systemClock, log, port: 0, dashboard: dist, version: '1.2.3', metrics: () => '' };
     api = await startApi({ ...options, view: mesh.view });
-    browser = await openBrowser(executable ?? '');
+    browser = await launchChromium(executable ?? '');
   });
 
   afterAll(async () => {
-    await browser[Symbol.asyncDispose]();
+    await browser.close();
     await api.close();
     await mesh[Symbol.asyncDispose]();
   });
 
   beforeEach(async () => {
     complaints = [];
-    page = await browser.newPage();
+    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
     });
