@@ -1,0 +1,165 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { BufferSchema } from '../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
+import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { chain, http, listener, packed, router, socket } from '../testing/resources.ts';
+import type { HttpConnectionConfig } from './types.ts';
+
+describe('listener', () => {
+  test('defaults are Envoy’s', () => {
+    expect(listener({})).toMatchObject({
+      name: 'l',
+      address: '127.0.0.1',
+      port: 8080,
+      direction: 'unspecified',
+      inspectTls: false,
+      defaultChain: null,
+      metadata: {},
+    });
+    expect(http({})).toMatchObject({
+      statPrefix: 's',
+      filters: [],
+      accessLogs: [],
+      maxHeadBytes: 61_440,
+      maxHeaders: 100,
+      idleTimeout: 3_600_000,
+      streamIdleTimeout: 300_000,
+      requestTimeout: 0,
+      requestHeadersTimeout: 0,
+      useRemoteAddress: false,
+      xffTrustedHops: 0,
+      generateRequestId: true,
+      preserveRequestId: false,
+      serverName: 'envoy',
+      serverHeader: 'overwrite',
+      forwardClientCert: { mode: 'sanitize', set: { subject: false, uri: false, dns: false, cert: false } },
+      normalizePath: false,
+      mergeSlashes: false,
+      acceptHttp10: false,
+      via: '',
+    });
+  });
+
+  test.each<[name: string, change: JsonObject, wants: Partial<HttpConnectionConfig>]>([
+    [
+      'limits',
+      { max_request_headers_kb: 8, common_http_protocol_options: { max_headers_count: 9 } },
+      { maxHeadBytes: 8192, maxHeaders: 9 },
+    ],
+    ['no idle timeout', { common_http_protocol_options: { idle_timeout: '0s' } }, { idleTimeout: 0 }],
+    [
+      'timeouts',
+      { stream_idle_timeout: '1s', request_timeout: '2s', request_headers_timeout: '3s' },
+      { streamIdleTimeout: 1000, requestTimeout: 2000, requestHeadersTimeout: 3000 },
+    ],
+    [
+      'server header',
+      { server_name: 'x', server_header_transformation: 'PASS_THROUGH' },
+      { serverName: 'x', serverHeader: 'pass-through' },
+    ],
+    [
+      'client certificate',
+      { forward_client_cert_details: 'SANITIZE_SET', set_current_client_cert_details: { subject: true, uri: true } },
+      { forwardClientCert: { mode: 'sanitize-set', set: { subject: true, uri: true, dns: false, cert: false } } },
+    ],
+    ['rds', { rds: { config_source: { ads: {} }, route_config_name: 'r' } }, { routes: { kind: 'rds', name: 'r' } }],
+    ['HTTP/1.0', { http_protocol_options: { accept_http_10: true } }, { acceptHttp10: true }],
+  ])('%s', (_name, change, wants) => {
+    expect(http(change)).toMatchObject(wants);
+  });
+
+  test('filters are compiled in order, without the router; an unknown one may be optional, a disabled one does nothing', () => {
+    const filters = [
+      { name: 'rbac', typed_config: packed(RBACSchema, { rules: {} }), disabled: true },
+      { name: 'buffer', typed_config: packed(BufferSchema), is_optional: true },
+      { name: 'fault', typed_config: packed(HTTPFaultSchema) },
+    ];
+    const compiled = http({ http_filters: [...filters, router] }).filters;
+    expect(compiled.map(({ name }) => name)).toEqual(['rbac', 'fault']);
+    expect(compiled[0]!.request).toBe(undefined);
+  });
+
+  test('chains', () => {
+    const match = {
+      transport_protocol: 'tls',
+      server_names: ['A.example', '*.b'],
+      application_protocols: ['h'],
+      destination_port: 1,
+    };
+    const decoded = listener({
+      filter_chains: [chain({}, { filter_chain_match: match })],
+      default_filter_chain: chain(),
+    });
+    expect(decoded.chains[0]!.match).toEqual({
+      transport: 'tls',
+      serverNames: ['a.example', '*.b'],
+      applicationProtocols: ['h'],
+      destinationPort: 1,
+    });
+    expect(decoded.inspectTls).toBe(true);
+    expect(decoded.defaultChain?.tls).toBe(null);
+  });
+
+  const here = 'filter_chains[0].filters[0].typed_config';
+  const withManager = (change: JsonObject) => ({ filter_chains: [chain(change)] });
+  test.each<[change: JsonObject, wants: string]>([
+    [{ transparent: true }, 'transparent: is not supported'],
+    [{ api_listener: {} }, 'api_listener: is not supported'],
+    [{ address: { pipe: { path: '/x' } } }, 'address.pipe: is not supported'],
+    [{ address: socket(70_000) }, 'address.socket_address.port_value: 70000 is not a port'],
+    [{ filter_chains: [] }, 'filter_chains: is empty'],
+    [{ filter_chains: [{}] }, 'filter_chains[0].filters: must be one http_connection_manager'],
+    [
+      { filter_chains: [chain(), chain()] },
+      'filter_chains[1].filter_chain_match: is the same as that of filter_chains[0]',
+    ],
+    [
+      { filter_chains: [chain({}, { filter_chain_match: { source_ports: [1] } })] },
+      'filter_chains[0].filter_chain_match.source_ports: is not supported',
+    ],
+    [
+      { filter_chains: [chain({}, { filter_chain_match: { server_names: ['a*b'] } })] },
+      'filter_chains[0].filter_chain_match.server_names[0]: ',
+    ],
+    [
+      { listener_filters: [{ name: 'x', typed_config: packed(BufferSchema) }] },
+      'listener_filters[0].typed_config: type envoy.extensions.filters.http.buffer.v3.Buffer is not supported',
+    ],
+    [withManager({ codec_type: 'HTTP2' }), `${here}.codec_type: must be AUTO or HTTP1`],
+    [withManager({ tracing: {} }), `${here}.tracing: is not supported`],
+    [withManager({ stat_prefix: '' }), `${here}.stat_prefix: is empty`],
+    [withManager({ http_filters: [] }), `${here}.http_filters: must end with the router`],
+    [withManager({ http_filters: [router, router] }), `${here}.http_filters[0]: the router must be last`],
+    [
+      withManager({ http_filters: [{ name: 'b', typed_config: packed(BufferSchema) }, router] }),
+      `${here}.http_filters[0].typed_config: type envoy.extensions.filters.http.buffer.v3.Buffer is not supported`,
+    ],
+    [
+      withManager({
+        http_filters: [{ name: 'r', typed_config: packed(RouterSchema, { suppress_envoy_headers: true }) }],
+      }),
+      `${here}.http_filters[0].typed_config.suppress_envoy_headers: is not supported`,
+    ],
+    [
+      withManager({ http_filters: [{ name: 'r', typed_config: packed(RBACSchema, { matcher: {} }) }, router] }),
+      `${here}.http_filters[0].typed_config.matcher: is not supported`,
+    ],
+    [
+      withManager({ rds: { config_source: { path: '/x' }, route_config_name: 'r' } }),
+      `${here}.rds.config_source: must be ads`,
+    ],
+    [
+      withManager({ route_config: { virtual_hosts: [{ name: 'h' }] } }),
+      `${here}.route_config.virtual_hosts[0].domains: is empty`,
+    ],
+    [
+      withManager({ common_http_protocol_options: { max_requests_per_connection: 1 } }),
+      `${here}.common_http_protocol_options.max_requests_per_connection: is not supported`,
+    ],
+    [withManager({ access_log: [{ name: 'x' }] }), `${here}.access_log[0].typed_config: is required`],
+  ])('refuses %j', (change, wants) => {
+    expect(() => listener(change)).toThrow(wants);
+  });
+});

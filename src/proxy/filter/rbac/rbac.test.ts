@@ -1,0 +1,168 @@
+import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { RBACSchema as RulesSchema } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { peerTls, testExchange } from '../../testing/exchange.ts';
+import { compileRbac, evaluateRbac } from './engine.ts';
+import { createRbac } from './filter.ts';
+
+const anyone = { permissions: [{ any: true }], principals: [{ any: true }] };
+const post = {
+  permissions: [{ header: { name: ':method', string_match: { exact: 'POST' } } }],
+  principals: [{ any: true }],
+};
+
+function holds(policy: JsonObject, exchange: Exchange): boolean {
+  const engine = compileRbac(fromJson(RulesSchema, { policies: { p: { ...anyone, ...policy } } }), 'rules');
+  return evaluateRbac(engine, exchange).allowed;
+}
+
+const request = testExchange(
+  { method: 'POST', path: '/admin/x?y=/z', headers: ['x-a', '1'] },
+  { tls: peerTls({ sni: 'shop.example' }) },
+);
+
+describe('permissions', () => {
+  const yes: JsonObject = { any: true };
+  const no: JsonObject = { destination_port: 1 };
+  test.each<[rule: JsonObject, wants: boolean]>([
+    [yes, true],
+    [no, false],
+    [{ header: { name: 'x-a', string_match: { exact: '1' } } }, true],
+    [{ url_path: { path: { exact: '/admin/x' } } }, true],
+    [{ url_path: { path: { contains: 'z' } } }, false],
+    [{ destination_port: 8080 }, true],
+    [{ destination_port_range: { start: 8080, end: 8081 } }, true],
+    [{ destination_port_range: { start: 8000, end: 8080 } }, false],
+    [{ destination_ip: { address_prefix: '127.0.0.0', prefix_len: 8 } }, true],
+    [{ destination_ip: { address_prefix: '10.0.0.0', prefix_len: 8 } }, false],
+    [{ requested_server_name: { exact: 'shop.example' } }, true],
+    [{ not_rule: no }, true],
+    [{ and_rules: { rules: [yes, yes] } }, true],
+    [{ and_rules: { rules: [yes, no] } }, false],
+    [{ or_rules: { rules: [no, yes] } }, true],
+    [{ or_rules: { rules: [no, no] } }, false],
+  ])('%j: %s', (rule, wants) => {
+    expect(holds({ permissions: [rule] }, request)).toBe(wants);
+  });
+
+  test('one of several is enough', () => {
+    expect(holds({ permissions: [no, yes] }, request)).toBe(true);
+  });
+});
+
+describe('principals', () => {
+  const named = (exact: string) => ({ authenticated: { principal_name: { exact } } });
+  const from = (address_prefix: string, prefix_len: number) => ({ address_prefix, prefix_len });
+  const forwarded = testExchange({}, { tls: null });
+  forwarded.clientAddress = '192.0.2.9';
+
+  test.each<[id: JsonObject, wants: boolean]>([
+    [{ any: true }, true],
+    [{ authenticated: {} }, true],
+    [named('spiffe://cluster.local/ns/shop/sa/web'), true],
+    [named('spiffe://cluster.local/ns/shop/sa/other'), false],
+    [{ header: { name: 'x-a' } }, true],
+    [{ url_path: { path: { prefix: '/admin' } } }, true],
+    [{ not_id: { header: { name: 'x-a' } } }, false],
+    [{ and_ids: { ids: [{ any: true }, named('x')] } }, false],
+    [{ or_ids: { ids: [named('x'), { any: true }] } }, true],
+  ])('%j: %s', (id, wants) => {
+    expect(holds({ principals: [id] }, request)).toBe(wants);
+  });
+
+  test.each<[id: JsonObject, wants: boolean]>([
+    [{ direct_remote_ip: from('10.0.0.0', 8) }, true],
+    [{ direct_remote_ip: from('192.0.2.0', 24) }, false],
+    [{ source_ip: from('10.0.0.0', 8) }, true],
+    [{ remote_ip: from('192.0.2.0', 24) }, true],
+    [{ remote_ip: from('10.0.0.0', 8) }, false],
+  ])('behind X-Forwarded-For %j: %s', (id, wants) => {
+    expect(holds({ principals: [id] }, forwarded)).toBe(wants);
+  });
+
+  test.each<[name: string, tls: Parameters<typeof peerTls>[0], wants: boolean]>([
+    ['URI SAN', { uriSans: ['me'] }, true],
+    ['DNS SAN beside another URI SAN', { uriSans: ['x'], dnsSans: ['me'] }, true],
+    ['subject', { uriSans: [], subject: 'me' }, true],
+    ['no certificate', { uriSans: [], fingerprint: '' }, false],
+  ])('a name as %s', (_name, tls, wants) => {
+    expect(holds({ principals: [named('me')] }, testExchange({}, { tls: peerTls(tls) }))).toBe(wants);
+  });
+
+  test.each<[name: string, exchange: Exchange]>([
+    ['plain text', testExchange()],
+    ['TLS without a client certificate', testExchange({}, { tls: peerTls({ uriSans: [], fingerprint: '' }) })],
+  ])('%s is not authenticated, whatever the name', (_name, exchange) => {
+    expect(holds({ principals: [{ authenticated: {} }] }, exchange)).toBe(false);
+    const anything = { authenticated: { principal_name: { safe_regex: { regex: '.*' } } } };
+    expect(holds({ principals: [anything] }, exchange)).toBe(false);
+  });
+});
+
+describe('decisions', () => {
+  const get = testExchange();
+  test.each<[name: string, rules: JsonObject, wants: ReturnType<typeof evaluateRbac>]>([
+    ['an allow list that is empty denies', {}, { allowed: false, policy: null }],
+    ['an allow list that matches', { policies: { a: anyone } }, { allowed: true, policy: 'a' }],
+    ['an allow list that does not', { policies: { a: post } }, { allowed: false, policy: null }],
+    ['a deny list that matches', { action: 'DENY', policies: { a: anyone } }, { allowed: false, policy: 'a' }],
+    ['a deny list that does not', { action: 'DENY', policies: { a: post } }, { allowed: true, policy: null }],
+    [
+      'the first by name decides',
+      { action: 'DENY', policies: { b: anyone, a: anyone } },
+      { allowed: false, policy: 'a' },
+    ],
+    ['LOG lets everybody pass', { action: 'LOG', policies: { a: anyone } }, { allowed: true, policy: 'a' }],
+  ])('%s', (_name, rules, wants) => {
+    expect(evaluateRbac(compileRbac(fromJson(RulesSchema, rules), 'rules'), get)).toEqual(wants);
+  });
+});
+
+describe('filter', () => {
+  const filter = (config: JsonObject) => createRbac(fromJson(RBACSchema, config), 'rbac', 'rbac');
+  test.each<[name: string, config: JsonObject, details: string | undefined]>([
+    ['no rules', {}, undefined],
+    ['allowed', { rules: { policies: { a: anyone } } }, undefined],
+    ['not allowed', { rules: {} }, 'rbac_access_denied_matched_policy[none]'],
+    ['denied', { rules: { action: 'DENY', policies: { 'a b': anyone } } }, 'rbac_access_denied_matched_policy[a_b]'],
+    ['shadow rules do not deny', { shadow_rules: {} }, undefined],
+  ])('%s', (_name, config, details) => {
+    const reply = filter(config).request!(testExchange());
+    expect(reply).toEqual(details && { status: 403, body: 'RBAC: access denied', details, flags: 0, headers: null });
+  });
+
+  test('shadow rules are noted', () => {
+    const exchange = testExchange();
+    filter({ shadow_rules: { action: 'DENY', policies: { a: anyone } } }).request!(exchange);
+    expect(exchange.metadata?.get('envoy.filters.http.rbac')).toEqual({
+      shadow_engine_result: 'denied',
+      shadow_effective_policy_id: 'a',
+    });
+  });
+});
+
+describe('refused', () => {
+  const deep = Array.from({ length: 40 }).reduce<JsonObject>((rule) => ({ not_rule: rule }), { any: true });
+  test.each<[policy: JsonObject, wants: string]>([
+    [{ permissions: [] }, 'rules.policies[p].permissions: is empty'],
+    [{ principals: [] }, 'rules.policies[p].principals: is empty'],
+    [{ permissions: [{}] }, 'rules.policies[p].permissions[0]: has no supported rule'],
+    [{ permissions: [{ any: false }] }, 'rules.policies[p].permissions[0].any: must be true'],
+    [{ permissions: [{ or_rules: {} }] }, 'rules.policies[p].permissions[0].or_rules.rules: is empty'],
+    [{ permissions: [deep] }, 'is nested deeper than 32'],
+    [
+      { permissions: [{ destination_ip: { address_prefix: 'x' } }] },
+      'rules.policies[p].permissions[0].destination_ip: ',
+    ],
+    [{ permissions: [{ destination_port_range: { start: 2, end: 2 } }] }, 'destination_port_range: is empty'],
+    [{ principals: [{ metadata: {} }] }, 'rules.policies[p].principals[0]: has no supported identifier'],
+    [
+      { principals: [{ and_ids: { ids: [{ any: true }, { authenticated: { principal_name: {} } }] } }] },
+      'rules.policies[p].principals[0].and_ids.ids[1].authenticated.principal_name: has no pattern',
+    ],
+  ])('%j', (policy, wants) => {
+    expect(() => holds(policy, request)).toThrow(wants);
+  });
+});

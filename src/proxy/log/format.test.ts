@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { flag } from '../http/flags.ts';
+import { HeaderMap } from '../http/headers.ts';
+import { peerTls, testExchange } from '../testing/exchange.ts';
+import { compileFormat, compileJson } from './format.ts';
+
+/** One finished request, everything known. */
+function finished() {
+  const exchange = testExchange(
+    { method: 'POST', path: '/a?b', headers: ['user-agent', 'curl', 'x-request-id', 'id-1', 'x', '1', 'x', '2'] },
+    { tls: peerTls({ sni: 'shop.example', subject: 'CN=web' }) },
+  );
+  exchange.clientAddress = '192.0.2.9';
+  exchange.response = {
+    status: 503,
+    headers: new HeaderMap(['x-envoy-upstream-service-time', '4', 'grpc-status', '14']),
+  };
+  exchange.flags = flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
+  exchange.details = 'upstream reset';
+  exchange.cluster = 'outbound|80||orders';
+  exchange.clusterMetadata = { 'tulle.service': { name: 'orders' } };
+  exchange.attempts = 2;
+  exchange.requestBytes = 10;
+  exchange.responseBytes = 20;
+  exchange.upstreamStarted = 1004.4;
+  exchange.upstreamFailure = 'connection refused';
+  exchange.metadata = new Map([['ns', { key: { deep: 'value' } }]]);
+  exchange.endpoint = { address: '10.9.8.7', port: 90, name: '10.9.8.7:90' } as never;
+  exchange.route = { name: 'route', virtualHost: 'host', metadata: { m: { k: 1 } } } as never;
+  return exchange;
+}
+
+const say = (format: string, exchange = finished(), ended = 1010.6) =>
+  compileFormat(format, 'f', '-')(exchange, exchange.response, ended);
+
+describe('operators', () => {
+  test.each([
+    ['REQ(:METHOD)', 'POST', 'GET'],
+    ['REQ(User-Agent)', 'curl', '-'],
+    ['REQ(X)', '1,2', '-'],
+    ['REQ(NONE?:PATH)', '/a?b', '/'],
+    ['REQ(:PATH):2', '/a', '/'],
+    ['RESP(X-Envoy-Upstream-Service-Time)', '4', '-'],
+    ['RESP(NONE?GRPC-STATUS)', '14', '-'],
+    ['START_TIME', '2023-11-14T22:13:20.123Z', '2023-11-14T22:13:20.123Z'],
+    [
+      'START_TIME(%Y/%m/%dT%H:%M:%S%z %s %3f %f %b %a)',
+      '2023/11/14T22:13:20+0000 1700000000 123 123000000 Nov Tue',
+      null,
+    ],
+    ['PROTOCOL', 'HTTP/1.1', 'HTTP/1.1'],
+    ['RESPONSE_CODE', '503', '0'],
+    ['RESPONSE_FLAGS', 'UF,URX', '-'],
+    ['RESPONSE_CODE_DETAILS', 'upstream_reset', '-'],
+    ['CONNECTION_TERMINATION_DETAILS', '-', '-'],
+    ['UPSTREAM_TRANSPORT_FAILURE_REASON', 'connection_refused', '-'],
+    ['BYTES_RECEIVED', '10', '0'],
+    ['BYTES_SENT', '20', '0'],
+    ['DURATION', '11', '11'],
+    ['RESPONSE_DURATION', '4', '-'],
+    ['RESPONSE_TX_DURATION', '6', '-'],
+    ['UPSTREAM_HOST', '10.9.8.7:90', '-'],
+    ['UPSTREAM_REMOTE_PORT', '90', '-'],
+    ['UPSTREAM_CLUSTER', 'outbound|80||orders', '-'],
+    ['UPSTREAM_REQUEST_ATTEMPT_COUNT', '2', '0'],
+    ['UPSTREAM_LOCAL_ADDRESS', '-', '-'],
+    ['DOWNSTREAM_LOCAL_ADDRESS', '127.0.0.1:8080', '127.0.0.1:8080'],
+    ['DOWNSTREAM_REMOTE_ADDRESS', '192.0.2.9:0', '10.1.2.3:40000'],
+    ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', '192.0.2.9', '10.1.2.3'],
+    ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', '10.1.2.3:40000', '10.1.2.3:40000'],
+    ['CONNECTION_ID', '7', '7'],
+    ['REQUESTED_SERVER_NAME', 'shop.example', '-'],
+    ['DOWNSTREAM_PEER_URI_SAN', 'spiffe://cluster.local/ns/shop/sa/web', '-'],
+    ['DOWNSTREAM_LOCAL_URI_SAN', 'spiffe://cluster.local/ns/shop/sa/orders', '-'],
+    ['DOWNSTREAM_PEER_SUBJECT', 'CN=web', '-'],
+    ['DOWNSTREAM_TLS_VERSION', 'TLSv1.3', '-'],
+    ['ROUTE_NAME', 'route', '-'],
+    ['VIRTUAL_HOST_NAME', 'host', '-'],
+    ['STREAM_ID', 'id-1', '-'],
+    ['GRPC_STATUS', '14', '-'],
+    ['DYNAMIC_METADATA(ns:key:deep)', 'value', '-'],
+    ['DYNAMIC_METADATA(ns:key)', '{"deep":"value"}', '-'],
+    ['METADATA(ROUTE:m:k)', '1', '-'],
+    ['METADATA(CLUSTER:tulle.service:name)', 'orders', '-'],
+  ])('%s', (operator, known, unknown) => {
+    expect(say(`%${operator}%`)).toBe(known);
+    if (unknown !== null) expect(say(`%${operator}%`, testExchange())).toBe(unknown);
+  });
+
+  test('Istio’s default line', () => {
+    const line =
+      '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
+    expect(say(line)).toBe(
+      '[2023-11-14T22:13:20.123Z] "POST /a?b HTTP/1.1" 503 UF,URX upstream_reset - "connection_refused" 10 20 11 4 "-" "curl" "id-1" "shop.example" "10.9.8.7:90" outbound|80||orders - 127.0.0.1:8080 192.0.2.9:0 shop.example route\n',
+    );
+  });
+});
+
+describe('text', () => {
+  test.each([
+    ['', ''],
+    ['plain', 'plain'],
+    ['100%% %RESPONSE_CODE%!', '100% 503!'],
+  ])('%j', (format, wants) => {
+    expect(say(format)).toBe(wants);
+  });
+
+  test.each([
+    ['%', 'f: no operator at "%"'],
+    ['%REQ(%', 'f: no operator at "%REQ(%"'],
+    ['%lower%', 'f: no operator at "%lower%"'],
+    ['%NOPE%', 'f: %NOPE% is not supported'],
+    ['%constructor%', 'f: no operator at'],
+    ['%REQ%', 'f: %REQ% needs a parameter'],
+    ['%PROTOCOL(x)%', 'f: %PROTOCOL% takes no parameter'],
+    ['%METADATA(LISTENER:a)%', 'f: %METADATA(LISTENER:a)% is not supported'],
+    ['%START_TIME(%q)%', 'f: time format %q is not supported'],
+    ['x'.repeat(70_000), 'f: is longer than'],
+  ])('%s is refused', (format, wants) => {
+    expect(() => compileFormat(format, 'f', '-')).toThrow(wants);
+  });
+});
+
+test('a text that is missing is empty where the caller says so', () => {
+  expect(compileFormat('a%ROUTE_NAME%', 'f', '')(testExchange(), null, 0)).toBe('a');
+});
+
+describe('json', () => {
+  const shape = {
+    z: '%RESPONSE_CODE%',
+    a: 'code %RESPONSE_CODE%',
+    none: '%ROUTE_NAME%',
+    in: { list: ['%PROTOCOL%', 3] },
+  };
+  test.each([
+    [false, '{"a":"code 0","in":{"list":["HTTP/1.1",3]},"none":null,"z":0}'],
+    [true, '{"a":"code 0","in":{"list":["HTTP/1.1",3]},"z":0}'],
+  ])('types are kept, keys are sorted; without what is missing: %s', (omit, wants) => {
+    expect(JSON.stringify(compileJson(shape, 'f', omit)(testExchange(), null, 0))).toBe(wants);
+  });
+
+  test('an error says where', () => {
+    expect(() => compileJson({ a: { b: ['x', '%NOPE%'] } }, 'f', false)).toThrow('f.a.b[1]: %NOPE% is not supported');
+  });
+});

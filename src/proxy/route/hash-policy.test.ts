@@ -1,0 +1,58 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { HeaderMap } from '../http/headers.ts';
+import { type RequestInit, testExchange } from '../testing/exchange.ts';
+import { entryFor, forwardOf, routed } from '../testing/routes.ts';
+
+describe('hash', () => {
+  const hashOf = (hash_policy: JsonObject[], request: RequestInit = {}) => {
+    const exchange = testExchange(request);
+    return forwardOf({ route: { cluster: 'c', hash_policy } }).hash(exchange.request, exchange);
+  };
+  const header = { header: { header_name: 'x' } };
+
+  test.each<[name: string, policies: JsonObject[], one: RequestInit, other: RequestInit]>([
+    ['header', [header], { headers: ['x', '1'] }, { headers: ['x', '2'] }],
+    ['query', [{ query_parameter: { name: 'q' } }], { path: '/?q=1' }, { path: '/?q=2' }],
+    ['cookie', [{ cookie: { name: 'k' } }], { headers: ['cookie', 'k=1'] }, { headers: ['cookie', 'k=2'] }],
+    [
+      'two combine',
+      [header, { header: { header_name: 'y' } }],
+      { headers: ['x', '1', 'y', '1'] },
+      { headers: ['x', '1', 'y', '2'] },
+    ],
+  ])('%s', (_name, policies, one, other) => {
+    expect(hashOf(policies, one)).toBe(hashOf(policies, one));
+    expect(hashOf(policies, one)).not.toBe(hashOf(policies, other));
+    expect(hashOf(policies, one)).toBeLessThan(2 ** 32);
+  });
+
+  test('nothing to hash is null, the address always is there', () => {
+    expect(hashOf([])).toBe(null);
+    expect(hashOf([header])).toBe(null);
+    expect(hashOf([{ connection_properties: { source_ip: true } }])).not.toBe(null);
+  });
+
+  test('a terminal policy that found something ends it', () => {
+    const request = { headers: ['x', '1'] };
+    const policies: JsonObject[] = [{ ...header, terminal: true }, { connection_properties: { source_ip: true } }];
+    expect(hashOf(policies, request)).toBe(hashOf([header], request));
+    expect(hashOf(policies)).toBe(hashOf([{ connection_properties: { source_ip: true } }]));
+  });
+
+  test('a cookie with a ttl is given to who has none, and hashes the same afterwards', () => {
+    const hash_policy = [{ cookie: { name: 'k', ttl: '60s', path: '/p' } }];
+    const routes = routed({ route: { cluster: 'c', hash_policy } });
+    const exchange = testExchange();
+    exchange.endpoint = {} as never;
+    const head = { status: 200, headers: new HeaderMap() };
+    entryFor(routes).editResponse(exchange, head);
+    const [, value] = /^k="(\w+)"; Max-Age=60; Path=\/p; HttpOnly$/.exec(head.headers.get('set-cookie')!)!;
+    expect(hashOf(hash_policy, { headers: ['cookie', `k=${value}`] })).toBe(hashOf(hash_policy));
+    const again = { status: 200, headers: new HeaderMap() };
+    const returning = testExchange({ headers: ['cookie', `k=${value}`] });
+    returning.endpoint = {} as never;
+    entryFor(routes).editResponse(returning, again);
+    expect(again.headers.size).toBe(0);
+  });
+});
