@@ -24,7 +24,7 @@ export default defineConfig({
     pool: 'forks',
     // The reference machine has two cores, and the outer tests start several processes each.
     maxWorkers: 2,
-    testTimeout: 20_000,
+    testTimeout: 40_000,
     hookTimeout: 60_000,
     projects: projects.map((test) => ({ extends: true as const, test })),
   },

@@ -175,7 +175,7 @@ describe.skipIf(envoy === null)('envoy', () => {
       return certificates.flatMap(({ cert_chain }) => cert_chain.map(({ serial_number }) => serial_number)).join();
     };
     const before = await certificateOf();
-    await waitFor('a renewed certificate', async () => (await certificateOf()) !== before);
+    await waitFor('a renewed certificate', async () => (await certificateOf()) !== before, { deadline: 30_000 });
     server.close();
     expect(await ask()).toBe('two');
     set('one', '4');
