@@ -31,7 +31,7 @@ type Flags = {
 export function upCommand({ terminal }: Context, surroundings: UpSurroundings): Command {
   return new Command('up')
     .description('run the mesh of a folder of YAML on this machine: its control plane, applications and proxies')
-    .option('-f, --file <path>', 'folder or file of YAML')
+    .option('-f, --file <path>', 'folder or file of YAML (npm start: the demo, unless said otherwise)')
     .option(
       '--for <seconds>',
       'run that long once everything is ready, then stop and say what came of it',

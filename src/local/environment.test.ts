@@ -36,7 +36,10 @@ spec:
 
 async function environmentOf(text: string): Promise<Record<string, string>> {
   const { fragment } = readAll(parseFile('mesh.yaml', text).objects);
-  const ports = new PortAllocator('127.0.0.1', () => Promise.resolve(true));
+  const ports = new PortAllocator('127.0.0.1', {
+    isFree: () => Promise.resolve(true),
+    hold: () => Promise.resolve(() => {}),
+  });
   const defaults = { host: '127.0.0.1', trustDomain: 'cluster.local', dataPlane: 'tulle' as const };
   const { replicas } = await layOut(fragment, ports, defaults);
   const { workload, instance } = replicas[0]!;
@@ -47,24 +50,24 @@ async function environmentOf(text: string): Promise<Record<string, string>> {
 test('an application is told its ports, its proxy and every service', async () => {
   expect(await environmentOf(mesh)).toEqual({
     // What only Tulle knows wins over the container's own environment, which wins over the services.
-    PORT: '21000',
-    PORT_HTTP: '21000',
-    PORT_METRICS: '21002',
+    PORT: '21001',
+    PORT_HTTP: '21001',
+    PORT_METRICS: '21003',
     MAIL_OFFICE_URL: 'http://fake',
     COLOUR: 'red',
-    PRICE_LIST_URL: 'http://127.0.0.1:21007',
+    PRICE_LIST_URL: 'http://127.0.0.1:21008',
     PRICE_LIST_SERVICE_HOST: '127.0.0.1',
-    PRICE_LIST_SERVICE_PORT: '21007',
-    PRICE_LIST_HTTP_URL: 'http://127.0.0.1:21007',
-    PRICE_LIST_HTTP_ADMIN_URL: 'http://127.0.0.1:21008',
+    PRICE_LIST_SERVICE_PORT: '21008',
+    PRICE_LIST_HTTP_URL: 'http://127.0.0.1:21008',
+    PRICE_LIST_HTTP_ADMIN_URL: 'http://127.0.0.1:21009',
     MAIL_OFFICE_SERVICE_HOST: '127.0.0.1',
-    MAIL_OFFICE_SERVICE_PORT: '21006',
+    MAIL_OFFICE_SERVICE_PORT: '21007',
     // Raw TCP has no local listener: it is reached directly.
-    DATABASE_URL: 'http://127.0.0.1:21000',
+    DATABASE_URL: 'http://127.0.0.1:21001',
     DATABASE_SERVICE_HOST: '127.0.0.1',
-    DATABASE_SERVICE_PORT: '21000',
-    HTTP_PROXY: 'http://127.0.0.1:21005',
-    http_proxy: 'http://127.0.0.1:21005',
+    DATABASE_SERVICE_PORT: '21001',
+    HTTP_PROXY: 'http://127.0.0.1:21006',
+    http_proxy: 'http://127.0.0.1:21006',
     NO_PROXY: 'localhost,127.0.0.1,::1',
     no_proxy: 'localhost,127.0.0.1,::1',
     TULLE_WORKLOAD: 'web',
@@ -76,6 +79,6 @@ test('an application is told its ports, its proxy and every service', async () =
 
 test('without a proxy services are reached directly and nothing is a proxy', async () => {
   const environment = await environmentOf(mesh.replace('command: web }', 'command: web, tulle.dev/data-plane: none }'));
-  expect(environment.PRICE_LIST_URL).toBe('http://127.0.0.1:21000');
+  expect(environment.PRICE_LIST_URL).toBe('http://127.0.0.1:21001');
   expect(Object.keys(environment).filter((name) => /proxy/i.test(name))).toEqual([]);
 });

@@ -6,7 +6,8 @@ import { layOut } from './layout.ts';
 import { PortAllocator } from './ports.ts';
 
 const fragmentOf = (text: string): Fragment => readAll(parseFile('/yaml/mesh.yaml', text).objects).fragment;
-const newPorts = (): PortAllocator => new PortAllocator('127.0.0.1', () => Promise.resolve(true));
+const newPorts = (): PortAllocator =>
+  new PortAllocator('127.0.0.1', { isFree: () => Promise.resolve(true), hold: () => Promise.resolve(() => {}) });
 const defaults = { host: '127.0.0.1', trustDomain: 'cluster.local', dataPlane: 'tulle' as const };
 
 const deployment = (name: string, annotations: string, replicas = 1): string => `
@@ -31,15 +32,15 @@ test('a replica has its own application, proxy and identity', async () => {
   expect(replicas[0]).toMatchObject({
     command: ['run', 'me'],
     cwd: '/yaml',
-    admin: { port: 21_002 },
+    admin: { port: 21_003 },
     instance: {
       name: 'web-0',
       workload: 'web',
       identity: 'spiffe://cluster.local/ns/default/sa/web',
       ready: false,
       dataPlane: 'tulle',
-      ports: [{ container: 8080, application: { port: 21_000 }, reach: { port: 21_001 } }],
-      capture: { forwardProxy: { port: 21_003 }, listeners: [] },
+      ports: [{ container: 8080, application: { port: 21_001 }, reach: { port: 21_002 } }],
+      capture: { forwardProxy: { port: 21_004 }, listeners: [] },
     },
   });
 });

@@ -52,7 +52,10 @@ function newMesh({ lazy = [] as string[], broken = [] as string[], clock = syste
     if (event.kind === 'started') started.push(event.name);
   };
   const mesh = new LocalMesh({
-    ports: new PortAllocator('127.0.0.1', () => Promise.resolve(true)),
+    ports: new PortAllocator('127.0.0.1', {
+      isFree: () => Promise.resolve(true),
+      hold: () => Promise.resolve(() => {}),
+    }),
     defaults: { host: '127.0.0.1', trustDomain: 'cluster.local', dataPlane: 'tulle' },
     clock,
     supervision: { clock, guard: { watch() {}, forget() {} }, onEvent },

@@ -8,18 +8,17 @@ import type { Clock } from '../lib/clock.ts';
 import type { Fragment } from '../model/fragment.ts';
 import type { Problem } from '../model/problem.ts';
 import { port } from '../model/units.ts';
-import type { Reading } from '../sources/files.ts';
-import { watchFiles } from '../sources/watch.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { LocalMesh, type LocalProxy } from './local-mesh.ts';
+import { openFiles } from './mesh-files.ts';
 import { type FixedPort, PortAllocator, requireFree } from './ports.ts';
 import { ProcessGuard } from './process-guard.ts';
 import { type ProxySurroundings, proxyNodeId } from './proxy-files.ts';
 import { gatewayOwner, ownerOf, prepareGateway, prepareReplica } from './replica-files.ts';
-import { StartError } from './start-error.ts';
 import { StateFolder } from './state-folder.ts';
 import { type Outcome, summarize } from './summary.ts';
 import type { ProcessEvent } from './supervised-process.ts';
+import { UndoList } from './undo-list.ts';
 
 export type UpOptions = {
   /** Folder or file of YAML. */
@@ -108,17 +107,20 @@ async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise
   const envoy = options.dataPlane === 'envoy' ? await findEnvoy(options.env) : null;
   const state = await StateFolder.open(options.state);
   undo.add(() => state.close());
-  const sources = await openSources(options.path, undo);
+  const files = await openFiles(options.path);
+  undo.add(() => files.close());
   const control = await startControl(options, state, undo);
-  control.setObjects(sources.first.objects, sources.first.problems);
+  control.setObjects(files.first.objects, files.first.problems);
   control.loop.flush();
   await requireFree(HOST, gatewayPorts(control.loop.state.fragment));
 
   const guard = new ProcessGuard();
   undo.add(() => guard.close());
   const around = await surroundings(options, control, state, envoy);
+  const portAllocator = new PortAllocator(HOST);
+  undo.add(() => portAllocator.close());
   const mesh = new LocalMesh({
-    ports: new PortAllocator(HOST),
+    ports: portAllocator,
     defaults: { host: HOST, trustDomain: TRUST_DOMAIN, dataPlane: options.dataPlane },
     clock,
     supervision: { clock, guard, onEvent: (event) => report.process(event) },
@@ -135,7 +137,7 @@ async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise
     mesh.apply(fragment);
     report.problems(problems);
   });
-  sources.follow((reading) => control.setObjects(reading.objects, reading.problems));
+  files.follow((reading) => control.setObjects(reading.objects, reading.problems));
   report.problems(control.loop.state.problems);
   mesh.apply(control.loop.state.fragment);
   return make(control, mesh);
@@ -154,38 +156,6 @@ const gatewayPorts = ({ gateways }: Fragment): FixedPort[] =>
       hint: 'stop what uses it, or change the port in the YAML',
     })),
   );
-
-type Sources = { readonly first: Reading; follow(onReading: (reading: Reading) => void): void };
-
-/** Watches the folder; the first reading is awaited, and what is read before `follow` is not lost. */
-function openSources(path: string, undo: UndoList): Promise<Sources> {
-  return new Promise((resolve, reject) => {
-    let newest: Reading | null = null;
-    let listener: ((reading: Reading) => void) | null = null;
-    const watch = watchFiles(path, (reading) => {
-      const isFirst = newest === null;
-      newest = reading;
-      listener?.(reading);
-      if (!isFirst) return;
-      if (reading.objects.length === 0) reject(nothingToRun(path, reading));
-      else resolve({ first: reading, follow });
-    });
-    undo.add(() => watch.close());
-    const follow = (onReading: (reading: Reading) => void): void => {
-      listener = onReading;
-      if (newest !== null) onReading(newest);
-    };
-  });
-}
-
-function nothingToRun(path: string, { problems: [problem] }: Reading): StartError {
-  const place = problem?.origin.place;
-  const where = place && place.line > 0 ? `${place.file}:${place.line}` : path;
-  return new StartError(
-    `${where}: ${problem?.message ?? 'there are no objects'}`,
-    'give a folder of YAML with -f; demo/manifests is an example',
-  );
-}
 
 async function startControl(options: UpOptions, state: StateFolder, undo: UndoList): Promise<ControlPlane> {
   const logFile = destination({ dest: state.logFile('control'), sync: false, mkdir: true });
@@ -253,25 +223,4 @@ function roundsAfter(at: () => number, rounds: number, clock: Clock): Promise<vo
     };
     look();
   });
-}
-
-/** What was begun, to be ended in reverse, each once; one that fails does not keep the others from ending. */
-class UndoList {
-  #steps: (() => Promise<void> | void)[] = [];
-
-  add(step: () => Promise<void> | void): void {
-    this.#steps.push(step);
-  }
-
-  async run(): Promise<void> {
-    const failures: unknown[] = [];
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      try {
-        await step();
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
-  }
 }

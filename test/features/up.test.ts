@@ -211,10 +211,12 @@ spec: { gatewayClassName: tulle, listeners: [ { name: web, port: ${port}, protoc
     const port = Number(new URL(up.api).port);
     const second = await startUp(writeMesh('second', gateway(port) + client));
     expect(await second.process.exited(20_000)).toBe(1);
-    expect(second.process.output).toContain(`port ${port} is taken, listener web of Gateway default/door needs it`);
+    expect(second.process.output).toContain(
+      `port ${port}, which is for listener web of Gateway default/door, is taken`,
+    );
     const third = await startUp(path, ['--port', `${port}`]);
     expect(await third.process.exited(20_000)).toBe(1);
-    expect(third.process.output).toContain(`port ${port} is taken, the dashboard and API needs it`);
+    expect(third.process.output).toContain(`port ${port}, which is for the dashboard and API, is taken`);
     await up.process.stop();
   }, 60_000);
 });
