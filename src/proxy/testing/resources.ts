@@ -42,7 +42,7 @@ export const socket = (port_value = 8080) => ({ socket_address: { address: '127.
 export const router = { name: 'router', typed_config: packed(RouterSchema) };
 export const inline = (name: string) => ({ inline_string: name });
 
-export const manager = (change: JsonObject = {}) =>
+const manager = (change: JsonObject = {}) =>
   packed(HttpConnectionManagerSchema, {
     stat_prefix: 's',
     ...('rds' in change ? {} : { route_config: { name: 'r' } }),
