@@ -14,7 +14,9 @@ export const fileSizes: Step = {
     const large = FOLDERS.flatMap((folder) => sourcesBelow(join(root, folder)))
       .map((file) => ({ file: relative(root, file), lines: readFileSync(file, 'utf8').split('\n').length - 1 }))
       .filter(({ file, lines }) => lines > limitOf(file) && !file.startsWith('src/xds/gen/'));
-    const output = large.map(({ file, lines }) => `${file}: ${lines} lines (hint: at most ${limitOf(file)})`).join('\n');
+    const output = large
+      .map(({ file, lines }) => `${file}: ${lines} lines (hint: at most ${limitOf(file)})`)
+      .join('\n');
     return large.length === 0 ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1, output };
   },
 };

@@ -21,6 +21,9 @@ const OWN_VERSION =
   'RFC 9110 6.2: a server sends its own version, whatever the request had; Envoy repeats that of the request';
 const TRAILERS = 'RFC 9110 6.5: trailers are passed on; Envoy drops them unless both ends are configured to keep them';
 
+const LATE_REFUSAL =
+  'RFC 8446 4.4.2: a server refuses a certificate after the client has finished: an end, where Envoy sees a failure to connect';
+
 const rest: readonly (readonly [suite: string, name: string, reason: string, adapt: Adapt])[] = [
   ['protocol', 'HEAD of a chunked answer', HEAD_FRAMING, withoutChunked],
   ['protocol', 'HEAD without either', HEAD_FRAMING, withoutChunked],
@@ -28,6 +31,8 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
   ['protocol', 'HTTP/1.0 where it is accepted', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 kept alive', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 and a chunked answer', OWN_VERSION, withOwnVersion],
+  ['mutual TLS', 'upstream: refuses unshown', LATE_REFUSAL, withTermination],
+  ['mutual TLS', 'upstream: refuses stranger', LATE_REFUSAL, withTermination],
   ['protocol', 'chunks with trailers', TRAILERS, withRequestTrailers],
   ['protocol', 'trailers where they are wanted', TRAILERS, withRequestTrailers],
   [
@@ -96,4 +101,11 @@ function withOwnVersion(envoy: Observation): Observation {
 
 function withRequestTrailers(envoy: Observation): Observation {
   return { ...envoy, upstreams: envoy.upstreams.map((request) => ({ ...request, trailers: ['x-t: 1'] })) };
+}
+
+function withTermination(envoy: Observation): Observation {
+  return ofResponses(envoy, ({ headers, body }) => ({
+    headers: headers.map((line) => line.replace('content-length: 98', 'content-length: 95')),
+    body: body.replace('remote connection failure', 'connection termination'),
+  }));
 }
