@@ -16,7 +16,7 @@ export function envoyReader(self: WorkloadLabels, clusters: ReadonlyMap<string, 
     (name, labels) => (name === DENIED ? denied(self) : counted(name, labels, self, clusters)),
   );
   return {
-    path: '/stats/prometheus?usedonly&filter=upstream_rq_xx|upstream_rq_time|upstream_rq_403|upstream_cx_total|ssl\\.handshake|rbac\\.denied',
+    path: '/stats/prometheus?usedonly&filter=upstream_rq_.xx|upstream_rq_time|upstream_rq_403|upstream_cx_total|ssl\\.handshake|rbac\\.denied',
     read(text) {
       const { readings, fault } = table.read(text);
       return { readings: readings.map(settleSecurity), fault };
