@@ -22,10 +22,10 @@ export function cpuMicros(pids: readonly number[]): number {
   return (sum(ticks) * 1e6) / TICKS_PER_SECOND;
 }
 
-/** Proportional set size in bytes: pages shared between processes count once. */
+/** Resident set in bytes, summed over the processes: what they share counts for each of them. */
 export function memoryBytes(pids: readonly number[]): number {
   const kibibytes = withDescendants(pids).map((pid) => {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   });
   return sum(kibibytes) * 1024;
 }
