@@ -63,7 +63,7 @@ describe.skipIf(envoy === null)('envoy', () => {
     const authority = await CertificateAuthority.open(folder, {
       trustDomain: 'cluster.local',
       clock: systemClock,
-      lifetime: 5_000,
+      lifetime: 16_000,
     });
     const tokens = new JoinTokens();
     const control = 'spiffe://cluster.local/ns/tulle-system/sa/control' as SpiffeId;

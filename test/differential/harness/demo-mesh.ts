@@ -49,6 +49,7 @@ export class DemoMesh implements AsyncDisposable {
     const mesh = new DemoMesh(gateway, `http://127.0.0.1:${api}/api/v1`, folder, started);
     try {
       await waitFor('every proxy in sync', () => mesh.#inSync(), { deadline: 60_000, every: 200 });
+      await waitFor('an answer through the gateway', () => mesh.#answers(), { deadline: 30_000, every: 200 });
     } catch (error) {
       await mesh[Symbol.asyncDispose]();
       throw new Error(`the demo on ${dataPlane} did not come up:\n${started.output}`, { cause: error });
@@ -81,6 +82,10 @@ export class DemoMesh implements AsyncDisposable {
     const proxies = await this.proxies();
     const states = proxies.flatMap(({ sync }) => sync.map(({ state }) => state));
     return proxies.length > 0 && proxies.every(({ connected }) => connected) && !states.includes('pending');
+  }
+
+  async #answers(): Promise<boolean> {
+    return (await fetch(`http://127.0.0.1:${this.gatewayPort}/`)).ok;
   }
 
   async #get(path: string): Promise<unknown> {
