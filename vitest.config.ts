@@ -14,10 +14,9 @@ const projects = [
       'test/signs.test.ts',
     ],
   },
-  // One file at a time: each starts a mesh of two dozen processes and looks at how fast it is.
-  { name: 'features', include: ['test/features/**/*.test.ts'], fileParallelism: false },
-  { name: 'differential', include: ['test/differential/**/*.test.ts'], fileParallelism: false },
-  { name: 'browser', include: ['test/browser/**/*.test.ts'], fileParallelism: false },
+  { name: 'features', include: ['test/features/**/*.test.ts'] },
+  { name: 'differential', include: ['test/differential/**/*.test.ts'] },
+  { name: 'browser', include: ['test/browser/**/*.test.ts'] },
 ];
 
 export default defineConfig({
