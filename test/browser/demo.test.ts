@@ -86,7 +86,10 @@ describe.skipIf(executable === null || !built)('the dashboard of the demo', () =
 
   test('explains a request', async () => {
     await view('explain');
-    expect(await page.getByRole('button', { name: /explain/i }).count()).toBeGreaterThan(0);
+    await page
+      .getByRole('button', { name: /explain/i })
+      .first()
+      .waitFor({ timeout: 20_000 });
   });
 
   test('loads nothing from elsewhere and complains of nothing', () => {
