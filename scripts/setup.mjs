@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {{ doing: string, commands: string[][], help: string, due: () => string | null, done?: () => void }} Step */
+/** @typedef {{ doing: string, command: string[], help: string, due: () => string | null, done?: () => void }} Step */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const pinnedNode = join(root, 'node_modules', '.bin', 'node');
@@ -21,18 +21,13 @@ const dashboardHash = join(dashboard, 'dist', '.sources');
 const steps = [
   {
     doing: 'installing packages',
-    // `npm ci` wants every optional package of every platform in the lock file; `npm install` takes the same versions and is content
-    // with those that there are.
-    commands: [
-      ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
-      ['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
-    ],
-    help: 'check that npm reaches its registry (`npm ping`), then try `npm install` by hand',
+    command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    help: 'check that npm reaches its registry (`npm ping`), then try `npm ci` by hand',
     due: packagesMissing,
   },
   {
     doing: 'building the dashboard',
-    commands: [['npm', 'run', '--silent', 'build:dashboard']],
+    command: ['npm', 'run', '--silent', 'build:dashboard'],
     help: 'try `npm run build:dashboard` by hand; removing node_modules repairs a damaged one',
     due: dashboardStale,
     done: () => writeFileSync(dashboardHash, hashDashboard()),
@@ -65,14 +60,8 @@ async function performSteps(say) {
 async function perform(step, reason, say) {
   const started = Date.now();
   say(`  ${step.doing} (${reason}) …`);
-  for (const [index, command] of step.commands.entries()) {
-    const { code, output } = await run(command);
-    if (code === 0) break;
-    const what = `\`${command.join(' ')}\` ended with ${code}`;
-    const next = step.commands[index + 1];
-    if (next === undefined) fail(`${step.doing} failed: ${what}\n${output}`, step.help);
-    say(`  ${what}, trying \`${next.join(' ')}\` …`);
-  }
+  const { code, output } = await run(step.command);
+  if (code !== 0) fail(`${step.doing} failed: \`${step.command.join(' ')}\` ended with ${code}\n${output}`, step.help);
   step.done?.();
   const still = step.due();
   if (still !== null) fail(`${step.doing} did not help: ${still}`, step.help);
