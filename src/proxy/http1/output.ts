@@ -1,5 +1,6 @@
-// What a connection has to say, gathered until the event that caused it is over: head and small body leave in one write.
+// What a connection has to say, gathered until the turn of the event loop that caused it is over: head and small body leave in one write.
 import type { Duplex } from 'node:stream';
+import { atTurnEnd, type TurnEndTask } from '../../lib/turn-end.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { type Framing, lastChunk } from './serializer.ts';
 
@@ -8,10 +9,11 @@ const JOIN_LIMIT = 4_096;
 /** Text held beyond this is written without waiting for the flush. */
 const HOLD_LIMIT = 16_384;
 
-export class Output {
+export class Output implements TurnEndTask {
   bytesWritten = 0;
   #framing: Framing = 'none';
   #held = '';
+  #awaitsTurnEnd = false;
   readonly #socket: Duplex;
 
   constructor(socket: Duplex) {
@@ -38,7 +40,7 @@ export class Output {
     if (chunk.length <= JOIN_LIMIT) this.#held += chunk.toString('latin1', 0, chunk.length);
     else this.#writeThrough(chunk);
     if (chunked) this.#held += '\r\n';
-    if (this.#held.length > HOLD_LIMIT) this.flush();
+    if (this.#held.length > HOLD_LIMIT) this.flushNow();
   }
 
   finish(trailers: HeaderMap | null): void {
@@ -47,7 +49,15 @@ export class Output {
     this.flush();
   }
 
+  /** What is held leaves at the end of this turn. */
   flush(): void {
+    if (this.#awaitsTurnEnd || this.#held === '') return;
+    this.#awaitsTurnEnd = true;
+    atTurnEnd(this);
+  }
+
+  /** For what must not wait, such as the last words before the socket ends. */
+  flushNow(): void {
     if (this.#held === '') return;
     const text = this.#held;
     this.#held = '';
@@ -55,9 +65,15 @@ export class Output {
     this.#socket.write(text, 'latin1');
   }
 
+  onTurnEnd(): void {
+    this.#awaitsTurnEnd = false;
+    if (this.#socket.destroyed) this.#held = '';
+    else this.flushNow();
+  }
+
   #writeThrough(chunk: Buffer): void {
     this.#socket.cork();
-    this.flush();
+    this.flushNow();
     this.bytesWritten += chunk.length;
     this.#socket.write(chunk);
     this.#socket.uncork();

@@ -150,7 +150,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   reset(): void {
     this.#active = false;
     this.#handler = null;
-    this.#output.flush();
+    this.#output.flushNow();
     this.#ended = true;
     // A close would look like the regular end of a close-delimited body.
     if (this.#framing === 'until-close') this.#socket.resetAndDestroy();
@@ -287,6 +287,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#ended = true;
     this.#early = null;
     this.#stopRequestTimer();
+    this.#output.flushNow();
     this.#socket.end();
     this.#socket.resume();
     this.#owner.wheel.cancel(this.#idleTimer);

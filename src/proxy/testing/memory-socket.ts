@@ -1,9 +1,16 @@
 // A socket without a network: a test feeds it exact pieces and reads what was written.
 import { Socket } from 'node:net';
+import { endTurn } from '../../lib/turn-end.ts';
 
 export class MemorySocket extends Socket {
-  written = '';
+  #written = '';
   #waiting: Buffer[] = [];
+
+  /** Everything up to now; to look is to end the turn. */
+  get written(): string {
+    endTurn();
+    return this.#written;
+  }
 
   /** Delivers bytes as one read, or holds them while the socket is paused. */
   feed(bytes: Buffer | string): void {
@@ -20,7 +27,7 @@ export class MemorySocket extends Socket {
   }
 
   override _write(chunk: Buffer | string, _encoding: string, done: () => void): void {
-    this.written += typeof chunk === 'string' ? chunk : chunk.toString('latin1');
+    this.#written += typeof chunk === 'string' ? chunk : chunk.toString('latin1');
     done();
   }
 
