@@ -1,5 +1,6 @@
 // How a connection to an endpoint is made. A pool knows only this type, so plain and TLS transports look alike to it.
-import { connect as connectSocket, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { reusedReads } from '../socket/reused-reads.ts';
 
 export type ConnectResult = {
   onConnected(socket: Socket): void;
@@ -28,26 +29,6 @@ export const plainConnector: Connector = {
     };
   },
 };
-
-/**
- * One buffer for the reads of all plain upstream connections, which saves an allocation of 64 KiB per read: a read is dealt with before the
- * next one happens. (Not so under TLS, where a write may cause a read.)
- */
-const READS = Buffer.allocUnsafeSlow(65_536);
-/** Up to this size nobody holds a chunk beyond the event: codecs turn it into text or copy it. */
-const PASSING = 4_096;
-
-/** Emits what was read as ordinary `data`; a chunk that may be held, because it is large enough to be written on as it is, as a copy. */
-function reusedReads(socket: () => Socket): OnReadOpts {
-  return {
-    buffer: READS,
-    callback(length) {
-      const chunk = READS.subarray(0, length);
-      socket().emit('data', length > PASSING ? Buffer.from(chunk) : chunk);
-      return true;
-    },
-  };
-}
 
 /** In Envoy's words. */
 export function connectError(error: NodeJS.ErrnoException): string {

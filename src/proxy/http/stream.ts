@@ -36,6 +36,7 @@ export type ServerStream = {
 
 /** The reading side of one request. */
 export type ServerStreamHandler = {
+  /** The bytes stay as they are: the handler may keep the chunk. */
   onData(chunk: Buffer): void;
   onEnd(trailers: HeaderMap | null): void;
   /** The bytes of this read have been delivered: time to flush what they caused. */
@@ -69,6 +70,7 @@ export type ClientStream = {
 export type ClientStreamHandler = {
   onInterim(head: ResponseHead): void;
   onResponse(head: ResponseHead, last: boolean): void;
+  /** Valid until the call returns: who holds a chunk longer takes `kept(chunk)` (proxy/socket). */
   onData(chunk: Buffer): void;
   onEnd(trailers: HeaderMap | null): void;
   onReadDone(): void;

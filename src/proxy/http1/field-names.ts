@@ -28,25 +28,55 @@ const ROLES: Readonly<Record<string, number>> = {
   upgrade: role.upgrade,
 };
 
-/** Spellings learned from peers are kept up to this many: a peer that invents names must not grow the table. */
-const LEARNED_LIMIT = 2_000;
-const LEARNED_LENGTH = 64;
-
 // RFC 9110 section 5.6.2
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-const known = new Map<string, FieldName>();
+/** A name as a peer spells it, with what it stands for. */
+type Spelling = { readonly text: string; readonly field: FieldName };
 
-/** The field's name in lower case with its role; null when it is no token. */
-export function fieldName(spelling: string): FieldName | null {
-  const found = known.get(spelling);
-  return found === undefined ? learn(spelling) : found;
+// Names are found where they stand in the head, by length and outer characters: cutting each out and hashing it costs more than
+// comparing it with the one or two spellings of its slot.
+const SLOTS = 1_024;
+/** A peer that invents names must not make the table large, nor a slot slow. */
+const SLOT_LIMIT = 6;
+const LEARNED_LENGTH = 64;
+
+const slots: Spelling[][] = Array.from({ length: SLOTS }, () => []);
+const fields = new Map<string, FieldName>();
+
+// What nearly every message has, before peers can fill the table: as HTTP/2 and as old servers spell it.
+const COMMON =
+  'accept accept-encoding accept-language accept-ranges access-control-allow-origin age authorization cache-control content-encoding content-type cookie date ' +
+  'etag expires if-modified-since if-none-match last-modified location origin pragma referer server set-cookie trailer user-agent vary via x-envoy-attempt-count ' +
+  'x-envoy-upstream-service-time x-forwarded-client-cert x-forwarded-for x-forwarded-host x-forwarded-proto x-request-id x-tulle-peer traceparent tracestate grpc-status grpc-message';
+for (const name of [...Object.keys(ROLES), ...COMMON.split(' ')]) {
+  const capitals = name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  for (const spelling of [name, capitals]) fieldNameAt(spelling, 0, spelling.length);
 }
 
-function learn(spelling: string): FieldName | null {
+/** The name that stands in `text` from `from` up to `to`, in lower case with its role; null when it is no token. */
+export function fieldNameAt(text: string, from: number, to: number): FieldName | null {
+  const length = to - from;
+  const slot = slots[(length * 961 + text.charCodeAt(from) * 31 + text.charCodeAt(to - 1)) & (SLOTS - 1)]!;
+  for (let i = 0; i < slot.length; i++) {
+    const { text: spelling, field } = slot[i]!;
+    if (spelling.length === length && text.startsWith(spelling, from)) return field;
+  }
+  return learn(text.slice(from, to), slot);
+}
+
+function learn(spelling: string, slot: Spelling[]): FieldName | null {
   if (!TOKEN.test(spelling)) return null;
   const name = spelling.toLowerCase();
-  const field = known.get(name) ?? { name, role: ROLES[name] ?? role.plain };
-  if (known.size < LEARNED_LIMIT && spelling.length <= LEARNED_LENGTH) known.set(spelling, field);
+  const known = fields.get(name);
+  const field = known ?? { name: interned(name), role: ROLES[name] ?? role.plain };
+  if (slot.length >= SLOT_LIMIT || spelling.length > LEARNED_LENGTH) return field;
+  slot.push({ text: interned(spelling), field });
+  if (known === undefined) fields.set(field.name, field);
   return field;
+}
+
+/** The engine's own copy, as literals are: two such strings are compared by address. */
+function interned(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!;
 }

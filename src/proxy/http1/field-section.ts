@@ -2,7 +2,7 @@
 
 import type { CodecFault } from '../http/stream.ts';
 import { fault } from './faults.ts';
-import { fieldName, role } from './field-names.ts';
+import { fieldNameAt, role } from './field-names.ts';
 
 const SPACE = 0x20;
 const TAB = 0x09;
@@ -32,7 +32,7 @@ export class FieldSection {
       if (colon === -1 || colon > end) return fault.codec;
       if (++count > maxFields) return fault.tooManyHeaders;
       // A line that begins with white space (obs-fold) and white space before the colon fail here: no token holds any.
-      const name = fieldName(text.slice(at, colon));
+      const name = fieldNameAt(text, at, colon);
       if (name === null) return fault.codec;
       const value = trimmed(text, colon + 1, end);
       if (name.role === role.plain) this.fields.push(name.name, value);

@@ -10,6 +10,7 @@ import type { Downstream } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
+import { kept } from '../socket/reused-reads.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { fault } from './faults.ts';
 import { HeadReader } from './head-reader.ts';
@@ -169,8 +170,9 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     if (this.#early === null) this.#socket.resume();
   }
 
+  /** A request's body may wait for its upstream, and is kept for another try. */
   onBody(chunk: Buffer): void {
-    this.#handler?.onData(chunk);
+    this.#handler?.onData(kept(chunk));
   }
 
   #receive(bytes: Buffer): void {
@@ -184,7 +186,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
       if (!this.#active) at = this.#readHead(bytes, at);
       else if (!this.#requestDone) at = this.#readBody(bytes, at);
       else {
-        this.#early = bytes.subarray(at);
+        this.#early = kept(bytes).subarray(at);
         this.#socket.pause();
         break;
       }

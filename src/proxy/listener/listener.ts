@@ -7,6 +7,7 @@ import type { Downstream, PeerTls } from '../http/exchange.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import type { RouterServices } from '../router/services.ts';
 import type { HttpStats } from '../router/stats.ts';
+import { withReusedReads } from '../socket/reused-reads.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
 import { type ConnectionTraits, matchChain } from './chain-match.ts';
 import { FilterChain } from './filter-chain.ts';
@@ -192,7 +193,8 @@ export class Listener {
     return done;
   }
 
-  #serve(socket: Socket, chain: FilterChain, peer: PeerTls | null): void {
+  #serve(accepted: Socket, chain: FilterChain, peer: PeerTls | null): void {
+    const socket = peer === null ? withReusedReads(accepted) : accepted;
     const { manager } = chain;
     const { stats } = manager;
     stats.downstream_cx_total += 1;
