@@ -186,6 +186,7 @@ test('shares of weighted clusters, each to its end; the largest decides the verd
   const picks = forward('', {
     pickCluster: (_, random) => ({
       cluster: random < 0.9 ? 'catalog' : 'gone',
+      subset: null,
       editRequest: () => undefined,
       editResponse: () => undefined,
     }),

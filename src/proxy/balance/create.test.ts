@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { xxHash64 } from '../../lib/hash.ts';
 import type { ClusterConfig } from '../config/types.ts';
-import type { Endpoint, PickContext } from './balancer.ts';
+import { anyEndpoint, type Endpoint, type PickContext } from './balancer.ts';
 import { createBalancer } from './create.ts';
 
 type Balancing = ClusterConfig['balancing'];
@@ -50,7 +51,7 @@ function endpoint(name: string, over: Partial<Endpoint> = {}): Endpoint {
   };
 }
 
-const anyRequest: PickContext = { hash: null, now: 1000, tried: [] };
+const anyRequest: PickContext = { ...anyEndpoint, now: 1000 };
 
 /** A small multiplicative generator: the tests see the same numbers every time. */
 function seeded(seed = 1): () => number {
@@ -96,7 +97,7 @@ describe('every policy', () => {
     const endpoints = [endpoint('a'), endpoint('b', { ejectedUntil: 2000 })];
     const balancer = createBalancer(cluster(balancing, 0), endpoints, seeded());
     const pickAt = (now: number) =>
-      new Set(Array.from({ length: 200 }, () => balancer.pick({ hash: null, now, tried: [] })?.name));
+      new Set(Array.from({ length: 200 }, () => balancer.pick({ ...anyEndpoint, now })?.name));
     expect(pickAt(1999)).toEqual(new Set(['a']));
     expect(pickAt(2000)).toEqual(new Set(['a', 'b']));
   });
@@ -104,10 +105,12 @@ describe('every policy', () => {
   test.each(policies)('$kind avoids what was tried while others are left', (balancing) => {
     const [a, b] = [endpoint('a'), endpoint('b')];
     const balancer = createBalancer(cluster(balancing), [a, b], seeded());
-    for (let hash = 0; hash < 2 ** 32; hash += 2 ** 27) {
-      expect(balancer.pick({ hash, now: 0, tried: [a] })).toBe(b);
+    for (let high = 0; high < 2 ** 32; high += 2 ** 27) {
+      const hash = { high, low: 0 };
+      expect(balancer.pick({ ...anyRequest, hash, tried: [a], reselect: 100 })).toBe(b);
+      expect(balancer.pick({ ...anyRequest, hash, rejects: (it) => it === b, reselect: 100 })).toBe(a);
     }
-    expect(balancer.pick({ hash: 1, now: 0, tried: [a, b] })).not.toBe(null);
+    expect(balancer.pick({ ...anyRequest, tried: [a, b], reselect: 1 })).not.toBe(null);
   });
 
   test('always answers with one of the endpoints, whatever their state', () => {
@@ -200,10 +203,10 @@ describe('shares', () => {
 
 describe('hashing', () => {
   const endpoints = Array.from({ length: 10 }, (_, i) => endpoint(`10.0.0.${i}:80`));
-  const hashes = Array.from({ length: 500 }, (_, i) => (i * 2654435761) % 2 ** 32);
+  const hashes = Array.from({ length: 500 }, (_, i) => xxHash64(`${i}`));
   const owners = (balancing: Balancing, among: readonly Endpoint[]) => {
     const balancer = createBalancer(cluster(balancing), among, seeded());
-    return hashes.map((hash) => balancer.pick({ hash, now: 0, tried: [] })!.name);
+    return hashes.map((hash) => balancer.pick({ ...anyRequest, hash })!.name);
   };
 
   test.each(policies.slice(3))('$kind gives a hash the same endpoint, also after a restart', (balancing) => {

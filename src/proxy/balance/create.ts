@@ -1,4 +1,5 @@
 // From a cluster's configuration to its balancer: the priority first, then the policy, avoiding what was tried.
+import { type Hash64, remainder } from '../../lib/hash.ts';
 import { unreachable } from '../../lib/unreachable.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import type { Balancer, Endpoint, PickContext } from './balancer.ts';
@@ -8,9 +9,6 @@ import { maglev } from './maglev.ts';
 import type { Policy } from './policy.ts';
 import { ringHash } from './ring-hash.ts';
 import { roundRobin } from './round-robin.ts';
-
-/** How often a policy is asked again for an endpoint that was not tried, before any such endpoint is taken. */
-const ATTEMPTS = 4;
 
 /** `random` is uniform in [0, 1). */
 export function createBalancer(config: ClusterConfig, endpoints: readonly Endpoint[], random: () => number): Balancer {
@@ -27,9 +25,9 @@ export function createBalancer(config: ClusterConfig, endpoints: readonly Endpoi
   };
   return {
     pick(context) {
-      const place = context.hash === null ? random() * 100 : context.hash % 100;
-      const candidates = levels.candidates(context.now, place);
-      return candidates.length === 0 ? null : pickUntried(policyFor(candidates), candidates, context);
+      const hash = context.hash ?? randomHash(random);
+      const candidates = levels.candidates(context.now, remainder(hash, 100));
+      return candidates.length === 0 ? null : pickWanted(policyFor(candidates), hash, context);
     },
   };
 }
@@ -48,20 +46,27 @@ function createPolicy(
     case 'least-request':
       return leastRequest(candidates, balancing.choices, random);
     case 'ring-hash':
-      return ringHash(candidates, balancing, random);
+      return ringHash(candidates, balancing);
     case 'maglev':
-      return maglev(candidates, balancing.tableSize, random);
+      return maglev(candidates, balancing.tableSize);
     default:
       return unreachable(balancing);
   }
 }
 
-function pickUntried(policy: Policy, candidates: readonly Endpoint[], context: PickContext): Endpoint {
-  const first = policy(context.hash, 0);
-  if (context.tried.length === 0 || !context.tried.includes(first)) return first;
-  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
-    const other = policy(context.hash, attempt);
-    if (!context.tried.includes(other)) return other;
+/** Asks again for an endpoint that is not wanted; after `reselect` times the last one has to do, as in Envoy. */
+function pickWanted(policy: Policy, hash: Hash64, context: PickContext): Endpoint {
+  let picked = policy(hash, 0);
+  for (let attempt = 1; attempt <= context.reselect && isUnwanted(picked, context); attempt++) {
+    picked = policy(hash, attempt);
   }
-  return candidates.find((endpoint) => !context.tried.includes(endpoint)) ?? first;
+  return picked;
+}
+
+function isUnwanted(endpoint: Endpoint, { tried, rejects }: PickContext): boolean {
+  return tried.includes(endpoint) || rejects?.(endpoint) === true;
+}
+
+function randomHash(random: () => number): Hash64 {
+  return { high: Math.floor(random() * 2 ** 32), low: Math.floor(random() * 2 ** 32) };
 }

@@ -1,19 +1,18 @@
 // RING_HASH (ketama): each endpoint owns points on a circle in proportion to its weight; a request belongs to the next point.
-import { xxHash64 } from '../../lib/hash.ts';
+import { compareHashes, type Hash64, xxHash64 } from '../../lib/hash.ts';
 import type { Endpoint } from './balancer.ts';
 import type { Policy } from './policy.ts';
 
-/** Points in ascending order; `owners[i]` owns `points[i]`. Points are the upper 32 bits of Envoy's. */
-type Ring = { readonly points: Uint32Array; readonly owners: readonly Endpoint[] };
+/** Points in ascending order; `owners[i]` owns the point `highs[i] * 2^32 + lows[i]`. */
+type Ring = { readonly highs: Uint32Array; readonly lows: Uint32Array; readonly owners: readonly Endpoint[] };
 
 export function ringHash(
   candidates: readonly Endpoint[],
   sizes: { readonly minimumRingSize: number; readonly maximumRingSize: number },
-  random: () => number,
 ): Policy {
   const ring = buildRing(candidates, sizes.minimumRingSize, sizes.maximumRingSize);
   return (hash, attempt) => {
-    const first = firstNotBelow(ring.points, hash ?? Math.floor(random() * 2 ** 32));
+    const first = firstNotBelow(ring, hash);
     return ring.owners[(first + attempt) % ring.owners.length]!;
   };
 }
@@ -23,26 +22,31 @@ function buildRing(endpoints: readonly Endpoint[], minimumSize: number, maximumS
   const total = endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0);
   const smallest = endpoints.reduce((least, endpoint) => Math.min(least, endpoint.weight), Infinity) / total;
   const scale = Math.min(Math.ceil(smallest * minimumSize) / smallest, maximumSize);
-  const points: { readonly at: number; readonly owner: Endpoint }[] = [];
+  const points: { readonly at: Hash64; readonly owner: Endpoint }[] = [];
   let target = 0;
   for (const endpoint of endpoints) {
     target += (scale * endpoint.weight) / total;
     for (let i = 0; points.length < target; i++) {
-      points.push({ at: Number(xxHash64(`${endpoint.name}_${i}`) >> 32n), owner: endpoint });
+      points.push({ at: xxHash64(`${endpoint.name}_${i}`), owner: endpoint });
     }
   }
-  points.sort((a, b) => a.at - b.at);
-  return { points: Uint32Array.from(points, (point) => point.at), owners: points.map((point) => point.owner) };
+  points.sort((a, b) => compareHashes(a.at, b.at));
+  return {
+    highs: Uint32Array.from(points, ({ at }) => at.high),
+    lows: Uint32Array.from(points, ({ at }) => at.low),
+    owners: points.map(({ owner }) => owner),
+  };
 }
 
 /** Index of the first point at or after `wanted`; 0 past the end, for the circle is closed. */
-function firstNotBelow(points: Uint32Array, wanted: number): number {
+function firstNotBelow({ highs, lows }: Ring, wanted: Hash64): number {
   let low = 0;
-  let high = points.length;
+  let high = highs.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (points[middle]! < wanted) low = middle + 1;
+    const above = highs[middle]! - wanted.high || lows[middle]! - wanted.low;
+    if (above < 0) low = middle + 1;
     else high = middle;
   }
-  return low === points.length ? 0 : low;
+  return low === highs.length ? 0 : low;
 }

@@ -1,5 +1,5 @@
 // What is known about one request while it passes through: filled by the codec, filters, router and pool, read by metrics and logs.
-import type { Endpoint } from '../balance/balancer.ts';
+import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/balancer.ts';
 import type { RouteEntry } from '../route/table.ts';
 import type { RequestHead, ResponseHead } from './message.ts';
 
@@ -45,6 +45,10 @@ export class Exchange {
   /** What an inbound peer's proxy said of itself in `x-tulle-peer`; believed only where the certificate agrees. '' without it. */
   peer = '';
   endpoint: Endpoint | null = null;
+  /** Which endpoints of a cluster with subsets may be chosen: from the route's metadata match. */
+  subset: SubsetCriteria | null = null;
+  /** The endpoint that a filter wants for this request. */
+  override: EndpointOverride | null = null;
   response: ResponseHead | null = null;
   /** Envoy's `RESPONSE_CODE_DETAILS`, as in `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[…]`. */
   details = '';

@@ -1,6 +1,6 @@
 // The cookie that binds a client to an endpoint: a hash policy with a ttl gives one to every client that has none.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import { xxHash64 } from '../../lib/hash.ts';
+import { hexOf, xxHash64 } from '../../lib/hash.ts';
 import type {
   RouteAction_HashPolicy,
   RouteAction_HashPolicy_Cookie,
@@ -13,7 +13,7 @@ import { bytesOf } from './match/string-matcher.ts';
 /** The value a connection's client would get: the same for all its requests, so that it is known before the answer is. */
 export function affinityValue({ downstream: { directRemote, local } }: Exchange): string {
   const ends = `${directRemote.address}:${directRemote.port}${local.address}:${local.port}`;
-  return xxHash64(ends).toString(16);
+  return hexOf(xxHash64(ends));
 }
 
 export function compileAffinityCookies(policies: readonly RouteAction_HashPolicy[]): HeaderEdits {

@@ -1,10 +1,13 @@
 // Which cluster a route sends a request to: a name, a header's value, or by weight.
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import type { Metadata } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type {
   RouteAction,
   WeightedCluster,
   WeightedCluster_ClusterWeight,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
@@ -20,16 +23,17 @@ export function compileClusterChoice(
   around: (edits: HeaderEdits) => HeaderEdits,
 ): PickCluster {
   const specifier = action.clusterSpecifier;
+  const subset = compileSubset([action.metadataMatch]);
   switch (specifier.case) {
     case 'cluster': {
       if (specifier.value === '') throw new ConfigError(at(path, 'cluster'), 'is empty');
-      const only = choice(specifier.value, noEdits);
+      const only = choice(specifier.value, noEdits, subset);
       return () => only;
     }
     case 'clusterHeader': {
       const lookup = requestLookup(specifier.value);
       // A cluster without a name is not found.
-      return (request) => choice(lookup(request) ?? '', noEdits);
+      return (request) => choice(lookup(request) ?? '', noEdits, subset);
     }
     case 'weightedClusters':
       return compileWeighted(specifier.value, action, at(path, 'weighted_clusters'), around);
@@ -47,7 +51,10 @@ function compileWeighted(
   const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
     if (cluster.name === '') throw new ConfigError(at(here, 'name'), 'is empty');
     const edits = sequence([compileHost(cluster, action, here), around(compileEdits(cluster, here))]);
-    return { weight: cluster.weight ?? 0, choice: choice(cluster.name, edits) };
+    return {
+      weight: cluster.weight ?? 0,
+      choice: choice(cluster.name, edits, compileSubset([action.metadataMatch, cluster.metadataMatch])),
+    };
   });
   const total = choices.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
@@ -78,6 +85,15 @@ function compileHost(cluster: WeightedCluster_ClusterWeight, action: RouteAction
   };
 }
 
-function choice(cluster: string, edits: HeaderEdits): ClusterChoice {
-  return { cluster, editRequest: edits.request, editResponse: edits.response };
+/** Only what is under `envoy.lb` chooses; of two with the same name the later, more specific one does. */
+function compileSubset(matches: readonly (Metadata | undefined)[]): Exchange['subset'] {
+  const members = new Map(matches.flatMap((match) => Object.entries(match?.filterMetadata['envoy.lb'] ?? {})));
+  if (members.size === 0) return null;
+  return [...members]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => [name, canonicalJson(value)] as const);
+}
+
+function choice(cluster: string, edits: HeaderEdits, subset: Exchange['subset']): ClusterChoice {
+  return { cluster, subset, editRequest: edits.request, editResponse: edits.response };
 }

@@ -22,9 +22,8 @@ describe('hash', () => {
       { headers: ['x', '1', 'y', '2'] },
     ],
   ])('%s', (_name, policies, one, other) => {
-    expect(hashOf(policies, one)).toBe(hashOf(policies, one));
-    expect(hashOf(policies, one)).not.toBe(hashOf(policies, other));
-    expect(hashOf(policies, one)).toBeLessThan(2 ** 32);
+    expect(hashOf(policies, one)).toEqual(hashOf(policies, one));
+    expect(hashOf(policies, one)).not.toEqual(hashOf(policies, other));
   });
 
   test('nothing to hash is null, the address always is there', () => {
@@ -36,8 +35,8 @@ describe('hash', () => {
   test('a terminal policy that found something ends it', () => {
     const request = { headers: ['x', '1'] };
     const policies: JsonObject[] = [{ ...header, terminal: true }, { connection_properties: { source_ip: true } }];
-    expect(hashOf(policies, request)).toBe(hashOf([header], request));
-    expect(hashOf(policies)).toBe(hashOf([{ connection_properties: { source_ip: true } }]));
+    expect(hashOf(policies, request)).toEqual(hashOf([header], request));
+    expect(hashOf(policies)).toEqual(hashOf([{ connection_properties: { source_ip: true } }]));
   });
 
   test('a cookie with a ttl is given to who has none, and hashes the same afterwards', () => {
@@ -48,7 +47,7 @@ describe('hash', () => {
     const head = { status: 200, headers: new HeaderMap() };
     entryFor(routes).editResponse(exchange, head);
     const [, value] = /^k="(\w+)"; Max-Age=60; Path=\/p; HttpOnly$/.exec(head.headers.get('set-cookie')!)!;
-    expect(hashOf(hash_policy, { headers: ['cookie', `k=${value}`] })).toBe(hashOf(hash_policy));
+    expect(hashOf(hash_policy, { headers: ['cookie', `k=${value}`] })).toEqual(hashOf(hash_policy));
     const again = { status: 200, headers: new HeaderMap() };
     const returning = testExchange({ headers: ['cookie', `k=${value}`] });
     returning.endpoint = {} as never;

@@ -1,6 +1,5 @@
-// hash_policy → the number that hashing balancers choose by. Hashes are Envoy's (xxHash64, combined by rotation); the
-// result is their upper half, which is all a ring needs.
-import { xxHash64 } from '../../lib/hash.ts';
+// hash_policy → the number that hashing balancers choose by: Envoy's xxHash64, several combined by rotation.
+import { combineHashes, type Hash64, xxHash64 } from '../../lib/hash.ts';
 import type { RouteAction_HashPolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -18,26 +17,21 @@ type HashInput = (request: RequestHead, exchange: Exchange) => string | undefine
 export function compileHash(
   policies: readonly RouteAction_HashPolicy[],
   path: string,
-): (request: RequestHead, exchange: Exchange) => number | null {
+): (request: RequestHead, exchange: Exchange) => Hash64 | null {
   if (policies.length === 0) return () => null;
   const inputs = mapAt(policies, path, (policy, here) => ({
     read: compileInput(policy, here),
     terminal: policy.terminal,
   }));
   return (request, exchange) => {
-    let hash: bigint | null = null;
+    let hash: Hash64 | null = null;
     for (const { read, terminal } of inputs) {
       const input = read(request, exchange);
-      if (input !== undefined) hash = combine(hash, xxHash64(input));
+      if (input !== undefined) hash = hash === null ? xxHash64(input) : combineHashes(hash, xxHash64(input));
       if (terminal && hash !== null) break;
     }
-    return hash === null ? null : Number(hash >> 32n);
+    return hash;
   };
-}
-
-function combine(before: bigint | null, next: bigint): bigint {
-  if (before === null) return next;
-  return BigInt.asUintN(64, (before << 1n) | (before >> 63n)) ^ next;
 }
 
 function compileInput(policy: RouteAction_HashPolicy, path: string): HashInput {

@@ -1,4 +1,5 @@
 // What a RouteConfiguration compiles to: asked once per request, parses nothing.
+import type { Hash64 } from '../../lib/hash.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -40,13 +41,15 @@ export type ForwardAction = {
   readonly retry: RetryPolicy | null;
   readonly mirrors: readonly { readonly cluster: string; readonly share: number }[];
   /** null when no hash policy applies: the balancer chooses at random. */
-  hash(request: RequestHead, exchange: Exchange): number | null;
+  hash(request: RequestHead, exchange: Exchange): Hash64 | null;
   /** 503, 500 or 404. */
   readonly clusterNotFoundStatus: number;
 };
 
 export type ClusterChoice = {
   readonly cluster: string;
+  /** `metadata_match` of the route and the weighted cluster, under `envoy.lb`. */
+  readonly subset: Exchange['subset'];
   editRequest(exchange: Exchange): void;
   editResponse(exchange: Exchange, head: ResponseHead): void;
 };

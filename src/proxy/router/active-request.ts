@@ -278,6 +278,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     const choice = action.pickCluster(exchange.request, services.random());
     this.#choice = choice;
     exchange.cluster = choice.cluster;
+    exchange.subset = choice.subset;
     const cluster = services.clusters.get(choice.cluster);
     if (cluster === undefined) {
       stats.no_cluster += 1;

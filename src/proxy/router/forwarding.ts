@@ -1,6 +1,7 @@
 // The router: takes one request to a cluster, within its timeouts, over as many attempts as the retry policy allows.
+import type { Hash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
-import type { Endpoint } from '../balance/balancer.ts';
+import type { Endpoint, PickContext } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -42,7 +43,7 @@ export class Forwarding implements AttemptOwner {
   readonly #services: RouterServices;
   readonly #target: ForwardTarget;
   readonly #retry: RetryState | null;
-  readonly #hash: number | null;
+  readonly #hash: Hash64 | null;
   #tried: Endpoint[] | null = null;
   #attempt: Attempt | null = null;
   #responding = false;
@@ -155,8 +156,7 @@ export class Forwarding implements AttemptOwner {
 
   #try(): void {
     const { stats, config } = this.#cluster;
-    const context = { hash: this.#hash, now: this.#services.clock.now(), tried: this.#tried ?? NONE };
-    const host = this.#cluster.pick(context);
+    const host = this.#cluster.pick(this.#wanted());
     if (host === null) {
       this.#giveUp(cause.noHealthyUpstream);
       return;
@@ -174,6 +174,19 @@ export class Forwarding implements AttemptOwner {
     const perTry = this.#retry === null ? 0 : this.#retry.policy.perTryTimeout;
     if (perTry > 0) this.#tryTimeout = this.#after(perTry, () => this.#tryTimedOut(attempt));
     attempt.start();
+  }
+
+  #wanted(): PickContext {
+    const { subset, override } = this.#exchange;
+    return {
+      hash: this.#hash,
+      now: this.#services.clock.now(),
+      tried: this.#tried ?? NONE,
+      reselect: this.#retry === null ? 0 : this.#retry.policy.reselect,
+      rejects: null,
+      subset,
+      override,
+    };
   }
 
   #tryTimedOut(attempt: Attempt): void {

@@ -1,5 +1,6 @@
 // A copy of a request for another cluster, sent and forgotten: its answer, its failure and its slowness change nothing.
 import type { Timer } from '../../lib/timer-wheel.ts';
+import { anyEndpoint } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RequestHead } from '../http/message.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
@@ -18,7 +19,7 @@ export class Mirror implements AttemptOwner {
   constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices) {
     this.#services = services;
     this.#body = new RequestBody(last, false);
-    const host = cluster.pick({ hash: null, now: services.clock.now(), tried: [] });
+    const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
     const copy = { ...head, authority: shadowAuthority(head.authority), headers: head.headers.clone() };
     this.#attempt = new Attempt(cluster, host, copy, this.#body, this);

@@ -32,7 +32,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
 export function forward(name: string, change: Partial<ForwardAction> = {}): ForwardAction {
   return {
     kind: 'forward',
-    pickCluster: () => ({ cluster: name, editRequest: nothing, editResponse: nothing }),
+    pickCluster: () => ({ cluster: name, subset: null, editRequest: nothing, editResponse: nothing }),
     rewrite: nothing,
     timeout: 15_000,
     idleTimeout: null,
