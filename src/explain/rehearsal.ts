@@ -24,7 +24,8 @@ export const requestHead = ({ method, path, authority, headers }: RequestQuestio
 
 /** `identity` is the peer's, null over plain text; a copy of the head, as the next proxy reads it off the wire. */
 export function rehearse(head: RequestHead, identity: string | null): Exchange {
-  const downstream = { id: 0, directRemote: nowhere, local: nowhere, tls: identity === null ? null : peer(identity) };
+  const tls = identity === null ? null : peer(identity);
+  const downstream = { id: 0, directRemote: nowhere, local: nowhere, tls, listener: noListener };
   return new Exchange(downstream, { ...head, headers: head.headers.clone() }, 0, 0);
 }
 
@@ -36,6 +37,7 @@ export function normalize(exchange: Exchange, http: HttpConnectionConfig): boole
 }
 
 const nowhere = { address: '127.0.0.1', port: 0 };
+const noListener = { name: '', chain: '', metadata: {} };
 
 const peer = (identity: string): PeerTls => ({
   version: 'TLSv1.3',
@@ -47,4 +49,5 @@ const peer = (identity: string): PeerTls => ({
   subject: '',
   fingerprint: '',
   localUriSans: [],
+  certificate: null,
 });

@@ -1,7 +1,8 @@
 // What is known about one request while it passes through: filled by the codec, filters, router and pool, read by metrics and logs.
 import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/balancer.ts';
 import type { RouteEntry } from '../route/table.ts';
-import type { RequestHead, ResponseHead } from './message.ts';
+import type { HeaderMap } from './headers.ts';
+import type { Protocol, RequestHead, ResponseHead } from './message.ts';
 
 /** One accepted connection, shared by its exchanges. */
 export type Downstream = {
@@ -10,7 +11,19 @@ export type Downstream = {
   readonly directRemote: SocketName;
   readonly local: SocketName;
   readonly tls: PeerTls | null;
+  readonly listener: ListenerPlace;
 };
+
+/** Where a connection was accepted. */
+export type ListenerPlace = {
+  readonly name: string;
+  /** Name of the filter chain. */
+  readonly chain: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+};
+
+/** The connection an attempt is sent on. */
+export type UpstreamConnection = { readonly protocol: Protocol; readonly local: SocketName };
 
 type SocketName = { readonly address: string; readonly port: number };
 
@@ -28,6 +41,8 @@ export type PeerTls = {
   /** Hex SHA-256 of the peer's certificate; '' without one. */
   readonly fingerprint: string;
   readonly localUriSans: readonly string[];
+  /** DER of the peer's certificate; null without one. */
+  readonly certificate: Buffer | null;
 };
 
 /** One request and its response. `flags` are bits of `flags.ts`. */
@@ -50,14 +65,29 @@ export class Exchange {
   /** The endpoint that a filter wants for this request. */
   override: EndpointOverride | null = null;
   response: ResponseHead | null = null;
+  /** Trailers of the response; null when it had none. */
+  trailers: HeaderMap | null = null;
+  /** Of the last attempt that got a connection. */
+  upstream: UpstreamConnection | null = null;
   /** Envoy's `RESPONSE_CODE_DETAILS`, as in `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[…]`. */
   details = '';
   flags = 0;
   attempts = 0;
   requestBytes = 0;
   responseBytes = 0;
-  /** Monotonic, when the upstream's response head came; 0 before. */
+  // Monotonic milliseconds, 0 for what did not happen (yet).
+  /** The request was complete. */
+  requestEnded = 0;
+  /** The request's head was handed to a connection. */
+  upstreamSent = 0;
+  /** The request was handed over to its end. */
+  upstreamSentEnd = 0;
+  /** The upstream's response head came. */
   upstreamStarted = 0;
+  /** The upstream's response was complete. */
+  upstreamEnded = 0;
+  /** The response's head was sent. */
+  responded = 0;
   /** Why the upstream connection failed, else ''. */
   upstreamFailure = '';
   /** The original client after X-Forwarded-For processing. */

@@ -1,4 +1,4 @@
-// Response flags, with Envoy's names (access log `%RESPONSE_FLAGS%`). One bit each in `Exchange.flags`.
+// Response flags under Envoy's names (access log `%RESPONSE_FLAGS%`). One bit each in `Exchange.flags`, which must stay a small integer: 31 are possible.
 
 export const flag = {
   noHealthyUpstream: 1 << 0,
@@ -21,35 +21,72 @@ export const flag = {
   overloadManager: 1 << 17,
   upstreamProtocolError: 1 << 18,
   durationTimeout: 1 << 19,
+  failedLocalHealthCheck: 1 << 20,
+  rateLimitServiceError: 1 << 21,
+  invalidEnvoyRequestHeaders: 1 << 22,
+  upstreamMaxStreamDurationReached: 1 << 23,
+  responseFromCacheFilter: 1 << 24,
+  noFilterConfigFound: 1 << 25,
+  dnsResolutionFailed: 1 << 26,
+  dropOverload: 1 << 27,
+  downstreamRemoteReset: 1 << 28,
+  unconditionalDropOverload: 1 << 29,
 } as const;
 
-const NAMES: readonly (readonly [bit: number, name: string])[] = [
-  [flag.noHealthyUpstream, 'UH'],
-  [flag.upstreamConnectionFailure, 'UF'],
-  [flag.upstreamOverflow, 'UO'],
-  [flag.noRouteFound, 'NR'],
-  [flag.upstreamRetryLimitExceeded, 'URX'],
-  [flag.noClusterFound, 'NC'],
-  [flag.durationTimeout, 'DT'],
-  [flag.downstreamConnectionTermination, 'DC'],
-  [flag.localReset, 'LR'],
-  [flag.upstreamRemoteReset, 'UR'],
-  [flag.upstreamConnectionTermination, 'UC'],
-  [flag.delayInjected, 'DI'],
-  [flag.faultInjected, 'FI'],
-  [flag.rateLimited, 'RL'],
-  [flag.unauthorizedExternalService, 'UAEX'],
-  [flag.streamIdleTimeout, 'SI'],
-  [flag.downstreamProtocolError, 'DPE'],
-  [flag.upstreamProtocolError, 'UPE'],
-  [flag.upstreamRequestTimeout, 'UT'],
-  [flag.overloadManager, 'OM'],
+/**
+ * Envoy prints flags in the order they were set. Those that note something on the way (an injected delay, a retry that was not granted) come before
+ * the one that ended the exchange, so that a fixed order says the same.
+ */
+const NAMES: readonly (readonly [bit: number, short: string, long: string])[] = [
+  [flag.delayInjected, 'DI', 'DelayInjected'],
+  [flag.faultInjected, 'FI', 'FaultInjected'],
+  [flag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [flag.upstreamOverflow, 'UO', 'UpstreamOverflow'],
+  [flag.failedLocalHealthCheck, 'LH', 'FailedLocalHealthCheck'],
+  [flag.noHealthyUpstream, 'UH', 'NoHealthyUpstream'],
+  [flag.upstreamRequestTimeout, 'UT', 'UpstreamRequestTimeout'],
+  [flag.localReset, 'LR', 'LocalReset'],
+  [flag.upstreamRemoteReset, 'UR', 'UpstreamRemoteReset'],
+  [flag.upstreamConnectionFailure, 'UF', 'UpstreamConnectionFailure'],
+  [flag.upstreamConnectionTermination, 'UC', 'UpstreamConnectionTermination'],
+  [flag.noRouteFound, 'NR', 'NoRouteFound'],
+  [flag.rateLimited, 'RL', 'RateLimited'],
+  [flag.unauthorizedExternalService, 'UAEX', 'UnauthorizedExternalService'],
+  [flag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
+  [flag.downstreamConnectionTermination, 'DC', 'DownstreamConnectionTermination'],
+  [flag.streamIdleTimeout, 'SI', 'StreamIdleTimeout'],
+  [flag.invalidEnvoyRequestHeaders, 'IH', 'InvalidEnvoyRequestHeaders'],
+  [flag.downstreamProtocolError, 'DPE', 'DownstreamProtocolError'],
+  [flag.upstreamMaxStreamDurationReached, 'UMSDR', 'UpstreamMaxStreamDurationReached'],
+  [flag.responseFromCacheFilter, 'RFCF', 'ResponseFromCacheFilter'],
+  [flag.noFilterConfigFound, 'NFCF', 'NoFilterConfigFound'],
+  [flag.durationTimeout, 'DT', 'DurationTimeout'],
+  [flag.upstreamProtocolError, 'UPE', 'UpstreamProtocolError'],
+  [flag.noClusterFound, 'NC', 'NoClusterFound'],
+  [flag.overloadManager, 'OM', 'OverloadManagerTerminated'],
+  [flag.dnsResolutionFailed, 'DF', 'DnsResolutionFailed'],
+  [flag.dropOverload, 'DO', 'DropOverload'],
+  [flag.downstreamRemoteReset, 'DR', 'DownstreamRemoteReset'],
+  [flag.unconditionalDropOverload, 'UDO', 'UnconditionalDropOverload'],
 ];
 
-/** `UF,URX`, or '-' when none is set. */
+/** `URX,UF`, or '-' when none is set. */
 export function formatFlags(flags: number): string {
-  if (flags === 0) return '-';
+  return flags === 0 ? '-' : namesOf(flags, 1);
+}
+
+/** `UpstreamRetryLimitExceeded,UpstreamConnectionFailure`, or '-' when none is set. */
+export function formatFlagsLong(flags: number): string {
+  return flags === 0 ? '-' : namesOf(flags, 2);
+}
+
+/** The bit of a short name; undefined when Envoy has no such flag. */
+export function flagNamed(short: string): number | undefined {
+  return NAMES.find(([, name]) => name === short)?.[0];
+}
+
+function namesOf(flags: number, form: 1 | 2): string {
   return NAMES.filter(([bit]) => (flags & bit) !== 0)
-    .map(([, name]) => name)
+    .map((names) => names[form])
     .join(',');
 }

@@ -1,6 +1,6 @@
 // The line between codecs and everything above them: a codec turns bytes into streams, the connection manager and the router see only these types.
 // A second codec (HTTP/2) fits behind the same four types.
-import type { Downstream } from './exchange.ts';
+import type { Downstream, UpstreamConnection } from './exchange.ts';
 import type { HeaderMap } from './headers.ts';
 import type { RequestHead, ResponseHead } from './message.ts';
 
@@ -82,5 +82,6 @@ export type ClientStreamHandler = {
 
 /** A connected upstream that takes requests. */
 export type ClientSession = {
+  readonly connection: UpstreamConnection;
   open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream;
 };

@@ -1,5 +1,6 @@
 // One connection to an upstream. It is also its only stream: a request is opened when the response before it is complete.
 import type { Socket } from 'node:net';
+import type { UpstreamConnection } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
@@ -40,6 +41,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   #answered = false;
   #reusable = true;
   #closed = false;
+  #connection: UpstreamConnection | null = null;
 
   constructor(socket: Socket, owner: ClientConnectionOwner) {
     this.#socket = socket;
@@ -51,6 +53,13 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     socket.on('error', () => this.#guard(() => this.#lost(false)));
     socket.on('close', () => this.#guard(() => this.#lost(false)));
     socket.on('drain', () => this.#guard(() => this.#handler?.onDrain()));
+  }
+
+  /** Asked of the socket once: its names cost a system call. */
+  get connection(): UpstreamConnection {
+    const { localAddress: address = '', localPort: port = 0 } = this.#socket;
+    this.#connection ??= { protocol: 'HTTP/1.1', local: { address, port } };
+    return this.#connection;
   }
 
   get backedUp(): boolean {

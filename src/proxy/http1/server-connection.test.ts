@@ -5,6 +5,7 @@ import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
+import { testExchange } from '../testing/exchange.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
 import { Http1ServerConnection, type ServerConnectionOptions } from './server-connection.ts';
 
@@ -28,7 +29,7 @@ function serve(change: Partial<ServerConnectionOptions> = {}) {
     throw error;
   });
   const socket = new MemorySocket();
-  const downstream = { id: 1, directRemote: { address: '', port: 0 }, local: { address: '', port: 0 }, tls: null };
+  const { downstream } = testExchange();
   const bugs: unknown[] = [];
   const closed = new Promise<void>((resolve) => {
     const owner = { clock, wheel, onClosed: resolve, onBug: (error: unknown) => bugs.push(error) };
@@ -283,7 +284,7 @@ describe('framing of responses', () => {
       onClosed() {},
       onBug: (error: unknown) => expect.unreachable(String(error)),
     };
-    const downstream = { id: 1, directRemote: { address: '', port: 0 }, local: { address: '', port: 0 }, tls: null };
+    const { downstream } = testExchange();
     new Http1ServerConnection(socket, downstream, acceptor, { ...LIMITS, acceptHttp10: true }, owner);
     socket.feed(request);
     return socket.written;

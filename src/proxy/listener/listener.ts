@@ -104,16 +104,17 @@ export class Listener {
   #setChains(config: ListenerConfig, before: readonly FilterChain[]): void {
     const make = (chain: FilterChainConfig): FilterChain =>
       before.find((old) => old.config === chain && old.direction === config.direction) ??
-      this.#makeChain(chain, config.direction);
+      this.#makeChain(chain, config);
     this.#chains = config.chains.map(make);
     this.#fallback = config.defaultChain === null ? null : make(config.defaultChain);
   }
 
-  #makeChain(chain: FilterChainConfig, direction: ListenerConfig['direction']): FilterChain {
+  #makeChain(chain: FilterChainConfig, { name, direction, metadata }: ListenerConfig): FilterChain {
     const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls);
     return new FilterChain(
       chain,
       direction,
+      { name, chain: chain.name, metadata },
       tls,
       this.#services,
       this.#services.httpStats(chain.network.http.statPrefix),
@@ -205,7 +206,7 @@ export class Listener {
     }
     const connection: Http1ServerConnection = new Http1ServerConnection(
       socket,
-      this.#describe(socket, peer),
+      this.#describe(socket, peer, chain),
       manager,
       manager.config,
       {
@@ -226,12 +227,13 @@ export class Listener {
     if (manager.draining) connection.closeAfter();
   }
 
-  #describe(socket: Socket, tls: PeerTls | null): Downstream {
+  #describe(socket: Socket, tls: PeerTls | null, { place }: FilterChain): Downstream {
     return {
       id: this.#services.nextConnectionId(),
       directRemote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
       local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
       tls,
+      listener: place,
     };
   }
 

@@ -6,7 +6,7 @@ import {
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { formatFlags } from '../http/flags.ts';
+import { flagNamed } from '../http/flags.ts';
 import { compileHeader } from '../route/match/header-matcher.ts';
 
 export type LogTest = (exchange: Exchange, ended: number) => boolean;
@@ -37,17 +37,23 @@ export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, p
       return ({ request }) => test(request);
     }
     case 'responseFlagFilter': {
-      const wanted = new Set(filter.value.flags);
-      return ({ flags }) =>
-        flags !== 0 &&
-        (wanted.size === 0 ||
-          formatFlags(flags)
-            .split(',')
-            .some((name) => wanted.has(name)));
+      const wanted = flagBits(filter.value.flags, at(path, 'response_flag_filter.flags'));
+      return ({ flags }) => (flags & wanted) !== 0;
     }
     default:
       throw new ConfigError(path, 'has no supported filter');
   }
+}
+
+/** [] is any flag. */
+function flagBits(names: readonly string[], path: string): number {
+  if (names.length === 0) return -1;
+  const bits = mapAt(names, path, (name, here) => {
+    const bit = flagNamed(name);
+    if (bit === undefined) throw new ConfigError(here, `${name} is no response flag`);
+    return bit;
+  });
+  return bits.reduce((all, bit) => all | bit, 0);
 }
 
 function compileComparison(comparison: ComparisonFilter | undefined, path: string): (value: number) => boolean {

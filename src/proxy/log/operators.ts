@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { ConfigError } from '../config/config-error.ts';
 import type { Exchange, PeerTls } from '../http/exchange.ts';
-import { formatFlags } from '../http/flags.ts';
+import { formatFlags, formatFlagsLong } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { requestLookup } from '../route/match/header-matcher.ts';
 import type { Operator } from './format.ts';
@@ -14,6 +14,7 @@ const PLAIN: Readonly<Record<string, Operator>> = {
   PROTOCOL: (exchange) => exchange.request.protocol,
   RESPONSE_CODE: (_exchange, response) => response?.status ?? 0,
   RESPONSE_FLAGS: (exchange) => formatFlags(exchange.flags),
+  RESPONSE_FLAGS_LONG: (exchange) => formatFlagsLong(exchange.flags),
   RESPONSE_CODE_DETAILS: (exchange) => filled(exchange.details.replaceAll(' ', '_')),
   // No connection is closed for a reason of its own while an exchange is on it.
   CONNECTION_TERMINATION_DETAILS: () => undefined,

@@ -39,6 +39,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     this.#stream = stream;
     this.#lastActivity = clock.now();
     this.#exchange = new Exchange(stream.downstream, head, this.#lastActivity, clock.epoch());
+    if (last) this.#exchange.requestEnded = this.#lastActivity;
     this.#body = new RequestBody(last, false);
     manager.stats.downstream_rq_total += 1;
     manager.stats.downstream_rq_active += 1;
@@ -78,7 +79,10 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   }
 
   onEnd(trailers: HeaderMap | null): void {
+    const exchange = this.#exchange;
     this.#lastActivity = this.#manager.services.clock.now();
+    exchange.requestEnded = this.#lastActivity;
+    if (exchange.upstreamSent > 0) exchange.upstreamSentEnd = this.#lastActivity;
     for (const mirror of this.#mirrors) mirror.end();
     this.#body.end(trailers);
     this.#forwarding?.onRequestEnd();

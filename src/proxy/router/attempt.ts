@@ -8,6 +8,8 @@ import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } fr
 import type { RequestBody } from './request-body.ts';
 
 export type AttemptOwner = {
+  /** A connection took the request. */
+  onSent(session: ClientSession): void;
   onInterim(head: ResponseHead): void;
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void;
   onData(chunk: Buffer): void;
@@ -75,6 +77,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   onReady(session: ClientSession): void {
     this.#cluster.stats.upstream_rq_total += 1;
     this.sent = true;
+    this.#owner.onSent(session);
     const last = this.#body.empty;
     const stream = session.open(this.#head, last, this);
     this.#stream = stream;

@@ -8,7 +8,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
-import type { ResetReason } from '../http/stream.ts';
+import type { ClientSession, ResetReason } from '../http/stream.ts';
 import type { AttemptOutcome, ForwardAction } from '../route/table.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { cause, lateReset, upstreamReset } from './causes.ts';
@@ -98,6 +98,13 @@ export class Forwarding implements AttemptOwner {
     this.#attempt = null;
     this.#settle();
     attempt?.abandon();
+  }
+
+  onSent(session: ClientSession): void {
+    const exchange = this.#exchange;
+    exchange.upstream = session.connection;
+    exchange.upstreamSent = this.#services.clock.now();
+    if (this.#body.ended) exchange.upstreamSentEnd = exchange.upstreamSent;
   }
 
   onInterim(head: ResponseHead): void {

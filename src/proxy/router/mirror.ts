@@ -48,6 +48,10 @@ export class Mirror implements AttemptOwner {
     attempt?.abandon();
   }
 
+  onSent(): void {
+    // Of no exchange.
+  }
+
   onInterim(): void {
     // Nobody waits for it.
   }

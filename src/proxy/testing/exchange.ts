@@ -16,6 +16,7 @@ export function testExchange(request: RequestInit = {}, downstream: Partial<Down
     directRemote: { address: '10.1.2.3', port: 40_000 },
     local: { address: '127.0.0.1', port: 8080 },
     tls: null,
+    listener: { name: 'front', chain: 'chain', metadata: {} },
     ...downstream,
   };
   return new Exchange(connection, requestHead(request), 1000, 1_700_000_000_123);
@@ -32,6 +33,7 @@ export function peerTls(change: Partial<PeerTls> = {}): PeerTls {
     subject: '',
     fingerprint: 'ab12',
     localUriSans: ['spiffe://cluster.local/ns/shop/sa/orders'],
+    certificate: null,
     ...change,
   };
 }

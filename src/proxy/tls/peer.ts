@@ -18,6 +18,7 @@ export function peerOf(socket: TLSSocket, localUriSans: readonly string[], serve
     subject: subjectOf(certificate),
     fingerprint: certificate === undefined ? '' : certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     localUriSans,
+    certificate: certificate?.raw ?? null,
   };
 }
 
