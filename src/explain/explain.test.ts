@@ -7,6 +7,7 @@ import { port, type SpiffeId } from '../model/units.ts';
 import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig, UpstreamTlsConfig } from '../proxy/config/types.ts';
 import type { Decoders } from '../proxy/discovery/runtime.ts';
 import type { HttpFilter } from '../proxy/filter/filter.ts';
+import type { RbacFilter } from '../proxy/filter/rbac/filter.ts';
 import type { RouteTable } from '../proxy/route/table.ts';
 import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from '../proxy/testing/configs.ts';
 import { ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -67,9 +68,12 @@ const inbound = (filters: readonly HttpFilter[] = [], tls: DownstreamTlsConfig |
     metadata: { 'tulle.policies': { 'Policy/shop/no-admin[0]': origin('no-admin') } },
   });
 
-const rbac = (action: 'allow' | 'deny', refused: (path: string, peer: string) => string | null): HttpFilter => ({
+const rbac = (action: 'allow' | 'deny', refused: (path: string, peer: string) => string | null): RbacFilter => ({
+  kind: 'rbac',
   name: `tulle.rbac.istio.${action}`,
-  request: ({ request, downstream }) => {
+  rules: null,
+  shadowRules: null,
+  judge: ({ request, downstream }) => {
     const policy = refused(request.path, downstream.tls?.uriSans[0] ?? '');
     if (policy === null) return undefined;
     return { status: 403, body: '', details: `rbac_access_denied_matched_policy[${policy}]`, flags: 0, headers: null };

@@ -1,6 +1,7 @@
 // The filters of a listener over a rehearsed request: which policy refuses it, which let it pass.
 import type { HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { LocalReply } from '../proxy/filter/filter.ts';
+import { isRbac } from '../proxy/filter/rbac/filter.ts';
 import type { Exchange } from '../proxy/http/exchange.ts';
 import { type Ending, type Step, step } from './explanation.ts';
 import { originOf } from './origin.ts';
@@ -10,10 +11,11 @@ export type Judged = { readonly steps: readonly Step[]; readonly refusal: Omit<E
 /** Only filters that judge: a fault that may be injected is said with its route. */
 export function judge(listener: ListenerConfig, http: HttpConnectionConfig, exchange: Exchange, where: string): Judged {
   const steps: Step[] = [];
-  for (const filter of http.filters.filter(({ name }) => name.startsWith('tulle.rbac.'))) {
-    const reply = filter.request?.(exchange);
+  for (const filter of http.filters.filter(isRbac)) {
+    if (!filter.name.startsWith('tulle.rbac.')) continue;
+    const reply = filter.judge(exchange);
     const [, , dialect = '', action = ''] = filter.name.split('.');
-    if (reply === undefined || reply instanceof Promise) {
+    if (reply === undefined) {
       const text =
         action === 'deny' ? `no ${dialect} policy at ${where} denies it` : `a ${dialect} policy at ${where} allows it`;
       steps.push(step('policy', 'passed', text));

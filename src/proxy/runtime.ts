@@ -7,6 +7,7 @@ import { Cluster, type ClusterServices } from './cluster/cluster.ts';
 import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { RouteTable } from './route/table.ts';
+import { FilterStats } from './router/filter-stats.ts';
 import { HttpStats } from './router/stats.ts';
 import { TlsConnector } from './tls/client-tls.ts';
 import { SecretStore } from './tls/secrets.ts';
@@ -35,6 +36,7 @@ export class ProxyRuntime {
   readonly #listeners = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
   readonly #httpStats = new Map<string, HttpStats>();
+  readonly #filterStats = new FilterStats();
   readonly #clusterServices: ClusterServices;
   readonly #listenerServices: ListenerServices;
   #connectionIds = 0;
@@ -53,6 +55,7 @@ export class ProxyRuntime {
       localAddress: ownAddress(),
       clusters: this.#clusters,
       routes: this.#routes,
+      filterStats: (name, make) => this.#filterStats.get(name, make),
       httpStats: (prefix) => this.#statsOf(prefix),
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,
@@ -131,6 +134,7 @@ export class ProxyRuntime {
   *stats(): IterableIterator<readonly [name: string, value: number]> {
     for (const [name, cluster] of this.#clusters) yield* named(`cluster.${name}`, cluster.stats);
     for (const [prefix, stats] of this.#httpStats) yield* named(`http.${prefix}`, stats);
+    for (const [name, stats] of this.#filterStats.all()) yield* named(name, stats);
     for (const [name, listener] of this.#listeners) yield* named(`listener.${name}`, listener.stats);
   }
 

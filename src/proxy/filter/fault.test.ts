@@ -4,6 +4,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { flag } from '../http/flags.ts';
 import { testExchange } from '../testing/exchange.ts';
+import { testScope } from '../testing/scope.ts';
 import { createFault } from './fault.ts';
 
 const always = { numerator: 100 };
@@ -14,8 +15,8 @@ const delay = (percentage: JsonObject) => ({ delay: { fixed_delay: '2s', percent
 function run(config: JsonObject, random: () => number, headers: readonly string[] = []) {
   const clock = new ManualClock();
   const exchange = testExchange({ headers });
-  const filter = createFault(fromJson(HTTPFaultSchema, config), 'fault', 'f', clock, random);
-  return { clock, exchange, outcome: filter.request!(exchange) };
+  const filter = createFault(fromJson(HTTPFaultSchema, config), 'fault', 'f');
+  return { clock, exchange, outcome: filter.request!(exchange, testScope({ clock, random })) };
 }
 
 describe('abort', () => {

@@ -1,5 +1,4 @@
 // The filter envoy.filters.http.fault: delays and aborts a share of the requests.
-import type { Clock } from '../../lib/clock.ts';
 import type { FaultDelay } from '../../xds/gen/envoy/extensions/filters/common/fault/v3/fault_pb.ts';
 import type { FaultAbort, HTTPFault } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
@@ -7,35 +6,28 @@ import { positiveMillis, share } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import { compileHeaders } from '../route/match/header-matcher.ts';
-import type { HttpFilter, LocalReply } from './filter.ts';
+import type { FilterScope, HttpFilter, LocalReply } from './filter.ts';
 
 type Delay = { readonly share: number; readonly duration: number };
 type Abort = { readonly share: number; readonly reply: LocalReply };
 
-/** `random` is uniform in [0, 1). */
-export function createFault(
-  config: HTTPFault,
-  name: string,
-  path: string,
-  clock: Clock,
-  random: () => number,
-): HttpFilter {
+export function createFault(config: HTTPFault, name: string, path: string): HttpFilter {
   const delay = compileDelay(config.delay, at(path, 'delay'));
   const abort = compileAbort(config.abort, at(path, 'abort'));
   const applies = compileHeaders(config.headers, at(path, 'headers'));
-  const afterDelay = (exchange: Exchange): LocalReply | undefined => {
+  const afterDelay = (exchange: Exchange, { random }: FilterScope): LocalReply | undefined => {
     if (abort === null || random() >= abort.share) return undefined;
     exchange.flags |= flag.faultInjected;
     return abort.reply;
   };
   return {
     name,
-    request(exchange) {
+    request(exchange, scope) {
       if (!applies(exchange.request)) return undefined;
-      if (delay === null || random() >= delay.share) return afterDelay(exchange);
+      if (delay === null || scope.random() >= delay.share) return afterDelay(exchange, scope);
       exchange.flags |= flag.delayInjected;
       return new Promise((resolve) => {
-        clock.after(delay.duration, () => resolve(afterDelay(exchange)));
+        scope.clock.after(delay.duration, () => resolve(afterDelay(exchange, scope)));
       });
     },
   };

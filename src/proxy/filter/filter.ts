@@ -1,22 +1,88 @@
-// The contract of an HTTP filter. Filters are compiled from xDS once per update and shared by all requests: state of a request lives in the Exchange.
+// The contract of an HTTP filter. Filters are compiled from xDS once per update and shared by all requests: state of a request lives in the Exchange,
+// or in the StreamFilter that `open` makes for it. What a filter needs of the running proxy comes with each call, so that compiling stays pure.
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
-import type { ResponseHead } from '../http/message.ts';
+import type { RequestHead, ResponseHead } from '../http/message.ts';
 
-/** An answer given by the proxy itself. Body is UTF-8 text, sent as `text/plain` unless headers say otherwise. */
+/** An answer given by the proxy itself, sent as `text/plain` unless headers say otherwise. */
 export type LocalReply = {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly details: string;
   readonly flags: number;
   readonly headers: HeaderMap | null;
+  /** What a gRPC client is told, where it is not what the status stands for. */
+  readonly grpcStatus?: number;
+};
+
+/** The proxy around a filter: the same object for every request of one connection manager. */
+export type FilterScope = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */
+  readonly prefix: string;
+  /** The counters of that name (`http.front.rbac`): made on first use, then always the same object. Its number fields are shown as `<name>.<field>`. */
+  stats<Stats extends object>(name: string, make: () => Stats): Stats;
 };
 
 export type HttpFilter = {
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
   /** Downstream to upstream, in chain order, once per request. Undefined goes on; a reply ends the request there. */
-  request?(exchange: Exchange): LocalReply | undefined | Promise<LocalReply | undefined>;
+  request?(exchange: Exchange, scope: FilterScope): LocalReply | undefined | Promise<LocalReply | undefined>;
   /** Upstream to downstream, in reverse order, once per response, local replies included. */
-  response?(exchange: Exchange, head: ResponseHead): void;
+  response?(exchange: Exchange, head: ResponseHead, scope: FilterScope): void;
+  /**
+   * Instead of the two above, for filters that keep state, look at bodies or hold a response: called when the request reaches the filter, or when a
+   * local reply passes it that was given before. null: the filter has nothing to do for this request.
+   */
+  open?(exchange: Exchange, scope: FilterScope, stream: FilterStream): StreamFilter | null;
+};
+
+/** A filter's part in one exchange. A direction that is left out passes untouched. */
+export type StreamFilter = {
+  readonly request?: FilterStage<RequestHead>;
+  readonly response?: FilterStage<ResponseHead>;
+  /** The exchange is over, whatever ended it: called once, the last call of all. */
+  done?(): void;
+};
+
+/** One direction: a head, then data and the end unless the head was the `last`. What has no method passes; what has one is passed on by the filter itself. */
+export type FilterStage<Head> = {
+  head?(head: Head, last: boolean): HeadOutcome;
+  data?(chunk: Buffer): void;
+  end?(trailers: HeaderMap | null): void;
+};
+
+/**
+ * Undefined goes on. A reply is answered instead. Otherwise the head waits until the filter's `proceed`:
+ * `hold` keeps what follows away from the filter meanwhile, `collect` delivers it (to a filter that has both `data` and `end`).
+ */
+export type HeadOutcome = undefined | 'hold' | 'collect' | LocalReply;
+
+/** What an open filter may do beside returning. Calls after the exchange is over do nothing. */
+export type FilterStream = {
+  readonly request: FilterOutlet;
+  readonly response: FilterOutlet;
+  /** Answers now, from wherever the request is. Where a response has begun already it is broken off. */
+  answer(reply: LocalReply): void;
+  /** Runs what a timer or another connection causes; an exception ends the exchange, and what was written is sent. */
+  run(work: () => void): void;
+};
+
+/** Where a filter puts what it passes on, towards the next filter of that direction: nothing before the head has gone. */
+export type FilterOutlet = {
+  /** The waiting head goes on. `last` says whether a body follows, where that has changed. */
+  proceed(last?: boolean): void;
+  write(chunk: Buffer): void;
+  finish(trailers: HeaderMap | null): void;
+  /** The filter holds as much as it wants to: the source is asked to stop, until `resume`. */
+  pause(): void;
+  resume(): void;
 };

@@ -1,6 +1,5 @@
 // The HTTP filters there are. Their order in a chain is the configuration's; this list is searched by type only.
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { systemClock } from '../../lib/clock.ts';
 import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
@@ -19,8 +18,7 @@ type FilterKind = {
   readonly route: { readonly typeName: string; readonly compile: Compile };
 };
 
-const compileFault: Compile = (config, name, path) =>
-  createFault(unpack(config, HTTPFaultSchema, path), name, path, systemClock, Math.random);
+const compileFault: Compile = (config, name, path) => createFault(unpack(config, HTTPFaultSchema, path), name, path);
 
 const kinds: readonly FilterKind[] = [
   {

@@ -96,6 +96,10 @@ export class Exchange {
   originalPath: string | null = null;
   /** Filters' notes: `rbac` shadow results and the like; made on first use. */
   metadata: Map<string, unknown> | null = null;
+  /** Objects that filters leave for others, by name; made on first use. */
+  filterState: Map<string, string> | null = null;
+  /** A filter changed what routes are chosen by, and asks for another choice. */
+  routeStale = false;
 
   constructor(downstream: Downstream, request: RequestHead, started: number, startedAt: number) {
     this.downstream = downstream;

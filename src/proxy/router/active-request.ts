@@ -9,25 +9,30 @@ import type { CodecFault, ServerStream, ServerStreamHandler } from '../http/stre
 import type { ClusterChoice, ForwardAction } from '../route/table.ts';
 import { cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
+import { FilterRun, type FilterRunTarget } from './filter-run.ts';
 import { Forwarding, type ForwardTarget } from './forwarding.ts';
 import { httpDate } from './http-date.ts';
+import { localResponse } from './local-response.ts';
 import { Mirror } from './mirror.ts';
-import { normalizePath } from './normalize-path.ts';
+import { prepareForward } from './prepare-forward.ts';
+import { refuseHead } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
 
 const NO_MIRRORS: readonly Mirror[] = [];
 
-export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
+export class ActiveRequest implements ServerStreamHandler, ForwardTarget, FilterRunTarget {
   readonly #manager: ConnectionManager;
   readonly #stream: ServerStream;
   readonly #exchange: Exchange;
-  #body: RequestBody;
+  readonly body: RequestBody;
+  readonly #filters: FilterRun;
   #forwarding: Forwarding | null = null;
   #mirrors: readonly Mirror[] = NO_MIRRORS;
   #choice: ClusterChoice | null = null;
   #responding = false;
   #over = false;
+  #answers = 0;
   #requestPaused = false;
   #responsePaused = false;
   #idleTimer: Timer | null = null;
@@ -40,7 +45,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     this.#lastActivity = clock.now();
     this.#exchange = new Exchange(stream.downstream, head, this.#lastActivity, clock.epoch());
     if (last) this.#exchange.requestEnded = this.#lastActivity;
-    this.#body = new RequestBody(last, false);
+    this.body = new RequestBody(last);
+    this.#filters = new FilterRun(manager, this.#exchange, this);
     manager.stats.downstream_rq_total += 1;
     manager.stats.downstream_rq_active += 1;
     if (manager.draining) {
@@ -52,39 +58,48 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   begin(): void {
     const { config, services } = this.#manager;
     const { request } = this.#exchange;
-    const refusal = this.#normalize(request);
+    const refusal = refuseHead(request, config, this.#stream);
     if (refusal !== null) {
       this.answer(refusal);
       return;
     }
     sanitizeRequest(this.#exchange, config, services.localAddress);
     if (this.#manager.inbound) this.#exchange.peer = request.headers.get('x-tulle-peer') ?? '';
-    const route = this.#manager.routes?.match(request, this.#exchange, services.random) ?? null;
-    this.#exchange.route = route;
-    const action = route?.action;
-    if (action?.kind === 'forward' && action.retry !== null) this.#body = new RequestBody(this.#body.ended, true);
+    this.reroute();
     this.#watchIdle();
-    this.#runFilters(0);
+    this.#filters.request();
+  }
+
+  reroute(): void {
+    const exchange = this.#exchange;
+    exchange.routeStale = false;
+    exchange.route = this.#manager.routes?.match(exchange.request, exchange, this.#manager.services.random) ?? null;
   }
 
   onData(chunk: Buffer): void {
     this.#exchange.requestBytes += chunk.length;
     this.#lastActivity = this.#manager.services.clock.now();
-    for (const mirror of this.#mirrors) mirror.push(chunk);
-    this.#body.push(chunk);
-    if (this.#body.congested && !this.#requestPaused) {
-      this.#requestPaused = true;
-      this.#stream.pause();
-    }
+    this.#filters.requestData(chunk);
+    this.balanceRequest();
   }
 
   onEnd(trailers: HeaderMap | null): void {
     const exchange = this.#exchange;
     this.#lastActivity = this.#manager.services.clock.now();
     exchange.requestEnded = this.#lastActivity;
-    if (exchange.upstreamSent > 0) exchange.upstreamSentEnd = this.#lastActivity;
+    this.#filters.requestEnd(trailers);
+  }
+
+  onFilteredData(chunk: Buffer): void {
+    for (const mirror of this.#mirrors) mirror.push(chunk);
+    this.body.push(chunk);
+  }
+
+  onFilteredEnd(trailers: HeaderMap | null): void {
+    const exchange = this.#exchange;
+    if (exchange.upstreamSent > 0) exchange.upstreamSentEnd = this.#manager.services.clock.now();
     for (const mirror of this.#mirrors) mirror.end();
-    this.#body.end(trailers);
+    this.body.end(trailers);
     this.#forwarding?.onRequestEnd();
   }
 
@@ -94,10 +109,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   }
 
   onFault(fault: CodecFault): void {
-    const reply = codecFault(fault);
-    this.#forwarding?.stop();
-    if (this.#responding) this.breakOff(reply.flags, reply.details);
-    else this.answer(reply);
+    this.answer(codecFault(fault));
   }
 
   onAbort(): void {
@@ -112,9 +124,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
 
   onDrain(): void {
     if (!this.#responsePaused) return;
-    this.#responsePaused = false;
     this.#lastActivity = this.#manager.services.clock.now();
-    this.#forwarding?.resume();
+    this.balanceResponse();
   }
 
   onInterim(): void {
@@ -127,19 +138,28 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     head.headers.set('x-envoy-upstream-service-time', String(elapsed));
     this.#exchange.details = 'via_upstream';
     this.#lastActivity = upstreamStarted;
+    if (last) this.#forwarding = null;
     this.#send(head, last);
+    if (last) this.#flushRest();
   }
 
   onUpstreamData(chunk: Buffer): void {
-    this.#exchange.responseBytes += chunk.length;
-    this.#stream.write(chunk);
-    if (!this.#stream.backedUp || this.#responsePaused) return;
-    this.#responsePaused = true;
-    this.#forwarding?.pause();
+    this.#filters.responseData(chunk);
+    this.balanceResponse();
   }
 
   onUpstreamEnd(trailers: HeaderMap | null): void {
     this.#forwarding = null;
+    this.#filters.responseEnd(trailers);
+    this.#flushRest();
+  }
+
+  respondData(chunk: Buffer): void {
+    this.#exchange.responseBytes += chunk.length;
+    this.#stream.write(chunk);
+  }
+
+  respondEnd(trailers: HeaderMap | null): void {
     this.#finish();
     this.#stream.finish(trailers);
   }
@@ -151,29 +171,45 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
   }
 
   onUpstreamDrain(): void {
-    if (!this.#requestPaused || this.#body.congested) return;
-    this.#requestPaused = false;
-    this.#stream.resume();
+    this.balanceRequest();
+  }
+
+  /** Stops or starts the source of the request by how much is waiting on its way. */
+  balanceRequest(): void {
+    const congested = this.body.congested || this.#filters.requestCongested;
+    if (this.#over || congested === this.#requestPaused) return;
+    this.#requestPaused = congested;
+    if (congested) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
+  balanceResponse(): void {
+    const congested = this.#stream.backedUp || this.#filters.responseCongested;
+    if (this.#over || congested === this.#responsePaused) return;
+    this.#responsePaused = congested;
+    if (congested) this.#forwarding?.pause();
+    else this.#forwarding?.resume();
   }
 
   answer(reply: LocalReply): void {
-    const headers = new HeaderMap();
-    const body = Buffer.from(reply.body);
-    if (body.length > 0) {
-      headers.append('content-length', String(body.length));
-      headers.append('content-type', 'text/plain');
+    if (this.#over) return;
+    this.#forwarding?.stop();
+    this.#forwarding = null;
+    if (this.#responding) {
+      this.breakOff(reply.flags, reply.details);
+      return;
     }
-    if (reply.headers !== null) for (const [name, value] of reply.headers) headers.set(name, value);
+    this.#filters.closeRequest();
     this.#exchange.flags |= reply.flags;
     this.#exchange.details = reply.details;
-    this.#forwarding = null;
+    const { head, body } = localResponse(reply, this.#exchange.request);
     const empty = body.length === 0 || this.#exchange.request.method === 'HEAD';
-    if (!empty) this.#exchange.responseBytes = body.length;
-    this.#send({ status: reply.status, headers }, empty);
-    if (empty) return;
-    this.#finish();
-    this.#stream.write(body);
-    this.#stream.finish(null);
+    const nth = ++this.#answers;
+    this.#send(head, empty);
+    // A filter may have answered instead while the head passed it.
+    if (empty || this.#answers !== nth) return;
+    this.#filters.responseData(body);
+    this.#filters.responseEnd(null);
   }
 
   breakOff(flags: number, details: string): void {
@@ -196,6 +232,14 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     this.breakOff(flag.localReset, 'internal_error');
   }
 
+  run(work: () => void): void {
+    this.guard(() => {
+      work();
+      this.onReadDone();
+      if (!this.#over) this.#stream.flush();
+    });
+  }
+
   guard(work: () => void): void {
     if (this.#over) return;
     try {
@@ -205,65 +249,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     }
   }
 
-  /** A reply: the request goes no further. */
-  #normalize(request: RequestHead): LocalReply | null {
-    const { config } = this.#manager;
-    if (request.method === 'CONNECT') {
-      this.#stream.closeAfter();
-      return cause.routeNotFound;
-    }
-    if (!request.path.startsWith('/')) return cause.absolutePath;
-    if (request.path.includes('#')) {
-      this.#stream.closeAfter();
-      return cause.pathNormalization;
-    }
-    if (request.headers.has('upgrade')) {
-      this.#stream.closeAfter();
-      return cause.upgradeRefused;
-    }
-    if (!config.normalizePath && !config.mergeSlashes) return null;
-    const path = normalizePath(request.path, config);
-    if (path === null) return cause.pathNormalization;
-    request.path = path;
-    return null;
-  }
-
-  /** Runs the chain from one filter on. A filter that answers with a promise suspends it; the body waits meanwhile. */
-  #runFilters(from: number): void {
-    const { filters } = this.#manager.config;
-    const overrides = this.#exchange.route?.filters;
-    for (let i = from; i < filters.length; i++) {
-      let filter = filters[i] ?? null;
-      if (overrides !== undefined && overrides.size > 0 && filter !== null) {
-        const override = overrides.get(filter.name);
-        if (override !== undefined) filter = override;
-      }
-      const outcome = filter?.request?.(this.#exchange);
-      if (outcome === undefined) continue;
-      if (outcome instanceof Promise) this.#suspend(outcome, i + 1);
-      else this.answer(outcome);
-      return;
-    }
-    this.#act();
-  }
-
-  #suspend(outcome: Promise<LocalReply | undefined>, next: number): void {
-    outcome.then(
-      (reply) =>
-        this.guard(() => {
-          if (reply === undefined) this.#runFilters(next);
-          else this.answer(reply);
-          this.onReadDone();
-        }),
-      (error: unknown) =>
-        this.guard(() => {
-          this.#manager.services.log.error({ err: error }, 'a filter failed');
-          this.answer(cause.filterFailed);
-        }),
-    );
-  }
-
-  #act(): void {
+  onFiltered(): void {
     const action = this.#exchange.route?.action;
     if (action === undefined) {
       this.#manager.stats.no_route += 1;
@@ -290,25 +276,13 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
       return;
     }
     exchange.clusterMetadata = cluster.config.metadata;
-    this.#prepare(action, choice);
+    prepareForward(exchange, action, choice);
+    if (action.retry !== null) this.body.keepForRetry();
     if (action.mirrors.length > 0) this.#startMirrors(action);
-    const forwarding = new Forwarding(exchange, cluster, action, this.#body, services, this);
+    const forwarding = new Forwarding(exchange, cluster, action, this.body, services, this);
     this.#forwarding = forwarding;
     forwarding.start();
     this.onUpstreamDrain();
-  }
-
-  /** Edits the request as the route says, after every filter has seen it as it came. */
-  #prepare(action: ForwardAction, choice: ClusterChoice): void {
-    const exchange = this.#exchange;
-    const { request } = exchange;
-    const expected = expectedTimeout(action);
-    if (expected > 0) request.headers.set('x-envoy-expected-rq-timeout-ms', String(expected));
-    choice.editRequest(exchange);
-    exchange.route?.editRequest(exchange);
-    const { path } = request;
-    action.rewrite(request);
-    if (request.path !== path) exchange.originalPath = path;
   }
 
   #startMirrors(action: ForwardAction): void {
@@ -317,19 +291,29 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     for (const { cluster: name, share } of action.mirrors) {
       const cluster = services.clusters.get(name);
       if (cluster !== undefined && services.random() < share) {
-        mirrors.push(new Mirror(this.#exchange.request, this.#body.ended, cluster, services));
+        mirrors.push(new Mirror(this.#exchange.request, this.body.ended, cluster, services));
       }
     }
     this.#mirrors = mirrors;
   }
 
-  /** The one way out of a response head, an upstream's or our own. */
+  /** The upstream has ended, but a filter still holds some of the response. */
+  #flushRest(): void {
+    if (!this.#over) this.#stream.flush();
+  }
+
+  /** The one way of a response head to the filters, an upstream's or our own. */
   #send(head: ResponseHead, last: boolean): void {
     const exchange = this.#exchange;
-    const { config, services, stats } = this.#manager;
     this.#choice?.editResponse(exchange, head);
     exchange.route?.editResponse(exchange, head);
-    this.#filterResponse(head);
+    this.#filters.response(head, last);
+  }
+
+  /** The one way out of a response head. */
+  respond(head: ResponseHead, last: boolean): void {
+    const exchange = this.#exchange;
+    const { config, services, stats } = this.#manager;
     const { headers } = head;
     if (!headers.has('date')) headers.append('date', httpDate(services.clock.epoch()));
     if (config.serverHeader === 'overwrite') headers.set('server', config.serverName);
@@ -341,15 +325,6 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     stats.countResponse(head.status);
     if (last) this.#finish();
     this.#stream.respond(head, last);
-  }
-
-  #filterResponse(head: ResponseHead): void {
-    const overrides = this.#exchange.route?.filters;
-    for (const filter of this.#manager.responseFilters) {
-      const override = overrides?.get(filter.name);
-      if (override === null) continue;
-      (override ?? filter).response?.(this.#exchange, head);
-    }
   }
 
   /** Lazy like the connection's: activity only notes the time, the timer looks at it when it fires. */
@@ -370,10 +345,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
 
   #idledOut(): void {
     this.#manager.stats.downstream_rq_idle_timeout += 1;
-    this.#forwarding?.stop();
-    const reply = this.#body.ended ? cause.responseIdle : cause.requestIdle;
-    if (this.#responding) this.breakOff(reply.flags, reply.details);
-    else this.answer(reply);
+    this.answer(this.#exchange.requestEnded > 0 ? cause.responseIdle : cause.requestIdle);
   }
 
   #finish(): void {
@@ -384,11 +356,6 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget {
     if (this.#idleTimer !== null) services.wheel.cancel(this.#idleTimer);
     const now = services.clock.now();
     for (const log of config.accessLogs) log.write(this.#exchange, now);
+    this.#filters.done();
   }
-}
-
-/** Milliseconds one try may take, 0 without limit. */
-function expectedTimeout({ timeout, retry }: ForwardAction): number {
-  const perTry = retry?.perTryTimeout ?? 0;
-  return perTry > 0 && (timeout === 0 || perTry < timeout) ? perTry : timeout;
 }

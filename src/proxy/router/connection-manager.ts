@@ -1,6 +1,6 @@
 // The HTTP connection manager of one filter chain: makes an exchange of every request its connections deliver.
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
-import type { HttpFilter } from '../filter/filter.ts';
+import type { FilterScope, HttpFilter } from '../filter/filter.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
@@ -17,6 +17,10 @@ export class ConnectionManager implements StreamAcceptor {
   readonly inbound: boolean;
   /** Filters that look at responses, in the order they run: last first. */
   readonly responseFilters: readonly HttpFilter[];
+  /** Some filter may take part in an exchange beyond a look at its heads. */
+  readonly streaming: boolean;
+  /** The proxy around the filters. */
+  readonly scope: FilterScope;
   /** The chain is being replaced or the proxy stops: every answer ends its connection. */
   draining = false;
 
@@ -30,6 +34,9 @@ export class ConnectionManager implements StreamAcceptor {
     this.services = services;
     this.stats = stats;
     this.inbound = direction === 'inbound';
+    this.streaming = config.filters.some((filter) => filter.open !== undefined);
+    const { clock, wheel, random, log, filterStats } = services;
+    this.scope = { clock, wheel, random, log, prefix: `http.${config.statPrefix}.`, stats: filterStats };
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
 

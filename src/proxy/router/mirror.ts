@@ -18,7 +18,7 @@ export class Mirror implements AttemptOwner {
 
   constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices) {
     this.#services = services;
-    this.#body = new RequestBody(last, false);
+    this.#body = new RequestBody(last);
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
     const copy = { ...head, authority: shadowAuthority(head.authority), headers: head.headers.clone() };

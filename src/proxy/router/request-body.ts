@@ -13,12 +13,16 @@ export class RequestBody {
   /** Some of the body is gone: it cannot be sent again. */
   #spent = false;
   #stream: ClientStream | null = null;
-  readonly #forRetry: boolean;
+  #forRetry = false;
 
   /** `last`: there is no body. */
-  constructor(last: boolean, forRetry: boolean) {
+  constructor(last: boolean) {
     this.ended = last;
-    this.#forRetry = forRetry;
+  }
+
+  /** What is sent stays here too, so that it can be sent again. Said before anything is. */
+  keepForRetry(): void {
+    this.#forRetry = true;
   }
 
   get empty(): boolean {
@@ -59,6 +63,18 @@ export class RequestBody {
 
   detach(): void {
     this.#stream = null;
+  }
+
+  /** Gives what has come so far to be taken another way first; the rest comes back by `push` and `end`. */
+  moveTo(other: { data(chunk: Buffer): void; end(trailers: HeaderMap | null): void }): void {
+    if (this.empty) return;
+    const kept = this.#kept;
+    const { ended } = this;
+    this.#kept = [];
+    this.#size = 0;
+    this.ended = false;
+    for (const chunk of kept) other.data(chunk);
+    if (ended) other.end(this.#trailers);
   }
 
   #drop(): void {

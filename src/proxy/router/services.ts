@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { FilterScope } from '../filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
 
 export type RouterServices = {
@@ -12,6 +13,8 @@ export type RouterServices = {
   readonly log: Log;
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */
   readonly localAddress: string;
+  /** See `FilterScope.stats`. */
+  readonly filterStats: FilterScope['stats'];
   readonly clusters: { get(name: string): Cluster | undefined };
   readonly routes: { get(name: string): RouteTable | undefined };
 };

@@ -10,7 +10,13 @@ export type RbacFilter = HttpFilter & {
   /** null: nothing is enforced. */
   readonly rules: RbacEngine | null;
   readonly shadowRules: RbacEngine | null;
+  /** What the enforced rules answer, without a trace: undefined lets the request pass. */
+  judge(exchange: Exchange): LocalReply | undefined;
 };
+
+export function isRbac(filter: HttpFilter): filter is RbacFilter {
+  return 'kind' in filter && filter.kind === 'rbac';
+}
 
 /** Exchange.metadata and `%DYNAMIC_METADATA(envoy.filters.http.rbac:…)%`. */
 const METADATA = 'envoy.filters.http.rbac';
@@ -18,17 +24,21 @@ const METADATA = 'envoy.filters.http.rbac';
 export function createRbac(config: RBAC, name: string, path: string): RbacFilter {
   const rules = config.rules ? compileRbac(config.rules, at(path, 'rules')) : null;
   const shadowRules = config.shadowRules ? compileRbac(config.shadowRules, at(path, 'shadow_rules')) : null;
+  const judge = (exchange: Exchange): LocalReply | undefined => {
+    if (rules === null) return undefined;
+    const { allowed, policy } = evaluateRbac(rules, exchange);
+    return allowed ? undefined : denial(policy);
+  };
   return {
     kind: 'rbac',
     name,
     rules,
     shadowRules,
+    judge,
     request(exchange) {
       if (shadowRules !== null) noteShadow(shadowRules, exchange);
-      if (rules === null) return undefined;
-      const { allowed, policy } = evaluateRbac(rules, exchange);
-      if (rules.action === 'log') note(exchange, { access_log_hint: policy !== null });
-      return allowed ? undefined : denial(policy);
+      if (rules?.action === 'log') note(exchange, { access_log_hint: evaluateRbac(rules, exchange).policy !== null });
+      return judge(exchange);
     },
   };
 }

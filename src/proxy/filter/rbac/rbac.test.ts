@@ -4,6 +4,7 @@ import { RBACSchema as RulesSchema } from '../../../xds/gen/envoy/config/rbac/v3
 import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { peerTls, testExchange } from '../../testing/exchange.ts';
+import { testScope } from '../../testing/scope.ts';
 import { compileRbac, evaluateRbac } from './engine.ts';
 import { createRbac } from './filter.ts';
 
@@ -129,13 +130,13 @@ describe('filter', () => {
     ['denied', { rules: { action: 'DENY', policies: { 'a b': anyone } } }, 'rbac_access_denied_matched_policy[a_b]'],
     ['shadow rules do not deny', { shadow_rules: {} }, undefined],
   ])('%s', (_name, config, details) => {
-    const reply = filter(config).request!(testExchange());
+    const reply = filter(config).request!(testExchange(), testScope());
     expect(reply).toEqual(details && { status: 403, body: 'RBAC: access denied', details, flags: 0, headers: null });
   });
 
   test('shadow rules are noted', () => {
     const exchange = testExchange();
-    filter({ shadow_rules: { action: 'DENY', policies: { a: anyone } } }).request!(exchange);
+    filter({ shadow_rules: { action: 'DENY', policies: { a: anyone } } }).request!(exchange, testScope());
     expect(exchange.metadata?.get('envoy.filters.http.rbac')).toEqual({
       shadow_engine_result: 'denied',
       shadow_effective_policy_id: 'a',
