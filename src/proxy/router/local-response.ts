@@ -22,7 +22,7 @@ export function localResponse(reply: LocalReply, request: RequestHead): { head: 
 }
 
 /** gRPC over HTTP/2: `application/grpc`, `application/grpc+proto`, but not gRPC-Web. */
-export function isGrpc(headers: HeaderMap): boolean {
+function isGrpc(headers: HeaderMap): boolean {
   const type = headers.get('content-type');
   return type?.startsWith('application/grpc') === true && (type.length === 16 || type[16] === '+');
 }
