@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
+import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster, type ClusterServices } from './cluster/cluster.ts';
 import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
@@ -50,12 +51,16 @@ export class ProxyRuntime {
       ...shared,
       tlsConnector: (config, stats) => new TlsConnector(config, stats, this.#secrets),
     };
-    this.#listenerServices = {
+    const calls = {
       ...shared,
       localAddress: ownAddress(),
       clusters: this.#clusters,
       routes: this.#routes,
-      filterStats: (name, make) => this.#filterStats.get(name, make),
+      filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),
+    };
+    this.#listenerServices = {
+      ...calls,
+      client: new ClusterClient(calls),
       httpStats: (prefix) => this.#statsOf(prefix),
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,

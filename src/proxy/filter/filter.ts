@@ -3,6 +3,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -25,6 +27,11 @@ export type FilterScope = {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+  /** Calls through clusters. */
+  readonly client: ClusterClient;
+  readonly clusters: { get(name: string): Cluster | undefined };
+  /** This machine's address, as in X-Forwarded-For. */
+  readonly localAddress: string;
   /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */
   readonly prefix: string;
   /** The counters of that name (`http.front.rbac`): made on first use, then always the same object. Its number fields are shown as `<name>.<field>`. */
@@ -56,6 +63,7 @@ export type StreamFilter = {
 /** One direction: a head, then data and the end unless the head was the `last`. What has no method passes; what has one is passed on by the filter itself. */
 export type FilterStage<Head> = {
   head?(head: Head, last: boolean): HeadOutcome;
+  /** A response's chunk is valid until the call returns: who holds it longer takes `kept(chunk)` (proxy/socket). */
   data?(chunk: Buffer): void;
   end?(trailers: HeaderMap | null): void;
 };

@@ -35,8 +35,7 @@ export class ConnectionManager implements StreamAcceptor {
     this.stats = stats;
     this.inbound = direction === 'inbound';
     this.streaming = config.filters.some((filter) => filter.open !== undefined);
-    const { clock, wheel, random, log, filterStats } = services;
-    this.scope = { clock, wheel, random, log, prefix: `http.${config.statPrefix}.`, stats: filterStats };
+    this.scope = filterScope(services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
 
@@ -58,6 +57,21 @@ export class ConnectionManager implements StreamAcceptor {
     if (fault.status === 408) this.stats.downstream_rq_timeout += 1;
     new ActiveRequest(this, stream, emptyHead(stream), true).onFault(fault);
   }
+}
+
+function filterScope(services: RouterServices, statPrefix: string): FilterScope {
+  const { clock, wheel, random, log, clusters, localAddress, client, filterStats } = services;
+  return {
+    clock,
+    wheel,
+    random,
+    log,
+    clusters,
+    localAddress,
+    client,
+    prefix: `http.${statPrefix}.`,
+    stats: filterStats,
+  };
 }
 
 /** Stands in the access log for a request whose head could not be read. */

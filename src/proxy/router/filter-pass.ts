@@ -3,6 +3,7 @@
 //   source ─► [0] ─► [1] ─► [2] ─► sink        head waits at 1: data for 0 passes it, then queues in front of 1 (`hold`) or is given to 1 (`collect`)
 import type { FilterOutlet, FilterStage } from '../filter/filter.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { kept } from '../socket/reused-reads.ts';
 
 /** Bytes kept in front of a waiting head before the source is stopped. */
 const HIGH = 65_536;
@@ -136,7 +137,7 @@ export class FilterPass {
 
   #hold(chunk: Buffer): void {
     this.#heldAt = this.#at;
-    this.#held.push(chunk);
+    this.#held.push(kept(chunk));
     this.#heldBytes += chunk.length;
     if (this.#heldBytes >= HIGH) this.#sink.balance();
   }

@@ -2,6 +2,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -15,6 +16,8 @@ export type RouterServices = {
   readonly localAddress: string;
   /** See `FilterScope.stats`. */
   readonly filterStats: FilterScope['stats'];
+  /** For calls of the proxy's own. */
+  readonly client: ClusterClient;
   readonly clusters: { get(name: string): Cluster | undefined };
   readonly routes: { get(name: string): RouteTable | undefined };
 };

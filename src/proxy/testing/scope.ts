@@ -1,7 +1,10 @@
 // The proxy around a filter under test: time stands still, chance always comes out lowest, counters start at zero.
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
+import { ClusterClient } from '../client/cluster-client.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { FilterScope } from '../filter/filter.ts';
+import type { RouteTable } from '../route/table.ts';
 import { FilterStats } from '../router/filter-stats.ts';
 import { silentLog } from './harness.ts';
 
@@ -11,13 +14,22 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
   const raise = (error: unknown) => {
     throw error;
   };
-  return {
+  const wheel = new TimerWheel(clock, raise);
+  const services = {
     clock,
-    wheel: new TimerWheel(clock, raise),
+    wheel,
     random: () => 0,
     log: silentLog([]),
+    localAddress: '192.0.2.1',
+    clusters: new Map<string, Cluster>(),
+    routes: new Map<string, RouteTable>(),
+    filterStats: <Stats extends object>(name: string, make: () => Stats) => stats.get(name, make),
+  };
+  return {
+    ...services,
+    client: new ClusterClient(services),
     prefix: 'http.test.',
-    stats: (name, make) => stats.get(name, make),
+    stats: services.filterStats,
     ...change,
   };
 }

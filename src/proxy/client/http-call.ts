@@ -1,0 +1,86 @@
+// Unary HTTP: one request with its whole body, one response with its whole body; repeated as told.
+import type { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import { kept } from '../socket/reused-reads.ts';
+import { Call, type CallFailure, type CallServices } from './call.ts';
+
+export type HttpCall = {
+  readonly cluster: string;
+  readonly head: RequestHead;
+  readonly body: Buffer | null;
+  /** Milliseconds for one try; 0 is no limit. */
+  readonly timeout: number;
+  /** Bytes of the response's body; over it the call fails. */
+  readonly maxBytes: number;
+  readonly retry: CallRetry | null;
+};
+
+/** Failures and answers of 5xx are tried again, after a time uniform below an interval that doubles. */
+export type CallRetry = { readonly retries: number; readonly base: number; readonly max: number };
+
+export type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
+
+export type HttpOutcome =
+  | { readonly kind: 'answer'; readonly answer: HttpAnswer }
+  | { readonly kind: 'failure'; readonly failure: CallFailure };
+
+/** `done` is called once, perhaps before this returns. The result gives the call up. */
+export function callHttp(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
+  let giveUp = () => undefined as unknown;
+  let tries = 0;
+  const attempt = () => {
+    tries += 1;
+    giveUp = tryOnce(services, call, (outcome) => {
+      const { retry } = call;
+      if (retry === null || tries > retry.retries || !isRetriable(outcome)) {
+        done(outcome);
+        return;
+      }
+      const delay = services.random() * Math.min(retry.base * 2 ** (tries - 1), retry.max);
+      const timer = services.wheel.set(delay, attempt);
+      giveUp = () => services.wheel.cancel(timer);
+    });
+  };
+  attempt();
+  return () => giveUp();
+}
+
+function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
+  let status = 0;
+  let headers: HeaderMap | null = null;
+  let size = 0;
+  const chunks: Buffer[] = [];
+  const complete = () => done({ kind: 'answer', answer: { status, headers: headers!, body: Buffer.concat(chunks) } });
+  const head = { ...call.head, headers: call.head.headers.clone() };
+  const running = new Call(
+    services,
+    { cluster: call.cluster, head, timeout: call.timeout },
+    {
+      onHead(response, last) {
+        status = response.status;
+        headers = response.headers;
+        if (last) complete();
+      },
+      onData(chunk) {
+        size += chunk.length;
+        if (size > call.maxBytes) running.fail({ reason: 'too-large', detail: `over ${call.maxBytes} bytes` });
+        else chunks.push(kept(chunk));
+      },
+      onEnd: complete,
+      onFailure: (failure) => done({ kind: 'failure', failure }),
+    },
+  );
+  running.start(call.body === null);
+  if (call.body !== null) {
+    running.write(call.body);
+    running.end();
+  }
+  running.flush();
+  return () => running.cancel();
+}
+
+function isRetriable(outcome: HttpOutcome): boolean {
+  if (outcome.kind === 'answer') return outcome.answer.status >= 500;
+  const { reason } = outcome.failure;
+  return reason !== 'no-cluster' && reason !== 'overflow' && reason !== 'too-large' && reason !== 'bug';
+}

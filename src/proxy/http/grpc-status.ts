@@ -1,0 +1,39 @@
+// gRPC's status as HTTP carries it.
+import type { HeaderMap } from './headers.ts';
+
+/** gRPC over HTTP/2: `application/grpc`, `application/grpc+proto`, but not gRPC-Web. */
+export function isGrpc(headers: HeaderMap): boolean {
+  const type = headers.get('content-type');
+  return type?.startsWith('application/grpc') === true && (type.length === 16 || type[16] === '+');
+}
+
+/** gRPC's "HTTP to gRPC Status Code Mapping". */
+export function grpcStatusOf(status: number): number {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    default:
+      return 2;
+  }
+}
+
+/** gRPC's HTTP/2 mapping, Percent-Encoded: what is not printable ASCII, and `%`. */
+export function encodeGrpcMessage(text: Buffer): string {
+  let encoded = '';
+  for (const byte of text) {
+    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
