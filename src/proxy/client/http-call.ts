@@ -16,9 +16,9 @@ export type HttpCall = {
 };
 
 /** Failures and answers of 5xx are tried again, after a time uniform below an interval that doubles. */
-export type CallRetry = { readonly retries: number; readonly base: number; readonly max: number };
+type CallRetry = { readonly retries: number; readonly base: number; readonly max: number };
 
-export type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
+type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
 
 export type HttpOutcome =
   | { readonly kind: 'answer'; readonly answer: HttpAnswer }
