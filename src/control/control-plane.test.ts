@@ -1,7 +1,9 @@
 // Over a real port: a proxy that joins gets its configuration; one that claims to be another is told why not.
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../../test/support/wait-for.ts';
@@ -30,22 +32,27 @@ beforeEach(async () => {
   control = await startControl();
   const { objects, problems } = parseFile('mesh.yaml', mesh);
   control.setObjects(objects, problems);
-  const nodes = ['web', 'cart'].map((name) => ({ name, nodeId: idOf(name) }));
-  const proxies = nodes.map(({ name, nodeId }) => ({
-    ...{ name: `${name}-0`, namespace: 'shop', workload: name, nodeId, dataPlane: 'tulle' as const, pid: null },
-    admin: { host: '127.0.0.1', port: 1 },
-  }));
-  control.setRunning({ instances: [instance('web'), instance('cart')], gateways: [], proxies, problems: [] });
+  runBoth();
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   rmSync(folder, { recursive: true });
 });
 
-async function startControl(ports = { xds: 0, api: 0 }, authority = 'ca'): Promise<ControlPlane> {
+function runBoth(): void {
+  const nodes = ['web', 'cart'].map((name) => ({ name, nodeId: idOf(name) }));
+  const proxies = nodes.map(({ name, nodeId }) => ({
+    ...{ name: `${name}-0`, namespace: 'shop', workload: name, nodeId, dataPlane: 'tulle' as const, pid: null },
+    admin: { host: '127.0.0.1', port: 1 },
+  }));
+  control.setRunning({ instances: [instance('web'), instance('cart')], gateways: [], proxies, problems: [] });
+}
+
+async function startControl(ports = { xds: 0, api: 0 }, authority = 'ca', lifetime = 3600_000): Promise<ControlPlane> {
   const started = await ControlPlane.start({
     trustDomain: 'cluster.local',
     authority: join(folder, authority),
+    certificateLifetime: lifetime,
     host: '127.0.0.1',
     ports,
     dashboard: '',
@@ -83,12 +90,12 @@ const instance = (name: string): Instance => ({
 /** The certificate that the proxy of `name` gets for its join token. */
 async function enrol(
   name: string,
-  token = control.tokens.issue({ identity: identityOf(name), instance: `${name}-0.shop` }),
+  token: Promise<string> | string = control.tokens.issue({ identity: identityOf(name), instance: `${name}-0.shop` }),
 ) {
   const agent = new IdentityAgent({
     identity: identityOf(name),
     roots: control.authority.root,
-    token: () => Promise.resolve(token),
+    token: async () => token,
     request: caClient({ address: `127.0.0.1:${control.xdsPort}`, roots: control.authority.root }),
     clock: systemClock,
     random: Math.random,
@@ -104,7 +111,14 @@ const channelOf = ({ certificate }: WorkloadSecrets): Channel =>
 
 /** What a client that says it is `name` is given, or told. */
 async function subscribe(name: string, channel: Channel): Promise<string> {
-  let outcome = '';
+  const { names, disconnects } = await watch(name, channel);
+  return names() || disconnects().join(' ');
+}
+
+/** A client that says it is `name`, once it was given or told something. */
+async function watch(name: string, channel: Channel): Promise<{ names(): string; disconnects(): string[] }> {
+  let names: string | null = null;
+  const disconnects: string[] = [];
   const client = new XdsClient({
     target: `127.0.0.1:${control.xdsPort}`,
     service: 'ads',
@@ -113,17 +127,28 @@ async function subscribe(name: string, channel: Channel): Promise<string> {
     channel: () => channel,
     backoff: jitteredBackoff(60_000, 60_000, Math.random),
     clock: systemClock,
-    onDisconnect: (reason) => {
-      outcome ||= reason;
-    },
+    onDisconnect: (reason) => void disconnects.push(reason),
   });
   cleanups.push(() => client.close());
   client.subscribe(typeUrl.cluster, '*', ({ added }) => {
-    outcome ||= added.map((one) => one.name).join(' ');
+    names = added.map((one) => one.name).join(' ');
     return [];
   });
   client.start();
-  return waitFor('an outcome', () => outcome !== '' && outcome);
+  await waitFor('an outcome', () => names !== null || disconnects.length > 0);
+  return { names: () => names ?? '', disconnects: () => disconnects };
+}
+
+/** What the xDS port shows whoever connects now. */
+function portCertificate(): Promise<X509Certificate> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port: control.xdsPort, rejectUnauthorized: false, ALPNProtocols: ['h2'] };
+    const socket = connect(options, () => {
+      resolve(new X509Certificate(socket.getPeerCertificate().raw));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
 }
 
 test('a proxy that joins gets its configuration, and the API shows it connected', async () => {
@@ -181,4 +206,51 @@ test('a port that is taken is an error', async () => {
 test('a restart keeps the root that proxies trust', async () => {
   const { root } = control.authority;
   expect((await startControl()).authority.root).toBe(root);
+});
+
+test('a join token is still good after a restart, unless its instance is gone', async () => {
+  const tokens = await Promise.all(
+    ['web', 'cart'].map((name) => control.tokens.issue({ identity: identityOf(name), instance: `${name}-0.shop` })),
+  );
+  control.setRunning({ instances: [instance('web')], gateways: [], proxies: [], problems: [] });
+  await control.tokens.issue({ identity: identityOf('late'), instance: 'late-0.shop' });
+  await control.close();
+  control = await startControl();
+  expect((await enrol('web', tokens[0])).certificate.chain).toContain('BEGIN CERTIFICATE');
+  expect(control.tokens.redeem(tokens[1] ?? '')).toBeNull();
+});
+
+test('the port renews its own certificate before it ends, and open streams go on', async () => {
+  control = await startControl(undefined, 'short-lived', 6_000);
+  control.setRunning({ instances: [instance('web')], gateways: [], proxies: [], problems: [] });
+  const watching = await watch('web', channelOf(await enrol('web')));
+  const first = await portCertificate();
+  await waitFor('another certificate', async () => (await portCertificate()).serialNumber !== first.serialNumber, {
+    deadline: 20_000,
+  });
+  expect(Date.now()).toBeLessThan(first.validToDate.getTime());
+  await waitFor('the end of the first', () => Date.now() > first.validToDate.getTime(), { deadline: 20_000 });
+  const { objects } = parseFile('mesh.yaml', mesh);
+  control.setObjects(objects, []);
+  await waitFor('an update on the stream that was open all along', () => watching.names().includes('cart'));
+  expect(watching.disconnects()).toEqual([]);
+  // Who connects now is shown a certificate that is good.
+  expect((await watch('web', channelOf(await enrol('web')))).disconnects()).toEqual([]);
+}, 60_000);
+
+test('the API tells when the certificate of each proxy ends, also after a restart', async () => {
+  const expiries = async (): Promise<(string | null)[]> => {
+    const { proxies } = (await (await fetch(`${control.api?.url}/api/v1/proxies`)).json()) as ProxiesResponse;
+    return proxies.map(({ certificateExpires }) => certificateExpires);
+  };
+  expect(await expiries()).toEqual([null, null]);
+  const secrets = await enrol('web');
+  const expires = new X509Certificate(secrets.certificate.chain).validToDate.toISOString();
+  expect(await expiries()).toEqual([null, expires]);
+  await control.close();
+  control = await startControl();
+  runBoth();
+  expect(await expiries()).toEqual([null, null]);
+  await watch('web', channelOf(secrets));
+  expect(await expiries()).toEqual([null, expires]);
 });

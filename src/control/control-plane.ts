@@ -15,17 +15,23 @@ import type { GatewayInstance, Instance } from '../model/service.ts';
 import type { SpiffeId } from '../model/units.ts';
 import { decoders } from '../proxy/config/decoders.ts';
 import { SnapshotCache } from '../xds/cache.ts';
+import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { Peer } from '../xds/peer.ts';
 import type { Snapshot } from '../xds/resource.ts';
 import { XdsServer } from '../xds/server.ts';
+import type { Authorization } from '../xds/stream.ts';
+import { CertificateExpiries } from './certificates.ts';
 import { ControlLoop } from './loop.ts';
 import { controlMetrics } from './metrics.ts';
-import { authorizeNode } from './node-authorization.ts';
+import { authorizeNode, instanceOf } from './node-authorization.ts';
 import { stages } from './stages.ts';
 
 export type ControlPlaneOptions = {
   readonly trustDomain: string;
-  /** Where the CA keeps its root. */
+  /** Folder of the CA's root and the join tokens. */
   readonly authority: string;
+  /** Milliseconds that certificates are good for; the authority's own default unless said. */
+  readonly certificateLifetime?: number;
   readonly host: string;
   /** 0 takes any free port. */
   readonly ports: { readonly xds: number; readonly api: number };
@@ -36,9 +42,9 @@ export type ControlPlaneOptions = {
   readonly log: Log;
 };
 
-/** How long before its end the port's own certificate is renewed, as a share of its life. */
+/** When the port's own certificate is renewed, and when that is tried again after it failed: as shares of its life. */
 const RENEW_AT = 0.5;
-const SERVER_LIFETIME = 24 * 3600_000;
+const RETRY_AFTER = 0.05;
 
 const controlIdentity = (trustDomain: string): SpiffeId =>
   formatSpiffe({ trustDomain, namespace: 'tulle-system', serviceAccount: 'control' });
@@ -57,23 +63,25 @@ export class ControlPlane {
   readonly tokens: JoinTokens;
   readonly view: MeshView;
   readonly authority: CertificateAuthority;
+  readonly #certificates = new CertificateExpiries();
   readonly #options: ControlPlaneOptions;
   #proxies: readonly RunningProxy[] = [];
   #listening: { readonly xds: XdsServer; readonly api: ApiServer; readonly xdsPort: number } | null = null;
   #cancelRenewal: () => void = () => undefined;
+  #closed = false;
 
-  private constructor(authority: CertificateAuthority, options: ControlPlaneOptions) {
+  private constructor(authority: CertificateAuthority, tokens: JoinTokens, options: ControlPlaneOptions) {
     const { trustDomain, clock, log } = options;
     this.#options = options;
     this.authority = authority;
-    this.tokens = new JoinTokens();
+    this.tokens = tokens;
     this.cache = new SnapshotCache(() => clock.epoch());
     this.loop = new ControlLoop({ stages, publisher: this.cache, trustDomain, clock, log });
     this.view = controlView({
       loop: this.loop,
       cache: this.cache,
       proxies: () => this.#proxies,
-      certificateExpires: () => null,
+      certificateExpires: (nodeId) => this.#certificates.of(instanceOf(nodeId)),
       explain: (query) =>
         answerQuestion({ plans: this.loop.state.plans, snapshotOf: this.#snapshotOf }, query, decoders),
     });
@@ -81,9 +89,13 @@ export class ControlPlane {
 
   /** Resolves once both ports listen. @throws when one cannot be bound or the CA's root cannot be used. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { trustDomain, clock } = options;
-    const authority = await CertificateAuthority.open(options.authority, { trustDomain, clock });
-    const control = new ControlPlane(authority, options);
+    const { trustDomain, clock, certificateLifetime: lifetime } = options;
+    const authority = await CertificateAuthority.open(options.authority, {
+      ...{ trustDomain, clock },
+      ...(lifetime === undefined ? {} : { lifetime }),
+    });
+    const tokens = await JoinTokens.open(`${options.authority}/join-tokens.json`);
+    const control = new ControlPlane(authority, tokens, options);
     await control.#listen();
     return control;
   }
@@ -104,11 +116,13 @@ export class ControlPlane {
   /** In force when it returns: a proxy that is started next may connect. */
   setRunning({ instances, gateways, proxies, problems }: Running): void {
     this.#proxies = proxies;
+    this.#forgetOthers(new Set([...instances, ...gateways].map(({ name, namespace }) => `${name}.${namespace}`)));
     this.loop.setInstances(instances, gateways, problems);
     this.loop.flush();
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancelRenewal();
     this.loop.close();
     this.#listening?.xds.close();
@@ -116,15 +130,14 @@ export class ControlPlane {
   }
 
   async #listen(): Promise<void> {
-    const { host, ports, trustDomain, clock, log, dashboard, version } = this.#options;
+    const { host, ports, clock, log, dashboard, version } = this.#options;
     const xds = new XdsServer({
       cache: this.cache,
       address: `${host}:${ports.xds}`,
       security: { kind: 'mtls', identity: await this.#serverIdentity() },
-      authorize: (node, peerSpiffeIds, instance) =>
-        authorizeNode({ node, peerSpiffeIds, instance }, trustDomain, this.loop.state.plans),
+      authorize: (node, peer) => this.#authorize(node, peer),
       log,
-      services: [certificateService({ authority: this.authority, tokens: this.tokens, log })],
+      services: [this.#certificateService()],
     });
     const xdsPort = await xds.listen();
     const metrics = (): string => controlMetrics(this.loop.state, this.cache);
@@ -135,7 +148,7 @@ export class ControlPlane {
       xds.close();
       throw error;
     }
-    this.#scheduleRenewal(xds);
+    this.#renewAfter(RENEW_AT, xds);
   }
 
   readonly #snapshotOf = (nodeId: string): Snapshot | null => this.loop.state.snapshots.get(nodeId) ?? null;
@@ -146,14 +159,45 @@ export class ControlPlane {
     return { ...certificate, roots: this.authority.root };
   }
 
-  #scheduleRenewal(xds: XdsServer): void {
+  #certificateService() {
+    return certificateService({
+      authority: this.authority,
+      tokens: this.tokens,
+      log: this.#options.log,
+      onIssued: (instance, expires) => this.#certificates.note(instance, expires),
+    });
+  }
+
+  #authorize(node: Node, peer: Peer | null): Authorization {
+    const claim = { node, peerSpiffeIds: peer?.uris ?? [], instance: peer?.instance ?? '' };
+    const answer = authorizeNode(claim, this.#options.trustDomain, this.loop.state.plans);
+    if (answer.ok && peer !== null) this.#certificates.note(peer.instance, peer.expires);
+    return answer;
+  }
+
+  /** Who runs no more has no certificate to tell of, and its token is void. */
+  #forgetOthers(instances: ReadonlySet<string>): void {
+    this.#certificates.retain(instances);
+    this.tokens
+      .retain(instances)
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'the join tokens were not saved'));
+  }
+
+  /** Streams that are open go on with the certificate they began with. */
+  #renewAfter(share: number, xds: XdsServer): void {
+    if (this.#closed) return;
     const { clock, log } = this.#options;
-    this.#cancelRenewal = clock.after(SERVER_LIFETIME * RENEW_AT, () => {
+    this.#cancelRenewal = clock.after(this.authority.lifetime * share, () => {
       this.#serverIdentity().then(
-        (identity) => xds.renew(identity),
-        (error: unknown) => log.error({ err: error }, 'the certificate of the xds port was not renewed'),
+        (identity) => {
+          xds.renew(identity);
+          this.#renewAfter(RENEW_AT, xds);
+        },
+        (error: unknown) => {
+          log.error({ err: error }, 'the certificate of the xds port was not renewed');
+          this.#renewAfter(RETRY_AFTER, xds);
+        },
       );
-      this.#scheduleRenewal(xds);
     });
   }
 }

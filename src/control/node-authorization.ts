@@ -12,7 +12,7 @@ export type NodeClaim = {
 };
 
 /** The claim of a node id, `sidecar~<ip>~<name>.<namespace>~<domain>`; null when it is not of that form. */
-function instanceOf(nodeId: string): string | null {
+export function instanceOf(nodeId: string): string | null {
   const parts = nodeId.split('~');
   return parts.length === 4 ? (parts[2] as string) : null;
 }

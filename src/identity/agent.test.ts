@@ -147,8 +147,9 @@ describe('agent', () => {
 /** A CA on a real port. */
 async function certificatePort() {
   const authority = await CertificateAuthority.open(folder, { trustDomain: 'cluster.local', clock: systemClock });
-  const tokens = new JoinTokens();
+  const tokens = await JoinTokens.open(join(folder, 'join-tokens.json'));
   const logged: object[] = [];
+  const issued: [instance: string, expires: number][] = [];
   const log = {
     info: (fields: object, message: string) => void logged.push({ ...fields, message }),
     warn: (fields: object, message: string) => void logged.push({ ...fields, message }),
@@ -162,11 +163,17 @@ async function certificatePort() {
     },
     authorize: () => ({ ok: false, reason: 'nobody' }),
     log,
-    services: [certificateService({ authority, tokens, log })],
+    services: [certificateService({ authority, tokens, log, onIssued: (...issue) => void issued.push(issue) })],
   });
   const port = await server.listen();
   cleanups.push(() => server.close());
-  return { authority, tokens, logged, request: caClient({ address: `127.0.0.1:${port}`, roots: authority.root }) };
+  return {
+    authority,
+    tokens,
+    logged,
+    issued,
+    request: caClient({ address: `127.0.0.1:${port}`, roots: authority.root }),
+  };
 }
 
 describe('certificate service', () => {
@@ -174,10 +181,11 @@ describe('certificate service', () => {
 
   it('issues the identity the token is bound to, without a client certificate', async () => {
     const t = await certificatePort();
-    const token = t.tokens.issue({ identity, instance: 'web-1.shop' });
+    const token = await t.tokens.issue({ identity, instance: 'web-1.shop' });
     const chain = await t.request(await createRequest(await generateKeys()), { kind: 'token', token });
     expect(uriOf(chain)).toBe(`URI:${identity}`);
     expect(JSON.stringify(t.logged)).not.toContain(token);
+    expect(t.issued).toEqual([['web-1.shop', new X509Certificate(chain[0] ?? '').validToDate.getTime()]]);
   });
 
   it('refuses an unknown token, and a good certificate does not make up for it', async () => {
@@ -213,7 +221,7 @@ describe('certificate service', () => {
 
   it('says what is wrong with a request', async () => {
     const t = await certificatePort();
-    const token = t.tokens.issue({ identity, instance: 'web-1.shop' });
+    const token = await t.tokens.issue({ identity, instance: 'web-1.shop' });
     await expect(t.request('hello', { kind: 'token', token })).rejects.toThrow('not a PKCS #10 request');
   });
 });

@@ -1,6 +1,6 @@
 // The mesh's certificate authority: a self-signed root in the state folder that signs workload and server certificates.
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
@@ -16,6 +16,7 @@ import {
   signRequest,
   type Validity,
 } from './certificate.ts';
+import { readIfThere, writeWhole } from './whole-file.ts';
 
 export type AuthorityOptions = {
   readonly trustDomain: string;
@@ -36,16 +37,17 @@ export class CertificateAuthority {
   readonly trustDomain: string;
   /** PEM. */
   readonly root: string;
+  /** Milliseconds that what it issues is good for at most. */
+  readonly lifetime: number;
   readonly #issuer: Issuer;
   readonly #clock: Clock;
-  readonly #lifetime: number;
 
   private constructor(issuer: Issuer, { trustDomain, clock, lifetime = DAY }: AuthorityOptions) {
     this.trustDomain = trustDomain;
     this.root = issuer.certificate;
     this.#issuer = issuer;
     this.#clock = clock;
-    this.#lifetime = lifetime;
+    this.lifetime = lifetime;
   }
 
   /** Reads the root of the folder, or makes one. @throws when what is there is not a usable root of the trust domain. */
@@ -64,10 +66,10 @@ export class CertificateAuthority {
     request: string,
     identity: SpiffeId,
     instance: string,
-    lifetime: number = this.#lifetime,
+    lifetime: number = this.lifetime,
   ): Promise<readonly string[]> {
     const holder: Holder = { commonName: instance, names: [{ type: 'url', value: identity }] };
-    const validity = this.#validity(Math.min(lifetime, this.#lifetime));
+    const validity = this.#validity(Math.min(lifetime, this.lifetime));
     return [await signRequest(request, holder, validity, this.#issuer), this.root];
   }
 
@@ -76,7 +78,7 @@ export class CertificateAuthority {
     const keys = await generateKeys();
     const addresses = hosts.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value }));
     const names = identity === null ? addresses : [{ type: 'url' as const, value: identity }, ...addresses];
-    const validity = this.#validity(this.#lifetime);
+    const validity = this.#validity(this.lifetime);
     const leaf = await signRequest(await createRequest(keys), { commonName: '', names }, validity, this.#issuer);
     return { chain: `${leaf}\n${this.root}`, key: await exportPrivateKey(keys) };
   }
@@ -129,26 +131,4 @@ function checkRoot({ certificate, key }: StoredRoot, folder: string, { trustDoma
     root.validToDate.getTime() <= clock.epoch() && `it expired at ${root.validTo}`,
   ].filter((problem) => problem !== false);
   if (problems.length > 0) throw new Error(`the mesh root in ${folder} cannot be used: ${problems.join('; ')}`);
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** Never leaves a half-written file under the final name, nor a key readable for a moment. */
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const scratch = `${path}.${process.pid}`;
-  const file = await open(scratch, 'wx', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(scratch, path);
 }

@@ -1,6 +1,7 @@
 // The certificate service on the control plane's port: decides for whom a request is signed. Whoever has no certificate yet
 // shows a join token; whoever has a valid one may renew it for the same identity and instance.
 
+import { X509Certificate } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type handleUnaryCall,
@@ -25,6 +26,8 @@ export const certificateMethod = unary('/istio.v1.auth.IstioCertificateService/C
 export type CertificateServiceOptions = {
   readonly authority: CertificateAuthority;
   readonly tokens: JoinTokens;
+  /** Told of every certificate that was issued; `expires` is milliseconds since the epoch. */
+  readonly onIssued: (instance: string, expires: number) => void;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 };
 
@@ -46,12 +49,13 @@ class Unauthenticated extends Error {}
 
 async function answer(
   call: ServerUnaryCall<Uint8Array, Uint8Array>,
-  { authority, tokens, log }: CertificateServiceOptions,
+  { authority, tokens, onIssued, log }: CertificateServiceOptions,
 ): Promise<Uint8Array> {
   const { identity, instance } = authenticate(call, tokens, authority.trustDomain);
   const { csr, validityDuration } = parse(call.request);
   const lifetime = validityDuration > 0n ? Number(validityDuration) * 1000 : undefined;
   const certChain = await authority.issue(csr, identity, instance, lifetime);
+  onIssued(instance, new X509Certificate(certChain[0] as string).validToDate.getTime());
   log.info({ identity, instance, peer: call.getPeer() }, 'certificate issued');
   return toBinary(
     IstioCertificateResponseSchema,

@@ -43,7 +43,7 @@ export const proxyNodeId = ({ kind, admin, name, namespace }: ProxyOwner): strin
 export async function prepareProxy(owner: ProxyOwner, around: ProxySurroundings): Promise<ProcessSpec> {
   const { state, tokens } = around;
   const file = `${owner.name}.${owner.namespace}`;
-  const token = tokens.issue({ identity: owner.identity, instance: file });
+  const token = await tokens.issue({ identity: owner.identity, instance: file });
   const tokenFile = await state.writeToken(file, token);
   const bootstrap = bootstrapFor(owner, around, tokenFile);
   const bootstrapFile = await state.writeProxyFile(`${file}.json`, `${JSON.stringify(bootstrap, null, 2)}\n`);

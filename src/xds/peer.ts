@@ -12,6 +12,8 @@ export type Peer = {
   readonly uris: readonly string[];
   /** The common name: which instance of that identity it is. '' when the certificate does not say. */
   readonly instance: string;
+  /** When the certificate ends: milliseconds since the epoch. */
+  readonly expires: number;
 };
 
 /** null when the client showed no certificate that the roots signed. */
@@ -19,7 +21,9 @@ export function peerOf(call: AuthenticatedCall): Peer | null {
   const certificate = call.getAuthContext().sslPeerCertificate;
   if (certificate === undefined) return null;
   const name: unknown = certificate.subject?.CN;
-  return { uris: uriSansOf(new X509Certificate(certificate.raw)), instance: typeof name === 'string' ? name : '' };
+  const parsed = new X509Certificate(certificate.raw);
+  const expires = parsed.validToDate.getTime();
+  return { uris: uriSansOf(parsed), instance: typeof name === 'string' ? name : '', expires };
 }
 
 /** Node prints SANs as `URI:spiffe://…, DNS:…` and quotes (as JSON) a value that could be mistaken for two. */

@@ -169,10 +169,10 @@ describe('who may open a stream', () => {
     const foreign = await CertificateAuthority.open(join(folder, 'foreign'), options);
     const server = await startServer({
       security: { kind: 'mtls', identity: { ...(await authority.issueServer(['127.0.0.1'])), roots: authority.root } },
-      authorize: (node, ids, instance) =>
-        ids.includes(web) && instance === 'web-1' && node.id === NODE
+      authorize: (node, peer) =>
+        peer?.uris.includes(web) && peer.instance === 'web-1' && node.id === NODE
           ? { ok: true, nodeId: node.id }
-          : { ok: false, reason: `${ids.join()} (${instance}) may not be ${node.id}` },
+          : { ok: false, reason: `${peer?.uris.join()} (${peer?.instance}) may not be ${node.id}` },
     });
     server.cache.setSnapshot(NODE, clusters({ a: '1' }));
     return { ...server, authority, foreign };

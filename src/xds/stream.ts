@@ -10,8 +10,8 @@ export type Authorization =
   | { readonly ok: true; readonly nodeId: string }
   | { readonly ok: false; readonly reason: string };
 
-/** `peerSpiffeIds` are the verified client certificate's, `instance` its common name; [] and '' on a plaintext port. */
-export type Authorize = (node: Node, peerSpiffeIds: readonly string[], instance: string) => Authorization;
+/** `peer` is whom the verified client certificate names; null on a plaintext port. */
+export type Authorize = (node: Node, peer: Peer | null) => Authorization;
 
 /** Fields first, then the message, as pino takes them. */
 export type XdsLog = {
@@ -98,7 +98,7 @@ function openSession<Request>(
       details: `node ${node.id}: no client certificate that the mesh root signed`,
     };
   }
-  const permission = context.authorize(node, peer?.uris ?? [], peer?.instance ?? '');
+  const permission = context.authorize(node, peer);
   if (!permission.ok) return { code: status.PERMISSION_DENIED, details: permission.reason };
   const { nodeId } = permission;
   const open = streams.get(nodeId) ?? 0;

@@ -65,7 +65,7 @@ describe.skipIf(envoy === null)('envoy', () => {
       clock: systemClock,
       lifetime: 16_000,
     });
-    const tokens = new JoinTokens();
+    const tokens = await JoinTokens.open(join(folder, 'join-tokens.json'));
     const control = 'spiffe://cluster.local/ns/tulle-system/sa/control' as SpiffeId;
     makeServer = async () => {
       const issued = await authority.issueServer(['127.0.0.1'], control);
@@ -73,12 +73,12 @@ describe.skipIf(envoy === null)('envoy', () => {
         cache,
         address: `127.0.0.1:${xdsPort}`,
         security: { kind: 'mtls', identity: { ...issued, roots: authority.root } },
-        authorize: (node, ids, instance) =>
-          ids.includes(identity) && instance === 'web-1.shop'
+        authorize: (node, peer) =>
+          peer?.uris.includes(identity) && peer.instance === 'web-1.shop'
             ? { ok: true, nodeId: node.id }
-            : { ok: false, reason: `${ids.join()} is not ${node.id}` },
+            : { ok: false, reason: `${peer?.uris.join()} is not ${node.id}` },
         log: quiet,
-        services: [certificateService({ authority, tokens, log: quiet })],
+        services: [certificateService({ authority, tokens, log: quiet, onIssued: () => undefined })],
       });
       await made.listen();
       return made;
@@ -106,7 +106,7 @@ describe.skipIf(envoy === null)('envoy', () => {
     };
     await writeFile(files.bootstrap, JSON.stringify(bootstrap));
     await writeFile(files.root, authority.root);
-    await writeFile(files.token, tokens.issue({ identity, instance: 'web-1.shop' }), { mode: 0o600 });
+    await writeFile(files.token, await tokens.issue({ identity, instance: 'web-1.shop' }), { mode: 0o600 });
     const agentFlags = ['--ca', `127.0.0.1:${xdsPort}`, '--root', files.root, '--token', files.token];
     const envoyFlags = [
       '-c',
