@@ -1,6 +1,5 @@
-// Drives a proxy with wrk: keep-alive connections from the load core, for a bounded time.
+// What a load generator reports, and how one is run: on the load core, with a limit on its time.
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LOAD_CORE } from './pinned.ts';
 
@@ -8,21 +7,17 @@ export type LoadResult = {
   readonly requests: number;
   /** How long it really took. */
   readonly micros: number;
-  /** Latencies in microseconds. */
-  readonly p50: number;
-  readonly p99: number;
   readonly errors: number;
 };
 
-const CONNECTIONS = 32;
+/** Latencies in microseconds. */
+export type Latencies = { readonly p50: number; readonly p99: number; readonly p999: number };
 
-export async function drive(port: number, seconds: number): Promise<LoadResult> {
-  const script = join(import.meta.dirname, 'report.lua');
-  const wrk = ['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}/bench`];
-  const { stdout } = await promisify(execFile)('taskset', ['-c', LOAD_CORE, ...wrk], {
+/** What it wrote to its standard output. */
+export async function runLoad(command: readonly string[], seconds: number): Promise<string> {
+  const { stdout } = await promisify(execFile)('taskset', ['-c', LOAD_CORE, ...command], {
     timeout: (seconds + 10) * 1000,
+    maxBuffer: 64 * 1024 * 1024,
   });
-  const line = /^RESULT (.*)$/m.exec(stdout)?.[1];
-  if (line === undefined) throw new Error(`wrk gave no result:\n${stdout}`);
-  return JSON.parse(line) as LoadResult;
+  return stdout;
 }

@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { formatTable, type Measurement, summarize } from './measurement.ts';
 
 function measured(contestant: string, cpuMicros: number): Measurement {
-  const rest = { requestsPerSecond: 20_000, p50: 1500, p99: 2500, idleBytes: 5e7, loadedBytes: 6e7 };
+  const rest = {
+    requestsPerSecond: 20_000,
+    p50: 1500,
+    p99: 2500,
+    p999: 3500,
+    idleBytes: 5e7,
+    loadedBytes: 6e7,
+    heldBytes: 7e7,
+  };
   return { scenario: 'plain', contestant, cpuMicros, ...rest };
 }
 
@@ -20,7 +28,7 @@ test('an even number of rounds takes the middle of the two', () => {
 
 test('the table lines up', () => {
   expect(formatTable(summarize([measured('envoy', 50.04)])).split('\n')).toEqual([
-    'scenario  proxy  CPU µs/req  to Envoy  req/s  p50 ms  p99 ms  idle MB  loaded MB',
-    'plain     envoy        50.0      1.00  20000    1.50    2.50       50         60',
+    'scenario  proxy  CPU µs/req  to Envoy  req/s  p50 ms  p99 ms  p99.9 ms  idle MB  loaded MB  1,000 cx MB',
+    'plain     envoy        50.0      1.00  20000    1.50    2.50      3.50       50         60           70',
   ]);
 });

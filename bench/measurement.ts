@@ -6,19 +6,44 @@ export type Measurement = {
   /** User and system time of all its processes, per request. */
   readonly cpuMicros: number;
   readonly requestsPerSecond: number;
-  /** Microseconds. */
+  /** Microseconds, at half of Envoy's highest rate. */
   readonly p50: number;
   readonly p99: number;
-  /** Memory before and after load. */
+  readonly p999: number;
+  /** Memory before load, after it, and while a thousand connections are open. */
   readonly idleBytes: number;
   readonly loadedBytes: number;
+  readonly heldBytes: number;
 };
 
 /** `ratio` is CPU per request over Envoy's in the same run; null without Envoy. */
 export type Summary = Measurement & { readonly ratio: number | null };
 
 const REFERENCE = 'envoy';
-const FIGURES = ['cpuMicros', 'requestsPerSecond', 'p50', 'p99', 'idleBytes', 'loadedBytes'] as const;
+const FIGURES = [
+  'cpuMicros',
+  'requestsPerSecond',
+  'p50',
+  'p99',
+  'p999',
+  'idleBytes',
+  'loadedBytes',
+  'heldBytes',
+] as const;
+
+const HEADER = [
+  'scenario',
+  'proxy',
+  'CPU µs/req',
+  'to Envoy',
+  'req/s',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'idle MB',
+  'loaded MB',
+  '1,000 cx MB',
+];
 
 /** One row per scenario and contestant, in order of appearance: the median of every figure. */
 export function summarize(measurements: readonly Measurement[]): Summary[] {
@@ -34,7 +59,6 @@ export function summarize(measurements: readonly Measurement[]): Summary[] {
 }
 
 export function formatTable(rows: readonly Summary[]): string {
-  const header = ['scenario', 'proxy', 'CPU µs/req', 'to Envoy', 'req/s', 'p50 ms', 'p99 ms', 'idle MB', 'loaded MB'];
   const cells = rows.map((row) => [
     row.scenario,
     row.contestant,
@@ -43,13 +67,15 @@ export function formatTable(rows: readonly Summary[]): string {
     row.requestsPerSecond.toFixed(0),
     (row.p50 / 1000).toFixed(2),
     (row.p99 / 1000).toFixed(2),
+    (row.p999 / 1000).toFixed(2),
     (row.idleBytes / 1e6).toFixed(0),
     (row.loadedBytes / 1e6).toFixed(0),
+    (row.heldBytes / 1e6).toFixed(0),
   ]);
-  const widths = header.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
+  const widths = HEADER.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ');
-  return [header, ...cells].map((row) => line(row).trimEnd()).join('\n');
+  return [HEADER, ...cells].map((row) => line(row).trimEnd()).join('\n');
 }
 
 function median(values: readonly number[]): number {

@@ -1,10 +1,12 @@
 // `npm run bench`: every benchmark, or the ones named; `--json` for machines, `--seconds N` of load per measurement, `--rounds N`.
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { benchHttp1 } from './http1/benchmark.ts';
+import { compare, type Scenario } from './comparison.ts';
+import { http1 } from './http1/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
+import { mtls } from './mtls/benchmark.ts';
 
-const benchmarks = { http1: benchHttp1 };
+const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, mtls };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,9 +22,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, kernel: release(), node: process.version };
+const pace = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
 const chosen = Object.entries(benchmarks).filter(([name]) => positionals.length === 0 || positionals.includes(name));
-for (const [name, benchmark] of chosen) {
-  const measurements = await benchmark(Number(values.rounds), Number(values.seconds), (line) => console.error(line));
+for (const [name, scenarios] of chosen) {
+  const measurements = await compare(scenarios, pace, (line) => console.error(line));
   const rows = summarize(measurements);
   if (values.json) console.log(JSON.stringify({ benchmark: name, machine, rows }));
   else console.log(`${name} on ${machine.cpu}, node ${machine.node}\n${formatTable(rows)}`);

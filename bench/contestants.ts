@@ -1,0 +1,73 @@
+// Who is measured: the processes of each contestant, from the client's side on. Envoy and Tulle's proxy get the very same file.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { findEnvoy } from '../test/support/envoy.ts';
+import { pinnedNode, repositoryRoot } from '../test/support/process.ts';
+import { bootstrapOf, type HopConfig, type HopShape } from './proxy-config.ts';
+
+export type Contestant = { readonly name: string; readonly hops: readonly Hop[] };
+
+/** Writes the configuration of one process and returns the command that starts it; null where it is not installed. */
+type Hop = (config: HopConfig) => readonly string[] | null;
+
+/** Envoy first: what it reaches is the measure for the others. */
+export function xdsProxies(...shapes: readonly HopShape[]): Contestant[] {
+  return [envoy, tulle].map(({ name, command }) => ({
+    name,
+    hops: shapes.map((shape) => (config) => command(write(config, 'bootstrap.json', bootstrapOf(shape, config)))),
+  }));
+}
+
+export function nginx(...templates: readonly string[]): Contestant {
+  return { name: 'nginx', hops: templates.map((template) => (config) => nginxCommand(fill(template, config))) };
+}
+
+export function haproxy(...templates: readonly string[]): Contestant {
+  const command = (file: string): readonly string[] | null => {
+    const binary = onPath('haproxy');
+    return binary === null ? null : [binary, '-db', '-q', '-f', file];
+  };
+  return { name: 'haproxy', hops: templates.map((template) => (config) => command(fill(template, config))) };
+}
+
+export function nginxCommand(config: string): readonly string[] | null {
+  const binary = onPath('nginx');
+  return binary === null ? null : [binary, '-e', 'stderr', '-c', config];
+}
+
+/** Fills the `<name>` holes of a template, a path relative to this folder, and writes it into `values.folder`; returns its path. */
+export function fill(template: string, values: HopConfig & Readonly<Record<string, string | number>>): string {
+  const text = readFileSync(join(import.meta.dirname, template), 'utf8');
+  const filled = text.replace(/<(\w+)>/g, (_hole, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`${template}: nothing to fill ${name} with`);
+    return String(value);
+  });
+  return write(values, template.replaceAll('/', '-'), filled);
+}
+
+const tulle = {
+  name: 'tulle',
+  command: (config: string) => [pinnedNode, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
+};
+
+const envoy = {
+  name: 'envoy',
+  command(config: string) {
+    const binary = findEnvoy();
+    const options = ['--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
+    return binary === null ? null : [binary, '-c', config, ...options];
+  },
+};
+
+function write({ folder, listener }: HopConfig, name: string, text: string): string {
+  const path = join(folder, `${listener}-${name}`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Debian keeps servers in sbin, which is not on everyone's PATH. */
+function onPath(name: string): string | null {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file)) ?? null;
+}
