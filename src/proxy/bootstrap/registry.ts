@@ -14,6 +14,8 @@ import { file_envoy_extensions_filters_http_router_v3_router } from '../../xds/g
 import { file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { file_envoy_extensions_filters_listener_tls_inspector_v3_tls_inspector } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { file_envoy_extensions_formatter_metadata_v3_metadata } from '../../xds/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.ts';
+import { file_envoy_extensions_formatter_req_without_query_v3_req_without_query } from '../../xds/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts';
 import { file_envoy_extensions_load_balancing_policies_least_request_v3_least_request } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { file_envoy_extensions_load_balancing_policies_maglev_v3_maglev } from '../../xds/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts';
 import { file_envoy_extensions_load_balancing_policies_random_v3_random } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
@@ -40,6 +42,8 @@ export const typeRegistry = createRegistry(
   file_envoy_extensions_access_loggers_file_v3_file,
   file_envoy_extensions_access_loggers_stream_v3_stream,
   file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts,
+  file_envoy_extensions_formatter_metadata_v3_metadata,
+  file_envoy_extensions_formatter_req_without_query_v3_req_without_query,
   file_envoy_extensions_load_balancing_policies_least_request_v3_least_request,
   file_envoy_extensions_load_balancing_policies_round_robin_v3_round_robin,
   file_envoy_extensions_load_balancing_policies_ring_hash_v3_ring_hash,

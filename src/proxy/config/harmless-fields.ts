@@ -102,6 +102,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     track_per_rule_stats: 'statistics',
   },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': { disable_downstream_cluster_stats: 'statistics' },
+  'envoy.config.accesslog.v3.RuntimeFilter': { runtime_key: 'there is no runtime' },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',

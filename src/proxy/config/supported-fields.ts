@@ -126,7 +126,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
 
   'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
   'envoy.config.accesslog.v3.AccessLogFilter':
-    'status_code_filter duration_filter not_health_check_filter and_filter or_filter header_filter response_flag_filter',
+    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter',
   'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
   'envoy.config.accesslog.v3.DurationFilter': 'comparison',
   'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
@@ -135,10 +135,24 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.accesslog.v3.OrFilter': 'filters',
   'envoy.config.accesslog.v3.HeaderFilter': 'header',
   'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
+  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled use_independent_randomness',
+  'envoy.config.accesslog.v3.GrpcStatusFilter': 'statuses exclude',
+  'envoy.config.accesslog.v3.MetadataFilter': 'matcher match_if_key_not_found',
+  'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
+  'envoy.type.matcher.v3.MetadataMatcher.PathSegment': 'key',
+  'envoy.type.matcher.v3.ValueMatcher':
+    'null_match double_match string_match bool_match present_match list_match or_match',
+  'envoy.type.matcher.v3.ListMatcher': 'one_of',
+  'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
+  'envoy.type.matcher.v3.DoubleMatcher': 'range exact',
+  'envoy.type.v3.DoubleRange': 'start end',
+  'envoy.config.accesslog.v3.LogTypeFilter': 'types exclude',
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
-  'envoy.config.core.v3.SubstitutionFormatString': 'text_format json_format text_format_source omit_empty_values',
+  'envoy.config.core.v3.SubstitutionFormatString':
+    'text_format json_format text_format_source omit_empty_values formatters',
+  'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
 };
 
 export const supportedFields: ReadonlyMap<string, ReadonlySet<string>> = new Map(

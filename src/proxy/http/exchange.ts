@@ -25,7 +25,7 @@ export type ListenerPlace = {
 /** The connection an attempt is sent on. */
 export type UpstreamConnection = { readonly protocol: Protocol; readonly local: SocketName };
 
-type SocketName = { readonly address: string; readonly port: number };
+export type SocketName = { readonly address: string; readonly port: number };
 
 /** The verified peer of a TLS connection. */
 export type PeerTls = {
@@ -44,6 +44,9 @@ export type PeerTls = {
   /** DER of the peer's certificate; null without one. */
   readonly certificate: Buffer | null;
 };
+
+/** Envoy's `%ACCESS_LOG_TYPE%`. */
+export type LogType = 'DownstreamStart' | 'DownstreamPeriodic' | 'DownstreamEnd';
 
 /** One request and its response. `flags` are bits of `flags.ts`. */
 export class Exchange {
@@ -100,6 +103,13 @@ export class Exchange {
   filterState: Map<string, string> | null = null;
   /** A filter changed what routes are chosen by, and asks for another choice. */
   routeStale = false;
+
+  /** What a log line is written for: more than the end only where the connection manager's access_log_options ask for it. */
+  logType: LogType = 'DownstreamEnd';
+  /** The request asks for the health of this proxy or the application behind it. */
+  healthCheck = false;
+  /** Spans are made of it. */
+  traced = false;
 
   constructor(downstream: Downstream, request: RequestHead, started: number, startedAt: number) {
     this.downstream = downstream;

@@ -1,6 +1,7 @@
 // AccessLog protos → access logs that write lines to sinks.
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessLog as AccessLogMessage } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { SubstitutionFormatString } from '../../xds/gen/envoy/config/core/v3/substitution_format_string_pb.ts';
 import {
   type FileAccessLog,
@@ -10,13 +11,16 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { MetadataSchema } from '../../xds/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.ts';
+import { ReqWithoutQuerySchema } from '../../xds/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { readSource } from '../config/values.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import type { AccessLog } from './access-log.ts';
 import { compileLogFilter } from './filter.ts';
-import { compileFormat, compileJson, type Format } from './format.ts';
+import { compileFormat, compileJson, type Format, type FormatOptions, type JsonOptions } from './format.ts';
+import type { FormatterExtension } from './operators/compile.ts';
 import { type LineSink, openSink } from './sink.ts';
 
 /** Envoy's format where none is given. */
@@ -64,11 +68,11 @@ function decodeWriter(config: Any | undefined, path: string): { readonly format:
 function fileFormat({ accessLogFormat: format }: FileAccessLog, path: string): Format {
   switch (format.case) {
     case 'format':
-      return textFormat(format.value, at(path, 'format'), '-');
+      return textFormat(format.value, at(path, 'format'), { missing: '-' });
     case 'jsonFormat':
-      return jsonFormat(format.value, at(path, 'json_format'), false);
+      return jsonFormat(format.value, at(path, 'json_format'), { omitMissing: false });
     case 'typedJsonFormat':
-      return jsonFormat(format.value, at(path, 'typed_json_format'), false);
+      return jsonFormat(format.value, at(path, 'typed_json_format'), { omitMissing: false });
     default:
       return lineFormat(format.value, at(path, 'log_format'));
   }
@@ -76,26 +80,43 @@ function fileFormat({ accessLogFormat: format }: FileAccessLog, path: string): F
 
 function lineFormat(format: SubstitutionFormatString | undefined, path: string): Format {
   const omit = format?.omitEmptyValues ?? false;
+  const extensions = readExtensions(format?.formatters ?? [], at(path, 'formatters'));
+  const text = { missing: omit ? '' : '-', extensions };
   const specifier = format?.format;
   switch (specifier?.case) {
     case undefined:
-      return textFormat(DEFAULT_FORMAT, path, '-');
+      return textFormat(DEFAULT_FORMAT, path, { missing: '-' });
     case 'textFormat':
-      return textFormat(specifier.value, at(path, 'text_format'), omit ? '' : '-');
+      return textFormat(specifier.value, at(path, 'text_format'), text);
     case 'textFormatSource': {
       const here = at(path, 'text_format_source');
-      return textFormat(readSource(specifier.value, here), here, omit ? '' : '-');
+      return textFormat(readSource(specifier.value, here), here, text);
     }
     case 'jsonFormat':
-      return jsonFormat(specifier.value, at(path, 'json_format'), omit);
+      return jsonFormat(specifier.value, at(path, 'json_format'), { omitMissing: omit, extensions });
   }
 }
 
-function textFormat(text: string, path: string, missing: string): Format {
-  return compileFormat(bytesOf(text), path, missing);
+/** Their commands are built in: naming the extension allows them. */
+function readExtensions(formatters: readonly TypedExtensionConfig[], path: string): ReadonlySet<FormatterExtension> {
+  const named = mapAt(formatters, path, ({ typedConfig }, here): FormatterExtension => {
+    const there = at(here, 'typed_config');
+    if (typedConfig === undefined) throw new ConfigError(there, 'is required');
+    if (typeNameOf(typedConfig) === MetadataSchema.typeName) {
+      unpack(typedConfig, MetadataSchema, there);
+      return 'metadata';
+    }
+    unpack(typedConfig, ReqWithoutQuerySchema, there);
+    return 'req_without_query';
+  });
+  return new Set(named);
 }
 
-function jsonFormat(object: object, path: string, omit: boolean): Format {
-  const json = compileJson(object, path, omit);
+function textFormat(text: string, path: string, options: FormatOptions): Format {
+  return compileFormat(bytesOf(text), path, options);
+}
+
+function jsonFormat(object: object, path: string, options: JsonOptions): Format {
+  const json = compileJson(object, path, options);
   return (exchange, response, ended) => `${JSON.stringify(json(exchange, response, ended))}\n`;
 }

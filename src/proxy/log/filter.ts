@@ -2,12 +2,20 @@
 import {
   type AccessLogFilter,
   type ComparisonFilter,
+  type GrpcStatusFilter,
+  type LogTypeFilter,
+  type MetadataFilter,
   ComparisonFilter_Op as Op,
+  type RuntimeFilter,
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { AccessLogType } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { share } from '../config/values.ts';
+import type { Exchange, LogType } from '../http/exchange.ts';
 import { flagNamed } from '../http/flags.ts';
 import { compileHeader } from '../route/match/header-matcher.ts';
+import { compileValueMatcher } from './metadata-matcher.ts';
+import { statusOf } from './operators/grpc.ts';
 
 export type LogTest = (exchange: Exchange, ended: number) => boolean;
 
@@ -19,17 +27,20 @@ export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, p
     }
     case 'durationFilter': {
       const test = compileComparison(filter.value.comparison, at(path, 'duration_filter.comparison'));
-      return (exchange, ended) => test(ended - exchange.started);
+      return (exchange, ended) => test(ended === 0 ? 0 : Math.floor(ended - exchange.started));
     }
     case 'notHealthCheckFilter':
-      // Nothing here marks a request as a health check.
-      return () => true;
+      return ({ healthCheck }) => !healthCheck;
+    case 'traceableFilter':
+      return ({ traced, healthCheck }) => traced && !healthCheck;
+    case 'runtimeFilter':
+      return compileSample(filter.value, at(path, 'runtime_filter'));
     case 'andFilter': {
-      const tests = mapAt(filter.value.filters, at(path, 'and_filter.filters'), compileLogFilter);
+      const tests = compileAll(filter.value.filters, at(path, 'and_filter.filters'));
       return (exchange, ended) => tests.every((test) => test(exchange, ended));
     }
     case 'orFilter': {
-      const tests = mapAt(filter.value.filters, at(path, 'or_filter.filters'), compileLogFilter);
+      const tests = compileAll(filter.value.filters, at(path, 'or_filter.filters'));
       return (exchange, ended) => tests.some((test) => test(exchange, ended));
     }
     case 'headerFilter': {
@@ -40,9 +51,21 @@ export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, p
       const wanted = flagBits(filter.value.flags, at(path, 'response_flag_filter.flags'));
       return ({ flags }) => (flags & wanted) !== 0;
     }
+    case 'grpcStatusFilter':
+      return compileGrpc(filter.value);
+    case 'metadataFilter':
+      return compileMetadata(filter.value, at(path, 'metadata_filter'));
+    case 'logTypeFilter':
+      return compileLogType(filter.value, at(path, 'log_type_filter'));
     default:
       throw new ConfigError(path, 'has no supported filter');
   }
+}
+
+/** Envoy wants two at least. */
+function compileAll(filters: readonly AccessLogFilter[], path: string): LogTest[] {
+  if (filters.length < 2) throw new ConfigError(path, 'needs two filters or more');
+  return mapAt(filters, path, compileLogFilter);
 }
 
 /** [] is any flag. */
@@ -71,4 +94,57 @@ function compileComparison(comparison: ComparisonFilter | undefined, path: strin
     default:
       throw new ConfigError(at(path, 'op'), 'is not known');
   }
+}
+
+/** A share of all requests; every proxy on the way takes the same ones, because the request's id decides. */
+function compileSample({ percentSampled, useIndependentRandomness }: RuntimeFilter, path: string): LogTest {
+  if (useIndependentRandomness) throw new ConfigError(at(path, 'use_independent_randomness'), 'is not supported');
+  const part = share(percentSampled, 0);
+  return ({ request, downstream, started }) => {
+    const id = request.headers.get('x-request-id') ?? '';
+    const drawn = /^[0-9a-f]{8}/.test(id) ? Number.parseInt(id.slice(0, 8), 16) : downstream.id * 7919 + started * 1000;
+    return drawn % 1_000_000 < part * 1_000_000;
+  };
+}
+
+const UNKNOWN = 2;
+
+/** Protobuf's numbers of the statuses are gRPC's. [] matches none, so that `exclude` alone logs all. */
+function compileGrpc({ statuses, exclude }: GrpcStatusFilter): LogTest {
+  const wanted = new Set<number>(statuses);
+  return (exchange) => wanted.has(statusOf(exchange, exchange.response) ?? UNKNOWN) !== exclude;
+}
+
+function compileMetadata({ matcher, matchIfKeyNotFound }: MetadataFilter, path: string): LogTest {
+  const absent = matchIfKeyNotFound ?? true;
+  if (matcher === undefined) return () => absent;
+  const here = at(path, 'matcher');
+  const test = compileValueMatcher(matcher.value, at(here, 'value'));
+  const keys = mapAt(matcher.path, at(here, 'path'), ({ segment }, there) => {
+    if (segment.case !== 'key' || segment.value === '') throw new ConfigError(at(there, 'key'), 'is required');
+    return segment.value;
+  });
+  return ({ metadata }) => {
+    let value: unknown = metadata?.get(matcher.filter);
+    for (const key of keys) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+    return value === undefined ? absent : test(value) !== matcher.invert;
+  };
+}
+
+const LOG_TYPES: ReadonlyMap<AccessLogType, LogType> = new Map([
+  [AccessLogType.DownstreamStart, 'DownstreamStart'],
+  [AccessLogType.DownstreamPeriodic, 'DownstreamPeriodic'],
+  [AccessLogType.DownstreamEnd, 'DownstreamEnd'],
+]);
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(AccessLogType));
+
+function compileLogType({ types, exclude }: LogTypeFilter, path: string): LogTest {
+  const wanted = new Set<LogType>();
+  for (const [i, type] of types.entries()) {
+    if (!KNOWN_TYPES.has(type)) throw new ConfigError(at(path, `types[${i}]`), 'is not known');
+    const written = LOG_TYPES.get(type);
+    if (written !== undefined) wanted.add(written);
+  }
+  return ({ logType }) => wanted.has(logType) !== exclude;
 }

@@ -7,7 +7,22 @@ import { compileFormat, compileJson } from './format.ts';
 /** One finished request, everything known. */
 function finished() {
   const exchange = testExchange(
-    { method: 'POST', path: '/a?b', headers: ['user-agent', 'curl', 'x-request-id', 'id-1', 'x', '1', 'x', '2'] },
+    {
+      method: 'POST',
+      path: '/a?b',
+      headers: [
+        'user-agent',
+        'curl',
+        'content-type',
+        'application/grpc+proto',
+        'x-request-id',
+        'id-1',
+        'x',
+        '1',
+        'x',
+        '2',
+      ],
+    },
     { tls: peerTls({ sni: 'shop.example', subject: 'CN=web' }) },
   );
   exchange.clientAddress = '192.0.2.9';
@@ -23,6 +38,12 @@ function finished() {
   exchange.requestBytes = 10;
   exchange.responseBytes = 20;
   exchange.upstreamStarted = 1004.4;
+  exchange.originalPath = '/old?c=%20d';
+  exchange.trailers = new HeaderMap(['x-t', 'late']);
+  exchange.upstream = { protocol: 'HTTP/1.1', local: { address: '10.0.0.1', port: 5000 } };
+  exchange.requestEnded = 1001;
+  exchange.upstreamSent = 1002.5;
+  exchange.upstreamSentEnd = 1003;
   exchange.upstreamFailure = 'connection refused';
   exchange.metadata = new Map([['ns', { key: { deep: 'value' } }]]);
   exchange.endpoint = { address: '10.9.8.7', port: 90, name: '10.9.8.7:90' } as never;
@@ -31,13 +52,13 @@ function finished() {
 }
 
 const say = (format: string, exchange = finished(), ended = 1010.6) =>
-  compileFormat(format, 'f', '-')(exchange, exchange.response, ended);
+  compileFormat(format, 'f', { missing: '-' })(exchange, exchange.response, ended);
 
 describe('operators', () => {
   test.each([
     ['REQ(:METHOD)', 'POST', 'GET'],
     ['REQ(User-Agent)', 'curl', '-'],
-    ['REQ(X)', '1,2', '-'],
+    ['REQ(X)', '1', '-'],
     ['REQ(NONE?:PATH)', '/a?b', '/'],
     ['REQ(:PATH):2', '/a', '/'],
     ['RESP(X-Envoy-Upstream-Service-Time)', '4', '-'],
@@ -56,14 +77,14 @@ describe('operators', () => {
     ['UPSTREAM_TRANSPORT_FAILURE_REASON', 'connection_refused', '-'],
     ['BYTES_RECEIVED', '10', '0'],
     ['BYTES_SENT', '20', '0'],
-    ['DURATION', '11', '11'],
+    ['DURATION', '10', '10'],
     ['RESPONSE_DURATION', '4', '-'],
     ['RESPONSE_TX_DURATION', '6', '-'],
     ['UPSTREAM_HOST', '10.9.8.7:90', '-'],
     ['UPSTREAM_REMOTE_PORT', '90', '-'],
     ['UPSTREAM_CLUSTER', 'outbound|80||orders', '-'],
     ['UPSTREAM_REQUEST_ATTEMPT_COUNT', '2', '0'],
-    ['UPSTREAM_LOCAL_ADDRESS', '-', '-'],
+    ['UPSTREAM_LOCAL_ADDRESS', '10.0.0.1:5000', '-'],
     ['DOWNSTREAM_LOCAL_ADDRESS', '127.0.0.1:8080', '127.0.0.1:8080'],
     ['DOWNSTREAM_REMOTE_ADDRESS', '192.0.2.9:0', '10.1.2.3:40000'],
     ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', '192.0.2.9', '10.1.2.3'],
@@ -75,9 +96,33 @@ describe('operators', () => {
     ['DOWNSTREAM_PEER_SUBJECT', 'CN=web', '-'],
     ['DOWNSTREAM_TLS_VERSION', 'TLSv1.3', '-'],
     ['ROUTE_NAME', 'route', '-'],
-    ['VIRTUAL_HOST_NAME', 'host', '-'],
     ['STREAM_ID', 'id-1', '-'],
-    ['GRPC_STATUS', '14', '-'],
+    ['GRPC_STATUS', 'Unavailable', '-'],
+    ['GRPC_STATUS(SNAKE_STRING)', 'UNAVAILABLE', '-'],
+    ['GRPC_STATUS(NUMBER)', '14', '-'],
+    ['GRPC_STATUS_NUMBER', '14', '-'],
+    ['TRAILER(x-t)', 'late', '-'],
+    ['RESPONSE_FLAGS_LONG', 'UpstreamRetryLimitExceeded,UpstreamConnectionFailure', '-'],
+    ['RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)', 'upstream reset', '-'],
+    ['UPSTREAM_PROTOCOL', 'HTTP/1.1', '-'],
+    ['UPSTREAM_LOCAL_PORT', '5000', '-'],
+    ['PATH', '/old?c=%20d', '/'],
+    ['PATH(NQ)', '/old', '/'],
+    ['PATH(WQ:PATH)', '/a?b', '/'],
+    ['PATH(NQ:ORIG)', '/old', '-'],
+    ['QUERY_PARAM(c)', ' d', '-'],
+    ['QUERY_PARAMS', 'c=%20d', '-'],
+    ['LISTENER_NAME', 'front', 'front'],
+    ['FILTER_CHAIN_NAME', 'chain', 'chain'],
+    ['ACCESS_LOG_TYPE', 'DownstreamEnd', 'DownstreamEnd'],
+    ['REQUEST_DURATION', '1', '-'],
+    ['REQUEST_TX_DURATION', '3', '-'],
+    ['COMMON_DURATION(DS_RX_BEG:US_TX_BEG:us)', '2500', '-'],
+    ['COMMON_DURATION(US_RX_BEG:DS_TX_END)', '6', '-'],
+    ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(20)', '192.0.0.0/20', '10.1.0.0/20'],
+    ['START_TIME_LOCAL(%Y)', '2023', '2023'],
+    ['START_TIME(%E3S %p %I)', '20.123 PM 10', '20.123 PM 10'],
+    ['EMIT_TIME(%S.%3f)', '20.133', '20.133'],
     ['DYNAMIC_METADATA(ns:key:deep)', 'value', '-'],
     ['DYNAMIC_METADATA(ns:key)', '{"deep":"value"}', '-'],
     ['METADATA(ROUTE:m:k)', '1', '-'],
@@ -91,7 +136,7 @@ describe('operators', () => {
     const line =
       '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
     expect(say(line)).toBe(
-      '[2023-11-14T22:13:20.123Z] "POST /a?b HTTP/1.1" 503 URX,UF upstream_reset - "connection_refused" 10 20 11 4 "-" "curl" "id-1" "shop.example" "10.9.8.7:90" outbound|80||orders - 127.0.0.1:8080 192.0.2.9:0 shop.example route\n',
+      '[2023-11-14T22:13:20.123Z] "POST /a?b HTTP/1.1" 503 URX,UF upstream_reset - "connection_refused" 10 20 10 4 "-" "curl" "id-1" "shop.example" "10.9.8.7:90" outbound|80||orders 10.0.0.1:5000 127.0.0.1:8080 192.0.2.9:0 shop.example route\n',
     );
   });
 });
@@ -113,16 +158,26 @@ describe('text', () => {
     ['%constructor%', 'f: no operator at'],
     ['%REQ%', 'f: %REQ% needs a parameter'],
     ['%PROTOCOL(x)%', 'f: %PROTOCOL% takes no parameter'],
-    ['%METADATA(LISTENER:a)%', 'f: %METADATA(LISTENER:a)% is not supported'],
+    ['%METADATA(VIRTUAL_HOST:a)%', 'f: %METADATA(VIRTUAL_HOST:a)% is not supported'],
+    ['%VIRTUAL_HOST_NAME%', 'f: %VIRTUAL_HOST_NAME% is not supported'],
+    ['%REQ(a?b?c)%', 'f: a?b?c has more than one alternative'],
+    ['%REQ(a b)%', 'f: %REQ(a b)% has no header name'],
+    ['%RESPONSE_CODE:2%', 'f: %RESPONSE_CODE% takes no length'],
+    ['%PATH(XX)%', 'f: %PATH% knows no XX'],
+    ['%GRPC_STATUS(X)%', 'f: %GRPC_STATUS(X)% is not supported'],
+    ['%COMMON_DURATION(DS_RX_BEG:DS_TX_END:s)%', 'f: %COMMON_DURATION(DS_RX_BEG:DS_TX_END:s)% has no known precision'],
+    ['%COMMON_DURATION(X:DS_TX_END)%', 'f: time point X is not supported'],
+    ['%REQ_WITHOUT_QUERY(:path)%', 'f: %REQ_WITHOUT_QUERY% is not supported'],
+    ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(x)%', 'f: x is no prefix length'],
     ['%START_TIME(%q)%', 'f: time format %q is not supported'],
     ['x'.repeat(70_000), 'f: is longer than'],
   ])('%s is refused', (format, wants) => {
-    expect(() => compileFormat(format, 'f', '-')).toThrow(wants);
+    expect(() => compileFormat(format, 'f', { missing: '-' })).toThrow(wants);
   });
 });
 
 test('a text that is missing is empty where the caller says so', () => {
-  expect(compileFormat('a%ROUTE_NAME%', 'f', '')(testExchange(), null, 0)).toBe('a');
+  expect(compileFormat('a%ROUTE_NAME%', 'f', { missing: '' })(testExchange(), null, 0)).toBe('a');
 });
 
 describe('json', () => {
@@ -136,10 +191,25 @@ describe('json', () => {
     [false, '{"a":"code 0","in":{"list":["HTTP/1.1",3]},"none":null,"z":0}'],
     [true, '{"a":"code 0","in":{"list":["HTTP/1.1",3]},"z":0}'],
   ])('types are kept, keys are sorted; without what is missing: %s', (omit, wants) => {
-    expect(JSON.stringify(compileJson(shape, 'f', omit)(testExchange(), null, 0))).toBe(wants);
+    expect(JSON.stringify(compileJson(shape, 'f', { omitMissing: omit })(testExchange(), null, 0))).toBe(wants);
   });
 
   test('an error says where', () => {
-    expect(() => compileJson({ a: { b: ['x', '%NOPE%'] } }, 'f', false)).toThrow('f.a.b[1]: %NOPE% is not supported');
+    expect(() => compileJson({ a: { b: ['x', '%NOPE%'] } }, 'f', { omitMissing: false })).toThrow(
+      'f.a.b[1]: %NOPE% is not supported',
+    );
   });
+});
+
+test('the formatter extension must be named', () => {
+  const extensions = new Set(['req_without_query'] as const);
+  const format = compileFormat('%REQ_WITHOUT_QUERY(X?:PATH):3%', 'f', { missing: '-', extensions });
+  expect(format(testExchange({ path: '/long?q' }), null, 0)).toBe('/lo');
+});
+
+test('structures of metadata keep their form in JSON, with members in order', () => {
+  const exchange = testExchange();
+  exchange.metadata = new Map([['n', { b: [1, { d: 1, c: null }], a: true }]]);
+  const json = compileJson({ m: '%DYNAMIC_METADATA(n)%', t: 'x%DYNAMIC_METADATA(n:a)%' }, 'f', { omitMissing: false });
+  expect(JSON.stringify(json(exchange, null, 0))).toBe('{"m":{"a":true,"b":[1,{"c":null,"d":1}]},"t":"xtrue"}');
 });

@@ -2,14 +2,8 @@
 import { at, ConfigError } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ResponseHead } from '../http/message.ts';
-import { compileOperator } from './operators.ts';
-
-/** What one operator says of an exchange; undefined when there is nothing to say. `ended` is 0 while it goes on. */
-export type Operator = (
-  exchange: Exchange,
-  response: ResponseHead | null,
-  ended: number,
-) => string | number | undefined;
+import { compileOperator, type FormatterExtension } from './operators/compile.ts';
+import type { Operator, Said } from './operators/operator.ts';
 
 export type Format = (exchange: Exchange, response: ResponseHead | null, ended: number) => string;
 
@@ -19,24 +13,34 @@ type Segment =
 
 const OPERATOR = /%(?:%|([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%)/y;
 const LONGEST = 64 * 1024;
+const NO_EXTENSIONS: ReadonlySet<FormatterExtension> = new Set();
 
-/** `missing` stands for what has no value: '-' in logs, '' in headers. */
-export function compileFormat(text: string, path: string, missing: string): Format {
-  const segments = parseFormat(text, path);
+export type FormatOptions = {
+  /** Stands for what has no value: '-' in logs, '' in headers. */
+  readonly missing: string;
+  readonly extensions?: ReadonlySet<FormatterExtension>;
+};
+
+export function compileFormat(text: string, path: string, { missing, extensions }: FormatOptions): Format {
+  const segments = parseFormat(text, path, extensions ?? NO_EXTENSIONS);
   const [only] = segments;
   if (segments.length === 0) return () => '';
   if (segments.length === 1 && only?.kind === 'text') return () => only.text;
   return (exchange, response, ended) => {
     let out = '';
     for (const segment of segments) {
-      out += segment.kind === 'text' ? segment.text : (segment.read(exchange, response, ended) ?? missing);
+      if (segment.kind === 'text') out += segment.text;
+      else {
+        const said = segment.read(exchange, response, ended);
+        out += typeof said === 'string' ? said : said === undefined ? missing : textOf(said);
+      }
     }
     return out;
   };
 }
 
 /** Literal text and operators in order; adjacent text is one segment. */
-function parseFormat(text: string, path: string): Segment[] {
+function parseFormat(text: string, path: string, extensions: ReadonlySet<FormatterExtension>): Segment[] {
   if (text.length > LONGEST) throw new ConfigError(path, `is longer than ${LONGEST} characters`);
   const segments: Segment[] = [];
   let literal = '';
@@ -56,7 +60,8 @@ function parseFormat(text: string, path: string): Segment[] {
     }
     if (literal !== '') segments.push({ kind: 'text', text: literal });
     literal = '';
-    segments.push({ kind: 'operator', read: truncated(compileOperator(name, parameter ?? null, path), length) });
+    const operator = compileOperator(name, parameter ?? null, path, extensions);
+    segments.push({ kind: 'operator', read: truncated(operator, name, length, path) });
   }
   if (literal !== '') segments.push({ kind: 'text', text: literal });
   return segments;
@@ -65,31 +70,37 @@ function parseFormat(text: string, path: string): Segment[] {
 /** A member of a JSON log: one operator alone keeps its type, anything else is text. */
 export type JsonFormat = (exchange: Exchange, response: ResponseHead | null, ended: number) => unknown;
 
-export function compileJson(value: unknown, path: string, omitMissing: boolean): JsonFormat {
-  if (typeof value === 'string') return compileJsonText(value, path, omitMissing);
+export type JsonOptions = {
+  readonly omitMissing: boolean;
+  readonly extensions?: ReadonlySet<FormatterExtension>;
+};
+
+export function compileJson(value: unknown, path: string, options: JsonOptions): JsonFormat {
+  if (typeof value === 'string') return compileJsonText(value, path, options);
   if (Array.isArray(value)) {
-    const members = value.map((member, i) => compileJson(member, `${path}[${i}]`, omitMissing));
-    return (exchange, response, ended) => members.map((member) => member(exchange, response, ended) ?? null);
+    const members = value.map((member, i) => compileJson(member, `${path}[${i}]`, options));
+    return (exchange, response, ended) =>
+      members.map((member) => member(exchange, response, ended)).filter((member) => member !== undefined);
   }
-  if (typeof value === 'object' && value !== null) return compileJsonObject(value, path, omitMissing);
+  if (typeof value === 'object' && value !== null) return compileJsonObject(value, path, options);
   return () => value;
 }
 
-function compileJsonText(text: string, path: string, omitMissing: boolean): JsonFormat {
-  const segments = parseFormat(text, path);
+function compileJsonText(text: string, path: string, { omitMissing, extensions }: JsonOptions): JsonFormat {
+  const segments = parseFormat(text, path, extensions ?? NO_EXTENSIONS);
   const [only] = segments;
   if (segments.length === 1 && only?.kind === 'operator') {
     const missing = omitMissing ? undefined : null;
     return (exchange, response, ended) => only.read(exchange, response, ended) ?? missing;
   }
-  return compileFormat(text, path, omitMissing ? '' : '-');
+  return compileFormat(text, path, { missing: omitMissing ? '' : '-', extensions: extensions ?? NO_EXTENSIONS });
 }
 
 /** Keys in alphabetical order, as Envoy prints them. */
-function compileJsonObject(value: object, path: string, omitMissing: boolean): JsonFormat {
+function compileJsonObject(value: object, path: string, options: JsonOptions): JsonFormat {
   const members = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => [key, compileJson(member, at(path, key), omitMissing)] as const);
+    .map(([key, member]) => [key, compileJson(member, at(path, key), options)] as const);
   return (exchange, response, ended) => {
     const out: Record<string, unknown> = {};
     for (const [key, member] of members) {
@@ -100,11 +111,19 @@ function compileJsonObject(value: object, path: string, omitMissing: boolean): J
   };
 }
 
-function truncated(read: Operator, length: string | undefined): Operator {
+/** Operators that Envoy lets no length follow: their values are never long. */
+const WHOLE = /^(?:RESPONSE_(?:CODE|FLAGS|FLAGS_LONG)|BYTES_\w+|CONNECTION_ID|PROTOCOL|\w*DURATION|\w+_PORT)$/;
+
+function truncated(read: Operator, name: string, length: string | undefined, path: string): Operator {
   if (length === undefined) return read;
+  if (WHOLE.test(name)) throw new ConfigError(path, `%${name}% takes no length`);
   const limit = Number(length);
   return (exchange, response, ended) => {
-    const value = read(exchange, response, ended);
-    return value === undefined ? undefined : String(value).slice(0, limit);
+    const said = read(exchange, response, ended);
+    return said === undefined ? undefined : textOf(said).slice(0, limit);
   };
+}
+
+function textOf(said: Said): string {
+  return typeof said === 'object' ? JSON.stringify(said) : String(said);
 }

@@ -73,6 +73,7 @@ export class IstioMetrics {
     const keyOf = inbound ? inboundKey : outboundKey;
     return {
       write: (exchange, ended) => {
+        if (exchange.logType !== 'DownstreamEnd') return;
         const outcome = outcomeOf(exchange);
         const key = `${name}|${outcome.code}|${outcome.flags}|${outcome.grpcStatus}|${keyOf(exchange)}`;
         const series =

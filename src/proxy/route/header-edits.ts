@@ -76,7 +76,7 @@ function compileAddition(
   path: string,
 ): { readonly overwrites: boolean; readonly run: Edit } {
   const name = modifiable(option.header?.key ?? '', at(path, 'header.key'));
-  const format = compileFormat(bytesOf(option.header!.value), at(path, 'header.value'), '');
+  const format = compileFormat(bytesOf(option.header!.value), at(path, 'header.value'), { missing: '' });
   const action = appendAction(option, path);
   const run: Edit = (headers, exchange, response) => {
     if (action === Append.ADD_IF_ABSENT && headers.has(name)) return;

@@ -321,6 +321,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
       headers.append('server', config.serverName);
     if (config.via !== '') headers.append('via', config.via);
     exchange.response = head;
+    exchange.responded = services.clock.now();
     this.#responding = true;
     stats.countResponse(head.status);
     if (last) this.#finish();

@@ -125,6 +125,7 @@ export class Forwarding implements AttemptOwner {
     this.#cancel(this.#tryTimeout);
     if (last) this.#settle();
     this.#exchange.upstreamStarted = this.#services.clock.now();
+    if (last) this.#exchange.upstreamEnded = this.#exchange.upstreamStarted;
     this.#target.onUpstreamResponse(head, last);
   }
 
@@ -133,6 +134,8 @@ export class Forwarding implements AttemptOwner {
   }
 
   onEnd(trailers: HeaderMap | null): void {
+    this.#exchange.upstreamEnded = this.#services.clock.now();
+    this.#exchange.trailers = trailers;
     this.#settle();
     this.#target.onUpstreamEnd(trailers);
   }

@@ -20,6 +20,7 @@ export function bootstrap(suite: Suite, ports: Readonly<Record<string, number>>,
   const listeners = Object.entries(suite.listeners ?? STANDARD_LISTENERS).map(([name, fragment]) => ({
     name,
     address: address(portOf(ports, name)),
+    ...asFields(fill(fragment.listener)),
     filter_chains: [
       {
         ...asFields(fill(fragment.chain)),

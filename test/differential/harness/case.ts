@@ -23,6 +23,8 @@ export type ListenerFragment = {
   readonly manager?: string;
   /** A list of HTTP filters before the router. */
   readonly filters?: string;
+  /** Fields of the listener itself. */
+  readonly listener?: string;
   /** Fields of the filter chain, such as its transport socket. */
   readonly chain?: string;
 };

@@ -27,7 +27,8 @@ export class Stand implements AsyncDisposable {
   readonly upstreams: readonly ScriptedUpstream[];
   readonly certificates: CertificateFiles;
   readonly #ports: Readonly<Record<string, number>>;
-  readonly #folder: string;
+  /** Where the configuration and the logs are. */
+  readonly folder: string;
   readonly #process: TestProcess;
 
   private constructor(
@@ -42,7 +43,7 @@ export class Stand implements AsyncDisposable {
     this.upstreams = upstreams;
     this.certificates = certificates;
     this.#ports = ports;
-    this.#folder = folder;
+    this.folder = folder;
     this.#process = started;
   }
 
@@ -83,7 +84,7 @@ export class Stand implements AsyncDisposable {
   /** Lines of the access log so far. */
   accessLog(): string[] {
     try {
-      return readFileSync(join(this.#folder, 'access.log'), 'utf8').split('\n').filter(Boolean);
+      return readFileSync(join(this.folder, 'access.log'), 'utf8').split('\n').filter(Boolean);
     } catch {
       return [];
     }
@@ -98,7 +99,7 @@ export class Stand implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop();
     await Promise.all(this.upstreams.map((upstream) => upstream.stop()));
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

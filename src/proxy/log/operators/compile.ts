@@ -1,0 +1,148 @@
+// Every operator by name. What is not in one of these lists is refused.
+
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { ConfigError } from '../../config/config-error.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { formatFlags, formatFlagsLong } from '../../http/flags.ts';
+import type { HeaderMap } from '../../http/headers.ts';
+import { addresses } from './addresses.ts';
+import { certificates } from './certificates.ts';
+import { durations } from './durations.ts';
+import { grpc } from './grpc.ts';
+import { metadata } from './metadata.ts';
+import { alternatives, filled, type Operator, type Operators, plain, requestReader, required } from './operator.ts';
+import { compileWithoutQuery, paths } from './paths.ts';
+import { compileTime, type Zone } from './time.ts';
+
+/** Operators of formatter extensions, which a format must name to use. */
+export type FormatterExtension = 'req_without_query' | 'metadata';
+
+export function compileOperator(
+  name: string,
+  parameter: string | null,
+  path: string,
+  extensions: ReadonlySet<FormatterExtension>,
+): Operator {
+  const compile = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
+  if (compile !== undefined) return compile(parameter, path);
+  if (name === 'REQ_WITHOUT_QUERY' && extensions.has('req_without_query')) return compileWithoutQuery(parameter, path);
+  throw new ConfigError(path, `%${name}% is not supported`);
+}
+
+const exchanged: Operators = plain({
+  BYTES_RECEIVED: (exchange) => exchange.requestBytes,
+  BYTES_SENT: (exchange) => exchange.responseBytes,
+  PROTOCOL: (exchange) => exchange.request.protocol,
+  UPSTREAM_PROTOCOL: ({ upstream }) => upstream?.protocol,
+  RESPONSE_CODE: (_exchange, response) => response?.status ?? 0,
+  RESPONSE_FLAGS: (exchange) => formatFlags(exchange.flags),
+  RESPONSE_FLAGS_LONG: (exchange) => formatFlagsLong(exchange.flags),
+  // No connection is closed for a reason of its own while an exchange is on it.
+  CONNECTION_TERMINATION_DETAILS: () => undefined,
+  UPSTREAM_TRANSPORT_FAILURE_REASON: (exchange) => filled(exchange.upstreamFailure.replaceAll(' ', '_')),
+  UPSTREAM_CLUSTER: knownCluster,
+  UPSTREAM_CLUSTER_RAW: knownCluster,
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: (exchange) => exchange.attempts,
+  ROUTE_NAME: (exchange) => filled(exchange.route?.name),
+  LISTENER_NAME: ({ downstream }) => downstream.listener.name,
+  FILTER_CHAIN_NAME: ({ downstream }) => downstream.listener.chain,
+  STREAM_ID: (exchange) => exchange.request.headers.get('x-request-id'),
+  ACCESS_LOG_TYPE: (exchange) => exchange.logType,
+});
+
+const withParameter: Operators = {
+  REQ: (parameter, path) => compileRequestHeader(headerNames('REQ', parameter, path)),
+  RESP: (parameter, path) => compileResponseHeader(headerNames('RESP', parameter, path)),
+  TRAILER: (parameter, path) => compileHeader(headerNames('TRAILER', parameter, path), ({ trailers }) => trailers),
+  START_TIME: startTime('utc'),
+  START_TIME_LOCAL: startTime('local'),
+  EMIT_TIME: emitTime('utc'),
+  EMIT_TIME_LOCAL: emitTime('local'),
+  RESPONSE_CODE_DETAILS: (parameter) =>
+    parameter === 'ALLOW_WHITESPACES'
+      ? (exchange) => filled(exchange.details)
+      : (exchange) => filled(exchange.details.replaceAll(' ', '_')),
+  HOSTNAME(parameter, path) {
+    if (parameter !== null) throw new ConfigError(path, '%HOSTNAME% takes no parameter');
+    const name = hostname();
+    return () => name;
+  },
+  /** Text that is missing is '-', also in JSON. */
+  ENVIRONMENT(parameter, path) {
+    const value = process.env[required('ENVIRONMENT', parameter, path)] ?? '-';
+    return () => value;
+  },
+  UNIQUE_ID(parameter, path) {
+    if (parameter !== null) throw new ConfigError(path, '%UNIQUE_ID% takes no parameter');
+    return () => randomUUID();
+  },
+};
+
+const OPERATORS: Operators = {
+  ...exchanged,
+  ...addresses,
+  ...certificates,
+  ...durations,
+  ...paths,
+  ...metadata,
+  ...grpc,
+  ...withParameter,
+};
+
+function headerNames(operator: string, parameter: string | null, path: string): [string, string | undefined] {
+  const names = alternatives(required(operator, parameter, path), path);
+  for (const name of names) {
+    if (name !== undefined && !/^:?[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+      throw new ConfigError(path, `%${operator}(${parameter})% has no header name`);
+    }
+  }
+  return names;
+}
+
+function compileRequestHeader([name, other]: [string, string | undefined]): Operator {
+  const first = requestReader(name);
+  if (other === undefined) return ({ request }) => first(request);
+  const second = requestReader(other);
+  return ({ request }) => first(request) ?? second(request);
+}
+
+/** The name alone does not make a cluster. */
+function knownCluster({ cluster, clusterMetadata }: Exchange): string | undefined {
+  return clusterMetadata === null ? undefined : cluster;
+}
+
+type HeadersOf = (...from: Parameters<Operator>) => HeaderMap | null | undefined;
+
+function compileHeader([name, other]: [string, string | undefined], headersOf: HeadersOf): Operator {
+  const [first, second] = [name.toLowerCase(), other?.toLowerCase()];
+  return (exchange, response, ended) => {
+    const headers = headersOf(exchange, response, ended);
+    return headers?.get(first) ?? (second === undefined ? undefined : headers?.get(second));
+  };
+}
+
+function compileResponseHeader([name, other]: [string, string | undefined]): Operator {
+  const isStatus = (one: string | undefined) => one?.toLowerCase() === ':status';
+  const status: Operator = (_, response) => (response === null ? undefined : String(response.status));
+  if (isStatus(name)) return status;
+  const header = compileHeader([name, isStatus(other) ? undefined : other], (_, response) => response?.headers);
+  return isStatus(other) ? (...from) => header(...from) ?? status(...from) : header;
+}
+
+function startTime(zone: Zone): Operators[string] {
+  return (parameter, path) => {
+    const write = compileTime(parameter, path, zone);
+    return (exchange) => write(exchange.startedAt);
+  };
+}
+
+/** When the line is written. */
+function emitTime(zone: Zone): Operators[string] {
+  return (parameter, path) => {
+    const write = compileTime(parameter, path, zone);
+    return (exchange, _response, ended) => write(exchange.startedAt + elapsed(exchange, ended));
+  };
+}
+
+const elapsed = ({ started }: Exchange, ended: number): number => (ended === 0 ? 0 : Math.max(0, ended - started));

@@ -1,0 +1,84 @@
+// gRPC's status: from the trailers, or the head of a response without a body; else what the HTTP status stands for.
+import { ConfigError } from '../../config/config-error.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { ResponseHead } from '../../http/message.ts';
+import type { Operators } from './operator.ts';
+
+/** By number: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+const NAMES = [
+  ['OK', 'OK'],
+  ['Canceled', 'CANCELLED'],
+  ['Unknown', 'UNKNOWN'],
+  ['InvalidArgument', 'INVALID_ARGUMENT'],
+  ['DeadlineExceeded', 'DEADLINE_EXCEEDED'],
+  ['NotFound', 'NOT_FOUND'],
+  ['AlreadyExists', 'ALREADY_EXISTS'],
+  ['PermissionDenied', 'PERMISSION_DENIED'],
+  ['ResourceExhausted', 'RESOURCE_EXHAUSTED'],
+  ['FailedPrecondition', 'FAILED_PRECONDITION'],
+  ['Aborted', 'ABORTED'],
+  ['OutOfRange', 'OUT_OF_RANGE'],
+  ['Unimplemented', 'UNIMPLEMENTED'],
+  ['Internal', 'INTERNAL'],
+  ['Unavailable', 'UNAVAILABLE'],
+  ['DataLoss', 'DATA_LOSS'],
+  ['Unauthenticated', 'UNAUTHENTICATED'],
+] as const;
+
+/** https://grpc.github.io/grpc/core/md_doc_http-grpc-status-mapping.html; others are UNKNOWN. */
+const OF_HTTP: Readonly<Record<number, number>> = {
+  400: 13,
+  401: 16,
+  403: 7,
+  404: 12,
+  429: 14,
+  502: 14,
+  503: 14,
+  504: 14,
+};
+const UNKNOWN = 2;
+
+export const grpc: Operators = {
+  GRPC_STATUS(parameter, path) {
+    switch (parameter) {
+      case null:
+      case '':
+      case 'CAMEL_STRING':
+        return (exchange, response) => named(grpcStatus(exchange, response), 0);
+      case 'SNAKE_STRING':
+        return (exchange, response) => named(grpcStatus(exchange, response), 1);
+      case 'NUMBER':
+        return grpcStatus;
+      default:
+        throw new ConfigError(
+          path,
+          `%GRPC_STATUS(${parameter})% is not supported (hint: CAMEL_STRING, SNAKE_STRING, NUMBER)`,
+        );
+    }
+  },
+  GRPC_STATUS_NUMBER(parameter, path) {
+    if (parameter !== null) throw new ConfigError(path, '%GRPC_STATUS_NUMBER% takes no parameter');
+    return grpcStatus;
+  },
+};
+
+/** Undefined when the request was none of gRPC's. */
+function grpcStatus(exchange: Exchange, response: ResponseHead | null): number | undefined {
+  return isGrpc(exchange.request.headers.get('content-type')) ? statusOf(exchange, response) : undefined;
+}
+
+/** Whatever the request was: what was sent, else what the HTTP status stands for. */
+export function statusOf({ trailers }: Exchange, response: ResponseHead | null): number | undefined {
+  const given = trailers?.get('grpc-status') ?? response?.headers.get('grpc-status');
+  if (given !== undefined) return /^\d{1,9}$/.test(given) ? Number(given) : undefined;
+  return response === null ? undefined : (OF_HTTP[response.status] ?? UNKNOWN);
+}
+
+function isGrpc(type: string | undefined): boolean {
+  return type !== undefined && /^application\/grpc(?:[+;]|$)/.test(type);
+}
+
+/** A number without a name stays a number. */
+function named(status: number | undefined, form: 0 | 1): string | number | undefined {
+  return status === undefined ? undefined : (NAMES[status]?.[form] ?? status);
+}

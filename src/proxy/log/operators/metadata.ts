@@ -1,0 +1,59 @@
+// Metadata of filters, routes, clusters, endpoints and listeners, by namespace and keys.
+import { ConfigError } from '../../config/config-error.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { type OperatorCompiler, type Operators, required, type Said } from './operator.ts';
+
+type Namespace = (exchange: Exchange, name: string) => unknown;
+
+const dynamic: Namespace = (exchange, name) => exchange.metadata?.get(name);
+const cluster: Namespace = (exchange, name) => exchange.clusterMetadata?.[name];
+const endpoint: Namespace = (exchange, name) => exchange.endpoint?.metadata[name];
+
+/** The sources of `%METADATA(SOURCE:namespace:key…)%`. */
+const SOURCES: Readonly<Record<string, Namespace>> = {
+  DYNAMIC: dynamic,
+  CLUSTER: cluster,
+  UPSTREAM_HOST: endpoint,
+  ROUTE: (exchange, name) => exchange.route?.metadata[name],
+  LISTENER: (exchange, name) => exchange.downstream.listener.metadata[name],
+};
+
+export const metadata: Operators = {
+  DYNAMIC_METADATA: reader('DYNAMIC_METADATA', dynamic),
+  CLUSTER_METADATA: reader('CLUSTER_METADATA', cluster),
+  UPSTREAM_METADATA: reader('UPSTREAM_METADATA', endpoint),
+  METADATA(parameter, path) {
+    const [source = '', ...rest] = required('METADATA', parameter, path).split(':');
+    const read = Object.hasOwn(SOURCES, source) ? SOURCES[source] : undefined;
+    if (read === undefined || rest.length === 0) {
+      throw new ConfigError(
+        path,
+        `%METADATA(${parameter})% is not supported (hint: ${Object.keys(SOURCES).join(', ')})`,
+      );
+    }
+    return member(read, rest);
+  },
+};
+
+function reader(operator: string, read: Namespace): OperatorCompiler {
+  return (parameter, path) => member(read, required(operator, parameter, path).split(':'));
+}
+
+function member(read: Namespace, [namespace = '', ...keys]: readonly string[]) {
+  return (exchange: Exchange): Said => {
+    let value = read(exchange, namespace);
+    for (const key of keys) {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+      value = (value as Record<string, unknown>)[key];
+    }
+    return value === null ? undefined : sorted(value as Said);
+  };
+}
+
+/** Members in alphabetical order, as Envoy prints a Struct. */
+function sorted(value: Said): Said {
+  if (Array.isArray(value)) return value.map((item: Said) => sorted(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([key, item]: [string, Said]) => [key, sorted(item)]));
+}
