@@ -1,25 +1,12 @@
 // Runs a layout: starts what is new, stops what is gone, leaves the rest alone, and says what is there and ready.
 import type { Clock } from '../lib/clock.ts';
 import type { Fragment } from '../model/fragment.ts';
-import type { Problem } from '../model/problem.ts';
-import type { GatewayInstance, Instance } from '../model/service.ts';
 import { type Layout, type LocalDefaults, type LocalGateway, layOut, type Replica } from './layout.ts';
+import { NewestOnly } from './newest.ts';
 import type { PortAllocator } from './ports.ts';
+import { describeRunning, gatewayKey, type Running, replicaKey, runningText, signatureOf } from './running.ts';
 import { type ReplicaProcesses, RunningReplica } from './running-replica.ts';
 import type { Supervision } from './supervised-process.ts';
-
-/** What runs, for the control plane: called again whenever it changes. */
-type Running = {
-  readonly instances: readonly Instance[];
-  readonly gateways: readonly GatewayInstance[];
-  readonly proxies: readonly LocalProxy[];
-  /** What the annotations of workloads say wrong. */
-  readonly problems: readonly Problem[];
-};
-
-export type LocalProxy =
-  | { readonly kind: 'sidecar'; readonly replica: Replica; readonly pid: number | null }
-  | { readonly kind: 'gateway'; readonly gateway: LocalGateway; readonly pid: number | null };
 
 export type LocalMeshOptions = {
   readonly ports: PortAllocator;
@@ -50,10 +37,7 @@ export class LocalMesh {
   readonly #units = new Map<string, Unit>();
   #layout: Layout = { replicas: [], gateways: [], problems: [] };
   #newest: Fragment | null = null;
-  /** The newest mesh, while it has not been run yet. */
-  #next: Fragment | null = null;
-  #working: Promise<void> = Promise.resolve();
-  #busy = false;
+  readonly #work: NewestOnly<Fragment>;
   /** Everything of the first mesh was started. */
   #begun = false;
   #clientsReleased = false;
@@ -63,18 +47,14 @@ export class LocalMesh {
 
   constructor(options: LocalMeshOptions) {
     this.#options = options;
+    this.#work = new NewestOnly((fragment) => this.#reconcile(fragment), options.onError);
   }
 
   /** Brings what runs in line with the mesh. One at a time; of those that wait only the newest counts. */
   apply(fragment: Fragment): void {
     if (fragment === this.#newest) return;
     this.#newest = fragment;
-    this.#next = fragment;
-    if (this.#busy || this.#stopping) return;
-    this.#busy = true;
-    this.#working = this.#work().finally(() => {
-      this.#busy = false;
-    });
+    this.#work.give(fragment);
   }
 
   /** Ends the applications nobody calls: no new traffic begins. */
@@ -93,19 +73,7 @@ export class LocalMesh {
   async #beginStop(): Promise<void> {
     this.#stopping = true;
     this.#cancelPatience?.();
-    await this.#working;
-  }
-
-  async #work(): Promise<void> {
-    while (this.#next !== null && !this.#stopping) {
-      const fragment = this.#next;
-      this.#next = null;
-      try {
-        await this.#reconcile(fragment);
-      } catch (error) {
-        this.#options.onError(error);
-      }
-    }
+    await this.#work.stop();
   }
 
   async #reconcile(fragment: Fragment): Promise<void> {
@@ -162,32 +130,12 @@ export class LocalMesh {
 
   /** Says what runs, when that is news. */
   #report(): void {
-    const running = describe(this.#layout, (key) => this.#units.get(key)?.processes);
-    const text = JSON.stringify([running.instances, running.gateways, running.proxies.map(({ pid }) => pid)]);
+    const running = describeRunning(this.#layout, (key) => this.#units.get(key)?.processes);
+    const text = runningText(running);
     if (text === this.#reported) return;
     this.#reported = text;
     this.#options.onRunning(running);
   }
-}
-
-function describe(
-  { replicas, gateways, problems }: Layout,
-  processesOf: (key: string) => RunningReplica | undefined,
-): Running {
-  const pidOf = (key: string): number | null => processesOf(key)?.proxyPid ?? null;
-  const sidecars = replicas.filter(({ admin }) => admin !== null);
-  return {
-    instances: replicas.map((replica) => ({
-      ...replica.instance,
-      ready: processesOf(replicaKey(replica))?.ready ?? false,
-    })),
-    gateways: gateways.map(({ instance }) => instance),
-    proxies: [
-      ...sidecars.map((replica) => ({ kind: 'sidecar' as const, replica, pid: pidOf(replicaKey(replica)) })),
-      ...gateways.map((gateway) => ({ kind: 'gateway' as const, gateway, pid: pidOf(gatewayKey(gateway)) })),
-    ],
-    problems,
-  };
 }
 
 type Wanted = {
@@ -217,12 +165,3 @@ function wantedUnits({ replicas, gateways }: Layout, { services }: Fragment): Ma
     ]),
   ]);
 }
-
-/** What a replica must be started anew for. A new Service is not: its address is not in the environment of who runs already. */
-function signatureOf({ workload, instance, command, cwd }: Replica): string {
-  const { capture: _, ...own } = instance;
-  return JSON.stringify([command, cwd, workload.environment, own]);
-}
-
-const replicaKey = ({ instance }: Replica): string => `${instance.namespace}/${instance.name}`;
-const gatewayKey = ({ instance }: LocalGateway): string => `gateway ${instance.namespace}/${instance.name}`;

@@ -28,9 +28,15 @@ export class PortAllocator {
   readonly #given = new Set<number>();
   readonly #blocks: { readonly first: number; release(): void }[] = [];
 
-  constructor(host: string, machine: Machine = thisMachine) {
+  /** `known`: what was given out before, for processes that may run already. */
+  constructor(host: string, machine: Machine = thisMachine, known: ReadonlyMap<string, Port> = new Map()) {
     this.#host = host;
     this.#machine = machine;
+    for (const [key, number] of known) this.#give(key, number);
+  }
+
+  get assigned(): ReadonlyMap<string, Port> {
+    return this.#byKey;
   }
 
   /** Not for concurrent use: the same keys in the same order get the same ports. */

@@ -26,7 +26,7 @@ export function pollUntil(check: Check, clock: Clock, then: () => void): () => v
   };
 }
 
-export const portOpen =
+const portOpen =
   ({ host, port }: Address): Check =>
   () =>
     new Promise((resolve) => {
@@ -39,6 +39,11 @@ export const portOpen =
       socket.once('timeout', () => answer(false));
       socket.once('error', () => answer(false));
     });
+
+export function allOpen(ports: readonly Address[]): Check {
+  const checks = ports.map((address) => portOpen(address));
+  return async () => (await Promise.all(checks.map((check) => check()))).every(Boolean);
+}
 
 /** `GET /ready` answers 200. */
 export const proxyReady =

@@ -39,11 +39,13 @@ const bin = join(import.meta.dirname, '..', 'bin');
 export const proxyNodeId = ({ kind, admin, name, namespace }: ProxyOwner): string =>
   nodeId(kind, admin.host, name, namespace);
 
-/** Writes the files; every call makes a new token, the earlier one is void. */
+/** Writes the files. A join token that is still good stays; another one of the same instance becomes void. */
 export async function prepareProxy(owner: ProxyOwner, around: ProxySurroundings): Promise<ProcessSpec> {
   const { state, tokens } = around;
   const file = `${owner.name}.${owner.namespace}`;
-  const token = await tokens.issue({ identity: owner.identity, instance: file });
+  const held = (await state.readToken(file)).trim();
+  const isGood = tokens.redeem(held)?.instance === file && tokens.redeem(held)?.identity === owner.identity;
+  const token = isGood ? held : await tokens.issue({ identity: owner.identity, instance: file });
   const tokenFile = await state.writeToken(file, token);
   const bootstrap = bootstrapFor(owner, around, tokenFile);
   const bootstrapFile = await state.writeProxyFile(`${file}.json`, `${JSON.stringify(bootstrap, null, 2)}\n`);

@@ -1,6 +1,6 @@
 // One replica at work: its proxy first, then its application, which may count on it. It is ready when both are.
 import type { Address } from '../model/service.ts';
-import { type Check, pollUntil, portOpen, proxyReady } from './probe.ts';
+import { allOpen, type Check, pollUntil, proxyReady } from './probe.ts';
 import { type ProcessEvent, type ProcessSpec, SupervisedProcess, type Supervision } from './supervised-process.ts';
 
 export type ReplicaProcesses = {
@@ -105,8 +105,3 @@ type Part = {
   begun: boolean;
   cancelPoll: () => void;
 };
-
-function allOpen(ports: readonly Address[]): Check {
-  const checks = ports.map((address) => portOpen(address));
-  return async () => (await Promise.all(checks.map((check) => check()))).every(Boolean);
-}

@@ -1,6 +1,6 @@
 // The one folder a local mesh keeps its state in: the CA, what its processes start with, and their logs. Safe to delete when nothing runs.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StartError } from './start-error.ts';
@@ -20,13 +20,18 @@ export class StateFolder {
     this.#sockets = fits ? inside : join(tmpdir(), `tulle-${digest}`);
   }
 
-  /** Takes the folder for this process and clears what an earlier run left. @throws StartError while another process has it. */
-  static async open(path: string): Promise<StateFolder> {
+  /**
+   * Takes the folder for this process. `fresh` clears what an earlier run left; `resumed` keeps it, for processes that outlived that run.
+   * @throws StartError while another process has it.
+   */
+  static async open(path: string, start: 'fresh' | 'resumed' = 'fresh'): Promise<StateFolder> {
     const folder = new StateFolder(resolve(path));
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     await folder.#take();
-    for (const part of ['proxies', 'tokens', 'logs']) await renew(join(folder.path, part));
-    await renew(folder.#sockets);
+    for (const part of [...['proxies', 'tokens', 'logs'].map((name) => join(folder.path, name)), folder.#sockets]) {
+      if (start === 'fresh') await rm(part, { recursive: true, force: true });
+      await mkdir(part, { recursive: true, mode: 0o700 });
+    }
     return folder;
   }
 
@@ -57,8 +62,23 @@ export class StateFolder {
     return this.#write(join(this.path, 'tokens', name), token);
   }
 
-  async close(): Promise<void> {
-    await rm(this.#sockets, { recursive: true, force: true });
+  /** '' when there is none. */
+  readToken(name: string): Promise<string> {
+    return this.#read(join('tokens', name));
+  }
+
+  /** What is kept from one run to the next; '' when there is none. */
+  readNote(name: string): Promise<string> {
+    return this.#read(name);
+  }
+
+  async writeNote(name: string, text: string): Promise<string> {
+    return this.#write(join(this.path, name), text);
+  }
+
+  /** `left`: processes outlive this one, and may use what is there. */
+  async close(left: 'nothing' | 'processes' = 'nothing'): Promise<void> {
+    if (left === 'nothing') await rm(this.#sockets, { recursive: true, force: true });
     await rm(this.#owner, { force: true });
   }
 
@@ -82,15 +102,22 @@ export class StateFolder {
     await this.#write(this.#owner, String(process.pid));
   }
 
+  async #read(name: string): Promise<string> {
+    try {
+      return await readFile(join(this.path, name), 'utf8');
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+      throw error;
+    }
+  }
+
+  /** As a whole or not at all: a process may be about to read it. */
   async #write(path: string, text: string): Promise<string> {
-    await writeFile(path, text, { mode: 0o600 });
+    const scratch = `${path}.new`;
+    await writeFile(scratch, text, { mode: 0o600 });
+    await rename(scratch, path);
     return path;
   }
-}
-
-async function renew(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true, mode: 0o700 });
 }
 
 function isAlive(pid: number): boolean {

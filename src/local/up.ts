@@ -1,21 +1,16 @@
 // A mesh on this machine: sources → control plane → local processes, started together and stopped together.
-import { delimiter, dirname } from 'node:path';
 import { destination, pino } from 'pino';
 import { dialectOf } from '../api/dialect.ts';
-import type { RunningProxy } from '../api/mesh-view.ts';
-import { ControlPlane } from '../control/control-plane.ts';
+import type { ControlPlane } from '../control/control-plane.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Fragment } from '../model/fragment.ts';
 import type { Problem } from '../model/problem.ts';
-import { port } from '../model/units.ts';
-import { findEnvoy } from './find-envoy.ts';
-import { LocalMesh, type LocalProxy } from './local-mesh.ts';
-import { openFiles } from './mesh-files.ts';
+import { LocalMesh } from './local-mesh.ts';
+import { HOST, openControl, runningProxies } from './open-control.ts';
 import { type FixedPort, PortAllocator, requireFree } from './ports.ts';
 import { ProcessGuard } from './process-guard.ts';
-import { type ProxySurroundings, proxyNodeId } from './proxy-files.ts';
-import { gatewayOwner, ownerOf, prepareGateway, prepareReplica } from './replica-files.ts';
-import { StateFolder } from './state-folder.ts';
+import { prepareGateway, prepareReplica } from './replica-files.ts';
+import type { StateFolder } from './state-folder.ts';
 import { type Outcome, summarize } from './summary.ts';
 import type { ProcessEvent } from './supervised-process.ts';
 import { UndoList } from './undo-list.ts';
@@ -42,7 +37,6 @@ export type UpOptions = {
   };
 };
 
-const HOST = '127.0.0.1';
 const TRUST_DOMAIN = 'cluster.local';
 /** Milliseconds that the last rounds of metrics may take. */
 const PATIENCE = 5_000;
@@ -100,23 +94,15 @@ export class LocalRun {
 
 type Make = (control: ControlPlane, mesh: LocalMesh) => LocalRun;
 
-/** In the order in which a person would want to hear of an error; every step adds how it is undone. */
 async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise<LocalRun> {
-  const { ports, clock, report } = options;
-  await requireFree(HOST, controlPorts(ports));
-  const envoy = options.dataPlane === 'envoy' ? await findEnvoy(options.env) : null;
-  const state = await StateFolder.open(options.state);
-  undo.add(() => state.close());
-  const files = await openFiles(options.path);
-  undo.add(() => files.close());
-  const control = await startControl(options, state, undo);
-  control.setObjects(files.first.objects, files.first.problems);
-  control.loop.flush();
+  const { clock, report } = options;
+  const { control, files, around } = await openControl(
+    { ...options, trustDomain: TRUST_DOMAIN, start: 'fresh', log: logInto },
+    undo,
+  );
   await requireFree(HOST, gatewayPorts(control.loop.state.fragment));
-
   const guard = new ProcessGuard();
   undo.add(() => guard.close());
-  const around = await surroundings(options, control, state, envoy);
   const portAllocator = new PortAllocator(HOST);
   undo.add(() => portAllocator.close());
   const mesh = new LocalMesh({
@@ -128,7 +114,7 @@ async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise
       replica: (replica, fragment, layout) => prepareReplica(replica, fragment, layout, around),
       gateway: (gateway) => prepareGateway(gateway, around),
     },
-    onRunning: (running) => control.setRunning({ ...running, proxies: running.proxies.flatMap(runningProxy) }),
+    onRunning: (running) => control.setRunning(runningProxies(running)),
     onReady: () => report.ready(),
     onError: (error) => report.error(error),
   });
@@ -143,10 +129,8 @@ async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise
   return make(control, mesh);
 }
 
-const controlPorts = ({ api, xds }: UpOptions['ports']): FixedPort[] => [
-  { port: api, wantedBy: 'the dashboard and API', hint: 'choose another with --port' },
-  { port: xds, wantedBy: 'the control plane', hint: 'choose another with --xds-port' },
-];
+const logInto = (state: StateFolder) =>
+  pino({ level: 'info' }, destination({ dest: state.logFile('control'), sync: false, mkdir: true }));
 
 const gatewayPorts = ({ gateways }: Fragment): FixedPort[] =>
   gateways.flatMap(({ name, namespace, listeners }) =>
@@ -156,58 +140,6 @@ const gatewayPorts = ({ gateways }: Fragment): FixedPort[] =>
       hint: 'stop what uses it, or change the port in the YAML',
     })),
   );
-
-async function startControl(options: UpOptions, state: StateFolder, undo: UndoList): Promise<ControlPlane> {
-  const logFile = destination({ dest: state.logFile('control'), sync: false, mkdir: true });
-  const control = await ControlPlane.start({
-    trustDomain: TRUST_DOMAIN,
-    authority: state.authority,
-    host: HOST,
-    ports: options.ports,
-    dashboard: options.dashboard ?? '',
-    version: options.version,
-    clock: options.clock,
-    log: pino({ level: 'info' }, logFile),
-  });
-  undo.add(() => control.close());
-  return control;
-}
-
-async function surroundings(
-  { env }: UpOptions,
-  control: ControlPlane,
-  state: StateFolder,
-  envoy: string | null,
-): Promise<ProxySurroundings> {
-  const rootFile = await state.writeProxyFile('root-cert.pem', control.authority.root);
-  const address = { host: HOST, port: port(control.xdsPort) };
-  return {
-    state,
-    tokens: control.tokens,
-    trustDomain: TRUST_DOMAIN,
-    control: address,
-    rootFile,
-    envoy,
-    env: childEnvironment(env, state.compileCache),
-  };
-}
-
-/** Ours without npm's own variables, with the Node that runs this one first on the PATH. */
-function childEnvironment(env: UpOptions['env'], compileCache: string): Record<string, string> {
-  const kept = Object.entries(env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('npm_'),
-  );
-  const path = [dirname(process.execPath), env.PATH].filter(Boolean).join(delimiter);
-  return { NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(kept), PATH: path };
-}
-
-function runningProxy(proxy: LocalProxy): RunningProxy[] {
-  const owner = proxy.kind === 'gateway' ? gatewayOwner(proxy.gateway) : ownerOf(proxy.replica);
-  if (owner === null) return [];
-  const { name, namespace, workload, admin, dataPlane } = owner;
-  const nodeId = proxyNodeId(owner);
-  return [{ name, namespace, workload: workload || name, nodeId, admin, dataPlane, pid: proxy.pid }];
-}
 
 /** Resolves after `rounds` more rounds, or when there seem to come none. */
 function roundsAfter(at: () => number, rounds: number, clock: Clock): Promise<void> {
