@@ -4,7 +4,7 @@ import { type Logger, pino } from 'pino';
 import { IdentityAgent } from '../identity/agent.ts';
 import { caClient } from '../identity/ca-client.ts';
 import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
-import { systemClock } from '../lib/clock.ts';
+import { turnClock } from '../lib/turn-clock.ts';
 import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
 import type { Statistic } from '../proxy/admin/statistics.ts';
@@ -51,7 +51,7 @@ type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<num
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
   const bootstrap = await loadBootstrap(options.file);
   const faults = countFaults(log);
-  const runtime = new ProxyRuntime({ clock: systemClock, random: Math.random, log, drainTime: options.drainTime });
+  const runtime = new ProxyRuntime({ clock: turnClock, random: Math.random, log, drainTime: options.drainTime });
   const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
   const discovery = new Discovery({
@@ -59,7 +59,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     runtime,
     decoders: { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) },
     agent,
-    clock: systemClock,
+    clock: turnClock,
     random: Math.random,
     log,
   });
@@ -131,7 +131,7 @@ function adminView({ options, bootstrap, metrics, runtime, discovery, ending, lo
   return {
     bootstrap,
     resources: discovery.resources,
-    clock: systemClock,
+    clock: turnClock,
     version: options.version,
     state: () => (ending.draining ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
     secrets: () => discovery.secrets(),
@@ -164,7 +164,7 @@ async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: L
     roots,
     token: () => readFile(settings.tokenFile, 'utf8'),
     request: caClient({ address: settings.ca, roots }),
-    clock: systemClock,
+    clock: turnClock,
     random: Math.random,
     log,
   });
