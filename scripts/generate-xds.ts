@@ -4,7 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { checkDescriptors, leanSource } from './lean-generated.ts';
 
 const CRATE = { name: 'envoy-types', version: '0.7.7' };
 const PROTO_ROOTS = [
@@ -16,6 +17,8 @@ const PROTO_ROOTS = [
   'cel-spec/proto',
   'opentelemetry-proto',
 ];
+/** All descriptors, as a google.protobuf.FileDescriptorSet. */
+const DESCRIPTORS = 'descriptors.binpb';
 const root = join(import.meta.dirname, '..');
 const target = join(root, 'src/xds/gen');
 const digestFile = join(target, 'DIGEST');
@@ -55,18 +58,31 @@ function generate(outDir: string): void {
         },
       ],
     };
-    execFileSync(join(root, 'node_modules/.bin/buf'), ['generate', '.', '--template', JSON.stringify(template)], {
-      cwd: protos,
-      stdio: 'inherit',
-    });
+    const buf = (...args: string[]): void => {
+      execFileSync(join(root, 'node_modules/.bin/buf'), args, { cwd: protos, stdio: 'inherit' });
+    };
+    buf('generate', '.', '--template', JSON.stringify(template));
+    makeLean(outDir);
+    const descriptors = join(outDir, DESCRIPTORS);
+    buf('build', '.', '--as-file-descriptor-set', '--exclude-source-info', '-o', descriptors);
+    checkDescriptors(readFileSync(descriptors));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+function makeLean(dir: string): void {
+  for (const file of filesBelow(dir)) {
+    const path = join(dir, file);
+    const lean = leanSource(readFileSync(path, 'utf8'), file.split(sep).length - 1);
+    if (lean === null) rmSync(path);
+    else writeFileSync(path, lean);
+  }
+}
+
 function filesBelow(dir: string): string[] {
   return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && (entry.name.endsWith('.ts') || entry.name === DESCRIPTORS))
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
     .sort();
 }

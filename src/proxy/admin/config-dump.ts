@@ -1,10 +1,10 @@
 // Envoy's /config_dump: every resource as it was received, in use, warming or refused, without its secrets.
 import { create, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { types } from '../../xds/descriptors/types.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { type TypeUrl, typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
-import { typeRegistry } from '../bootstrap/registry.ts';
 import type { LoggedResource, LoggedVersion, ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { redact } from './redact.ts';
@@ -29,7 +29,7 @@ export function dumpConfig(input: ConfigDumpInput, includeEndpoints: boolean): J
   return { configs: parts.map((part) => redact(part)) };
 }
 
-const options = { registry: typeRegistry, useProtoFieldName: true };
+const options = { registry: types, useProtoFieldName: true };
 const typeOf = (name: string): string => `type.googleapis.com/envoy.admin.v3.${name}`;
 
 function dumpBootstrap({ message }: Bootstrap): JsonObject {

@@ -1,23 +1,21 @@
 import { request } from 'node:http';
-import { create, createRegistry, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
+import { create, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { types } from '../../xds/descriptors/types.ts';
 import { ClustersSchema } from '../../xds/gen/envoy/admin/v3/clusters_pb.ts';
-import { ConfigDumpSchema, file_envoy_admin_v3_config_dump } from '../../xds/gen/envoy/admin/v3/config_dump_pb.ts';
-import { file_envoy_admin_v3_config_dump_shared } from '../../xds/gen/envoy/admin/v3/config_dump_shared_pb.ts';
+import { ConfigDumpSchema } from '../../xds/gen/envoy/admin/v3/config_dump_pb.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
-import { typeRegistry } from '../bootstrap/registry.ts';
 import { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { cluster } from '../testing/configs.ts';
 import type { AdminView } from './endpoints.ts';
 import { type AdminServer, serveAdmin } from './server.ts';
 
-const registry = createRegistry(typeRegistry, file_envoy_admin_v3_config_dump, file_envoy_admin_v3_config_dump_shared);
 const clock = new ManualClock();
 const done: string[] = [];
 const secrets: StoredSecret[] = [];
@@ -88,7 +86,7 @@ it('dumps the configuration as Envoy does, without private keys', async () => {
   const { text } = await ask('/config_dump?include_eds');
   expect(text).not.toMatch(/BEGIN PRIVATE KEY/);
   const json: JsonValue = JSON.parse(text);
-  const dump = fromJson(ConfigDumpSchema, json, { registry });
+  const dump = fromJson(ConfigDumpSchema, json, { registry: types });
   const kinds = dump.configs.map((config) => config.typeUrl.split('.').at(-1));
   expect(kinds).toEqual([
     'BootstrapConfigDump',

@@ -125,9 +125,9 @@ it.each([
     'a type it does not know',
     change(
       'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-      'envoy.extensions.transport_sockets.alts.v3.Alts',
+      'envoy.extensions.transport_sockets.hearsay.v3.Hearsay',
     ),
-    /transport_socket\.typed_config: type \S+alts\.v3\.Alts is not supported/,
+    /transport_socket\.typed_config: type \S+hearsay\.v3\.Hearsay is not supported/,
   ],
   ['a wrong value', change('port_value: 9901', 'port_value: many'), /port_value/],
   [

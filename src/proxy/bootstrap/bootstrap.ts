@@ -1,6 +1,7 @@
 // The bootstrap file → what this process starts from. Everything it says and we cannot do is refused.
 import { readFile } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
+import { types } from '../../xds/descriptors/types.ts';
 import {
   type Bootstrap as BootstrapMessage,
   BootstrapSchema,
@@ -17,7 +18,6 @@ import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tl
 import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
 import { type GrpcTarget, readGrpcTarget } from './grpc-target.ts';
-import { typeRegistry } from './registry.ts';
 
 export type Bootstrap = {
   /** As read, for the config dump. */
@@ -58,7 +58,7 @@ export async function loadBootstrap(file: string): Promise<Bootstrap> {
 
 /** @throws BootstrapError */
 export function readBootstrap(text: string, file: string): Bootstrap {
-  const message = parseMessage(BootstrapSchema, text, file, typeRegistry);
+  const message = parseMessage(BootstrapSchema, text, file, types);
   try {
     return readMessage(message);
   } catch (error) {

@@ -4,12 +4,12 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Rejection, Update, UpdateHandler } from '../../xds/client-type.ts';
+import { types } from '../../xds/descriptors/types.ts';
 import { DiscoveryResponseSchema } from '../../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { resourceName } from '../../xds/names.ts';
 import type { TypeUrl } from '../../xds/resource.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
 import { parseMessage } from '../bootstrap/document.ts';
-import { typeRegistry } from '../bootstrap/registry.ts';
 
 export type ResourceFileOptions = {
   readonly path: string;
@@ -76,7 +76,7 @@ export class ResourceFile {
 }
 
 function readResources(text: string, path: string, typeUrl: TypeUrl): Update['added'] {
-  const { resources } = parseMessage(DiscoveryResponseSchema, text, path, typeRegistry);
+  const { resources } = parseMessage(DiscoveryResponseSchema, text, path, types);
   return resources.map((resource, at) => {
     if (resource.typeUrl !== typeUrl) {
       throw new BootstrapError(`${path}: resources[${at}]: is a ${resource.typeUrl}, this file is for ${typeUrl}`);

@@ -16,17 +16,10 @@
 // @generated from file validate/validate.proto (package validate, syntax proto2)
 /* eslint-disable */
 
-import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, FieldOptions, MessageOptions, OneofOptions, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../descriptors/generated.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file validate/validate.proto.
- */
-export const file_validate_validate: GenFile = /*@__PURE__*/
-  fileDesc("Chd2YWxpZGF0ZS92YWxpZGF0ZS5wcm90bxIIdmFsaWRhdGUimAcKCkZpZWxkUnVsZXMSJwoHbWVzc2FnZRgRIAEoCzIWLnZhbGlkYXRlLk1lc3NhZ2VSdWxlcxIlCgVmbG9hdBgBIAEoCzIULnZhbGlkYXRlLkZsb2F0UnVsZXNIABInCgZkb3VibGUYAiABKAsyFS52YWxpZGF0ZS5Eb3VibGVSdWxlc0gAEiUKBWludDMyGAMgASgLMhQudmFsaWRhdGUuSW50MzJSdWxlc0gAEiUKBWludDY0GAQgASgLMhQudmFsaWRhdGUuSW50NjRSdWxlc0gAEicKBnVpbnQzMhgFIAEoCzIVLnZhbGlkYXRlLlVJbnQzMlJ1bGVzSAASJwoGdWludDY0GAYgASgLMhUudmFsaWRhdGUuVUludDY0UnVsZXNIABInCgZzaW50MzIYByABKAsyFS52YWxpZGF0ZS5TSW50MzJSdWxlc0gAEicKBnNpbnQ2NBgIIAEoCzIVLnZhbGlkYXRlLlNJbnQ2NFJ1bGVzSAASKQoHZml4ZWQzMhgJIAEoCzIWLnZhbGlkYXRlLkZpeGVkMzJSdWxlc0gAEikKB2ZpeGVkNjQYCiABKAsyFi52YWxpZGF0ZS5GaXhlZDY0UnVsZXNIABIrCghzZml4ZWQzMhgLIAEoCzIXLnZhbGlkYXRlLlNGaXhlZDMyUnVsZXNIABIrCghzZml4ZWQ2NBgMIAEoCzIXLnZhbGlkYXRlLlNGaXhlZDY0UnVsZXNIABIjCgRib29sGA0gASgLMhMudmFsaWRhdGUuQm9vbFJ1bGVzSAASJwoGc3RyaW5nGA4gASgLMhUudmFsaWRhdGUuU3RyaW5nUnVsZXNIABIlCgVieXRlcxgPIAEoCzIULnZhbGlkYXRlLkJ5dGVzUnVsZXNIABIjCgRlbnVtGBAgASgLMhMudmFsaWRhdGUuRW51bVJ1bGVzSAASKwoIcmVwZWF0ZWQYEiABKAsyFy52YWxpZGF0ZS5SZXBlYXRlZFJ1bGVzSAASIQoDbWFwGBMgASgLMhIudmFsaWRhdGUuTWFwUnVsZXNIABIhCgNhbnkYFCABKAsyEi52YWxpZGF0ZS5BbnlSdWxlc0gAEisKCGR1cmF0aW9uGBUgASgLMhcudmFsaWRhdGUuRHVyYXRpb25SdWxlc0gAEi0KCXRpbWVzdGFtcBgWIAEoCzIYLnZhbGlkYXRlLlRpbWVzdGFtcFJ1bGVzSABCBgoEdHlwZSJ/CgpGbG9hdFJ1bGVzEg0KBWNvbnN0GAEgASgCEgoKAmx0GAIgASgCEgsKA2x0ZRgDIAEoAhIKCgJndBgEIAEoAhILCgNndGUYBSABKAISCgoCaW4YBiADKAISDgoGbm90X2luGAcgAygCEhQKDGlnbm9yZV9lbXB0eRgIIAEoCCKAAQoLRG91YmxlUnVsZXMSDQoFY29uc3QYASABKAESCgoCbHQYAiABKAESCwoDbHRlGAMgASgBEgoKAmd0GAQgASgBEgsKA2d0ZRgFIAEoARIKCgJpbhgGIAMoARIOCgZub3RfaW4YByADKAESFAoMaWdub3JlX2VtcHR5GAggASgIIn8KCkludDMyUnVsZXMSDQoFY29uc3QYASABKAUSCgoCbHQYAiABKAUSCwoDbHRlGAMgASgFEgoKAmd0GAQgASgFEgsKA2d0ZRgFIAEoBRIKCgJpbhgGIAMoBRIOCgZub3RfaW4YByADKAUSFAoMaWdub3JlX2VtcHR5GAggASgIIn8KCkludDY0UnVsZXMSDQoFY29uc3QYASABKAMSCgoCbHQYAiABKAMSCwoDbHRlGAMgASgDEgoKAmd0GAQgASgDEgsKA2d0ZRgFIAEoAxIKCgJpbhgGIAMoAxIOCgZub3RfaW4YByADKAMSFAoMaWdub3JlX2VtcHR5GAggASgIIoABCgtVSW50MzJSdWxlcxINCgVjb25zdBgBIAEoDRIKCgJsdBgCIAEoDRILCgNsdGUYAyABKA0SCgoCZ3QYBCABKA0SCwoDZ3RlGAUgASgNEgoKAmluGAYgAygNEg4KBm5vdF9pbhgHIAMoDRIUCgxpZ25vcmVfZW1wdHkYCCABKAgigAEKC1VJbnQ2NFJ1bGVzEg0KBWNvbnN0GAEgASgEEgoKAmx0GAIgASgEEgsKA2x0ZRgDIAEoBBIKCgJndBgEIAEoBBILCgNndGUYBSABKAQSCgoCaW4YBiADKAQSDgoGbm90X2luGAcgAygEEhQKDGlnbm9yZV9lbXB0eRgIIAEoCCKAAQoLU0ludDMyUnVsZXMSDQoFY29uc3QYASABKBESCgoCbHQYAiABKBESCwoDbHRlGAMgASgREgoKAmd0GAQgASgREgsKA2d0ZRgFIAEoERIKCgJpbhgGIAMoERIOCgZub3RfaW4YByADKBESFAoMaWdub3JlX2VtcHR5GAggASgIIoABCgtTSW50NjRSdWxlcxINCgVjb25zdBgBIAEoEhIKCgJsdBgCIAEoEhILCgNsdGUYAyABKBISCgoCZ3QYBCABKBISCwoDZ3RlGAUgASgSEgoKAmluGAYgAygSEg4KBm5vdF9pbhgHIAMoEhIUCgxpZ25vcmVfZW1wdHkYCCABKAgigQEKDEZpeGVkMzJSdWxlcxINCgVjb25zdBgBIAEoBxIKCgJsdBgCIAEoBxILCgNsdGUYAyABKAcSCgoCZ3QYBCABKAcSCwoDZ3RlGAUgASgHEgoKAmluGAYgAygHEg4KBm5vdF9pbhgHIAMoBxIUCgxpZ25vcmVfZW1wdHkYCCABKAgigQEKDEZpeGVkNjRSdWxlcxINCgVjb25zdBgBIAEoBhIKCgJsdBgCIAEoBhILCgNsdGUYAyABKAYSCgoCZ3QYBCABKAYSCwoDZ3RlGAUgASgGEgoKAmluGAYgAygGEg4KBm5vdF9pbhgHIAMoBhIUCgxpZ25vcmVfZW1wdHkYCCABKAgiggEKDVNGaXhlZDMyUnVsZXMSDQoFY29uc3QYASABKA8SCgoCbHQYAiABKA8SCwoDbHRlGAMgASgPEgoKAmd0GAQgASgPEgsKA2d0ZRgFIAEoDxIKCgJpbhgGIAMoDxIOCgZub3RfaW4YByADKA8SFAoMaWdub3JlX2VtcHR5GAggASgIIoIBCg1TRml4ZWQ2NFJ1bGVzEg0KBWNvbnN0GAEgASgQEgoKAmx0GAIgASgQEgsKA2x0ZRgDIAEoEBIKCgJndBgEIAEoEBILCgNndGUYBSABKBASCgoCaW4YBiADKBASDgoGbm90X2luGAcgAygQEhQKDGlnbm9yZV9lbXB0eRgIIAEoCCIaCglCb29sUnVsZXMSDQoFY29uc3QYASABKAgi/QMKC1N0cmluZ1J1bGVzEg0KBWNvbnN0GAEgASgJEgsKA2xlbhgTIAEoBBIPCgdtaW5fbGVuGAIgASgEEg8KB21heF9sZW4YAyABKAQSEQoJbGVuX2J5dGVzGBQgASgEEhEKCW1pbl9ieXRlcxgEIAEoBBIRCgltYXhfYnl0ZXMYBSABKAQSDwoHcGF0dGVybhgGIAEoCRIOCgZwcmVmaXgYByABKAkSDgoGc3VmZml4GAggASgJEhAKCGNvbnRhaW5zGAkgASgJEhQKDG5vdF9jb250YWlucxgXIAEoCRIKCgJpbhgKIAMoCRIOCgZub3RfaW4YCyADKAkSDwoFZW1haWwYDCABKAhIABISCghob3N0bmFtZRgNIAEoCEgAEgwKAmlwGA4gASgISAASDgoEaXB2NBgPIAEoCEgAEg4KBGlwdjYYECABKAhIABINCgN1cmkYESABKAhIABIRCgd1cmlfcmVmGBIgASgISAASEQoHYWRkcmVzcxgVIAEoCEgAEg4KBHV1aWQYFiABKAhIABIwChB3ZWxsX2tub3duX3JlZ2V4GBggASgOMhQudmFsaWRhdGUuS25vd25SZWdleEgAEhQKBnN0cmljdBgZIAEoCDoEdHJ1ZRIUCgxpZ25vcmVfZW1wdHkYGiABKAhCDAoKd2VsbF9rbm93biL7AQoKQnl0ZXNSdWxlcxINCgVjb25zdBgBIAEoDBILCgNsZW4YDSABKAQSDwoHbWluX2xlbhgCIAEoBBIPCgdtYXhfbGVuGAMgASgEEg8KB3BhdHRlcm4YBCABKAkSDgoGcHJlZml4GAUgASgMEg4KBnN1ZmZpeBgGIAEoDBIQCghjb250YWlucxgHIAEoDBIKCgJpbhgIIAMoDBIOCgZub3RfaW4YCSADKAwSDAoCaXAYCiABKAhIABIOCgRpcHY0GAsgASgISAASDgoEaXB2NhgMIAEoCEgAEhQKDGlnbm9yZV9lbXB0eRgOIAEoCEIMCgp3ZWxsX2tub3duIkwKCUVudW1SdWxlcxINCgVjb25zdBgBIAEoBRIUCgxkZWZpbmVkX29ubHkYAiABKAgSCgoCaW4YAyADKAUSDgoGbm90X2luGAQgAygFIi4KDE1lc3NhZ2VSdWxlcxIMCgRza2lwGAEgASgIEhAKCHJlcXVpcmVkGAIgASgIIoABCg1SZXBlYXRlZFJ1bGVzEhEKCW1pbl9pdGVtcxgBIAEoBBIRCgltYXhfaXRlbXMYAiABKAQSDgoGdW5pcXVlGAMgASgIEiMKBWl0ZW1zGAQgASgLMhQudmFsaWRhdGUuRmllbGRSdWxlcxIUCgxpZ25vcmVfZW1wdHkYBSABKAgiowEKCE1hcFJ1bGVzEhEKCW1pbl9wYWlycxgBIAEoBBIRCgltYXhfcGFpcnMYAiABKAQSEQoJbm9fc3BhcnNlGAMgASgIEiIKBGtleXMYBCABKAsyFC52YWxpZGF0ZS5GaWVsZFJ1bGVzEiQKBnZhbHVlcxgFIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXMSFAoMaWdub3JlX2VtcHR5GAYgASgIIjgKCEFueVJ1bGVzEhAKCHJlcXVpcmVkGAEgASgIEgoKAmluGAIgAygJEg4KBm5vdF9pbhgDIAMoCSK7AgoNRHVyYXRpb25SdWxlcxIQCghyZXF1aXJlZBgBIAEoCBIoCgVjb25zdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIlCgJsdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNsdGUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJQoCZ3QYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZ3RlGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiUKAmluGAcgAygLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEikKBm5vdF9pbhgIIAMoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiK6AgoOVGltZXN0YW1wUnVsZXMSEAoIcmVxdWlyZWQYASABKAgSKQoFY29uc3QYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAmx0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNsdGUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAmd0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNndGUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmx0X25vdxgHIAEoCBIOCgZndF9ub3cYCCABKAgSKQoGd2l0aGluGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKkYKCktub3duUmVnZXgSCwoHVU5LTk9XThAAEhQKEEhUVFBfSEVBREVSX05BTUUQARIVChFIVFRQX0hFQURFUl9WQUxVRRACOjwKCGRpc2FibGVkEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGK8IIAEoCFIIZGlzYWJsZWQ6OgoHaWdub3JlZBIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxiwCCABKAhSB2lnbm9yZWQ6OgoIcmVxdWlyZWQSHS5nb29nbGUucHJvdG9idWYuT25lb2ZPcHRpb25zGK8IIAEoCFIIcmVxdWlyZWQ6SgoFcnVsZXMSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGK8IIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXNSBXJ1bGVzQlAKGmlvLmVudm95cHJveHkucGd2LnZhbGlkYXRlWjJnaXRodWIuY29tL2Vudm95cHJveHkvcHJvdG9jLWdlbi12YWxpZGF0ZS92YWxpZGF0ZQ", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * FieldRules encapsulates the rules for each type of field. Depending on the
@@ -183,7 +176,7 @@ export type FieldRules = Message<"validate.FieldRules"> & {
  * Use `create(FieldRulesSchema)` to create a new message.
  */
 export const FieldRulesSchema: GenMessage<FieldRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 0);
+  messageDesc("validate.FieldRules");
 
 /**
  * FloatRules describes the constraints applied to `float` values
@@ -262,7 +255,7 @@ export type FloatRules = Message<"validate.FloatRules"> & {
  * Use `create(FloatRulesSchema)` to create a new message.
  */
 export const FloatRulesSchema: GenMessage<FloatRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 1);
+  messageDesc("validate.FloatRules");
 
 /**
  * DoubleRules describes the constraints applied to `double` values
@@ -341,7 +334,7 @@ export type DoubleRules = Message<"validate.DoubleRules"> & {
  * Use `create(DoubleRulesSchema)` to create a new message.
  */
 export const DoubleRulesSchema: GenMessage<DoubleRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 2);
+  messageDesc("validate.DoubleRules");
 
 /**
  * Int32Rules describes the constraints applied to `int32` values
@@ -420,7 +413,7 @@ export type Int32Rules = Message<"validate.Int32Rules"> & {
  * Use `create(Int32RulesSchema)` to create a new message.
  */
 export const Int32RulesSchema: GenMessage<Int32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 3);
+  messageDesc("validate.Int32Rules");
 
 /**
  * Int64Rules describes the constraints applied to `int64` values
@@ -499,7 +492,7 @@ export type Int64Rules = Message<"validate.Int64Rules"> & {
  * Use `create(Int64RulesSchema)` to create a new message.
  */
 export const Int64RulesSchema: GenMessage<Int64Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 4);
+  messageDesc("validate.Int64Rules");
 
 /**
  * UInt32Rules describes the constraints applied to `uint32` values
@@ -578,7 +571,7 @@ export type UInt32Rules = Message<"validate.UInt32Rules"> & {
  * Use `create(UInt32RulesSchema)` to create a new message.
  */
 export const UInt32RulesSchema: GenMessage<UInt32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 5);
+  messageDesc("validate.UInt32Rules");
 
 /**
  * UInt64Rules describes the constraints applied to `uint64` values
@@ -657,7 +650,7 @@ export type UInt64Rules = Message<"validate.UInt64Rules"> & {
  * Use `create(UInt64RulesSchema)` to create a new message.
  */
 export const UInt64RulesSchema: GenMessage<UInt64Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 6);
+  messageDesc("validate.UInt64Rules");
 
 /**
  * SInt32Rules describes the constraints applied to `sint32` values
@@ -736,7 +729,7 @@ export type SInt32Rules = Message<"validate.SInt32Rules"> & {
  * Use `create(SInt32RulesSchema)` to create a new message.
  */
 export const SInt32RulesSchema: GenMessage<SInt32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 7);
+  messageDesc("validate.SInt32Rules");
 
 /**
  * SInt64Rules describes the constraints applied to `sint64` values
@@ -815,7 +808,7 @@ export type SInt64Rules = Message<"validate.SInt64Rules"> & {
  * Use `create(SInt64RulesSchema)` to create a new message.
  */
 export const SInt64RulesSchema: GenMessage<SInt64Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 8);
+  messageDesc("validate.SInt64Rules");
 
 /**
  * Fixed32Rules describes the constraints applied to `fixed32` values
@@ -894,7 +887,7 @@ export type Fixed32Rules = Message<"validate.Fixed32Rules"> & {
  * Use `create(Fixed32RulesSchema)` to create a new message.
  */
 export const Fixed32RulesSchema: GenMessage<Fixed32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 9);
+  messageDesc("validate.Fixed32Rules");
 
 /**
  * Fixed64Rules describes the constraints applied to `fixed64` values
@@ -973,7 +966,7 @@ export type Fixed64Rules = Message<"validate.Fixed64Rules"> & {
  * Use `create(Fixed64RulesSchema)` to create a new message.
  */
 export const Fixed64RulesSchema: GenMessage<Fixed64Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 10);
+  messageDesc("validate.Fixed64Rules");
 
 /**
  * SFixed32Rules describes the constraints applied to `sfixed32` values
@@ -1052,7 +1045,7 @@ export type SFixed32Rules = Message<"validate.SFixed32Rules"> & {
  * Use `create(SFixed32RulesSchema)` to create a new message.
  */
 export const SFixed32RulesSchema: GenMessage<SFixed32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 11);
+  messageDesc("validate.SFixed32Rules");
 
 /**
  * SFixed64Rules describes the constraints applied to `sfixed64` values
@@ -1131,7 +1124,7 @@ export type SFixed64Rules = Message<"validate.SFixed64Rules"> & {
  * Use `create(SFixed64RulesSchema)` to create a new message.
  */
 export const SFixed64RulesSchema: GenMessage<SFixed64Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 12);
+  messageDesc("validate.SFixed64Rules");
 
 /**
  * BoolRules describes the constraints applied to `bool` values
@@ -1152,7 +1145,7 @@ export type BoolRules = Message<"validate.BoolRules"> & {
  * Use `create(BoolRulesSchema)` to create a new message.
  */
 export const BoolRulesSchema: GenMessage<BoolRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 13);
+  messageDesc("validate.BoolRules");
 
 /**
  * StringRules describe the constraints applied to `string` values
@@ -1397,7 +1390,7 @@ export type StringRules = Message<"validate.StringRules"> & {
  * Use `create(StringRulesSchema)` to create a new message.
  */
 export const StringRulesSchema: GenMessage<StringRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 14);
+  messageDesc("validate.StringRules");
 
 /**
  * BytesRules describe the constraints applied to `bytes` values
@@ -1533,7 +1526,7 @@ export type BytesRules = Message<"validate.BytesRules"> & {
  * Use `create(BytesRulesSchema)` to create a new message.
  */
 export const BytesRulesSchema: GenMessage<BytesRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 15);
+  messageDesc("validate.BytesRules");
 
 /**
  * EnumRules describe the constraints applied to enum values
@@ -1578,7 +1571,7 @@ export type EnumRules = Message<"validate.EnumRules"> & {
  * Use `create(EnumRulesSchema)` to create a new message.
  */
 export const EnumRulesSchema: GenMessage<EnumRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 16);
+  messageDesc("validate.EnumRules");
 
 /**
  * MessageRules describe the constraints applied to embedded message values.
@@ -1608,7 +1601,7 @@ export type MessageRules = Message<"validate.MessageRules"> & {
  * Use `create(MessageRulesSchema)` to create a new message.
  */
 export const MessageRulesSchema: GenMessage<MessageRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 17);
+  messageDesc("validate.MessageRules");
 
 /**
  * RepeatedRules describe the constraints applied to `repeated` values
@@ -1664,7 +1657,7 @@ export type RepeatedRules = Message<"validate.RepeatedRules"> & {
  * Use `create(RepeatedRulesSchema)` to create a new message.
  */
 export const RepeatedRulesSchema: GenMessage<RepeatedRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 18);
+  messageDesc("validate.RepeatedRules");
 
 /**
  * MapRules describe the constraints applied to `map` values
@@ -1726,7 +1719,7 @@ export type MapRules = Message<"validate.MapRules"> & {
  * Use `create(MapRulesSchema)` to create a new message.
  */
 export const MapRulesSchema: GenMessage<MapRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 19);
+  messageDesc("validate.MapRules");
 
 /**
  * AnyRules describe constraints applied exclusively to the
@@ -1764,7 +1757,7 @@ export type AnyRules = Message<"validate.AnyRules"> & {
  * Use `create(AnyRulesSchema)` to create a new message.
  */
 export const AnyRulesSchema: GenMessage<AnyRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 20);
+  messageDesc("validate.AnyRules");
 
 /**
  * DurationRules describe the constraints applied exclusively to the
@@ -1841,7 +1834,7 @@ export type DurationRules = Message<"validate.DurationRules"> & {
  * Use `create(DurationRulesSchema)` to create a new message.
  */
 export const DurationRulesSchema: GenMessage<DurationRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 21);
+  messageDesc("validate.DurationRules");
 
 /**
  * TimestampRules describe the constraints applied exclusively to the
@@ -1927,7 +1920,7 @@ export type TimestampRules = Message<"validate.TimestampRules"> & {
  * Use `create(TimestampRulesSchema)` to create a new message.
  */
 export const TimestampRulesSchema: GenMessage<TimestampRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 22);
+  messageDesc("validate.TimestampRules");
 
 /**
  * WellKnownRegex contain some well-known patterns.
@@ -1966,40 +1959,4 @@ export type KnownRegex = (typeof KnownRegex)[keyof typeof KnownRegex];
  * Describes the enum validate.KnownRegex.
  */
 export const KnownRegexSchema: GenEnum<KnownRegex> = /*@__PURE__*/
-  enumDesc(file_validate_validate, 0);
-
-/**
- * Disabled nullifies any validation rules for this message, including any
- * message fields associated with it that do support validation.
- *
- * @generated from extension: optional bool disabled = 1071;
- */
-export const disabled: GenExtension<MessageOptions, boolean> = /*@__PURE__*/
-  extDesc(file_validate_validate, 0);
-
-/**
- * Ignore skips generation of validation methods for this message.
- *
- * @generated from extension: optional bool ignored = 1072;
- */
-export const ignored: GenExtension<MessageOptions, boolean> = /*@__PURE__*/
-  extDesc(file_validate_validate, 1);
-
-/**
- * Required ensures that exactly one the field options in a oneof is set;
- * validation fails if no fields in the oneof are set.
- *
- * @generated from extension: optional bool required = 1071;
- */
-export const required: GenExtension<OneofOptions, boolean> = /*@__PURE__*/
-  extDesc(file_validate_validate, 2);
-
-/**
- * Rules specify the validations to be performed on this field. By default,
- * no validation is performed against a field.
- *
- * @generated from extension: optional validate.FieldRules rules = 1071;
- */
-export const rules: GenExtension<FieldOptions, FieldRules> = /*@__PURE__*/
-  extDesc(file_validate_validate, 3);
-
+  enumDesc("validate.KnownRegex");

@@ -16,19 +16,11 @@
 // @generated from file cel/expr/checked.proto (package cel.expr, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../descriptors/generated.ts";
 import type { Constant, Expr, SourceInfo } from "./syntax_pb.ts";
-import { file_cel_expr_syntax } from "./syntax_pb.ts";
 import type { Empty, NullValue } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_empty, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file cel/expr/checked.proto.
- */
-export const file_cel_expr_checked: GenFile = /*@__PURE__*/
-  fileDesc("ChZjZWwvZXhwci9jaGVja2VkLnByb3RvEghjZWwuZXhwciLsAgoLQ2hlY2tlZEV4cHISPgoNcmVmZXJlbmNlX21hcBgCIAMoCzInLmNlbC5leHByLkNoZWNrZWRFeHByLlJlZmVyZW5jZU1hcEVudHJ5EjQKCHR5cGVfbWFwGAMgAygLMiIuY2VsLmV4cHIuQ2hlY2tlZEV4cHIuVHlwZU1hcEVudHJ5EikKC3NvdXJjZV9pbmZvGAUgASgLMhQuY2VsLmV4cHIuU291cmNlSW5mbxIUCgxleHByX3ZlcnNpb24YBiABKAkSHAoEZXhwchgEIAEoCzIOLmNlbC5leHByLkV4cHIaSAoRUmVmZXJlbmNlTWFwRW50cnkSCwoDa2V5GAEgASgDEiIKBXZhbHVlGAIgASgLMhMuY2VsLmV4cHIuUmVmZXJlbmNlOgI4ARo+CgxUeXBlTWFwRW50cnkSCwoDa2V5GAEgASgDEh0KBXZhbHVlGAIgASgLMg4uY2VsLmV4cHIuVHlwZToCOAEioggKBFR5cGUSJQoDZHluGAEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5SAASKgoEbnVsbBgCIAEoDjIaLmdvb2dsZS5wcm90b2J1Zi5OdWxsVmFsdWVIABIxCglwcmltaXRpdmUYAyABKA4yHC5jZWwuZXhwci5UeXBlLlByaW1pdGl2ZVR5cGVIABIvCgd3cmFwcGVyGAQgASgOMhwuY2VsLmV4cHIuVHlwZS5QcmltaXRpdmVUeXBlSAASMgoKd2VsbF9rbm93bhgFIAEoDjIcLmNlbC5leHByLlR5cGUuV2VsbEtub3duVHlwZUgAEiwKCWxpc3RfdHlwZRgGIAEoCzIXLmNlbC5leHByLlR5cGUuTGlzdFR5cGVIABIqCghtYXBfdHlwZRgHIAEoCzIWLmNlbC5leHByLlR5cGUuTWFwVHlwZUgAEi8KCGZ1bmN0aW9uGAggASgLMhsuY2VsLmV4cHIuVHlwZS5GdW5jdGlvblR5cGVIABIWCgxtZXNzYWdlX3R5cGUYCSABKAlIABIUCgp0eXBlX3BhcmFtGAogASgJSAASHgoEdHlwZRgLIAEoCzIOLmNlbC5leHByLlR5cGVIABInCgVlcnJvchgMIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eUgAEjQKDWFic3RyYWN0X3R5cGUYDiABKAsyGy5jZWwuZXhwci5UeXBlLkFic3RyYWN0VHlwZUgAGi0KCExpc3RUeXBlEiEKCWVsZW1fdHlwZRgBIAEoCzIOLmNlbC5leHByLlR5cGUaTwoHTWFwVHlwZRIgCghrZXlfdHlwZRgBIAEoCzIOLmNlbC5leHByLlR5cGUSIgoKdmFsdWVfdHlwZRgCIAEoCzIOLmNlbC5leHByLlR5cGUaVgoMRnVuY3Rpb25UeXBlEiMKC3Jlc3VsdF90eXBlGAEgASgLMg4uY2VsLmV4cHIuVHlwZRIhCglhcmdfdHlwZXMYAiADKAsyDi5jZWwuZXhwci5UeXBlGkUKDEFic3RyYWN0VHlwZRIMCgRuYW1lGAEgASgJEicKD3BhcmFtZXRlcl90eXBlcxgCIAMoCzIOLmNlbC5leHByLlR5cGUicwoNUHJpbWl0aXZlVHlwZRIeChpQUklNSVRJVkVfVFlQRV9VTlNQRUNJRklFRBAAEggKBEJPT0wQARIJCgVJTlQ2NBACEgoKBlVJTlQ2NBADEgoKBkRPVUJMRRAEEgoKBlNUUklORxAFEgkKBUJZVEVTEAYiVgoNV2VsbEtub3duVHlwZRIfChtXRUxMX0tOT1dOX1RZUEVfVU5TUEVDSUZJRUQQABIHCgNBTlkQARINCglUSU1FU1RBTVAQAhIMCghEVVJBVElPThADQgsKCXR5cGVfa2luZCLWAwoERGVjbBIMCgRuYW1lGAEgASgJEikKBWlkZW50GAIgASgLMhguY2VsLmV4cHIuRGVjbC5JZGVudERlY2xIABIvCghmdW5jdGlvbhgDIAEoCzIbLmNlbC5leHByLkRlY2wuRnVuY3Rpb25EZWNsSAAaWQoJSWRlbnREZWNsEhwKBHR5cGUYASABKAsyDi5jZWwuZXhwci5UeXBlEiEKBXZhbHVlGAIgASgLMhIuY2VsLmV4cHIuQ29uc3RhbnQSCwoDZG9jGAMgASgJGvsBCgxGdW5jdGlvbkRlY2wSNwoJb3ZlcmxvYWRzGAEgAygLMiQuY2VsLmV4cHIuRGVjbC5GdW5jdGlvbkRlY2wuT3ZlcmxvYWQSCwoDZG9jGAIgASgJGqQBCghPdmVybG9hZBITCgtvdmVybG9hZF9pZBgBIAEoCRIeCgZwYXJhbXMYAiADKAsyDi5jZWwuZXhwci5UeXBlEhMKC3R5cGVfcGFyYW1zGAMgAygJEiMKC3Jlc3VsdF90eXBlGAQgASgLMg4uY2VsLmV4cHIuVHlwZRIcChRpc19pbnN0YW5jZV9mdW5jdGlvbhgFIAEoCBILCgNkb2MYBiABKAlCCwoJZGVjbF9raW5kIlEKCVJlZmVyZW5jZRIMCgRuYW1lGAEgASgJEhMKC292ZXJsb2FkX2lkGAMgAygJEiEKBXZhbHVlGAQgASgLMhIuY2VsLmV4cHIuQ29uc3RhbnRCLAoMZGV2LmNlbC5leHByQglEZWNsUHJvdG9QAVoMY2VsLmRldi9leHBy+AEBYgZwcm90bzM", [file_cel_expr_syntax, file_google_protobuf_empty, file_google_protobuf_struct]);
 
 /**
  * A CEL expression which has been successfully type checked.
@@ -103,7 +95,7 @@ export type CheckedExpr = Message<"cel.expr.CheckedExpr"> & {
  * Use `create(CheckedExprSchema)` to create a new message.
  */
 export const CheckedExprSchema: GenMessage<CheckedExpr> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 0);
+  messageDesc("cel.expr.CheckedExpr");
 
 /**
  * Represents a CEL type.
@@ -245,7 +237,7 @@ export type Type = Message<"cel.expr.Type"> & {
  * Use `create(TypeSchema)` to create a new message.
  */
 export const TypeSchema: GenMessage<Type> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 1);
+  messageDesc("cel.expr.Type");
 
 /**
  * List type with typed elements, e.g. `list<example.proto.MyMessage>`.
@@ -266,7 +258,7 @@ export type Type_ListType = Message<"cel.expr.Type.ListType"> & {
  * Use `create(Type_ListTypeSchema)` to create a new message.
  */
 export const Type_ListTypeSchema: GenMessage<Type_ListType> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 1, 0);
+  messageDesc("cel.expr.Type.ListType");
 
 /**
  * Map type with parameterized key and value types, e.g. `map<string, int>`.
@@ -294,7 +286,7 @@ export type Type_MapType = Message<"cel.expr.Type.MapType"> & {
  * Use `create(Type_MapTypeSchema)` to create a new message.
  */
 export const Type_MapTypeSchema: GenMessage<Type_MapType> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 1, 1);
+  messageDesc("cel.expr.Type.MapType");
 
 /**
  * Function type with result and arg types.
@@ -322,7 +314,7 @@ export type Type_FunctionType = Message<"cel.expr.Type.FunctionType"> & {
  * Use `create(Type_FunctionTypeSchema)` to create a new message.
  */
 export const Type_FunctionTypeSchema: GenMessage<Type_FunctionType> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 1, 2);
+  messageDesc("cel.expr.Type.FunctionType");
 
 /**
  * Application defined abstract type.
@@ -350,7 +342,7 @@ export type Type_AbstractType = Message<"cel.expr.Type.AbstractType"> & {
  * Use `create(Type_AbstractTypeSchema)` to create a new message.
  */
 export const Type_AbstractTypeSchema: GenMessage<Type_AbstractType> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 1, 3);
+  messageDesc("cel.expr.Type.AbstractType");
 
 /**
  * CEL primitive types.
@@ -425,7 +417,7 @@ export type Type_PrimitiveType = (typeof Type_PrimitiveType)[keyof typeof Type_P
  * Describes the enum cel.expr.Type.PrimitiveType.
  */
 export const Type_PrimitiveTypeSchema: GenEnum<Type_PrimitiveType> = /*@__PURE__*/
-  enumDesc(file_cel_expr_checked, 1, 0);
+  enumDesc("cel.expr.Type.PrimitiveType");
 
 /**
  * Well-known protobuf types treated with first-class support in CEL.
@@ -477,7 +469,7 @@ export type Type_WellKnownType = (typeof Type_WellKnownType)[keyof typeof Type_W
  * Describes the enum cel.expr.Type.WellKnownType.
  */
 export const Type_WellKnownTypeSchema: GenEnum<Type_WellKnownType> = /*@__PURE__*/
-  enumDesc(file_cel_expr_checked, 1, 1);
+  enumDesc("cel.expr.Type.WellKnownType");
 
 /**
  * Represents a declaration of a named value or function.
@@ -533,7 +525,7 @@ export type Decl = Message<"cel.expr.Decl"> & {
  * Use `create(DeclSchema)` to create a new message.
  */
 export const DeclSchema: GenMessage<Decl> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 2);
+  messageDesc("cel.expr.Decl");
 
 /**
  * Identifier declaration which specifies its type and optional `Expr` value.
@@ -588,7 +580,7 @@ export type Decl_IdentDecl = Message<"cel.expr.Decl.IdentDecl"> & {
  * Use `create(Decl_IdentDeclSchema)` to create a new message.
  */
 export const Decl_IdentDeclSchema: GenMessage<Decl_IdentDecl> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 2, 0);
+  messageDesc("cel.expr.Decl.IdentDecl");
 
 /**
  * Function declaration specifies one or more overloads which indicate the
@@ -630,7 +622,7 @@ export type Decl_FunctionDecl = Message<"cel.expr.Decl.FunctionDecl"> & {
  * Use `create(Decl_FunctionDeclSchema)` to create a new message.
  */
 export const Decl_FunctionDeclSchema: GenMessage<Decl_FunctionDecl> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 2, 1);
+  messageDesc("cel.expr.Decl.FunctionDecl");
 
 /**
  * An overload indicates a function's parameter types and return type, and
@@ -737,7 +729,7 @@ export type Decl_FunctionDecl_Overload = Message<"cel.expr.Decl.FunctionDecl.Ove
  * Use `create(Decl_FunctionDecl_OverloadSchema)` to create a new message.
  */
 export const Decl_FunctionDecl_OverloadSchema: GenMessage<Decl_FunctionDecl_Overload> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 2, 1, 0);
+  messageDesc("cel.expr.Decl.FunctionDecl.Overload");
 
 /**
  * Describes a resolved reference to a declaration.
@@ -781,5 +773,4 @@ export type Reference = Message<"cel.expr.Reference"> & {
  * Use `create(ReferenceSchema)` to create a new message.
  */
 export const ReferenceSchema: GenMessage<Reference> = /*@__PURE__*/
-  messageDesc(file_cel_expr_checked, 3);
-
+  messageDesc("cel.expr.Reference");

@@ -16,17 +16,10 @@
 // @generated from file cel/expr/syntax.proto (package cel.expr, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../descriptors/generated.ts";
 import type { Duration, NullValue, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file cel/expr/syntax.proto.
- */
-export const file_cel_expr_syntax: GenFile = /*@__PURE__*/
-  fileDesc("ChVjZWwvZXhwci9zeW50YXgucHJvdG8SCGNlbC5leHByIlUKClBhcnNlZEV4cHISHAoEZXhwchgCIAEoCzIOLmNlbC5leHByLkV4cHISKQoLc291cmNlX2luZm8YAyABKAsyFC5jZWwuZXhwci5Tb3VyY2VJbmZvItoICgRFeHByEgoKAmlkGAIgASgDEigKCmNvbnN0X2V4cHIYAyABKAsyEi5jZWwuZXhwci5Db25zdGFudEgAEioKCmlkZW50X2V4cHIYBCABKAsyFC5jZWwuZXhwci5FeHByLklkZW50SAASLAoLc2VsZWN0X2V4cHIYBSABKAsyFS5jZWwuZXhwci5FeHByLlNlbGVjdEgAEigKCWNhbGxfZXhwchgGIAEoCzITLmNlbC5leHByLkV4cHIuQ2FsbEgAEi4KCWxpc3RfZXhwchgHIAEoCzIZLmNlbC5leHByLkV4cHIuQ3JlYXRlTGlzdEgAEjIKC3N0cnVjdF9leHByGAggASgLMhsuY2VsLmV4cHIuRXhwci5DcmVhdGVTdHJ1Y3RIABI6ChJjb21wcmVoZW5zaW9uX2V4cHIYCSABKAsyHC5jZWwuZXhwci5FeHByLkNvbXByZWhlbnNpb25IABoVCgVJZGVudBIMCgRuYW1lGAEgASgJGksKBlNlbGVjdBIfCgdvcGVyYW5kGAEgASgLMg4uY2VsLmV4cHIuRXhwchINCgVmaWVsZBgCIAEoCRIRCgl0ZXN0X29ubHkYAyABKAgaVgoEQ2FsbBIeCgZ0YXJnZXQYASABKAsyDi5jZWwuZXhwci5FeHByEhAKCGZ1bmN0aW9uGAIgASgJEhwKBGFyZ3MYAyADKAsyDi5jZWwuZXhwci5FeHByGkgKCkNyZWF0ZUxpc3QSIAoIZWxlbWVudHMYASADKAsyDi5jZWwuZXhwci5FeHByEhgKEG9wdGlvbmFsX2luZGljZXMYAiADKAUa6QEKDENyZWF0ZVN0cnVjdBIUCgxtZXNzYWdlX25hbWUYASABKAkSMgoHZW50cmllcxgCIAMoCzIhLmNlbC5leHByLkV4cHIuQ3JlYXRlU3RydWN0LkVudHJ5Go4BCgVFbnRyeRIKCgJpZBgBIAEoAxITCglmaWVsZF9rZXkYAiABKAlIABIhCgdtYXBfa2V5GAMgASgLMg4uY2VsLmV4cHIuRXhwckgAEh0KBXZhbHVlGAQgASgLMg4uY2VsLmV4cHIuRXhwchIWCg5vcHRpb25hbF9lbnRyeRgFIAEoCEIKCghrZXlfa2luZBr4AQoNQ29tcHJlaGVuc2lvbhIQCghpdGVyX3ZhchgBIAEoCRIRCglpdGVyX3ZhcjIYCCABKAkSIgoKaXRlcl9yYW5nZRgCIAEoCzIOLmNlbC5leHByLkV4cHISEAoIYWNjdV92YXIYAyABKAkSIQoJYWNjdV9pbml0GAQgASgLMg4uY2VsLmV4cHIuRXhwchImCg5sb29wX2NvbmRpdGlvbhgFIAEoCzIOLmNlbC5leHByLkV4cHISIQoJbG9vcF9zdGVwGAYgASgLMg4uY2VsLmV4cHIuRXhwchIeCgZyZXN1bHQYByABKAsyDi5jZWwuZXhwci5FeHByQgsKCWV4cHJfa2luZCLNAgoIQ29uc3RhbnQSMAoKbnVsbF92YWx1ZRgBIAEoDjIaLmdvb2dsZS5wcm90b2J1Zi5OdWxsVmFsdWVIABIUCgpib29sX3ZhbHVlGAIgASgISAASFQoLaW50NjRfdmFsdWUYAyABKANIABIWCgx1aW50NjRfdmFsdWUYBCABKARIABIWCgxkb3VibGVfdmFsdWUYBSABKAFIABIWCgxzdHJpbmdfdmFsdWUYBiABKAlIABIVCgtieXRlc192YWx1ZRgHIAEoDEgAEjcKDmR1cmF0aW9uX3ZhbHVlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIYAUgAEjkKD3RpbWVzdGFtcF92YWx1ZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCAhgBSABCDwoNY29uc3RhbnRfa2luZCKcBQoKU291cmNlSW5mbxIWCg5zeW50YXhfdmVyc2lvbhgBIAEoCRIQCghsb2NhdGlvbhgCIAEoCRIUCgxsaW5lX29mZnNldHMYAyADKAUSNgoJcG9zaXRpb25zGAQgAygLMiMuY2VsLmV4cHIuU291cmNlSW5mby5Qb3NpdGlvbnNFbnRyeRI5CgttYWNyb19jYWxscxgFIAMoCzIkLmNlbC5leHByLlNvdXJjZUluZm8uTWFjcm9DYWxsc0VudHJ5EjIKCmV4dGVuc2lvbnMYBiADKAsyHi5jZWwuZXhwci5Tb3VyY2VJbmZvLkV4dGVuc2lvbhowCg5Qb3NpdGlvbnNFbnRyeRILCgNrZXkYASABKAMSDQoFdmFsdWUYAiABKAU6AjgBGkEKD01hY3JvQ2FsbHNFbnRyeRILCgNrZXkYASABKAMSHQoFdmFsdWUYAiABKAsyDi5jZWwuZXhwci5FeHByOgI4ARqxAgoJRXh0ZW5zaW9uEgoKAmlkGAEgASgJEkUKE2FmZmVjdGVkX2NvbXBvbmVudHMYAiADKA4yKC5jZWwuZXhwci5Tb3VyY2VJbmZvLkV4dGVuc2lvbi5Db21wb25lbnQSNwoHdmVyc2lvbhgDIAEoCzImLmNlbC5leHByLlNvdXJjZUluZm8uRXh0ZW5zaW9uLlZlcnNpb24aJwoHVmVyc2lvbhINCgVtYWpvchgBIAEoAxINCgVtaW5vchgCIAEoAyJvCglDb21wb25lbnQSGQoVQ09NUE9ORU5UX1VOU1BFQ0lGSUVEEAASFAoQQ09NUE9ORU5UX1BBUlNFUhABEhoKFkNPTVBPTkVOVF9UWVBFX0NIRUNLRVIQAhIVChFDT01QT05FTlRfUlVOVElNRRADQi4KDGRldi5jZWwuZXhwckILU3ludGF4UHJvdG9QAVoMY2VsLmRldi9leHBy+AEBYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An expression together with source information as returned by the parser.
@@ -54,7 +47,7 @@ export type ParsedExpr = Message<"cel.expr.ParsedExpr"> & {
  * Use `create(ParsedExprSchema)` to create a new message.
  */
 export const ParsedExprSchema: GenMessage<ParsedExpr> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 0);
+  messageDesc("cel.expr.ParsedExpr");
 
 /**
  * An abstract representation of a common expression.
@@ -156,7 +149,7 @@ export type Expr = Message<"cel.expr.Expr"> & {
  * Use `create(ExprSchema)` to create a new message.
  */
 export const ExprSchema: GenMessage<Expr> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1);
+  messageDesc("cel.expr.Expr");
 
 /**
  * An identifier expression. e.g. `request`.
@@ -181,7 +174,7 @@ export type Expr_Ident = Message<"cel.expr.Expr.Ident"> & {
  * Use `create(Expr_IdentSchema)` to create a new message.
  */
 export const Expr_IdentSchema: GenMessage<Expr_Ident> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 0);
+  messageDesc("cel.expr.Expr.Ident");
 
 /**
  * A field selection expression. e.g. `request.auth`.
@@ -224,7 +217,7 @@ export type Expr_Select = Message<"cel.expr.Expr.Select"> & {
  * Use `create(Expr_SelectSchema)` to create a new message.
  */
 export const Expr_SelectSchema: GenMessage<Expr_Select> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 1);
+  messageDesc("cel.expr.Expr.Select");
 
 /**
  * A call expression, including calls to predefined functions and operators.
@@ -262,7 +255,7 @@ export type Expr_Call = Message<"cel.expr.Expr.Call"> & {
  * Use `create(Expr_CallSchema)` to create a new message.
  */
 export const Expr_CallSchema: GenMessage<Expr_Call> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 2);
+  messageDesc("cel.expr.Expr.Call");
 
 /**
  * A list creation expression.
@@ -298,7 +291,7 @@ export type Expr_CreateList = Message<"cel.expr.Expr.CreateList"> & {
  * Use `create(Expr_CreateListSchema)` to create a new message.
  */
 export const Expr_CreateListSchema: GenMessage<Expr_CreateList> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 3);
+  messageDesc("cel.expr.Expr.CreateList");
 
 /**
  * A map or message creation expression.
@@ -331,7 +324,7 @@ export type Expr_CreateStruct = Message<"cel.expr.Expr.CreateStruct"> & {
  * Use `create(Expr_CreateStructSchema)` to create a new message.
  */
 export const Expr_CreateStructSchema: GenMessage<Expr_CreateStruct> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 4);
+  messageDesc("cel.expr.Expr.CreateStruct");
 
 /**
  * Represents an entry.
@@ -395,7 +388,7 @@ export type Expr_CreateStruct_Entry = Message<"cel.expr.Expr.CreateStruct.Entry"
  * Use `create(Expr_CreateStruct_EntrySchema)` to create a new message.
  */
 export const Expr_CreateStruct_EntrySchema: GenMessage<Expr_CreateStruct_Entry> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 4, 0);
+  messageDesc("cel.expr.Expr.CreateStruct.Entry");
 
 /**
  * A comprehension expression applied to a list or map.
@@ -531,7 +524,7 @@ export type Expr_Comprehension = Message<"cel.expr.Expr.Comprehension"> & {
  * Use `create(Expr_ComprehensionSchema)` to create a new message.
  */
 export const Expr_ComprehensionSchema: GenMessage<Expr_Comprehension> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 1, 5);
+  messageDesc("cel.expr.Expr.Comprehension");
 
 /**
  * Represents a primitive literal.
@@ -643,7 +636,7 @@ export type Constant = Message<"cel.expr.Constant"> & {
  * Use `create(ConstantSchema)` to create a new message.
  */
 export const ConstantSchema: GenMessage<Constant> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 2);
+  messageDesc("cel.expr.Constant");
 
 /**
  * Source information collected at parse time.
@@ -722,7 +715,7 @@ export type SourceInfo = Message<"cel.expr.SourceInfo"> & {
  * Use `create(SourceInfoSchema)` to create a new message.
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 3);
+  messageDesc("cel.expr.SourceInfo");
 
 /**
  * An extension that was requested for the source expression.
@@ -761,7 +754,7 @@ export type SourceInfo_Extension = Message<"cel.expr.SourceInfo.Extension"> & {
  * Use `create(SourceInfo_ExtensionSchema)` to create a new message.
  */
 export const SourceInfo_ExtensionSchema: GenMessage<SourceInfo_Extension> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 3, 0);
+  messageDesc("cel.expr.SourceInfo.Extension");
 
 /**
  * Version
@@ -791,7 +784,7 @@ export type SourceInfo_Extension_Version = Message<"cel.expr.SourceInfo.Extensio
  * Use `create(SourceInfo_Extension_VersionSchema)` to create a new message.
  */
 export const SourceInfo_Extension_VersionSchema: GenMessage<SourceInfo_Extension_Version> = /*@__PURE__*/
-  messageDesc(file_cel_expr_syntax, 3, 0, 0);
+  messageDesc("cel.expr.SourceInfo.Extension.Version");
 
 /**
  * CEL component specifier.
@@ -841,5 +834,4 @@ export type SourceInfo_Extension_Component = (typeof SourceInfo_Extension_Compon
  * Describes the enum cel.expr.SourceInfo.Extension.Component.
  */
 export const SourceInfo_Extension_ComponentSchema: GenEnum<SourceInfo_Extension_Component> = /*@__PURE__*/
-  enumDesc(file_cel_expr_syntax, 3, 0, 0);
-
+  enumDesc("cel.expr.SourceInfo.Extension.Component");

@@ -16,17 +16,9 @@
 // @generated from file envoy/annotations/resource.proto (package envoy.annotations, syntax proto3)
 /* eslint-disable */
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ServiceOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/annotations/resource.proto.
- */
-export const file_envoy_annotations_resource: GenFile = /*@__PURE__*/
-  fileDesc("CiBlbnZveS9hbm5vdGF0aW9ucy9yZXNvdXJjZS5wcm90bxIRZW52b3kuYW5ub3RhdGlvbnMiIgoSUmVzb3VyY2VBbm5vdGF0aW9uEgwKBHR5cGUYASABKAk6ZQoIcmVzb3VyY2USHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYweSyfiABKAsyJS5lbnZveS5hbm5vdGF0aW9ucy5SZXNvdXJjZUFubm90YXRpb25SCHJlc291cmNlQjpaOGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2Fubm90YXRpb25zYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message envoy.annotations.ResourceAnnotation
@@ -46,11 +38,4 @@ export type ResourceAnnotation = Message<"envoy.annotations.ResourceAnnotation">
  * Use `create(ResourceAnnotationSchema)` to create a new message.
  */
 export const ResourceAnnotationSchema: GenMessage<ResourceAnnotation> = /*@__PURE__*/
-  messageDesc(file_envoy_annotations_resource, 0);
-
-/**
- * @generated from extension: envoy.annotations.ResourceAnnotation resource = 265073217;
- */
-export const resource: GenExtension<ServiceOptions, ResourceAnnotation> = /*@__PURE__*/
-  extDesc(file_envoy_annotations_resource, 0);
-
+  messageDesc("envoy.annotations.ResourceAnnotation");

@@ -16,15 +16,9 @@
 // @generated from file google/rpc/code.proto (package google.rpc, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc } from "../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file google/rpc/code.proto.
- */
-export const file_google_rpc_code: GenFile = /*@__PURE__*/
-  fileDesc("ChVnb29nbGUvcnBjL2NvZGUucHJvdG8SCmdvb2dsZS5ycGMqtwIKBENvZGUSBgoCT0sQABINCglDQU5DRUxMRUQQARILCgdVTktOT1dOEAISFAoQSU5WQUxJRF9BUkdVTUVOVBADEhUKEURFQURMSU5FX0VYQ0VFREVEEAQSDQoJTk9UX0ZPVU5EEAUSEgoOQUxSRUFEWV9FWElTVFMQBhIVChFQRVJNSVNTSU9OX0RFTklFRBAHEhMKD1VOQVVUSEVOVElDQVRFRBAQEhYKElJFU09VUkNFX0VYSEFVU1RFRBAIEhcKE0ZBSUxFRF9QUkVDT05ESVRJT04QCRILCgdBQk9SVEVEEAoSEAoMT1VUX09GX1JBTkdFEAsSEQoNVU5JTVBMRU1FTlRFRBAMEgwKCElOVEVSTkFMEA0SDwoLVU5BVkFJTEFCTEUQDhINCglEQVRBX0xPU1MQD0JYCg5jb20uZ29vZ2xlLnJwY0IJQ29kZVByb3RvUAFaM2dvb2dsZS5nb2xhbmcub3JnL2dlbnByb3RvL2dvb2dsZWFwaXMvcnBjL2NvZGU7Y29kZaICA1JQQ2IGcHJvdG8z");
 
 /**
  * The canonical error codes for gRPC APIs.
@@ -278,5 +272,4 @@ export type Code = (typeof Code)[keyof typeof Code] | UnknownEnum;
  * Describes the enum google.rpc.Code.
  */
 export const CodeSchema: GenEnum<Code> = /*@__PURE__*/
-  enumDesc(file_google_rpc_code, 0);
-
+  enumDesc("google.rpc.Code");

@@ -20,17 +20,9 @@
 // @generated from file udpa/annotations/status.proto (package udpa.annotations, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FileOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file udpa/annotations/status.proto.
- */
-export const file_udpa_annotations_status: GenFile = /*@__PURE__*/
-  fileDesc("Ch11ZHBhL2Fubm90YXRpb25zL3N0YXR1cy5wcm90bxIQdWRwYS5hbm5vdGF0aW9ucyJ0ChBTdGF0dXNBbm5vdGF0aW9uEhgKEHdvcmtfaW5fcHJvZ3Jlc3MYASABKAgSRgoWcGFja2FnZV92ZXJzaW9uX3N0YXR1cxgCIAEoDjImLnVkcGEuYW5ub3RhdGlvbnMuUGFja2FnZVZlcnNpb25TdGF0dXMqXQoUUGFja2FnZVZlcnNpb25TdGF0dXMSCwoHVU5LTk9XThAAEgoKBkZST1pFThABEgoKBkFDVElWRRACEiAKHE5FWFRfTUFKT1JfVkVSU0lPTl9DQU5ESURBVEUQAzpkCgtmaWxlX3N0YXR1cxIcLmdvb2dsZS5wcm90b2J1Zi5GaWxlT3B0aW9ucxiHgJlqIAEoCzIiLnVkcGEuYW5ub3RhdGlvbnMuU3RhdHVzQW5ub3RhdGlvblIKZmlsZVN0YXR1c0IpWidnaXRodWIuY29tL2NuY2YveGRzL2dvL3VkcGEvYW5ub3RhdGlvbnNiBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message udpa.annotations.StatusAnnotation
@@ -56,7 +48,7 @@ export type StatusAnnotation = Message<"udpa.annotations.StatusAnnotation"> & {
  * Use `create(StatusAnnotationSchema)` to create a new message.
  */
 export const StatusAnnotationSchema: GenMessage<StatusAnnotation> = /*@__PURE__*/
-  messageDesc(file_udpa_annotations_status, 0);
+  messageDesc("udpa.annotations.StatusAnnotation");
 
 /**
  * @generated from enum udpa.annotations.PackageVersionStatus
@@ -101,11 +93,4 @@ export type PackageVersionStatus = (typeof PackageVersionStatus)[keyof typeof Pa
  * Describes the enum udpa.annotations.PackageVersionStatus.
  */
 export const PackageVersionStatusSchema: GenEnum<PackageVersionStatus> = /*@__PURE__*/
-  enumDesc(file_udpa_annotations_status, 0);
-
-/**
- * @generated from extension: udpa.annotations.StatusAnnotation file_status = 222707719;
- */
-export const file_status: GenExtension<FileOptions, StatusAnnotation> = /*@__PURE__*/
-  extDesc(file_udpa_annotations_status, 0);
-
+  enumDesc("udpa.annotations.PackageVersionStatus");

@@ -20,17 +20,9 @@
 // @generated from file udpa/annotations/versioning.proto (package udpa.annotations, syntax proto3)
 /* eslint-disable */
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { MessageOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file udpa/annotations/versioning.proto.
- */
-export const file_udpa_annotations_versioning: GenFile = /*@__PURE__*/
-  fileDesc("CiF1ZHBhL2Fubm90YXRpb25zL3ZlcnNpb25pbmcucHJvdG8SEHVkcGEuYW5ub3RhdGlvbnMiNQoUVmVyc2lvbmluZ0Fubm90YXRpb24SHQoVcHJldmlvdXNfbWVzc2FnZV90eXBlGAEgASgJOmoKCnZlcnNpb25pbmcSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY04jhAyABKAsyJi51ZHBhLmFubm90YXRpb25zLlZlcnNpb25pbmdBbm5vdGF0aW9uUgp2ZXJzaW9uaW5nQilaJ2dpdGh1Yi5jb20vY25jZi94ZHMvZ28vdWRwYS9hbm5vdGF0aW9uc2IGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message udpa.annotations.VersioningAnnotation
@@ -51,13 +43,4 @@ export type VersioningAnnotation = Message<"udpa.annotations.VersioningAnnotatio
  * Use `create(VersioningAnnotationSchema)` to create a new message.
  */
 export const VersioningAnnotationSchema: GenMessage<VersioningAnnotation> = /*@__PURE__*/
-  messageDesc(file_udpa_annotations_versioning, 0);
-
-/**
- * Magic number derived from 0x78 ('x') 0x44 ('D') 0x53 ('S')
- *
- * @generated from extension: udpa.annotations.VersioningAnnotation versioning = 7881811;
- */
-export const versioning: GenExtension<MessageOptions, VersioningAnnotation> = /*@__PURE__*/
-  extDesc(file_udpa_annotations_versioning, 0);
-
+  messageDesc("udpa.annotations.VersioningAnnotation");

@@ -16,19 +16,10 @@
 // @generated from file envoy/admin/v3/certs.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/certs.proto.
- */
-export const file_envoy_admin_v3_certs: GenFile = /*@__PURE__*/
-  fileDesc("ChplbnZveS9hZG1pbi92My9jZXJ0cy5wcm90bxIOZW52b3kuYWRtaW4udjMiagoMQ2VydGlmaWNhdGVzEjEKDGNlcnRpZmljYXRlcxgBIAMoCzIbLmVudm95LmFkbWluLnYzLkNlcnRpZmljYXRlOieaxYgeIgogZW52b3kuYWRtaW4udjJhbHBoYS5DZXJ0aWZpY2F0ZXMiogEKC0NlcnRpZmljYXRlEjMKB2NhX2NlcnQYASADKAsyIi5lbnZveS5hZG1pbi52My5DZXJ0aWZpY2F0ZURldGFpbHMSNgoKY2VydF9jaGFpbhgCIAMoCzIiLmVudm95LmFkbWluLnYzLkNlcnRpZmljYXRlRGV0YWlsczommsWIHiEKH2Vudm95LmFkbWluLnYyYWxwaGEuQ2VydGlmaWNhdGUi4gMKEkNlcnRpZmljYXRlRGV0YWlscxIMCgRwYXRoGAEgASgJEhUKDXNlcmlhbF9udW1iZXIYAiABKAkSPwoRc3ViamVjdF9hbHRfbmFtZXMYAyADKAsyJC5lbnZveS5hZG1pbi52My5TdWJqZWN0QWx0ZXJuYXRlTmFtZRIdChVkYXlzX3VudGlsX2V4cGlyYXRpb24YBCABKAQSLgoKdmFsaWRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPZXhwaXJhdGlvbl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJECgxvY3NwX2RldGFpbHMYByABKAsyLi5lbnZveS5hZG1pbi52My5DZXJ0aWZpY2F0ZURldGFpbHMuT2NzcERldGFpbHMabQoLT2NzcERldGFpbHMSLgoKdmFsaWRfZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJhdGlvbhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6LZrFiB4oCiZlbnZveS5hZG1pbi52MmFscGhhLkNlcnRpZmljYXRlRGV0YWlscyKDAQoUU3ViamVjdEFsdGVybmF0ZU5hbWUSDQoDZG5zGAEgASgJSAASDQoDdXJpGAIgASgJSAASFAoKaXBfYWRkcmVzcxgDIAEoCUgAOi+axYgeKgooZW52b3kuYWRtaW4udjJhbHBoYS5TdWJqZWN0QWx0ZXJuYXRlTmFtZUIGCgRuYW1lQnMKHGlvLmVudm95cHJveHkuZW52b3kuYWRtaW4udjNCCkNlcnRzUHJvdG9QAVo9Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvYWRtaW4vdjM7YWRtaW52M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Proto representation of certificate details. Admin endpoint uses this wrapper for ``/certs`` to
@@ -51,7 +42,7 @@ export type Certificates = Message<"envoy.admin.v3.Certificates"> & {
  * Use `create(CertificatesSchema)` to create a new message.
  */
 export const CertificatesSchema: GenMessage<Certificates> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_certs, 0);
+  messageDesc("envoy.admin.v3.Certificates");
 
 /**
  * @generated from message envoy.admin.v3.Certificate
@@ -77,7 +68,7 @@ export type Certificate = Message<"envoy.admin.v3.Certificate"> & {
  * Use `create(CertificateSchema)` to create a new message.
  */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_certs, 1);
+  messageDesc("envoy.admin.v3.Certificate");
 
 /**
  * [#next-free-field: 8]
@@ -140,7 +131,7 @@ export type CertificateDetails = Message<"envoy.admin.v3.CertificateDetails"> & 
  * Use `create(CertificateDetailsSchema)` to create a new message.
  */
 export const CertificateDetailsSchema: GenMessage<CertificateDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_certs, 2);
+  messageDesc("envoy.admin.v3.CertificateDetails");
 
 /**
  * @generated from message envoy.admin.v3.CertificateDetails.OcspDetails
@@ -166,7 +157,7 @@ export type CertificateDetails_OcspDetails = Message<"envoy.admin.v3.Certificate
  * Use `create(CertificateDetails_OcspDetailsSchema)` to create a new message.
  */
 export const CertificateDetails_OcspDetailsSchema: GenMessage<CertificateDetails_OcspDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_certs, 2, 0);
+  messageDesc("envoy.admin.v3.CertificateDetails.OcspDetails");
 
 /**
  * @generated from message envoy.admin.v3.SubjectAlternateName
@@ -203,5 +194,4 @@ export type SubjectAlternateName = Message<"envoy.admin.v3.SubjectAlternateName"
  * Use `create(SubjectAlternateNameSchema)` to create a new message.
  */
 export const SubjectAlternateNameSchema: GenMessage<SubjectAlternateName> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_certs, 3);
-
+  messageDesc("envoy.admin.v3.SubjectAlternateName");

@@ -16,19 +16,10 @@
 // @generated from file envoy/admin/v3/config_dump_shared.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Any, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/config_dump_shared.proto.
- */
-export const file_envoy_admin_v3_config_dump_shared: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9hZG1pbi92My9jb25maWdfZHVtcF9zaGFyZWQucHJvdG8SDmVudm95LmFkbWluLnYzItcBChJVcGRhdGVGYWlsdXJlU3RhdGUSMgoUZmFpbGVkX2NvbmZpZ3VyYXRpb24YASABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EjcKE2xhc3RfdXBkYXRlX2F0dGVtcHQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2RldGFpbHMYAyABKAkSFAoMdmVyc2lvbl9pbmZvGAQgASgJOi2axYgeKAomZW52b3kuYWRtaW4udjJhbHBoYS5VcGRhdGVGYWlsdXJlU3RhdGUivggKE0xpc3RlbmVyc0NvbmZpZ0R1bXASFAoMdmVyc2lvbl9pbmZvGAEgASgJEkwKEHN0YXRpY19saXN0ZW5lcnMYAiADKAsyMi5lbnZveS5hZG1pbi52My5MaXN0ZW5lcnNDb25maWdEdW1wLlN0YXRpY0xpc3RlbmVyEk4KEWR5bmFtaWNfbGlzdGVuZXJzGAMgAygLMjMuZW52b3kuYWRtaW4udjMuTGlzdGVuZXJzQ29uZmlnRHVtcC5EeW5hbWljTGlzdGVuZXIaqQEKDlN0YXRpY0xpc3RlbmVyEiYKCGxpc3RlbmVyGAEgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIwCgxsYXN0X3VwZGF0ZWQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOj2axYgeOAo2ZW52b3kuYWRtaW4udjJhbHBoYS5MaXN0ZW5lcnNDb25maWdEdW1wLlN0YXRpY0xpc3RlbmVyGssBChREeW5hbWljTGlzdGVuZXJTdGF0ZRIUCgx2ZXJzaW9uX2luZm8YASABKAkSJgoIbGlzdGVuZXIYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EjAKDGxhc3RfdXBkYXRlZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6Q5rFiB4+CjxlbnZveS5hZG1pbi52MmFscGhhLkxpc3RlbmVyc0NvbmZpZ0R1bXAuRHluYW1pY0xpc3RlbmVyU3RhdGUayAMKD0R5bmFtaWNMaXN0ZW5lchIMCgRuYW1lGAEgASgJEk4KDGFjdGl2ZV9zdGF0ZRgCIAEoCzI4LmVudm95LmFkbWluLnYzLkxpc3RlbmVyc0NvbmZpZ0R1bXAuRHluYW1pY0xpc3RlbmVyU3RhdGUSTwoNd2FybWluZ19zdGF0ZRgDIAEoCzI4LmVudm95LmFkbWluLnYzLkxpc3RlbmVyc0NvbmZpZ0R1bXAuRHluYW1pY0xpc3RlbmVyU3RhdGUSUAoOZHJhaW5pbmdfc3RhdGUYBCABKAsyOC5lbnZveS5hZG1pbi52My5MaXN0ZW5lcnNDb25maWdEdW1wLkR5bmFtaWNMaXN0ZW5lclN0YXRlEjcKC2Vycm9yX3N0YXRlGAUgASgLMiIuZW52b3kuYWRtaW4udjMuVXBkYXRlRmFpbHVyZVN0YXRlEjsKDWNsaWVudF9zdGF0dXMYBiABKA4yJC5lbnZveS5hZG1pbi52My5DbGllbnRSZXNvdXJjZVN0YXR1czo+msWIHjkKN2Vudm95LmFkbWluLnYyYWxwaGEuTGlzdGVuZXJzQ29uZmlnRHVtcC5EeW5hbWljTGlzdGVuZXI6LprFiB4pCidlbnZveS5hZG1pbi52MmFscGhhLkxpc3RlbmVyc0NvbmZpZ0R1bXAiqwYKEkNsdXN0ZXJzQ29uZmlnRHVtcBIUCgx2ZXJzaW9uX2luZm8YASABKAkSSQoPc3RhdGljX2NsdXN0ZXJzGAIgAygLMjAuZW52b3kuYWRtaW4udjMuQ2x1c3RlcnNDb25maWdEdW1wLlN0YXRpY0NsdXN0ZXISUgoXZHluYW1pY19hY3RpdmVfY2x1c3RlcnMYAyADKAsyMS5lbnZveS5hZG1pbi52My5DbHVzdGVyc0NvbmZpZ0R1bXAuRHluYW1pY0NsdXN0ZXISUwoYZHluYW1pY193YXJtaW5nX2NsdXN0ZXJzGAQgAygLMjEuZW52b3kuYWRtaW4udjMuQ2x1c3RlcnNDb25maWdEdW1wLkR5bmFtaWNDbHVzdGVyGqUBCg1TdGF0aWNDbHVzdGVyEiUKB2NsdXN0ZXIYASABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EjAKDGxhc3RfdXBkYXRlZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6O5rFiB42CjRlbnZveS5hZG1pbi52MmFscGhhLkNsdXN0ZXJzQ29uZmlnRHVtcC5TdGF0aWNDbHVzdGVyGrMCCg5EeW5hbWljQ2x1c3RlchIUCgx2ZXJzaW9uX2luZm8YASABKAkSJQoHY2x1c3RlchgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSMAoMbGFzdF91cGRhdGVkGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtlcnJvcl9zdGF0ZRgEIAEoCzIiLmVudm95LmFkbWluLnYzLlVwZGF0ZUZhaWx1cmVTdGF0ZRI7Cg1jbGllbnRfc3RhdHVzGAUgASgOMiQuZW52b3kuYWRtaW4udjMuQ2xpZW50UmVzb3VyY2VTdGF0dXM6PJrFiB43CjVlbnZveS5hZG1pbi52MmFscGhhLkNsdXN0ZXJzQ29uZmlnRHVtcC5EeW5hbWljQ2x1c3RlcjotmsWIHigKJmVudm95LmFkbWluLnYyYWxwaGEuQ2x1c3RlcnNDb25maWdEdW1wItkFChBSb3V0ZXNDb25maWdEdW1wElAKFHN0YXRpY19yb3V0ZV9jb25maWdzGAIgAygLMjIuZW52b3kuYWRtaW4udjMuUm91dGVzQ29uZmlnRHVtcC5TdGF0aWNSb3V0ZUNvbmZpZxJSChVkeW5hbWljX3JvdXRlX2NvbmZpZ3MYAyADKAsyMy5lbnZveS5hZG1pbi52My5Sb3V0ZXNDb25maWdEdW1wLkR5bmFtaWNSb3V0ZUNvbmZpZxqwAQoRU3RhdGljUm91dGVDb25maWcSKgoMcm91dGVfY29uZmlnGAEgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIwCgxsYXN0X3VwZGF0ZWQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOj2axYgeOAo2ZW52b3kuYWRtaW4udjJhbHBoYS5Sb3V0ZXNDb25maWdEdW1wLlN0YXRpY1JvdXRlQ29uZmlnGr4CChJEeW5hbWljUm91dGVDb25maWcSFAoMdmVyc2lvbl9pbmZvGAEgASgJEioKDHJvdXRlX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSMAoMbGFzdF91cGRhdGVkGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtlcnJvcl9zdGF0ZRgEIAEoCzIiLmVudm95LmFkbWluLnYzLlVwZGF0ZUZhaWx1cmVTdGF0ZRI7Cg1jbGllbnRfc3RhdHVzGAUgASgOMiQuZW52b3kuYWRtaW4udjMuQ2xpZW50UmVzb3VyY2VTdGF0dXM6PprFiB45CjdlbnZveS5hZG1pbi52MmFscGhhLlJvdXRlc0NvbmZpZ0R1bXAuRHluYW1pY1JvdXRlQ29uZmlnOiuaxYgeJgokZW52b3kuYWRtaW4udjJhbHBoYS5Sb3V0ZXNDb25maWdEdW1wIuEGChZTY29wZWRSb3V0ZXNDb25maWdEdW1wEmQKG2lubGluZV9zY29wZWRfcm91dGVfY29uZmlncxgBIAMoCzI/LmVudm95LmFkbWluLnYzLlNjb3BlZFJvdXRlc0NvbmZpZ0R1bXAuSW5saW5lU2NvcGVkUm91dGVDb25maWdzEmYKHGR5bmFtaWNfc2NvcGVkX3JvdXRlX2NvbmZpZ3MYAiADKAsyQC5lbnZveS5hZG1pbi52My5TY29wZWRSb3V0ZXNDb25maWdEdW1wLkR5bmFtaWNTY29wZWRSb3V0ZUNvbmZpZ3Ma2gEKGElubGluZVNjb3BlZFJvdXRlQ29uZmlncxIMCgRuYW1lGAEgASgJEjIKFHNjb3BlZF9yb3V0ZV9jb25maWdzGAIgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIwCgxsYXN0X3VwZGF0ZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOkqaxYgeRQpDZW52b3kuYWRtaW4udjJhbHBoYS5TY29wZWRSb3V0ZXNDb25maWdEdW1wLklubGluZVNjb3BlZFJvdXRlQ29uZmlncxroAgoZRHluYW1pY1Njb3BlZFJvdXRlQ29uZmlncxIMCgRuYW1lGAEgASgJEhQKDHZlcnNpb25faW5mbxgCIAEoCRIyChRzY29wZWRfcm91dGVfY29uZmlncxgDIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSMAoMbGFzdF91cGRhdGVkGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtlcnJvcl9zdGF0ZRgFIAEoCzIiLmVudm95LmFkbWluLnYzLlVwZGF0ZUZhaWx1cmVTdGF0ZRI7Cg1jbGllbnRfc3RhdHVzGAYgASgOMiQuZW52b3kuYWRtaW4udjMuQ2xpZW50UmVzb3VyY2VTdGF0dXM6S5rFiB5GCkRlbnZveS5hZG1pbi52MmFscGhhLlNjb3BlZFJvdXRlc0NvbmZpZ0R1bXAuRHluYW1pY1Njb3BlZFJvdXRlQ29uZmlnczoxmsWIHiwKKmVudm95LmFkbWluLnYyYWxwaGEuU2NvcGVkUm91dGVzQ29uZmlnRHVtcCLNBAoTRW5kcG9pbnRzQ29uZmlnRHVtcBJZChdzdGF0aWNfZW5kcG9pbnRfY29uZmlncxgCIAMoCzI4LmVudm95LmFkbWluLnYzLkVuZHBvaW50c0NvbmZpZ0R1bXAuU3RhdGljRW5kcG9pbnRDb25maWcSWwoYZHluYW1pY19lbmRwb2ludF9jb25maWdzGAMgAygLMjkuZW52b3kuYWRtaW4udjMuRW5kcG9pbnRzQ29uZmlnRHVtcC5EeW5hbWljRW5kcG9pbnRDb25maWcadwoUU3RhdGljRW5kcG9pbnRDb25maWcSLQoPZW5kcG9pbnRfY29uZmlnGAEgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIwCgxsYXN0X3VwZGF0ZWQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGoQCChVEeW5hbWljRW5kcG9pbnRDb25maWcSFAoMdmVyc2lvbl9pbmZvGAEgASgJEi0KD2VuZHBvaW50X2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSMAoMbGFzdF91cGRhdGVkGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtlcnJvcl9zdGF0ZRgEIAEoCzIiLmVudm95LmFkbWluLnYzLlVwZGF0ZUZhaWx1cmVTdGF0ZRI7Cg1jbGllbnRfc3RhdHVzGAUgASgOMiQuZW52b3kuYWRtaW4udjMuQ2xpZW50UmVzb3VyY2VTdGF0dXMivAMKDkVjZHNDb25maWdEdW1wEkUKDGVjZHNfZmlsdGVycxgBIAMoCzIvLmVudm95LmFkbWluLnYzLkVjZHNDb25maWdEdW1wLkVjZHNGaWx0ZXJDb25maWcatwIKEEVjZHNGaWx0ZXJDb25maWcSFAoMdmVyc2lvbl9pbmZvGAEgASgJEikKC2VjZHNfZmlsdGVyGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIwCgxsYXN0X3VwZGF0ZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKC2Vycm9yX3N0YXRlGAQgASgLMiIuZW52b3kuYWRtaW4udjMuVXBkYXRlRmFpbHVyZVN0YXRlEjsKDWNsaWVudF9zdGF0dXMYBSABKA4yJC5lbnZveS5hZG1pbi52My5DbGllbnRSZXNvdXJjZVN0YXR1czo6msWIHjUKM2Vudm95LmFkbWluLnYyYWxwaGEuRWNkc0NvbmZpZ0R1bXAuRWNkc0ZpbHRlckNvbmZpZzopmsWIHiQKImVudm95LmFkbWluLnYyYWxwaGEuRWNkc0NvbmZpZ0R1bXAqfgoUQ2xpZW50UmVzb3VyY2VTdGF0dXMSCwoHVU5LTk9XThAAEg0KCVJFUVVFU1RFRBABEhIKDkRPRVNfTk9UX0VYSVNUEAISCQoFQUNLRUQQAxIKCgZOQUNLRUQQBBISCg5SRUNFSVZFRF9FUlJPUhAFEgsKB1RJTUVPVVQQBkJ+Chxpby5lbnZveXByb3h5LmVudm95LmFkbWluLnYzQhVDb25maWdEdW1wU2hhcmVkUHJvdG9QAVo9Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvYWRtaW4vdjM7YWRtaW52M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_any, file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.admin.v3.UpdateFailureState
@@ -70,7 +61,7 @@ export type UpdateFailureState = Message<"envoy.admin.v3.UpdateFailureState"> & 
  * Use `create(UpdateFailureStateSchema)` to create a new message.
  */
 export const UpdateFailureStateSchema: GenMessage<UpdateFailureState> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 0);
+  messageDesc("envoy.admin.v3.UpdateFailureState");
 
 /**
  * Envoy's listener manager fills this message with all currently known listeners. Listener
@@ -109,7 +100,7 @@ export type ListenersConfigDump = Message<"envoy.admin.v3.ListenersConfigDump"> 
  * Use `create(ListenersConfigDumpSchema)` to create a new message.
  */
 export const ListenersConfigDumpSchema: GenMessage<ListenersConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 1);
+  messageDesc("envoy.admin.v3.ListenersConfigDump");
 
 /**
  * Describes a statically loaded listener.
@@ -137,7 +128,7 @@ export type ListenersConfigDump_StaticListener = Message<"envoy.admin.v3.Listene
  * Use `create(ListenersConfigDump_StaticListenerSchema)` to create a new message.
  */
 export const ListenersConfigDump_StaticListenerSchema: GenMessage<ListenersConfigDump_StaticListener> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 1, 0);
+  messageDesc("envoy.admin.v3.ListenersConfigDump.StaticListener");
 
 /**
  * @generated from message envoy.admin.v3.ListenersConfigDump.DynamicListenerState
@@ -173,7 +164,7 @@ export type ListenersConfigDump_DynamicListenerState = Message<"envoy.admin.v3.L
  * Use `create(ListenersConfigDump_DynamicListenerStateSchema)` to create a new message.
  */
 export const ListenersConfigDump_DynamicListenerStateSchema: GenMessage<ListenersConfigDump_DynamicListenerState> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 1, 1);
+  messageDesc("envoy.admin.v3.ListenersConfigDump.DynamicListenerState");
 
 /**
  * Describes a dynamically loaded listener via the LDS API.
@@ -241,7 +232,7 @@ export type ListenersConfigDump_DynamicListener = Message<"envoy.admin.v3.Listen
  * Use `create(ListenersConfigDump_DynamicListenerSchema)` to create a new message.
  */
 export const ListenersConfigDump_DynamicListenerSchema: GenMessage<ListenersConfigDump_DynamicListener> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 1, 2);
+  messageDesc("envoy.admin.v3.ListenersConfigDump.DynamicListener");
 
 /**
  * Envoy's cluster manager fills this message with all currently known clusters. Cluster
@@ -291,7 +282,7 @@ export type ClustersConfigDump = Message<"envoy.admin.v3.ClustersConfigDump"> & 
  * Use `create(ClustersConfigDumpSchema)` to create a new message.
  */
 export const ClustersConfigDumpSchema: GenMessage<ClustersConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 2);
+  messageDesc("envoy.admin.v3.ClustersConfigDump");
 
 /**
  * Describes a statically loaded cluster.
@@ -319,7 +310,7 @@ export type ClustersConfigDump_StaticCluster = Message<"envoy.admin.v3.ClustersC
  * Use `create(ClustersConfigDump_StaticClusterSchema)` to create a new message.
  */
 export const ClustersConfigDump_StaticClusterSchema: GenMessage<ClustersConfigDump_StaticCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 2, 0);
+  messageDesc("envoy.admin.v3.ClustersConfigDump.StaticCluster");
 
 /**
  * Describes a dynamically loaded cluster via the CDS API.
@@ -377,7 +368,7 @@ export type ClustersConfigDump_DynamicCluster = Message<"envoy.admin.v3.Clusters
  * Use `create(ClustersConfigDump_DynamicClusterSchema)` to create a new message.
  */
 export const ClustersConfigDump_DynamicClusterSchema: GenMessage<ClustersConfigDump_DynamicCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 2, 1);
+  messageDesc("envoy.admin.v3.ClustersConfigDump.DynamicCluster");
 
 /**
  * Envoy's RDS implementation fills this message with all currently loaded routes, as described by
@@ -409,7 +400,7 @@ export type RoutesConfigDump = Message<"envoy.admin.v3.RoutesConfigDump"> & {
  * Use `create(RoutesConfigDumpSchema)` to create a new message.
  */
 export const RoutesConfigDumpSchema: GenMessage<RoutesConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 3);
+  messageDesc("envoy.admin.v3.RoutesConfigDump");
 
 /**
  * @generated from message envoy.admin.v3.RoutesConfigDump.StaticRouteConfig
@@ -435,7 +426,7 @@ export type RoutesConfigDump_StaticRouteConfig = Message<"envoy.admin.v3.RoutesC
  * Use `create(RoutesConfigDump_StaticRouteConfigSchema)` to create a new message.
  */
 export const RoutesConfigDump_StaticRouteConfigSchema: GenMessage<RoutesConfigDump_StaticRouteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 3, 0);
+  messageDesc("envoy.admin.v3.RoutesConfigDump.StaticRouteConfig");
 
 /**
  * [#next-free-field: 6]
@@ -491,7 +482,7 @@ export type RoutesConfigDump_DynamicRouteConfig = Message<"envoy.admin.v3.Routes
  * Use `create(RoutesConfigDump_DynamicRouteConfigSchema)` to create a new message.
  */
 export const RoutesConfigDump_DynamicRouteConfigSchema: GenMessage<RoutesConfigDump_DynamicRouteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 3, 1);
+  messageDesc("envoy.admin.v3.RoutesConfigDump.DynamicRouteConfig");
 
 /**
  * Envoy's scoped RDS implementation fills this message with all currently loaded route
@@ -522,7 +513,7 @@ export type ScopedRoutesConfigDump = Message<"envoy.admin.v3.ScopedRoutesConfigD
  * Use `create(ScopedRoutesConfigDumpSchema)` to create a new message.
  */
 export const ScopedRoutesConfigDumpSchema: GenMessage<ScopedRoutesConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 4);
+  messageDesc("envoy.admin.v3.ScopedRoutesConfigDump");
 
 /**
  * @generated from message envoy.admin.v3.ScopedRoutesConfigDump.InlineScopedRouteConfigs
@@ -555,7 +546,7 @@ export type ScopedRoutesConfigDump_InlineScopedRouteConfigs = Message<"envoy.adm
  * Use `create(ScopedRoutesConfigDump_InlineScopedRouteConfigsSchema)` to create a new message.
  */
 export const ScopedRoutesConfigDump_InlineScopedRouteConfigsSchema: GenMessage<ScopedRoutesConfigDump_InlineScopedRouteConfigs> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 4, 0);
+  messageDesc("envoy.admin.v3.ScopedRoutesConfigDump.InlineScopedRouteConfigs");
 
 /**
  * [#next-free-field: 7]
@@ -618,7 +609,7 @@ export type ScopedRoutesConfigDump_DynamicScopedRouteConfigs = Message<"envoy.ad
  * Use `create(ScopedRoutesConfigDump_DynamicScopedRouteConfigsSchema)` to create a new message.
  */
 export const ScopedRoutesConfigDump_DynamicScopedRouteConfigsSchema: GenMessage<ScopedRoutesConfigDump_DynamicScopedRouteConfigs> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 4, 1);
+  messageDesc("envoy.admin.v3.ScopedRoutesConfigDump.DynamicScopedRouteConfigs");
 
 /**
  * Envoy's admin fill this message with all currently known endpoints. Endpoint
@@ -648,7 +639,7 @@ export type EndpointsConfigDump = Message<"envoy.admin.v3.EndpointsConfigDump"> 
  * Use `create(EndpointsConfigDumpSchema)` to create a new message.
  */
 export const EndpointsConfigDumpSchema: GenMessage<EndpointsConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 5);
+  messageDesc("envoy.admin.v3.EndpointsConfigDump");
 
 /**
  * @generated from message envoy.admin.v3.EndpointsConfigDump.StaticEndpointConfig
@@ -674,7 +665,7 @@ export type EndpointsConfigDump_StaticEndpointConfig = Message<"envoy.admin.v3.E
  * Use `create(EndpointsConfigDump_StaticEndpointConfigSchema)` to create a new message.
  */
 export const EndpointsConfigDump_StaticEndpointConfigSchema: GenMessage<EndpointsConfigDump_StaticEndpointConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 5, 0);
+  messageDesc("envoy.admin.v3.EndpointsConfigDump.StaticEndpointConfig");
 
 /**
  * [#next-free-field: 6]
@@ -730,7 +721,7 @@ export type EndpointsConfigDump_DynamicEndpointConfig = Message<"envoy.admin.v3.
  * Use `create(EndpointsConfigDump_DynamicEndpointConfigSchema)` to create a new message.
  */
 export const EndpointsConfigDump_DynamicEndpointConfigSchema: GenMessage<EndpointsConfigDump_DynamicEndpointConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 5, 1);
+  messageDesc("envoy.admin.v3.EndpointsConfigDump.DynamicEndpointConfig");
 
 /**
  * Envoy's ECDS service fills this message with all currently extension
@@ -754,7 +745,7 @@ export type EcdsConfigDump = Message<"envoy.admin.v3.EcdsConfigDump"> & {
  * Use `create(EcdsConfigDumpSchema)` to create a new message.
  */
 export const EcdsConfigDumpSchema: GenMessage<EcdsConfigDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 6);
+  messageDesc("envoy.admin.v3.EcdsConfigDump");
 
 /**
  * [#next-free-field: 6]
@@ -811,7 +802,7 @@ export type EcdsConfigDump_EcdsFilterConfig = Message<"envoy.admin.v3.EcdsConfig
  * Use `create(EcdsConfigDump_EcdsFilterConfigSchema)` to create a new message.
  */
 export const EcdsConfigDump_EcdsFilterConfigSchema: GenMessage<EcdsConfigDump_EcdsFilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_config_dump_shared, 6, 0);
+  messageDesc("envoy.admin.v3.EcdsConfigDump.EcdsFilterConfig");
 
 /**
  * Resource status from the view of a xDS client, which tells the synchronization
@@ -890,5 +881,4 @@ export type ClientResourceStatus = (typeof ClientResourceStatus)[keyof typeof Cl
  * Describes the enum envoy.admin.v3.ClientResourceStatus.
  */
 export const ClientResourceStatusSchema: GenEnum<ClientResourceStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_admin_v3_config_dump_shared, 0);
-
+  enumDesc("envoy.admin.v3.ClientResourceStatus");

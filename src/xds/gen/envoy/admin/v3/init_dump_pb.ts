@@ -16,16 +16,9 @@
 // @generated from file envoy/admin/v3/init_dump.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/init_dump.proto.
- */
-export const file_envoy_admin_v3_init_dump: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9hZG1pbi92My9pbml0X2R1bXAucHJvdG8SDmVudm95LmFkbWluLnYzIqYBChNVbnJlYWR5VGFyZ2V0c0R1bXBzElUKFXVucmVhZHlfdGFyZ2V0c19kdW1wcxgBIAMoCzI2LmVudm95LmFkbWluLnYzLlVucmVhZHlUYXJnZXRzRHVtcHMuVW5yZWFkeVRhcmdldHNEdW1wGjgKElVucmVhZHlUYXJnZXRzRHVtcBIMCgRuYW1lGAEgASgJEhQKDHRhcmdldF9uYW1lcxgCIAMoCUJ2Chxpby5lbnZveXByb3h5LmVudm95LmFkbWluLnYzQg1Jbml0RHVtcFByb3RvUAFaPWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2FkbWluL3YzO2FkbWludjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * Dumps of unready targets of envoy init managers. Envoy's admin fills this message with init managers,
@@ -50,7 +43,7 @@ export type UnreadyTargetsDumps = Message<"envoy.admin.v3.UnreadyTargetsDumps"> 
  * Use `create(UnreadyTargetsDumpsSchema)` to create a new message.
  */
 export const UnreadyTargetsDumpsSchema: GenMessage<UnreadyTargetsDumps> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_init_dump, 0);
+  messageDesc("envoy.admin.v3.UnreadyTargetsDumps");
 
 /**
  * Message of unready targets information of an init manager.
@@ -78,5 +71,4 @@ export type UnreadyTargetsDumps_UnreadyTargetsDump = Message<"envoy.admin.v3.Unr
  * Use `create(UnreadyTargetsDumps_UnreadyTargetsDumpSchema)` to create a new message.
  */
 export const UnreadyTargetsDumps_UnreadyTargetsDumpSchema: GenMessage<UnreadyTargetsDumps_UnreadyTargetsDump> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_init_dump, 0, 0);
-
+  messageDesc("envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump");

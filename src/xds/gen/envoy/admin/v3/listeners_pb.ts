@@ -16,19 +16,10 @@
 // @generated from file envoy/admin/v3/listeners.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Address } from "../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../config/core/v3/address_pb.ts";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/listeners.proto.
- */
-export const file_envoy_admin_v3_listeners: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9hZG1pbi92My9saXN0ZW5lcnMucHJvdG8SDmVudm95LmFkbWluLnYzImwKCUxpc3RlbmVycxI5ChFsaXN0ZW5lcl9zdGF0dXNlcxgBIAMoCzIeLmVudm95LmFkbWluLnYzLkxpc3RlbmVyU3RhdHVzOiSaxYgeHwodZW52b3kuYWRtaW4udjJhbHBoYS5MaXN0ZW5lcnMiwgEKDkxpc3RlbmVyU3RhdHVzEgwKBG5hbWUYASABKAkSNAoNbG9jYWxfYWRkcmVzcxgCIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSQQoaYWRkaXRpb25hbF9sb2NhbF9hZGRyZXNzZXMYAyADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzOimaxYgeJAoiZW52b3kuYWRtaW4udjJhbHBoYS5MaXN0ZW5lclN0YXR1c0J3Chxpby5lbnZveXByb3h5LmVudm95LmFkbWluLnYzQg5MaXN0ZW5lcnNQcm90b1ABWj1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9hZG1pbi92MzthZG1pbnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Admin endpoint uses this wrapper for ``/listeners`` to display listener status information.
@@ -50,7 +41,7 @@ export type Listeners = Message<"envoy.admin.v3.Listeners"> & {
  * Use `create(ListenersSchema)` to create a new message.
  */
 export const ListenersSchema: GenMessage<Listeners> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_listeners, 0);
+  messageDesc("envoy.admin.v3.Listeners");
 
 /**
  * Details an individual listener's current status.
@@ -87,5 +78,4 @@ export type ListenerStatus = Message<"envoy.admin.v3.ListenerStatus"> & {
  * Use `create(ListenerStatusSchema)` to create a new message.
  */
 export const ListenerStatusSchema: GenMessage<ListenerStatus> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_listeners, 1);
-
+  messageDesc("envoy.admin.v3.ListenerStatus");

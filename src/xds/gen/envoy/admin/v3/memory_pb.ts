@@ -16,17 +16,9 @@
 // @generated from file envoy/admin/v3/memory.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/memory.proto.
- */
-export const file_envoy_admin_v3_memory: GenFile = /*@__PURE__*/
-  fileDesc("ChtlbnZveS9hZG1pbi92My9tZW1vcnkucHJvdG8SDmVudm95LmFkbWluLnYzIr0BCgZNZW1vcnkSEQoJYWxsb2NhdGVkGAEgASgEEhEKCWhlYXBfc2l6ZRgCIAEoBBIZChFwYWdlaGVhcF91bm1hcHBlZBgDIAEoBBIVCg1wYWdlaGVhcF9mcmVlGAQgASgEEhoKEnRvdGFsX3RocmVhZF9jYWNoZRgFIAEoBBIcChR0b3RhbF9waHlzaWNhbF9ieXRlcxgGIAEoBDohmsWIHhwKGmVudm95LmFkbWluLnYyYWxwaGEuTWVtb3J5QnQKHGlvLmVudm95cHJveHkuZW52b3kuYWRtaW4udjNCC01lbW9yeVByb3RvUAFaPWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2FkbWluL3YzO2FkbWludjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Proto representation of the internal memory consumption of an Envoy instance. These represent
@@ -93,5 +85,4 @@ export type Memory = Message<"envoy.admin.v3.Memory"> & {
  * Use `create(MemorySchema)` to create a new message.
  */
 export const MemorySchema: GenMessage<Memory> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_memory, 0);
-
+  messageDesc("envoy.admin.v3.Memory");

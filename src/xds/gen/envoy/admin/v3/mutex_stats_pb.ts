@@ -16,17 +16,9 @@
 // @generated from file envoy/admin/v3/mutex_stats.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/mutex_stats.proto.
- */
-export const file_envoy_admin_v3_mutex_stats: GenFile = /*@__PURE__*/
-  fileDesc("CiBlbnZveS9hZG1pbi92My9tdXRleF9zdGF0cy5wcm90bxIOZW52b3kuYWRtaW4udjMihwEKCk11dGV4U3RhdHMSFwoPbnVtX2NvbnRlbnRpb25zGAEgASgEEhsKE2N1cnJlbnRfd2FpdF9jeWNsZXMYAiABKAQSHAoUbGlmZXRpbWVfd2FpdF9jeWNsZXMYAyABKAQ6JZrFiB4gCh5lbnZveS5hZG1pbi52MmFscGhhLk11dGV4U3RhdHNCeAocaW8uZW52b3lwcm94eS5lbnZveS5hZG1pbi52M0IPTXV0ZXhTdGF0c1Byb3RvUAFaPWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2FkbWluL3YzO2FkbWludjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Proto representation of the statistics collected upon absl::Mutex contention, if Envoy is run
@@ -67,5 +59,4 @@ export type MutexStats = Message<"envoy.admin.v3.MutexStats"> & {
  * Use `create(MutexStatsSchema)` to create a new message.
  */
 export const MutexStatsSchema: GenMessage<MutexStats> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_mutex_stats, 0);
-
+  messageDesc("envoy.admin.v3.MutexStats");

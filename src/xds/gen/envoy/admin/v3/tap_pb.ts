@@ -16,20 +16,10 @@
 // @generated from file envoy/admin/v3/tap.proto (package envoy.admin.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { TapConfig } from "../../config/tap/v3/common_pb.ts";
-import { file_envoy_config_tap_v3_common } from "../../config/tap/v3/common_pb.ts";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/admin/v3/tap.proto.
- */
-export const file_envoy_admin_v3_tap: GenFile = /*@__PURE__*/
-  fileDesc("ChhlbnZveS9hZG1pbi92My90YXAucHJvdG8SDmVudm95LmFkbWluLnYzIo0BCgpUYXBSZXF1ZXN0EhoKCWNvbmZpZ19pZBgBIAEoCUIH+kIEcgIQARI8Cgp0YXBfY29uZmlnGAIgASgLMh4uZW52b3kuY29uZmlnLnRhcC52My5UYXBDb25maWdCCPpCBYoBAhABOiWaxYgeIAoeZW52b3kuYWRtaW4udjJhbHBoYS5UYXBSZXF1ZXN0QnEKHGlvLmVudm95cHJveHkuZW52b3kuYWRtaW4udjNCCFRhcFByb3RvUAFaPWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2FkbWluL3YzO2FkbWludjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_tap_v3_common, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * The /tap admin request body that is used to configure an active tap session.
@@ -58,5 +48,4 @@ export type TapRequest = Message<"envoy.admin.v3.TapRequest"> & {
  * Use `create(TapRequestSchema)` to create a new message.
  */
 export const TapRequestSchema: GenMessage<TapRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_admin_v3_tap, 0);
-
+  messageDesc("envoy.admin.v3.TapRequest");

@@ -16,18 +16,9 @@
 // @generated from file envoy/type/v3/hash_policy.proto (package envoy.type.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/v3/hash_policy.proto.
- */
-export const file_envoy_type_v3_hash_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS90eXBlL3YzL2hhc2hfcG9saWN5LnByb3RvEg1lbnZveS50eXBlLnYzIpMCCgpIYXNoUG9saWN5EjcKCXNvdXJjZV9pcBgBIAEoCzIiLmVudm95LnR5cGUudjMuSGFzaFBvbGljeS5Tb3VyY2VJcEgAEj0KDGZpbHRlcl9zdGF0ZRgCIAEoCzIlLmVudm95LnR5cGUudjMuSGFzaFBvbGljeS5GaWx0ZXJTdGF0ZUgAGjEKCFNvdXJjZUlwOiWaxYgeIAoeZW52b3kudHlwZS5IYXNoUG9saWN5LlNvdXJjZUlwGiMKC0ZpbHRlclN0YXRlEhQKA2tleRgBIAEoCUIH+kIEcgIQATocmsWIHhcKFWVudm95LnR5cGUuSGFzaFBvbGljeUIXChBwb2xpY3lfc3BlY2lmaWVyEgP4QgFCdQobaW8uZW52b3lwcm94eS5lbnZveS50eXBlLnYzQg9IYXNoUG9saWN5UHJvdG9QAVo7Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS92Mzt0eXBldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Specifies the hash policy
@@ -58,7 +49,7 @@ export type HashPolicy = Message<"envoy.type.v3.HashPolicy"> & {
  * Use `create(HashPolicySchema)` to create a new message.
  */
 export const HashPolicySchema: GenMessage<HashPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_hash_policy, 0);
+  messageDesc("envoy.type.v3.HashPolicy");
 
 /**
  * The source IP will be used to compute the hash used by hash-based load balancing
@@ -74,7 +65,7 @@ export type HashPolicy_SourceIp = Message<"envoy.type.v3.HashPolicy.SourceIp"> &
  * Use `create(HashPolicy_SourceIpSchema)` to create a new message.
  */
 export const HashPolicy_SourceIpSchema: GenMessage<HashPolicy_SourceIp> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_hash_policy, 0, 0);
+  messageDesc("envoy.type.v3.HashPolicy.SourceIp");
 
 /**
  * An Object in the :ref:`filterState <arch_overview_data_sharing_between_filters>` will be used
@@ -98,5 +89,4 @@ export type HashPolicy_FilterState = Message<"envoy.type.v3.HashPolicy.FilterSta
  * Use `create(HashPolicy_FilterStateSchema)` to create a new message.
  */
 export const HashPolicy_FilterStateSchema: GenMessage<HashPolicy_FilterState> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_hash_policy, 0, 1);
-
+  messageDesc("envoy.type.v3.HashPolicy.FilterState");

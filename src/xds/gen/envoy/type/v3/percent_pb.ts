@@ -16,18 +16,9 @@
 // @generated from file envoy/type/v3/percent.proto (package envoy.type.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/v3/percent.proto.
- */
-export const file_envoy_type_v3_percent: GenFile = /*@__PURE__*/
-  fileDesc("ChtlbnZveS90eXBlL3YzL3BlcmNlbnQucHJvdG8SDWVudm95LnR5cGUudjMiTAoHUGVyY2VudBImCgV2YWx1ZRgBIAEoAUIX+kIUEhIZAAAAAAAAWUApAAAAAAAAAAA6GZrFiB4UChJlbnZveS50eXBlLlBlcmNlbnQi2wEKEUZyYWN0aW9uYWxQZXJjZW50EhEKCW51bWVyYXRvchgBIAEoDRJPCgtkZW5vbWluYXRvchgCIAEoDjIwLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQuRGVub21pbmF0b3JUeXBlQgj6QgWCAQIQASI9Cg9EZW5vbWluYXRvclR5cGUSCwoHSFVORFJFRBAAEhAKDFRFTl9USE9VU0FORBABEgsKB01JTExJT04QAjojmsWIHh4KHGVudm95LnR5cGUuRnJhY3Rpb25hbFBlcmNlbnRCcgobaW8uZW52b3lwcm94eS5lbnZveS50eXBlLnYzQgxQZXJjZW50UHJvdG9QAVo7Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS92Mzt0eXBldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Identifies a percentage, in the range [0.0, 100.0].
@@ -46,7 +37,7 @@ export type Percent = Message<"envoy.type.v3.Percent"> & {
  * Use `create(PercentSchema)` to create a new message.
  */
 export const PercentSchema: GenMessage<Percent> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_percent, 0);
+  messageDesc("envoy.type.v3.Percent");
 
 /**
  * A fractional percentage is used in cases in which for performance reasons performing floating
@@ -80,7 +71,7 @@ export type FractionalPercent = Message<"envoy.type.v3.FractionalPercent"> & {
  * Use `create(FractionalPercentSchema)` to create a new message.
  */
 export const FractionalPercentSchema: GenMessage<FractionalPercent> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_percent, 1);
+  messageDesc("envoy.type.v3.FractionalPercent");
 
 /**
  * Fraction percentages support several fixed denominator values.
@@ -127,5 +118,4 @@ export type FractionalPercent_DenominatorType = (typeof FractionalPercent_Denomi
  * Describes the enum envoy.type.v3.FractionalPercent.DenominatorType.
  */
 export const FractionalPercent_DenominatorTypeSchema: GenEnum<FractionalPercent_DenominatorType> = /*@__PURE__*/
-  enumDesc(file_envoy_type_v3_percent, 1, 0);
-
+  enumDesc("envoy.type.v3.FractionalPercent.DenominatorType");

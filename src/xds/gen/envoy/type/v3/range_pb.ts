@@ -16,17 +16,9 @@
 // @generated from file envoy/type/v3/range.proto (package envoy.type.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/v3/range.proto.
- */
-export const file_envoy_type_v3_range: GenFile = /*@__PURE__*/
-  fileDesc("ChllbnZveS90eXBlL3YzL3JhbmdlLnByb3RvEg1lbnZveS50eXBlLnYzIkYKCkludDY0UmFuZ2USDQoFc3RhcnQYASABKAMSCwoDZW5kGAIgASgDOhyaxYgeFwoVZW52b3kudHlwZS5JbnQ2NFJhbmdlIkYKCkludDMyUmFuZ2USDQoFc3RhcnQYASABKAUSCwoDZW5kGAIgASgFOhyaxYgeFwoVZW52b3kudHlwZS5JbnQzMlJhbmdlIkgKC0RvdWJsZVJhbmdlEg0KBXN0YXJ0GAEgASgBEgsKA2VuZBgCIAEoATodmsWIHhgKFmVudm95LnR5cGUuRG91YmxlUmFuZ2VCcAobaW8uZW52b3lwcm94eS5lbnZveS50eXBlLnYzQgpSYW5nZVByb3RvUAFaO2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvdjM7dHlwZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Specifies the int64 start and end of the range using half-open interval semantics [start,
@@ -55,7 +47,7 @@ export type Int64Range = Message<"envoy.type.v3.Int64Range"> & {
  * Use `create(Int64RangeSchema)` to create a new message.
  */
 export const Int64RangeSchema: GenMessage<Int64Range> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_range, 0);
+  messageDesc("envoy.type.v3.Int64Range");
 
 /**
  * Specifies the int32 start and end of the range using half-open interval semantics [start,
@@ -84,7 +76,7 @@ export type Int32Range = Message<"envoy.type.v3.Int32Range"> & {
  * Use `create(Int32RangeSchema)` to create a new message.
  */
 export const Int32RangeSchema: GenMessage<Int32Range> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_range, 1);
+  messageDesc("envoy.type.v3.Int32Range");
 
 /**
  * Specifies the double start and end of the range using half-open interval semantics [start,
@@ -113,5 +105,4 @@ export type DoubleRange = Message<"envoy.type.v3.DoubleRange"> & {
  * Use `create(DoubleRangeSchema)` to create a new message.
  */
 export const DoubleRangeSchema: GenMessage<DoubleRange> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_range, 2);
-
+  messageDesc("envoy.type.v3.DoubleRange");

@@ -16,22 +16,11 @@
 // @generated from file envoy/type/v3/ratelimit_strategy.proto (package envoy.type.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { RateLimitUnit } from "./ratelimit_unit_pb.ts";
-import { file_envoy_type_v3_ratelimit_unit } from "./ratelimit_unit_pb.ts";
 import type { TokenBucket } from "./token_bucket_pb.ts";
-import { file_envoy_type_v3_token_bucket } from "./token_bucket_pb.ts";
-import { file_xds_annotations_v3_status } from "../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/v3/ratelimit_strategy.proto.
- */
-export const file_envoy_type_v3_ratelimit_strategy: GenFile = /*@__PURE__*/
-  fileDesc("CiZlbnZveS90eXBlL3YzL3JhdGVsaW1pdF9zdHJhdGVneS5wcm90bxINZW52b3kudHlwZS52MyKeAwoRUmF0ZUxpbWl0U3RyYXRlZ3kSTgoMYmxhbmtldF9ydWxlGAEgASgOMiwuZW52b3kudHlwZS52My5SYXRlTGltaXRTdHJhdGVneS5CbGFua2V0UnVsZUII+kIFggECEAFIABJWChZyZXF1ZXN0c19wZXJfdGltZV91bml0GAIgASgLMjQuZW52b3kudHlwZS52My5SYXRlTGltaXRTdHJhdGVneS5SZXF1ZXN0c1BlclRpbWVVbml0SAASMgoMdG9rZW5fYnVja2V0GAMgASgLMhouZW52b3kudHlwZS52My5Ub2tlbkJ1Y2tldEgAGnAKE1JlcXVlc3RzUGVyVGltZVVuaXQSHgoWcmVxdWVzdHNfcGVyX3RpbWVfdW5pdBgBIAEoBBI5Cgl0aW1lX3VuaXQYAiABKA4yHC5lbnZveS50eXBlLnYzLlJhdGVMaW1pdFVuaXRCCPpCBYIBAhABIioKC0JsYW5rZXRSdWxlEg0KCUFMTE9XX0FMTBAAEgwKCERFTllfQUxMEAFCDwoIc3RyYXRlZ3kSA/hCAUKEAQobaW8uZW52b3lwcm94eS5lbnZveS50eXBlLnYzQhZSYXRlbGltaXRTdHJhdGVneVByb3RvUAFaO2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvdjM7dHlwZXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_type_v3_ratelimit_unit, file_envoy_type_v3_token_bucket, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.type.v3.RateLimitStrategy
@@ -77,7 +66,7 @@ export type RateLimitStrategy = Message<"envoy.type.v3.RateLimitStrategy"> & {
  * Use `create(RateLimitStrategySchema)` to create a new message.
  */
 export const RateLimitStrategySchema: GenMessage<RateLimitStrategy> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_ratelimit_strategy, 0);
+  messageDesc("envoy.type.v3.RateLimitStrategy");
 
 /**
  * Best-effort limit of the number of requests per time unit.
@@ -129,7 +118,7 @@ export type RateLimitStrategy_RequestsPerTimeUnit = Message<"envoy.type.v3.RateL
  * Use `create(RateLimitStrategy_RequestsPerTimeUnitSchema)` to create a new message.
  */
 export const RateLimitStrategy_RequestsPerTimeUnitSchema: GenMessage<RateLimitStrategy_RequestsPerTimeUnit> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3_ratelimit_strategy, 0, 0);
+  messageDesc("envoy.type.v3.RateLimitStrategy.RequestsPerTimeUnit");
 
 /**
  * Choose between allow all and deny all.
@@ -159,5 +148,4 @@ export type RateLimitStrategy_BlanketRule = (typeof RateLimitStrategy_BlanketRul
  * Describes the enum envoy.type.v3.RateLimitStrategy.BlanketRule.
  */
 export const RateLimitStrategy_BlanketRuleSchema: GenEnum<RateLimitStrategy_BlanketRule> = /*@__PURE__*/
-  enumDesc(file_envoy_type_v3_ratelimit_strategy, 0, 0);
-
+  enumDesc("envoy.type.v3.RateLimitStrategy.BlanketRule");

@@ -15,17 +15,10 @@
 // @generated from file io/prometheus/client/metrics.proto (package io.prometheus.client, syntax proto2)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file io/prometheus/client/metrics.proto.
- */
-export const file_io_prometheus_client_metrics: GenFile = /*@__PURE__*/
-  fileDesc("CiJpby9wcm9tZXRoZXVzL2NsaWVudC9tZXRyaWNzLnByb3RvEhRpby5wcm9tZXRoZXVzLmNsaWVudCIoCglMYWJlbFBhaXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSIWCgVHYXVnZRINCgV2YWx1ZRgBIAEoASKBAQoHQ291bnRlchINCgV2YWx1ZRgBIAEoARIwCghleGVtcGxhchgCIAEoCzIeLmlvLnByb21ldGhldXMuY2xpZW50LkV4ZW1wbGFyEjUKEWNyZWF0ZWRfdGltZXN0YW1wGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIrCghRdWFudGlsZRIQCghxdWFudGlsZRgBIAEoARINCgV2YWx1ZRgCIAEoASKcAQoHU3VtbWFyeRIUCgxzYW1wbGVfY291bnQYASABKAQSEgoKc2FtcGxlX3N1bRgCIAEoARIwCghxdWFudGlsZRgDIAMoCzIeLmlvLnByb21ldGhldXMuY2xpZW50LlF1YW50aWxlEjUKEWNyZWF0ZWRfdGltZXN0YW1wGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIYCgdVbnR5cGVkEg0KBXZhbHVlGAEgASgBIpEECglIaXN0b2dyYW0SFAoMc2FtcGxlX2NvdW50GAEgASgEEhoKEnNhbXBsZV9jb3VudF9mbG9hdBgEIAEoARISCgpzYW1wbGVfc3VtGAIgASgBEiwKBmJ1Y2tldBgDIAMoCzIcLmlvLnByb21ldGhldXMuY2xpZW50LkJ1Y2tldBI1ChFjcmVhdGVkX3RpbWVzdGFtcBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc2NoZW1hGAUgASgREhYKDnplcm9fdGhyZXNob2xkGAYgASgBEhIKCnplcm9fY291bnQYByABKAQSGAoQemVyb19jb3VudF9mbG9hdBgIIAEoARI3Cg1uZWdhdGl2ZV9zcGFuGAkgAygLMiAuaW8ucHJvbWV0aGV1cy5jbGllbnQuQnVja2V0U3BhbhIWCg5uZWdhdGl2ZV9kZWx0YRgKIAMoEhIWCg5uZWdhdGl2ZV9jb3VudBgLIAMoARI3Cg1wb3NpdGl2ZV9zcGFuGAwgAygLMiAuaW8ucHJvbWV0aGV1cy5jbGllbnQuQnVja2V0U3BhbhIWCg5wb3NpdGl2ZV9kZWx0YRgNIAMoEhIWCg5wb3NpdGl2ZV9jb3VudBgOIAMoARIxCglleGVtcGxhcnMYECADKAsyHi5pby5wcm9tZXRoZXVzLmNsaWVudC5FeGVtcGxhciKJAQoGQnVja2V0EhgKEGN1bXVsYXRpdmVfY291bnQYASABKAQSHgoWY3VtdWxhdGl2ZV9jb3VudF9mbG9hdBgEIAEoARITCgt1cHBlcl9ib3VuZBgCIAEoARIwCghleGVtcGxhchgDIAEoCzIeLmlvLnByb21ldGhldXMuY2xpZW50LkV4ZW1wbGFyIiwKCkJ1Y2tldFNwYW4SDgoGb2Zmc2V0GAEgASgREg4KBmxlbmd0aBgCIAEoDSJ4CghFeGVtcGxhchIuCgVsYWJlbBgBIAMoCzIfLmlvLnByb21ldGhldXMuY2xpZW50LkxhYmVsUGFpchINCgV2YWx1ZRgCIAEoARItCgl0aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr4CCgZNZXRyaWMSLgoFbGFiZWwYASADKAsyHy5pby5wcm9tZXRoZXVzLmNsaWVudC5MYWJlbFBhaXISKgoFZ2F1Z2UYAiABKAsyGy5pby5wcm9tZXRoZXVzLmNsaWVudC5HYXVnZRIuCgdjb3VudGVyGAMgASgLMh0uaW8ucHJvbWV0aGV1cy5jbGllbnQuQ291bnRlchIuCgdzdW1tYXJ5GAQgASgLMh0uaW8ucHJvbWV0aGV1cy5jbGllbnQuU3VtbWFyeRIuCgd1bnR5cGVkGAUgASgLMh0uaW8ucHJvbWV0aGV1cy5jbGllbnQuVW50eXBlZBIyCgloaXN0b2dyYW0YByABKAsyHy5pby5wcm9tZXRoZXVzLmNsaWVudC5IaXN0b2dyYW0SFAoMdGltZXN0YW1wX21zGAYgASgDIpYBCgxNZXRyaWNGYW1pbHkSDAoEbmFtZRgBIAEoCRIMCgRoZWxwGAIgASgJEi4KBHR5cGUYAyABKA4yIC5pby5wcm9tZXRoZXVzLmNsaWVudC5NZXRyaWNUeXBlEiwKBm1ldHJpYxgEIAMoCzIcLmlvLnByb21ldGhldXMuY2xpZW50Lk1ldHJpYxIMCgR1bml0GAUgASgJKmIKCk1ldHJpY1R5cGUSCwoHQ09VTlRFUhAAEgkKBUdBVUdFEAESCwoHU1VNTUFSWRACEgsKB1VOVFlQRUQQAxINCglISVNUT0dSQU0QBBITCg9HQVVHRV9ISVNUT0dSQU0QBUJSChRpby5wcm9tZXRoZXVzLmNsaWVudFo6Z2l0aHViLmNvbS9wcm9tZXRoZXVzL2NsaWVudF9tb2RlbC9nbztpb19wcm9tZXRoZXVzX2NsaWVudA", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message io.prometheus.client.LabelPair
@@ -47,7 +40,7 @@ export type LabelPair = Message<"io.prometheus.client.LabelPair"> & {
  * Use `create(LabelPairSchema)` to create a new message.
  */
 export const LabelPairSchema: GenMessage<LabelPair> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 0);
+  messageDesc("io.prometheus.client.LabelPair");
 
 /**
  * @generated from message io.prometheus.client.Gauge
@@ -64,7 +57,7 @@ export type Gauge = Message<"io.prometheus.client.Gauge"> & {
  * Use `create(GaugeSchema)` to create a new message.
  */
 export const GaugeSchema: GenMessage<Gauge> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 1);
+  messageDesc("io.prometheus.client.Gauge");
 
 /**
  * @generated from message io.prometheus.client.Counter
@@ -91,7 +84,7 @@ export type Counter = Message<"io.prometheus.client.Counter"> & {
  * Use `create(CounterSchema)` to create a new message.
  */
 export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 2);
+  messageDesc("io.prometheus.client.Counter");
 
 /**
  * @generated from message io.prometheus.client.Quantile
@@ -113,7 +106,7 @@ export type Quantile = Message<"io.prometheus.client.Quantile"> & {
  * Use `create(QuantileSchema)` to create a new message.
  */
 export const QuantileSchema: GenMessage<Quantile> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 3);
+  messageDesc("io.prometheus.client.Quantile");
 
 /**
  * @generated from message io.prometheus.client.Summary
@@ -145,7 +138,7 @@ export type Summary = Message<"io.prometheus.client.Summary"> & {
  * Use `create(SummarySchema)` to create a new message.
  */
 export const SummarySchema: GenMessage<Summary> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 4);
+  messageDesc("io.prometheus.client.Summary");
 
 /**
  * @generated from message io.prometheus.client.Untyped
@@ -162,7 +155,7 @@ export type Untyped = Message<"io.prometheus.client.Untyped"> & {
  * Use `create(UntypedSchema)` to create a new message.
  */
 export const UntypedSchema: GenMessage<Untyped> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 5);
+  messageDesc("io.prometheus.client.Untyped");
 
 /**
  * @generated from message io.prometheus.client.Histogram
@@ -297,7 +290,7 @@ export type Histogram = Message<"io.prometheus.client.Histogram"> & {
  * Use `create(HistogramSchema)` to create a new message.
  */
 export const HistogramSchema: GenMessage<Histogram> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 6);
+  messageDesc("io.prometheus.client.Histogram");
 
 /**
  * A Bucket of a conventional histogram, each of which is treated as
@@ -338,7 +331,7 @@ export type Bucket = Message<"io.prometheus.client.Bucket"> & {
  * Use `create(BucketSchema)` to create a new message.
  */
 export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 7);
+  messageDesc("io.prometheus.client.Bucket");
 
 /**
  * A BucketSpan defines a number of consecutive buckets in a native
@@ -371,7 +364,7 @@ export type BucketSpan = Message<"io.prometheus.client.BucketSpan"> & {
  * Use `create(BucketSpanSchema)` to create a new message.
  */
 export const BucketSpanSchema: GenMessage<BucketSpan> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 8);
+  messageDesc("io.prometheus.client.BucketSpan");
 
 /**
  * @generated from message io.prometheus.client.Exemplar
@@ -400,7 +393,7 @@ export type Exemplar = Message<"io.prometheus.client.Exemplar"> & {
  * Use `create(ExemplarSchema)` to create a new message.
  */
 export const ExemplarSchema: GenMessage<Exemplar> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 9);
+  messageDesc("io.prometheus.client.Exemplar");
 
 /**
  * @generated from message io.prometheus.client.Metric
@@ -447,7 +440,7 @@ export type Metric = Message<"io.prometheus.client.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 10);
+  messageDesc("io.prometheus.client.Metric");
 
 /**
  * @generated from message io.prometheus.client.MetricFamily
@@ -484,7 +477,7 @@ export type MetricFamily = Message<"io.prometheus.client.MetricFamily"> & {
  * Use `create(MetricFamilySchema)` to create a new message.
  */
 export const MetricFamilySchema: GenMessage<MetricFamily> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 11);
+  messageDesc("io.prometheus.client.MetricFamily");
 
 /**
  * @generated from enum io.prometheus.client.MetricType
@@ -542,5 +535,4 @@ export type MetricType = (typeof MetricType)[keyof typeof MetricType];
  * Describes the enum io.prometheus.client.MetricType.
  */
 export const MetricTypeSchema: GenEnum<MetricType> = /*@__PURE__*/
-  enumDesc(file_io_prometheus_client_metrics, 0);
-
+  enumDesc("io.prometheus.client.MetricType");

@@ -5,16 +5,9 @@
 // @generated from file istio/v1/auth/ca.proto (package istio.v1.auth, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../descriptors/generated.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file istio/v1/auth/ca.proto.
- */
-export const file_istio_v1_auth_ca: GenFile = /*@__PURE__*/
-  fileDesc("ChZpc3Rpby92MS9hdXRoL2NhLnByb3RvEg1pc3Rpby52MS5hdXRoImwKF0lzdGlvQ2VydGlmaWNhdGVSZXF1ZXN0EgsKA2NzchgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAxIpCghtZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiLgoYSXN0aW9DZXJ0aWZpY2F0ZVJlc3BvbnNlEhIKCmNlcnRfY2hhaW4YASADKAkyfwoXSXN0aW9DZXJ0aWZpY2F0ZVNlcnZpY2USZAoRQ3JlYXRlQ2VydGlmaWNhdGUSJi5pc3Rpby52MS5hdXRoLklzdGlvQ2VydGlmaWNhdGVSZXF1ZXN0GicuaXN0aW8udjEuYXV0aC5Jc3Rpb0NlcnRpZmljYXRlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct]);
 
 /**
  * @generated from message istio.v1.auth.IstioCertificateRequest
@@ -45,7 +38,7 @@ export type IstioCertificateRequest = Message<"istio.v1.auth.IstioCertificateReq
  * Use `create(IstioCertificateRequestSchema)` to create a new message.
  */
 export const IstioCertificateRequestSchema: GenMessage<IstioCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_istio_v1_auth_ca, 0);
+  messageDesc("istio.v1.auth.IstioCertificateRequest");
 
 /**
  * @generated from message istio.v1.auth.IstioCertificateResponse
@@ -64,7 +57,7 @@ export type IstioCertificateResponse = Message<"istio.v1.auth.IstioCertificateRe
  * Use `create(IstioCertificateResponseSchema)` to create a new message.
  */
 export const IstioCertificateResponseSchema: GenMessage<IstioCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_istio_v1_auth_ca, 1);
+  messageDesc("istio.v1.auth.IstioCertificateResponse");
 
 /**
  * @generated from service istio.v1.auth.IstioCertificateService
@@ -79,5 +72,4 @@ export const IstioCertificateService: GenService<{
     output: typeof IstioCertificateResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_istio_v1_auth_ca, 0);
-
+  serviceDesc("istio.v1.auth.IstioCertificateService");

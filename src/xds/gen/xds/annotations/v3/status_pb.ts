@@ -16,17 +16,9 @@
 // @generated from file xds/annotations/v3/status.proto (package xds.annotations.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldOptions, FileOptions, MessageOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/annotations/v3/status.proto.
- */
-export const file_xds_annotations_v3_status: GenFile = /*@__PURE__*/
-  fileDesc("Ch94ZHMvYW5ub3RhdGlvbnMvdjMvc3RhdHVzLnByb3RvEhJ4ZHMuYW5ub3RhdGlvbnMudjMiMAoURmlsZVN0YXR1c0Fubm90YXRpb24SGAoQd29ya19pbl9wcm9ncmVzcxgBIAEoCCIzChdNZXNzYWdlU3RhdHVzQW5ub3RhdGlvbhIYChB3b3JrX2luX3Byb2dyZXNzGAEgASgIIjEKFUZpZWxkU3RhdHVzQW5ub3RhdGlvbhIYChB3b3JrX2luX3Byb2dyZXNzGAEgASgIInYKEFN0YXR1c0Fubm90YXRpb24SGAoQd29ya19pbl9wcm9ncmVzcxgBIAEoCBJIChZwYWNrYWdlX3ZlcnNpb25fc3RhdHVzGAIgASgOMigueGRzLmFubm90YXRpb25zLnYzLlBhY2thZ2VWZXJzaW9uU3RhdHVzKl0KFFBhY2thZ2VWZXJzaW9uU3RhdHVzEgsKB1VOS05PV04QABIKCgZGUk9aRU4QARIKCgZBQ1RJVkUQAhIgChxORVhUX01BSk9SX1ZFUlNJT05fQ0FORElEQVRFEAM6agoLZmlsZV9zdGF0dXMSHC5nb29nbGUucHJvdG9idWYuRmlsZU9wdGlvbnMY6siUbCABKAsyKC54ZHMuYW5ub3RhdGlvbnMudjMuRmlsZVN0YXR1c0Fubm90YXRpb25SCmZpbGVTdGF0dXM6dgoObWVzc2FnZV9zdGF0dXMSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY6siUbCABKAsyKy54ZHMuYW5ub3RhdGlvbnMudjMuTWVzc2FnZVN0YXR1c0Fubm90YXRpb25SDW1lc3NhZ2VTdGF0dXM6bgoMZmllbGRfc3RhdHVzEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjqyJRsIAEoCzIpLnhkcy5hbm5vdGF0aW9ucy52My5GaWVsZFN0YXR1c0Fubm90YXRpb25SC2ZpZWxkU3RhdHVzQitaKWdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2Fubm90YXRpb25zL3YzYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message xds.annotations.v3.FileStatusAnnotation
@@ -45,7 +37,7 @@ export type FileStatusAnnotation = Message<"xds.annotations.v3.FileStatusAnnotat
  * Use `create(FileStatusAnnotationSchema)` to create a new message.
  */
 export const FileStatusAnnotationSchema: GenMessage<FileStatusAnnotation> = /*@__PURE__*/
-  messageDesc(file_xds_annotations_v3_status, 0);
+  messageDesc("xds.annotations.v3.FileStatusAnnotation");
 
 /**
  * @generated from message xds.annotations.v3.MessageStatusAnnotation
@@ -64,7 +56,7 @@ export type MessageStatusAnnotation = Message<"xds.annotations.v3.MessageStatusA
  * Use `create(MessageStatusAnnotationSchema)` to create a new message.
  */
 export const MessageStatusAnnotationSchema: GenMessage<MessageStatusAnnotation> = /*@__PURE__*/
-  messageDesc(file_xds_annotations_v3_status, 1);
+  messageDesc("xds.annotations.v3.MessageStatusAnnotation");
 
 /**
  * @generated from message xds.annotations.v3.FieldStatusAnnotation
@@ -83,7 +75,7 @@ export type FieldStatusAnnotation = Message<"xds.annotations.v3.FieldStatusAnnot
  * Use `create(FieldStatusAnnotationSchema)` to create a new message.
  */
 export const FieldStatusAnnotationSchema: GenMessage<FieldStatusAnnotation> = /*@__PURE__*/
-  messageDesc(file_xds_annotations_v3_status, 2);
+  messageDesc("xds.annotations.v3.FieldStatusAnnotation");
 
 /**
  * @generated from message xds.annotations.v3.StatusAnnotation
@@ -109,7 +101,7 @@ export type StatusAnnotation = Message<"xds.annotations.v3.StatusAnnotation"> & 
  * Use `create(StatusAnnotationSchema)` to create a new message.
  */
 export const StatusAnnotationSchema: GenMessage<StatusAnnotation> = /*@__PURE__*/
-  messageDesc(file_xds_annotations_v3_status, 3);
+  messageDesc("xds.annotations.v3.StatusAnnotation");
 
 /**
  * @generated from enum xds.annotations.v3.PackageVersionStatus
@@ -154,23 +146,4 @@ export type PackageVersionStatus = (typeof PackageVersionStatus)[keyof typeof Pa
  * Describes the enum xds.annotations.v3.PackageVersionStatus.
  */
 export const PackageVersionStatusSchema: GenEnum<PackageVersionStatus> = /*@__PURE__*/
-  enumDesc(file_xds_annotations_v3_status, 0);
-
-/**
- * @generated from extension: xds.annotations.v3.FileStatusAnnotation file_status = 226829418;
- */
-export const file_status: GenExtension<FileOptions, FileStatusAnnotation> = /*@__PURE__*/
-  extDesc(file_xds_annotations_v3_status, 0);
-
-/**
- * @generated from extension: xds.annotations.v3.MessageStatusAnnotation message_status = 226829418;
- */
-export const message_status: GenExtension<MessageOptions, MessageStatusAnnotation> = /*@__PURE__*/
-  extDesc(file_xds_annotations_v3_status, 1);
-
-/**
- * @generated from extension: xds.annotations.v3.FieldStatusAnnotation field_status = 226829418;
- */
-export const field_status: GenExtension<FieldOptions, FieldStatusAnnotation> = /*@__PURE__*/
-  extDesc(file_xds_annotations_v3_status, 2);
-
+  enumDesc("xds.annotations.v3.PackageVersionStatus");

@@ -16,21 +16,11 @@
 // @generated from file xds/core/v3/collection_entry.proto (package xds.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../annotations/v3/status_pb.ts";
 import type { ResourceLocator } from "./resource_locator_pb.ts";
-import { file_xds_core_v3_resource_locator } from "./resource_locator_pb.ts";
-import { file_validate_validate } from "../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/core/v3/collection_entry.proto.
- */
-export const file_xds_core_v3_collection_entry: GenFile = /*@__PURE__*/
-  fileDesc("CiJ4ZHMvY29yZS92My9jb2xsZWN0aW9uX2VudHJ5LnByb3RvEgt4ZHMuY29yZS52MyKTAgoPQ29sbGVjdGlvbkVudHJ5Ei8KB2xvY2F0b3IYASABKAsyHC54ZHMuY29yZS52My5SZXNvdXJjZUxvY2F0b3JIABJACgxpbmxpbmVfZW50cnkYAiABKAsyKC54ZHMuY29yZS52My5Db2xsZWN0aW9uRW50cnkuSW5saW5lRW50cnlIABpyCgtJbmxpbmVFbnRyeRIqCgRuYW1lGAEgASgJQhz6QhlyFzIVXlswLTlhLXpBLVpfXC1cLn46XSskEg8KB3ZlcnNpb24YAiABKAkSJgoIcmVzb3VyY2UYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QhkKEnJlc291cmNlX3NwZWNpZmllchID+EIBQlwKFmNvbS5naXRodWIueGRzLmNvcmUudjNCFENvbGxlY3Rpb25FbnRyeVByb3RvUAFaImdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2NvcmUvdjPSxqThBgIIAWIGcHJvdG8z", [file_google_protobuf_any, file_xds_annotations_v3_status, file_xds_core_v3_resource_locator, file_validate_validate]);
 
 /**
  * xDS collection resource wrapper. This encapsulates a xDS resource when
@@ -74,7 +64,7 @@ export type CollectionEntry = Message<"xds.core.v3.CollectionEntry"> & {
  * Use `create(CollectionEntrySchema)` to create a new message.
  */
 export const CollectionEntrySchema: GenMessage<CollectionEntry> = /*@__PURE__*/
-  messageDesc(file_xds_core_v3_collection_entry, 0);
+  messageDesc("xds.core.v3.CollectionEntry");
 
 /**
  * Inlined resource entry.
@@ -113,5 +103,4 @@ export type CollectionEntry_InlineEntry = Message<"xds.core.v3.CollectionEntry.I
  * Use `create(CollectionEntry_InlineEntrySchema)` to create a new message.
  */
 export const CollectionEntry_InlineEntrySchema: GenMessage<CollectionEntry_InlineEntry> = /*@__PURE__*/
-  messageDesc(file_xds_core_v3_collection_entry, 0, 0);
-
+  messageDesc("xds.core.v3.CollectionEntry.InlineEntry");

@@ -16,16 +16,9 @@
 // @generated from file xds/core/v3/context_params.proto (package xds.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../annotations/v3/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/core/v3/context_params.proto.
- */
-export const file_xds_core_v3_context_params: GenFile = /*@__PURE__*/
-  fileDesc("CiB4ZHMvY29yZS92My9jb250ZXh0X3BhcmFtcy5wcm90bxILeGRzLmNvcmUudjMidgoNQ29udGV4dFBhcmFtcxI2CgZwYXJhbXMYASADKAsyJi54ZHMuY29yZS52My5Db250ZXh0UGFyYW1zLlBhcmFtc0VudHJ5Gi0KC1BhcmFtc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCWgoWY29tLmdpdGh1Yi54ZHMuY29yZS52M0ISQ29udGV4dFBhcmFtc1Byb3RvUAFaImdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2NvcmUvdjPSxqThBgIIAWIGcHJvdG8z", [file_xds_annotations_v3_status]);
 
 /**
  * Additional parameters that can be used to select resource variants. These include any
@@ -50,5 +43,4 @@ export type ContextParams = Message<"xds.core.v3.ContextParams"> & {
  * Use `create(ContextParamsSchema)` to create a new message.
  */
 export const ContextParamsSchema: GenMessage<ContextParams> = /*@__PURE__*/
-  messageDesc(file_xds_core_v3_context_params, 0);
-
+  messageDesc("xds.core.v3.ContextParams");

@@ -16,30 +16,15 @@
 // @generated from file envoy/config/accesslog/v3/accesslog.proto (package envoy.config.accesslog.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { RuntimeUInt32 } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { HeaderMatcher } from "../../route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../route/v3/route_components_pb.ts";
 import type { AccessLogType } from "../../../data/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_data_accesslog_v3_accesslog } from "../../../data/accesslog/v3/accesslog_pb.ts";
 import type { MetadataMatcher } from "../../../type/matcher/v3/metadata_pb.ts";
-import { file_envoy_type_matcher_v3_metadata } from "../../../type/matcher/v3/metadata_pb.ts";
 import type { FractionalPercent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/accesslog/v3/accesslog.proto.
- */
-export const file_envoy_config_accesslog_v3_accesslog: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9jb25maWcvYWNjZXNzbG9nL3YzL2FjY2Vzc2xvZy5wcm90bxIZZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52MyLTAQoJQWNjZXNzTG9nEgwKBG5hbWUYASABKAkSOgoGZmlsdGVyGAIgASgLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXISLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAOjGaxYgeLAoqZW52b3kuY29uZmlnLmZpbHRlci5hY2Nlc3Nsb2cudjIuQWNjZXNzTG9nQg0KC2NvbmZpZ190eXBlSgQIAxAEUgZjb25maWci+QcKD0FjY2Vzc0xvZ0ZpbHRlchJJChJzdGF0dXNfY29kZV9maWx0ZXIYASABKAsyKy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLlN0YXR1c0NvZGVGaWx0ZXJIABJECg9kdXJhdGlvbl9maWx0ZXIYAiABKAsyKS5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkR1cmF0aW9uRmlsdGVySAASUgoXbm90X2hlYWx0aF9jaGVja19maWx0ZXIYAyABKAsyLy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLk5vdEhlYWx0aENoZWNrRmlsdGVySAASRgoQdHJhY2VhYmxlX2ZpbHRlchgEIAEoCzIqLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuVHJhY2VhYmxlRmlsdGVySAASQgoOcnVudGltZV9maWx0ZXIYBSABKAsyKC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLlJ1bnRpbWVGaWx0ZXJIABI6CgphbmRfZmlsdGVyGAYgASgLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BbmRGaWx0ZXJIABI4Cglvcl9maWx0ZXIYByABKAsyIy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLk9yRmlsdGVySAASQAoNaGVhZGVyX2ZpbHRlchgIIAEoCzInLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuSGVhZGVyRmlsdGVySAASTQoUcmVzcG9uc2VfZmxhZ19maWx0ZXIYCSABKAsyLS5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLlJlc3BvbnNlRmxhZ0ZpbHRlckgAEkkKEmdycGNfc3RhdHVzX2ZpbHRlchgKIAEoCzIrLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuR3JwY1N0YXR1c0ZpbHRlckgAEkYKEGV4dGVuc2lvbl9maWx0ZXIYCyABKAsyKi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkV4dGVuc2lvbkZpbHRlckgAEkQKD21ldGFkYXRhX2ZpbHRlchgMIAEoCzIpLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuTWV0YWRhdGFGaWx0ZXJIABJDCg9sb2dfdHlwZV9maWx0ZXIYDSABKAsyKC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkxvZ1R5cGVGaWx0ZXJIADo3msWIHjIKMGVudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLkFjY2Vzc0xvZ0ZpbHRlckIXChBmaWx0ZXJfc3BlY2lmaWVyEgP4QgEi9gEKEENvbXBhcmlzb25GaWx0ZXISRAoCb3AYASABKA4yLi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkNvbXBhcmlzb25GaWx0ZXIuT3BCCPpCBYIBAhABEjwKBXZhbHVlGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZVVJbnQzMkII+kIFigECEAEiJAoCT3ASBgoCRVEQABIGCgJHRRABEgYKAkxFEAISBgoCTkUQAzo4msWIHjMKMWVudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLkNvbXBhcmlzb25GaWx0ZXIilwEKEFN0YXR1c0NvZGVGaWx0ZXISSQoKY29tcGFyaXNvbhgBIAEoCzIrLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQ29tcGFyaXNvbkZpbHRlckII+kIFigECEAE6OJrFiB4zCjFlbnZveS5jb25maWcuZmlsdGVyLmFjY2Vzc2xvZy52Mi5TdGF0dXNDb2RlRmlsdGVyIpMBCg5EdXJhdGlvbkZpbHRlchJJCgpjb21wYXJpc29uGAEgASgLMisuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5Db21wYXJpc29uRmlsdGVyQgj6QgWKAQIQATo2msWIHjEKL2Vudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLkR1cmF0aW9uRmlsdGVyIlQKFE5vdEhlYWx0aENoZWNrRmlsdGVyOjyaxYgeNwo1ZW52b3kuY29uZmlnLmZpbHRlci5hY2Nlc3Nsb2cudjIuTm90SGVhbHRoQ2hlY2tGaWx0ZXIiSgoPVHJhY2VhYmxlRmlsdGVyOjeaxYgeMgowZW52b3kuY29uZmlnLmZpbHRlci5hY2Nlc3Nsb2cudjIuVHJhY2VhYmxlRmlsdGVyIsMBCg1SdW50aW1lRmlsdGVyEhwKC3J1bnRpbWVfa2V5GAEgASgJQgf6QgRyAhABEjkKD3BlcmNlbnRfc2FtcGxlZBgCIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQSIgoadXNlX2luZGVwZW5kZW50X3JhbmRvbW5lc3MYAyABKAg6NZrFiB4wCi5lbnZveS5jb25maWcuZmlsdGVyLmFjY2Vzc2xvZy52Mi5SdW50aW1lRmlsdGVyIoUBCglBbmRGaWx0ZXISRQoHZmlsdGVycxgBIAMoCzIqLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nRmlsdGVyQgj6QgWSAQIIAjoxmsWIHiwKKmVudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLkFuZEZpbHRlciKDAQoIT3JGaWx0ZXISRQoHZmlsdGVycxgCIAMoCzIqLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nRmlsdGVyQgj6QgWSAQIIAjowmsWIHisKKWVudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLk9yRmlsdGVyIoQBCgxIZWFkZXJGaWx0ZXISPgoGaGVhZGVyGAEgASgLMiQuZW52b3kuY29uZmlnLnJvdXRlLnYzLkhlYWRlck1hdGNoZXJCCPpCBYoBAhABOjSaxYgeLwotZW52b3kuY29uZmlnLmZpbHRlci5hY2Nlc3Nsb2cudjIuSGVhZGVyRmlsdGVyIvgBChJSZXNwb25zZUZsYWdGaWx0ZXISpQEKBWZsYWdzGAEgAygJQpUB+kKRAZIBjQEiigFyhwFSAkxIUgJVSFICVVRSAkxSUgJVUlICVUZSAlVDUgJVT1ICTlJSAkRJUgJGSVICUkxSBFVBRVhSBFJMU0VSAkRDUgNVUlhSAlNJUgJJSFIDRFBFUgVVTVNEUlIEUkZDRlIETkZDRlICRFRSA1VQRVICTkNSAk9NUgJERlICRE9SAkRSUgNVRE86OprFiB41CjNlbnZveS5jb25maWcuZmlsdGVyLmFjY2Vzc2xvZy52Mi5SZXNwb25zZUZsYWdGaWx0ZXIi7QMKEEdycGNTdGF0dXNGaWx0ZXISUwoIc3RhdHVzZXMYASADKA4yMi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkdycGNTdGF0dXNGaWx0ZXIuU3RhdHVzQg36QgqSAQciBYIBAhABEg8KB2V4Y2x1ZGUYAiABKAgiuAIKBlN0YXR1cxIGCgJPSxAAEgwKCENBTkNFTEVEEAESCwoHVU5LTk9XThACEhQKEElOVkFMSURfQVJHVU1FTlQQAxIVChFERUFETElORV9FWENFRURFRBAEEg0KCU5PVF9GT1VORBAFEhIKDkFMUkVBRFlfRVhJU1RTEAYSFQoRUEVSTUlTU0lPTl9ERU5JRUQQBxIWChJSRVNPVVJDRV9FWEhBVVNURUQQCBIXChNGQUlMRURfUFJFQ09ORElUSU9OEAkSCwoHQUJPUlRFRBAKEhAKDE9VVF9PRl9SQU5HRRALEhEKDVVOSU1QTEVNRU5URUQQDBIMCghJTlRFUk5BTBANEg8KC1VOQVZBSUxBQkxFEA4SDQoJREFUQV9MT1NTEA8SEwoPVU5BVVRIRU5USUNBVEVEEBA6OJrFiB4zCjFlbnZveS5jb25maWcuZmlsdGVyLmFjY2Vzc2xvZy52Mi5HcnBjU3RhdHVzRmlsdGVyIr0BCg5NZXRhZGF0YUZpbHRlchI3CgdtYXRjaGVyGAEgASgLMiYuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlchI6ChZtYXRjaF9pZl9rZXlfbm90X2ZvdW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZTo2msWIHjEKL2Vudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLk1ldGFkYXRhRmlsdGVyImYKDUxvZ1R5cGVGaWx0ZXISRAoFdHlwZXMYASADKA4yJi5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dUeXBlQg36QgqSAQciBYIBAhABEg8KB2V4Y2x1ZGUYAiABKAgiowEKD0V4dGVuc2lvbkZpbHRlchIMCgRuYW1lGAEgASgJEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIADo3msWIHjIKMGVudm95LmNvbmZpZy5maWx0ZXIuYWNjZXNzbG9nLnYyLkV4dGVuc2lvbkZpbHRlckINCgtjb25maWdfdHlwZUoECAIQA1IGY29uZmlnQpEBCidpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjNCDkFjY2Vzc2xvZ1Byb3RvUAFaTGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9hY2Nlc3Nsb2cvdjM7YWNjZXNzbG9ndjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_data_accesslog_v3_accesslog, file_envoy_type_matcher_v3_metadata, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.config.accesslog.v3.AccessLog
@@ -79,7 +64,7 @@ export type AccessLog = Message<"envoy.config.accesslog.v3.AccessLog"> & {
  * Use `create(AccessLogSchema)` to create a new message.
  */
 export const AccessLogSchema: GenMessage<AccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 0);
+  messageDesc("envoy.config.accesslog.v3.AccessLog");
 
 /**
  * [#next-free-field: 14]
@@ -203,7 +188,7 @@ export type AccessLogFilter = Message<"envoy.config.accesslog.v3.AccessLogFilter
  * Use `create(AccessLogFilterSchema)` to create a new message.
  */
 export const AccessLogFilterSchema: GenMessage<AccessLogFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 1);
+  messageDesc("envoy.config.accesslog.v3.AccessLogFilter");
 
 /**
  * Filter on an integer comparison.
@@ -231,7 +216,7 @@ export type ComparisonFilter = Message<"envoy.config.accesslog.v3.ComparisonFilt
  * Use `create(ComparisonFilterSchema)` to create a new message.
  */
 export const ComparisonFilterSchema: GenMessage<ComparisonFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 2);
+  messageDesc("envoy.config.accesslog.v3.ComparisonFilter");
 
 /**
  * @generated from enum envoy.config.accesslog.v3.ComparisonFilter.Op
@@ -275,7 +260,7 @@ export type ComparisonFilter_Op = (typeof ComparisonFilter_Op)[keyof typeof Comp
  * Describes the enum envoy.config.accesslog.v3.ComparisonFilter.Op.
  */
 export const ComparisonFilter_OpSchema: GenEnum<ComparisonFilter_Op> = /*@__PURE__*/
-  enumDesc(file_envoy_config_accesslog_v3_accesslog, 2, 0);
+  enumDesc("envoy.config.accesslog.v3.ComparisonFilter.Op");
 
 /**
  * Filters on HTTP response/status code.
@@ -296,7 +281,7 @@ export type StatusCodeFilter = Message<"envoy.config.accesslog.v3.StatusCodeFilt
  * Use `create(StatusCodeFilterSchema)` to create a new message.
  */
 export const StatusCodeFilterSchema: GenMessage<StatusCodeFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 3);
+  messageDesc("envoy.config.accesslog.v3.StatusCodeFilter");
 
 /**
  * Filters based on the duration of the request or stream, in milliseconds.
@@ -320,7 +305,7 @@ export type DurationFilter = Message<"envoy.config.accesslog.v3.DurationFilter">
  * Use `create(DurationFilterSchema)` to create a new message.
  */
 export const DurationFilterSchema: GenMessage<DurationFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 4);
+  messageDesc("envoy.config.accesslog.v3.DurationFilter");
 
 /**
  * Filters for requests that are not health check requests. A health check
@@ -336,7 +321,7 @@ export type NotHealthCheckFilter = Message<"envoy.config.accesslog.v3.NotHealthC
  * Use `create(NotHealthCheckFilterSchema)` to create a new message.
  */
 export const NotHealthCheckFilterSchema: GenMessage<NotHealthCheckFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 5);
+  messageDesc("envoy.config.accesslog.v3.NotHealthCheckFilter");
 
 /**
  * Filters for requests that are traceable. See the tracing overview for more
@@ -352,7 +337,7 @@ export type TraceableFilter = Message<"envoy.config.accesslog.v3.TraceableFilter
  * Use `create(TraceableFilterSchema)` to create a new message.
  */
 export const TraceableFilterSchema: GenMessage<TraceableFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 6);
+  messageDesc("envoy.config.accesslog.v3.TraceableFilter");
 
 /**
  * Filters requests based on runtime-configurable sampling rates.
@@ -407,7 +392,7 @@ export type RuntimeFilter = Message<"envoy.config.accesslog.v3.RuntimeFilter"> &
  * Use `create(RuntimeFilterSchema)` to create a new message.
  */
 export const RuntimeFilterSchema: GenMessage<RuntimeFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 7);
+  messageDesc("envoy.config.accesslog.v3.RuntimeFilter");
 
 /**
  * Performs a logical “and” operation on the result of each filter in filters.
@@ -428,7 +413,7 @@ export type AndFilter = Message<"envoy.config.accesslog.v3.AndFilter"> & {
  * Use `create(AndFilterSchema)` to create a new message.
  */
 export const AndFilterSchema: GenMessage<AndFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 8);
+  messageDesc("envoy.config.accesslog.v3.AndFilter");
 
 /**
  * Performs a logical “or” operation on the result of each individual filter.
@@ -449,7 +434,7 @@ export type OrFilter = Message<"envoy.config.accesslog.v3.OrFilter"> & {
  * Use `create(OrFilterSchema)` to create a new message.
  */
 export const OrFilterSchema: GenMessage<OrFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 9);
+  messageDesc("envoy.config.accesslog.v3.OrFilter");
 
 /**
  * Filters requests based on the presence or value of a request header.
@@ -471,7 +456,7 @@ export type HeaderFilter = Message<"envoy.config.accesslog.v3.HeaderFilter"> & {
  * Use `create(HeaderFilterSchema)` to create a new message.
  */
 export const HeaderFilterSchema: GenMessage<HeaderFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 10);
+  messageDesc("envoy.config.accesslog.v3.HeaderFilter");
 
 /**
  * Filters requests that received responses with an Envoy response flag set.
@@ -497,7 +482,7 @@ export type ResponseFlagFilter = Message<"envoy.config.accesslog.v3.ResponseFlag
  * Use `create(ResponseFlagFilterSchema)` to create a new message.
  */
 export const ResponseFlagFilterSchema: GenMessage<ResponseFlagFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 11);
+  messageDesc("envoy.config.accesslog.v3.ResponseFlagFilter");
 
 /**
  * Filters gRPC requests based on their response status. If a gRPC status is not
@@ -528,7 +513,7 @@ export type GrpcStatusFilter = Message<"envoy.config.accesslog.v3.GrpcStatusFilt
  * Use `create(GrpcStatusFilterSchema)` to create a new message.
  */
 export const GrpcStatusFilterSchema: GenMessage<GrpcStatusFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 12);
+  messageDesc("envoy.config.accesslog.v3.GrpcStatusFilter");
 
 /**
  * @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status
@@ -629,7 +614,7 @@ export type GrpcStatusFilter_Status = (typeof GrpcStatusFilter_Status)[keyof typ
  * Describes the enum envoy.config.accesslog.v3.GrpcStatusFilter.Status.
  */
 export const GrpcStatusFilter_StatusSchema: GenEnum<GrpcStatusFilter_Status> = /*@__PURE__*/
-  enumDesc(file_envoy_config_accesslog_v3_accesslog, 12, 0);
+  enumDesc("envoy.config.accesslog.v3.GrpcStatusFilter.Status");
 
 /**
  * Filters based on matching dynamic metadata.
@@ -665,7 +650,7 @@ export type MetadataFilter = Message<"envoy.config.accesslog.v3.MetadataFilter">
  * Use `create(MetadataFilterSchema)` to create a new message.
  */
 export const MetadataFilterSchema: GenMessage<MetadataFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 13);
+  messageDesc("envoy.config.accesslog.v3.MetadataFilter");
 
 /**
  * Filters based on access log type.
@@ -694,7 +679,7 @@ export type LogTypeFilter = Message<"envoy.config.accesslog.v3.LogTypeFilter"> &
  * Use `create(LogTypeFilterSchema)` to create a new message.
  */
 export const LogTypeFilterSchema: GenMessage<LogTypeFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 14);
+  messageDesc("envoy.config.accesslog.v3.LogTypeFilter");
 
 /**
  * Extension filter is statically registered at runtime.
@@ -729,5 +714,4 @@ export type ExtensionFilter = Message<"envoy.config.accesslog.v3.ExtensionFilter
  * Use `create(ExtensionFilterSchema)` to create a new message.
  */
 export const ExtensionFilterSchema: GenMessage<ExtensionFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 15);
-
+  messageDesc("envoy.config.accesslog.v3.ExtensionFilter");

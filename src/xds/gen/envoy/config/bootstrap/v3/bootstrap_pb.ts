@@ -16,55 +16,26 @@
 // @generated from file envoy/config/bootstrap/v3/bootstrap.proto (package envoy.config.bootstrap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../accesslog/v3/accesslog_pb.ts";
 import type { Cluster } from "../../cluster/v3/cluster_pb.ts";
-import { file_envoy_config_cluster_v3_cluster } from "../../cluster/v3/cluster_pb.ts";
 import type { Address, BindConfig } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Node } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { ApiConfigSource, ConfigSource } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { EventServiceConfig } from "../../core/v3/event_service_config_pb.ts";
-import { file_envoy_config_core_v3_event_service_config } from "../../core/v3/event_service_config_pb.ts";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.ts";
 import type { DnsResolutionConfig } from "../../core/v3/resolver_pb.ts";
-import { file_envoy_config_core_v3_resolver } from "../../core/v3/resolver_pb.ts";
 import type { SocketOption } from "../../core/v3/socket_option_pb.ts";
-import { file_envoy_config_core_v3_socket_option } from "../../core/v3/socket_option_pb.ts";
 import type { Listener } from "../../listener/v3/listener_pb.ts";
-import { file_envoy_config_listener_v3_listener } from "../../listener/v3/listener_pb.ts";
 import type { StatsConfig, StatsSink } from "../../metrics/v3/stats_pb.ts";
-import { file_envoy_config_metrics_v3_stats } from "../../metrics/v3/stats_pb.ts";
 import type { OverloadManager } from "../../overload/v3/overload_pb.ts";
-import { file_envoy_config_overload_v3_overload } from "../../overload/v3/overload_pb.ts";
 import type { Tracing } from "../../trace/v3/http_tracer_pb.ts";
-import { file_envoy_config_trace_v3_http_tracer } from "../../trace/v3/http_tracer_pb.ts";
 import type { Secret } from "../../../extensions/transport_sockets/tls/v3/secret_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "../../../extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { StringMatcher } from "../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../type/matcher/v3/string_pb.ts";
 import type { Percent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_security } from "../../../../udpa/annotations/security_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/bootstrap/v3/bootstrap.proto.
- */
-export const file_envoy_config_bootstrap_v3_bootstrap: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9jb25maWcvYm9vdHN0cmFwL3YzL2Jvb3RzdHJhcC5wcm90bxIZZW52b3kuY29uZmlnLmJvb3RzdHJhcC52MyKEHgoJQm9vdHN0cmFwEigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEhsKE25vZGVfY29udGV4dF9wYXJhbXMYGiADKAkSTgoQc3RhdGljX3Jlc291cmNlcxgCIAEoCzI0LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLlN0YXRpY1Jlc291cmNlcxJQChFkeW5hbWljX3Jlc291cmNlcxgDIAEoCzI1LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkR5bmFtaWNSZXNvdXJjZXMSQgoPY2x1c3Rlcl9tYW5hZ2VyGAQgASgLMikuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5DbHVzdGVyTWFuYWdlchI5CgpoZHNfY29uZmlnGA4gASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlEhIKCmZsYWdzX3BhdGgYBSABKAkSNwoLc3RhdHNfc2lua3MYBiADKAsyIi5lbnZveS5jb25maWcubWV0cmljcy52My5TdGF0c1NpbmsSVwoVZGVmZXJyZWRfc3RhdF9vcHRpb25zGCcgASgLMjguZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuRGVmZXJyZWRTdGF0T3B0aW9ucxI6CgxzdGF0c19jb25maWcYDSABKAsyJC5lbnZveS5jb25maWcubWV0cmljcy52My5TdGF0c0NvbmZpZxJdChRzdGF0c19mbHVzaF9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIk+kIOqgELGgMIrAIyBBDAhD3ymP6PBQ0SC3N0YXRzX2ZsdXNoEicKFHN0YXRzX2ZsdXNoX29uX2FkbWluGB0gASgIQgf6QgRqAggBSAASSgoXc3RhdHNfZXZpY3Rpb25faW50ZXJ2YWwYKiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDPpCCaoBBjIEEMCEPUgBEkIKCHdhdGNoZG9nGAggASgLMiMuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5XYXRjaGRvZ0ILGAGSx4bYBAMzLjASNwoJd2F0Y2hkb2dzGBsgASgLMiQuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5XYXRjaGRvZ3MSPAoHdHJhY2luZxgJIAEoCzIeLmVudm95LmNvbmZpZy50cmFjZS52My5UcmFjaW5nQgsYAZLHhtgEAzMuMBJCCg9sYXllcmVkX3J1bnRpbWUYESABKAsyKS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkxheWVyZWRSdW50aW1lEi8KBWFkbWluGAwgASgLMiAuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5BZG1pbhJOChBvdmVybG9hZF9tYW5hZ2VyGA8gASgLMikuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLk92ZXJsb2FkTWFuYWdlckIJipO3KgQIARABEh8KF2VuYWJsZV9kaXNwYXRjaGVyX3N0YXRzGBAgASgIEhUKDWhlYWRlcl9wcmVmaXgYEiABKAkSQwodc3RhdHNfc2VydmVyX3ZlcnNpb25fb3ZlcnJpZGUYEyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSLAoXdXNlX3RjcF9mb3JfZG5zX2xvb2t1cHMYFCABKAhCCxgBkseG2AQDMy4wElUKFWRuc19yZXNvbHV0aW9uX2NvbmZpZxgeIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkRuc1Jlc29sdXRpb25Db25maWdCCxgBkseG2AQDMy4wEk0KGXR5cGVkX2Ruc19yZXNvbHZlcl9jb25maWcYHyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJIChRib290c3RyYXBfZXh0ZW5zaW9ucxgVIAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEj0KDWZhdGFsX2FjdGlvbnMYHCADKAsyJi5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkZhdGFsQWN0aW9uEjoKDmNvbmZpZ19zb3VyY2VzGBYgAygLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEkEKFWRlZmF1bHRfY29uZmlnX3NvdXJjZRgXIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIgChhkZWZhdWx0X3NvY2tldF9pbnRlcmZhY2UYGCABKAkSbgoeY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2VzGBkgAygLMkYuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuQ2VydGlmaWNhdGVQcm92aWRlckluc3RhbmNlc0VudHJ5EkUKDmlubGluZV9oZWFkZXJzGCAgAygLMi0uZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5DdXN0b21JbmxpbmVIZWFkZXISHgoWcGVyZl90cmFjaW5nX2ZpbGVfcGF0aBghIAEoCRJIChRkZWZhdWx0X3JlZ2V4X2VuZ2luZRgiIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEkoKFnhkc19kZWxlZ2F0ZV9leHRlbnNpb24YIyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJQChx4ZHNfY29uZmlnX3RyYWNrZXJfZXh0ZW5zaW9uGCQgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSRAoQbGlzdGVuZXJfbWFuYWdlchglIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnElkKFmFwcGxpY2F0aW9uX2xvZ19jb25maWcYJiABKAsyOS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkJvb3RzdHJhcC5BcHBsaWNhdGlvbkxvZ0NvbmZpZxJrCiBncnBjX2FzeW5jX2NsaWVudF9tYW5hZ2VyX2NvbmZpZxgoIAEoCzJBLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkdycGNBc3luY0NsaWVudE1hbmFnZXJDb25maWcSUwoYbWVtb3J5X2FsbG9jYXRvcl9tYW5hZ2VyGCkgASgLMjEuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5NZW1vcnlBbGxvY2F0b3JNYW5hZ2VyEiIKGmVuYWJsZV93b3JrZXJfY3B1X2FmZmluaXR5GCsgASgIGvwBCg9TdGF0aWNSZXNvdXJjZXMSNQoJbGlzdGVuZXJzGAEgAygLMiIuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyEjIKCGNsdXN0ZXJzGAIgAygLMiAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3RlchJCCgdzZWNyZXRzGAMgAygLMjEuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU2VjcmV0OjqaxYgeNQozZW52b3kuY29uZmlnLmJvb3RzdHJhcC52Mi5Cb290c3RyYXAuU3RhdGljUmVzb3VyY2VzGr4CChBEeW5hbWljUmVzb3VyY2VzEjYKCmxkc19jb25maWcYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2USHQoVbGRzX3Jlc291cmNlc19sb2NhdG9yGAUgASgJEjYKCmNkc19jb25maWcYAiABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2USHQoVY2RzX3Jlc291cmNlc19sb2NhdG9yGAYgASgJEjkKCmFkc19jb25maWcYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2U6O5rFiB42CjRlbnZveS5jb25maWcuYm9vdHN0cmFwLnYyLkJvb3RzdHJhcC5EeW5hbWljUmVzb3VyY2VzSgQIBBAFGtYBChRBcHBsaWNhdGlvbkxvZ0NvbmZpZxJXCgpsb2dfZm9ybWF0GAEgASgLMkMuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuQXBwbGljYXRpb25Mb2dDb25maWcuTG9nRm9ybWF0GmUKCUxvZ0Zvcm1hdBIuCgtqc29uX2Zvcm1hdBgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABIVCgt0ZXh0X2Zvcm1hdBgCIAEoCUgAQhEKCmxvZ19mb3JtYXQSA/hCARo9ChNEZWZlcnJlZFN0YXRPcHRpb25zEiYKHmVuYWJsZV9kZWZlcnJlZF9jcmVhdGlvbl9zdGF0cxgBIAEoCBptChxHcnBjQXN5bmNDbGllbnRNYW5hZ2VyQ29uZmlnEk0KHm1heF9jYWNoZWRfZW50cnlfaWRsZV9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIBRpvCiFDZXJ0aWZpY2F0ZVByb3ZpZGVySW5zdGFuY2VzRW50cnkSCwoDa2V5GAEgASgJEjkKBXZhbHVlGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWc6AjgBOiqaxYgeJQojZW52b3kuY29uZmlnLmJvb3RzdHJhcC52Mi5Cb290c3RyYXBCDQoLc3RhdHNfZmx1c2hCEAoOc3RhdHNfZXZpY3Rpb25KBAgKEAtKBAgLEAxSB3J1bnRpbWUi7gIKBUFkbWluEjgKCmFjY2Vzc19sb2cYBSADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxIkCg9hY2Nlc3NfbG9nX3BhdGgYASABKAlCCxgBkseG2AQDMy4wEhQKDHByb2ZpbGVfcGF0aBgCIAEoCRIuCgdhZGRyZXNzGAMgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI6Cg5zb2NrZXRfb3B0aW9ucxgEIAMoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldE9wdGlvbhIgChhpZ25vcmVfZ2xvYmFsX2Nvbm5fbGltaXQYBiABKAgSOQoLYWxsb3dfcGF0aHMYByADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlcjommsWIHiEKH2Vudm95LmNvbmZpZy5ib290c3RyYXAudjIuQWRtaW4ikAQKDkNsdXN0ZXJNYW5hZ2VyEhoKEmxvY2FsX2NsdXN0ZXJfbmFtZRgBIAEoCRJVChFvdXRsaWVyX2RldGVjdGlvbhgCIAEoCzI6LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQ2x1c3Rlck1hbmFnZXIuT3V0bGllckRldGVjdGlvbhI+ChR1cHN0cmVhbV9iaW5kX2NvbmZpZxgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkJpbmRDb25maWcSQAoRbG9hZF9zdGF0c19jb25maWcYBCABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2USKAogZW5hYmxlX2RlZmVycmVkX2NsdXN0ZXJfY3JlYXRpb24YBSABKAgarQEKEE91dGxpZXJEZXRlY3Rpb24SFgoOZXZlbnRfbG9nX3BhdGgYASABKAkSPwoNZXZlbnRfc2VydmljZRgCIAEoCzIoLmVudm95LmNvbmZpZy5jb3JlLnYzLkV2ZW50U2VydmljZUNvbmZpZzpAmsWIHjsKOWVudm95LmNvbmZpZy5ib290c3RyYXAudjIuQ2x1c3Rlck1hbmFnZXIuT3V0bGllckRldGVjdGlvbjovmsWIHioKKGVudm95LmNvbmZpZy5ib290c3RyYXAudjIuQ2x1c3Rlck1hbmFnZXIijAEKCVdhdGNoZG9ncxJBChRtYWluX3RocmVhZF93YXRjaGRvZxgBIAEoCzIjLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuV2F0Y2hkb2cSPAoPd29ya2VyX3dhdGNoZG9nGAIgASgLMiMuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5XYXRjaGRvZyK7BQoIV2F0Y2hkb2cSQwoHYWN0aW9ucxgHIAMoCzIyLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuV2F0Y2hkb2cuV2F0Y2hkb2dBY3Rpb24SLwoMbWlzc190aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKEG1lZ2FtaXNzX3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMa2lsbF90aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkQKF21heF9raWxsX3RpbWVvdXRfaml0dGVyGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIyABI0ChFtdWx0aWtpbGxfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChNtdWx0aWtpbGxfdGhyZXNob2xkGAUgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50GvYBCg5XYXRjaGRvZ0FjdGlvbhI6CgZjb25maWcYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJZCgVldmVudBgCIAEoDjJALmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuV2F0Y2hkb2cuV2F0Y2hkb2dBY3Rpb24uV2F0Y2hkb2dFdmVudEII+kIFggECEAEiTQoNV2F0Y2hkb2dFdmVudBILCgdVTktOT1dOEAASCAoES0lMTBABEg0KCU1VTFRJS0lMTBACEgwKCE1FR0FNSVNTEAMSCAoETUlTUxAEOimaxYgeJAoiZW52b3kuY29uZmlnLmJvb3RzdHJhcC52Mi5XYXRjaGRvZyJJCgtGYXRhbEFjdGlvbhI6CgZjb25maWcYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZyKlAQoHUnVudGltZRIUCgxzeW1saW5rX3Jvb3QYASABKAkSFAoMc3ViZGlyZWN0b3J5GAIgASgJEh0KFW92ZXJyaWRlX3N1YmRpcmVjdG9yeRgDIAEoCRIlCgRiYXNlGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDoomsWIHiMKIWVudm95LmNvbmZpZy5ib290c3RyYXAudjIuUnVudGltZSLjBQoMUnVudGltZUxheWVyEhUKBG5hbWUYASABKAlCB/pCBHICEAESLwoMc3RhdGljX2xheWVyGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgAEkcKCmRpc2tfbGF5ZXIYAyABKAsyMS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLlJ1bnRpbWVMYXllci5EaXNrTGF5ZXJIABJJCgthZG1pbl9sYXllchgEIAEoCzIyLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuUnVudGltZUxheWVyLkFkbWluTGF5ZXJIABJHCgpydGRzX2xheWVyGAUgASgLMjEuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5SdW50aW1lTGF5ZXIuUnRkc0xheWVySAAakAEKCURpc2tMYXllchIUCgxzeW1saW5rX3Jvb3QYASABKAkSFAoMc3ViZGlyZWN0b3J5GAMgASgJEh4KFmFwcGVuZF9zZXJ2aWNlX2NsdXN0ZXIYAiABKAg6N5rFiB4yCjBlbnZveS5jb25maWcuYm9vdHN0cmFwLnYyLlJ1bnRpbWVMYXllci5EaXNrTGF5ZXIaRgoKQWRtaW5MYXllcjo4msWIHjMKMWVudm95LmNvbmZpZy5ib290c3RyYXAudjIuUnVudGltZUxheWVyLkFkbWluTGF5ZXIaiwEKCVJ0ZHNMYXllchIMCgRuYW1lGAEgASgJEjcKC3J0ZHNfY29uZmlnGAIgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlOjeaxYgeMgowZW52b3kuY29uZmlnLmJvb3RzdHJhcC52Mi5SdW50aW1lTGF5ZXIuUnRkc0xheWVyOi2axYgeKAomZW52b3kuY29uZmlnLmJvb3RzdHJhcC52Mi5SdW50aW1lTGF5ZXJCFgoPbGF5ZXJfc3BlY2lmaWVyEgP4QgEiegoOTGF5ZXJlZFJ1bnRpbWUSNwoGbGF5ZXJzGAEgAygLMicuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5SdW50aW1lTGF5ZXI6L5rFiB4qCihlbnZveS5jb25maWcuYm9vdHN0cmFwLnYyLkxheWVyZWRSdW50aW1lIo0CChJDdXN0b21JbmxpbmVIZWFkZXISKQoSaW5saW5lX2hlYWRlcl9uYW1lGAEgASgJQg36QgpyCBAByAEAwAEBEmQKEmlubGluZV9oZWFkZXJfdHlwZRgCIAEoDjI+LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQ3VzdG9tSW5saW5lSGVhZGVyLklubGluZUhlYWRlclR5cGVCCPpCBYIBAhABImYKEElubGluZUhlYWRlclR5cGUSEgoOUkVRVUVTVF9IRUFERVIQABITCg9SRVFVRVNUX1RSQUlMRVIQARITCg9SRVNQT05TRV9IRUFERVIQAhIUChBSRVNQT05TRV9UUkFJTEVSEAMikwIKFk1lbW9yeUFsbG9jYXRvck1hbmFnZXISGAoQYnl0ZXNfdG9fcmVsZWFzZRgBIAEoBBI6ChdtZW1vcnlfcmVsZWFzZV9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI9Chdzb2Z0X21lbW9yeV9saW1pdF9ieXRlcxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRJCChxtYXhfcGVyX2NwdV9jYWNoZV9zaXplX2J5dGVzGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEiAKGG1heF91bmZyZWVkX21lbW9yeV9ieXRlcxgFIAEoBCIRCg9MaXN0ZW5lck1hbmFnZXIiGwoZVmFsaWRhdGlvbkxpc3RlbmVyTWFuYWdlciKxAQoSQXBpTGlzdGVuZXJNYW5hZ2VyElUKD3RocmVhZGluZ19tb2RlbBgBIAEoDjI8LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQXBpTGlzdGVuZXJNYW5hZ2VyLlRocmVhZGluZ01vZGVsIkQKDlRocmVhZGluZ01vZGVsEhQKEE1BSU5fVEhSRUFEX09OTFkQABIcChhTVEFOREFMT05FX1dPUktFUl9USFJFQUQQAUKRAQonaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzQg5Cb290c3RyYXBQcm90b1ABWkxnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvYm9vdHN0cmFwL3YzO2Jvb3RzdHJhcHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_cluster_v3_cluster, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_event_service_config, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_resolver, file_envoy_config_core_v3_socket_option, file_envoy_config_listener_v3_listener, file_envoy_config_metrics_v3_stats, file_envoy_config_overload_v3_overload, file_envoy_config_trace_v3_http_tracer, file_envoy_extensions_transport_sockets_tls_v3_secret, file_envoy_type_matcher_v3_string, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_security, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Bootstrap :ref:`configuration overview <config_overview_bootstrap>`.
@@ -538,7 +509,7 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
  * Use `create(BootstrapSchema)` to create a new message.
  */
 export const BootstrapSchema: GenMessage<Bootstrap> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap.StaticResources
@@ -576,7 +547,7 @@ export type Bootstrap_StaticResources = Message<"envoy.config.bootstrap.v3.Boots
  * Use `create(Bootstrap_StaticResourcesSchema)` to create a new message.
  */
 export const Bootstrap_StaticResourcesSchema: GenMessage<Bootstrap_StaticResources> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 0);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.StaticResources");
 
 /**
  * [#next-free-field: 7]
@@ -636,7 +607,7 @@ export type Bootstrap_DynamicResources = Message<"envoy.config.bootstrap.v3.Boot
  * Use `create(Bootstrap_DynamicResourcesSchema)` to create a new message.
  */
 export const Bootstrap_DynamicResourcesSchema: GenMessage<Bootstrap_DynamicResources> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 1);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.DynamicResources");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig
@@ -657,7 +628,7 @@ export type Bootstrap_ApplicationLogConfig = Message<"envoy.config.bootstrap.v3.
  * Use `create(Bootstrap_ApplicationLogConfigSchema)` to create a new message.
  */
 export const Bootstrap_ApplicationLogConfigSchema: GenMessage<Bootstrap_ApplicationLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 2);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat
@@ -694,7 +665,7 @@ export type Bootstrap_ApplicationLogConfig_LogFormat = Message<"envoy.config.boo
  * Use `create(Bootstrap_ApplicationLogConfig_LogFormatSchema)` to create a new message.
  */
 export const Bootstrap_ApplicationLogConfig_LogFormatSchema: GenMessage<Bootstrap_ApplicationLogConfig_LogFormat> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 2, 0);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions
@@ -722,7 +693,7 @@ export type Bootstrap_DeferredStatOptions = Message<"envoy.config.bootstrap.v3.B
  * Use `create(Bootstrap_DeferredStatOptionsSchema)` to create a new message.
  */
 export const Bootstrap_DeferredStatOptionsSchema: GenMessage<Bootstrap_DeferredStatOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 3);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig
@@ -742,7 +713,7 @@ export type Bootstrap_GrpcAsyncClientManagerConfig = Message<"envoy.config.boots
  * Use `create(Bootstrap_GrpcAsyncClientManagerConfigSchema)` to create a new message.
  */
 export const Bootstrap_GrpcAsyncClientManagerConfigSchema: GenMessage<Bootstrap_GrpcAsyncClientManagerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 4);
+  messageDesc("envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig");
 
 /**
  * Administration interface :ref:`operations documentation
@@ -831,7 +802,7 @@ export type Admin = Message<"envoy.config.bootstrap.v3.Admin"> & {
  * Use `create(AdminSchema)` to create a new message.
  */
 export const AdminSchema: GenMessage<Admin> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 1);
+  messageDesc("envoy.config.bootstrap.v3.Admin");
 
 /**
  * Cluster manager :ref:`architecture overview <arch_overview_cluster_manager>`.
@@ -895,7 +866,7 @@ export type ClusterManager = Message<"envoy.config.bootstrap.v3.ClusterManager">
  * Use `create(ClusterManagerSchema)` to create a new message.
  */
 export const ClusterManagerSchema: GenMessage<ClusterManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 2);
+  messageDesc("envoy.config.bootstrap.v3.ClusterManager");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.ClusterManager.OutlierDetection
@@ -923,7 +894,7 @@ export type ClusterManager_OutlierDetection = Message<"envoy.config.bootstrap.v3
  * Use `create(ClusterManager_OutlierDetectionSchema)` to create a new message.
  */
 export const ClusterManager_OutlierDetectionSchema: GenMessage<ClusterManager_OutlierDetection> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 2, 0);
+  messageDesc("envoy.config.bootstrap.v3.ClusterManager.OutlierDetection");
 
 /**
  * Allows you to specify different watchdog configs for different subsystems.
@@ -953,7 +924,7 @@ export type Watchdogs = Message<"envoy.config.bootstrap.v3.Watchdogs"> & {
  * Use `create(WatchdogsSchema)` to create a new message.
  */
 export const WatchdogsSchema: GenMessage<Watchdogs> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 3);
+  messageDesc("envoy.config.bootstrap.v3.Watchdogs");
 
 /**
  * Envoy process watchdog configuration. When configured, this monitors for
@@ -1032,7 +1003,7 @@ export type Watchdog = Message<"envoy.config.bootstrap.v3.Watchdog"> & {
  * Use `create(WatchdogSchema)` to create a new message.
  */
 export const WatchdogSchema: GenMessage<Watchdog> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 4);
+  messageDesc("envoy.config.bootstrap.v3.Watchdog");
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Watchdog.WatchdogAction
@@ -1056,7 +1027,7 @@ export type Watchdog_WatchdogAction = Message<"envoy.config.bootstrap.v3.Watchdo
  * Use `create(Watchdog_WatchdogActionSchema)` to create a new message.
  */
 export const Watchdog_WatchdogActionSchema: GenMessage<Watchdog_WatchdogAction> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 4, 0);
+  messageDesc("envoy.config.bootstrap.v3.Watchdog.WatchdogAction");
 
 /**
  * The events are fired in this order: ``KILL``, ``MULTIKILL``, ``MEGAMISS``, ``MISS``.
@@ -1111,7 +1082,7 @@ export type Watchdog_WatchdogAction_WatchdogEvent = (typeof Watchdog_WatchdogAct
  * Describes the enum envoy.config.bootstrap.v3.Watchdog.WatchdogAction.WatchdogEvent.
  */
 export const Watchdog_WatchdogAction_WatchdogEventSchema: GenEnum<Watchdog_WatchdogAction_WatchdogEvent> = /*@__PURE__*/
-  enumDesc(file_envoy_config_bootstrap_v3_bootstrap, 4, 0, 0);
+  enumDesc("envoy.config.bootstrap.v3.Watchdog.WatchdogAction.WatchdogEvent");
 
 /**
  * Fatal actions to run while crashing. Actions can be safe (meaning they are
@@ -1143,7 +1114,7 @@ export type FatalAction = Message<"envoy.config.bootstrap.v3.FatalAction"> & {
  * Use `create(FatalActionSchema)` to create a new message.
  */
 export const FatalActionSchema: GenMessage<FatalAction> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 5);
+  messageDesc("envoy.config.bootstrap.v3.FatalAction");
 
 /**
  * Runtime :ref:`configuration overview <config_runtime>` (deprecated).
@@ -1200,7 +1171,7 @@ export type Runtime = Message<"envoy.config.bootstrap.v3.Runtime"> & {
  * Use `create(RuntimeSchema)` to create a new message.
  */
 export const RuntimeSchema: GenMessage<Runtime> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 6);
+  messageDesc("envoy.config.bootstrap.v3.Runtime");
 
 /**
  * [#next-free-field: 6]
@@ -1256,7 +1227,7 @@ export type RuntimeLayer = Message<"envoy.config.bootstrap.v3.RuntimeLayer"> & {
  * Use `create(RuntimeLayerSchema)` to create a new message.
  */
 export const RuntimeLayerSchema: GenMessage<RuntimeLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 7);
+  messageDesc("envoy.config.bootstrap.v3.RuntimeLayer");
 
 /**
  * :ref:`Disk runtime <config_runtime_local_disk>` layer.
@@ -1300,7 +1271,7 @@ export type RuntimeLayer_DiskLayer = Message<"envoy.config.bootstrap.v3.RuntimeL
  * Use `create(RuntimeLayer_DiskLayerSchema)` to create a new message.
  */
 export const RuntimeLayer_DiskLayerSchema: GenMessage<RuntimeLayer_DiskLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 7, 0);
+  messageDesc("envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer");
 
 /**
  * :ref:`Admin console runtime <config_runtime_admin>` layer.
@@ -1315,7 +1286,7 @@ export type RuntimeLayer_AdminLayer = Message<"envoy.config.bootstrap.v3.Runtime
  * Use `create(RuntimeLayer_AdminLayerSchema)` to create a new message.
  */
 export const RuntimeLayer_AdminLayerSchema: GenMessage<RuntimeLayer_AdminLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 7, 1);
+  messageDesc("envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer");
 
 /**
  * :ref:`Runtime Discovery Service (RTDS) <config_runtime_rtds>` layer.
@@ -1343,7 +1314,7 @@ export type RuntimeLayer_RtdsLayer = Message<"envoy.config.bootstrap.v3.RuntimeL
  * Use `create(RuntimeLayer_RtdsLayerSchema)` to create a new message.
  */
 export const RuntimeLayer_RtdsLayerSchema: GenMessage<RuntimeLayer_RtdsLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 7, 2);
+  messageDesc("envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer");
 
 /**
  * Runtime :ref:`configuration overview <config_runtime>`.
@@ -1365,7 +1336,7 @@ export type LayeredRuntime = Message<"envoy.config.bootstrap.v3.LayeredRuntime">
  * Use `create(LayeredRuntimeSchema)` to create a new message.
  */
 export const LayeredRuntimeSchema: GenMessage<LayeredRuntime> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 8);
+  messageDesc("envoy.config.bootstrap.v3.LayeredRuntime");
 
 /**
  * Used to specify the header that needs to be registered as an inline header.
@@ -1416,7 +1387,7 @@ export type CustomInlineHeader = Message<"envoy.config.bootstrap.v3.CustomInline
  * Use `create(CustomInlineHeaderSchema)` to create a new message.
  */
 export const CustomInlineHeaderSchema: GenMessage<CustomInlineHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 9);
+  messageDesc("envoy.config.bootstrap.v3.CustomInlineHeader");
 
 /**
  * @generated from enum envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType
@@ -1452,7 +1423,7 @@ export type CustomInlineHeader_InlineHeaderType = (typeof CustomInlineHeader_Inl
  * Describes the enum envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType.
  */
 export const CustomInlineHeader_InlineHeaderTypeSchema: GenEnum<CustomInlineHeader_InlineHeaderType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_bootstrap_v3_bootstrap, 9, 0);
+  enumDesc("envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType");
 
 /**
  * [#next-free-field: 6]
@@ -1520,7 +1491,7 @@ export type MemoryAllocatorManager = Message<"envoy.config.bootstrap.v3.MemoryAl
  * Use `create(MemoryAllocatorManagerSchema)` to create a new message.
  */
 export const MemoryAllocatorManagerSchema: GenMessage<MemoryAllocatorManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 10);
+  messageDesc("envoy.config.bootstrap.v3.MemoryAllocatorManager");
 
 /**
  * A placeholder proto so that users can explicitly configure the standard
@@ -1537,7 +1508,7 @@ export type ListenerManager = Message<"envoy.config.bootstrap.v3.ListenerManager
  * Use `create(ListenerManagerSchema)` to create a new message.
  */
 export const ListenerManagerSchema: GenMessage<ListenerManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 11);
+  messageDesc("envoy.config.bootstrap.v3.ListenerManager");
 
 /**
  * A placeholder proto so that users can explicitly configure the standard
@@ -1554,7 +1525,7 @@ export type ValidationListenerManager = Message<"envoy.config.bootstrap.v3.Valid
  * Use `create(ValidationListenerManagerSchema)` to create a new message.
  */
 export const ValidationListenerManagerSchema: GenMessage<ValidationListenerManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 12);
+  messageDesc("envoy.config.bootstrap.v3.ValidationListenerManager");
 
 /**
  * A placeholder proto so that users can explicitly configure the API
@@ -1577,7 +1548,7 @@ export type ApiListenerManager = Message<"envoy.config.bootstrap.v3.ApiListenerM
  * Use `create(ApiListenerManagerSchema)` to create a new message.
  */
 export const ApiListenerManagerSchema: GenMessage<ApiListenerManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 13);
+  messageDesc("envoy.config.bootstrap.v3.ApiListenerManager");
 
 /**
  * @generated from enum envoy.config.bootstrap.v3.ApiListenerManager.ThreadingModel
@@ -1607,5 +1578,4 @@ export type ApiListenerManager_ThreadingModel = (typeof ApiListenerManager_Threa
  * Describes the enum envoy.config.bootstrap.v3.ApiListenerManager.ThreadingModel.
  */
 export const ApiListenerManager_ThreadingModelSchema: GenEnum<ApiListenerManager_ThreadingModel> = /*@__PURE__*/
-  enumDesc(file_envoy_config_bootstrap_v3_bootstrap, 13, 0);
-
+  enumDesc("envoy.config.bootstrap.v3.ApiListenerManager.ThreadingModel");

@@ -16,57 +16,27 @@
 // @generated from file envoy/config/cluster/v3/cluster.proto (package envoy.config.cluster.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { CircuitBreakers } from "./circuit_breaker_pb.ts";
-import { file_envoy_config_cluster_v3_circuit_breaker } from "./circuit_breaker_pb.ts";
 import type { Filter } from "./filter_pb.ts";
-import { file_envoy_config_cluster_v3_filter } from "./filter_pb.ts";
 import type { OutlierDetection } from "./outlier_detection_pb.ts";
-import { file_envoy_config_cluster_v3_outlier_detection } from "./outlier_detection_pb.ts";
 import type { Address, BindConfig, TcpKeepalive } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Metadata, RuntimeDouble, TransportSocket } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { ConfigSource } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.ts";
 import type { HealthCheck, HealthStatusSet } from "../../core/v3/health_check_pb.ts";
-import { file_envoy_config_core_v3_health_check } from "../../core/v3/health_check_pb.ts";
 import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, UpstreamHttpProtocolOptions } from "../../core/v3/protocol_pb.ts";
-import { file_envoy_config_core_v3_protocol } from "../../core/v3/protocol_pb.ts";
 import type { DnsResolutionConfig } from "../../core/v3/resolver_pb.ts";
-import { file_envoy_config_core_v3_resolver } from "../../core/v3/resolver_pb.ts";
 import type { ClusterLoadAssignment } from "../../endpoint/v3/endpoint_pb.ts";
-import { file_envoy_config_endpoint_v3_endpoint } from "../../endpoint/v3/endpoint_pb.ts";
 import type { StatsMatcher } from "../../metrics/v3/stats_pb.ts";
-import { file_envoy_config_metrics_v3_stats } from "../../metrics/v3/stats_pb.ts";
 import type { MetadataMatcher } from "../../../type/matcher/v3/metadata_pb.ts";
-import { file_envoy_type_matcher_v3_metadata } from "../../../type/matcher/v3/metadata_pb.ts";
 import type { MetadataKey } from "../../../type/metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../../type/metadata/v3/metadata_pb.ts";
 import type { Percent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { CollectionEntry } from "../../../../xds/core/v3/collection_entry_pb.ts";
-import { file_xds_core_v3_collection_entry } from "../../../../xds/core/v3/collection_entry_pb.ts";
 import type { Matcher } from "../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_security } from "../../../../udpa/annotations/security_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/cluster/v3/cluster.proto.
- */
-export const file_envoy_config_cluster_v3_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9jb25maWcvY2x1c3Rlci92My9jbHVzdGVyLnByb3RvEhdlbnZveS5jb25maWcuY2x1c3Rlci52MyJCChFDbHVzdGVyQ29sbGVjdGlvbhItCgdlbnRyaWVzGAEgASgLMhwueGRzLmNvcmUudjMuQ29sbGVjdGlvbkVudHJ5IpNJCgdDbHVzdGVyElcKGHRyYW5zcG9ydF9zb2NrZXRfbWF0Y2hlcxgrIAMoCzI1LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuVHJhbnNwb3J0U29ja2V0TWF0Y2gSPgoYdHJhbnNwb3J0X3NvY2tldF9tYXRjaGVyGDsgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyEhUKBG5hbWUYASABKAlCB/pCBHICEAESMQoNYWx0X3N0YXRfbmFtZRgcIAEoCUIa8pj+jwUUChJvYnNlcnZhYmlsaXR5X25hbWUSPAoNc3RhdHNfbWF0Y2hlchg9IAEoCzIlLmVudm95LmNvbmZpZy5tZXRyaWNzLnYzLlN0YXRzTWF0Y2hlchJICgR0eXBlGAIgASgOMi4uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5EaXNjb3ZlcnlUeXBlQgj6QgWCAQIQAUgAEkoKDGNsdXN0ZXJfdHlwZRgmIAEoCzIyLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ3VzdG9tQ2x1c3RlclR5cGVIABJNChJlZHNfY2x1c3Rlcl9jb25maWcYAyABKAsyMS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkVkc0NsdXN0ZXJDb25maWcSPAoPY29ubmVjdF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABJQCiFwZXJfY29ubmVjdGlvbl9idWZmZXJfbGltaXRfYnl0ZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB4qTtyoCEAESWQoscGVyX2Nvbm5lY3Rpb25fYnVmZmVyX2hpZ2hfd2F0ZXJtYXJrX3RpbWVvdXQYPCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAjIAEkYKCWxiX3BvbGljeRgGIAEoDjIpLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGJQb2xpY3lCCPpCBYIBAhABEkgKD2xvYWRfYXNzaWdubWVudBghIAEoCzIvLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnQSOAoNaGVhbHRoX2NoZWNrcxgIIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrEk4KG21heF9yZXF1ZXN0c19wZXJfY29ubmVjdGlvbhgJIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUILGAGSx4bYBAMzLjASQgoQY2lyY3VpdF9icmVha2VycxgKIAEoCzIoLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2VycxJmCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYLiABKAsyMS5lbnZveS5jb25maWcuY29yZS52My5VcHN0cmVhbUh0dHBQcm90b2NvbE9wdGlvbnNCCxgBkseG2AQDMy4wElwKHGNvbW1vbl9odHRwX3Byb3RvY29sX29wdGlvbnMYHSABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5IdHRwUHJvdG9jb2xPcHRpb25zQgsYAZLHhtgEAzMuMBJWChVodHRwX3Byb3RvY29sX29wdGlvbnMYDSABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9uc0ILGAGSx4bYBAMzLjASXgoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgOIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zQhIYAYqTtyoCEAGSx4bYBAMzLjASbQogdHlwZWRfZXh0ZW5zaW9uX3Byb3RvY29sX29wdGlvbnMYJCADKAsyQy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlR5cGVkRXh0ZW5zaW9uUHJvdG9jb2xPcHRpb25zRW50cnkSTAoQZG5zX3JlZnJlc2hfcmF0ZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIXGAH6QgmqAQYqBBDAhD2Sx4bYBAMzLjASQgoKZG5zX2ppdHRlchg6IAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITGAH6QgWqAQIyAJLHhtgEAzMuMBJbChhkbnNfZmFpbHVyZV9yZWZyZXNoX3JhdGUYLCABKAsyLC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlJlZnJlc2hSYXRlQgsYAZLHhtgEAzMuMBIkCg9yZXNwZWN0X2Ruc190dGwYJyABKAhCCxgBkseG2AQDMy4wElUKEWRuc19sb29rdXBfZmFtaWx5GBEgASgOMjAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5EbnNMb29rdXBGYW1pbHlCCPpCBYIBAhABEkEKDWRuc19yZXNvbHZlcnMYEiADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzQgsYAZLHhtgEAzMuMBIsChd1c2VfdGNwX2Zvcl9kbnNfbG9va3VwcxgtIAEoCEILGAGSx4bYBAMzLjASVQoVZG5zX3Jlc29sdXRpb25fY29uZmlnGDUgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuRG5zUmVzb2x1dGlvbkNvbmZpZ0ILGAGSx4bYBAMzLjASTQoZdHlwZWRfZG5zX3Jlc29sdmVyX2NvbmZpZxg3IAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEjkKFXdhaXRfZm9yX3dhcm1fb25faW5pdBg2IAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSRAoRb3V0bGllcl9kZXRlY3Rpb24YEyABKAsyKS5lbnZveS5jb25maWcuY2x1c3Rlci52My5PdXRsaWVyRGV0ZWN0aW9uEj0KEGNsZWFudXBfaW50ZXJ2YWwYFCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAEj4KFHVwc3RyZWFtX2JpbmRfY29uZmlnGBUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQmluZENvbmZpZxJJChBsYl9zdWJzZXRfY29uZmlnGBYgASgLMi8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MYlN1YnNldENvbmZpZxJQChNyaW5nX2hhc2hfbGJfY29uZmlnGBcgASgLMjEuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnSAESSwoQbWFnbGV2X2xiX2NvbmZpZxg0IAEoCzIvLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTWFnbGV2TGJDb25maWdIARJWChZvcmlnaW5hbF9kc3RfbGJfY29uZmlnGCIgASgLMjQuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5PcmlnaW5hbERzdExiQ29uZmlnSAESWAoXbGVhc3RfcmVxdWVzdF9sYl9jb25maWcYJSABKAsyNS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxlYXN0UmVxdWVzdExiQ29uZmlnSAESVAoVcm91bmRfcm9iaW5fbGJfY29uZmlnGDggASgLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Sb3VuZFJvYmluTGJDb25maWdIARJJChBjb21tb25fbGJfY29uZmlnGBsgASgLMi8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Db21tb25MYkNvbmZpZxI/ChB0cmFuc3BvcnRfc29ja2V0GBggASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0EjAKCG1ldGFkYXRhGBkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESYgoScHJvdG9jb2xfc2VsZWN0aW9uGBogASgOMjkuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5DbHVzdGVyUHJvdG9jb2xTZWxlY3Rpb25CCxgBkseG2AQDMy4wElcKG3Vwc3RyZWFtX2Nvbm5lY3Rpb25fb3B0aW9ucxgeIAEoCzIyLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSMAooY2xvc2VfY29ubmVjdGlvbnNfb25faG9zdF9oZWFsdGhfZmFpbHVyZRgfIAEoCBIlCh1pZ25vcmVfaGVhbHRoX29uX2hvc3RfcmVtb3ZhbBggIAEoCBIwCgdmaWx0ZXJzGCggAygLMh8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuRmlsdGVyEksKFWxvYWRfYmFsYW5jaW5nX3BvbGljeRgpIAEoCzIsLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkxvYWRCYWxhbmNpbmdQb2xpY3kSNgoKbHJzX3NlcnZlchgqIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIjChtscnNfcmVwb3J0X2VuZHBvaW50X21ldHJpY3MYOSADKAkSKgoVdHJhY2tfdGltZW91dF9idWRnZXRzGC8gASgIQgsYAZLHhtgEAzMuMBJDCg91cHN0cmVhbV9jb25maWcYMCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJHChN0cmFja19jbHVzdGVyX3N0YXRzGDEgASgLMiouZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuVHJhY2tDbHVzdGVyU3RhdHMSTAoRcHJlY29ubmVjdF9wb2xpY3kYMiABKAsyMS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlByZWNvbm5lY3RQb2xpY3kSMQopY29ubmVjdGlvbl9wb29sX3Blcl9kb3duc3RyZWFtX2Nvbm5lY3Rpb24YMyABKAgSSgoQcXVldWluZ19wb2xpY2llcxg+IAEoCzIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuUXVldWluZ1BvbGljaWVzGsgBChRUcmFuc3BvcnRTb2NrZXRNYXRjaBIVCgRuYW1lGAEgASgJQgf6QgRyAhABEiYKBW1hdGNoGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI/ChB0cmFuc3BvcnRfc29ja2V0GAMgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0OjCaxYgeKwopZW52b3kuYXBpLnYyLkNsdXN0ZXIuVHJhbnNwb3J0U29ja2V0TWF0Y2gahQEKEUN1c3RvbUNsdXN0ZXJUeXBlEhUKBG5hbWUYASABKAlCB/pCBHICEAESKgoMdHlwZWRfY29uZmlnGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueTotmsWIHigKJmVudm95LmFwaS52Mi5DbHVzdGVyLkN1c3RvbUNsdXN0ZXJUeXBlGo4BChBFZHNDbHVzdGVyQ29uZmlnEjYKCmVkc19jb25maWcYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2USFAoMc2VydmljZV9uYW1lGAIgASgJOiyaxYgeJwolZW52b3kuYXBpLnYyLkNsdXN0ZXIuRWRzQ2x1c3RlckNvbmZpZxrZCAoOTGJTdWJzZXRDb25maWcSaQoPZmFsbGJhY2tfcG9saWN5GAEgASgOMkYuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MYlN1YnNldENvbmZpZy5MYlN1YnNldEZhbGxiYWNrUG9saWN5Qgj6QgWCAQIQARIvCg5kZWZhdWx0X3N1YnNldBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSWgoQc3Vic2V0X3NlbGVjdG9ycxgDIAMoCzJALmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGJTdWJzZXRDb25maWcuTGJTdWJzZXRTZWxlY3RvchIdChVsb2NhbGl0eV93ZWlnaHRfYXdhcmUYBCABKAgSHQoVc2NhbGVfbG9jYWxpdHlfd2VpZ2h0GAUgASgIEhYKDnBhbmljX21vZGVfYW55GAYgASgIEhMKC2xpc3RfYXNfYW55GAcgASgIEnoKGG1ldGFkYXRhX2ZhbGxiYWNrX3BvbGljeRgIIAEoDjJOLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGJTdWJzZXRDb25maWcuTGJTdWJzZXRNZXRhZGF0YUZhbGxiYWNrUG9saWN5Qgj6QgWCAQIQARqbAwoQTGJTdWJzZXRTZWxlY3RvchIMCgRrZXlzGAEgAygJEh4KFnNpbmdsZV9ob3N0X3Blcl9zdWJzZXQYBCABKAgSggEKD2ZhbGxiYWNrX3BvbGljeRgCIAEoDjJfLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGJTdWJzZXRDb25maWcuTGJTdWJzZXRTZWxlY3Rvci5MYlN1YnNldFNlbGVjdG9yRmFsbGJhY2tQb2xpY3lCCPpCBYIBAhABEhwKFGZhbGxiYWNrX2tleXNfc3Vic2V0GAMgAygJInkKHkxiU3Vic2V0U2VsZWN0b3JGYWxsYmFja1BvbGljeRIPCgtOT1RfREVGSU5FRBAAEg8KC05PX0ZBTExCQUNLEAESEAoMQU5ZX0VORFBPSU5UEAISEgoOREVGQVVMVF9TVUJTRVQQAxIPCgtLRVlTX1NVQlNFVBAEOjuaxYgeNgo0ZW52b3kuYXBpLnYyLkNsdXN0ZXIuTGJTdWJzZXRDb25maWcuTGJTdWJzZXRTZWxlY3RvciJPChZMYlN1YnNldEZhbGxiYWNrUG9saWN5Eg8KC05PX0ZBTExCQUNLEAASEAoMQU5ZX0VORFBPSU5UEAESEgoOREVGQVVMVF9TVUJTRVQQAiJNCh5MYlN1YnNldE1ldGFkYXRhRmFsbGJhY2tQb2xpY3kSGAoUTUVUQURBVEFfTk9fRkFMTEJBQ0sQABIRCg1GQUxMQkFDS19MSVNUEAE6KprFiB4lCiNlbnZveS5hcGkudjIuQ2x1c3Rlci5MYlN1YnNldENvbmZpZxq0AQoPU2xvd1N0YXJ0Q29uZmlnEjQKEXNsb3dfc3RhcnRfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKCmFnZ3Jlc3Npb24YAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRG91YmxlEjIKEm1pbl93ZWlnaHRfcGVyY2VudBgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBphChJSb3VuZFJvYmluTGJDb25maWcSSwoRc2xvd19zdGFydF9jb25maWcYASABKAsyMC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlNsb3dTdGFydENvbmZpZxqUAgoUTGVhc3RSZXF1ZXN0TGJDb25maWcSOwoMY2hvaWNlX2NvdW50GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAigCEkAKE2FjdGl2ZV9yZXF1ZXN0X2JpYXMYAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRG91YmxlEksKEXNsb3dfc3RhcnRfY29uZmlnGAMgASgLMjAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5TbG93U3RhcnRDb25maWc6MJrFiB4rCillbnZveS5hcGkudjIuQ2x1c3Rlci5MZWFzdFJlcXVlc3RMYkNvbmZpZxrhAgoQUmluZ0hhc2hMYkNvbmZpZxJDChFtaW5pbXVtX3Jpbmdfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIK+kIHMgUYgICABBJfCg1oYXNoX2Z1bmN0aW9uGAMgASgOMj4uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnLkhhc2hGdW5jdGlvbkII+kIFggECEAESQwoRbWF4aW11bV9yaW5nX3NpemUYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCCvpCBzIFGICAgAQiLgoMSGFzaEZ1bmN0aW9uEgsKB1hYX0hBU0gQABIRCg1NVVJNVVJfSEFTSF8yEAE6LJrFiB4nCiVlbnZveS5hcGkudjIuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnSgQIAhADGk4KDk1hZ2xldkxiQ29uZmlnEjwKCnRhYmxlX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCCvpCBzIFGMuWsQIa/QEKE09yaWdpbmFsRHN0TGJDb25maWcSFwoPdXNlX2h0dHBfaGVhZGVyGAEgASgIEhgKEGh0dHBfaGVhZGVyX25hbWUYAiABKAkSRwoWdXBzdHJlYW1fcG9ydF9vdmVycmlkZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIJ+kIGKgQY//8DEjkKDG1ldGFkYXRhX2tleRgEIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXk6L5rFiB4qCihlbnZveS5hcGkudjIuQ2x1c3Rlci5PcmlnaW5hbERzdExiQ29uZmlnGrIJCg5Db21tb25MYkNvbmZpZxI3ChdoZWFsdGh5X3BhbmljX3RocmVzaG9sZBgBIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBJhChR6b25lX2F3YXJlX2xiX2NvbmZpZxgCIAEoCzJBLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuWm9uZUF3YXJlTGJDb25maWdIABJvChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAyABKAsySC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAEjYKE3VwZGF0ZV9tZXJnZV93aW5kb3cYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwofaWdub3JlX25ld19ob3N0c191bnRpbF9maXJzdF9oYxgFIAEoCBIsCiRjbG9zZV9jb25uZWN0aW9uc19vbl9ob3N0X3NldF9jaGFuZ2UYBiABKAgSbwocY29uc2lzdGVudF9oYXNoaW5nX2xiX2NvbmZpZxgHIAEoCzJJLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZxJDChRvdmVycmlkZV9ob3N0X3N0YXR1cxgIIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aFN0YXR1c1NldBrZAQoRWm9uZUF3YXJlTGJDb25maWcSLwoPcm91dGluZ19lbmFibGVkGAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjYKEG1pbl9jbHVzdGVyX3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSHQoVZmFpbF90cmFmZmljX29uX3BhbmljGAMgASgIOjyaxYgeNwo1ZW52b3kuYXBpLnYyLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuWm9uZUF3YXJlTGJDb25maWcaXwoYTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnOkOaxYgePgo8ZW52b3kuYXBpLnYyLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnGscBChlDb25zaXN0ZW50SGFzaGluZ0xiQ29uZmlnEiAKGHVzZV9ob3N0bmFtZV9mb3JfaGFzaGluZxgBIAEoCBJCChNoYXNoX2JhbGFuY2VfZmFjdG9yGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAihkOkSaxYgePwo9ZW52b3kuYXBpLnYyLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZzoqmsWIHiUKI2Vudm95LmFwaS52Mi5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnQhsKGWxvY2FsaXR5X2NvbmZpZ19zcGVjaWZpZXIatwEKC1JlZnJlc2hSYXRlEkAKDWJhc2VfaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDvpCC6oBCAgBKgQQwIQ9Ej0KDG1heF9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIM+kIJqgEGKgQQwIQ9OieaxYgeIgogZW52b3kuYXBpLnYyLkNsdXN0ZXIuUmVmcmVzaFJhdGUamQIKEFByZWNvbm5lY3RQb2xpY3kSXAodcGVyX3Vwc3RyZWFtX3ByZWNvbm5lY3RfcmF0aW8YASABKAsyHC5nb29nbGUucHJvdG9idWYuRG91YmxlVmFsdWVCF/pCFBISGQAAAAAAAAhAKQAAAAAAAPA/EloKG3ByZWRpY3RpdmVfcHJlY29ubmVjdF9yYXRpbxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5Eb3VibGVWYWx1ZUIX+kIUEhIZAAAAAAAACEApAAAAAAAA8D8SSwobcHJlY29ubmVjdF9lbmFibGVkX21ldGFkYXRhGAMgASgLMiYuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlchpYCg9RdWV1aW5nUG9saWNpZXMSRQoRcGVuZGluZ19ycV9wb2xpY3kYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxpaCiJUeXBlZEV4dGVuc2lvblByb3RvY29sT3B0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRIjCgV2YWx1ZRgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnk6AjgBIlcKDURpc2NvdmVyeVR5cGUSCgoGU1RBVElDEAASDgoKU1RSSUNUX0ROUxABEg8KC0xPR0lDQUxfRE5TEAISBwoDRURTEAMSEAoMT1JJR0lOQUxfRFNUEAQipAEKCExiUG9saWN5Eg8KC1JPVU5EX1JPQklOEAASEQoNTEVBU1RfUkVRVUVTVBABEg0KCVJJTkdfSEFTSBACEgoKBlJBTkRPTRADEgoKBk1BR0xFVhAFEhQKEENMVVNURVJfUFJPVklERUQQBhIgChxMT0FEX0JBTEFOQ0lOR19QT0xJQ1lfQ09ORklHEAciBAgEEAQqD09SSUdJTkFMX0RTVF9MQiJQCg9EbnNMb29rdXBGYW1pbHkSCAoEQVVUTxAAEgsKB1Y0X09OTFkQARILCgdWNl9PTkxZEAISEAoMVjRfUFJFRkVSUkVEEAMSBwoDQUxMEAQiVAoYQ2x1c3RlclByb3RvY29sU2VsZWN0aW9uEhsKF1VTRV9DT05GSUdVUkVEX1BST1RPQ09MEAASGwoXVVNFX0RPV05TVFJFQU1fUFJPVE9DT0wQATobmsWIHhYKFGVudm95LmFwaS52Mi5DbHVzdGVyQhgKFmNsdXN0ZXJfZGlzY292ZXJ5X3R5cGVCCwoJbGJfY29uZmlnSgQIDBANSgQIDxAQSgQIBxAISgQICxAMSgQIIxAkUgVob3N0c1ILdGxzX2NvbnRleHRSGmV4dGVuc2lvbl9wcm90b2NvbF9vcHRpb25zIroCChNMb2FkQmFsYW5jaW5nUG9saWN5EkUKCHBvbGljaWVzGAEgAygLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuTG9hZEJhbGFuY2luZ1BvbGljeS5Qb2xpY3kasgEKBlBvbGljeRJKChZ0eXBlZF9leHRlbnNpb25fY29uZmlnGAQgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWc6LprFiB4pCidlbnZveS5hcGkudjIuTG9hZEJhbGFuY2luZ1BvbGljeS5Qb2xpY3lKBAgCEANKBAgBEAJKBAgDEARSBmNvbmZpZ1IEbmFtZVIMdHlwZWRfY29uZmlnOieaxYgeIgogZW52b3kuYXBpLnYyLkxvYWRCYWxhbmNpbmdQb2xpY3kizwQKGVVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSOQoNdGNwX2tlZXBhbGl2ZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlRjcEtlZXBhbGl2ZRI4CjBzZXRfbG9jYWxfaW50ZXJmYWNlX25hbWVfb25fdXBzdHJlYW1fY29ubmVjdGlvbnMYAiABKAgSZQoVaGFwcHlfZXllYmFsbHNfY29uZmlnGAMgASgLMkYuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuVXBzdHJlYW1Db25uZWN0aW9uT3B0aW9ucy5IYXBweUV5ZWJhbGxzQ29uZmlnGtQBChNIYXBweUV5ZWJhbGxzQ29uZmlnEnIKHGZpcnN0X2FkZHJlc3NfZmFtaWx5X3ZlcnNpb24YASABKA4yTC5lbnZveS5jb25maWcuY2x1c3Rlci52My5VcHN0cmVhbUNvbm5lY3Rpb25PcHRpb25zLkZpcnN0QWRkcmVzc0ZhbWlseVZlcnNpb24SSQoaZmlyc3RfYWRkcmVzc19mYW1pbHlfY291bnQYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAEiUAoZRmlyc3RBZGRyZXNzRmFtaWx5VmVyc2lvbhILCgdERUZBVUxUEAASBgoCVjQQARIGCgJWNhACEggKBFBJUEUQAxIMCghJTlRFUk5BTBAEOi2axYgeKAomZW52b3kuYXBpLnYyLlVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMiaAoRVHJhY2tDbHVzdGVyU3RhdHMSFwoPdGltZW91dF9idWRnZXRzGAEgASgIEh4KFnJlcXVlc3RfcmVzcG9uc2Vfc2l6ZXMYAiABKAgSGgoScGVyX2VuZHBvaW50X3N0YXRzGAMgASgIQokBCiVpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzQgxDbHVzdGVyUHJvdG9QAVpIZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NsdXN0ZXIvdjM7Y2x1c3RlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_cluster_v3_circuit_breaker, file_envoy_config_cluster_v3_filter, file_envoy_config_cluster_v3_outlier_detection, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_health_check, file_envoy_config_core_v3_protocol, file_envoy_config_core_v3_resolver, file_envoy_config_endpoint_v3_endpoint, file_envoy_config_metrics_v3_stats, file_envoy_type_matcher_v3_metadata, file_envoy_type_metadata_v3_metadata, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_core_v3_collection_entry, file_xds_type_matcher_v3_matcher, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_security, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Cluster list collections. Entries are ``Cluster`` resources or references.
@@ -86,7 +56,7 @@ export type ClusterCollection = Message<"envoy.config.cluster.v3.ClusterCollecti
  * Use `create(ClusterCollectionSchema)` to create a new message.
  */
 export const ClusterCollectionSchema: GenMessage<ClusterCollection> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0);
+  messageDesc("envoy.config.cluster.v3.ClusterCollection");
 
 /**
  * Configuration for a single upstream cluster.
@@ -886,7 +856,7 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1);
+  messageDesc("envoy.config.cluster.v3.Cluster");
 
 /**
  * TransportSocketMatch specifies what transport socket config will be used
@@ -927,7 +897,7 @@ export type Cluster_TransportSocketMatch = Message<"envoy.config.cluster.v3.Clus
  * Use `create(Cluster_TransportSocketMatchSchema)` to create a new message.
  */
 export const Cluster_TransportSocketMatchSchema: GenMessage<Cluster_TransportSocketMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 0);
+  messageDesc("envoy.config.cluster.v3.Cluster.TransportSocketMatch");
 
 /**
  * Extended cluster type.
@@ -957,7 +927,7 @@ export type Cluster_CustomClusterType = Message<"envoy.config.cluster.v3.Cluster
  * Use `create(Cluster_CustomClusterTypeSchema)` to create a new message.
  */
 export const Cluster_CustomClusterTypeSchema: GenMessage<Cluster_CustomClusterType> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 1);
+  messageDesc("envoy.config.cluster.v3.Cluster.CustomClusterType");
 
 /**
  * Only valid when discovery type is EDS.
@@ -987,7 +957,7 @@ export type Cluster_EdsClusterConfig = Message<"envoy.config.cluster.v3.Cluster.
  * Use `create(Cluster_EdsClusterConfigSchema)` to create a new message.
  */
 export const Cluster_EdsClusterConfigSchema: GenMessage<Cluster_EdsClusterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 2);
+  messageDesc("envoy.config.cluster.v3.Cluster.EdsClusterConfig");
 
 /**
  * Optionally divide the endpoints in this cluster into subsets defined by
@@ -1106,7 +1076,7 @@ export type Cluster_LbSubsetConfig = Message<"envoy.config.cluster.v3.Cluster.Lb
  * Use `create(Cluster_LbSubsetConfigSchema)` to create a new message.
  */
 export const Cluster_LbSubsetConfigSchema: GenMessage<Cluster_LbSubsetConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 3);
+  messageDesc("envoy.config.cluster.v3.Cluster.LbSubsetConfig");
 
 /**
  * Specifications for subsets.
@@ -1165,7 +1135,7 @@ export type Cluster_LbSubsetConfig_LbSubsetSelector = Message<"envoy.config.clus
  * Use `create(Cluster_LbSubsetConfig_LbSubsetSelectorSchema)` to create a new message.
  */
 export const Cluster_LbSubsetConfig_LbSubsetSelectorSchema: GenMessage<Cluster_LbSubsetConfig_LbSubsetSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 3, 0);
+  messageDesc("envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector");
 
 /**
  * Allows to override top level fallback policy per selector.
@@ -1226,7 +1196,7 @@ export type Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPoli
  * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy.
  */
 export const Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 3, 0, 0);
+  enumDesc("envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy");
 
 /**
  * If NO_FALLBACK is selected, a result
@@ -1269,7 +1239,7 @@ export type Cluster_LbSubsetConfig_LbSubsetFallbackPolicy = (typeof Cluster_LbSu
  * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.
  */
 export const Cluster_LbSubsetConfig_LbSubsetFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 3, 0);
+  enumDesc("envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy");
 
 /**
  * @generated from enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy
@@ -1337,7 +1307,7 @@ export type Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy = (typeof Clus
  * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy.
  */
 export const Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 3, 1);
+  enumDesc("envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy");
 
 /**
  * Configuration for :ref:`slow start mode <arch_overview_load_balancing_slow_start>`.
@@ -1387,7 +1357,7 @@ export type Cluster_SlowStartConfig = Message<"envoy.config.cluster.v3.Cluster.S
  * Use `create(Cluster_SlowStartConfigSchema)` to create a new message.
  */
 export const Cluster_SlowStartConfigSchema: GenMessage<Cluster_SlowStartConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 4);
+  messageDesc("envoy.config.cluster.v3.Cluster.SlowStartConfig");
 
 /**
  * Specific configuration for the RoundRobin load balancing policy.
@@ -1409,7 +1379,7 @@ export type Cluster_RoundRobinLbConfig = Message<"envoy.config.cluster.v3.Cluste
  * Use `create(Cluster_RoundRobinLbConfigSchema)` to create a new message.
  */
 export const Cluster_RoundRobinLbConfigSchema: GenMessage<Cluster_RoundRobinLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 5);
+  messageDesc("envoy.config.cluster.v3.Cluster.RoundRobinLbConfig");
 
 /**
  * Specific configuration for the LeastRequest load balancing policy.
@@ -1468,7 +1438,7 @@ export type Cluster_LeastRequestLbConfig = Message<"envoy.config.cluster.v3.Clus
  * Use `create(Cluster_LeastRequestLbConfigSchema)` to create a new message.
  */
 export const Cluster_LeastRequestLbConfigSchema: GenMessage<Cluster_LeastRequestLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 6);
+  messageDesc("envoy.config.cluster.v3.Cluster.LeastRequestLbConfig");
 
 /**
  * Specific configuration for the :ref:`RingHash<arch_overview_load_balancing_types_ring_hash>`
@@ -1510,7 +1480,7 @@ export type Cluster_RingHashLbConfig = Message<"envoy.config.cluster.v3.Cluster.
  * Use `create(Cluster_RingHashLbConfigSchema)` to create a new message.
  */
 export const Cluster_RingHashLbConfigSchema: GenMessage<Cluster_RingHashLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 7);
+  messageDesc("envoy.config.cluster.v3.Cluster.RingHashLbConfig");
 
 /**
  * The hash function used to hash hosts onto the ketama ring.
@@ -1546,7 +1516,7 @@ export type Cluster_RingHashLbConfig_HashFunction = (typeof Cluster_RingHashLbCo
  * Describes the enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction.
  */
 export const Cluster_RingHashLbConfig_HashFunctionSchema: GenEnum<Cluster_RingHashLbConfig_HashFunction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 7, 0);
+  enumDesc("envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction");
 
 /**
  * Specific configuration for the :ref:`Maglev<arch_overview_load_balancing_types_maglev>`
@@ -1571,7 +1541,7 @@ export type Cluster_MaglevLbConfig = Message<"envoy.config.cluster.v3.Cluster.Ma
  * Use `create(Cluster_MaglevLbConfigSchema)` to create a new message.
  */
 export const Cluster_MaglevLbConfigSchema: GenMessage<Cluster_MaglevLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 8);
+  messageDesc("envoy.config.cluster.v3.Cluster.MaglevLbConfig");
 
 /**
  * Specific configuration for the
@@ -1630,7 +1600,7 @@ export type Cluster_OriginalDstLbConfig = Message<"envoy.config.cluster.v3.Clust
  * Use `create(Cluster_OriginalDstLbConfigSchema)` to create a new message.
  */
 export const Cluster_OriginalDstLbConfigSchema: GenMessage<Cluster_OriginalDstLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 9);
+  messageDesc("envoy.config.cluster.v3.Cluster.OriginalDstLbConfig");
 
 /**
  * Common configuration for all load balancer implementations.
@@ -1731,7 +1701,7 @@ export type Cluster_CommonLbConfig = Message<"envoy.config.cluster.v3.Cluster.Co
  * Use `create(Cluster_CommonLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfigSchema: GenMessage<Cluster_CommonLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 10);
+  messageDesc("envoy.config.cluster.v3.Cluster.CommonLbConfig");
 
 /**
  * Configuration for :ref:`zone aware routing
@@ -1777,7 +1747,7 @@ export type Cluster_CommonLbConfig_ZoneAwareLbConfig = Message<"envoy.config.clu
  * Use `create(Cluster_CommonLbConfig_ZoneAwareLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfig_ZoneAwareLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ZoneAwareLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 10, 0);
+  messageDesc("envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig");
 
 /**
  * Configuration for :ref:`locality weighted load balancing
@@ -1793,7 +1763,7 @@ export type Cluster_CommonLbConfig_LocalityWeightedLbConfig = Message<"envoy.con
  * Use `create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema: GenMessage<Cluster_CommonLbConfig_LocalityWeightedLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 10, 1);
+  messageDesc("envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig");
 
 /**
  * Common Configuration for all consistent hashing load balancers (MaglevLb, RingHashLb, etc.)
@@ -1839,7 +1809,7 @@ export type Cluster_CommonLbConfig_ConsistentHashingLbConfig = Message<"envoy.co
  * Use `create(Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ConsistentHashingLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 10, 2);
+  messageDesc("envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig");
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.RefreshRate
@@ -1870,7 +1840,7 @@ export type Cluster_RefreshRate = Message<"envoy.config.cluster.v3.Cluster.Refre
  * Use `create(Cluster_RefreshRateSchema)` to create a new message.
  */
 export const Cluster_RefreshRateSchema: GenMessage<Cluster_RefreshRate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 11);
+  messageDesc("envoy.config.cluster.v3.Cluster.RefreshRate");
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.PreconnectPolicy
@@ -1952,7 +1922,7 @@ export type Cluster_PreconnectPolicy = Message<"envoy.config.cluster.v3.Cluster.
  * Use `create(Cluster_PreconnectPolicySchema)` to create a new message.
  */
 export const Cluster_PreconnectPolicySchema: GenMessage<Cluster_PreconnectPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 12);
+  messageDesc("envoy.config.cluster.v3.Cluster.PreconnectPolicy");
 
 /**
  * Queueing policies for the cluster.
@@ -1974,7 +1944,7 @@ export type Cluster_QueuingPolicies = Message<"envoy.config.cluster.v3.Cluster.Q
  * Use `create(Cluster_QueuingPoliciesSchema)` to create a new message.
  */
 export const Cluster_QueuingPoliciesSchema: GenMessage<Cluster_QueuingPolicies> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 1, 13);
+  messageDesc("envoy.config.cluster.v3.Cluster.QueuingPolicies");
 
 /**
  * Refer to :ref:`service discovery type <arch_overview_service_discovery_types>`
@@ -2039,7 +2009,7 @@ export type Cluster_DiscoveryType = (typeof Cluster_DiscoveryType)[keyof typeof 
  * Describes the enum envoy.config.cluster.v3.Cluster.DiscoveryType.
  */
 export const Cluster_DiscoveryTypeSchema: GenEnum<Cluster_DiscoveryType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 0);
+  enumDesc("envoy.config.cluster.v3.Cluster.DiscoveryType");
 
 /**
  * Refer to :ref:`load balancer type <arch_overview_load_balancing_types>` architecture
@@ -2125,7 +2095,7 @@ export type Cluster_LbPolicy = (typeof Cluster_LbPolicy)[keyof typeof Cluster_Lb
  * Describes the enum envoy.config.cluster.v3.Cluster.LbPolicy.
  */
 export const Cluster_LbPolicySchema: GenEnum<Cluster_LbPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 1);
+  enumDesc("envoy.config.cluster.v3.Cluster.LbPolicy");
 
 /**
  * When V4_ONLY is selected, the DNS resolver will only perform a lookup for
@@ -2210,7 +2180,7 @@ export type Cluster_DnsLookupFamily = (typeof Cluster_DnsLookupFamily)[keyof typ
  * Describes the enum envoy.config.cluster.v3.Cluster.DnsLookupFamily.
  */
 export const Cluster_DnsLookupFamilySchema: GenEnum<Cluster_DnsLookupFamily> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 2);
+  enumDesc("envoy.config.cluster.v3.Cluster.DnsLookupFamily");
 
 /**
  * @generated from enum envoy.config.cluster.v3.Cluster.ClusterProtocolSelection
@@ -2242,7 +2212,7 @@ export type Cluster_ClusterProtocolSelection = (typeof Cluster_ClusterProtocolSe
  * Describes the enum envoy.config.cluster.v3.Cluster.ClusterProtocolSelection.
  */
 export const Cluster_ClusterProtocolSelectionSchema: GenEnum<Cluster_ClusterProtocolSelection> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 1, 3);
+  enumDesc("envoy.config.cluster.v3.Cluster.ClusterProtocolSelection");
 
 /**
  * Extensible load balancing policy configuration.
@@ -2283,7 +2253,7 @@ export type LoadBalancingPolicy = Message<"envoy.config.cluster.v3.LoadBalancing
  * Use `create(LoadBalancingPolicySchema)` to create a new message.
  */
 export const LoadBalancingPolicySchema: GenMessage<LoadBalancingPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 2);
+  messageDesc("envoy.config.cluster.v3.LoadBalancingPolicy");
 
 /**
  * @generated from message envoy.config.cluster.v3.LoadBalancingPolicy.Policy
@@ -2302,7 +2272,7 @@ export type LoadBalancingPolicy_Policy = Message<"envoy.config.cluster.v3.LoadBa
  * Use `create(LoadBalancingPolicy_PolicySchema)` to create a new message.
  */
 export const LoadBalancingPolicy_PolicySchema: GenMessage<LoadBalancingPolicy_Policy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 2, 0);
+  messageDesc("envoy.config.cluster.v3.LoadBalancingPolicy.Policy");
 
 /**
  * @generated from message envoy.config.cluster.v3.UpstreamConnectionOptions
@@ -2339,7 +2309,7 @@ export type UpstreamConnectionOptions = Message<"envoy.config.cluster.v3.Upstrea
  * Use `create(UpstreamConnectionOptionsSchema)` to create a new message.
  */
 export const UpstreamConnectionOptionsSchema: GenMessage<UpstreamConnectionOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 3);
+  messageDesc("envoy.config.cluster.v3.UpstreamConnectionOptions");
 
 /**
  * @generated from message envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig
@@ -2367,7 +2337,7 @@ export type UpstreamConnectionOptions_HappyEyeballsConfig = Message<"envoy.confi
  * Use `create(UpstreamConnectionOptions_HappyEyeballsConfigSchema)` to create a new message.
  */
 export const UpstreamConnectionOptions_HappyEyeballsConfigSchema: GenMessage<UpstreamConnectionOptions_HappyEyeballsConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 3, 0);
+  messageDesc("envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig");
 
 /**
  * [#comment: Keep this list of address types in sync with api/config/core/v3/address.proto.]
@@ -2414,7 +2384,7 @@ export type UpstreamConnectionOptions_FirstAddressFamilyVersion = (typeof Upstre
  * Describes the enum envoy.config.cluster.v3.UpstreamConnectionOptions.FirstAddressFamilyVersion.
  */
 export const UpstreamConnectionOptions_FirstAddressFamilyVersionSchema: GenEnum<UpstreamConnectionOptions_FirstAddressFamilyVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 3, 0);
+  enumDesc("envoy.config.cluster.v3.UpstreamConnectionOptions.FirstAddressFamilyVersion");
 
 /**
  * @generated from message envoy.config.cluster.v3.TrackClusterStats
@@ -2465,5 +2435,4 @@ export type TrackClusterStats = Message<"envoy.config.cluster.v3.TrackClusterSta
  * Use `create(TrackClusterStatsSchema)` to create a new message.
  */
 export const TrackClusterStatsSchema: GenMessage<TrackClusterStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 4);
-
+  messageDesc("envoy.config.cluster.v3.TrackClusterStats");

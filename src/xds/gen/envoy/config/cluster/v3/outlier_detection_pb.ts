@@ -16,22 +16,11 @@
 // @generated from file envoy/config/cluster/v3/outlier_detection.proto (package envoy.config.cluster.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/cluster/v3/outlier_detection.proto.
- */
-export const file_envoy_config_cluster_v3_outlier_detection: GenFile = /*@__PURE__*/
-  fileDesc("Ci9lbnZveS9jb25maWcvY2x1c3Rlci92My9vdXRsaWVyX2RldGVjdGlvbi5wcm90bxIXZW52b3kuY29uZmlnLmNsdXN0ZXIudjMizg4KEE91dGxpZXJEZXRlY3Rpb24SNQoPY29uc2VjdXRpdmVfNXh4GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjUKCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABI/ChJiYXNlX2VqZWN0aW9uX3RpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAEkMKFG1heF9lamVjdGlvbl9wZXJjZW50GAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAhhkEkgKGWVuZm9yY2luZ19jb25zZWN1dGl2ZV81eHgYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCGGQSRQoWZW5mb3JjaW5nX3N1Y2Nlc3NfcmF0ZRgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIYZBJAChpzdWNjZXNzX3JhdGVfbWluaW11bV9ob3N0cxgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJBChtzdWNjZXNzX3JhdGVfcmVxdWVzdF92b2x1bWUYCCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSPwoZc3VjY2Vzc19yYXRlX3N0ZGV2X2ZhY3RvchgJIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJBChtjb25zZWN1dGl2ZV9nYXRld2F5X2ZhaWx1cmUYCiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSVAolZW5mb3JjaW5nX2NvbnNlY3V0aXZlX2dhdGV3YXlfZmFpbHVyZRgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIYZBIqCiJzcGxpdF9leHRlcm5hbF9sb2NhbF9vcmlnaW5fZXJyb3JzGAwgASgIEkYKIGNvbnNlY3V0aXZlX2xvY2FsX29yaWdpbl9mYWlsdXJlGA0gASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlElkKKmVuZm9yY2luZ19jb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW5fZmFpbHVyZRgOIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIYZBJSCiNlbmZvcmNpbmdfbG9jYWxfb3JpZ2luX3N1Y2Nlc3NfcmF0ZRgPIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIYZBJLChxmYWlsdXJlX3BlcmNlbnRhZ2VfdGhyZXNob2xkGBAgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAhhkEksKHGVuZm9yY2luZ19mYWlsdXJlX3BlcmNlbnRhZ2UYESABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCGGQSWAopZW5mb3JjaW5nX2ZhaWx1cmVfcGVyY2VudGFnZV9sb2NhbF9vcmlnaW4YEiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCGGQSRgogZmFpbHVyZV9wZXJjZW50YWdlX21pbmltdW1faG9zdHMYEyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSRwohZmFpbHVyZV9wZXJjZW50YWdlX3JlcXVlc3Rfdm9sdW1lGBQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEj4KEW1heF9lamVjdGlvbl90aW1lGBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABI7ChhtYXhfZWplY3Rpb25fdGltZV9qaXR0ZXIYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24STworc3VjY2Vzc2Z1bF9hY3RpdmVfaGVhbHRoX2NoZWNrX3VuZWplY3RfaG9zdBgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSPAoIbW9uaXRvcnMYGCADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxI5ChVhbHdheXNfZWplY3Rfb25lX2hvc3QYGSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjkKFWRldGVjdF9kZWdyYWRlZF9ob3N0cxgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWU6LJrFiB4nCiVlbnZveS5hcGkudjIuY2x1c3Rlci5PdXRsaWVyRGV0ZWN0aW9uQpIBCiVpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzQhVPdXRsaWVyRGV0ZWN0aW9uUHJvdG9QAVpIZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NsdXN0ZXIvdjM7Y2x1c3RlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * See the :ref:`architecture overview <arch_overview_outlier_detection>` for
@@ -312,5 +301,4 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
  * Use `create(OutlierDetectionSchema)` to create a new message.
  */
 export const OutlierDetectionSchema: GenMessage<OutlierDetection> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_outlier_detection, 0);
-
+  messageDesc("envoy.config.cluster.v3.OutlierDetection");

@@ -16,34 +16,16 @@
 // @generated from file envoy/config/core/v3/base.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "./address_pb.ts";
-import { file_envoy_config_core_v3_address } from "./address_pb.ts";
 import type { BackoffStrategy } from "./backoff_pb.ts";
-import { file_envoy_config_core_v3_backoff } from "./backoff_pb.ts";
 import type { HttpUri } from "./http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "./http_uri_pb.ts";
 import type { FractionalPercent, Percent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { SemanticVersion } from "../../../type/v3/semantic_version_pb.ts";
-import { file_envoy_type_v3_semantic_version } from "../../../type/v3/semantic_version_pb.ts";
 import type { Any, Value } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { ContextParams } from "../../../../xds/core/v3/context_params_pb.ts";
-import { file_xds_core_v3_context_params } from "../../../../xds/core/v3/context_params_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/base.proto.
- */
-export const file_envoy_config_core_v3_base: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS9jb25maWcvY29yZS92My9iYXNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyJdCghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCTohmsWIHhwKGmVudm95LmFwaS52Mi5jb3JlLkxvY2FsaXR5IpEBCgxCdWlsZFZlcnNpb24SLwoHdmVyc2lvbhgBIAEoCzIeLmVudm95LnR5cGUudjMuU2VtYW50aWNWZXJzaW9uEikKCG1ldGFkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDolmsWIHiAKHmVudm95LmFwaS52Mi5jb3JlLkJ1aWxkVmVyc2lvbiLPAQoJRXh0ZW5zaW9uEgwKBG5hbWUYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSJAoPdHlwZV9kZXNjcmlwdG9yGAMgASgJQgsYAZLHhtgEAzMuMBIzCgd2ZXJzaW9uGAQgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uEhAKCGRpc2FibGVkGAUgASgIEhEKCXR5cGVfdXJscxgGIAMoCToimsWIHh0KG2Vudm95LmFwaS52Mi5jb3JlLkV4dGVuc2lvbiKKBQoETm9kZRIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJNChJkeW5hbWljX3BhcmFtZXRlcnMYDCADKAsyMS5lbnZveS5jb25maWcuY29yZS52My5Ob2RlLkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSMAoIbG9jYWxpdHkYBCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRIXCg91c2VyX2FnZW50X25hbWUYBiABKAkSHAoSdXNlcl9hZ2VudF92ZXJzaW9uGAcgASgJSAASRgoYdXNlcl9hZ2VudF9idWlsZF92ZXJzaW9uGAggASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uSAASMwoKZXh0ZW5zaW9ucxgJIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbhIXCg9jbGllbnRfZmVhdHVyZXMYCiADKAkSRwoTbGlzdGVuaW5nX2FkZHJlc3NlcxgLIAMoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NCCxgBkseG2AQDMy4wGlQKFkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoueGRzLmNvcmUudjMuQ29udGV4dFBhcmFtczoCOAE6HZrFiB4YChZlbnZveS5hcGkudjIuY29yZS5Ob2RlQhkKF3VzZXJfYWdlbnRfdmVyc2lvbl90eXBlSgQIBRAGUg1idWlsZF92ZXJzaW9uIpADCghNZXRhZGF0YRJZCg9maWx0ZXJfbWV0YWRhdGEYASADKAsyMi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YS5GaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAESZAoVdHlwZWRfZmlsdGVyX21ldGFkYXRhGAIgAygLMjcuZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGEuVHlwZWRGaWx0ZXJNZXRhZGF0YUVudHJ5Qgz6QgmaAQYiBHICEAEaTgoTRmlsdGVyTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OgI4ARpQChhUeXBlZEZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAE6IZrFiB4cChplbnZveS5hcGkudjIuY29yZS5NZXRhZGF0YSJjCg1SdW50aW1lVUludDMyEhUKDWRlZmF1bHRfdmFsdWUYAiABKA0SEwoLcnVudGltZV9rZXkYAyABKAk6JprFiB4hCh9lbnZveS5hcGkudjIuY29yZS5SdW50aW1lVUludDMyIjsKDVJ1bnRpbWVVSW50NjQSFQoNZGVmYXVsdF92YWx1ZRgCIAEoBBITCgtydW50aW1lX2tleRgDIAEoCSJUCg5SdW50aW1lUGVyY2VudBItCg1kZWZhdWx0X3ZhbHVlGAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EhMKC3J1bnRpbWVfa2V5GAIgASgJImMKDVJ1bnRpbWVEb3VibGUSFQoNZGVmYXVsdF92YWx1ZRgBIAEoARITCgtydW50aW1lX2tleRgCIAEoCTommsWIHiEKH2Vudm95LmFwaS52Mi5jb3JlLlJ1bnRpbWVEb3VibGUikwEKElJ1bnRpbWVGZWF0dXJlRmxhZxI7Cg1kZWZhdWx0X3ZhbHVlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUII+kIFigECEAESEwoLcnVudGltZV9rZXkYAiABKAk6K5rFiB4mCiRlbnZveS5hcGkudjIuY29yZS5SdW50aW1lRmVhdHVyZUZsYWciSwoIS2V5VmFsdWUSIwoDa2V5GAEgASgJQhYYAfpCCHIGEAEogIABkseG2AQDMy4wEhoKBXZhbHVlGAIgASgMQgsYAZLHhtgEAzMuMCJPCgxLZXlWYWx1ZVBhaXISGAoDa2V5GAEgASgJQgv6QghyBhABKICAARIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSLeAgoOS2V5VmFsdWVBcHBlbmQSMgoGcmVjb3JkGAMgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVQYWlyEkIKBWVudHJ5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVCExgB+kIFigECCAGSx4bYBAMzLjASUwoGYWN0aW9uGAIgASgOMjkuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVBcHBlbmQuS2V5VmFsdWVBcHBlbmRBY3Rpb25CCPpCBYIBAhABIn8KFEtleVZhbHVlQXBwZW5kQWN0aW9uEhsKF0FQUEVORF9JRl9FWElTVFNfT1JfQUREEAASEQoNQUREX0lGX0FCU0VOVBABEh4KGk9WRVJXUklURV9JRl9FWElTVFNfT1JfQUREEAISFwoTT1ZFUldSSVRFX0lGX0VYSVNUUxADImMKEEtleVZhbHVlTXV0YXRpb24SNAoGYXBwZW5kGAEgASgLMiQuZW52b3kuY29uZmlnLmNvcmUudjMuS2V5VmFsdWVBcHBlbmQSGQoGcmVtb3ZlGAIgASgJQgn6QgZyBCiAgAEiNQoOUXVlcnlQYXJhbWV0ZXISFAoDa2V5GAEgASgJQgf6QgRyAhABEg0KBXZhbHVlGAIgASgJIrcBCgtIZWFkZXJWYWx1ZRIeCgNrZXkYASABKAlCEfpCDnIMEAEogIAByAEAwAEBEjAKBXZhbHVlGAIgASgJQiH6QgxyCiiAgAHIAQDAAQLymP6PBQwSCnZhbHVlX3R5cGUSMAoJcmF3X3ZhbHVlGAMgASgMQh36Qgh6BhAAGICAAfKY/o8FDBIKdmFsdWVfdHlwZTokmsWIHh8KHWVudm95LmFwaS52Mi5jb3JlLkhlYWRlclZhbHVlIqsDChFIZWFkZXJWYWx1ZU9wdGlvbhI7CgZoZWFkZXIYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZUII+kIFigECEAESNwoGYXBwZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUILGAGSx4bYBAMzLjASWwoNYXBwZW5kX2FjdGlvbhgDIAEoDjI6LmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uLkhlYWRlckFwcGVuZEFjdGlvbkII+kIFggECEAESGAoQa2VlcF9lbXB0eV92YWx1ZRgEIAEoCCJ9ChJIZWFkZXJBcHBlbmRBY3Rpb24SGwoXQVBQRU5EX0lGX0VYSVNUU19PUl9BREQQABIRCg1BRERfSUZfQUJTRU5UEAESHgoaT1ZFUldSSVRFX0lGX0VYSVNUU19PUl9BREQQAhIXChNPVkVSV1JJVEVfSUZfRVhJU1RTEAM6KprFiB4lCiNlbnZveS5hcGkudjIuY29yZS5IZWFkZXJWYWx1ZU9wdGlvbiJjCglIZWFkZXJNYXASMgoHaGVhZGVycxgBIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlOiKaxYgeHQobZW52b3kuYXBpLnYyLmNvcmUuSGVhZGVyTWFwIj8KEFdhdGNoZWREaXJlY3RvcnkSFQoEcGF0aBgBIAEoCUIH+kIEcgIQARIUCgx3YXRjaF9tb2RpZnkYAiABKAgi/QEKCkRhdGFTb3VyY2USGwoIZmlsZW5hbWUYASABKAlCB/pCBHICEAFIABIWCgxpbmxpbmVfYnl0ZXMYAiABKAxIABIXCg1pbmxpbmVfc3RyaW5nGAMgASgJSAASJwoUZW52aXJvbm1lbnRfdmFyaWFibGUYBCABKAlCB/pCBHICEAFIABJBChF3YXRjaGVkX2RpcmVjdG9yeRgFIAEoCzImLmVudm95LmNvbmZpZy5jb3JlLnYzLldhdGNoZWREaXJlY3Rvcnk6I5rFiB4eChxlbnZveS5hcGkudjIuY29yZS5EYXRhU291cmNlQhAKCXNwZWNpZmllchID+EIBIuMECgtSZXRyeVBvbGljeRI9Cg5yZXRyeV9iYWNrX29mZhgBIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLkJhY2tvZmZTdHJhdGVneRJGCgtudW1fcmV0cmllcxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIT8pj+jwUNCgttYXhfcmV0cmllcxIQCghyZXRyeV9vbhgDIAEoCRJHCg5yZXRyeV9wcmlvcml0eRgEIAEoCzIvLmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5LlJldHJ5UHJpb3JpdHkSUgoUcmV0cnlfaG9zdF9wcmVkaWNhdGUYBSADKAsyNC5lbnZveS5jb25maWcuY29yZS52My5SZXRyeVBvbGljeS5SZXRyeUhvc3RQcmVkaWNhdGUSKQohaG9zdF9zZWxlY3Rpb25fcmV0cnlfbWF4X2F0dGVtcHRzGAYgASgDGmMKDVJldHJ5UHJpb3JpdHkSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUaaAoSUmV0cnlIb3N0UHJlZGljYXRlEhUKBG5hbWUYASABKAlCB/pCBHICEAESLAoMdHlwZWRfY29uZmlnGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlOiSaxYgeHwodZW52b3kuYXBpLnYyLmNvcmUuUmV0cnlQb2xpY3kiygEKEFJlbW90ZURhdGFTb3VyY2USOQoIaHR0cF91cmkYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5IdHRwVXJpQgj6QgWKAQIQARIXCgZzaGEyNTYYAiABKAlCB/pCBHICEAESNwoMcmV0cnlfcG9saWN5GAMgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3k6KZrFiB4kCiJlbnZveS5hcGkudjIuY29yZS5SZW1vdGVEYXRhU291cmNlIroBCg9Bc3luY0RhdGFTb3VyY2USMQoFbG9jYWwYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlSAASOAoGcmVtb3RlGAIgASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuUmVtb3RlRGF0YVNvdXJjZUgAOiiaxYgeIwohZW52b3kuYXBpLnYyLmNvcmUuQXN5bmNEYXRhU291cmNlQhAKCXNwZWNpZmllchID+EIBIp0BCg9UcmFuc3BvcnRTb2NrZXQSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAA6KJrFiB4jCiFlbnZveS5hcGkudjIuY29yZS5UcmFuc3BvcnRTb2NrZXRCDQoLY29uZmlnX3R5cGVKBAgCEANSBmNvbmZpZyKlAQoYUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EkEKDWRlZmF1bHRfdmFsdWUYASABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50Qgj6QgWKAQIQARITCgtydW50aW1lX2tleRgCIAEoCToxmsWIHiwKKmVudm95LmFwaS52Mi5jb3JlLlJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudCJJCgxDb250cm9sUGxhbmUSEgoKaWRlbnRpZmllchgBIAEoCTolmsWIHiAKHmVudm95LmFwaS52Mi5jb3JlLkNvbnRyb2xQbGFuZSooCg9Sb3V0aW5nUHJpb3JpdHkSCwoHREVGQVVMVBAAEggKBEhJR0gQASqJAQoNUmVxdWVzdE1ldGhvZBIWChJNRVRIT0RfVU5TUEVDSUZJRUQQABIHCgNHRVQQARIICgRIRUFEEAISCAoEUE9TVBADEgcKA1BVVBAEEgoKBkRFTEVURRAFEgsKB0NPTk5FQ1QQBhILCgdPUFRJT05TEAcSCQoFVFJBQ0UQCBIJCgVQQVRDSBAJKj4KEFRyYWZmaWNEaXJlY3Rpb24SDwoLVU5TUEVDSUZJRUQQABILCgdJTkJPVU5EEAESDAoIT1VUQk9VTkQQAkJ9CiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jb3JlLnYzQglCYXNlUHJvdG9QAVpCZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NvcmUvdjM7Y29yZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_backoff, file_envoy_config_core_v3_http_uri, file_envoy_type_v3_percent, file_envoy_type_v3_semantic_version, file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_core_v3_context_params, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Identifies location of where either Envoy runs or where upstream hosts run.
@@ -87,7 +69,7 @@ export type Locality = Message<"envoy.config.core.v3.Locality"> & {
  * Use `create(LocalitySchema)` to create a new message.
  */
 export const LocalitySchema: GenMessage<Locality> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 0);
+  messageDesc("envoy.config.core.v3.Locality");
 
 /**
  * BuildVersion combines SemVer version of extension with free-form build information
@@ -117,7 +99,7 @@ export type BuildVersion = Message<"envoy.config.core.v3.BuildVersion"> & {
  * Use `create(BuildVersionSchema)` to create a new message.
  */
 export const BuildVersionSchema: GenMessage<BuildVersion> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 1);
+  messageDesc("envoy.config.core.v3.BuildVersion");
 
 /**
  * Version and identification for an Envoy extension.
@@ -184,7 +166,7 @@ export type Extension = Message<"envoy.config.core.v3.Extension"> & {
  * Use `create(ExtensionSchema)` to create a new message.
  */
 export const ExtensionSchema: GenMessage<Extension> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 2);
+  messageDesc("envoy.config.core.v3.Extension");
 
 /**
  * Identifies a specific Envoy instance. The node identifier is presented to the
@@ -316,7 +298,7 @@ export type Node = Message<"envoy.config.core.v3.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 3);
+  messageDesc("envoy.config.core.v3.Node");
 
 /**
  * Metadata provides additional inputs to filters based on matched listeners,
@@ -375,7 +357,7 @@ export type Metadata = Message<"envoy.config.core.v3.Metadata"> & {
  * Use `create(MetadataSchema)` to create a new message.
  */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 4);
+  messageDesc("envoy.config.core.v3.Metadata");
 
 /**
  * Runtime derived uint32 with a default when not specified.
@@ -403,7 +385,7 @@ export type RuntimeUInt32 = Message<"envoy.config.core.v3.RuntimeUInt32"> & {
  * Use `create(RuntimeUInt32Schema)` to create a new message.
  */
 export const RuntimeUInt32Schema: GenMessage<RuntimeUInt32> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 5);
+  messageDesc("envoy.config.core.v3.RuntimeUInt32");
 
 /**
  * Runtime derived uint64 with a default when not specified.
@@ -431,7 +413,7 @@ export type RuntimeUInt64 = Message<"envoy.config.core.v3.RuntimeUInt64"> & {
  * Use `create(RuntimeUInt64Schema)` to create a new message.
  */
 export const RuntimeUInt64Schema: GenMessage<RuntimeUInt64> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 6);
+  messageDesc("envoy.config.core.v3.RuntimeUInt64");
 
 /**
  * Runtime derived percentage with a default when not specified.
@@ -459,7 +441,7 @@ export type RuntimePercent = Message<"envoy.config.core.v3.RuntimePercent"> & {
  * Use `create(RuntimePercentSchema)` to create a new message.
  */
 export const RuntimePercentSchema: GenMessage<RuntimePercent> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 7);
+  messageDesc("envoy.config.core.v3.RuntimePercent");
 
 /**
  * Runtime derived double with a default when not specified.
@@ -487,7 +469,7 @@ export type RuntimeDouble = Message<"envoy.config.core.v3.RuntimeDouble"> & {
  * Use `create(RuntimeDoubleSchema)` to create a new message.
  */
 export const RuntimeDoubleSchema: GenMessage<RuntimeDouble> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 8);
+  messageDesc("envoy.config.core.v3.RuntimeDouble");
 
 /**
  * Runtime derived bool with a default when not specified.
@@ -517,7 +499,7 @@ export type RuntimeFeatureFlag = Message<"envoy.config.core.v3.RuntimeFeatureFla
  * Use `create(RuntimeFeatureFlagSchema)` to create a new message.
  */
 export const RuntimeFeatureFlagSchema: GenMessage<RuntimeFeatureFlag> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 9);
+  messageDesc("envoy.config.core.v3.RuntimeFeatureFlag");
 
 /**
  * Please use :ref:`KeyValuePair <envoy_api_msg_config.core.v3.KeyValuePair>` instead.
@@ -553,7 +535,7 @@ export type KeyValue = Message<"envoy.config.core.v3.KeyValue"> & {
  * Use `create(KeyValueSchema)` to create a new message.
  */
 export const KeyValueSchema: GenMessage<KeyValue> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 10);
+  messageDesc("envoy.config.core.v3.KeyValue");
 
 /**
  * @generated from message envoy.config.core.v3.KeyValuePair
@@ -579,7 +561,7 @@ export type KeyValuePair = Message<"envoy.config.core.v3.KeyValuePair"> & {
  * Use `create(KeyValuePairSchema)` to create a new message.
  */
 export const KeyValuePairSchema: GenMessage<KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 11);
+  messageDesc("envoy.config.core.v3.KeyValuePair");
 
 /**
  * Key/value pair plus option to control append behavior. This is used to specify
@@ -620,7 +602,7 @@ export type KeyValueAppend = Message<"envoy.config.core.v3.KeyValueAppend"> & {
  * Use `create(KeyValueAppendSchema)` to create a new message.
  */
 export const KeyValueAppendSchema: GenMessage<KeyValueAppend> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12);
+  messageDesc("envoy.config.core.v3.KeyValueAppend");
 
 /**
  * Describes the supported actions types for key/value pair append action.
@@ -678,7 +660,7 @@ export type KeyValueAppend_KeyValueAppendAction = (typeof KeyValueAppend_KeyValu
  * Describes the enum envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction.
  */
 export const KeyValueAppend_KeyValueAppendActionSchema: GenEnum<KeyValueAppend_KeyValueAppendAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 12, 0);
+  enumDesc("envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction");
 
 /**
  * Key/value pair to append or remove.
@@ -708,7 +690,7 @@ export type KeyValueMutation = Message<"envoy.config.core.v3.KeyValueMutation"> 
  * Use `create(KeyValueMutationSchema)` to create a new message.
  */
 export const KeyValueMutationSchema: GenMessage<KeyValueMutation> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 13);
+  messageDesc("envoy.config.core.v3.KeyValueMutation");
 
 /**
  * Query parameter name/value pair.
@@ -736,7 +718,7 @@ export type QueryParameter = Message<"envoy.config.core.v3.QueryParameter"> & {
  * Use `create(QueryParameterSchema)` to create a new message.
  */
 export const QueryParameterSchema: GenMessage<QueryParameter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 14);
+  messageDesc("envoy.config.core.v3.QueryParameter");
 
 /**
  * Header name/value pair.
@@ -778,7 +760,7 @@ export type HeaderValue = Message<"envoy.config.core.v3.HeaderValue"> & {
  * Use `create(HeaderValueSchema)` to create a new message.
  */
 export const HeaderValueSchema: GenMessage<HeaderValue> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 15);
+  messageDesc("envoy.config.core.v3.HeaderValue");
 
 /**
  * Header name/value pair plus option to control append behavior.
@@ -838,7 +820,7 @@ export type HeaderValueOption = Message<"envoy.config.core.v3.HeaderValueOption"
  * Use `create(HeaderValueOptionSchema)` to create a new message.
  */
 export const HeaderValueOptionSchema: GenMessage<HeaderValueOption> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 16);
+  messageDesc("envoy.config.core.v3.HeaderValueOption");
 
 /**
  * Describes the supported actions types for header append action.
@@ -895,7 +877,7 @@ export type HeaderValueOption_HeaderAppendAction = (typeof HeaderValueOption_Hea
  * Describes the enum envoy.config.core.v3.HeaderValueOption.HeaderAppendAction.
  */
 export const HeaderValueOption_HeaderAppendActionSchema: GenEnum<HeaderValueOption_HeaderAppendAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 16, 0);
+  enumDesc("envoy.config.core.v3.HeaderValueOption.HeaderAppendAction");
 
 /**
  * Wrapper for a set of headers.
@@ -916,7 +898,7 @@ export type HeaderMap = Message<"envoy.config.core.v3.HeaderMap"> & {
  * Use `create(HeaderMapSchema)` to create a new message.
  */
 export const HeaderMapSchema: GenMessage<HeaderMap> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 17);
+  messageDesc("envoy.config.core.v3.HeaderMap");
 
 /**
  * A directory that is watched for changes, e.g. by inotify on Linux. Move/rename
@@ -950,7 +932,7 @@ export type WatchedDirectory = Message<"envoy.config.core.v3.WatchedDirectory"> 
  * Use `create(WatchedDirectorySchema)` to create a new message.
  */
 export const WatchedDirectorySchema: GenMessage<WatchedDirectory> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 18);
+  messageDesc("envoy.config.core.v3.WatchedDirectory");
 
 /**
  * Data source consisting of a file, an inline value, or an environment variable.
@@ -1022,7 +1004,7 @@ export type DataSource = Message<"envoy.config.core.v3.DataSource"> & {
  * Use `create(DataSourceSchema)` to create a new message.
  */
 export const DataSourceSchema: GenMessage<DataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 19);
+  messageDesc("envoy.config.core.v3.DataSource");
 
 /**
  * The message specifies the retry policy of remote data source when fetching fails.
@@ -1082,7 +1064,7 @@ export type RetryPolicy = Message<"envoy.config.core.v3.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 20);
+  messageDesc("envoy.config.core.v3.RetryPolicy");
 
 /**
  * See :ref:`RetryPriority <envoy_v3_api_field_config.route.v3.RetryPolicy.retry_priority>`.
@@ -1112,7 +1094,7 @@ export type RetryPolicy_RetryPriority = Message<"envoy.config.core.v3.RetryPolic
  * Use `create(RetryPolicy_RetryPrioritySchema)` to create a new message.
  */
 export const RetryPolicy_RetryPrioritySchema: GenMessage<RetryPolicy_RetryPriority> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 20, 0);
+  messageDesc("envoy.config.core.v3.RetryPolicy.RetryPriority");
 
 /**
  * See :ref:`RetryHostPredicate <envoy_v3_api_field_config.route.v3.RetryPolicy.retry_host_predicate>`.
@@ -1142,7 +1124,7 @@ export type RetryPolicy_RetryHostPredicate = Message<"envoy.config.core.v3.Retry
  * Use `create(RetryPolicy_RetryHostPredicateSchema)` to create a new message.
  */
 export const RetryPolicy_RetryHostPredicateSchema: GenMessage<RetryPolicy_RetryHostPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 20, 1);
+  messageDesc("envoy.config.core.v3.RetryPolicy.RetryHostPredicate");
 
 /**
  * The message specifies how to fetch data from remote and how to verify it.
@@ -1177,7 +1159,7 @@ export type RemoteDataSource = Message<"envoy.config.core.v3.RemoteDataSource"> 
  * Use `create(RemoteDataSourceSchema)` to create a new message.
  */
 export const RemoteDataSourceSchema: GenMessage<RemoteDataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 21);
+  messageDesc("envoy.config.core.v3.RemoteDataSource");
 
 /**
  * Async data source which support async data fetch.
@@ -1212,7 +1194,7 @@ export type AsyncDataSource = Message<"envoy.config.core.v3.AsyncDataSource"> & 
  * Use `create(AsyncDataSourceSchema)` to create a new message.
  */
 export const AsyncDataSourceSchema: GenMessage<AsyncDataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 22);
+  messageDesc("envoy.config.core.v3.AsyncDataSource");
 
 /**
  * Configuration for transport socket in :ref:`listeners <config_listeners>` and
@@ -1251,7 +1233,7 @@ export type TransportSocket = Message<"envoy.config.core.v3.TransportSocket"> & 
  * Use `create(TransportSocketSchema)` to create a new message.
  */
 export const TransportSocketSchema: GenMessage<TransportSocket> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 23);
+  messageDesc("envoy.config.core.v3.TransportSocket");
 
 /**
  * Runtime derived FractionalPercent with defaults for when the numerator or denominator is not
@@ -1288,7 +1270,7 @@ export type RuntimeFractionalPercent = Message<"envoy.config.core.v3.RuntimeFrac
  * Use `create(RuntimeFractionalPercentSchema)` to create a new message.
  */
 export const RuntimeFractionalPercentSchema: GenMessage<RuntimeFractionalPercent> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 24);
+  messageDesc("envoy.config.core.v3.RuntimeFractionalPercent");
 
 /**
  * Identifies a specific ControlPlane instance that Envoy is connected to.
@@ -1311,7 +1293,7 @@ export type ControlPlane = Message<"envoy.config.core.v3.ControlPlane"> & {
  * Use `create(ControlPlaneSchema)` to create a new message.
  */
 export const ControlPlaneSchema: GenMessage<ControlPlane> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 25);
+  messageDesc("envoy.config.core.v3.ControlPlane");
 
 /**
  * Envoy supports :ref:`upstream priority routing
@@ -1353,7 +1335,7 @@ export type RoutingPriority = (typeof RoutingPriority)[keyof typeof RoutingPrior
  * Describes the enum envoy.config.core.v3.RoutingPriority.
  */
 export const RoutingPrioritySchema: GenEnum<RoutingPriority> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 0);
+  enumDesc("envoy.config.core.v3.RoutingPriority");
 
 /**
  * HTTP request method.
@@ -1423,7 +1405,7 @@ export type RequestMethod = (typeof RequestMethod)[keyof typeof RequestMethod] |
  * Describes the enum envoy.config.core.v3.RequestMethod.
  */
 export const RequestMethodSchema: GenEnum<RequestMethod> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 1);
+  enumDesc("envoy.config.core.v3.RequestMethod");
 
 /**
  * Identifies the direction of the traffic relative to the local Envoy.
@@ -1464,5 +1446,4 @@ export type TrafficDirection = (typeof TrafficDirection)[keyof typeof TrafficDir
  * Describes the enum envoy.config.core.v3.TrafficDirection.
  */
 export const TrafficDirectionSchema: GenEnum<TrafficDirection> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 2);
-
+  enumDesc("envoy.config.core.v3.TrafficDirection");

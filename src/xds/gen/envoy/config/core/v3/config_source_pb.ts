@@ -16,29 +16,14 @@
 // @generated from file envoy/config/core/v3/config_source.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { WatchedDirectory } from "./base_pb.ts";
-import { file_envoy_config_core_v3_base } from "./base_pb.ts";
 import type { TypedExtensionConfig } from "./extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "./extension_pb.ts";
 import type { GrpcService } from "./grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "./grpc_service_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Authority } from "../../../../xds/core/v3/authority_pb.ts";
-import { file_xds_core_v3_authority } from "../../../../xds/core/v3/authority_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/config_source.proto.
- */
-export const file_envoy_config_core_v3_config_source: GenFile = /*@__PURE__*/
-  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9jb25maWdfc291cmNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyLcBQoPQXBpQ29uZmlnU291cmNlEkkKCGFwaV90eXBlGAEgASgOMi0uZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlLkFwaVR5cGVCCPpCBYIBAhABEkkKFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CCPpCBYIBAhABEhUKDWNsdXN0ZXJfbmFtZXMYAiADKAkSOAoNZ3JwY19zZXJ2aWNlcxgEIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlEjAKDXJlZnJlc2hfZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPAoPcmVxdWVzdF90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABJEChNyYXRlX2xpbWl0X3NldHRpbmdzGAYgASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuUmF0ZUxpbWl0U2V0dGluZ3MSJgoec2V0X25vZGVfb25fZmlyc3RfbWVzc2FnZV9vbmx5GAcgASgIEkUKEWNvbmZpZ192YWxpZGF0b3JzGAkgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcikgEKB0FwaVR5cGUSMwolREVQUkVDQVRFRF9BTkRfVU5BVkFJTEFCTEVfRE9fTk9UX1VTRRAAGggIAaj3tIsCARIICgRSRVNUEAESCAoER1JQQxACEg4KCkRFTFRBX0dSUEMQAxITCg9BR0dSRUdBVEVEX0dSUEMQBRIZChVBR0dSRUdBVEVEX0RFTFRBX0dSUEMQBjoomsWIHiMKIWVudm95LmFwaS52Mi5jb3JlLkFwaUNvbmZpZ1NvdXJjZSJJChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlOi+axYgeKgooZW52b3kuYXBpLnYyLmNvcmUuQWdncmVnYXRlZENvbmZpZ1NvdXJjZSKIAQoQU2VsZkNvbmZpZ1NvdXJjZRJJChV0cmFuc3BvcnRfYXBpX3ZlcnNpb24YASABKA4yIC5lbnZveS5jb25maWcuY29yZS52My5BcGlWZXJzaW9uQgj6QgWCAQIQATopmsWIHiQKImVudm95LmFwaS52Mi5jb3JlLlNlbGZDb25maWdTb3VyY2UisgEKEVJhdGVMaW1pdFNldHRpbmdzEjAKCm1heF90b2tlbnMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSPwoJZmlsbF9yYXRlGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLkRvdWJsZVZhbHVlQg76QgsSCSEAAAAAAAAAADoqmsWIHiUKI2Vudm95LmFwaS52Mi5jb3JlLlJhdGVMaW1pdFNldHRpbmdzIqwBChBQYXRoQ29uZmlnU291cmNlEhUKBHBhdGgYASABKAlCB/pCBHICEAESQQoRd2F0Y2hlZF9kaXJlY3RvcnkYAiABKAsyJi5lbnZveS5jb25maWcuY29yZS52My5XYXRjaGVkRGlyZWN0b3J5Ej4KDXBvbGxfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDPpCCaoBBjIEEMCEPSKiBAoMQ29uZmlnU291cmNlEisKC2F1dGhvcml0aWVzGAcgAygLMhYueGRzLmNvcmUudjMuQXV0aG9yaXR5EhsKBHBhdGgYASABKAlCCxgBkseG2AQDMy4wSAASRAoScGF0aF9jb25maWdfc291cmNlGAggASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuUGF0aENvbmZpZ1NvdXJjZUgAEkIKEWFwaV9jb25maWdfc291cmNlGAIgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlSAASOwoDYWRzGAMgASgLMiwuZW52b3kuY29uZmlnLmNvcmUudjMuQWdncmVnYXRlZENvbmZpZ1NvdXJjZUgAEjYKBHNlbGYYBSABKAsyJi5lbnZveS5jb25maWcuY29yZS52My5TZWxmQ29uZmlnU291cmNlSAASOAoVaW5pdGlhbF9mZXRjaF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkgKFHJlc291cmNlX2FwaV92ZXJzaW9uGAYgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkII+kIFggECEAE6JZrFiB4gCh5lbnZveS5hcGkudjIuY29yZS5Db25maWdTb3VyY2VCHgoXY29uZmlnX3NvdXJjZV9zcGVjaWZpZXISA/hCASLVAQoVRXh0ZW5zaW9uQ29uZmlnU291cmNlEkMKDWNvbmZpZ19zb3VyY2UYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2VCCPpCBaIBAggBEiwKDmRlZmF1bHRfY29uZmlnGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIsCiRhcHBseV9kZWZhdWx0X2NvbmZpZ193aXRob3V0X3dhcm1pbmcYAyABKAgSGwoJdHlwZV91cmxzGAQgAygJQgj6QgWSAQIIASozCgpBcGlWZXJzaW9uEggKBEFVVE8QABITCgJWMhABGgsIAYr0m7MFAzMuMBIGCgJWMxACQoUBCiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jb3JlLnYzQhFDb25maWdTb3VyY2VQcm90b1ABWkJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvY29yZS92Mztjb3JldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_grpc_service, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_core_v3_authority, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * API configuration source. This identifies the API type and cluster that Envoy
@@ -134,7 +119,7 @@ export type ApiConfigSource = Message<"envoy.config.core.v3.ApiConfigSource"> & 
  * Use `create(ApiConfigSourceSchema)` to create a new message.
  */
 export const ApiConfigSourceSchema: GenMessage<ApiConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 0);
+  messageDesc("envoy.config.core.v3.ApiConfigSource");
 
 /**
  * APIs may be fetched via either REST or gRPC.
@@ -206,7 +191,7 @@ export type ApiConfigSource_ApiType = (typeof ApiConfigSource_ApiType)[keyof typ
  * Describes the enum envoy.config.core.v3.ApiConfigSource.ApiType.
  */
 export const ApiConfigSource_ApiTypeSchema: GenEnum<ApiConfigSource_ApiType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_config_source, 0, 0);
+  enumDesc("envoy.config.core.v3.ApiConfigSource.ApiType");
 
 /**
  * Aggregated Discovery Service (ADS) options. This is currently empty, but when
@@ -223,7 +208,7 @@ export type AggregatedConfigSource = Message<"envoy.config.core.v3.AggregatedCon
  * Use `create(AggregatedConfigSourceSchema)` to create a new message.
  */
 export const AggregatedConfigSourceSchema: GenMessage<AggregatedConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 1);
+  messageDesc("envoy.config.core.v3.AggregatedConfigSource");
 
 /**
  * [#not-implemented-hide:]
@@ -248,7 +233,7 @@ export type SelfConfigSource = Message<"envoy.config.core.v3.SelfConfigSource"> 
  * Use `create(SelfConfigSourceSchema)` to create a new message.
  */
 export const SelfConfigSourceSchema: GenMessage<SelfConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 2);
+  messageDesc("envoy.config.core.v3.SelfConfigSource");
 
 /**
  * Rate Limit settings to be applied for discovery requests made by Envoy.
@@ -279,7 +264,7 @@ export type RateLimitSettings = Message<"envoy.config.core.v3.RateLimitSettings"
  * Use `create(RateLimitSettingsSchema)` to create a new message.
  */
 export const RateLimitSettingsSchema: GenMessage<RateLimitSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 3);
+  messageDesc("envoy.config.core.v3.RateLimitSettings");
 
 /**
  * Local filesystem path configuration source.
@@ -358,7 +343,7 @@ export type PathConfigSource = Message<"envoy.config.core.v3.PathConfigSource"> 
  * Use `create(PathConfigSourceSchema)` to create a new message.
  */
 export const PathConfigSourceSchema: GenMessage<PathConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 4);
+  messageDesc("envoy.config.core.v3.PathConfigSource");
 
 /**
  * Configuration for :ref:`listeners <config_listeners>`, :ref:`clusters
@@ -467,7 +452,7 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
  * Use `create(ConfigSourceSchema)` to create a new message.
  */
 export const ConfigSourceSchema: GenMessage<ConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 5);
+  messageDesc("envoy.config.core.v3.ConfigSource");
 
 /**
  * Configuration source specifier for a late-bound extension configuration. The
@@ -523,7 +508,7 @@ export type ExtensionConfigSource = Message<"envoy.config.core.v3.ExtensionConfi
  * Use `create(ExtensionConfigSourceSchema)` to create a new message.
  */
 export const ExtensionConfigSourceSchema: GenMessage<ExtensionConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 6);
+  messageDesc("envoy.config.core.v3.ExtensionConfigSource");
 
 /**
  * xDS API and non-xDS services version. This is used to describe both resource and transport
@@ -567,5 +552,4 @@ export type ApiVersion = (typeof ApiVersion)[keyof typeof ApiVersion] | UnknownE
  * Describes the enum envoy.config.core.v3.ApiVersion.
  */
 export const ApiVersionSchema: GenEnum<ApiVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_config_source, 0);
-
+  enumDesc("envoy.config.core.v3.ApiVersion");

@@ -16,18 +16,9 @@
 // @generated from file envoy/config/core/v3/grpc_method_list.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/grpc_method_list.proto.
- */
-export const file_envoy_config_core_v3_grpc_method_list: GenFile = /*@__PURE__*/
-  fileDesc("CitlbnZveS9jb25maWcvY29yZS92My9ncnBjX21ldGhvZF9saXN0LnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyLsAQoOR3JwY01ldGhvZExpc3QSPgoIc2VydmljZXMYASADKAsyLC5lbnZveS5jb25maWcuY29yZS52My5HcnBjTWV0aG9kTGlzdC5TZXJ2aWNlGnEKB1NlcnZpY2USFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIeCgxtZXRob2RfbmFtZXMYAiADKAlCCPpCBZIBAggBOi+axYgeKgooZW52b3kuYXBpLnYyLmNvcmUuR3JwY01ldGhvZExpc3QuU2VydmljZTonmsWIHiIKIGVudm95LmFwaS52Mi5jb3JlLkdycGNNZXRob2RMaXN0QocBCiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jb3JlLnYzQhNHcnBjTWV0aG9kTGlzdFByb3RvUAFaQmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * A list of gRPC methods which can be used as an allowlist, for example.
@@ -46,7 +37,7 @@ export type GrpcMethodList = Message<"envoy.config.core.v3.GrpcMethodList"> & {
  * Use `create(GrpcMethodListSchema)` to create a new message.
  */
 export const GrpcMethodListSchema: GenMessage<GrpcMethodList> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_method_list, 0);
+  messageDesc("envoy.config.core.v3.GrpcMethodList");
 
 /**
  * @generated from message envoy.config.core.v3.GrpcMethodList.Service
@@ -72,5 +63,4 @@ export type GrpcMethodList_Service = Message<"envoy.config.core.v3.GrpcMethodLis
  * Use `create(GrpcMethodList_ServiceSchema)` to create a new message.
  */
 export const GrpcMethodList_ServiceSchema: GenMessage<GrpcMethodList_Service> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_method_list, 0, 0);
-
+  messageDesc("envoy.config.core.v3.GrpcMethodList.Service");

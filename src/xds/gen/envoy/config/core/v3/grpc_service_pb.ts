@@ -16,23 +16,11 @@
 // @generated from file envoy/config/core/v3/grpc_service.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DataSource, HeaderValue, RetryPolicy } from "./base_pb.ts";
-import { file_envoy_config_core_v3_base } from "./base_pb.ts";
 import type { Any, Duration, Empty } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_sensitive } from "../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/grpc_service.proto.
- */
-export const file_envoy_config_core_v3_grpc_service: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9ncnBjX3NlcnZpY2UucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIq0eCgtHcnBjU2VydmljZRJBCgplbnZveV9ncnBjGAEgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuRW52b3lHcnBjSAASQwoLZ29vZ2xlX2dycGMYAiABKAsyLC5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7ChBpbml0aWFsX21ldGFkYXRhGAUgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUSNwoMcmV0cnlfcG9saWN5GAYgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kalwIKCUVudm95R3JwYxIdCgxjbHVzdGVyX25hbWUYASABKAlCB/pCBHICEAESJAoJYXV0aG9yaXR5GAIgASgJQhH6Qg5yDBAAKICAAcgBAMABAhI3CgxyZXRyeV9wb2xpY3kYAyABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5SZXRyeVBvbGljeRJAChptYXhfcmVjZWl2ZV9tZXNzYWdlX2xlbmd0aBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIaChJza2lwX2Vudm95X2hlYWRlcnMYBSABKAg6LprFiB4pCidlbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5FbnZveUdycGMalBkKCkdvb2dsZUdycGMSGwoKdGFyZ2V0X3VyaRgBIAEoCUIH+kIEcgIQARJcChNjaGFubmVsX2NyZWRlbnRpYWxzGAIgASgLMj8uZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DaGFubmVsQ3JlZGVudGlhbHMSOAoaY2hhbm5lbF9jcmVkZW50aWFsc19wbHVnaW4YCSADKAsyFC5nb29nbGUucHJvdG9idWYuQW55ElYKEGNhbGxfY3JlZGVudGlhbHMYAyADKAsyPC5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNhbGxDcmVkZW50aWFscxI1ChdjYWxsX2NyZWRlbnRpYWxzX3BsdWdpbhgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSHAoLc3RhdF9wcmVmaXgYBCABKAlCB/pCBHICEAESIAoYY3JlZGVudGlhbHNfZmFjdG9yeV9uYW1lGAUgASgJEicKBmNvbmZpZxgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSQwodcGVyX3N0cmVhbV9idWZmZXJfbGltaXRfYnl0ZXMYByABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSTgoMY2hhbm5lbF9hcmdzGAggASgLMjguZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DaGFubmVsQXJncxr7AQoOU3NsQ3JlZGVudGlhbHMSNAoKcm9vdF9jZXJ0cxgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USPQoLcHJpdmF0ZV9rZXkYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQga4t4ukAgESNAoKY2VydF9jaGFpbhgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2U6PprFiB45CjdlbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5Hb29nbGVHcnBjLlNzbENyZWRlbnRpYWxzGmAKFkdvb2dsZUxvY2FsQ3JlZGVudGlhbHM6RprFiB5BCj9lbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkdvb2dsZUxvY2FsQ3JlZGVudGlhbHMa4QIKEkNoYW5uZWxDcmVkZW50aWFscxJWCg9zc2xfY3JlZGVudGlhbHMYASABKAsyOy5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLlNzbENyZWRlbnRpYWxzSAASMAoOZ29vZ2xlX2RlZmF1bHQYAiABKAsyFi5nb29nbGUucHJvdG9idWYuRW1wdHlIABJgChFsb2NhbF9jcmVkZW50aWFscxgDIAEoCzJDLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlLkdvb2dsZUdycGMuR29vZ2xlTG9jYWxDcmVkZW50aWFsc0gAOkKaxYgePQo7ZW52b3kuYXBpLnYyLmNvcmUuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DaGFubmVsQ3JlZGVudGlhbHNCGwoUY3JlZGVudGlhbF9zcGVjaWZpZXISA/hCARqxDAoPQ2FsbENyZWRlbnRpYWxzEhYKDGFjY2Vzc190b2tlbhgBIAEoCUgAEjcKFWdvb2dsZV9jb21wdXRlX2VuZ2luZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eUgAEh4KFGdvb2dsZV9yZWZyZXNoX3Rva2VuGAMgASgJSAAShQEKGnNlcnZpY2VfYWNjb3VudF9qd3RfYWNjZXNzGAQgASgLMl8uZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuU2VydmljZUFjY291bnRKV1RBY2Nlc3NDcmVkZW50aWFsc0gAEmcKCmdvb2dsZV9pYW0YBSABKAsyUS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNhbGxDcmVkZW50aWFscy5Hb29nbGVJQU1DcmVkZW50aWFsc0gAEnEKC2Zyb21fcGx1Z2luGAYgASgLMlouZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuTWV0YWRhdGFDcmVkZW50aWFsc0Zyb21QbHVnaW5IABJeCgtzdHNfc2VydmljZRgHIAEoCzJHLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlLkdvb2dsZUdycGMuQ2FsbENyZWRlbnRpYWxzLlN0c1NlcnZpY2VIABq6AQoiU2VydmljZUFjY291bnRKV1RBY2Nlc3NDcmVkZW50aWFscxIQCghqc29uX2tleRgBIAEoCRIeChZ0b2tlbl9saWZldGltZV9zZWNvbmRzGAIgASgEOmKaxYgeXQpbZW52b3kuYXBpLnYyLmNvcmUuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuU2VydmljZUFjY291bnRKV1RBY2Nlc3NDcmVkZW50aWFscxqlAQoUR29vZ2xlSUFNQ3JlZGVudGlhbHMSGwoTYXV0aG9yaXphdGlvbl90b2tlbhgBIAEoCRIaChJhdXRob3JpdHlfc2VsZWN0b3IYAiABKAk6VJrFiB5PCk1lbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNhbGxDcmVkZW50aWFscy5Hb29nbGVJQU1DcmVkZW50aWFscxrXAQodTWV0YWRhdGFDcmVkZW50aWFsc0Zyb21QbHVnaW4SDAoEbmFtZRgBIAEoCRIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAA6XZrFiB5YClZlbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNhbGxDcmVkZW50aWFscy5NZXRhZGF0YUNyZWRlbnRpYWxzRnJvbVBsdWdpbkINCgtjb25maWdfdHlwZUoECAIQA1IGY29uZmlnGssCCgpTdHNTZXJ2aWNlEiIKGnRva2VuX2V4Y2hhbmdlX3NlcnZpY2VfdXJpGAEgASgJEhAKCHJlc291cmNlGAIgASgJEhAKCGF1ZGllbmNlGAMgASgJEg0KBXNjb3BlGAQgASgJEhwKFHJlcXVlc3RlZF90b2tlbl90eXBlGAUgASgJEiMKEnN1YmplY3RfdG9rZW5fcGF0aBgGIAEoCUIH+kIEcgIQARIjChJzdWJqZWN0X3Rva2VuX3R5cGUYByABKAlCB/pCBHICEAESGAoQYWN0b3JfdG9rZW5fcGF0aBgIIAEoCRIYChBhY3Rvcl90b2tlbl90eXBlGAkgASgJOkqaxYgeRQpDZW52b3kuYXBpLnYyLmNvcmUuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuU3RzU2VydmljZTo/msWIHjoKOGVudm95LmFwaS52Mi5jb3JlLkdycGNTZXJ2aWNlLkdvb2dsZUdycGMuQ2FsbENyZWRlbnRpYWxzQhsKFGNyZWRlbnRpYWxfc3BlY2lmaWVyEgP4QgEamgIKC0NoYW5uZWxBcmdzElAKBGFyZ3MYASADKAsyQi5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNoYW5uZWxBcmdzLkFyZ3NFbnRyeRpMCgVWYWx1ZRIWCgxzdHJpbmdfdmFsdWUYASABKAlIABITCglpbnRfdmFsdWUYAiABKANIAEIWCg92YWx1ZV9zcGVjaWZpZXISA/hCARprCglBcmdzRW50cnkSCwoDa2V5GAEgASgJEk0KBXZhbHVlGAIgASgLMj4uZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DaGFubmVsQXJncy5WYWx1ZToCOAE6L5rFiB4qCihlbnZveS5hcGkudjIuY29yZS5HcnBjU2VydmljZS5Hb29nbGVHcnBjOiSaxYgeHwodZW52b3kuYXBpLnYyLmNvcmUuR3JwY1NlcnZpY2VCFwoQdGFyZ2V0X3NwZWNpZmllchID+EIBSgQIBBAFQoQBCiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jb3JlLnYzQhBHcnBjU2VydmljZVByb3RvUAFaQmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_wrappers, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * gRPC service configuration. This is used by :ref:`ApiConfigSource
@@ -110,7 +98,7 @@ export type GrpcService = Message<"envoy.config.core.v3.GrpcService"> & {
  * Use `create(GrpcServiceSchema)` to create a new message.
  */
 export const GrpcServiceSchema: GenMessage<GrpcService> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0);
+  messageDesc("envoy.config.core.v3.GrpcService");
 
 /**
  * [#next-free-field: 6]
@@ -181,7 +169,7 @@ export type GrpcService_EnvoyGrpc = Message<"envoy.config.core.v3.GrpcService.En
  * Use `create(GrpcService_EnvoyGrpcSchema)` to create a new message.
  */
 export const GrpcService_EnvoyGrpcSchema: GenMessage<GrpcService_EnvoyGrpc> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 0);
+  messageDesc("envoy.config.core.v3.GrpcService.EnvoyGrpc");
 
 /**
  * [#next-free-field: 11]
@@ -288,7 +276,7 @@ export type GrpcService_GoogleGrpc = Message<"envoy.config.core.v3.GrpcService.G
  * Use `create(GrpcService_GoogleGrpcSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpcSchema: GenMessage<GrpcService_GoogleGrpc> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc");
 
 /**
  * See https://grpc.io/grpc/cpp/structgrpc_1_1_ssl_credentials_options.html.
@@ -323,7 +311,7 @@ export type GrpcService_GoogleGrpc_SslCredentials = Message<"envoy.config.core.v
  * Use `create(GrpcService_GoogleGrpc_SslCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_SslCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_SslCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 0);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials");
 
 /**
  * Local channel credentials. Only UDS is supported for now.
@@ -339,7 +327,7 @@ export type GrpcService_GoogleGrpc_GoogleLocalCredentials = Message<"envoy.confi
  * Use `create(GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_GoogleLocalCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 1);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials");
 
 /**
  * See https://grpc.io/docs/guides/auth.html#credential-types to understand Channel and Call
@@ -379,7 +367,7 @@ export type GrpcService_GoogleGrpc_ChannelCredentials = Message<"envoy.config.co
  * Use `create(GrpcService_GoogleGrpc_ChannelCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_ChannelCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 2);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials");
 
 /**
  * [#next-free-field: 8]
@@ -463,7 +451,7 @@ export type GrpcService_GoogleGrpc_CallCredentials = Message<"envoy.config.core.
  * Use `create(GrpcService_GoogleGrpc_CallCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_CallCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials");
 
 /**
  * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials
@@ -485,7 +473,7 @@ export type GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCreden
  * Use `create(GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 0);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials");
 
 /**
  * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials
@@ -507,7 +495,7 @@ export type GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials = Messag
  * Use `create(GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 1);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials");
 
 /**
  * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin
@@ -537,7 +525,7 @@ export type GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin
  * Use `create(GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 2);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin");
 
 /**
  * Security token service configuration that allows Google gRPC to
@@ -626,7 +614,7 @@ export type GrpcService_GoogleGrpc_CallCredentials_StsService = Message<"envoy.c
  * Use `create(GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_StsService> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 3);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService");
 
 /**
  * Channel arguments.
@@ -647,7 +635,7 @@ export type GrpcService_GoogleGrpc_ChannelArgs = Message<"envoy.config.core.v3.G
  * Use `create(GrpcService_GoogleGrpc_ChannelArgsSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_ChannelArgsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 4);
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs");
 
 /**
  * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value
@@ -679,5 +667,4 @@ export type GrpcService_GoogleGrpc_ChannelArgs_Value = Message<"envoy.config.cor
  * Use `create(GrpcService_GoogleGrpc_ChannelArgs_ValueSchema)` to create a new message.
  */
 export const GrpcService_GoogleGrpc_ChannelArgs_ValueSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs_Value> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 4, 0);
-
+  messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value");

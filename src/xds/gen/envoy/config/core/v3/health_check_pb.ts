@@ -16,35 +16,17 @@
 // @generated from file envoy/config/core/v3/health_check.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, RequestMethod } from "./base_pb.ts";
-import { file_envoy_config_core_v3_base } from "./base_pb.ts";
 import type { EventServiceConfig } from "./event_service_config_pb.ts";
-import { file_envoy_config_core_v3_event_service_config } from "./event_service_config_pb.ts";
 import type { TypedExtensionConfig } from "./extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "./extension_pb.ts";
 import type { ProxyProtocolConfig } from "./proxy_protocol_pb.ts";
-import { file_envoy_config_core_v3_proxy_protocol } from "./proxy_protocol_pb.ts";
 import type { StringMatcher } from "../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../type/matcher/v3/string_pb.ts";
 import type { CodecClientType } from "../../../type/v3/http_pb.ts";
-import { file_envoy_type_v3_http } from "../../../type/v3/http_pb.ts";
 import type { Int64Range } from "../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../type/v3/range_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/health_check.proto.
- */
-export const file_envoy_config_core_v3_health_check: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9oZWFsdGhfY2hlY2sucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIlYKD0hlYWx0aFN0YXR1c1NldBJDCghzdGF0dXNlcxgBIAMoDjIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aFN0YXR1c0IN+kIKkgEHIgWCAQIQASKTGgoLSGVhbHRoQ2hlY2sSNgoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEECAEqABI3CghpbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEECAEqABIxCg5pbml0aWFsX2ppdHRlchgUIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9pbnRlcnZhbF9qaXR0ZXIYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHwoXaW50ZXJ2YWxfaml0dGVyX3BlcmNlbnQYEiABKA0SQwoTdW5oZWFsdGh5X3RocmVzaG9sZBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUII+kIFigECEAESQQoRaGVhbHRoeV90aHJlc2hvbGQYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCPpCBYoBAhABEi4KCGFsdF9wb3J0GAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjQKEHJldXNlX2Nvbm5lY3Rpb24YByABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEk4KEWh0dHBfaGVhbHRoX2NoZWNrGAggASgLMjEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoQ2hlY2suSHR0cEhlYWx0aENoZWNrSAASTAoQdGNwX2hlYWx0aF9jaGVjaxgJIAEoCzIwLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlRjcEhlYWx0aENoZWNrSAASTgoRZ3JwY19oZWFsdGhfY2hlY2sYCyABKAsyMS5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhDaGVjay5HcnBjSGVhbHRoQ2hlY2tIABJSChNjdXN0b21faGVhbHRoX2NoZWNrGA0gASgLMjMuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoQ2hlY2suQ3VzdG9tSGVhbHRoQ2hlY2tIABJAChNub190cmFmZmljX2ludGVydmFsGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABJIChtub190cmFmZmljX2hlYWx0aHlfaW50ZXJ2YWwYGCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAEj8KEnVuaGVhbHRoeV9pbnRlcnZhbBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECKgASRAoXdW5oZWFsdGh5X2VkZ2VfaW50ZXJ2YWwYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAEkIKFWhlYWx0aHlfZWRnZV9pbnRlcnZhbBgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECKgASIwoOZXZlbnRfbG9nX3BhdGgYESABKAlCCxgBkseG2AQDMy4wEkAKDGV2ZW50X2xvZ2dlchgZIAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEj8KDWV2ZW50X3NlcnZpY2UYFiABKAsyKC5lbnZveS5jb25maWcuY29yZS52My5FdmVudFNlcnZpY2VDb25maWcSKAogYWx3YXlzX2xvZ19oZWFsdGhfY2hlY2tfZmFpbHVyZXMYEyABKAgSJwofYWx3YXlzX2xvZ19oZWFsdGhfY2hlY2tfc3VjY2VzcxgaIAEoCBJBCgt0bHNfb3B0aW9ucxgVIAEoCzIsLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlRsc09wdGlvbnMSQAofdHJhbnNwb3J0X3NvY2tldF9tYXRjaF9jcml0ZXJpYRgXIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QacgoHUGF5bG9hZBIXCgR0ZXh0GAEgASgJQgf6QgRyAhABSAASEAoGYmluYXJ5GAIgASgMSAA6LJrFiB4nCiVlbnZveS5hcGkudjIuY29yZS5IZWFsdGhDaGVjay5QYXlsb2FkQg4KB3BheWxvYWQSA/hCARqYBgoPSHR0cEhlYWx0aENoZWNrEhYKBGhvc3QYASABKAlCCPpCBXIDwAECEhgKBHBhdGgYAiABKAlCCvpCB3IFEAHAAQISNwoEc2VuZBgDIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlBheWxvYWQSOgoHcmVjZWl2ZRgEIAMoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlBheWxvYWQSQwoUcmVzcG9uc2VfYnVmZmVyX3NpemUYDiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCB/pCBDICKAASUgoWcmVxdWVzdF9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgn6QgaSAQMQ6AcSMwoZcmVxdWVzdF9oZWFkZXJzX3RvX3JlbW92ZRgIIAMoCUIQ+kINkgEKIghyBsgBAMABARI0ChFleHBlY3RlZF9zdGF0dXNlcxgJIAMoCzIZLmVudm95LnR5cGUudjMuSW50NjRSYW5nZRI1ChJyZXRyaWFibGVfc3RhdHVzZXMYDCADKAsyGS5lbnZveS50eXBlLnYzLkludDY0UmFuZ2USQwoRY29kZWNfY2xpZW50X3R5cGUYCiABKA4yHi5lbnZveS50eXBlLnYzLkNvZGVjQ2xpZW50VHlwZUII+kIFggECEAESQgoUc2VydmljZV9uYW1lX21hdGNoZXIYCyABKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchI/CgZtZXRob2QYDSABKA4yIy5lbnZveS5jb25maWcuY29yZS52My5SZXF1ZXN0TWV0aG9kQgr6QgeCAQQQASAGOjSaxYgeLwotZW52b3kuYXBpLnYyLmNvcmUuSGVhbHRoQ2hlY2suSHR0cEhlYWx0aENoZWNrSgQIBRAGSgQIBxAIUgxzZXJ2aWNlX25hbWVSCXVzZV9odHRwMhqEAgoOVGNwSGVhbHRoQ2hlY2sSNwoEc2VuZBgBIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlBheWxvYWQSOgoHcmVjZWl2ZRgCIAMoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLlBheWxvYWQSSAoVcHJveHlfcHJvdG9jb2xfY29uZmlnGAMgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuUHJveHlQcm90b2NvbENvbmZpZzozmsWIHi4KLGVudm95LmFwaS52Mi5jb3JlLkhlYWx0aENoZWNrLlRjcEhlYWx0aENoZWNrGlYKEFJlZGlzSGVhbHRoQ2hlY2sSCwoDa2V5GAEgASgJOjWaxYgeMAouZW52b3kuYXBpLnYyLmNvcmUuSGVhbHRoQ2hlY2suUmVkaXNIZWFsdGhDaGVjaxrLAQoPR3JwY0hlYWx0aENoZWNrEhQKDHNlcnZpY2VfbmFtZRgBIAEoCRIeCglhdXRob3JpdHkYAiABKAlCC/pCCHIGyAEAwAECEkwKEGluaXRpYWxfbWV0YWRhdGEYAyADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbkIJ+kIGkgEDEOgHOjSaxYgeLwotZW52b3kuYXBpLnYyLmNvcmUuSGVhbHRoQ2hlY2suR3JwY0hlYWx0aENoZWNrGq0BChFDdXN0b21IZWFsdGhDaGVjaxIVCgRuYW1lGAEgASgJQgf6QgRyAhABEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIADo2msWIHjEKL2Vudm95LmFwaS52Mi5jb3JlLkhlYWx0aENoZWNrLkN1c3RvbUhlYWx0aENoZWNrQg0KC2NvbmZpZ190eXBlSgQIAhADUgZjb25maWcaVQoKVGxzT3B0aW9ucxIWCg5hbHBuX3Byb3RvY29scxgBIAMoCTovmsWIHioKKGVudm95LmFwaS52Mi5jb3JlLkhlYWx0aENoZWNrLlRsc09wdGlvbnM6JJrFiB4fCh1lbnZveS5hcGkudjIuY29yZS5IZWFsdGhDaGVja0IVCg5oZWFsdGhfY2hlY2tlchID+EIBSgQIChALKmAKDEhlYWx0aFN0YXR1cxILCgdVTktOT1dOEAASCwoHSEVBTFRIWRABEg0KCVVOSEVBTFRIWRACEgwKCERSQUlOSU5HEAMSCwoHVElNRU9VVBAEEgwKCERFR1JBREVEEAVChAEKImlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLmNvcmUudjNCEEhlYWx0aENoZWNrUHJvdG9QAVpCZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NvcmUvdjM7Y29yZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_event_service_config, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_proxy_protocol, file_envoy_type_matcher_v3_string, file_envoy_type_v3_http, file_envoy_type_v3_range, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.config.core.v3.HealthStatusSet
@@ -63,7 +45,7 @@ export type HealthStatusSet = Message<"envoy.config.core.v3.HealthStatusSet"> & 
  * Use `create(HealthStatusSetSchema)` to create a new message.
  */
 export const HealthStatusSetSchema: GenMessage<HealthStatusSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 0);
+  messageDesc("envoy.config.core.v3.HealthStatusSet");
 
 /**
  * [#next-free-field: 27]
@@ -351,7 +333,7 @@ export type HealthCheck = Message<"envoy.config.core.v3.HealthCheck"> & {
  * Use `create(HealthCheckSchema)` to create a new message.
  */
 export const HealthCheckSchema: GenMessage<HealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1);
+  messageDesc("envoy.config.core.v3.HealthCheck");
 
 /**
  * Describes the encoding of the payload bytes in the payload.
@@ -386,7 +368,7 @@ export type HealthCheck_Payload = Message<"envoy.config.core.v3.HealthCheck.Payl
  * Use `create(HealthCheck_PayloadSchema)` to create a new message.
  */
 export const HealthCheck_PayloadSchema: GenMessage<HealthCheck_Payload> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 0);
+  messageDesc("envoy.config.core.v3.HealthCheck.Payload");
 
 /**
  * [#next-free-field: 15]
@@ -521,7 +503,7 @@ export type HealthCheck_HttpHealthCheck = Message<"envoy.config.core.v3.HealthCh
  * Use `create(HealthCheck_HttpHealthCheckSchema)` to create a new message.
  */
 export const HealthCheck_HttpHealthCheckSchema: GenMessage<HealthCheck_HttpHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 1);
+  messageDesc("envoy.config.core.v3.HealthCheck.HttpHealthCheck");
 
 /**
  * @generated from message envoy.config.core.v3.HealthCheck.TcpHealthCheck
@@ -560,7 +542,7 @@ export type HealthCheck_TcpHealthCheck = Message<"envoy.config.core.v3.HealthChe
  * Use `create(HealthCheck_TcpHealthCheckSchema)` to create a new message.
  */
 export const HealthCheck_TcpHealthCheckSchema: GenMessage<HealthCheck_TcpHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 2);
+  messageDesc("envoy.config.core.v3.HealthCheck.TcpHealthCheck");
 
 /**
  * @generated from message envoy.config.core.v3.HealthCheck.RedisHealthCheck
@@ -582,7 +564,7 @@ export type HealthCheck_RedisHealthCheck = Message<"envoy.config.core.v3.HealthC
  * Use `create(HealthCheck_RedisHealthCheckSchema)` to create a new message.
  */
 export const HealthCheck_RedisHealthCheckSchema: GenMessage<HealthCheck_RedisHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 3);
+  messageDesc("envoy.config.core.v3.HealthCheck.RedisHealthCheck");
 
 /**
  * `grpc.health.v1.Health
@@ -630,7 +612,7 @@ export type HealthCheck_GrpcHealthCheck = Message<"envoy.config.core.v3.HealthCh
  * Use `create(HealthCheck_GrpcHealthCheckSchema)` to create a new message.
  */
 export const HealthCheck_GrpcHealthCheckSchema: GenMessage<HealthCheck_GrpcHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 4);
+  messageDesc("envoy.config.core.v3.HealthCheck.GrpcHealthCheck");
 
 /**
  * Custom health check.
@@ -666,7 +648,7 @@ export type HealthCheck_CustomHealthCheck = Message<"envoy.config.core.v3.Health
  * Use `create(HealthCheck_CustomHealthCheckSchema)` to create a new message.
  */
 export const HealthCheck_CustomHealthCheckSchema: GenMessage<HealthCheck_CustomHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 5);
+  messageDesc("envoy.config.core.v3.HealthCheck.CustomHealthCheck");
 
 /**
  * Health checks occur over the transport socket specified for the cluster. This implies that if a
@@ -693,7 +675,7 @@ export type HealthCheck_TlsOptions = Message<"envoy.config.core.v3.HealthCheck.T
  * Use `create(HealthCheck_TlsOptionsSchema)` to create a new message.
  */
 export const HealthCheck_TlsOptionsSchema: GenMessage<HealthCheck_TlsOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_health_check, 1, 6);
+  messageDesc("envoy.config.core.v3.HealthCheck.TlsOptions");
 
 /**
  * Endpoint health status.
@@ -760,5 +742,4 @@ export type HealthStatus = (typeof HealthStatus)[keyof typeof HealthStatus] | Un
  * Describes the enum envoy.config.core.v3.HealthStatus.
  */
 export const HealthStatusSchema: GenEnum<HealthStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_health_check, 0);
-
+  enumDesc("envoy.config.core.v3.HealthStatus");

@@ -16,23 +16,12 @@
 // @generated from file envoy/config/core/v3/http_service.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderValueOption } from "./base_pb.ts";
-import { file_envoy_config_core_v3_base } from "./base_pb.ts";
 import type { TypedExtensionConfig } from "./extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "./extension_pb.ts";
 import type { HttpUri } from "./http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "./http_uri_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/http_service.proto.
- */
-export const file_envoy_config_core_v3_http_service: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9odHRwX3NlcnZpY2UucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzItIBCgtIdHRwU2VydmljZRIvCghodHRwX3VyaRgBIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBVcmkSUgoWcmVxdWVzdF9oZWFkZXJzX3RvX2FkZBgCIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgn6QgaSAQMQ6AcSPgoKZm9ybWF0dGVycxgDIAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQoQBCiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5jb3JlLnYzQhBIdHRwU2VydmljZVByb3RvUAFaQmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_http_uri, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * HTTP service configuration.
@@ -78,5 +67,4 @@ export type HttpService = Message<"envoy.config.core.v3.HttpService"> & {
  * Use `create(HttpServiceSchema)` to create a new message.
  */
 export const HttpServiceSchema: GenMessage<HttpService> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_http_service, 0);
-
+  messageDesc("envoy.config.core.v3.HttpService");

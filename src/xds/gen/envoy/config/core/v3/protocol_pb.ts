@@ -16,28 +16,13 @@
 // @generated from file envoy/config/core/v3/protocol.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "./extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "./extension_pb.ts";
 import type { StringMatcher } from "../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../type/matcher/v3/string_pb.ts";
 import type { Percent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/protocol.proto.
- */
-export const file_envoy_config_core_v3_protocol: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvY29yZS92My9wcm90b2NvbC5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiQQoSVGNwUHJvdG9jb2xPcHRpb25zOiuaxYgeJgokZW52b3kuYXBpLnYyLmNvcmUuVGNwUHJvdG9jb2xPcHRpb25zIo0BChVRdWljS2VlcEFsaXZlU2V0dGluZ3MSLwoMbWF4X2ludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkMKEGluaXRpYWxfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDvpCC6oBCCIAMgQQwIQ9IvMJChNRdWljUHJvdG9jb2xPcHRpb25zEkUKFm1heF9jb25jdXJyZW50X3N0cmVhbXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESTgoaaW5pdGlhbF9zdHJlYW1fd2luZG93X3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCDPpCCSoHGICAgAgoARJSCh5pbml0aWFsX2Nvbm5lY3Rpb25fd2luZG93X3NpemUYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCDPpCCSoHGICAgAwoARJXCiZudW1fdGltZW91dHNfdG9fdHJpZ2dlcl9wb3J0X21pZ3JhdGlvbhgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIJ+kIGKgQYBSgAEkkKFGNvbm5lY3Rpb25fa2VlcGFsaXZlGAUgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuUXVpY0tlZXBBbGl2ZVNldHRpbmdzEhoKEmNvbm5lY3Rpb25fb3B0aW9ucxgGIAEoCRIhChljbGllbnRfY29ubmVjdGlvbl9vcHRpb25zGAcgASgJEkMKFGlkbGVfbmV0d29ya190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgr6QgeqAQQyAggBEjcKEW1heF9wYWNrZXRfbGVuZ3RoGAkgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEkgKFGNsaWVudF9wYWNrZXRfd3JpdGVyGAogASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSYwoUY29ubmVjdGlvbl9taWdyYXRpb24YCyABKAsyRS5lbnZveS5jb25maWcuY29yZS52My5RdWljUHJvdG9jb2xPcHRpb25zLkNvbm5lY3Rpb25NaWdyYXRpb25TZXR0aW5ncxJHChhtZW1vcnlfcmVkdWN0aW9uX3RpbWVvdXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCvpCB6oBBDICCAESMAoMZW5hYmxlX3Njb25lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRrlAgobQ29ubmVjdGlvbk1pZ3JhdGlvblNldHRpbmdzEoUBChhtaWdyYXRlX2lkbGVfY29ubmVjdGlvbnMYASABKAsyYy5lbnZveS5jb25maWcuY29yZS52My5RdWljUHJvdG9jb2xPcHRpb25zLkNvbm5lY3Rpb25NaWdyYXRpb25TZXR0aW5ncy5NaWdyYXRlSWRsZUNvbm5lY3Rpb25TZXR0aW5ncxJOCh9tYXhfdGltZV9vbl9ub25fZGVmYXVsdF9uZXR3b3JrGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgr6QgeqAQQyAggBGm4KHU1pZ3JhdGVJZGxlQ29ubmVjdGlvblNldHRpbmdzEk0KHm1heF9pZGxlX3RpbWVfYmVmb3JlX21pZ3JhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIASKxAQobVXBzdHJlYW1IdHRwUHJvdG9jb2xPcHRpb25zEhAKCGF1dG9fc25pGAEgASgIEhsKE2F1dG9fc2FuX3ZhbGlkYXRpb24YAiABKAgSLQoYb3ZlcnJpZGVfYXV0b19zbmlfaGVhZGVyGAMgASgJQgv6QghyBtABAcABATo0msWIHi8KLWVudm95LmFwaS52Mi5jb3JlLlVwc3RyZWFtSHR0cFByb3RvY29sT3B0aW9ucyKmAwoeQWx0ZXJuYXRlUHJvdG9jb2xzQ2FjaGVPcHRpb25zEhUKBG5hbWUYASABKAlCB/pCBHICEAESOgoLbWF4X2VudHJpZXMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCIAASSgoWa2V5X3ZhbHVlX3N0b3JlX2NvbmZpZxgDIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEm8KFHByZXBvcHVsYXRlZF9lbnRyaWVzGAQgAygLMlEuZW52b3kuY29uZmlnLmNvcmUudjMuQWx0ZXJuYXRlUHJvdG9jb2xzQ2FjaGVPcHRpb25zLkFsdGVybmF0ZVByb3RvY29sc0NhY2hlRW50cnkSGgoSY2Fub25pY2FsX3N1ZmZpeGVzGAUgAygJGlgKHEFsdGVybmF0ZVByb3RvY29sc0NhY2hlRW50cnkSHQoIaG9zdG5hbWUYASABKAlCC/pCCHIG0AEBwAEBEhkKBHBvcnQYAiABKA1CC/pCCCoGEP//AyAAIrkFChNIdHRwUHJvdG9jb2xPcHRpb25zEi8KDGlkbGVfdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI6ChdtYXhfY29ubmVjdGlvbl9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+Ch5tYXhfY29ubmVjdGlvbl9kdXJhdGlvbl9qaXR0ZXIYCCABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSQAoRbWF4X2hlYWRlcnNfY291bnQYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESSQoXbWF4X3Jlc3BvbnNlX2hlYWRlcnNfa2IYByABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCvpCByoFGIBAIAASNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJvCh9oZWFkZXJzX3dpdGhfdW5kZXJzY29yZXNfYWN0aW9uGAUgASgOMkYuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucy5IZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEkEKG21heF9yZXF1ZXN0c19wZXJfY29ubmVjdGlvbhgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZSJOChxIZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEgkKBUFMTE9XEAASEgoOUkVKRUNUX1JFUVVFU1QQARIPCgtEUk9QX0hFQURFUhACOiyaxYgeJwolZW52b3kuYXBpLnYyLmNvcmUuSHR0cFByb3RvY29sT3B0aW9ucyLpBwoUSHR0cDFQcm90b2NvbE9wdGlvbnMSNgoSYWxsb3dfYWJzb2x1dGVfdXJsGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIWCg5hY2NlcHRfaHR0cF8xMBgCIAEoCBIgChhkZWZhdWx0X2hvc3RfZm9yX2h0dHBfMTAYAyABKAkSVQoRaGVhZGVyX2tleV9mb3JtYXQYBCABKAsyOi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucy5IZWFkZXJLZXlGb3JtYXQSFwoPZW5hYmxlX3RyYWlsZXJzGAUgASgIEhwKFGFsbG93X2NodW5rZWRfbGVuZ3RoGAYgASgIElEKLW92ZXJyaWRlX3N0cmVhbV9lcnJvcl9vbl9pbnZhbGlkX2h0dHBfbWVzc2FnZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSIAoYc2VuZF9mdWxseV9xdWFsaWZpZWRfdXJsGAggASgIEkEKEHVzZV9iYWxzYV9wYXJzZXIYCSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgsYAZLHhtgEAzMuMBImChRhbGxvd19jdXN0b21fbWV0aG9kcxgKIAEoCEII0sak4QYCCAESRAoWaWdub3JlX2h0dHBfMTFfdXBncmFkZRgLIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyGvsCCg9IZWFkZXJLZXlGb3JtYXQSZwoRcHJvcGVyX2Nhc2Vfd29yZHMYASABKAsySi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucy5IZWFkZXJLZXlGb3JtYXQuUHJvcGVyQ2FzZVdvcmRzSAASSAoSc3RhdGVmdWxfZm9ybWF0dGVyGAggASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIABpgCg9Qcm9wZXJDYXNlV29yZHM6TZrFiB5ICkZlbnZveS5hcGkudjIuY29yZS5IdHRwMVByb3RvY29sT3B0aW9ucy5IZWFkZXJLZXlGb3JtYXQuUHJvcGVyQ2FzZVdvcmRzOj2axYgeOAo2ZW52b3kuYXBpLnYyLmNvcmUuSHR0cDFQcm90b2NvbE9wdGlvbnMuSGVhZGVyS2V5Rm9ybWF0QhQKDWhlYWRlcl9mb3JtYXQSA/hCATotmsWIHigKJmVudm95LmFwaS52Mi5jb3JlLkh0dHAxUHJvdG9jb2xPcHRpb25zIoYCChFLZWVwYWxpdmVTZXR0aW5ncxI5CghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIM+kIJqgEGMgQQwIQ9EjoKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDvpCC6oBCAgBMgQQwIQ9Ei8KD2ludGVydmFsX2ppdHRlchgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBJJChhjb25uZWN0aW9uX2lkbGVfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDPpCCaoBBjIEEMCEPSL3DQoUSHR0cDJQcm90b2NvbE9wdGlvbnMSNgoQaHBhY2tfdGFibGVfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJLChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQg36QgoqCBj/////BygBElEKGmluaXRpYWxfc3RyZWFtX3dpbmRvd19zaXplGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQg/6QgwqChj/////Byj//wMSVQoeaW5pdGlhbF9jb25uZWN0aW9uX3dpbmRvd19zaXplGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQg/6QgwqChj/////Byj//wMSFQoNYWxsb3dfY29ubmVjdBgFIAEoCBIWCg5hbGxvd19tZXRhZGF0YRgGIAEoCBJCChNtYXhfb3V0Ym91bmRfZnJhbWVzGAcgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAigBEkoKG21heF9vdXRib3VuZF9jb250cm9sX2ZyYW1lcxgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIoARJXCjFtYXhfY29uc2VjdXRpdmVfaW5ib3VuZF9mcmFtZXNfd2l0aF9lbXB0eV9wYXlsb2FkGAkgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkwKJm1heF9pbmJvdW5kX3ByaW9yaXR5X2ZyYW1lc19wZXJfc3RyZWFtGAogASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEmMKNG1heF9pbmJvdW5kX3dpbmRvd191cGRhdGVfZnJhbWVzX3Blcl9kYXRhX2ZyYW1lX3NlbnQYCyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESOwomc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdpbmcYDCABKAhCCxgBkseG2AQDMy4wElEKLW92ZXJyaWRlX3N0cmVhbV9lcnJvcl9vbl9pbnZhbGlkX2h0dHBfbWVzc2FnZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSYAoaY3VzdG9tX3NldHRpbmdzX3BhcmFtZXRlcnMYDSADKAsyPC5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucy5TZXR0aW5nc1BhcmFtZXRlchJFChRjb25uZWN0aW9uX2tlZXBhbGl2ZRgPIAEoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLktlZXBhbGl2ZVNldHRpbmdzEj8KEXVzZV9vZ2h0dHAyX2NvZGVjGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUII0sak4QYCCAESNwoRbWF4X21ldGFkYXRhX3NpemUYESABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSOwoXZW5hYmxlX2h1ZmZtYW5fZW5jb2RpbmcYEiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEkoKGG1heF9oZWFkZXJfZmllbGRfc2l6ZV9rYhgTIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIK+kIHKgUYgAIoQBI1ChFkaXNhbGxvd19vYnNfdGV4dBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSOAoSc3RyZWFtX3Jlc2V0X2J1cnN0GBUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEjcKEXN0cmVhbV9yZXNldF9yYXRlGBYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlGs8BChFTZXR0aW5nc1BhcmFtZXRlchJCCgppZGVudGlmaWVyGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQhD6Qg2KAQIQASoGGP//AygAEjUKBXZhbHVlGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgj6QgWKAQIQATo/msWIHjoKOGVudm95LmFwaS52Mi5jb3JlLkh0dHAyUHJvdG9jb2xPcHRpb25zLlNldHRpbmdzUGFyYW1ldGVyOi2axYgeKAomZW52b3kuYXBpLnYyLmNvcmUuSHR0cDJQcm90b2NvbE9wdGlvbnMijwEKE0dycGNQcm90b2NvbE9wdGlvbnMSSgoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zOiyaxYgeJwolZW52b3kuYXBpLnYyLmNvcmUuR3JwY1Byb3RvY29sT3B0aW9ucyL4AgoUSHR0cDNQcm90b2NvbE9wdGlvbnMSSAoVcXVpY19wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuUXVpY1Byb3RvY29sT3B0aW9ucxJRCi1vdmVycmlkZV9zdHJlYW1fZXJyb3Jfb25faW52YWxpZF9odHRwX21lc3NhZ2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEigKFmFsbG93X2V4dGVuZGVkX2Nvbm5lY3QYBSABKAhCCNLGpOEGAggBEhYKDmFsbG93X21ldGFkYXRhGAYgASgIEhUKDWRpc2FibGVfcXBhY2sYByABKAgSMworZGlzYWJsZV9jb25uZWN0aW9uX2Zsb3dfY29udHJvbF9mb3Jfc3RyZWFtcxgIIAEoCBI1ChFkaXNhbGxvd19vYnNfdGV4dBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUieQoaU2NoZW1lSGVhZGVyVHJhbnNmb3JtYXRpb24SMQoTc2NoZW1lX3RvX292ZXJ3cml0ZRgBIAEoCUIS+kIPcg1SBGh0dHBSBWh0dHBzSAASFgoObWF0Y2hfdXBzdHJlYW0YAiABKAhCEAoOdHJhbnNmb3JtYXRpb25CgQEKImlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLmNvcmUudjNCDVByb3RvY29sUHJvdG9QAVpCZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NvcmUvdjM7Y29yZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_envoy_type_matcher_v3_string, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#not-implemented-hide:]
@@ -52,7 +37,7 @@ export type TcpProtocolOptions = Message<"envoy.config.core.v3.TcpProtocolOption
  * Use `create(TcpProtocolOptionsSchema)` to create a new message.
  */
 export const TcpProtocolOptionsSchema: GenMessage<TcpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 0);
+  messageDesc("envoy.config.core.v3.TcpProtocolOptions");
 
 /**
  * Config for keepalive probes in a QUIC connection.
@@ -94,7 +79,7 @@ export type QuicKeepAliveSettings = Message<"envoy.config.core.v3.QuicKeepAliveS
  * Use `create(QuicKeepAliveSettingsSchema)` to create a new message.
  */
 export const QuicKeepAliveSettingsSchema: GenMessage<QuicKeepAliveSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 1);
+  messageDesc("envoy.config.core.v3.QuicKeepAliveSettings");
 
 /**
  * QUIC protocol options which apply to both downstream and upstream connections.
@@ -249,7 +234,7 @@ export type QuicProtocolOptions = Message<"envoy.config.core.v3.QuicProtocolOpti
  * Use `create(QuicProtocolOptionsSchema)` to create a new message.
  */
 export const QuicProtocolOptionsSchema: GenMessage<QuicProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 2);
+  messageDesc("envoy.config.core.v3.QuicProtocolOptions");
 
 /**
  * Config for QUIC connection migration across network interfaces, i.e. cellular to WIFI, upon
@@ -290,7 +275,7 @@ export type QuicProtocolOptions_ConnectionMigrationSettings = Message<"envoy.con
  * Use `create(QuicProtocolOptions_ConnectionMigrationSettingsSchema)` to create a new message.
  */
 export const QuicProtocolOptions_ConnectionMigrationSettingsSchema: GenMessage<QuicProtocolOptions_ConnectionMigrationSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 2, 0);
+  messageDesc("envoy.config.core.v3.QuicProtocolOptions.ConnectionMigrationSettings");
 
 /**
  * Config for options to migrate idle connections which aren't serving any requests.
@@ -314,7 +299,7 @@ export type QuicProtocolOptions_ConnectionMigrationSettings_MigrateIdleConnectio
  * Use `create(QuicProtocolOptions_ConnectionMigrationSettings_MigrateIdleConnectionSettingsSchema)` to create a new message.
  */
 export const QuicProtocolOptions_ConnectionMigrationSettings_MigrateIdleConnectionSettingsSchema: GenMessage<QuicProtocolOptions_ConnectionMigrationSettings_MigrateIdleConnectionSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 2, 0, 0);
+  messageDesc("envoy.config.core.v3.QuicProtocolOptions.ConnectionMigrationSettings.MigrateIdleConnectionSettings");
 
 /**
  * @generated from message envoy.config.core.v3.UpstreamHttpProtocolOptions
@@ -368,7 +353,7 @@ export type UpstreamHttpProtocolOptions = Message<"envoy.config.core.v3.Upstream
  * Use `create(UpstreamHttpProtocolOptionsSchema)` to create a new message.
  */
 export const UpstreamHttpProtocolOptionsSchema: GenMessage<UpstreamHttpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 3);
+  messageDesc("envoy.config.core.v3.UpstreamHttpProtocolOptions");
 
 /**
  * Configures the alternate protocols cache which tracks alternate protocols that can be used to
@@ -443,7 +428,7 @@ export type AlternateProtocolsCacheOptions = Message<"envoy.config.core.v3.Alter
  * Use `create(AlternateProtocolsCacheOptionsSchema)` to create a new message.
  */
 export const AlternateProtocolsCacheOptionsSchema: GenMessage<AlternateProtocolsCacheOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 4);
+  messageDesc("envoy.config.core.v3.AlternateProtocolsCacheOptions");
 
 /**
  * Allows pre-populating the cache with HTTP/3 alternate protocols entries with a 7 day lifetime.
@@ -479,7 +464,7 @@ export type AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntry = Messag
  * Use `create(AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntrySchema)` to create a new message.
  */
 export const AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntrySchema: GenMessage<AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 4, 0);
+  messageDesc("envoy.config.core.v3.AlternateProtocolsCacheOptions.AlternateProtocolsCacheEntry");
 
 /**
  * [#next-free-field: 9]
@@ -623,7 +608,7 @@ export type HttpProtocolOptions = Message<"envoy.config.core.v3.HttpProtocolOpti
  * Use `create(HttpProtocolOptionsSchema)` to create a new message.
  */
 export const HttpProtocolOptionsSchema: GenMessage<HttpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 5);
+  messageDesc("envoy.config.core.v3.HttpProtocolOptions");
 
 /**
  * Action to take when Envoy receives client request with header names containing underscore
@@ -676,7 +661,7 @@ export type HttpProtocolOptions_HeadersWithUnderscoresAction = (typeof HttpProto
  * Describes the enum envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction.
  */
 export const HttpProtocolOptions_HeadersWithUnderscoresActionSchema: GenEnum<HttpProtocolOptions_HeadersWithUnderscoresAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_protocol, 5, 0);
+  enumDesc("envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction");
 
 /**
  * [#next-free-field: 12]
@@ -824,7 +809,7 @@ export type Http1ProtocolOptions = Message<"envoy.config.core.v3.Http1ProtocolOp
  * Use `create(Http1ProtocolOptionsSchema)` to create a new message.
  */
 export const Http1ProtocolOptionsSchema: GenMessage<Http1ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 6);
+  messageDesc("envoy.config.core.v3.Http1ProtocolOptions");
 
 /**
  * [#next-free-field: 9]
@@ -868,7 +853,7 @@ export type Http1ProtocolOptions_HeaderKeyFormat = Message<"envoy.config.core.v3
  * Use `create(Http1ProtocolOptions_HeaderKeyFormatSchema)` to create a new message.
  */
 export const Http1ProtocolOptions_HeaderKeyFormatSchema: GenMessage<Http1ProtocolOptions_HeaderKeyFormat> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 6, 0);
+  messageDesc("envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat");
 
 /**
  * @generated from message envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
@@ -881,7 +866,7 @@ export type Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords = Message<"envo
  * Use `create(Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWordsSchema)` to create a new message.
  */
 export const Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWordsSchema: GenMessage<Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 6, 0, 0);
+  messageDesc("envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords");
 
 /**
  * @generated from message envoy.config.core.v3.KeepaliveSettings
@@ -936,7 +921,7 @@ export type KeepaliveSettings = Message<"envoy.config.core.v3.KeepaliveSettings"
  * Use `create(KeepaliveSettingsSchema)` to create a new message.
  */
 export const KeepaliveSettingsSchema: GenMessage<KeepaliveSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 7);
+  messageDesc("envoy.config.core.v3.KeepaliveSettings");
 
 /**
  * [#next-free-field: 23]
@@ -1271,7 +1256,7 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
  * Use `create(Http2ProtocolOptionsSchema)` to create a new message.
  */
 export const Http2ProtocolOptionsSchema: GenMessage<Http2ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 8);
+  messageDesc("envoy.config.core.v3.Http2ProtocolOptions");
 
 /**
  * Defines a parameter to be sent in the SETTINGS frame.
@@ -1300,7 +1285,7 @@ export type Http2ProtocolOptions_SettingsParameter = Message<"envoy.config.core.
  * Use `create(Http2ProtocolOptions_SettingsParameterSchema)` to create a new message.
  */
 export const Http2ProtocolOptions_SettingsParameterSchema: GenMessage<Http2ProtocolOptions_SettingsParameter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 8, 0);
+  messageDesc("envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter");
 
 /**
  * [#not-implemented-hide:]
@@ -1319,7 +1304,7 @@ export type GrpcProtocolOptions = Message<"envoy.config.core.v3.GrpcProtocolOpti
  * Use `create(GrpcProtocolOptionsSchema)` to create a new message.
  */
 export const GrpcProtocolOptionsSchema: GenMessage<GrpcProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 9);
+  messageDesc("envoy.config.core.v3.GrpcProtocolOptions");
 
 /**
  * A message which allows using HTTP/3.
@@ -1408,7 +1393,7 @@ export type Http3ProtocolOptions = Message<"envoy.config.core.v3.Http3ProtocolOp
  * Use `create(Http3ProtocolOptionsSchema)` to create a new message.
  */
 export const Http3ProtocolOptionsSchema: GenMessage<Http3ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 10);
+  messageDesc("envoy.config.core.v3.Http3ProtocolOptions");
 
 /**
  * A message to control transformations to the :scheme header
@@ -1446,5 +1431,4 @@ export type SchemeHeaderTransformation = Message<"envoy.config.core.v3.SchemeHea
  * Use `create(SchemeHeaderTransformationSchema)` to create a new message.
  */
 export const SchemeHeaderTransformationSchema: GenMessage<SchemeHeaderTransformation> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 11);
-
+  messageDesc("envoy.config.core.v3.SchemeHeaderTransformation");

@@ -16,19 +16,10 @@
 // @generated from file envoy/config/core/v3/proxy_protocol.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { SubstitutionFormatString } from "./substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "./substitution_format_string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/proxy_protocol.proto.
- */
-export const file_envoy_config_core_v3_proxy_protocol: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9jb25maWcvY29yZS92My9wcm94eV9wcm90b2NvbC5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMizAEKHFByb3h5UHJvdG9jb2xQYXNzVGhyb3VnaFRMVnMSWAoKbWF0Y2hfdHlwZRgBIAEoDjJELmVudm95LmNvbmZpZy5jb3JlLnYzLlByb3h5UHJvdG9jb2xQYXNzVGhyb3VnaFRMVnMuUGFzc1RMVnNNYXRjaFR5cGUSHwoIdGx2X3R5cGUYAiADKA1CDfpCCpIBByIFKgMQgAIiMQoRUGFzc1RMVnNNYXRjaFR5cGUSDwoLSU5DTFVERV9BTEwQABILCgdJTkNMVURFEAEieAoIVGx2RW50cnkSFgoEdHlwZRgBIAEoDUII+kIFKgMQgAISDQoFdmFsdWUYAiABKAwSRQoNZm9ybWF0X3N0cmluZxgDIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZyL3AQoTUHJveHlQcm90b2NvbENvbmZpZxJCCgd2ZXJzaW9uGAEgASgOMjEuZW52b3kuY29uZmlnLmNvcmUudjMuUHJveHlQcm90b2NvbENvbmZpZy5WZXJzaW9uEk0KEXBhc3NfdGhyb3VnaF90bHZzGAIgASgLMjIuZW52b3kuY29uZmlnLmNvcmUudjMuUHJveHlQcm90b2NvbFBhc3NUaHJvdWdoVExWcxIyCgphZGRlZF90bHZzGAMgAygLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuVGx2RW50cnkiGQoHVmVyc2lvbhIGCgJWMRAAEgYKAlYyEAEiQwoNUGVySG9zdENvbmZpZxIyCgphZGRlZF90bHZzGAEgAygLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuVGx2RW50cnlChgEKImlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLmNvcmUudjNCElByb3h5UHJvdG9jb2xQcm90b1ABWkJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvY29yZS92Mztjb3JldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_substitution_format_string, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.config.core.v3.ProxyProtocolPassThroughTLVs
@@ -57,7 +48,7 @@ export type ProxyProtocolPassThroughTLVs = Message<"envoy.config.core.v3.ProxyPr
  * Use `create(ProxyProtocolPassThroughTLVsSchema)` to create a new message.
  */
 export const ProxyProtocolPassThroughTLVsSchema: GenMessage<ProxyProtocolPassThroughTLVs> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_proxy_protocol, 0);
+  messageDesc("envoy.config.core.v3.ProxyProtocolPassThroughTLVs");
 
 /**
  * @generated from enum envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
@@ -87,7 +78,7 @@ export type ProxyProtocolPassThroughTLVs_PassTLVsMatchType = (typeof ProxyProtoc
  * Describes the enum envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType.
  */
 export const ProxyProtocolPassThroughTLVs_PassTLVsMatchTypeSchema: GenEnum<ProxyProtocolPassThroughTLVs_PassTLVsMatchType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_proxy_protocol, 0, 0);
+  enumDesc("envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType");
 
 /**
  * Represents a single Type-Length-Value (TLV) entry.
@@ -138,7 +129,7 @@ export type TlvEntry = Message<"envoy.config.core.v3.TlvEntry"> & {
  * Use `create(TlvEntrySchema)` to create a new message.
  */
 export const TlvEntrySchema: GenMessage<TlvEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_proxy_protocol, 1);
+  messageDesc("envoy.config.core.v3.TlvEntry");
 
 /**
  * @generated from message envoy.config.core.v3.ProxyProtocolConfig
@@ -198,7 +189,7 @@ export type ProxyProtocolConfig = Message<"envoy.config.core.v3.ProxyProtocolCon
  * Use `create(ProxyProtocolConfigSchema)` to create a new message.
  */
 export const ProxyProtocolConfigSchema: GenMessage<ProxyProtocolConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_proxy_protocol, 2);
+  messageDesc("envoy.config.core.v3.ProxyProtocolConfig");
 
 /**
  * @generated from enum envoy.config.core.v3.ProxyProtocolConfig.Version
@@ -228,7 +219,7 @@ export type ProxyProtocolConfig_Version = (typeof ProxyProtocolConfig_Version)[k
  * Describes the enum envoy.config.core.v3.ProxyProtocolConfig.Version.
  */
 export const ProxyProtocolConfig_VersionSchema: GenEnum<ProxyProtocolConfig_Version> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_proxy_protocol, 2, 0);
+  enumDesc("envoy.config.core.v3.ProxyProtocolConfig.Version");
 
 /**
  * @generated from message envoy.config.core.v3.PerHostConfig
@@ -248,5 +239,4 @@ export type PerHostConfig = Message<"envoy.config.core.v3.PerHostConfig"> & {
  * Use `create(PerHostConfigSchema)` to create a new message.
  */
 export const PerHostConfigSchema: GenMessage<PerHostConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_proxy_protocol, 3);
-
+  messageDesc("envoy.config.core.v3.PerHostConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/config/core/v3/resolver.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "./address_pb.ts";
-import { file_envoy_config_core_v3_address } from "./address_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/resolver.proto.
- */
-export const file_envoy_config_core_v3_resolver: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvY29yZS92My9yZXNvbHZlci5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiVwoSRG5zUmVzb2x2ZXJPcHRpb25zEh8KF3VzZV90Y3BfZm9yX2Ruc19sb29rdXBzGAEgASgIEiAKGG5vX2RlZmF1bHRfc2VhcmNoX2RvbWFpbhgCIAEoCCKZAQoTRG5zUmVzb2x1dGlvbkNvbmZpZxI6CglyZXNvbHZlcnMYASADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzQgj6QgWSAQIIARJGChRkbnNfcmVzb2x2ZXJfb3B0aW9ucxgCIAEoCzIoLmVudm95LmNvbmZpZy5jb3JlLnYzLkRuc1Jlc29sdmVyT3B0aW9uc0KBAQoiaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuY29yZS52M0INUmVzb2x2ZXJQcm90b1ABWkJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvY29yZS92Mztjb3JldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_address, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration of DNS resolver option flags which control the behavior of the DNS resolver.
@@ -56,7 +47,7 @@ export type DnsResolverOptions = Message<"envoy.config.core.v3.DnsResolverOption
  * Use `create(DnsResolverOptionsSchema)` to create a new message.
  */
 export const DnsResolverOptionsSchema: GenMessage<DnsResolverOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_resolver, 0);
+  messageDesc("envoy.config.core.v3.DnsResolverOptions");
 
 /**
  * DNS resolution configuration which includes the underlying dns resolver addresses and options.
@@ -86,5 +77,4 @@ export type DnsResolutionConfig = Message<"envoy.config.core.v3.DnsResolutionCon
  * Use `create(DnsResolutionConfigSchema)` to create a new message.
  */
 export const DnsResolutionConfigSchema: GenMessage<DnsResolutionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_resolver, 1);
-
+  messageDesc("envoy.config.core.v3.DnsResolutionConfig");

@@ -16,18 +16,9 @@
 // @generated from file envoy/config/core/v3/socket_option.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/core/v3/socket_option.proto.
- */
-export const file_envoy_config_core_v3_socket_option: GenFile = /*@__PURE__*/
-  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9zb2NrZXRfb3B0aW9uLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyLYBQoMU29ja2V0T3B0aW9uEhMKC2Rlc2NyaXB0aW9uGAEgASgJEg0KBWxldmVsGAIgASgDEgwKBG5hbWUYAyABKAMSEwoJaW50X3ZhbHVlGAQgASgDSAASEwoJYnVmX3ZhbHVlGAUgASgMSAASRwoFc3RhdGUYBiABKA4yLi5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRPcHRpb24uU29ja2V0U3RhdGVCCPpCBYIBAhABEjsKBHR5cGUYByABKAsyLS5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRPcHRpb24uU29ja2V0VHlwZRJGCgppcF92ZXJzaW9uGAggASgOMjIuZW52b3kuY29uZmlnLmNvcmUudjMuU29ja2V0T3B0aW9uLlNvY2tldElwVmVyc2lvbhqyAQoKU29ja2V0VHlwZRJECgZzdHJlYW0YASABKAsyNC5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRPcHRpb24uU29ja2V0VHlwZS5TdHJlYW0SSAoIZGF0YWdyYW0YAiABKAsyNi5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRPcHRpb24uU29ja2V0VHlwZS5EYXRhZ3JhbRoICgZTdHJlYW0aCgoIRGF0YWdyYW0iRgoLU29ja2V0U3RhdGUSEQoNU1RBVEVfUFJFQklORBAAEg8KC1NUQVRFX0JPVU5EEAESEwoPU1RBVEVfTElTVEVOSU5HEAIibAoPU29ja2V0SXBWZXJzaW9uEiEKHVNPQ0tFVF9JUF9WRVJTSU9OX1VOU1BFQ0lGSUVEEAASGgoWU09DS0VUX0lQX1ZFUlNJT05fSVBWNBABEhoKFlNPQ0tFVF9JUF9WRVJTSU9OX0lQVjYQAjolmsWIHiAKHmVudm95LmFwaS52Mi5jb3JlLlNvY2tldE9wdGlvbkIMCgV2YWx1ZRID+EIBIlMKFVNvY2tldE9wdGlvbnNPdmVycmlkZRI6Cg5zb2NrZXRfb3B0aW9ucxgBIAMoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldE9wdGlvbkKFAQoiaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuY29yZS52M0IRU29ja2V0T3B0aW9uUHJvdG9QAVpCZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL2NvcmUvdjM7Y29yZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Generic socket option message. This would be used to set socket options that
@@ -131,7 +122,7 @@ export type SocketOption = Message<"envoy.config.core.v3.SocketOption"> & {
  * Use `create(SocketOptionSchema)` to create a new message.
  */
 export const SocketOptionSchema: GenMessage<SocketOption> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_socket_option, 0);
+  messageDesc("envoy.config.core.v3.SocketOption");
 
 /**
  * The `socket type <https://linux.die.net/man/2/socket>`_ to apply the socket option to.
@@ -165,7 +156,7 @@ export type SocketOption_SocketType = Message<"envoy.config.core.v3.SocketOption
  * Use `create(SocketOption_SocketTypeSchema)` to create a new message.
  */
 export const SocketOption_SocketTypeSchema: GenMessage<SocketOption_SocketType> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_socket_option, 0, 0);
+  messageDesc("envoy.config.core.v3.SocketOption.SocketType");
 
 /**
  * The stream socket type.
@@ -180,7 +171,7 @@ export type SocketOption_SocketType_Stream = Message<"envoy.config.core.v3.Socke
  * Use `create(SocketOption_SocketType_StreamSchema)` to create a new message.
  */
 export const SocketOption_SocketType_StreamSchema: GenMessage<SocketOption_SocketType_Stream> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_socket_option, 0, 0, 0);
+  messageDesc("envoy.config.core.v3.SocketOption.SocketType.Stream");
 
 /**
  * The datagram socket type.
@@ -195,7 +186,7 @@ export type SocketOption_SocketType_Datagram = Message<"envoy.config.core.v3.Soc
  * Use `create(SocketOption_SocketType_DatagramSchema)` to create a new message.
  */
 export const SocketOption_SocketType_DatagramSchema: GenMessage<SocketOption_SocketType_Datagram> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_socket_option, 0, 0, 1);
+  messageDesc("envoy.config.core.v3.SocketOption.SocketType.Datagram");
 
 /**
  * @generated from enum envoy.config.core.v3.SocketOption.SocketState
@@ -232,7 +223,7 @@ export type SocketOption_SocketState = (typeof SocketOption_SocketState)[keyof t
  * Describes the enum envoy.config.core.v3.SocketOption.SocketState.
  */
 export const SocketOption_SocketStateSchema: GenEnum<SocketOption_SocketState> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_socket_option, 0, 0);
+  enumDesc("envoy.config.core.v3.SocketOption.SocketState");
 
 /**
  * The `socket IP version <https://linux.die.net/man/2/socket>`_ to apply the
@@ -275,7 +266,7 @@ export type SocketOption_SocketIpVersion = (typeof SocketOption_SocketIpVersion)
  * Describes the enum envoy.config.core.v3.SocketOption.SocketIpVersion.
  */
 export const SocketOption_SocketIpVersionSchema: GenEnum<SocketOption_SocketIpVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_socket_option, 0, 1);
+  enumDesc("envoy.config.core.v3.SocketOption.SocketIpVersion");
 
 /**
  * @generated from message envoy.config.core.v3.SocketOptionsOverride
@@ -292,5 +283,4 @@ export type SocketOptionsOverride = Message<"envoy.config.core.v3.SocketOptionsO
  * Use `create(SocketOptionsOverrideSchema)` to create a new message.
  */
 export const SocketOptionsOverrideSchema: GenMessage<SocketOptionsOverride> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_socket_option, 1);
-
+  messageDesc("envoy.config.core.v3.SocketOptionsOverride");

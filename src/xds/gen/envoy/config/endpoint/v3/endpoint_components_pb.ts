@@ -16,30 +16,14 @@
 // @generated from file envoy/config/endpoint/v3/endpoint_components.proto (package envoy.config.endpoint.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Locality, Metadata } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { ConfigSource } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { HealthStatus } from "../../core/v3/health_check_pb.ts";
-import { file_envoy_config_core_v3_health_check } from "../../core/v3/health_check_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { CollectionEntry } from "../../../../xds/core/v3/collection_entry_pb.ts";
-import { file_xds_core_v3_collection_entry } from "../../../../xds/core/v3/collection_entry_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/endpoint/v3/endpoint_components.proto.
- */
-export const file_envoy_config_endpoint_v3_endpoint_components: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9jb25maWcvZW5kcG9pbnQvdjMvZW5kcG9pbnRfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmVuZHBvaW50LnYzItAECghFbmRwb2ludBIuCgdhZGRyZXNzGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxJRChNoZWFsdGhfY2hlY2tfY29uZmlnGAIgASgLMjQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50LkhlYWx0aENoZWNrQ29uZmlnEhAKCGhvc3RuYW1lGAMgASgJElIKFGFkZGl0aW9uYWxfYWRkcmVzc2VzGAQgAygLMjQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50LkFkZGl0aW9uYWxBZGRyZXNzEhoKEm9ic2VydmFiaWxpdHlfbmFtZRgFIAEoCRrSAQoRSGVhbHRoQ2hlY2tDb25maWcSHQoKcG9ydF92YWx1ZRgBIAEoDUIJ+kIGKgQY//8DEhAKCGhvc3RuYW1lGAIgASgJEi4KB2FkZHJlc3MYAyABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEiMKG2Rpc2FibGVfYWN0aXZlX2hlYWx0aF9jaGVjaxgEIAEoCDo3msWIHjIKMGVudm95LmFwaS52Mi5lbmRwb2ludC5FbmRwb2ludC5IZWFsdGhDaGVja0NvbmZpZxpDChFBZGRpdGlvbmFsQWRkcmVzcxIuCgdhZGRyZXNzGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzczolmsWIHiAKHmVudm95LmFwaS52Mi5lbmRwb2ludC5FbmRwb2ludCLMAgoKTGJFbmRwb2ludBI2CghlbmRwb2ludBgBIAEoCzIiLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludEgAEhcKDWVuZHBvaW50X25hbWUYBSABKAlIABI5Cg1oZWFsdGhfc3RhdHVzGAIgASgOMiIuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoU3RhdHVzEjAKCG1ldGFkYXRhGAMgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESRAoVbG9hZF9iYWxhbmNpbmdfd2VpZ2h0GAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAigBOieaxYgeIgogZW52b3kuYXBpLnYyLmVuZHBvaW50LkxiRW5kcG9pbnRCEQoPaG9zdF9pZGVudGlmaWVyIkUKFExiRW5kcG9pbnRDb2xsZWN0aW9uEi0KB2VudHJpZXMYASADKAsyHC54ZHMuY29yZS52My5Db2xsZWN0aW9uRW50cnkicgoZTGVkc0NsdXN0ZXJMb2NhbGl0eUNvbmZpZxI3CgtsZWRzX2NvbmZpZxgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIcChRsZWRzX2NvbGxlY3Rpb25fbmFtZRgCIAEoCSKgBQoTTG9jYWxpdHlMYkVuZHBvaW50cxIwCghsb2NhbGl0eRgBIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLkxvY2FsaXR5EjAKCG1ldGFkYXRhGAkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESOgoMbGJfZW5kcG9pbnRzGAIgAygLMiQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxiRW5kcG9pbnQSbAoXbG9hZF9iYWxhbmNlcl9lbmRwb2ludHMYByABKAsyPC5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTG9jYWxpdHlMYkVuZHBvaW50cy5MYkVuZHBvaW50TGlzdEILGAGSx4bYBAMzLjBIABJbChxsZWRzX2NsdXN0ZXJfbG9jYWxpdHlfY29uZmlnGAggASgLMjMuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxlZHNDbHVzdGVyTG9jYWxpdHlDb25maWdIABJEChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESGgoIcHJpb3JpdHkYBSABKA1CCPpCBSoDGIABEi8KCXByb3hpbWl0eRgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRpMCg5MYkVuZHBvaW50TGlzdBI6CgxsYl9lbmRwb2ludHMYASADKAsyJC5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTGJFbmRwb2ludDowmsWIHisKKWVudm95LmFwaS52Mi5lbmRwb2ludC5Mb2NhbGl0eUxiRW5kcG9pbnRzQgsKCWxiX2NvbmZpZ0KXAQomaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuZW5kcG9pbnQudjNCF0VuZHBvaW50Q29tcG9uZW50c1Byb3RvUAFaSmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9lbmRwb2ludC92MztlbmRwb2ludHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_health_check, file_google_protobuf_wrappers, file_xds_core_v3_collection_entry, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Upstream host identifier.
@@ -121,7 +105,7 @@ export type Endpoint = Message<"envoy.config.endpoint.v3.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 0);
+  messageDesc("envoy.config.endpoint.v3.Endpoint");
 
 /**
  * The optional health check configuration.
@@ -177,7 +161,7 @@ export type Endpoint_HealthCheckConfig = Message<"envoy.config.endpoint.v3.Endpo
  * Use `create(Endpoint_HealthCheckConfigSchema)` to create a new message.
  */
 export const Endpoint_HealthCheckConfigSchema: GenMessage<Endpoint_HealthCheckConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 0, 0);
+  messageDesc("envoy.config.endpoint.v3.Endpoint.HealthCheckConfig");
 
 /**
  * @generated from message envoy.config.endpoint.v3.Endpoint.AdditionalAddress
@@ -196,7 +180,7 @@ export type Endpoint_AdditionalAddress = Message<"envoy.config.endpoint.v3.Endpo
  * Use `create(Endpoint_AdditionalAddressSchema)` to create a new message.
  */
 export const Endpoint_AdditionalAddressSchema: GenMessage<Endpoint_AdditionalAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 0, 1);
+  messageDesc("envoy.config.endpoint.v3.Endpoint.AdditionalAddress");
 
 /**
  * An Endpoint that Envoy can route traffic to.
@@ -267,7 +251,7 @@ export type LbEndpoint = Message<"envoy.config.endpoint.v3.LbEndpoint"> & {
  * Use `create(LbEndpointSchema)` to create a new message.
  */
 export const LbEndpointSchema: GenMessage<LbEndpoint> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 1);
+  messageDesc("envoy.config.endpoint.v3.LbEndpoint");
 
 /**
  * LbEndpoint list collection. Entries are `LbEndpoint` resources or references.
@@ -287,7 +271,7 @@ export type LbEndpointCollection = Message<"envoy.config.endpoint.v3.LbEndpointC
  * Use `create(LbEndpointCollectionSchema)` to create a new message.
  */
 export const LbEndpointCollectionSchema: GenMessage<LbEndpointCollection> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 2);
+  messageDesc("envoy.config.endpoint.v3.LbEndpointCollection");
 
 /**
  * A configuration for an LEDS collection.
@@ -321,7 +305,7 @@ export type LedsClusterLocalityConfig = Message<"envoy.config.endpoint.v3.LedsCl
  * Use `create(LedsClusterLocalityConfigSchema)` to create a new message.
  */
 export const LedsClusterLocalityConfigSchema: GenMessage<LedsClusterLocalityConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 3);
+  messageDesc("envoy.config.endpoint.v3.LedsClusterLocalityConfig");
 
 /**
  * A group of endpoints belonging to a Locality.
@@ -431,7 +415,7 @@ export type LocalityLbEndpoints = Message<"envoy.config.endpoint.v3.LocalityLbEn
  * Use `create(LocalityLbEndpointsSchema)` to create a new message.
  */
 export const LocalityLbEndpointsSchema: GenMessage<LocalityLbEndpoints> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 4);
+  messageDesc("envoy.config.endpoint.v3.LocalityLbEndpoints");
 
 /**
  * [#not-implemented-hide:]
@@ -451,5 +435,4 @@ export type LocalityLbEndpoints_LbEndpointList = Message<"envoy.config.endpoint.
  * Use `create(LocalityLbEndpoints_LbEndpointListSchema)` to create a new message.
  */
 export const LocalityLbEndpoints_LbEndpointListSchema: GenMessage<LocalityLbEndpoints_LbEndpointList> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 4, 0);
-
+  messageDesc("envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList");

@@ -16,25 +16,12 @@
 // @generated from file envoy/config/endpoint/v3/load_report.proto (package envoy.config.endpoint.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Locality } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/endpoint/v3/load_report.proto.
- */
-export const file_envoy_config_endpoint_v3_load_report: GenFile = /*@__PURE__*/
-  fileDesc("CiplbnZveS9jb25maWcvZW5kcG9pbnQvdjMvbG9hZF9yZXBvcnQucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyKzBgoVVXBzdHJlYW1Mb2NhbGl0eVN0YXRzEjAKCGxvY2FsaXR5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSIQoZdG90YWxfc3VjY2Vzc2Z1bF9yZXF1ZXN0cxgCIAEoBBIiChp0b3RhbF9yZXF1ZXN0c19pbl9wcm9ncmVzcxgDIAEoBBIcChR0b3RhbF9lcnJvcl9yZXF1ZXN0cxgEIAEoBBIdChV0b3RhbF9pc3N1ZWRfcmVxdWVzdHMYCCABKAQSKgoYdG90YWxfYWN0aXZlX2Nvbm5lY3Rpb25zGAkgASgEQgjSxqThBgIIARInChV0b3RhbF9uZXdfY29ubmVjdGlvbnMYCiABKARCCNLGpOEGAggBEigKFnRvdGFsX2ZhaWxfY29ubmVjdGlvbnMYCyABKARCCNLGpOEGAggBElEKD2NwdV91dGlsaXphdGlvbhgMIAEoCzI4LmVudm95LmNvbmZpZy5lbmRwb2ludC52My5Vbm5hbWVkRW5kcG9pbnRMb2FkTWV0cmljU3RhdHMSUQoPbWVtX3V0aWxpemF0aW9uGA0gASgLMjguZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLlVubmFtZWRFbmRwb2ludExvYWRNZXRyaWNTdGF0cxJZChdhcHBsaWNhdGlvbl91dGlsaXphdGlvbhgOIAEoCzI4LmVudm95LmNvbmZpZy5lbmRwb2ludC52My5Vbm5hbWVkRW5kcG9pbnRMb2FkTWV0cmljU3RhdHMSTAoRbG9hZF9tZXRyaWNfc3RhdHMYBSADKAsyMS5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuRW5kcG9pbnRMb2FkTWV0cmljU3RhdHMSUAoXdXBzdHJlYW1fZW5kcG9pbnRfc3RhdHMYByADKAsyLy5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuVXBzdHJlYW1FbmRwb2ludFN0YXRzEhAKCHByaW9yaXR5GAYgASgNOjKaxYgeLQorZW52b3kuYXBpLnYyLmVuZHBvaW50LlVwc3RyZWFtTG9jYWxpdHlTdGF0cyL4AgoVVXBzdHJlYW1FbmRwb2ludFN0YXRzEi4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEikKCG1ldGFkYXRhGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIhChl0b3RhbF9zdWNjZXNzZnVsX3JlcXVlc3RzGAIgASgEEiIKGnRvdGFsX3JlcXVlc3RzX2luX3Byb2dyZXNzGAMgASgEEhwKFHRvdGFsX2Vycm9yX3JlcXVlc3RzGAQgASgEEh0KFXRvdGFsX2lzc3VlZF9yZXF1ZXN0cxgHIAEoBBJMChFsb2FkX21ldHJpY19zdGF0cxgFIAMoCzIxLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludExvYWRNZXRyaWNTdGF0czoymsWIHi0KK2Vudm95LmFwaS52Mi5lbmRwb2ludC5VcHN0cmVhbUVuZHBvaW50U3RhdHMiqwEKF0VuZHBvaW50TG9hZE1ldHJpY1N0YXRzEhMKC21ldHJpY19uYW1lGAEgASgJEikKIW51bV9yZXF1ZXN0c19maW5pc2hlZF93aXRoX21ldHJpYxgCIAEoBBIaChJ0b3RhbF9tZXRyaWNfdmFsdWUYAyABKAE6NJrFiB4vCi1lbnZveS5hcGkudjIuZW5kcG9pbnQuRW5kcG9pbnRMb2FkTWV0cmljU3RhdHMiZwoeVW5uYW1lZEVuZHBvaW50TG9hZE1ldHJpY1N0YXRzEikKIW51bV9yZXF1ZXN0c19maW5pc2hlZF93aXRoX21ldHJpYxgBIAEoBBIaChJ0b3RhbF9tZXRyaWNfdmFsdWUYAiABKAEi/QMKDENsdXN0ZXJTdGF0cxIdCgxjbHVzdGVyX25hbWUYASABKAlCB/pCBHICEAESHAoUY2x1c3Rlcl9zZXJ2aWNlX25hbWUYBiABKAkSWgoXdXBzdHJlYW1fbG9jYWxpdHlfc3RhdHMYAiADKAsyLy5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuVXBzdHJlYW1Mb2NhbGl0eVN0YXRzQgj6QgWSAQIIARIeChZ0b3RhbF9kcm9wcGVkX3JlcXVlc3RzGAMgASgEElAKEGRyb3BwZWRfcmVxdWVzdHMYBSADKAsyNi5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuQ2x1c3RlclN0YXRzLkRyb3BwZWRSZXF1ZXN0cxI3ChRsb2FkX3JlcG9ydF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhp+Cg9Ecm9wcGVkUmVxdWVzdHMSGQoIY2F0ZWdvcnkYASABKAlCB/pCBHICEAESFQoNZHJvcHBlZF9jb3VudBgCIAEoBDo5msWIHjQKMmVudm95LmFwaS52Mi5lbmRwb2ludC5DbHVzdGVyU3RhdHMuRHJvcHBlZFJlcXVlc3RzOimaxYgeJAoiZW52b3kuYXBpLnYyLmVuZHBvaW50LkNsdXN0ZXJTdGF0c0KPAQomaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuZW5kcG9pbnQudjNCD0xvYWRSZXBvcnRQcm90b1ABWkpnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvZW5kcG9pbnQvdjM7ZW5kcG9pbnR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_struct, file_xds_annotations_v3_status, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * These are stats Envoy reports to the management server at a frequency defined by
@@ -179,7 +166,7 @@ export type UpstreamLocalityStats = Message<"envoy.config.endpoint.v3.UpstreamLo
  * Use `create(UpstreamLocalityStatsSchema)` to create a new message.
  */
 export const UpstreamLocalityStatsSchema: GenMessage<UpstreamLocalityStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 0);
+  messageDesc("envoy.config.endpoint.v3.UpstreamLocalityStats");
 
 /**
  * [#next-free-field: 8]
@@ -257,7 +244,7 @@ export type UpstreamEndpointStats = Message<"envoy.config.endpoint.v3.UpstreamEn
  * Use `create(UpstreamEndpointStatsSchema)` to create a new message.
  */
 export const UpstreamEndpointStatsSchema: GenMessage<UpstreamEndpointStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 1);
+  messageDesc("envoy.config.endpoint.v3.UpstreamEndpointStats");
 
 /**
  * @generated from message envoy.config.endpoint.v3.EndpointLoadMetricStats
@@ -291,7 +278,7 @@ export type EndpointLoadMetricStats = Message<"envoy.config.endpoint.v3.Endpoint
  * Use `create(EndpointLoadMetricStatsSchema)` to create a new message.
  */
 export const EndpointLoadMetricStatsSchema: GenMessage<EndpointLoadMetricStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 2);
+  messageDesc("envoy.config.endpoint.v3.EndpointLoadMetricStats");
 
 /**
  * Same as EndpointLoadMetricStats, except without the metric_name field.
@@ -320,7 +307,7 @@ export type UnnamedEndpointLoadMetricStats = Message<"envoy.config.endpoint.v3.U
  * Use `create(UnnamedEndpointLoadMetricStatsSchema)` to create a new message.
  */
 export const UnnamedEndpointLoadMetricStatsSchema: GenMessage<UnnamedEndpointLoadMetricStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 3);
+  messageDesc("envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats");
 
 /**
  * Per cluster load stats. Envoy reports these stats a management server in a
@@ -390,7 +377,7 @@ export type ClusterStats = Message<"envoy.config.endpoint.v3.ClusterStats"> & {
  * Use `create(ClusterStatsSchema)` to create a new message.
  */
 export const ClusterStatsSchema: GenMessage<ClusterStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 4);
+  messageDesc("envoy.config.endpoint.v3.ClusterStats");
 
 /**
  * @generated from message envoy.config.endpoint.v3.ClusterStats.DroppedRequests
@@ -416,5 +403,4 @@ export type ClusterStats_DroppedRequests = Message<"envoy.config.endpoint.v3.Clu
  * Use `create(ClusterStats_DroppedRequestsSchema)` to create a new message.
  */
 export const ClusterStats_DroppedRequestsSchema: GenMessage<ClusterStats_DroppedRequests> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 4, 0);
-
+  messageDesc("envoy.config.endpoint.v3.ClusterStats.DroppedRequests");

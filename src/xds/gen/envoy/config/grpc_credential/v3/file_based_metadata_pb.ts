@@ -16,20 +16,10 @@
 // @generated from file envoy/config/grpc_credential/v3/file_based_metadata.proto (package envoy.config.grpc_credential.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/grpc_credential/v3/file_based_metadata.proto.
- */
-export const file_envoy_config_grpc_credential_v3_file_based_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CjllbnZveS9jb25maWcvZ3JwY19jcmVkZW50aWFsL3YzL2ZpbGVfYmFzZWRfbWV0YWRhdGEucHJvdG8SH2Vudm95LmNvbmZpZy5ncnBjX2NyZWRlbnRpYWwudjMiyAEKF0ZpbGVCYXNlZE1ldGFkYXRhQ29uZmlnEj0KC3NlY3JldF9kYXRhGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIGuLeLpAIBEhIKCmhlYWRlcl9rZXkYAiABKAkSFQoNaGVhZGVyX3ByZWZpeBgDIAEoCTpDmsWIHj4KPGVudm95LmNvbmZpZy5ncnBjX2NyZWRlbnRpYWwudjJhbHBoYS5GaWxlQmFzZWRNZXRhZGF0YUNvbmZpZ0KrAQotaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuZ3JwY19jcmVkZW50aWFsLnYzQhZGaWxlQmFzZWRNZXRhZGF0YVByb3RvUAFaWGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9ncnBjX2NyZWRlbnRpYWwvdjM7Z3JwY19jcmVkZW50aWFsdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.config.grpc_credential.v3.FileBasedMetadataConfig
@@ -65,5 +55,4 @@ export type FileBasedMetadataConfig = Message<"envoy.config.grpc_credential.v3.F
  * Use `create(FileBasedMetadataConfigSchema)` to create a new message.
  */
 export const FileBasedMetadataConfigSchema: GenMessage<FileBasedMetadataConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_grpc_credential_v3_file_based_metadata, 0);
-
+  messageDesc("envoy.config.grpc_credential.v3.FileBasedMetadataConfig");

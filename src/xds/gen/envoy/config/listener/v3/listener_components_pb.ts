@@ -16,29 +16,14 @@
 // @generated from file envoy/config/listener/v3/listener_components.proto (package envoy.config.listener.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Metadata, TransportSocket } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { ExtensionConfigSource } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { Int32Range } from "../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../type/v3/range_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/listener/v3/listener_components.proto.
- */
-export const file_envoy_config_listener_v3_listener_components: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXJfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzIt4BCgZGaWx0ZXISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYBCABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAASRwoQY29uZmlnX2Rpc2NvdmVyeRgFIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbkNvbmZpZ1NvdXJjZUgAOiOaxYgeHgocZW52b3kuYXBpLnYyLmxpc3RlbmVyLkZpbHRlckINCgtjb25maWdfdHlwZUoECAMQBEoECAIQA1IGY29uZmlnIrQFChBGaWx0ZXJDaGFpbk1hdGNoEkMKEGRlc3RpbmF0aW9uX3BvcnQYCCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCC/pCCCoGGP//AygBEjYKDXByZWZpeF9yYW5nZXMYAyADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USFgoOYWRkcmVzc19zdWZmaXgYBCABKAkSMAoKc3VmZml4X2xlbhgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJEChtkaXJlY3Rfc291cmNlX3ByZWZpeF9yYW5nZXMYDSADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USXgoLc291cmNlX3R5cGUYDCABKA4yPy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaC5Db25uZWN0aW9uU291cmNlVHlwZUII+kIFggECEAESPQoUc291cmNlX3ByZWZpeF9yYW5nZXMYBiADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USJgoMc291cmNlX3BvcnRzGAcgAygNQhD6Qg2SAQoiCCoGGP//AygBEhQKDHNlcnZlcl9uYW1lcxgLIAMoCRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJIkYKFENvbm5lY3Rpb25Tb3VyY2VUeXBlEgcKA0FOWRAAEhcKE1NBTUVfSVBfT1JfTE9PUEJBQ0sQARIMCghFWFRFUk5BTBACOi2axYgeKAomZW52b3kuYXBpLnYyLmxpc3RlbmVyLkZpbHRlckNoYWluTWF0Y2hKBAgBEAIi7AMKC0ZpbHRlckNoYWluEkYKEmZpbHRlcl9jaGFpbl9tYXRjaBgBIAEoCzIqLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5GaWx0ZXJDaGFpbk1hdGNoEjEKB2ZpbHRlcnMYAyADKAsyIC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyEkAKD3VzZV9wcm94eV9wcm90bxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCCxgBkseG2AQDMy4wEjAKCG1ldGFkYXRhGAUgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESPwoQdHJhbnNwb3J0X3NvY2tldBgGIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLlRyYW5zcG9ydFNvY2tldBJDCiB0cmFuc3BvcnRfc29ja2V0X2Nvbm5lY3RfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRuYW1lGAcgASgJOiiaxYgeIwohZW52b3kuYXBpLnYyLmxpc3RlbmVyLkZpbHRlckNoYWluSgQIAhADSgQICBAJUgt0bHNfY29udGV4dFIXb25fZGVtYW5kX2NvbmZpZ3VyYXRpb24i/gQKIUxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZRJYCghvcl9tYXRjaBgBIAEoCzJELmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGUuTWF0Y2hTZXRIABJZCglhbmRfbWF0Y2gYAiABKAsyRC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASUAoJbm90X21hdGNoGAMgASgLMjsuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZUgAEhwKCWFueV9tYXRjaBgEIAEoCEIH+kIEagIIAUgAEjsKFmRlc3RpbmF0aW9uX3BvcnRfcmFuZ2UYBSABKAsyGS5lbnZveS50eXBlLnYzLkludDMyUmFuZ2VIABqpAQoITWF0Y2hTZXQSVAoFcnVsZXMYASADKAsyOy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlQgj6QgWSAQIIAjpHmsWIHkIKQGVudm95LmFwaS52Mi5saXN0ZW5lci5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGUuTWF0Y2hTZXQ6PprFiB45CjdlbnZveS5hcGkudjIubGlzdGVuZXIuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlQgsKBHJ1bGUSA/hCASK+AgoOTGlzdGVuZXJGaWx0ZXISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAASRwoQY29uZmlnX2Rpc2NvdmVyeRgFIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbkNvbmZpZ1NvdXJjZUgAElQKD2ZpbHRlcl9kaXNhYmxlZBgEIAEoCzI7LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGU6K5rFiB4mCiRlbnZveS5hcGkudjIubGlzdGVuZXIuTGlzdGVuZXJGaWx0ZXJCDQoLY29uZmlnX3R5cGVKBAgCEANSBmNvbmZpZ0KXAQomaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcubGlzdGVuZXIudjNCF0xpc3RlbmVyQ29tcG9uZW50c1Byb3RvUAFaSmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9saXN0ZW5lci92MztsaXN0ZW5lcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_type_v3_range, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 6]
@@ -84,7 +69,7 @@ export type Filter = Message<"envoy.config.listener.v3.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 0);
+  messageDesc("envoy.config.listener.v3.Filter");
 
 /**
  * Specifies the match criteria for selecting a specific filter chain for a
@@ -268,7 +253,7 @@ export type FilterChainMatch = Message<"envoy.config.listener.v3.FilterChainMatc
  * Use `create(FilterChainMatchSchema)` to create a new message.
  */
 export const FilterChainMatchSchema: GenMessage<FilterChainMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 1);
+  messageDesc("envoy.config.listener.v3.FilterChainMatch");
 
 /**
  * @generated from enum envoy.config.listener.v3.FilterChainMatch.ConnectionSourceType
@@ -305,7 +290,7 @@ export type FilterChainMatch_ConnectionSourceType = (typeof FilterChainMatch_Con
  * Describes the enum envoy.config.listener.v3.FilterChainMatch.ConnectionSourceType.
  */
 export const FilterChainMatch_ConnectionSourceTypeSchema: GenEnum<FilterChainMatch_ConnectionSourceType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_listener_v3_listener_components, 1, 0);
+  enumDesc("envoy.config.listener.v3.FilterChainMatch.ConnectionSourceType");
 
 /**
  * A filter chain wraps a set of match criteria, an option TLS context, a set of filters, and
@@ -401,7 +386,7 @@ export type FilterChain = Message<"envoy.config.listener.v3.FilterChain"> & {
  * Use `create(FilterChainSchema)` to create a new message.
  */
 export const FilterChainSchema: GenMessage<FilterChain> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 2);
+  messageDesc("envoy.config.listener.v3.FilterChain");
 
 /**
  * Listener filter chain match configuration. This is a recursive structure which allows complex
@@ -489,7 +474,7 @@ export type ListenerFilterChainMatchPredicate = Message<"envoy.config.listener.v
  * Use `create(ListenerFilterChainMatchPredicateSchema)` to create a new message.
  */
 export const ListenerFilterChainMatchPredicateSchema: GenMessage<ListenerFilterChainMatchPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 3);
+  messageDesc("envoy.config.listener.v3.ListenerFilterChainMatchPredicate");
 
 /**
  * A set of match configurations used for logical operations.
@@ -510,7 +495,7 @@ export type ListenerFilterChainMatchPredicate_MatchSet = Message<"envoy.config.l
  * Use `create(ListenerFilterChainMatchPredicate_MatchSetSchema)` to create a new message.
  */
 export const ListenerFilterChainMatchPredicate_MatchSetSchema: GenMessage<ListenerFilterChainMatchPredicate_MatchSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 3, 0);
+  messageDesc("envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet");
 
 /**
  * [#next-free-field: 6]
@@ -565,5 +550,4 @@ export type ListenerFilter = Message<"envoy.config.listener.v3.ListenerFilter"> 
  * Use `create(ListenerFilterSchema)` to create a new message.
  */
 export const ListenerFilterSchema: GenMessage<ListenerFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 4);
-
+  messageDesc("envoy.config.listener.v3.ListenerFilter");

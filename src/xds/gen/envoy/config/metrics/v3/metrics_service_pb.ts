@@ -16,23 +16,11 @@
 // @generated from file envoy/config/metrics/v3/metrics_service.proto (package envoy.config.metrics.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiVersion } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../core/v3/grpc_service_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/metrics/v3/metrics_service.proto.
- */
-export const file_envoy_config_metrics_v3_metrics_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1lbnZveS9jb25maWcvbWV0cmljcy92My9tZXRyaWNzX3NlcnZpY2UucHJvdG8SF2Vudm95LmNvbmZpZy5tZXRyaWNzLnYzIqUDChRNZXRyaWNzU2VydmljZUNvbmZpZxJBCgxncnBjX3NlcnZpY2UYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZUII+kIFigECEAESSQoVdHJhbnNwb3J0X2FwaV92ZXJzaW9uGAMgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkII+kIFggECEAESPQoZcmVwb3J0X2NvdW50ZXJzX2FzX2RlbHRhcxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSGwoTZW1pdF90YWdzX2FzX2xhYmVscxgEIAEoCBJRChNoaXN0b2dyYW1fZW1pdF9tb2RlGAUgASgOMiouZW52b3kuY29uZmlnLm1ldHJpY3MudjMuSGlzdG9ncmFtRW1pdE1vZGVCCPpCBYIBAhABEhsKCmJhdGNoX3NpemUYBiABKA1CB/pCBCoCKAA6M5rFiB4uCixlbnZveS5jb25maWcubWV0cmljcy52Mi5NZXRyaWNzU2VydmljZUNvbmZpZypKChFIaXN0b2dyYW1FbWl0TW9kZRIZChVTVU1NQVJZX0FORF9ISVNUT0dSQU0QABILCgdTVU1NQVJZEAESDQoJSElTVE9HUkFNEAJCkAEKJWlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLm1ldHJpY3MudjNCE01ldHJpY3NTZXJ2aWNlUHJvdG9QAVpIZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL21ldHJpY3MvdjM7bWV0cmljc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_grpc_service, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Metrics Service is configured as a built-in ``envoy.stat_sinks.metrics_service`` :ref:`StatsSink
@@ -112,7 +100,7 @@ export type MetricsServiceConfig = Message<"envoy.config.metrics.v3.MetricsServi
  * Use `create(MetricsServiceConfigSchema)` to create a new message.
  */
 export const MetricsServiceConfigSchema: GenMessage<MetricsServiceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_metrics_service, 0);
+  messageDesc("envoy.config.metrics.v3.MetricsServiceConfig");
 
 /**
  * HistogramEmitMode is used to configure which metric types should be emitted for histograms.
@@ -153,5 +141,4 @@ export type HistogramEmitMode = (typeof HistogramEmitMode)[keyof typeof Histogra
  * Describes the enum envoy.config.metrics.v3.HistogramEmitMode.
  */
 export const HistogramEmitModeSchema: GenEnum<HistogramEmitMode> = /*@__PURE__*/
-  enumDesc(file_envoy_config_metrics_v3_metrics_service, 0);
-
+  enumDesc("envoy.config.metrics.v3.HistogramEmitMode");

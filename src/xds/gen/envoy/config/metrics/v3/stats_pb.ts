@@ -16,24 +16,12 @@
 // @generated from file envoy/config/metrics/v3/stats.proto (package envoy.config.metrics.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { ListStringMatcher, StringMatcher } from "../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../type/matcher/v3/string_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/metrics/v3/stats.proto.
- */
-export const file_envoy_config_metrics_v3_stats: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvbWV0cmljcy92My9zdGF0cy5wcm90bxIXZW52b3kuY29uZmlnLm1ldHJpY3MudjMijgEKCVN0YXRzU2luaxIMCgRuYW1lGAEgASgJEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIADoomsWIHiMKIWVudm95LmNvbmZpZy5tZXRyaWNzLnYyLlN0YXRzU2lua0INCgtjb25maWdfdHlwZUoECAIQA1IGY29uZmlnIoIDCgtTdGF0c0NvbmZpZxI5CgpzdGF0c190YWdzGAEgAygLMiUuZW52b3kuY29uZmlnLm1ldHJpY3MudjMuVGFnU3BlY2lmaWVyEjgKFHVzZV9hbGxfZGVmYXVsdF90YWdzGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI8Cg1zdGF0c19tYXRjaGVyGAMgASgLMiUuZW52b3kuY29uZmlnLm1ldHJpY3MudjMuU3RhdHNNYXRjaGVyElMKGWhpc3RvZ3JhbV9idWNrZXRfc2V0dGluZ3MYBCADKAsyMC5lbnZveS5jb25maWcubWV0cmljcy52My5IaXN0b2dyYW1CdWNrZXRTZXR0aW5ncxI/ChthbGxvd19kZWZhdWx0X3RhZ19vdmVycmlkZXMYBSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlOiqaxYgeJQojZW52b3kuY29uZmlnLm1ldHJpY3MudjIuU3RhdHNDb25maWci7wEKDFN0YXRzTWF0Y2hlchIUCgpyZWplY3RfYWxsGAEgASgISAASQgoOZXhjbHVzaW9uX2xpc3QYAiABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXJIABJCCg5pbmNsdXNpb25fbGlzdBgDIAEoCzIoLmVudm95LnR5cGUubWF0Y2hlci52My5MaXN0U3RyaW5nTWF0Y2hlckgAOiuaxYgeJgokZW52b3kuY29uZmlnLm1ldHJpY3MudjIuU3RhdHNNYXRjaGVyQhQKDXN0YXRzX21hdGNoZXISA/hCASKMAQoMVGFnU3BlY2lmaWVyEhAKCHRhZ19uYW1lGAEgASgJEhkKBXJlZ2V4GAIgASgJQgj6QgVyAyiACEgAEhUKC2ZpeGVkX3ZhbHVlGAMgASgJSAA6K5rFiB4mCiRlbnZveS5jb25maWcubWV0cmljcy52Mi5UYWdTcGVjaWZpZXJCCwoJdGFnX3ZhbHVlIrkBChdIaXN0b2dyYW1CdWNrZXRTZXR0aW5ncxI9CgVtYXRjaBgBIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgj6QgWKAQIQARImCgdidWNrZXRzGAIgAygBQhX6QhKSAQ8YASILEgkhAAAAAAAAAAASNwoEYmlucxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIL+kIIKgYYgugCIAAirgEKClN0YXRzZFNpbmsSMAoHYWRkcmVzcxgBIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NIABIaChB0Y3BfY2x1c3Rlcl9uYW1lGAIgASgJSAASDgoGcHJlZml4GAMgASgJOimaxYgeJAoiZW52b3kuY29uZmlnLm1ldHJpY3MudjIuU3RhdHNkU2lua0IXChBzdGF0c2Rfc3BlY2lmaWVyEgP4QgEi6QEKDURvZ1N0YXRzZFNpbmsSMAoHYWRkcmVzcxgBIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NIABIOCgZwcmVmaXgYAyABKAkSRQoWbWF4X2J5dGVzX3Blcl9kYXRhZ3JhbRgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIH+kIEMgIgADosmsWIHicKJWVudm95LmNvbmZpZy5tZXRyaWNzLnYyLkRvZ1N0YXRzZFNpbmtCGwoUZG9nX3N0YXRzZF9zcGVjaWZpZXISA/hCAUoECAIQAyJOCgtIeXN0cml4U2luaxITCgtudW1fYnVja2V0cxgBIAEoAzoqmsWIHiUKI2Vudm95LmNvbmZpZy5tZXRyaWNzLnYyLkh5c3RyaXhTaW5rQocBCiVpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5tZXRyaWNzLnYzQgpTdGF0c1Byb3RvUAFaSGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9tZXRyaWNzL3YzO21ldHJpY3N2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_type_matcher_v3_string, file_google_protobuf_any, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for pluggable stats sinks.
@@ -72,7 +60,7 @@ export type StatsSink = Message<"envoy.config.metrics.v3.StatsSink"> & {
  * Use `create(StatsSinkSchema)` to create a new message.
  */
 export const StatsSinkSchema: GenMessage<StatsSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 0);
+  messageDesc("envoy.config.metrics.v3.StatsSink");
 
 /**
  * Statistics configuration such as tagging.
@@ -177,7 +165,7 @@ export type StatsConfig = Message<"envoy.config.metrics.v3.StatsConfig"> & {
  * Use `create(StatsConfigSchema)` to create a new message.
  */
 export const StatsConfigSchema: GenMessage<StatsConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 1);
+  messageDesc("envoy.config.metrics.v3.StatsConfig");
 
 /**
  * Configuration for disabling stat instantiation.
@@ -291,7 +279,7 @@ export type StatsMatcher = Message<"envoy.config.metrics.v3.StatsMatcher"> & {
  * Use `create(StatsMatcherSchema)` to create a new message.
  */
 export const StatsMatcherSchema: GenMessage<StatsMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 2);
+  messageDesc("envoy.config.metrics.v3.StatsMatcher");
 
 /**
  * Designates a tag name and value pair. The value may be either a fixed value
@@ -404,7 +392,7 @@ export type TagSpecifier = Message<"envoy.config.metrics.v3.TagSpecifier"> & {
  * Use `create(TagSpecifierSchema)` to create a new message.
  */
 export const TagSpecifierSchema: GenMessage<TagSpecifier> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 3);
+  messageDesc("envoy.config.metrics.v3.TagSpecifier");
 
 /**
  * Specifies a matcher for stats and the buckets that matching stats should use.
@@ -441,7 +429,7 @@ export type HistogramBucketSettings = Message<"envoy.config.metrics.v3.Histogram
  * Use `create(HistogramBucketSettingsSchema)` to create a new message.
  */
 export const HistogramBucketSettingsSchema: GenMessage<HistogramBucketSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 4);
+  messageDesc("envoy.config.metrics.v3.HistogramBucketSettings");
 
 /**
  * Stats configuration proto schema for built-in ``envoy.stat_sinks.statsd`` sink. This sink does not support
@@ -514,7 +502,7 @@ export type StatsdSink = Message<"envoy.config.metrics.v3.StatsdSink"> & {
  * Use `create(StatsdSinkSchema)` to create a new message.
  */
 export const StatsdSinkSchema: GenMessage<StatsdSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 5);
+  messageDesc("envoy.config.metrics.v3.StatsdSink");
 
 /**
  * Stats configuration proto schema for built-in ``envoy.stat_sinks.dog_statsd`` sink.
@@ -566,7 +554,7 @@ export type DogStatsdSink = Message<"envoy.config.metrics.v3.DogStatsdSink"> & {
  * Use `create(DogStatsdSinkSchema)` to create a new message.
  */
 export const DogStatsdSinkSchema: GenMessage<DogStatsdSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 6);
+  messageDesc("envoy.config.metrics.v3.DogStatsdSink");
 
 /**
  * Stats configuration proto schema for built-in ``envoy.stat_sinks.hystrix`` sink.
@@ -606,5 +594,4 @@ export type HystrixSink = Message<"envoy.config.metrics.v3.HystrixSink"> & {
  * Use `create(HystrixSinkSchema)` to create a new message.
  */
 export const HystrixSinkSchema: GenMessage<HystrixSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_metrics_v3_stats, 7);
-
+  messageDesc("envoy.config.metrics.v3.HystrixSink");

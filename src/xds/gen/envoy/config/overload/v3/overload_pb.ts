@@ -16,22 +16,11 @@
 // @generated from file envoy/config/overload/v3/overload.proto (package envoy.config.overload.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Percent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/overload/v3/overload.proto.
- */
-export const file_envoy_config_overload_v3_overload: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvb3ZlcmxvYWQvdjMvb3ZlcmxvYWQucHJvdG8SGGVudm95LmNvbmZpZy5vdmVybG9hZC52MyKpAQoPUmVzb3VyY2VNb25pdG9yEhUKBG5hbWUYASABKAlCB/pCBHICEAESLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAOjSaxYgeLwotZW52b3kuY29uZmlnLm92ZXJsb2FkLnYyYWxwaGEuUmVzb3VyY2VNb25pdG9yQg0KC2NvbmZpZ190eXBlSgQIAhADUgZjb25maWcicQoQVGhyZXNob2xkVHJpZ2dlchImCgV2YWx1ZRgBIAEoAUIX+kIUEhIZAAAAAAAA8D8pAAAAAAAAAAA6NZrFiB4wCi5lbnZveS5jb25maWcub3ZlcmxvYWQudjJhbHBoYS5UaHJlc2hvbGRUcmlnZ2VyInoKDVNjYWxlZFRyaWdnZXISMgoRc2NhbGluZ190aHJlc2hvbGQYASABKAFCF/pCFBISGQAAAAAAAPA/KQAAAAAAAAAAEjUKFHNhdHVyYXRpb25fdGhyZXNob2xkGAIgASgBQhf6QhQSEhkAAAAAAADwPykAAAAAAAAAACLgAQoHVHJpZ2dlchIVCgRuYW1lGAEgASgJQgf6QgRyAhABEj8KCXRocmVzaG9sZBgCIAEoCzIqLmVudm95LmNvbmZpZy5vdmVybG9hZC52My5UaHJlc2hvbGRUcmlnZ2VySAASOQoGc2NhbGVkGAMgASgLMicuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLlNjYWxlZFRyaWdnZXJIADosmsWIHicKJWVudm95LmNvbmZpZy5vdmVybG9hZC52MmFscGhhLlRyaWdnZXJCFAoNdHJpZ2dlcl9vbmVvZhID+EIBIr0ECh9TY2FsZVRpbWVyc092ZXJsb2FkQWN0aW9uQ29uZmlnEmsKE3RpbWVyX3NjYWxlX2ZhY3RvcnMYASADKAsyRC5lbnZveS5jb25maWcub3ZlcmxvYWQudjMuU2NhbGVUaW1lcnNPdmVybG9hZEFjdGlvbkNvbmZpZy5TY2FsZVRpbWVyQgj6QgWSAQIIARrjAQoKU2NhbGVUaW1lchJeCgV0aW1lchgBIAEoDjJDLmVudm95LmNvbmZpZy5vdmVybG9hZC52My5TY2FsZVRpbWVyc092ZXJsb2FkQWN0aW9uQ29uZmlnLlRpbWVyVHlwZUIK+kIHggEEEAEgABIwCgttaW5fdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEisKCW1pbl9zY2FsZRgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudEgAQhYKD292ZXJsb2FkX2FkanVzdBID+EIBIsYBCglUaW1lclR5cGUSDwoLVU5TUEVDSUZJRUQQABIjCh9IVFRQX0RPV05TVFJFQU1fQ09OTkVDVElPTl9JRExFEAESHwobSFRUUF9ET1dOU1RSRUFNX1NUUkVBTV9JRExFEAISHAoYVFJBTlNQT1JUX1NPQ0tFVF9DT05ORUNUEAMSIgoeSFRUUF9ET1dOU1RSRUFNX0NPTk5FQ1RJT05fTUFYEAQSIAocSFRUUF9ET1dOU1RSRUFNX1NUUkVBTV9GTFVTSBAFIpEBChBTaHJpbmtIZWFwQ29uZmlnEj0KDnRpbWVyX2ludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgr6QgeqAQQyAggBEj4KGG1heF91bmZyZWVkX21lbW9yeV9ieXRlcxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZSLHAQoOT3ZlcmxvYWRBY3Rpb24SFQoEbmFtZRgBIAEoCUIH+kIEcgIQARI9Cgh0cmlnZ2VycxgCIAMoCzIhLmVudm95LmNvbmZpZy5vdmVybG9hZC52My5UcmlnZ2VyQgj6QgWSAQIIARIqCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OjOaxYgeLgosZW52b3kuY29uZmlnLm92ZXJsb2FkLnYyYWxwaGEuT3ZlcmxvYWRBY3Rpb24iZQoNTG9hZFNoZWRQb2ludBIVCgRuYW1lGAEgASgJQgf6QgRyAhABEj0KCHRyaWdnZXJzGAIgAygLMiEuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLlRyaWdnZXJCCPpCBZIBAggBIk8KE0J1ZmZlckZhY3RvcnlDb25maWcSOAolbWluaW11bV9hY2NvdW50X3RvX3RyYWNrX3Bvd2VyX29mX3R3bxgBIAEoDUIJ+kIGKgQYOCgKIpcDCg9PdmVybG9hZE1hbmFnZXISMwoQcmVmcmVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJOChFyZXNvdXJjZV9tb25pdG9ycxgCIAMoCzIpLmVudm95LmNvbmZpZy5vdmVybG9hZC52My5SZXNvdXJjZU1vbml0b3JCCPpCBZIBAggBEjkKB2FjdGlvbnMYAyADKAsyKC5lbnZveS5jb25maWcub3ZlcmxvYWQudjMuT3ZlcmxvYWRBY3Rpb24SQAoPbG9hZHNoZWRfcG9pbnRzGAUgAygLMicuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLkxvYWRTaGVkUG9pbnQSTAoVYnVmZmVyX2ZhY3RvcnlfY29uZmlnGAQgASgLMi0uZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLkJ1ZmZlckZhY3RvcnlDb25maWc6NJrFiB4vCi1lbnZveS5jb25maWcub3ZlcmxvYWQudjJhbHBoYS5PdmVybG9hZE1hbmFnZXJCjQEKJmlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzQg1PdmVybG9hZFByb3RvUAFaSmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy9vdmVybG9hZC92MztvdmVybG9hZHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.config.overload.v3.ResourceMonitor
@@ -66,7 +55,7 @@ export type ResourceMonitor = Message<"envoy.config.overload.v3.ResourceMonitor"
  * Use `create(ResourceMonitorSchema)` to create a new message.
  */
 export const ResourceMonitorSchema: GenMessage<ResourceMonitor> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 0);
+  messageDesc("envoy.config.overload.v3.ResourceMonitor");
 
 /**
  * @generated from message envoy.config.overload.v3.ThresholdTrigger
@@ -86,7 +75,7 @@ export type ThresholdTrigger = Message<"envoy.config.overload.v3.ThresholdTrigge
  * Use `create(ThresholdTriggerSchema)` to create a new message.
  */
 export const ThresholdTriggerSchema: GenMessage<ThresholdTrigger> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 1);
+  messageDesc("envoy.config.overload.v3.ThresholdTrigger");
 
 /**
  * @generated from message envoy.config.overload.v3.ScaledTrigger
@@ -114,7 +103,7 @@ export type ScaledTrigger = Message<"envoy.config.overload.v3.ScaledTrigger"> & 
  * Use `create(ScaledTriggerSchema)` to create a new message.
  */
 export const ScaledTriggerSchema: GenMessage<ScaledTrigger> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 2);
+  messageDesc("envoy.config.overload.v3.ScaledTrigger");
 
 /**
  * @generated from message envoy.config.overload.v3.Trigger
@@ -150,7 +139,7 @@ export type Trigger = Message<"envoy.config.overload.v3.Trigger"> & {
  * Use `create(TriggerSchema)` to create a new message.
  */
 export const TriggerSchema: GenMessage<Trigger> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 3);
+  messageDesc("envoy.config.overload.v3.Trigger");
 
 /**
  * Typed configuration for the "envoy.overload_actions.reduce_timeouts" action. See
@@ -173,7 +162,7 @@ export type ScaleTimersOverloadActionConfig = Message<"envoy.config.overload.v3.
  * Use `create(ScaleTimersOverloadActionConfigSchema)` to create a new message.
  */
 export const ScaleTimersOverloadActionConfigSchema: GenMessage<ScaleTimersOverloadActionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 4);
+  messageDesc("envoy.config.overload.v3.ScaleTimersOverloadActionConfig");
 
 /**
  * @generated from message envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer
@@ -213,7 +202,7 @@ export type ScaleTimersOverloadActionConfig_ScaleTimer = Message<"envoy.config.o
  * Use `create(ScaleTimersOverloadActionConfig_ScaleTimerSchema)` to create a new message.
  */
 export const ScaleTimersOverloadActionConfig_ScaleTimerSchema: GenMessage<ScaleTimersOverloadActionConfig_ScaleTimer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 4, 0);
+  messageDesc("envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer");
 
 /**
  * @generated from enum envoy.config.overload.v3.ScaleTimersOverloadActionConfig.TimerType
@@ -286,7 +275,7 @@ export type ScaleTimersOverloadActionConfig_TimerType = (typeof ScaleTimersOverl
  * Describes the enum envoy.config.overload.v3.ScaleTimersOverloadActionConfig.TimerType.
  */
 export const ScaleTimersOverloadActionConfig_TimerTypeSchema: GenEnum<ScaleTimersOverloadActionConfig_TimerType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_overload_v3_overload, 4, 0);
+  enumDesc("envoy.config.overload.v3.ScaleTimersOverloadActionConfig.TimerType");
 
 /**
  * Typed configuration for the "envoy.overload_actions.shrink_heap" action.
@@ -320,7 +309,7 @@ export type ShrinkHeapConfig = Message<"envoy.config.overload.v3.ShrinkHeapConfi
  * Use `create(ShrinkHeapConfigSchema)` to create a new message.
  */
 export const ShrinkHeapConfigSchema: GenMessage<ShrinkHeapConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 5);
+  messageDesc("envoy.config.overload.v3.ShrinkHeapConfig");
 
 /**
  * @generated from message envoy.config.overload.v3.OverloadAction
@@ -373,7 +362,7 @@ export type OverloadAction = Message<"envoy.config.overload.v3.OverloadAction"> 
  * Use `create(OverloadActionSchema)` to create a new message.
  */
 export const OverloadActionSchema: GenMessage<OverloadAction> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 6);
+  messageDesc("envoy.config.overload.v3.OverloadAction");
 
 /**
  * A point within the connection or request lifecycle that provides context on
@@ -411,7 +400,7 @@ export type LoadShedPoint = Message<"envoy.config.overload.v3.LoadShedPoint"> & 
  * Use `create(LoadShedPointSchema)` to create a new message.
  */
 export const LoadShedPointSchema: GenMessage<LoadShedPoint> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 7);
+  messageDesc("envoy.config.overload.v3.LoadShedPoint");
 
 /**
  * Configuration for which accounts the WatermarkBuffer Factories should
@@ -446,7 +435,7 @@ export type BufferFactoryConfig = Message<"envoy.config.overload.v3.BufferFactor
  * Use `create(BufferFactoryConfigSchema)` to create a new message.
  */
 export const BufferFactoryConfigSchema: GenMessage<BufferFactoryConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 8);
+  messageDesc("envoy.config.overload.v3.BufferFactoryConfig");
 
 /**
  * [#next-free-field: 6]
@@ -495,5 +484,4 @@ export type OverloadManager = Message<"envoy.config.overload.v3.OverloadManager"
  * Use `create(OverloadManagerSchema)` to create a new message.
  */
 export const OverloadManagerSchema: GenMessage<OverloadManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_overload_v3_overload, 9);
-
+  messageDesc("envoy.config.overload.v3.OverloadManager");

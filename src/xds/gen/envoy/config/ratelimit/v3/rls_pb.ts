@@ -16,22 +16,11 @@
 // @generated from file envoy/config/ratelimit/v3/rls.proto (package envoy.config.ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiVersion } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../core/v3/grpc_service_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/ratelimit/v3/rls.proto.
- */
-export const file_envoy_config_ratelimit_v3_rls: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvcmF0ZWxpbWl0L3YzL3Jscy5wcm90bxIZZW52b3kuY29uZmlnLnJhdGVsaW1pdC52MyLrAQoWUmF0ZUxpbWl0U2VydmljZUNvbmZpZxJBCgxncnBjX3NlcnZpY2UYAiABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZUII+kIFigECEAESSQoVdHJhbnNwb3J0X2FwaV92ZXJzaW9uGAQgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkII+kIFggECEAE6N5rFiB4yCjBlbnZveS5jb25maWcucmF0ZWxpbWl0LnYyLlJhdGVMaW1pdFNlcnZpY2VDb25maWdKBAgBEAJKBAgDEARCiwEKJ2lvLmVudm95cHJveHkuZW52b3kuY29uZmlnLnJhdGVsaW1pdC52M0IIUmxzUHJvdG9QAVpMZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL3JhdGVsaW1pdC92MztyYXRlbGltaXR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_grpc_service, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Rate limit :ref:`configuration overview <config_rate_limit_service>`.
@@ -62,5 +51,4 @@ export type RateLimitServiceConfig = Message<"envoy.config.ratelimit.v3.RateLimi
  * Use `create(RateLimitServiceConfigSchema)` to create a new message.
  */
 export const RateLimitServiceConfigSchema: GenMessage<RateLimitServiceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_ratelimit_v3_rls, 0);
-
+  messageDesc("envoy.config.ratelimit.v3.RateLimitServiceConfig");

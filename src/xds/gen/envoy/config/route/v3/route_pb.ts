@@ -16,28 +16,14 @@
 // @generated from file envoy/config/route/v3/route.proto (package envoy.config.route.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, Metadata } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { ConfigSource } from "../../core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.ts";
 import type { ClusterSpecifierPlugin, RouteAction_RequestMirrorPolicy, VirtualHost } from "./route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "./route_components_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/route/v3/route.proto.
- */
-export const file_envoy_config_route_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9jb25maWcvcm91dGUvdjMvcm91dGUucHJvdG8SFWVudm95LmNvbmZpZy5yb3V0ZS52MyLtCQoSUm91dGVDb25maWd1cmF0aW9uEgwKBG5hbWUYASABKAkSOQoNdmlydHVhbF9ob3N0cxgCIAMoCzIiLmVudm95LmNvbmZpZy5yb3V0ZS52My5WaXJ0dWFsSG9zdBIpCgR2aGRzGAkgASgLMhsuZW52b3kuY29uZmlnLnJvdXRlLnYzLlZoZHMSLwoVaW50ZXJuYWxfb25seV9oZWFkZXJzGAMgAygJQhD6Qg2SAQoiCHIGyAEAwAEBElMKF3Jlc3BvbnNlX2hlYWRlcnNfdG9fYWRkGAQgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CCfpCBpIBAxDoBxI0ChpyZXNwb25zZV9oZWFkZXJzX3RvX3JlbW92ZRgFIAMoCUIQ+kINkgEKIghyBsgBAMABARJSChZyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkGAYgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CCfpCBpIBAxDoBxIzChlyZXF1ZXN0X2hlYWRlcnNfdG9fcmVtb3ZlGAggAygJQhD6Qg2SAQoiCHIGyAEAwAEBEisKI21vc3Rfc3BlY2lmaWNfaGVhZGVyX211dGF0aW9uc193aW5zGAogASgIEjUKEXZhbGlkYXRlX2NsdXN0ZXJzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJJCiNtYXhfZGlyZWN0X3Jlc3BvbnNlX2JvZHlfc2l6ZV9ieXRlcxgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJQChljbHVzdGVyX3NwZWNpZmllcl9wbHVnaW5zGAwgAygLMi0uZW52b3kuY29uZmlnLnJvdXRlLnYzLkNsdXN0ZXJTcGVjaWZpZXJQbHVnaW4SVwoXcmVxdWVzdF9taXJyb3JfcG9saWNpZXMYDSADKAsyNi5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVBY3Rpb24uUmVxdWVzdE1pcnJvclBvbGljeRIkChxpZ25vcmVfcG9ydF9pbl9ob3N0X21hdGNoaW5nGA4gASgIEhQKDHZob3N0X2hlYWRlchgSIAEoCRIvCidpZ25vcmVfcGF0aF9wYXJhbWV0ZXJzX2luX3BhdGhfbWF0Y2hpbmcYDyABKAgSZAoXdHlwZWRfcGVyX2ZpbHRlcl9jb25maWcYECADKAsyQy5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVDb25maWd1cmF0aW9uLlR5cGVkUGVyRmlsdGVyQ29uZmlnRW50cnkSMAoIbWV0YWRhdGEYESABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRJEChByb3V0ZV9zcGVjaWZpZXJzGBMgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcaUQoZVHlwZWRQZXJGaWx0ZXJDb25maWdFbnRyeRILCgNrZXkYASABKAkSIwoFdmFsdWUYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OgI4ATommsWIHiEKH2Vudm95LmFwaS52Mi5Sb3V0ZUNvbmZpZ3VyYXRpb24iZQoEVmhkcxJDCg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlQgj6QgWKAQIQAToYmsWIHhMKEWVudm95LmFwaS52Mi5WaGRzQoEBCiNpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5yb3V0ZS52M0IKUm91dGVQcm90b1ABWkRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvcm91dGUvdjM7cm91dGV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_google_protobuf_any, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 20]
@@ -282,7 +268,7 @@ export type RouteConfiguration = Message<"envoy.config.route.v3.RouteConfigurati
  * Use `create(RouteConfigurationSchema)` to create a new message.
  */
 export const RouteConfigurationSchema: GenMessage<RouteConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_config_route_v3_route, 0);
+  messageDesc("envoy.config.route.v3.RouteConfiguration");
 
 /**
  * @generated from message envoy.config.route.v3.Vhds
@@ -301,5 +287,4 @@ export type Vhds = Message<"envoy.config.route.v3.Vhds"> & {
  * Use `create(VhdsSchema)` to create a new message.
  */
 export const VhdsSchema: GenMessage<Vhds> = /*@__PURE__*/
-  messageDesc(file_envoy_config_route_v3_route, 1);
-
+  messageDesc("envoy.config.route.v3.Vhds");

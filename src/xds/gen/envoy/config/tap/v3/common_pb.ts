@@ -16,31 +16,15 @@
 // @generated from file envoy/config/tap/v3/common.proto (package envoy.config.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { MatchPredicate as MatchPredicate$1 } from "../../common/matcher/v3/matcher_pb.ts";
-import { file_envoy_config_common_matcher_v3_matcher } from "../../common/matcher/v3/matcher_pb.ts";
 import type { RuntimeFractionalPercent } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../core/v3/grpc_service_pb.ts";
 import type { HeaderMatcher } from "../../route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../route/v3/route_components_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/tap/v3/common.proto.
- */
-export const file_envoy_config_tap_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("CiBlbnZveS9jb25maWcvdGFwL3YzL2NvbW1vbi5wcm90bxITZW52b3kuY29uZmlnLnRhcC52MyLHAgoJVGFwQ29uZmlnEkYKDG1hdGNoX2NvbmZpZxgBIAEoCzIjLmVudm95LmNvbmZpZy50YXAudjMuTWF0Y2hQcmVkaWNhdGVCCxgBkseG2AQDMy4wEj0KBW1hdGNoGAQgASgLMi4uZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoUHJlZGljYXRlEkIKDW91dHB1dF9jb25maWcYAiABKAsyIS5lbnZveS5jb25maWcudGFwLnYzLk91dHB1dENvbmZpZ0II+kIFigECEAESQwoLdGFwX2VuYWJsZWQYAyABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQ6KprFiB4lCiNlbnZveS5zZXJ2aWNlLnRhcC52MmFscGhhLlRhcENvbmZpZyKVBwoOTWF0Y2hQcmVkaWNhdGUSQAoIb3JfbWF0Y2gYASABKAsyLC5lbnZveS5jb25maWcudGFwLnYzLk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASQQoJYW5kX21hdGNoGAIgASgLMiwuZW52b3kuY29uZmlnLnRhcC52My5NYXRjaFByZWRpY2F0ZS5NYXRjaFNldEgAEjgKCW5vdF9tYXRjaBgDIAEoCzIjLmVudm95LmNvbmZpZy50YXAudjMuTWF0Y2hQcmVkaWNhdGVIABIcCglhbnlfbWF0Y2gYBCABKAhCB/pCBGoCCAFIABJLChpodHRwX3JlcXVlc3RfaGVhZGVyc19tYXRjaBgFIAEoCzIlLmVudm95LmNvbmZpZy50YXAudjMuSHR0cEhlYWRlcnNNYXRjaEgAEkwKG2h0dHBfcmVxdWVzdF90cmFpbGVyc19tYXRjaBgGIAEoCzIlLmVudm95LmNvbmZpZy50YXAudjMuSHR0cEhlYWRlcnNNYXRjaEgAEkwKG2h0dHBfcmVzcG9uc2VfaGVhZGVyc19tYXRjaBgHIAEoCzIlLmVudm95LmNvbmZpZy50YXAudjMuSHR0cEhlYWRlcnNNYXRjaEgAEk0KHGh0dHBfcmVzcG9uc2VfdHJhaWxlcnNfbWF0Y2gYCCABKAsyJS5lbnZveS5jb25maWcudGFwLnYzLkh0dHBIZWFkZXJzTWF0Y2hIABJUCh9odHRwX3JlcXVlc3RfZ2VuZXJpY19ib2R5X21hdGNoGAkgASgLMikuZW52b3kuY29uZmlnLnRhcC52My5IdHRwR2VuZXJpY0JvZHlNYXRjaEgAElUKIGh0dHBfcmVzcG9uc2VfZ2VuZXJpY19ib2R5X21hdGNoGAogASgLMikuZW52b3kuY29uZmlnLnRhcC52My5IdHRwR2VuZXJpY0JvZHlNYXRjaEgAGoIBCghNYXRjaFNldBI8CgVydWxlcxgBIAMoCzIjLmVudm95LmNvbmZpZy50YXAudjMuTWF0Y2hQcmVkaWNhdGVCCPpCBZIBAggCOjiaxYgeMwoxZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5NYXRjaFByZWRpY2F0ZS5NYXRjaFNldDovmsWIHioKKGVudm95LnNlcnZpY2UudGFwLnYyYWxwaGEuTWF0Y2hQcmVkaWNhdGVCCwoEcnVsZRID+EIBInwKEEh0dHBIZWFkZXJzTWF0Y2gSNQoHaGVhZGVycxgBIAMoCzIkLmVudm95LmNvbmZpZy5yb3V0ZS52My5IZWFkZXJNYXRjaGVyOjGaxYgeLAoqZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5IdHRwSGVhZGVyc01hdGNoIuYBChRIdHRwR2VuZXJpY0JvZHlNYXRjaBITCgtieXRlc19saW1pdBgBIAEoDRJWCghwYXR0ZXJucxgCIAMoCzI6LmVudm95LmNvbmZpZy50YXAudjMuSHR0cEdlbmVyaWNCb2R5TWF0Y2guR2VuZXJpY1RleHRNYXRjaEII+kIFkgECCAEaYQoQR2VuZXJpY1RleHRNYXRjaBIfCgxzdHJpbmdfbWF0Y2gYASABKAlCB/pCBHICEAFIABIfCgxiaW5hcnlfbWF0Y2gYAiABKAxCB/pCBHoCEAFIAEILCgRydWxlEgP4QgEixQIKDE91dHB1dENvbmZpZxI6CgVzaW5rcxgBIAMoCzIfLmVudm95LmNvbmZpZy50YXAudjMuT3V0cHV0U2lua0IK+kIHkgEECAEQARI7ChVtYXhfYnVmZmVyZWRfcnhfYnl0ZXMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOwoVbWF4X2J1ZmZlcmVkX3R4X2J5dGVzGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEhEKCXN0cmVhbWluZxgEIAEoCBI9ChdtaW5fc3RyZWFtZWRfc2VudF9ieXRlcxgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZTotmsWIHigKJmVudm95LnNlcnZpY2UudGFwLnYyYWxwaGEuT3V0cHV0Q29uZmlnItwECgpPdXRwdXRTaW5rEkAKBmZvcm1hdBgBIAEoDjImLmVudm95LmNvbmZpZy50YXAudjMuT3V0cHV0U2luay5Gb3JtYXRCCPpCBYIBAhABEkIKD3N0cmVhbWluZ19hZG1pbhgCIAEoCzInLmVudm95LmNvbmZpZy50YXAudjMuU3RyZWFtaW5nQWRtaW5TaW5rSAASOwoMZmlsZV9wZXJfdGFwGAMgASgLMiMuZW52b3kuY29uZmlnLnRhcC52My5GaWxlUGVyVGFwU2lua0gAEkAKDnN0cmVhbWluZ19ncnBjGAQgASgLMiYuZW52b3kuY29uZmlnLnRhcC52My5TdHJlYW1pbmdHcnBjU2lua0gAEkAKDmJ1ZmZlcmVkX2FkbWluGAUgASgLMiYuZW52b3kuY29uZmlnLnRhcC52My5CdWZmZXJlZEFkbWluU2lua0gAEkEKC2N1c3RvbV9zaW5rGAYgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIACJ+CgZGb3JtYXQSFgoSSlNPTl9CT0RZX0FTX0JZVEVTEAASFwoTSlNPTl9CT0RZX0FTX1NUUklORxABEhAKDFBST1RPX0JJTkFSWRACEiEKHVBST1RPX0JJTkFSWV9MRU5HVEhfREVMSU1JVEVEEAMSDgoKUFJPVE9fVEVYVBAEOiuaxYgeJgokZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5PdXRwdXRTaW5rQhcKEG91dHB1dF9zaW5rX3R5cGUSA/hCASJJChJTdHJlYW1pbmdBZG1pblNpbms6M5rFiB4uCixlbnZveS5zZXJ2aWNlLnRhcC52MmFscGhhLlN0cmVhbWluZ0FkbWluU2luayJcChFCdWZmZXJlZEFkbWluU2luaxIbCgptYXhfdHJhY2VzGAEgASgEQgf6QgQyAiAAEioKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iXwoORmlsZVBlclRhcFNpbmsSHAoLcGF0aF9wcmVmaXgYASABKAlCB/pCBHICEAE6L5rFiB4qCihlbnZveS5zZXJ2aWNlLnRhcC52MmFscGhhLkZpbGVQZXJUYXBTaW5rIpoBChFTdHJlYW1pbmdHcnBjU2luaxIOCgZ0YXBfaWQYASABKAkSQQoMZ3JwY19zZXJ2aWNlGAIgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2VCCPpCBYoBAhABOjKaxYgeLQorZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5TdHJlYW1pbmdHcnBjU2lua0J8CiFpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy50YXAudjNCC0NvbW1vblByb3RvUAFaQGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy90YXAvdjM7dGFwdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_common_matcher_v3_matcher, file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_grpc_service, file_envoy_config_route_v3_route_components, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Tap configuration.
@@ -103,7 +87,7 @@ export type TapConfig = Message<"envoy.config.tap.v3.TapConfig"> & {
  * Use `create(TapConfigSchema)` to create a new message.
  */
 export const TapConfigSchema: GenMessage<TapConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 0);
+  messageDesc("envoy.config.tap.v3.TapConfig");
 
 /**
  * Tap match configuration. This is a recursive structure which allows complex nested match
@@ -206,7 +190,7 @@ export type MatchPredicate = Message<"envoy.config.tap.v3.MatchPredicate"> & {
  * Use `create(MatchPredicateSchema)` to create a new message.
  */
 export const MatchPredicateSchema: GenMessage<MatchPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 1);
+  messageDesc("envoy.config.tap.v3.MatchPredicate");
 
 /**
  * A set of match configurations used for logical operations.
@@ -227,7 +211,7 @@ export type MatchPredicate_MatchSet = Message<"envoy.config.tap.v3.MatchPredicat
  * Use `create(MatchPredicate_MatchSetSchema)` to create a new message.
  */
 export const MatchPredicate_MatchSetSchema: GenMessage<MatchPredicate_MatchSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 1, 0);
+  messageDesc("envoy.config.tap.v3.MatchPredicate.MatchSet");
 
 /**
  * HTTP headers match configuration.
@@ -248,7 +232,7 @@ export type HttpHeadersMatch = Message<"envoy.config.tap.v3.HttpHeadersMatch"> &
  * Use `create(HttpHeadersMatchSchema)` to create a new message.
  */
 export const HttpHeadersMatchSchema: GenMessage<HttpHeadersMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 2);
+  messageDesc("envoy.config.tap.v3.HttpHeadersMatch");
 
 /**
  * HTTP generic body match configuration.
@@ -285,7 +269,7 @@ export type HttpGenericBodyMatch = Message<"envoy.config.tap.v3.HttpGenericBodyM
  * Use `create(HttpGenericBodyMatchSchema)` to create a new message.
  */
 export const HttpGenericBodyMatchSchema: GenMessage<HttpGenericBodyMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 3);
+  messageDesc("envoy.config.tap.v3.HttpGenericBodyMatch");
 
 /**
  * @generated from message envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch
@@ -318,7 +302,7 @@ export type HttpGenericBodyMatch_GenericTextMatch = Message<"envoy.config.tap.v3
  * Use `create(HttpGenericBodyMatch_GenericTextMatchSchema)` to create a new message.
  */
 export const HttpGenericBodyMatch_GenericTextMatchSchema: GenMessage<HttpGenericBodyMatch_GenericTextMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 3, 0);
+  messageDesc("envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch");
 
 /**
  * Tap output configuration.
@@ -383,7 +367,7 @@ export type OutputConfig = Message<"envoy.config.tap.v3.OutputConfig"> & {
  * Use `create(OutputConfigSchema)` to create a new message.
  */
 export const OutputConfigSchema: GenMessage<OutputConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 4);
+  messageDesc("envoy.config.tap.v3.OutputConfig");
 
 /**
  * Tap output sink configuration.
@@ -466,7 +450,7 @@ export type OutputSink = Message<"envoy.config.tap.v3.OutputSink"> & {
  * Use `create(OutputSinkSchema)` to create a new message.
  */
 export const OutputSinkSchema: GenMessage<OutputSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 5);
+  messageDesc("envoy.config.tap.v3.OutputSink");
 
 /**
  * Output format. All output is in the form of one or more :ref:`TraceWrapper
@@ -544,7 +528,7 @@ export type OutputSink_Format = (typeof OutputSink_Format)[keyof typeof OutputSi
  * Describes the enum envoy.config.tap.v3.OutputSink.Format.
  */
 export const OutputSink_FormatSchema: GenEnum<OutputSink_Format> = /*@__PURE__*/
-  enumDesc(file_envoy_config_tap_v3_common, 5, 0);
+  enumDesc("envoy.config.tap.v3.OutputSink.Format");
 
 /**
  * Streaming admin sink configuration.
@@ -559,7 +543,7 @@ export type StreamingAdminSink = Message<"envoy.config.tap.v3.StreamingAdminSink
  * Use `create(StreamingAdminSinkSchema)` to create a new message.
  */
 export const StreamingAdminSinkSchema: GenMessage<StreamingAdminSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 6);
+  messageDesc("envoy.config.tap.v3.StreamingAdminSink");
 
 /**
  * BufferedAdminSink configures a tap output to collect traces without returning them until
@@ -595,7 +579,7 @@ export type BufferedAdminSink = Message<"envoy.config.tap.v3.BufferedAdminSink">
  * Use `create(BufferedAdminSinkSchema)` to create a new message.
  */
 export const BufferedAdminSinkSchema: GenMessage<BufferedAdminSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 7);
+  messageDesc("envoy.config.tap.v3.BufferedAdminSink");
 
 /**
  * The file per tap sink outputs a discrete file for every tapped stream.
@@ -618,7 +602,7 @@ export type FilePerTapSink = Message<"envoy.config.tap.v3.FilePerTapSink"> & {
  * Use `create(FilePerTapSinkSchema)` to create a new message.
  */
 export const FilePerTapSinkSchema: GenMessage<FilePerTapSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 8);
+  messageDesc("envoy.config.tap.v3.FilePerTapSink");
 
 /**
  * [#not-implemented-hide:] Streaming gRPC sink configuration sends the taps to an external gRPC
@@ -647,5 +631,4 @@ export type StreamingGrpcSink = Message<"envoy.config.tap.v3.StreamingGrpcSink">
  * Use `create(StreamingGrpcSinkSchema)` to create a new message.
  */
 export const StreamingGrpcSinkSchema: GenMessage<StreamingGrpcSink> = /*@__PURE__*/
-  messageDesc(file_envoy_config_tap_v3_common, 9);
-
+  messageDesc("envoy.config.tap.v3.StreamingGrpcSink");

@@ -16,21 +16,10 @@
 // @generated from file envoy/config/trace/v3/datadog.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/trace/v3/datadog.proto.
- */
-export const file_envoy_config_trace_v3_datadog: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvdHJhY2UvdjMvZGF0YWRvZy5wcm90bxIVZW52b3kuY29uZmlnLnRyYWNlLnYzIkoKE0RhdGFkb2dSZW1vdGVDb25maWcSMwoQcG9sbGluZ19pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLdAQoNRGF0YWRvZ0NvbmZpZxIiChFjb2xsZWN0b3JfY2x1c3RlchgBIAEoCUIH+kIEcgIQARIdCgxzZXJ2aWNlX25hbWUYAiABKAlCB/pCBHICEAESGgoSY29sbGVjdG9yX2hvc3RuYW1lGAMgASgJEkEKDXJlbW90ZV9jb25maWcYBCABKAsyKi5lbnZveS5jb25maWcudHJhY2UudjMuRGF0YWRvZ1JlbW90ZUNvbmZpZzoqmsWIHiUKI2Vudm95LmNvbmZpZy50cmFjZS52Mi5EYXRhZG9nQ29uZmlnQrMBCiNpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy50cmFjZS52M0IMRGF0YWRvZ1Byb3RvUAFaRGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy90cmFjZS92Mzt0cmFjZXYz8pj+jwUqEihlbnZveS5leHRlbnNpb25zLnRyYWNlcnMuZGF0YWRvZy52NGFscGhhuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_duration, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for the Remote Configuration feature.
@@ -52,7 +41,7 @@ export type DatadogRemoteConfig = Message<"envoy.config.trace.v3.DatadogRemoteCo
  * Use `create(DatadogRemoteConfigSchema)` to create a new message.
  */
 export const DatadogRemoteConfigSchema: GenMessage<DatadogRemoteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_trace_v3_datadog, 0);
+  messageDesc("envoy.config.trace.v3.DatadogRemoteConfig");
 
 /**
  * Configuration for the Datadog tracer.
@@ -100,5 +89,4 @@ export type DatadogConfig = Message<"envoy.config.trace.v3.DatadogConfig"> & {
  * Use `create(DatadogConfigSchema)` to create a new message.
  */
 export const DatadogConfigSchema: GenMessage<DatadogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_trace_v3_datadog, 1);
-
+  messageDesc("envoy.config.trace.v3.DatadogConfig");

@@ -16,22 +16,10 @@
 // @generated from file envoy/config/trace/v3/lightstep.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/trace/v3/lightstep.proto.
- */
-export const file_envoy_config_trace_v3_lightstep: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9jb25maWcvdHJhY2UvdjMvbGlnaHRzdGVwLnByb3RvEhVlbnZveS5jb25maWcudHJhY2UudjMi7QIKD0xpZ2h0c3RlcENvbmZpZxIiChFjb2xsZWN0b3JfY2x1c3RlchgBIAEoCUIH+kIEcgIQARImChFhY2Nlc3NfdG9rZW5fZmlsZRgCIAEoCUILGAGSx4bYBAMzLjASNgoMYWNjZXNzX3Rva2VuGAQgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRJgChFwcm9wYWdhdGlvbl9tb2RlcxgDIAMoDjI2LmVudm95LmNvbmZpZy50cmFjZS52My5MaWdodHN0ZXBDb25maWcuUHJvcGFnYXRpb25Nb2RlQg36QgqSAQciBYIBAhABIkYKD1Byb3BhZ2F0aW9uTW9kZRIJCgVFTlZPWRAAEg0KCUxJR0hUU1RFUBABEgYKAkIzEAISEQoNVFJBQ0VfQ09OVEVYVBADOiyaxYgeJwolZW52b3kuY29uZmlnLnRyYWNlLnYyLkxpZ2h0c3RlcENvbmZpZ0K3AQojaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcudHJhY2UudjNCDkxpZ2h0c3RlcFByb3RvUAFaRGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy90cmFjZS92Mzt0cmFjZXYz8pj+jwUsEiplbnZveS5leHRlbnNpb25zLnRyYWNlcnMubGlnaHRzdGVwLnY0YWxwaGG6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for the LightStep tracer.
@@ -77,7 +65,7 @@ export type LightstepConfig = Message<"envoy.config.trace.v3.LightstepConfig"> &
  * Use `create(LightstepConfigSchema)` to create a new message.
  */
 export const LightstepConfigSchema: GenMessage<LightstepConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_trace_v3_lightstep, 0);
+  messageDesc("envoy.config.trace.v3.LightstepConfig");
 
 /**
  * Available propagation modes
@@ -125,5 +113,4 @@ export type LightstepConfig_PropagationMode = (typeof LightstepConfig_Propagatio
  * Describes the enum envoy.config.trace.v3.LightstepConfig.PropagationMode.
  */
 export const LightstepConfig_PropagationModeSchema: GenEnum<LightstepConfig_PropagationMode> = /*@__PURE__*/
-  enumDesc(file_envoy_config_trace_v3_lightstep, 0, 0);
-
+  enumDesc("envoy.config.trace.v3.LightstepConfig.PropagationMode");

@@ -16,20 +16,10 @@
 // @generated from file envoy/config/trace/v3/service.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../core/v3/grpc_service_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/trace/v3/service.proto.
- */
-export const file_envoy_config_trace_v3_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvdHJhY2UvdjMvc2VydmljZS5wcm90bxIVZW52b3kuY29uZmlnLnRyYWNlLnYzIogBChJUcmFjZVNlcnZpY2VDb25maWcSQQoMZ3JwY19zZXJ2aWNlGAEgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2VCCPpCBYoBAhABOi+axYgeKgooZW52b3kuY29uZmlnLnRyYWNlLnYyLlRyYWNlU2VydmljZUNvbmZpZ0KDAQojaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcudHJhY2UudjNCDFNlcnZpY2VQcm90b1ABWkRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvdHJhY2UvdjM7dHJhY2V2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_grpc_service, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration structure.
@@ -50,5 +40,4 @@ export type TraceServiceConfig = Message<"envoy.config.trace.v3.TraceServiceConf
  * Use `create(TraceServiceConfigSchema)` to create a new message.
  */
 export const TraceServiceConfigSchema: GenMessage<TraceServiceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_trace_v3_service, 0);
-
+  messageDesc("envoy.config.trace.v3.TraceServiceConfig");

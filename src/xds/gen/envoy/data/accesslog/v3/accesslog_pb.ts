@@ -16,25 +16,12 @@
 // @generated from file envoy/data/accesslog/v3/accesslog.proto (package envoy.data.accesslog.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../config/core/v3/address_pb.ts";
 import type { Metadata, RequestMethod } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Any, Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/accesslog/v3/accesslog.proto.
- */
-export const file_envoy_data_accesslog_v3_accesslog: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9kYXRhL2FjY2Vzc2xvZy92My9hY2Nlc3Nsb2cucHJvdG8SF2Vudm95LmRhdGEuYWNjZXNzbG9nLnYzItgBChFUQ1BBY2Nlc3NMb2dFbnRyeRJDChFjb21tb25fcHJvcGVydGllcxgBIAEoCzIoLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ0NvbW1vbhJMChVjb25uZWN0aW9uX3Byb3BlcnRpZXMYAiABKAsyLS5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5Db25uZWN0aW9uUHJvcGVydGllczowmsWIHisKKWVudm95LmRhdGEuYWNjZXNzbG9nLnYyLlRDUEFjY2Vzc0xvZ0VudHJ5IroDChJIVFRQQWNjZXNzTG9nRW50cnkSQwoRY29tbW9uX3Byb3BlcnRpZXMYASABKAsyKC5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dDb21tb24SUQoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDjI3LmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkhUVFBBY2Nlc3NMb2dFbnRyeS5IVFRQVmVyc2lvbhI/CgdyZXF1ZXN0GAMgASgLMi4uZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuSFRUUFJlcXVlc3RQcm9wZXJ0aWVzEkEKCHJlc3BvbnNlGAQgASgLMi8uZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuSFRUUFJlc3BvbnNlUHJvcGVydGllcyJVCgtIVFRQVmVyc2lvbhIYChRQUk9UT0NPTF9VTlNQRUNJRklFRBAAEgoKBkhUVFAxMBABEgoKBkhUVFAxMRACEgkKBUhUVFAyEAMSCQoFSFRUUDMQBDoxmsWIHiwKKmVudm95LmRhdGEuYWNjZXNzbG9nLnYyLkhUVFBBY2Nlc3NMb2dFbnRyeSJ3ChRDb25uZWN0aW9uUHJvcGVydGllcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoBBISCgpzZW50X2J5dGVzGAIgASgEOjOaxYgeLgosZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjIuQ29ubmVjdGlvblByb3BlcnRpZXMisw8KD0FjY2Vzc0xvZ0NvbW1vbhIsCgtzYW1wbGVfcmF0ZRgBIAEoAUIX+kIUEhIZAAAAAAAA8D8hAAAAAAAAAAASQAoZZG93bnN0cmVhbV9yZW1vdGVfYWRkcmVzcxgCIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSPwoYZG93bnN0cmVhbV9sb2NhbF9hZGRyZXNzGAMgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI+Cg50bHNfcHJvcGVydGllcxgEIAEoCzImLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLlRMU1Byb3BlcnRpZXMSLgoKc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoUdGltZV90b19sYXN0X3J4X2J5dGUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQQoedGltZV90b19maXJzdF91cHN0cmVhbV90eF9ieXRlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkAKHXRpbWVfdG9fbGFzdF91cHN0cmVhbV90eF9ieXRlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkEKHnRpbWVfdG9fZmlyc3RfdXBzdHJlYW1fcnhfYnl0ZRgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJACh10aW1lX3RvX2xhc3RfdXBzdHJlYW1fcnhfYnl0ZRgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJDCiB0aW1lX3RvX2ZpcnN0X2Rvd25zdHJlYW1fdHhfYnl0ZRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJCCh90aW1lX3RvX2xhc3RfZG93bnN0cmVhbV90eF9ieXRlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KF3Vwc3RyZWFtX3JlbW90ZV9hZGRyZXNzGA0gASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI9ChZ1cHN0cmVhbV9sb2NhbF9hZGRyZXNzGA4gASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxIYChB1cHN0cmVhbV9jbHVzdGVyGA8gASgJEj4KDnJlc3BvbnNlX2ZsYWdzGBAgASgLMiYuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuUmVzcG9uc2VGbGFncxIwCghtZXRhZGF0YRgRIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEikKIXVwc3RyZWFtX3RyYW5zcG9ydF9mYWlsdXJlX3JlYXNvbhgSIAEoCRISCgpyb3V0ZV9uYW1lGBMgASgJEkcKIGRvd25zdHJlYW1fZGlyZWN0X3JlbW90ZV9hZGRyZXNzGBQgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxJeChRmaWx0ZXJfc3RhdGVfb2JqZWN0cxgVIAMoCzJALmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ0NvbW1vbi5GaWx0ZXJTdGF0ZU9iamVjdHNFbnRyeRJNCgtjdXN0b21fdGFncxgWIAMoCzI4LmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ0NvbW1vbi5DdXN0b21UYWdzRW50cnkSKwoIZHVyYXRpb24YFyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoedXBzdHJlYW1fcmVxdWVzdF9hdHRlbXB0X2NvdW50GBggASgNEiYKHmNvbm5lY3Rpb25fdGVybWluYXRpb25fZGV0YWlscxgZIAEoCRIRCglzdHJlYW1faWQYGiABKAkSKwoWaW50ZXJtZWRpYXRlX2xvZ19lbnRyeRgbIAEoCEILGAGSx4bYBAMzLjASKwojZG93bnN0cmVhbV90cmFuc3BvcnRfZmFpbHVyZV9yZWFzb24YHCABKAkSIgoaZG93bnN0cmVhbV93aXJlX2J5dGVzX3NlbnQYHSABKAQSJgoeZG93bnN0cmVhbV93aXJlX2J5dGVzX3JlY2VpdmVkGB4gASgEEiAKGHVwc3RyZWFtX3dpcmVfYnl0ZXNfc2VudBgfIAEoBBIkChx1cHN0cmVhbV93aXJlX2J5dGVzX3JlY2VpdmVkGCAgASgEEj8KD2FjY2Vzc19sb2dfdHlwZRghIAEoDjImLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ1R5cGUaTwoXRmlsdGVyU3RhdGVPYmplY3RzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAEaMQoPQ3VzdG9tVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAE6LprFiB4pCidlbnZveS5kYXRhLmFjY2Vzc2xvZy52Mi5BY2Nlc3NMb2dDb21tb24iuQkKDVJlc3BvbnNlRmxhZ3MSIAoYZmFpbGVkX2xvY2FsX2hlYWx0aGNoZWNrGAEgASgIEhsKE25vX2hlYWx0aHlfdXBzdHJlYW0YAiABKAgSIAoYdXBzdHJlYW1fcmVxdWVzdF90aW1lb3V0GAMgASgIEhMKC2xvY2FsX3Jlc2V0GAQgASgIEh0KFXVwc3RyZWFtX3JlbW90ZV9yZXNldBgFIAEoCBIjCht1cHN0cmVhbV9jb25uZWN0aW9uX2ZhaWx1cmUYBiABKAgSJwofdXBzdHJlYW1fY29ubmVjdGlvbl90ZXJtaW5hdGlvbhgHIAEoCBIZChF1cHN0cmVhbV9vdmVyZmxvdxgIIAEoCBIWCg5ub19yb3V0ZV9mb3VuZBgJIAEoCBIWCg5kZWxheV9pbmplY3RlZBgKIAEoCBIWCg5mYXVsdF9pbmplY3RlZBgLIAEoCBIUCgxyYXRlX2xpbWl0ZWQYDCABKAgSUQoUdW5hdXRob3JpemVkX2RldGFpbHMYDSABKAsyMy5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5SZXNwb25zZUZsYWdzLlVuYXV0aG9yaXplZBIgChhyYXRlX2xpbWl0X3NlcnZpY2VfZXJyb3IYDiABKAgSKQohZG93bnN0cmVhbV9jb25uZWN0aW9uX3Rlcm1pbmF0aW9uGA8gASgIEiUKHXVwc3RyZWFtX3JldHJ5X2xpbWl0X2V4Y2VlZGVkGBAgASgIEhsKE3N0cmVhbV9pZGxlX3RpbWVvdXQYESABKAgSJQodaW52YWxpZF9lbnZveV9yZXF1ZXN0X2hlYWRlcnMYEiABKAgSIQoZZG93bnN0cmVhbV9wcm90b2NvbF9lcnJvchgTIAEoCBIsCiR1cHN0cmVhbV9tYXhfc3RyZWFtX2R1cmF0aW9uX3JlYWNoZWQYFCABKAgSIgoacmVzcG9uc2VfZnJvbV9jYWNoZV9maWx0ZXIYFSABKAgSHgoWbm9fZmlsdGVyX2NvbmZpZ19mb3VuZBgWIAEoCBIYChBkdXJhdGlvbl90aW1lb3V0GBcgASgIEh8KF3Vwc3RyZWFtX3Byb3RvY29sX2Vycm9yGBggASgIEhgKEG5vX2NsdXN0ZXJfZm91bmQYGSABKAgSGAoQb3ZlcmxvYWRfbWFuYWdlchgaIAEoCBIeChZkbnNfcmVzb2x1dGlvbl9mYWlsdXJlGBsgASgIEh8KF2Rvd25zdHJlYW1fcmVtb3RlX3Jlc2V0GBwgASgIGs0BCgxVbmF1dGhvcml6ZWQSSgoGcmVhc29uGAEgASgOMjouZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuUmVzcG9uc2VGbGFncy5VbmF1dGhvcml6ZWQuUmVhc29uIjYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIUChBFWFRFUk5BTF9TRVJWSUNFEAE6OZrFiB40CjJlbnZveS5kYXRhLmFjY2Vzc2xvZy52Mi5SZXNwb25zZUZsYWdzLlVuYXV0aG9yaXplZDosmsWIHicKJWVudm95LmRhdGEuYWNjZXNzbG9nLnYyLlJlc3BvbnNlRmxhZ3MimQcKDVRMU1Byb3BlcnRpZXMSRgoLdGxzX3ZlcnNpb24YASABKA4yMS5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5UTFNQcm9wZXJ0aWVzLlRMU1ZlcnNpb24SNgoQdGxzX2NpcGhlcl9zdWl0ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIYChB0bHNfc25pX2hvc3RuYW1lGAMgASgJEmIKHGxvY2FsX2NlcnRpZmljYXRlX3Byb3BlcnRpZXMYBCABKAsyPC5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5UTFNQcm9wZXJ0aWVzLkNlcnRpZmljYXRlUHJvcGVydGllcxJhChtwZWVyX2NlcnRpZmljYXRlX3Byb3BlcnRpZXMYBSABKAsyPC5lbnZveS5kYXRhLmFjY2Vzc2xvZy52My5UTFNQcm9wZXJ0aWVzLkNlcnRpZmljYXRlUHJvcGVydGllcxIWCg50bHNfc2Vzc2lvbl9pZBgGIAEoCRIXCg9qYTNfZmluZ2VycHJpbnQYByABKAka7gIKFUNlcnRpZmljYXRlUHJvcGVydGllcxJlChBzdWJqZWN0X2FsdF9uYW1lGAEgAygLMksuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuVExTUHJvcGVydGllcy5DZXJ0aWZpY2F0ZVByb3BlcnRpZXMuU3ViamVjdEFsdE5hbWUSDwoHc3ViamVjdBgCIAEoCRIOCgZpc3N1ZXIYAyABKAkaiAEKDlN1YmplY3RBbHROYW1lEg0KA3VyaRgBIAEoCUgAEg0KA2RucxgCIAEoCUgAOlGaxYgeTApKZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjIuVExTUHJvcGVydGllcy5DZXJ0aWZpY2F0ZVByb3BlcnRpZXMuU3ViamVjdEFsdE5hbWVCBQoDc2FuOkKaxYgePQo7ZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjIuVExTUHJvcGVydGllcy5DZXJ0aWZpY2F0ZVByb3BlcnRpZXMiVwoKVExTVmVyc2lvbhIXChNWRVJTSU9OX1VOU1BFQ0lGSUVEEAASCQoFVExTdjEQARILCgdUTFN2MV8xEAISCwoHVExTdjFfMhADEgsKB1RMU3YxXzMQBDosmsWIHicKJWVudm95LmRhdGEuYWNjZXNzbG9nLnYyLlRMU1Byb3BlcnRpZXMi9QQKFUhUVFBSZXF1ZXN0UHJvcGVydGllcxJFCg5yZXF1ZXN0X21ldGhvZBgBIAEoDjIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJlcXVlc3RNZXRob2RCCPpCBYIBAhABEg4KBnNjaGVtZRgCIAEoCRIRCglhdXRob3JpdHkYAyABKAkSKgoEcG9ydBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIMCgRwYXRoGAUgASgJEhIKCnVzZXJfYWdlbnQYBiABKAkSDwoHcmVmZXJlchgHIAEoCRIVCg1mb3J3YXJkZWRfZm9yGAggASgJEhIKCnJlcXVlc3RfaWQYCSABKAkSFQoNb3JpZ2luYWxfcGF0aBgKIAEoCRIdChVyZXF1ZXN0X2hlYWRlcnNfYnl0ZXMYCyABKAQSGgoScmVxdWVzdF9ib2R5X2J5dGVzGAwgASgEElsKD3JlcXVlc3RfaGVhZGVycxgNIAMoCzJCLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkhUVFBSZXF1ZXN0UHJvcGVydGllcy5SZXF1ZXN0SGVhZGVyc0VudHJ5EiIKGnVwc3RyZWFtX2hlYWRlcl9ieXRlc19zZW50GA4gASgEEigKIGRvd25zdHJlYW1faGVhZGVyX2J5dGVzX3JlY2VpdmVkGA8gASgEGjUKE1JlcXVlc3RIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATo0msWIHi8KLWVudm95LmRhdGEuYWNjZXNzbG9nLnYyLkhUVFBSZXF1ZXN0UHJvcGVydGllcyLhBAoWSFRUUFJlc3BvbnNlUHJvcGVydGllcxIzCg1yZXNwb25zZV9jb2RlGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEh4KFnJlc3BvbnNlX2hlYWRlcnNfYnl0ZXMYAiABKAQSGwoTcmVzcG9uc2VfYm9keV9ieXRlcxgDIAEoBBJeChByZXNwb25zZV9oZWFkZXJzGAQgAygLMkQuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuSFRUUFJlc3BvbnNlUHJvcGVydGllcy5SZXNwb25zZUhlYWRlcnNFbnRyeRJgChFyZXNwb25zZV90cmFpbGVycxgFIAMoCzJFLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkhUVFBSZXNwb25zZVByb3BlcnRpZXMuUmVzcG9uc2VUcmFpbGVyc0VudHJ5Eh0KFXJlc3BvbnNlX2NvZGVfZGV0YWlscxgGIAEoCRImCh51cHN0cmVhbV9oZWFkZXJfYnl0ZXNfcmVjZWl2ZWQYByABKAQSJAocZG93bnN0cmVhbV9oZWFkZXJfYnl0ZXNfc2VudBgIIAEoBBo2ChRSZXNwb25zZUhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjcKFVJlc3BvbnNlVHJhaWxlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOjWaxYgeMAouZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjIuSFRUUFJlc3BvbnNlUHJvcGVydGllcyrjAgoNQWNjZXNzTG9nVHlwZRIKCgZOb3RTZXQQABIYChRUY3BVcHN0cmVhbUNvbm5lY3RlZBABEg8KC1RjcFBlcmlvZGljEAISFgoSVGNwQ29ubmVjdGlvblN0YXJ0EA4SFAoQVGNwQ29ubmVjdGlvbkVuZBADEhMKD0Rvd25zdHJlYW1TdGFydBAEEhYKEkRvd25zdHJlYW1QZXJpb2RpYxAFEhEKDURvd25zdHJlYW1FbmQQBhIVChFVcHN0cmVhbVBvb2xSZWFkeRAHEhQKEFVwc3RyZWFtUGVyaW9kaWMQCBIPCgtVcHN0cmVhbUVuZBAJEisKJ0Rvd25zdHJlYW1UdW5uZWxTdWNjZXNzZnVsbHlFc3RhYmxpc2hlZBAKEh4KGlVkcFR1bm5lbFVwc3RyZWFtQ29ubmVjdGVkEAsSDwoLVWRwUGVyaW9kaWMQDBIRCg1VZHBTZXNzaW9uRW5kEA1CjQEKJWlvLmVudm95cHJveHkuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjNCDkFjY2Vzc2xvZ1Byb3RvUAFaSmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2RhdGEvYWNjZXNzbG9nL3YzO2FjY2Vzc2xvZ3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.data.accesslog.v3.TCPAccessLogEntry
@@ -60,7 +47,7 @@ export type TCPAccessLogEntry = Message<"envoy.data.accesslog.v3.TCPAccessLogEnt
  * Use `create(TCPAccessLogEntrySchema)` to create a new message.
  */
 export const TCPAccessLogEntrySchema: GenMessage<TCPAccessLogEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 0);
+  messageDesc("envoy.data.accesslog.v3.TCPAccessLogEntry");
 
 /**
  * @generated from message envoy.data.accesslog.v3.HTTPAccessLogEntry
@@ -98,7 +85,7 @@ export type HTTPAccessLogEntry = Message<"envoy.data.accesslog.v3.HTTPAccessLogE
  * Use `create(HTTPAccessLogEntrySchema)` to create a new message.
  */
 export const HTTPAccessLogEntrySchema: GenMessage<HTTPAccessLogEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 1);
+  messageDesc("envoy.data.accesslog.v3.HTTPAccessLogEntry");
 
 /**
  * HTTP version
@@ -143,7 +130,7 @@ export type HTTPAccessLogEntry_HTTPVersion = (typeof HTTPAccessLogEntry_HTTPVers
  * Describes the enum envoy.data.accesslog.v3.HTTPAccessLogEntry.HTTPVersion.
  */
 export const HTTPAccessLogEntry_HTTPVersionSchema: GenEnum<HTTPAccessLogEntry_HTTPVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_data_accesslog_v3_accesslog, 1, 0);
+  enumDesc("envoy.data.accesslog.v3.HTTPAccessLogEntry.HTTPVersion");
 
 /**
  * Defines fields for a connection
@@ -171,7 +158,7 @@ export type ConnectionProperties = Message<"envoy.data.accesslog.v3.ConnectionPr
  * Use `create(ConnectionPropertiesSchema)` to create a new message.
  */
 export const ConnectionPropertiesSchema: GenMessage<ConnectionProperties> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 2);
+  messageDesc("envoy.data.accesslog.v3.ConnectionProperties");
 
 /**
  * Defines fields that are shared by all Envoy access logs.
@@ -487,7 +474,7 @@ export type AccessLogCommon = Message<"envoy.data.accesslog.v3.AccessLogCommon">
  * Use `create(AccessLogCommonSchema)` to create a new message.
  */
 export const AccessLogCommonSchema: GenMessage<AccessLogCommon> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 3);
+  messageDesc("envoy.data.accesslog.v3.AccessLogCommon");
 
 /**
  * Flags indicating occurrences during request/response processing.
@@ -699,7 +686,7 @@ export type ResponseFlags = Message<"envoy.data.accesslog.v3.ResponseFlags"> & {
  * Use `create(ResponseFlagsSchema)` to create a new message.
  */
 export const ResponseFlagsSchema: GenMessage<ResponseFlags> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 4);
+  messageDesc("envoy.data.accesslog.v3.ResponseFlags");
 
 /**
  * @generated from message envoy.data.accesslog.v3.ResponseFlags.Unauthorized
@@ -716,7 +703,7 @@ export type ResponseFlags_Unauthorized = Message<"envoy.data.accesslog.v3.Respon
  * Use `create(ResponseFlags_UnauthorizedSchema)` to create a new message.
  */
 export const ResponseFlags_UnauthorizedSchema: GenMessage<ResponseFlags_Unauthorized> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 4, 0);
+  messageDesc("envoy.data.accesslog.v3.ResponseFlags.Unauthorized");
 
 /**
  * Reasons why the request was unauthorized
@@ -748,7 +735,7 @@ export type ResponseFlags_Unauthorized_Reason = (typeof ResponseFlags_Unauthoriz
  * Describes the enum envoy.data.accesslog.v3.ResponseFlags.Unauthorized.Reason.
  */
 export const ResponseFlags_Unauthorized_ReasonSchema: GenEnum<ResponseFlags_Unauthorized_Reason> = /*@__PURE__*/
-  enumDesc(file_envoy_data_accesslog_v3_accesslog, 4, 0, 0);
+  enumDesc("envoy.data.accesslog.v3.ResponseFlags.Unauthorized.Reason");
 
 /**
  * Properties of a negotiated TLS connection.
@@ -816,7 +803,7 @@ export type TLSProperties = Message<"envoy.data.accesslog.v3.TLSProperties"> & {
  * Use `create(TLSPropertiesSchema)` to create a new message.
  */
 export const TLSPropertiesSchema: GenMessage<TLSProperties> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 5);
+  messageDesc("envoy.data.accesslog.v3.TLSProperties");
 
 /**
  * @generated from message envoy.data.accesslog.v3.TLSProperties.CertificateProperties
@@ -849,7 +836,7 @@ export type TLSProperties_CertificateProperties = Message<"envoy.data.accesslog.
  * Use `create(TLSProperties_CertificatePropertiesSchema)` to create a new message.
  */
 export const TLSProperties_CertificatePropertiesSchema: GenMessage<TLSProperties_CertificateProperties> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 5, 0);
+  messageDesc("envoy.data.accesslog.v3.TLSProperties.CertificateProperties");
 
 /**
  * @generated from message envoy.data.accesslog.v3.TLSProperties.CertificateProperties.SubjectAltName
@@ -880,7 +867,7 @@ export type TLSProperties_CertificateProperties_SubjectAltName = Message<"envoy.
  * Use `create(TLSProperties_CertificateProperties_SubjectAltNameSchema)` to create a new message.
  */
 export const TLSProperties_CertificateProperties_SubjectAltNameSchema: GenMessage<TLSProperties_CertificateProperties_SubjectAltName> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 5, 0, 0);
+  messageDesc("envoy.data.accesslog.v3.TLSProperties.CertificateProperties.SubjectAltName");
 
 /**
  * @generated from enum envoy.data.accesslog.v3.TLSProperties.TLSVersion
@@ -921,7 +908,7 @@ export type TLSProperties_TLSVersion = (typeof TLSProperties_TLSVersion)[keyof t
  * Describes the enum envoy.data.accesslog.v3.TLSProperties.TLSVersion.
  */
 export const TLSProperties_TLSVersionSchema: GenEnum<TLSProperties_TLSVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_data_accesslog_v3_accesslog, 5, 0);
+  enumDesc("envoy.data.accesslog.v3.TLSProperties.TLSVersion");
 
 /**
  * [#next-free-field: 16]
@@ -1053,7 +1040,7 @@ export type HTTPRequestProperties = Message<"envoy.data.accesslog.v3.HTTPRequest
  * Use `create(HTTPRequestPropertiesSchema)` to create a new message.
  */
 export const HTTPRequestPropertiesSchema: GenMessage<HTTPRequestProperties> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 6);
+  messageDesc("envoy.data.accesslog.v3.HTTPRequestProperties");
 
 /**
  * [#next-free-field: 9]
@@ -1129,7 +1116,7 @@ export type HTTPResponseProperties = Message<"envoy.data.accesslog.v3.HTTPRespon
  * Use `create(HTTPResponsePropertiesSchema)` to create a new message.
  */
 export const HTTPResponsePropertiesSchema: GenMessage<HTTPResponseProperties> = /*@__PURE__*/
-  messageDesc(file_envoy_data_accesslog_v3_accesslog, 7);
+  messageDesc("envoy.data.accesslog.v3.HTTPResponseProperties");
 
 /**
  * @generated from enum envoy.data.accesslog.v3.AccessLogType
@@ -1220,5 +1207,4 @@ export type AccessLogType = (typeof AccessLogType)[keyof typeof AccessLogType] |
  * Describes the enum envoy.data.accesslog.v3.AccessLogType.
  */
 export const AccessLogTypeSchema: GenEnum<AccessLogType> = /*@__PURE__*/
-  enumDesc(file_envoy_data_accesslog_v3_accesslog, 0);
-
+  enumDesc("envoy.data.accesslog.v3.AccessLogType");

@@ -16,20 +16,10 @@
 // @generated from file envoy/data/ai/v3/request_info.proto (package envoy.data.ai.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiProtocol } from "../../../type/ai/v3/api_protocol_pb.ts";
-import { file_envoy_type_ai_v3_api_protocol } from "../../../type/ai/v3/api_protocol_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/ai/v3/request_info.proto.
- */
-export const file_envoy_data_ai_v3_request_info: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9kYXRhL2FpL3YzL3JlcXVlc3RfaW5mby5wcm90bxIQZW52b3kuZGF0YS5haS52MyKjAgoLUmVxdWVzdEluZm8SOQoSaW5wdXRfYXBpX3Byb3RvY29sGAEgASgOMh0uZW52b3kudHlwZS5haS52My5BcGlQcm90b2NvbBINCgVtb2RlbBgCIAEoCRIqCgZzdHJlYW0YAyABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjcKEW1heF9vdXRwdXRfdG9rZW5zGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEjMKDW1lc3NhZ2VfY291bnQYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMAoKdG9vbF9jb3VudBgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUKCAQoeaW8uZW52b3lwcm94eS5lbnZveS5kYXRhLmFpLnYzQhBSZXF1ZXN0SW5mb1Byb3RvUAFaPGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2RhdGEvYWkvdjM7YWl2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_type_ai_v3_api_protocol, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Request attributes published as typed dynamic metadata by the :ref:`request info AI
@@ -89,5 +79,4 @@ export type RequestInfo = Message<"envoy.data.ai.v3.RequestInfo"> & {
  * Use `create(RequestInfoSchema)` to create a new message.
  */
 export const RequestInfoSchema: GenMessage<RequestInfo> = /*@__PURE__*/
-  messageDesc(file_envoy_data_ai_v3_request_info, 0);
-
+  messageDesc("envoy.data.ai.v3.RequestInfo");

@@ -16,20 +16,10 @@
 // @generated from file envoy/data/ai/v3/token_usage.proto (package envoy.data.ai.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiProtocol } from "../../../type/ai/v3/api_protocol_pb.ts";
-import { file_envoy_type_ai_v3_api_protocol } from "../../../type/ai/v3/api_protocol_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/ai/v3/token_usage.proto.
- */
-export const file_envoy_data_ai_v3_token_usage: GenFile = /*@__PURE__*/
-  fileDesc("CiJlbnZveS9kYXRhL2FpL3YzL3Rva2VuX3VzYWdlLnByb3RvEhBlbnZveS5kYXRhLmFpLnYzItgECgpUb2tlblVzYWdlEjMKDGFwaV9wcm90b2NvbBgBIAEoDjIdLmVudm95LnR5cGUuYWkudjMuQXBpUHJvdG9jb2wSDQoFbW9kZWwYAiABKAkSMgoMaW5wdXRfdG9rZW5zGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEjMKDW91dHB1dF90b2tlbnMYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSMgoMdG90YWxfdG9rZW5zGAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEkAKE2lucHV0X3Rva2VuX2RldGFpbHMYBiABKAsyIy5lbnZveS5kYXRhLmFpLnYzLklucHV0VG9rZW5EZXRhaWxzEkIKFG91dHB1dF90b2tlbl9kZXRhaWxzGAcgASgLMiQuZW52b3kuZGF0YS5haS52My5PdXRwdXRUb2tlbkRldGFpbHMSOwoVcHJvdmlkZXJfdG90YWxfdG9rZW5zGAggASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEkgKEWV4dHJhY3Rpb25fc3RhdHVzGAkgASgOMi0uZW52b3kuZGF0YS5haS52My5Ub2tlblVzYWdlLkV4dHJhY3Rpb25TdGF0dXMiXAoQRXh0cmFjdGlvblN0YXR1cxIhCh1FWFRSQUNUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEgwKCENPTVBMRVRFEAESCwoHUEFSVElBTBACEgoKBkZBSUxFRBADIrwBChFJbnB1dFRva2VuRGV0YWlscxIzCg1jYWNoZWRfdG9rZW5zGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEjsKFWNhY2hlX2NyZWF0aW9uX3Rva2VucxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRI1Cg90b29sX3VzZV90b2tlbnMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUiTAoST3V0cHV0VG9rZW5EZXRhaWxzEjYKEHJlYXNvbmluZ190b2tlbnMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCgQEKHmlvLmVudm95cHJveHkuZW52b3kuZGF0YS5haS52M0IPVG9rZW5Vc2FnZVByb3RvUAFaPGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2RhdGEvYWkvdjM7YWl2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_type_ai_v3_api_protocol, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Canonical LLM token usage extracted from a provider response by the
@@ -131,7 +121,7 @@ export type TokenUsage = Message<"envoy.data.ai.v3.TokenUsage"> & {
  * Use `create(TokenUsageSchema)` to create a new message.
  */
 export const TokenUsageSchema: GenMessage<TokenUsage> = /*@__PURE__*/
-  messageDesc(file_envoy_data_ai_v3_token_usage, 0);
+  messageDesc("envoy.data.ai.v3.TokenUsage");
 
 /**
  * Quality of the extraction result.
@@ -180,7 +170,7 @@ export type TokenUsage_ExtractionStatus = (typeof TokenUsage_ExtractionStatus)[k
  * Describes the enum envoy.data.ai.v3.TokenUsage.ExtractionStatus.
  */
 export const TokenUsage_ExtractionStatusSchema: GenEnum<TokenUsage_ExtractionStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_data_ai_v3_token_usage, 0, 0);
+  enumDesc("envoy.data.ai.v3.TokenUsage.ExtractionStatus");
 
 /**
  * Subsets of :ref:`input_tokens
@@ -216,7 +206,7 @@ export type InputTokenDetails = Message<"envoy.data.ai.v3.InputTokenDetails"> & 
  * Use `create(InputTokenDetailsSchema)` to create a new message.
  */
 export const InputTokenDetailsSchema: GenMessage<InputTokenDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_data_ai_v3_token_usage, 1);
+  messageDesc("envoy.data.ai.v3.InputTokenDetails");
 
 /**
  * Subsets of :ref:`output_tokens
@@ -238,5 +228,4 @@ export type OutputTokenDetails = Message<"envoy.data.ai.v3.OutputTokenDetails"> 
  * Use `create(OutputTokenDetailsSchema)` to create a new message.
  */
 export const OutputTokenDetailsSchema: GenMessage<OutputTokenDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_data_ai_v3_token_usage, 2);
-
+  messageDesc("envoy.data.ai.v3.OutputTokenDetails");

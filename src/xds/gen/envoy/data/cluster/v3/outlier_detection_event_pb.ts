@@ -16,20 +16,10 @@
 // @generated from file envoy/data/cluster/v3/outlier_detection_event.proto (package envoy.data.cluster.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/cluster/v3/outlier_detection_event.proto.
- */
-export const file_envoy_data_cluster_v3_outlier_detection_event: GenFile = /*@__PURE__*/
-  fileDesc("CjNlbnZveS9kYXRhL2NsdXN0ZXIvdjMvb3V0bGllcl9kZXRlY3Rpb25fZXZlbnQucHJvdG8SFWVudm95LmRhdGEuY2x1c3Rlci52MyK2BQoVT3V0bGllckRldGVjdGlvbkV2ZW50EkIKBHR5cGUYASABKA4yKi5lbnZveS5kYXRhLmNsdXN0ZXIudjMuT3V0bGllckVqZWN0aW9uVHlwZUII+kIFggECEAESLQoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI8ChZzZWNzX3NpbmNlX2xhc3RfYWN0aW9uGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEh0KDGNsdXN0ZXJfbmFtZRgEIAEoCUIH+kIEcgIQARIdCgx1cHN0cmVhbV91cmwYBSABKAlCB/pCBHICEAESNwoGYWN0aW9uGAYgASgOMh0uZW52b3kuZGF0YS5jbHVzdGVyLnYzLkFjdGlvbkII+kIFggECEAESFQoNbnVtX2VqZWN0aW9ucxgHIAEoDRIQCghlbmZvcmNlZBgIIAEoCBJSChhlamVjdF9zdWNjZXNzX3JhdGVfZXZlbnQYCSABKAsyLi5lbnZveS5kYXRhLmNsdXN0ZXIudjMuT3V0bGllckVqZWN0U3VjY2Vzc1JhdGVIABJRChdlamVjdF9jb25zZWN1dGl2ZV9ldmVudBgKIAEoCzIuLmVudm95LmRhdGEuY2x1c3Rlci52My5PdXRsaWVyRWplY3RDb25zZWN1dGl2ZUgAEl4KHmVqZWN0X2ZhaWx1cmVfcGVyY2VudGFnZV9ldmVudBgLIAEoCzI0LmVudm95LmRhdGEuY2x1c3Rlci52My5PdXRsaWVyRWplY3RGYWlsdXJlUGVyY2VudGFnZUgAOjeaxYgeMgowZW52b3kuZGF0YS5jbHVzdGVyLnYyYWxwaGEuT3V0bGllckRldGVjdGlvbkV2ZW50QgwKBWV2ZW50EgP4QgEi4QEKF091dGxpZXJFamVjdFN1Y2Nlc3NSYXRlEiIKEWhvc3Rfc3VjY2Vzc19yYXRlGAEgASgNQgf6QgQqAhhkEi0KHGNsdXN0ZXJfYXZlcmFnZV9zdWNjZXNzX3JhdGUYAiABKA1CB/pCBCoCGGQSOAonY2x1c3Rlcl9zdWNjZXNzX3JhdGVfZWplY3Rpb25fdGhyZXNob2xkGAMgASgNQgf6QgQqAhhkOjmaxYgeNAoyZW52b3kuZGF0YS5jbHVzdGVyLnYyYWxwaGEuT3V0bGllckVqZWN0U3VjY2Vzc1JhdGUiVAoXT3V0bGllckVqZWN0Q29uc2VjdXRpdmU6OZrFiB40CjJlbnZveS5kYXRhLmNsdXN0ZXIudjJhbHBoYS5PdXRsaWVyRWplY3RDb25zZWN1dGl2ZSKEAQodT3V0bGllckVqZWN0RmFpbHVyZVBlcmNlbnRhZ2USIgoRaG9zdF9zdWNjZXNzX3JhdGUYASABKA1CB/pCBCoCGGQ6P5rFiB46CjhlbnZveS5kYXRhLmNsdXN0ZXIudjJhbHBoYS5PdXRsaWVyRWplY3RGYWlsdXJlUGVyY2VudGFnZSrtAQoTT3V0bGllckVqZWN0aW9uVHlwZRITCg9DT05TRUNVVElWRV81WFgQABIfChtDT05TRUNVVElWRV9HQVRFV0FZX0ZBSUxVUkUQARIQCgxTVUNDRVNTX1JBVEUQAhIkCiBDT05TRUNVVElWRV9MT0NBTF9PUklHSU5fRkFJTFVSRRADEh0KGVNVQ0NFU1NfUkFURV9MT0NBTF9PUklHSU4QBBIWChJGQUlMVVJFX1BFUkNFTlRBR0UQBRIjCh9GQUlMVVJFX1BFUkNFTlRBR0VfTE9DQUxfT1JJR0lOEAYSDAoIREVHUkFERUQQByogCgZBY3Rpb24SCQoFRUpFQ1QQABILCgdVTkVKRUNUEAFCkwEKI2lvLmVudm95cHJveHkuZW52b3kuZGF0YS5jbHVzdGVyLnYzQhpPdXRsaWVyRGV0ZWN0aW9uRXZlbnRQcm90b1ABWkZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL2NsdXN0ZXIvdjM7Y2x1c3RlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 12]
@@ -125,7 +115,7 @@ export type OutlierDetectionEvent = Message<"envoy.data.cluster.v3.OutlierDetect
  * Use `create(OutlierDetectionEventSchema)` to create a new message.
  */
 export const OutlierDetectionEventSchema: GenMessage<OutlierDetectionEvent> = /*@__PURE__*/
-  messageDesc(file_envoy_data_cluster_v3_outlier_detection_event, 0);
+  messageDesc("envoy.data.cluster.v3.OutlierDetectionEvent");
 
 /**
  * @generated from message envoy.data.cluster.v3.OutlierEjectSuccessRate
@@ -159,7 +149,7 @@ export type OutlierEjectSuccessRate = Message<"envoy.data.cluster.v3.OutlierEjec
  * Use `create(OutlierEjectSuccessRateSchema)` to create a new message.
  */
 export const OutlierEjectSuccessRateSchema: GenMessage<OutlierEjectSuccessRate> = /*@__PURE__*/
-  messageDesc(file_envoy_data_cluster_v3_outlier_detection_event, 1);
+  messageDesc("envoy.data.cluster.v3.OutlierEjectSuccessRate");
 
 /**
  * @generated from message envoy.data.cluster.v3.OutlierEjectConsecutive
@@ -172,7 +162,7 @@ export type OutlierEjectConsecutive = Message<"envoy.data.cluster.v3.OutlierEjec
  * Use `create(OutlierEjectConsecutiveSchema)` to create a new message.
  */
 export const OutlierEjectConsecutiveSchema: GenMessage<OutlierEjectConsecutive> = /*@__PURE__*/
-  messageDesc(file_envoy_data_cluster_v3_outlier_detection_event, 2);
+  messageDesc("envoy.data.cluster.v3.OutlierEjectConsecutive");
 
 /**
  * @generated from message envoy.data.cluster.v3.OutlierEjectFailurePercentage
@@ -191,7 +181,7 @@ export type OutlierEjectFailurePercentage = Message<"envoy.data.cluster.v3.Outli
  * Use `create(OutlierEjectFailurePercentageSchema)` to create a new message.
  */
 export const OutlierEjectFailurePercentageSchema: GenMessage<OutlierEjectFailurePercentage> = /*@__PURE__*/
-  messageDesc(file_envoy_data_cluster_v3_outlier_detection_event, 3);
+  messageDesc("envoy.data.cluster.v3.OutlierEjectFailurePercentage");
 
 /**
  * Type of ejection that took place
@@ -293,7 +283,7 @@ export type OutlierEjectionType = (typeof OutlierEjectionType)[keyof typeof Outl
  * Describes the enum envoy.data.cluster.v3.OutlierEjectionType.
  */
 export const OutlierEjectionTypeSchema: GenEnum<OutlierEjectionType> = /*@__PURE__*/
-  enumDesc(file_envoy_data_cluster_v3_outlier_detection_event, 0);
+  enumDesc("envoy.data.cluster.v3.OutlierEjectionType");
 
 /**
  * Represents possible action applied to upstream host
@@ -327,5 +317,4 @@ export type Action = (typeof Action)[keyof typeof Action] | UnknownEnum;
  * Describes the enum envoy.data.cluster.v3.Action.
  */
 export const ActionSchema: GenEnum<Action> = /*@__PURE__*/
-  enumDesc(file_envoy_data_cluster_v3_outlier_detection_event, 1);
-
+  enumDesc("envoy.data.cluster.v3.Action");

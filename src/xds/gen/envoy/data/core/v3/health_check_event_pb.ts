@@ -16,24 +16,12 @@
 // @generated from file envoy/data/core/v3/health_check_event.proto (package envoy.data.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../config/core/v3/address_pb.ts";
 import type { Locality, Metadata } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/core/v3/health_check_event.proto.
- */
-export const file_envoy_data_core_v3_health_check_event: GenFile = /*@__PURE__*/
-  fileDesc("CitlbnZveS9kYXRhL2NvcmUvdjMvaGVhbHRoX2NoZWNrX2V2ZW50LnByb3RvEhJlbnZveS5kYXRhLmNvcmUudjMizwYKEEhlYWx0aENoZWNrRXZlbnQSTAoTaGVhbHRoX2NoZWNrZXJfdHlwZRgBIAEoDjIlLmVudm95LmRhdGEuY29yZS52My5IZWFsdGhDaGVja2VyVHlwZUII+kIFggECEAESKwoEaG9zdBgCIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSHQoMY2x1c3Rlcl9uYW1lGAMgASgJQgf6QgRyAhABEk4KFWVqZWN0X3VuaGVhbHRoeV9ldmVudBgEIAEoCzItLmVudm95LmRhdGEuY29yZS52My5IZWFsdGhDaGVja0VqZWN0VW5oZWFsdGh5SAASRgoRYWRkX2hlYWx0aHlfZXZlbnQYBSABKAsyKS5lbnZveS5kYXRhLmNvcmUudjMuSGVhbHRoQ2hlY2tBZGRIZWFsdGh5SAASUgodc3VjY2Vzc2Z1bF9oZWFsdGhfY2hlY2tfZXZlbnQYDCABKAsyKS5lbnZveS5kYXRhLmNvcmUudjMuSGVhbHRoQ2hlY2tTdWNjZXNzZnVsSAASTAoaaGVhbHRoX2NoZWNrX2ZhaWx1cmVfZXZlbnQYByABKAsyJi5lbnZveS5kYXRhLmNvcmUudjMuSGVhbHRoQ2hlY2tGYWlsdXJlSAASSAoVZGVncmFkZWRfaGVhbHRoeV9ob3N0GAggASgLMicuZW52b3kuZGF0YS5jb3JlLnYzLkRlZ3JhZGVkSGVhbHRoeUhvc3RIABJLChdub19sb25nZXJfZGVncmFkZWRfaG9zdBgJIAEoCzIoLmVudm95LmRhdGEuY29yZS52My5Ob0xvbmdlckRlZ3JhZGVkSG9zdEgAEi0KCXRpbWVzdGFtcBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoIbWV0YWRhdGEYCiABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRIwCghsb2NhbGl0eRgLIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLkxvY2FsaXR5Oi+axYgeKgooZW52b3kuZGF0YS5jb3JlLnYyYWxwaGEuSGVhbHRoQ2hlY2tFdmVudEIMCgVldmVudBID+EIBIrsBChlIZWFsdGhDaGVja0VqZWN0VW5oZWFsdGh5EkoKDGZhaWx1cmVfdHlwZRgBIAEoDjIqLmVudm95LmRhdGEuY29yZS52My5IZWFsdGhDaGVja0ZhaWx1cmVUeXBlQgj6QgWCAQIQARIYChBodHRwX3N0YXR1c19jb2RlGAIgASgNOjiaxYgeMwoxZW52b3kuZGF0YS5jb3JlLnYyYWxwaGEuSGVhbHRoQ2hlY2tFamVjdFVuaGVhbHRoeSJiChVIZWFsdGhDaGVja0FkZEhlYWx0aHkSEwoLZmlyc3RfY2hlY2sYASABKAg6NJrFiB4vCi1lbnZveS5kYXRhLmNvcmUudjJhbHBoYS5IZWFsdGhDaGVja0FkZEhlYWx0aHkiFwoVSGVhbHRoQ2hlY2tTdWNjZXNzZnVsIsIBChJIZWFsdGhDaGVja0ZhaWx1cmUSSgoMZmFpbHVyZV90eXBlGAEgASgOMiouZW52b3kuZGF0YS5jb3JlLnYzLkhlYWx0aENoZWNrRmFpbHVyZVR5cGVCCPpCBYIBAhABEhMKC2ZpcnN0X2NoZWNrGAIgASgIEhgKEGh0dHBfc3RhdHVzX2NvZGUYAyABKA06MZrFiB4sCiplbnZveS5kYXRhLmNvcmUudjJhbHBoYS5IZWFsdGhDaGVja0ZhaWx1cmUiSQoTRGVncmFkZWRIZWFsdGh5SG9zdDoymsWIHi0KK2Vudm95LmRhdGEuY29yZS52MmFscGhhLkRlZ3JhZGVkSGVhbHRoeUhvc3QiSwoUTm9Mb25nZXJEZWdyYWRlZEhvc3Q6M5rFiB4uCixlbnZveS5kYXRhLmNvcmUudjJhbHBoYS5Ob0xvbmdlckRlZ3JhZGVkSG9zdCpTChZIZWFsdGhDaGVja0ZhaWx1cmVUeXBlEgoKBkFDVElWRRAAEgsKB1BBU1NJVkUQARILCgdORVRXT1JLEAISEwoPTkVUV09SS19USU1FT1VUEAMqWwoRSGVhbHRoQ2hlY2tlclR5cGUSCAoESFRUUBAAEgcKA1RDUBABEggKBEdSUEMQAhIJCgVSRURJUxADEgoKBlRIUklGVBAEEhIKDkRZTkFNSUNfTU9EVUxFEAVChQEKIGlvLmVudm95cHJveHkuZW52b3kuZGF0YS5jb3JlLnYzQhVIZWFsdGhDaGVja0V2ZW50UHJvdG9QAVpAZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZGF0YS9jb3JlL3YzO2NvcmV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 13]
@@ -139,7 +127,7 @@ export type HealthCheckEvent = Message<"envoy.data.core.v3.HealthCheckEvent"> & 
  * Use `create(HealthCheckEventSchema)` to create a new message.
  */
 export const HealthCheckEventSchema: GenMessage<HealthCheckEvent> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 0);
+  messageDesc("envoy.data.core.v3.HealthCheckEvent");
 
 /**
  * @generated from message envoy.data.core.v3.HealthCheckEjectUnhealthy
@@ -168,7 +156,7 @@ export type HealthCheckEjectUnhealthy = Message<"envoy.data.core.v3.HealthCheckE
  * Use `create(HealthCheckEjectUnhealthySchema)` to create a new message.
  */
 export const HealthCheckEjectUnhealthySchema: GenMessage<HealthCheckEjectUnhealthy> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 1);
+  messageDesc("envoy.data.core.v3.HealthCheckEjectUnhealthy");
 
 /**
  * @generated from message envoy.data.core.v3.HealthCheckAddHealthy
@@ -189,7 +177,7 @@ export type HealthCheckAddHealthy = Message<"envoy.data.core.v3.HealthCheckAddHe
  * Use `create(HealthCheckAddHealthySchema)` to create a new message.
  */
 export const HealthCheckAddHealthySchema: GenMessage<HealthCheckAddHealthy> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 2);
+  messageDesc("envoy.data.core.v3.HealthCheckAddHealthy");
 
 /**
  * @generated from message envoy.data.core.v3.HealthCheckSuccessful
@@ -202,7 +190,7 @@ export type HealthCheckSuccessful = Message<"envoy.data.core.v3.HealthCheckSucce
  * Use `create(HealthCheckSuccessfulSchema)` to create a new message.
  */
 export const HealthCheckSuccessfulSchema: GenMessage<HealthCheckSuccessful> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 3);
+  messageDesc("envoy.data.core.v3.HealthCheckSuccessful");
 
 /**
  * @generated from message envoy.data.core.v3.HealthCheckFailure
@@ -238,7 +226,7 @@ export type HealthCheckFailure = Message<"envoy.data.core.v3.HealthCheckFailure"
  * Use `create(HealthCheckFailureSchema)` to create a new message.
  */
 export const HealthCheckFailureSchema: GenMessage<HealthCheckFailure> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 4);
+  messageDesc("envoy.data.core.v3.HealthCheckFailure");
 
 /**
  * @generated from message envoy.data.core.v3.DegradedHealthyHost
@@ -251,7 +239,7 @@ export type DegradedHealthyHost = Message<"envoy.data.core.v3.DegradedHealthyHos
  * Use `create(DegradedHealthyHostSchema)` to create a new message.
  */
 export const DegradedHealthyHostSchema: GenMessage<DegradedHealthyHost> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 5);
+  messageDesc("envoy.data.core.v3.DegradedHealthyHost");
 
 /**
  * @generated from message envoy.data.core.v3.NoLongerDegradedHost
@@ -264,7 +252,7 @@ export type NoLongerDegradedHost = Message<"envoy.data.core.v3.NoLongerDegradedH
  * Use `create(NoLongerDegradedHostSchema)` to create a new message.
  */
 export const NoLongerDegradedHostSchema: GenMessage<NoLongerDegradedHost> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_health_check_event, 6);
+  messageDesc("envoy.data.core.v3.NoLongerDegradedHost");
 
 /**
  * @generated from enum envoy.data.core.v3.HealthCheckFailureType
@@ -300,7 +288,7 @@ export type HealthCheckFailureType = (typeof HealthCheckFailureType)[keyof typeo
  * Describes the enum envoy.data.core.v3.HealthCheckFailureType.
  */
 export const HealthCheckFailureTypeSchema: GenEnum<HealthCheckFailureType> = /*@__PURE__*/
-  enumDesc(file_envoy_data_core_v3_health_check_event, 0);
+  enumDesc("envoy.data.core.v3.HealthCheckFailureType");
 
 /**
  * @generated from enum envoy.data.core.v3.HealthCheckerType
@@ -346,5 +334,4 @@ export type HealthCheckerType = (typeof HealthCheckerType)[keyof typeof HealthCh
  * Describes the enum envoy.data.core.v3.HealthCheckerType.
  */
 export const HealthCheckerTypeSchema: GenEnum<HealthCheckerType> = /*@__PURE__*/
-  enumDesc(file_envoy_data_core_v3_health_check_event, 1);
-
+  enumDesc("envoy.data.core.v3.HealthCheckerType");

@@ -16,16 +16,9 @@
 // @generated from file envoy/data/core/v3/tlv_metadata.proto (package envoy.data.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/core/v3/tlv_metadata.proto.
- */
-export const file_envoy_data_core_v3_tlv_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9kYXRhL2NvcmUvdjMvdGx2X21ldGFkYXRhLnByb3RvEhJlbnZveS5kYXRhLmNvcmUudjMikQEKDFRsdnNNZXRhZGF0YRJLCg50eXBlZF9tZXRhZGF0YRgBIAMoCzIzLmVudm95LmRhdGEuY29yZS52My5UbHZzTWV0YWRhdGEuVHlwZWRNZXRhZGF0YUVudHJ5GjQKElR5cGVkTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAw6AjgBQoABCiBpby5lbnZveXByb3h5LmVudm95LmRhdGEuY29yZS52M0IQVGx2TWV0YWRhdGFQcm90b1ABWkBnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL2NvcmUvdjM7Y29yZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.data.core.v3.TlvsMetadata
@@ -48,5 +41,4 @@ export type TlvsMetadata = Message<"envoy.data.core.v3.TlvsMetadata"> & {
  * Use `create(TlvsMetadataSchema)` to create a new message.
  */
 export const TlvsMetadataSchema: GenMessage<TlvsMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_data_core_v3_tlv_metadata, 0);
-
+  messageDesc("envoy.data.core.v3.TlvsMetadata");

@@ -16,23 +16,11 @@
 // @generated from file envoy/data/dns/v3/dns_table.proto (package envoy.data.dns.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { StringMatcher } from "../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../type/matcher/v3/string_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/dns/v3/dns_table.proto.
- */
-export const file_envoy_data_dns_v3_dns_table: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9kYXRhL2Rucy92My9kbnNfdGFibGUucHJvdG8SEWVudm95LmRhdGEuZG5zLnYzIpMLCghEbnNUYWJsZRIlChRleHRlcm5hbF9yZXRyeV9jb3VudBgBIAEoDUIH+kIEKgIYAxJFCg92aXJ0dWFsX2RvbWFpbnMYAiADKAsyLC5lbnZveS5kYXRhLmRucy52My5EbnNUYWJsZS5EbnNWaXJ0dWFsRG9tYWluEkkKDmtub3duX3N1ZmZpeGVzGAMgAygLMiQuZW52b3kudHlwZS5tYXRjaGVyLnYzLlN0cmluZ01hdGNoZXJCCxgBkseG2AQDMy4wGmIKC0FkZHJlc3NMaXN0Eh8KB2FkZHJlc3MYASADKAlCDvpCC5IBCAgBIgRyAhADOjKaxYgeLQorZW52b3kuZGF0YS5kbnMudjJhbHBoYS5EbnNUYWJsZS5BZGRyZXNzTGlzdBpkChJEbnNTZXJ2aWNlUHJvdG9jb2wSGgoGbnVtYmVyGAEgASgNQgj6QgUqAxD/AUgAEhoKBG5hbWUYAiABKAlCCvpCB3IFEAHAAQFIAEIWCg9wcm90b2NvbF9jb25maWcSA/hCARq+AQoQRG5zU2VydmljZVRhcmdldBIfCglob3N0X25hbWUYASABKAlCCvpCB3IFEAHAAQFIABIiCgxjbHVzdGVyX25hbWUYAiABKAlCCvpCB3IFEAHAAQFIABIbCghwcmlvcml0eRgDIAEoDUIJ+kIGKgQQgIAEEhkKBndlaWdodBgEIAEoDUIJ+kIGKgQQgIAEEhcKBHBvcnQYBSABKA1CCfpCBioEEICABEIUCg1lbmRwb2ludF90eXBlEgP4QgEa7QEKCkRuc1NlcnZpY2USIAoMc2VydmljZV9uYW1lGAEgASgJQgr6QgdyBRABwAEBEkAKCHByb3RvY29sGAIgASgLMi4uZW52b3kuZGF0YS5kbnMudjMuRG5zVGFibGUuRG5zU2VydmljZVByb3RvY29sEjIKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIARJHCgd0YXJnZXRzGAQgAygLMiwuZW52b3kuZGF0YS5kbnMudjMuRG5zVGFibGUuRG5zU2VydmljZVRhcmdldEII+kIFkgECCAEaVAoORG5zU2VydmljZUxpc3QSQgoIc2VydmljZXMYASADKAsyJi5lbnZveS5kYXRhLmRucy52My5EbnNUYWJsZS5EbnNTZXJ2aWNlQgj6QgWSAQIIARr2AQoLRG5zRW5kcG9pbnQSPwoMYWRkcmVzc19saXN0GAEgASgLMicuZW52b3kuZGF0YS5kbnMudjMuRG5zVGFibGUuQWRkcmVzc0xpc3RIABIWCgxjbHVzdGVyX25hbWUYAiABKAlIABJCCgxzZXJ2aWNlX2xpc3QYAyABKAsyKi5lbnZveS5kYXRhLmRucy52My5EbnNUYWJsZS5EbnNTZXJ2aWNlTGlzdEgAOjKaxYgeLQorZW52b3kuZGF0YS5kbnMudjJhbHBoYS5EbnNUYWJsZS5EbnNFbmRwb2ludEIWCg9lbmRwb2ludF9jb25maWcSA/hCARrbAQoQRG5zVmlydHVhbERvbWFpbhIYCgRuYW1lGAEgASgJQgr6QgdyBRABwAEBEjkKCGVuZHBvaW50GAIgASgLMicuZW52b3kuZGF0YS5kbnMudjMuRG5zVGFibGUuRG5zRW5kcG9pbnQSOQoKYW5zd2VyX3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIHjo3msWIHjIKMGVudm95LmRhdGEuZG5zLnYyYWxwaGEuRG5zVGFibGUuRG5zVmlydHVhbERvbWFpbjommsWIHiEKH2Vudm95LmRhdGEuZG5zLnYyYWxwaGEuRG5zVGFibGVCegofaW8uZW52b3lwcm94eS5lbnZveS5kYXRhLmRucy52M0INRG5zVGFibGVQcm90b1ABWj5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL2Rucy92MztkbnN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_matcher_v3_string, file_google_protobuf_duration, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * This message contains the configuration for the DNS Filter if populated
@@ -76,7 +64,7 @@ export type DnsTable = Message<"envoy.data.dns.v3.DnsTable"> & {
  * Use `create(DnsTableSchema)` to create a new message.
  */
 export const DnsTableSchema: GenMessage<DnsTable> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0);
+  messageDesc("envoy.data.dns.v3.DnsTable");
 
 /**
  * This message contains a list of IP addresses returned for a query for a known name
@@ -101,7 +89,7 @@ export type DnsTable_AddressList = Message<"envoy.data.dns.v3.DnsTable.AddressLi
  * Use `create(DnsTable_AddressListSchema)` to create a new message.
  */
 export const DnsTable_AddressListSchema: GenMessage<DnsTable_AddressList> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 0);
+  messageDesc("envoy.data.dns.v3.DnsTable.AddressList");
 
 /**
  * Specify the service protocol using a numeric or string value
@@ -139,7 +127,7 @@ export type DnsTable_DnsServiceProtocol = Message<"envoy.data.dns.v3.DnsTable.Dn
  * Use `create(DnsTable_DnsServiceProtocolSchema)` to create a new message.
  */
 export const DnsTable_DnsServiceProtocolSchema: GenMessage<DnsTable_DnsServiceProtocol> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 1);
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsServiceProtocol");
 
 /**
  * Specify the target for a given DNS service
@@ -200,7 +188,7 @@ export type DnsTable_DnsServiceTarget = Message<"envoy.data.dns.v3.DnsTable.DnsS
  * Use `create(DnsTable_DnsServiceTargetSchema)` to create a new message.
  */
 export const DnsTable_DnsServiceTargetSchema: GenMessage<DnsTable_DnsServiceTarget> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 2);
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsServiceTarget");
 
 /**
  * This message defines a service selection record returned for a service query in a domain
@@ -242,7 +230,7 @@ export type DnsTable_DnsService = Message<"envoy.data.dns.v3.DnsTable.DnsService
  * Use `create(DnsTable_DnsServiceSchema)` to create a new message.
  */
 export const DnsTable_DnsServiceSchema: GenMessage<DnsTable_DnsService> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 3);
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsService");
 
 /**
  * Define a list of service records for a given service
@@ -261,7 +249,7 @@ export type DnsTable_DnsServiceList = Message<"envoy.data.dns.v3.DnsTable.DnsSer
  * Use `create(DnsTable_DnsServiceListSchema)` to create a new message.
  */
 export const DnsTable_DnsServiceListSchema: GenMessage<DnsTable_DnsServiceList> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 4);
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsServiceList");
 
 /**
  * @generated from message envoy.data.dns.v3.DnsTable.DnsEndpoint
@@ -302,7 +290,7 @@ export type DnsTable_DnsEndpoint = Message<"envoy.data.dns.v3.DnsTable.DnsEndpoi
  * Use `create(DnsTable_DnsEndpointSchema)` to create a new message.
  */
 export const DnsTable_DnsEndpointSchema: GenMessage<DnsTable_DnsEndpoint> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 5);
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsEndpoint");
 
 /**
  * @generated from message envoy.data.dns.v3.DnsTable.DnsVirtualDomain
@@ -343,5 +331,4 @@ export type DnsTable_DnsVirtualDomain = Message<"envoy.data.dns.v3.DnsTable.DnsV
  * Use `create(DnsTable_DnsVirtualDomainSchema)` to create a new message.
  */
 export const DnsTable_DnsVirtualDomainSchema: GenMessage<DnsTable_DnsVirtualDomain> = /*@__PURE__*/
-  messageDesc(file_envoy_data_dns_v3_dns_table, 0, 6);
-
+  messageDesc("envoy.data.dns.v3.DnsTable.DnsVirtualDomain");

@@ -16,19 +16,10 @@
 // @generated from file envoy/data/tap/v3/common.proto (package envoy.data.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../config/core/v3/address_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/tap/v3/common.proto.
- */
-export const file_envoy_data_tap_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9kYXRhL3RhcC92My9jb21tb24ucHJvdG8SEWVudm95LmRhdGEudGFwLnYzInMKBEJvZHkSEgoIYXNfYnl0ZXMYASABKAxIABITCglhc19zdHJpbmcYAiABKAlIABIRCgl0cnVuY2F0ZWQYAyABKAg6IprFiB4dChtlbnZveS5kYXRhLnRhcC52MmFscGhhLkJvZHlCCwoJYm9keV90eXBlIqMBCgpDb25uZWN0aW9uEjQKDWxvY2FsX2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEjUKDnJlbW90ZV9hZGRyZXNzGAIgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzczoomsWIHiMKIWVudm95LmRhdGEudGFwLnYyYWxwaGEuQ29ubmVjdGlvbkJ4Ch9pby5lbnZveXByb3h5LmVudm95LmRhdGEudGFwLnYzQgtDb21tb25Qcm90b1ABWj5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL3RhcC92Mzt0YXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Wrapper for tapped body data. This includes HTTP request/response body, transport socket received
@@ -78,7 +69,7 @@ export type Body = Message<"envoy.data.tap.v3.Body"> & {
  * Use `create(BodySchema)` to create a new message.
  */
 export const BodySchema: GenMessage<Body> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_common, 0);
+  messageDesc("envoy.data.tap.v3.Body");
 
 /**
  * Connection properties.
@@ -106,5 +97,4 @@ export type Connection = Message<"envoy.data.tap.v3.Connection"> & {
  * Use `create(ConnectionSchema)` to create a new message.
  */
 export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_common, 1);
-
+  messageDesc("envoy.data.tap.v3.Connection");

@@ -16,23 +16,12 @@
 // @generated from file envoy/data/tap/v3/http.proto (package envoy.data.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderMap, HeaderValue } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Body, Connection } from "./common_pb.ts";
-import { file_envoy_data_tap_v3_common } from "./common_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/tap/v3/http.proto.
- */
-export const file_envoy_data_tap_v3_http: GenFile = /*@__PURE__*/
-  fileDesc("ChxlbnZveS9kYXRhL3RhcC92My9odHRwLnByb3RvEhFlbnZveS5kYXRhLnRhcC52MyLNBAoRSHR0cEJ1ZmZlcmVkVHJhY2USPQoHcmVxdWVzdBgBIAEoCzIsLmVudm95LmRhdGEudGFwLnYzLkh0dHBCdWZmZXJlZFRyYWNlLk1lc3NhZ2USPgoIcmVzcG9uc2UYAiABKAsyLC5lbnZveS5kYXRhLnRhcC52My5IdHRwQnVmZmVyZWRUcmFjZS5NZXNzYWdlEjwKFWRvd25zdHJlYW1fY29ubmVjdGlvbhgDIAEoCzIdLmVudm95LmRhdGEudGFwLnYzLkNvbm5lY3Rpb24SOgoTdXBzdHJlYW1fY29ubmVjdGlvbhgEIAEoCzIdLmVudm95LmRhdGEudGFwLnYzLkNvbm5lY3Rpb24ajQIKB01lc3NhZ2USMgoHaGVhZGVycxgBIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlEiUKBGJvZHkYAiABKAsyFy5lbnZveS5kYXRhLnRhcC52My5Cb2R5EjMKCHRyYWlsZXJzGAMgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUSOQoVaGVhZGVyc19yZWNlaXZlZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDo3msWIHjIKMGVudm95LmRhdGEudGFwLnYyYWxwaGEuSHR0cEJ1ZmZlcmVkVHJhY2UuTWVzc2FnZTovmsWIHioKKGVudm95LmRhdGEudGFwLnYyYWxwaGEuSHR0cEJ1ZmZlcmVkVHJhY2Ui2AMKGEh0dHBTdHJlYW1lZFRyYWNlU2VnbWVudBIQCgh0cmFjZV9pZBgBIAEoBBI6Cg9yZXF1ZXN0X2hlYWRlcnMYAiABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJNYXBIABI1ChJyZXF1ZXN0X2JvZHlfY2h1bmsYAyABKAsyFy5lbnZveS5kYXRhLnRhcC52My5Cb2R5SAASOwoQcmVxdWVzdF90cmFpbGVycxgEIAEoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlck1hcEgAEjsKEHJlc3BvbnNlX2hlYWRlcnMYBSABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJNYXBIABI2ChNyZXNwb25zZV9ib2R5X2NodW5rGAYgASgLMhcuZW52b3kuZGF0YS50YXAudjMuQm9keUgAEjwKEXJlc3BvbnNlX3RyYWlsZXJzGAcgASgLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyTWFwSAA6NprFiB4xCi9lbnZveS5kYXRhLnRhcC52MmFscGhhLkh0dHBTdHJlYW1lZFRyYWNlU2VnbWVudEIPCg1tZXNzYWdlX3BpZWNlQnYKH2lvLmVudm95cHJveHkuZW52b3kuZGF0YS50YXAudjNCCUh0dHBQcm90b1ABWj5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL3RhcC92Mzt0YXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_data_tap_v3_common, file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * A fully buffered HTTP trace message.
@@ -74,7 +63,7 @@ export type HttpBufferedTrace = Message<"envoy.data.tap.v3.HttpBufferedTrace"> &
  * Use `create(HttpBufferedTraceSchema)` to create a new message.
  */
 export const HttpBufferedTraceSchema: GenMessage<HttpBufferedTrace> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_http, 0);
+  messageDesc("envoy.data.tap.v3.HttpBufferedTrace");
 
 /**
  * HTTP message wrapper.
@@ -116,7 +105,7 @@ export type HttpBufferedTrace_Message = Message<"envoy.data.tap.v3.HttpBufferedT
  * Use `create(HttpBufferedTrace_MessageSchema)` to create a new message.
  */
 export const HttpBufferedTrace_MessageSchema: GenMessage<HttpBufferedTrace_Message> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_http, 0, 0);
+  messageDesc("envoy.data.tap.v3.HttpBufferedTrace.Message");
 
 /**
  * A streamed HTTP trace segment. Multiple segments make up a full trace.
@@ -192,5 +181,4 @@ export type HttpStreamedTraceSegment = Message<"envoy.data.tap.v3.HttpStreamedTr
  * Use `create(HttpStreamedTraceSegmentSchema)` to create a new message.
  */
 export const HttpStreamedTraceSegmentSchema: GenMessage<HttpStreamedTraceSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_http, 1);
-
+  messageDesc("envoy.data.tap.v3.HttpStreamedTraceSegment");

@@ -16,21 +16,11 @@
 // @generated from file envoy/data/tap/v3/transport.proto (package envoy.data.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Body, Connection } from "./common_pb.ts";
-import { file_envoy_data_tap_v3_common } from "./common_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/tap/v3/transport.proto.
- */
-export const file_envoy_data_tap_v3_transport: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9kYXRhL3RhcC92My90cmFuc3BvcnQucHJvdG8SEWVudm95LmRhdGEudGFwLnYzIvIECgtTb2NrZXRFdmVudBItCgl0aW1lc3RhbXAYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKBHJlYWQYAiABKAsyIy5lbnZveS5kYXRhLnRhcC52My5Tb2NrZXRFdmVudC5SZWFkSAASNQoFd3JpdGUYAyABKAsyJC5lbnZveS5kYXRhLnRhcC52My5Tb2NrZXRFdmVudC5Xcml0ZUgAEjcKBmNsb3NlZBgEIAEoCzIlLmVudm95LmRhdGEudGFwLnYzLlNvY2tldEV2ZW50LkNsb3NlZEgAEjEKCmNvbm5lY3Rpb24YBSABKAsyHS5lbnZveS5kYXRhLnRhcC52My5Db25uZWN0aW9uEg8KB3NlcV9udW0YBiABKAQaXQoEUmVhZBIlCgRkYXRhGAEgASgLMhcuZW52b3kuZGF0YS50YXAudjMuQm9keToumsWIHikKJ2Vudm95LmRhdGEudGFwLnYyYWxwaGEuU29ja2V0RXZlbnQuUmVhZBpzCgVXcml0ZRIlCgRkYXRhGAEgASgLMhcuZW52b3kuZGF0YS50YXAudjMuQm9keRISCgplbmRfc3RyZWFtGAIgASgIOi+axYgeKgooZW52b3kuZGF0YS50YXAudjJhbHBoYS5Tb2NrZXRFdmVudC5Xcml0ZRo6CgZDbG9zZWQ6MJrFiB4rCillbnZveS5kYXRhLnRhcC52MmFscGhhLlNvY2tldEV2ZW50LkNsb3NlZDopmsWIHiQKImVudm95LmRhdGEudGFwLnYyYWxwaGEuU29ja2V0RXZlbnRCEAoOZXZlbnRfc2VsZWN0b3Ii7gEKE1NvY2tldEJ1ZmZlcmVkVHJhY2USEAoIdHJhY2VfaWQYASABKAQSMQoKY29ubmVjdGlvbhgCIAEoCzIdLmVudm95LmRhdGEudGFwLnYzLkNvbm5lY3Rpb24SLgoGZXZlbnRzGAMgAygLMh4uZW52b3kuZGF0YS50YXAudjMuU29ja2V0RXZlbnQSFgoOcmVhZF90cnVuY2F0ZWQYBCABKAgSFwoPd3JpdGVfdHJ1bmNhdGVkGAUgASgIOjGaxYgeLAoqZW52b3kuZGF0YS50YXAudjJhbHBoYS5Tb2NrZXRCdWZmZXJlZFRyYWNlIj4KDFNvY2tldEV2ZW50cxIuCgZldmVudHMYASADKAsyHi5lbnZveS5kYXRhLnRhcC52My5Tb2NrZXRFdmVudCKSAgoaU29ja2V0U3RyZWFtZWRUcmFjZVNlZ21lbnQSEAoIdHJhY2VfaWQYASABKAQSMwoKY29ubmVjdGlvbhgCIAEoCzIdLmVudm95LmRhdGEudGFwLnYzLkNvbm5lY3Rpb25IABIvCgVldmVudBgDIAEoCzIeLmVudm95LmRhdGEudGFwLnYzLlNvY2tldEV2ZW50SAASMQoGZXZlbnRzGAQgASgLMh8uZW52b3kuZGF0YS50YXAudjMuU29ja2V0RXZlbnRzSAA6OJrFiB4zCjFlbnZveS5kYXRhLnRhcC52MmFscGhhLlNvY2tldFN0cmVhbWVkVHJhY2VTZWdtZW50Qg8KDW1lc3NhZ2VfcGllY2VCewofaW8uZW52b3lwcm94eS5lbnZveS5kYXRhLnRhcC52M0IOVHJhbnNwb3J0UHJvdG9QAVo+Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZGF0YS90YXAvdjM7dGFwdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_data_tap_v3_common, file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Event in a socket trace.
@@ -91,7 +81,7 @@ export type SocketEvent = Message<"envoy.data.tap.v3.SocketEvent"> & {
  * Use `create(SocketEventSchema)` to create a new message.
  */
 export const SocketEventSchema: GenMessage<SocketEvent> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 0);
+  messageDesc("envoy.data.tap.v3.SocketEvent");
 
 /**
  * Data read by Envoy from the transport socket.
@@ -114,7 +104,7 @@ export type SocketEvent_Read = Message<"envoy.data.tap.v3.SocketEvent.Read"> & {
  * Use `create(SocketEvent_ReadSchema)` to create a new message.
  */
 export const SocketEvent_ReadSchema: GenMessage<SocketEvent_Read> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 0, 0);
+  messageDesc("envoy.data.tap.v3.SocketEvent.Read");
 
 /**
  * Data written by Envoy to the transport socket.
@@ -142,7 +132,7 @@ export type SocketEvent_Write = Message<"envoy.data.tap.v3.SocketEvent.Write"> &
  * Use `create(SocketEvent_WriteSchema)` to create a new message.
  */
 export const SocketEvent_WriteSchema: GenMessage<SocketEvent_Write> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 0, 1);
+  messageDesc("envoy.data.tap.v3.SocketEvent.Write");
 
 /**
  * The connection was closed.
@@ -159,7 +149,7 @@ export type SocketEvent_Closed = Message<"envoy.data.tap.v3.SocketEvent.Closed">
  * Use `create(SocketEvent_ClosedSchema)` to create a new message.
  */
 export const SocketEvent_ClosedSchema: GenMessage<SocketEvent_Closed> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 0, 2);
+  messageDesc("envoy.data.tap.v3.SocketEvent.Closed");
 
 /**
  * Sequence of read/write events that constitute a buffered trace on a socket.
@@ -212,7 +202,7 @@ export type SocketBufferedTrace = Message<"envoy.data.tap.v3.SocketBufferedTrace
  * Use `create(SocketBufferedTraceSchema)` to create a new message.
  */
 export const SocketBufferedTraceSchema: GenMessage<SocketBufferedTrace> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 1);
+  messageDesc("envoy.data.tap.v3.SocketBufferedTrace");
 
 /**
  * A message for the sequence of observed events
@@ -231,7 +221,7 @@ export type SocketEvents = Message<"envoy.data.tap.v3.SocketEvents"> & {
  * Use `create(SocketEventsSchema)` to create a new message.
  */
 export const SocketEventsSchema: GenMessage<SocketEvents> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 2);
+  messageDesc("envoy.data.tap.v3.SocketEvents");
 
 /**
  * A streamed socket trace segment. Multiple segments make up a full trace.
@@ -282,5 +272,4 @@ export type SocketStreamedTraceSegment = Message<"envoy.data.tap.v3.SocketStream
  * Use `create(SocketStreamedTraceSegmentSchema)` to create a new message.
  */
 export const SocketStreamedTraceSegmentSchema: GenMessage<SocketStreamedTraceSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_transport, 3);
-
+  messageDesc("envoy.data.tap.v3.SocketStreamedTraceSegment");

@@ -16,24 +16,12 @@
 // @generated from file envoy/data/tap/v3/wrapper.proto (package envoy.data.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { HttpBufferedTrace, HttpStreamedTraceSegment } from "./http_pb.ts";
-import { file_envoy_data_tap_v3_http } from "./http_pb.ts";
 import type { SocketBufferedTrace, SocketStreamedTraceSegment } from "./transport_pb.ts";
-import { file_envoy_data_tap_v3_transport } from "./transport_pb.ts";
 import type { FractionalPercent } from "../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/data/tap/v3/wrapper.proto.
- */
-export const file_envoy_data_tap_v3_wrapper: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS9kYXRhL3RhcC92My93cmFwcGVyLnByb3RvEhFlbnZveS5kYXRhLnRhcC52MyLEAwoMVHJhY2VXcmFwcGVyEkMKE2h0dHBfYnVmZmVyZWRfdHJhY2UYASABKAsyJC5lbnZveS5kYXRhLnRhcC52My5IdHRwQnVmZmVyZWRUcmFjZUgAElIKG2h0dHBfc3RyZWFtZWRfdHJhY2Vfc2VnbWVudBgCIAEoCzIrLmVudm95LmRhdGEudGFwLnYzLkh0dHBTdHJlYW1lZFRyYWNlU2VnbWVudEgAEkcKFXNvY2tldF9idWZmZXJlZF90cmFjZRgDIAEoCzImLmVudm95LmRhdGEudGFwLnYzLlNvY2tldEJ1ZmZlcmVkVHJhY2VIABJWCh1zb2NrZXRfc3RyZWFtZWRfdHJhY2Vfc2VnbWVudBgEIAEoCzItLmVudm95LmRhdGEudGFwLnYzLlNvY2tldFN0cmVhbWVkVHJhY2VTZWdtZW50SAASQAoWY29uZmlndXJlZF9zYW1wbGVfcmF0ZRgFIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQ6KprFiB4lCiNlbnZveS5kYXRhLnRhcC52MmFscGhhLlRyYWNlV3JhcHBlckIMCgV0cmFjZRID+EIBQnkKH2lvLmVudm95cHJveHkuZW52b3kuZGF0YS50YXAudjNCDFdyYXBwZXJQcm90b1ABWj5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9kYXRhL3RhcC92Mzt0YXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_data_tap_v3_http, file_envoy_data_tap_v3_transport, file_envoy_type_v3_percent, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Wrapper for all fully buffered and streamed tap traces that Envoy emits. This is required for
@@ -109,5 +97,4 @@ export type TraceWrapper = Message<"envoy.data.tap.v3.TraceWrapper"> & {
  * Use `create(TraceWrapperSchema)` to create a new message.
  */
 export const TraceWrapperSchema: GenMessage<TraceWrapper> = /*@__PURE__*/
-  messageDesc(file_envoy_data_tap_v3_wrapper, 0);
-
+  messageDesc("envoy.data.tap.v3.TraceWrapper");

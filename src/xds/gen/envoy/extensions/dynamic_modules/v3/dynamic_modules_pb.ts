@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { AsyncDataSource } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CjllbnZveS9leHRlbnNpb25zL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SI2Vudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzIr4BChNEeW5hbWljTW9kdWxlQ29uZmlnEgwKBG5hbWUYASABKAkSFAoMZG9fbm90X2Nsb3NlGAMgASgIEhUKDWxvYWRfZ2xvYmFsbHkYBCABKAgSGQoRbWV0cmljc19uYW1lc3BhY2UYBSABKAkSNQoGbW9kdWxlGAYgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQXN5bmNEYXRhU291cmNlEhoKEm5hY2tfb25fY2FjaGVfbWlzcxgHIAEoCEKwAQoxaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWlxnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status]);
 
 /**
  * Configuration of a dynamic module. A dynamic module is a shared object file that can be loaded via
@@ -162,5 +154,4 @@ export type DynamicModuleConfig = Message<"envoy.extensions.dynamic_modules.v3.D
  * Use `create(DynamicModuleConfigSchema)` to create a new message.
  */
 export const DynamicModuleConfigSchema: GenMessage<DynamicModuleConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.dynamic_modules.v3.DynamicModuleConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/regex_engines/v3/google_re2.proto (package envoy.extensions.regex_engines.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/regex_engines/v3/google_re2.proto.
- */
-export const file_envoy_extensions_regex_engines_v3_google_re2: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9leHRlbnNpb25zL3JlZ2V4X2VuZ2luZXMvdjMvZ29vZ2xlX3JlMi5wcm90bxIhZW52b3kuZXh0ZW5zaW9ucy5yZWdleF9lbmdpbmVzLnYzIgsKCUdvb2dsZVJFMkKlAQovaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJlZ2V4X2VuZ2luZXMudjNCDkdvb2dsZVJlMlByb3RvUAFaWGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcmVnZXhfZW5naW5lcy92MztyZWdleF9lbmdpbmVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * Google's `RE2 <https://github.com/google/re2>`_ regex engine. The regex string must adhere to
@@ -46,5 +39,4 @@ export type GoogleRE2 = Message<"envoy.extensions.regex_engines.v3.GoogleRE2"> &
  * Use `create(GoogleRE2Schema)` to create a new message.
  */
 export const GoogleRE2Schema: GenMessage<GoogleRE2> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_regex_engines_v3_google_re2, 0);
-
+  messageDesc("envoy.extensions.regex_engines.v3.GoogleRE2");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/udp_packet_writer/v3/udp_default_writer_factory.proto (package envoy.extensions.udp_packet_writer.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/udp_packet_writer/v3/udp_default_writer_factory.proto.
- */
-export const file_envoy_extensions_udp_packet_writer_v3_udp_default_writer_factory: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL3VkcF9wYWNrZXRfd3JpdGVyL3YzL3VkcF9kZWZhdWx0X3dyaXRlcl9mYWN0b3J5LnByb3RvEiVlbnZveS5leHRlbnNpb25zLnVkcF9wYWNrZXRfd3JpdGVyLnYzIhkKF1VkcERlZmF1bHRXcml0ZXJGYWN0b3J5Qr8BCjNpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudWRwX3BhY2tldF93cml0ZXIudjNCHFVkcERlZmF1bHRXcml0ZXJGYWN0b3J5UHJvdG9QAVpgZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy91ZHBfcGFja2V0X3dyaXRlci92Mzt1ZHBfcGFja2V0X3dyaXRlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Configuration for the default UDP packet writer factory which simply
@@ -41,5 +34,4 @@ export type UdpDefaultWriterFactory = Message<"envoy.extensions.udp_packet_write
  * Use `create(UdpDefaultWriterFactorySchema)` to create a new message.
  */
 export const UdpDefaultWriterFactorySchema: GenMessage<UdpDefaultWriterFactory> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_udp_packet_writer_v3_udp_default_writer_factory, 0);
-
+  messageDesc("envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory");

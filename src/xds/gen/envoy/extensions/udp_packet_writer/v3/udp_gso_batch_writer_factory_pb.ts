@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/udp_packet_writer/v3/udp_gso_batch_writer_factory.proto (package envoy.extensions.udp_packet_writer.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/udp_packet_writer/v3/udp_gso_batch_writer_factory.proto.
- */
-export const file_envoy_extensions_udp_packet_writer_v3_udp_gso_batch_writer_factory: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL3VkcF9wYWNrZXRfd3JpdGVyL3YzL3VkcF9nc29fYmF0Y2hfd3JpdGVyX2ZhY3RvcnkucHJvdG8SJWVudm95LmV4dGVuc2lvbnMudWRwX3BhY2tldF93cml0ZXIudjMiGgoYVWRwR3NvQmF0Y2hXcml0ZXJGYWN0b3J5QsABCjNpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudWRwX3BhY2tldF93cml0ZXIudjNCHVVkcEdzb0JhdGNoV3JpdGVyRmFjdG9yeVByb3RvUAFaYGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdWRwX3BhY2tldF93cml0ZXIvdjM7dWRwX3BhY2tldF93cml0ZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Configuration for the UDP GSO batch packet writer factory.
@@ -40,5 +33,4 @@ export type UdpGsoBatchWriterFactory = Message<"envoy.extensions.udp_packet_writ
  * Use `create(UdpGsoBatchWriterFactorySchema)` to create a new message.
  */
 export const UdpGsoBatchWriterFactorySchema: GenMessage<UdpGsoBatchWriterFactory> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_udp_packet_writer_v3_udp_gso_batch_writer_factory, 0);
-
+  messageDesc("envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory");

@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/wasm/v3/wasm.proto (package envoy.extensions.wasm.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { BackoffStrategy } from "../../../config/core/v3/backoff_pb.ts";
-import { file_envoy_config_core_v3_backoff } from "../../../config/core/v3/backoff_pb.ts";
 import type { AsyncDataSource } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/wasm/v3/wasm.proto.
- */
-export const file_envoy_extensions_wasm_v3_wasm: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9leHRlbnNpb25zL3dhc20vdjMvd2FzbS5wcm90bxIYZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzIkYKDFJlbG9hZENvbmZpZxI2CgdiYWNrb2ZmGAEgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQmFja29mZlN0cmF0ZWd5IvUBChtDYXBhYmlsaXR5UmVzdHJpY3Rpb25Db25maWcSbAoUYWxsb3dlZF9jYXBhYmlsaXRpZXMYASADKAsyTi5lbnZveS5leHRlbnNpb25zLndhc20udjMuQ2FwYWJpbGl0eVJlc3RyaWN0aW9uQ29uZmlnLkFsbG93ZWRDYXBhYmlsaXRpZXNFbnRyeRpoChhBbGxvd2VkQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEjsKBXZhbHVlGAIgASgLMiwuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlNhbml0aXphdGlvbkNvbmZpZzoCOAEiFAoSU2FuaXRpemF0aW9uQ29uZmlnIvUCCghWbUNvbmZpZxINCgV2bV9pZBgBIAEoCRIPCgdydW50aW1lGAIgASgJEjMKBGNvZGUYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5Bc3luY0RhdGFTb3VyY2USKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSGQoRYWxsb3dfcHJlY29tcGlsZWQYBSABKAgSHwoXbmFja19vbl9jb2RlX2NhY2hlX21pc3MYBiABKAgSTQoVZW52aXJvbm1lbnRfdmFyaWFibGVzGAcgASgLMi4uZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLkVudmlyb25tZW50VmFyaWFibGVzElwKHWNhcGFiaWxpdHlfcmVzdHJpY3Rpb25fY29uZmlnGAggASgLMjUuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLkNhcGFiaWxpdHlSZXN0cmljdGlvbkNvbmZpZyKyAQoURW52aXJvbm1lbnRWYXJpYWJsZXMSFQoNaG9zdF9lbnZfa2V5cxgBIAMoCRJRCgprZXlfdmFsdWVzGAIgAygLMj0uZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLkVudmlyb25tZW50VmFyaWFibGVzLktleVZhbHVlc0VudHJ5GjAKDktleVZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi6QMKDFBsdWdpbkNvbmZpZxIMCgRuYW1lGAEgASgJEg8KB3Jvb3RfaWQYAiABKAkSNwoJdm1fY29uZmlnGAMgASgLMiIuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlZtQ29uZmlnSAASKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSHgoJZmFpbF9vcGVuGAUgASgIQgsYAZLHhtgEAzMuMBI/Cg5mYWlsdXJlX3BvbGljeRgHIAEoDjInLmVudm95LmV4dGVuc2lvbnMud2FzbS52My5GYWlsdXJlUG9saWN5Ej0KDXJlbG9hZF9jb25maWcYCCABKAsyJi5lbnZveS5leHRlbnNpb25zLndhc20udjMuUmVsb2FkQ29uZmlnEmkKHWNhcGFiaWxpdHlfcmVzdHJpY3Rpb25fY29uZmlnGAYgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLkNhcGFiaWxpdHlSZXN0cmljdGlvbkNvbmZpZ0ILGAGSx4bYBAMzLjASQwofYWxsb3dfb25faGVhZGVyc19zdG9wX2l0ZXJhdGlvbhgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCBAoCdm0iWAoLV2FzbVNlcnZpY2USNgoGY29uZmlnGAEgASgLMiYuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlBsdWdpbkNvbmZpZxIRCglzaW5nbGV0b24YAiABKAgqUQoNRmFpbHVyZVBvbGljeRIPCgtVTlNQRUNJRklFRBAAEg8KC0ZBSUxfUkVMT0FEEAESDwoLRkFJTF9DTE9TRUQQAhINCglGQUlMX09QRU4QA0KFAQomaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLndhc20udjNCCVdhc21Qcm90b1ABWkZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3dhc20vdjM7d2FzbXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_backoff, file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.wasm.v3.ReloadConfig
@@ -52,7 +41,7 @@ export type ReloadConfig = Message<"envoy.extensions.wasm.v3.ReloadConfig"> & {
  * Use `create(ReloadConfigSchema)` to create a new message.
  */
 export const ReloadConfigSchema: GenMessage<ReloadConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 0);
+  messageDesc("envoy.extensions.wasm.v3.ReloadConfig");
 
 /**
  * Configuration for restricting Proxy-Wasm capabilities available to modules.
@@ -83,7 +72,7 @@ export type CapabilityRestrictionConfig = Message<"envoy.extensions.wasm.v3.Capa
  * Use `create(CapabilityRestrictionConfigSchema)` to create a new message.
  */
 export const CapabilityRestrictionConfigSchema: GenMessage<CapabilityRestrictionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 1);
+  messageDesc("envoy.extensions.wasm.v3.CapabilityRestrictionConfig");
 
 /**
  * Configuration for sanitization of inputs to an allowed capability.
@@ -101,7 +90,7 @@ export type SanitizationConfig = Message<"envoy.extensions.wasm.v3.SanitizationC
  * Use `create(SanitizationConfigSchema)` to create a new message.
  */
 export const SanitizationConfigSchema: GenMessage<SanitizationConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 2);
+  messageDesc("envoy.extensions.wasm.v3.SanitizationConfig");
 
 /**
  * Configuration for a Wasm VM.
@@ -219,7 +208,7 @@ export type VmConfig = Message<"envoy.extensions.wasm.v3.VmConfig"> & {
  * Use `create(VmConfigSchema)` to create a new message.
  */
 export const VmConfigSchema: GenMessage<VmConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 3);
+  messageDesc("envoy.extensions.wasm.v3.VmConfig");
 
 /**
  * @generated from message envoy.extensions.wasm.v3.EnvironmentVariables
@@ -246,7 +235,7 @@ export type EnvironmentVariables = Message<"envoy.extensions.wasm.v3.Environment
  * Use `create(EnvironmentVariablesSchema)` to create a new message.
  */
 export const EnvironmentVariablesSchema: GenMessage<EnvironmentVariables> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 4);
+  messageDesc("envoy.extensions.wasm.v3.EnvironmentVariables");
 
 /**
  * Base Configuration for Wasm Plugins e.g. filters and services.
@@ -357,7 +346,7 @@ export type PluginConfig = Message<"envoy.extensions.wasm.v3.PluginConfig"> & {
  * Use `create(PluginConfigSchema)` to create a new message.
  */
 export const PluginConfigSchema: GenMessage<PluginConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 5);
+  messageDesc("envoy.extensions.wasm.v3.PluginConfig");
 
 /**
  * WasmService is configured as a built-in ``envoy.wasm_service`` :ref:`WasmService
@@ -387,7 +376,7 @@ export type WasmService = Message<"envoy.extensions.wasm.v3.WasmService"> & {
  * Use `create(WasmServiceSchema)` to create a new message.
  */
 export const WasmServiceSchema: GenMessage<WasmService> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_wasm_v3_wasm, 6);
+  messageDesc("envoy.extensions.wasm.v3.WasmService");
 
 /**
  * If there is a fatal error on the VM (e.g. exception, ``abort()``), then the policy will be applied.
@@ -441,5 +430,4 @@ export type FailurePolicy = (typeof FailurePolicy)[keyof typeof FailurePolicy] |
  * Describes the enum envoy.extensions.wasm.v3.FailurePolicy.
  */
 export const FailurePolicySchema: GenEnum<FailurePolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_wasm_v3_wasm, 0);
-
+  enumDesc("envoy.extensions.wasm.v3.FailurePolicy");

@@ -16,24 +16,12 @@
 // @generated from file envoy/service/auth/v3/attribute_context.proto (package envoy.service.auth.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../config/core/v3/address_pb.ts";
 import type { HeaderMap, Metadata } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/auth/v3/attribute_context.proto.
- */
-export const file_envoy_service_auth_v3_attribute_context: GenFile = /*@__PURE__*/
-  fileDesc("Ci1lbnZveS9zZXJ2aWNlL2F1dGgvdjMvYXR0cmlidXRlX2NvbnRleHQucHJvdG8SFWVudm95LnNlcnZpY2UuYXV0aC52MyKfDAoQQXR0cmlidXRlQ29udGV4dBI8CgZzb3VyY2UYASABKAsyLC5lbnZveS5zZXJ2aWNlLmF1dGgudjMuQXR0cmlidXRlQ29udGV4dC5QZWVyEkEKC2Rlc3RpbmF0aW9uGAIgASgLMiwuZW52b3kuc2VydmljZS5hdXRoLnYzLkF0dHJpYnV0ZUNvbnRleHQuUGVlchJACgdyZXF1ZXN0GAQgASgLMi8uZW52b3kuc2VydmljZS5hdXRoLnYzLkF0dHJpYnV0ZUNvbnRleHQuUmVxdWVzdBJaChJjb250ZXh0X2V4dGVuc2lvbnMYCiADKAsyPi5lbnZveS5zZXJ2aWNlLmF1dGgudjMuQXR0cmlidXRlQ29udGV4dC5Db250ZXh0RXh0ZW5zaW9uc0VudHJ5EjgKEG1ldGFkYXRhX2NvbnRleHQYCyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI+ChZyb3V0ZV9tZXRhZGF0YV9jb250ZXh0GA0gASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESRwoLdGxzX3Nlc3Npb24YDCABKAsyMi5lbnZveS5zZXJ2aWNlLmF1dGgudjMuQXR0cmlidXRlQ29udGV4dC5UTFNTZXNzaW9uGpwCCgRQZWVyEi4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEg8KB3NlcnZpY2UYAiABKAkSSAoGbGFiZWxzGAMgAygLMjguZW52b3kuc2VydmljZS5hdXRoLnYzLkF0dHJpYnV0ZUNvbnRleHQuUGVlci5MYWJlbHNFbnRyeRIRCglwcmluY2lwYWwYBCABKAkSEwoLY2VydGlmaWNhdGUYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AToymsWIHi0KK2Vudm95LnNlcnZpY2UuYXV0aC52Mi5BdHRyaWJ1dGVDb250ZXh0LlBlZXIarQEKB1JlcXVlc3QSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoEaHR0cBgCIAEoCzIzLmVudm95LnNlcnZpY2UuYXV0aC52My5BdHRyaWJ1dGVDb250ZXh0Lkh0dHBSZXF1ZXN0OjWaxYgeMAouZW52b3kuc2VydmljZS5hdXRoLnYyLkF0dHJpYnV0ZUNvbnRleHQuUmVxdWVzdBrVAwoLSHR0cFJlcXVlc3QSCgoCaWQYASABKAkSDgoGbWV0aG9kGAIgASgJEmcKB2hlYWRlcnMYAyADKAsyQC5lbnZveS5zZXJ2aWNlLmF1dGgudjMuQXR0cmlidXRlQ29udGV4dC5IdHRwUmVxdWVzdC5IZWFkZXJzRW50cnlCFPKY/o8FDhIMaGVhZGVyc190eXBlEkkKCmhlYWRlcl9tYXAYDSABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJNYXBCFPKY/o8FDhIMaGVhZGVyc190eXBlEgwKBHBhdGgYBCABKAkSDAoEaG9zdBgFIAEoCRIOCgZzY2hlbWUYBiABKAkSDQoFcXVlcnkYByABKAkSEAoIZnJhZ21lbnQYCCABKAkSDAoEc2l6ZRgJIAEoAxIQCghwcm90b2NvbBgKIAEoCRIMCgRib2R5GAsgASgJEhAKCHJhd19ib2R5GAwgASgMGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOjmaxYgeNAoyZW52b3kuc2VydmljZS5hdXRoLnYyLkF0dHJpYnV0ZUNvbnRleHQuSHR0cFJlcXVlc3QaGQoKVExTU2Vzc2lvbhILCgNzbmkYASABKAkaOAoWQ29udGV4dEV4dGVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOi2axYgeKAomZW52b3kuc2VydmljZS5hdXRoLnYyLkF0dHJpYnV0ZUNvbnRleHRCiwEKI2lvLmVudm95cHJveHkuZW52b3kuc2VydmljZS5hdXRoLnYzQhVBdHRyaWJ1dGVDb250ZXh0UHJvdG9QAVpDZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9hdXRoL3YzO2F1dGh2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_timestamp, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * An attribute is a piece of metadata that describes an activity on a network.
@@ -126,7 +114,7 @@ export type AttributeContext = Message<"envoy.service.auth.v3.AttributeContext">
  * Use `create(AttributeContextSchema)` to create a new message.
  */
 export const AttributeContextSchema: GenMessage<AttributeContext> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_attribute_context, 0);
+  messageDesc("envoy.service.auth.v3.AttributeContext");
 
 /**
  * This message defines attributes for a node that handles a network request.
@@ -196,7 +184,7 @@ export type AttributeContext_Peer = Message<"envoy.service.auth.v3.AttributeCont
  * Use `create(AttributeContext_PeerSchema)` to create a new message.
  */
 export const AttributeContext_PeerSchema: GenMessage<AttributeContext_Peer> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_attribute_context, 0, 0);
+  messageDesc("envoy.service.auth.v3.AttributeContext.Peer");
 
 /**
  * Represents a network request, such as an HTTP request.
@@ -224,7 +212,7 @@ export type AttributeContext_Request = Message<"envoy.service.auth.v3.AttributeC
  * Use `create(AttributeContext_RequestSchema)` to create a new message.
  */
 export const AttributeContext_RequestSchema: GenMessage<AttributeContext_Request> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_attribute_context, 0, 1);
+  messageDesc("envoy.service.auth.v3.AttributeContext.Request");
 
 /**
  * This message defines attributes for an HTTP request.
@@ -364,7 +352,7 @@ export type AttributeContext_HttpRequest = Message<"envoy.service.auth.v3.Attrib
  * Use `create(AttributeContext_HttpRequestSchema)` to create a new message.
  */
 export const AttributeContext_HttpRequestSchema: GenMessage<AttributeContext_HttpRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_attribute_context, 0, 2);
+  messageDesc("envoy.service.auth.v3.AttributeContext.HttpRequest");
 
 /**
  * This message defines attributes for the underlying TLS session.
@@ -385,5 +373,4 @@ export type AttributeContext_TLSSession = Message<"envoy.service.auth.v3.Attribu
  * Use `create(AttributeContext_TLSSessionSchema)` to create a new message.
  */
 export const AttributeContext_TLSSessionSchema: GenMessage<AttributeContext_TLSSession> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_attribute_context, 0, 3);
-
+  messageDesc("envoy.service.auth.v3.AttributeContext.TLSSession");

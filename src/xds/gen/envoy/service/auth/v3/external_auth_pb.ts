@@ -16,27 +16,13 @@
 // @generated from file envoy/service/auth/v3/external_auth.proto (package envoy.service.auth.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, QueryParameter } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { AttributeContext } from "./attribute_context_pb.ts";
-import { file_envoy_service_auth_v3_attribute_context } from "./attribute_context_pb.ts";
 import type { HttpStatus } from "../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../type/v3/http_status_pb.ts";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../../google/rpc/status_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/auth/v3/external_auth.proto.
- */
-export const file_envoy_service_auth_v3_external_auth: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9zZXJ2aWNlL2F1dGgvdjMvZXh0ZXJuYWxfYXV0aC5wcm90bxIVZW52b3kuc2VydmljZS5hdXRoLnYzInYKDENoZWNrUmVxdWVzdBI7CgphdHRyaWJ1dGVzGAEgASgLMicuZW52b3kuc2VydmljZS5hdXRoLnYzLkF0dHJpYnV0ZUNvbnRleHQ6KZrFiB4kCiJlbnZveS5zZXJ2aWNlLmF1dGgudjIuQ2hlY2tSZXF1ZXN0IrgBChJEZW5pZWRIdHRwUmVzcG9uc2USKQoGc3RhdHVzGAEgASgLMhkuZW52b3kudHlwZS52My5IdHRwU3RhdHVzEjgKB2hlYWRlcnMYAiADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbhIMCgRib2R5GAMgASgJOi+axYgeKgooZW52b3kuc2VydmljZS5hdXRoLnYyLkRlbmllZEh0dHBSZXNwb25zZSKHAwoOT2tIdHRwUmVzcG9uc2USOAoHaGVhZGVycxgCIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uEhkKEWhlYWRlcnNfdG9fcmVtb3ZlGAUgAygJEj4KEGR5bmFtaWNfbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgsYAZLHhtgEAzMuMBJIChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uEkUKF3F1ZXJ5X3BhcmFtZXRlcnNfdG9fc2V0GAcgAygLMiQuZW52b3kuY29uZmlnLmNvcmUudjMuUXVlcnlQYXJhbWV0ZXISIgoacXVlcnlfcGFyYW1ldGVyc190b19yZW1vdmUYCCADKAk6K5rFiB4mCiRlbnZveS5zZXJ2aWNlLmF1dGgudjIuT2tIdHRwUmVzcG9uc2Ui7AIKDUNoZWNrUmVzcG9uc2USIgoGc3RhdHVzGAEgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSRAoPZGVuaWVkX3Jlc3BvbnNlGAIgASgLMikuZW52b3kuc2VydmljZS5hdXRoLnYzLkRlbmllZEh0dHBSZXNwb25zZUgAEjwKC29rX3Jlc3BvbnNlGAMgASgLMiUuZW52b3kuc2VydmljZS5hdXRoLnYzLk9rSHR0cFJlc3BvbnNlSAASQwoOZXJyb3JfcmVzcG9uc2UYBSABKAsyKS5lbnZveS5zZXJ2aWNlLmF1dGgudjMuRGVuaWVkSHR0cFJlc3BvbnNlSAASMQoQZHluYW1pY19tZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Q6KprFiB4lCiNlbnZveS5zZXJ2aWNlLmF1dGgudjIuQ2hlY2tSZXNwb25zZUIPCg1odHRwX3Jlc3BvbnNlMmUKDUF1dGhvcml6YXRpb24SVAoFQ2hlY2sSIy5lbnZveS5zZXJ2aWNlLmF1dGgudjMuQ2hlY2tSZXF1ZXN0GiQuZW52b3kuc2VydmljZS5hdXRoLnYzLkNoZWNrUmVzcG9uc2UiAEKHAQojaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLmF1dGgudjNCEUV4dGVybmFsQXV0aFByb3RvUAFaQ2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvYXV0aC92MzthdXRodjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_service_auth_v3_attribute_context, file_envoy_type_v3_http_status, file_google_protobuf_struct, file_google_rpc_status, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.service.auth.v3.CheckRequest
@@ -55,7 +41,7 @@ export type CheckRequest = Message<"envoy.service.auth.v3.CheckRequest"> & {
  * Use `create(CheckRequestSchema)` to create a new message.
  */
 export const CheckRequestSchema: GenMessage<CheckRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_external_auth, 0);
+  messageDesc("envoy.service.auth.v3.CheckRequest");
 
 /**
  * HTTP attributes for a denied response.
@@ -96,7 +82,7 @@ export type DeniedHttpResponse = Message<"envoy.service.auth.v3.DeniedHttpRespon
  * Use `create(DeniedHttpResponseSchema)` to create a new message.
  */
 export const DeniedHttpResponseSchema: GenMessage<DeniedHttpResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_external_auth, 1);
+  messageDesc("envoy.service.auth.v3.DeniedHttpResponse");
 
 /**
  * HTTP attributes for an OK response.
@@ -186,7 +172,7 @@ export type OkHttpResponse = Message<"envoy.service.auth.v3.OkHttpResponse"> & {
  * Use `create(OkHttpResponseSchema)` to create a new message.
  */
 export const OkHttpResponseSchema: GenMessage<OkHttpResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_external_auth, 2);
+  messageDesc("envoy.service.auth.v3.OkHttpResponse");
 
 /**
  * Intended for gRPC and Network Authorization servers ``only``.
@@ -264,7 +250,7 @@ export type CheckResponse = Message<"envoy.service.auth.v3.CheckResponse"> & {
  * Use `create(CheckResponseSchema)` to create a new message.
  */
 export const CheckResponseSchema: GenMessage<CheckResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_auth_v3_external_auth, 3);
+  messageDesc("envoy.service.auth.v3.CheckResponse");
 
 /**
  * A generic interface for performing authorization check on incoming
@@ -285,5 +271,4 @@ export const Authorization: GenService<{
     output: typeof CheckResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_auth_v3_external_auth, 0);
-
+  serviceDesc("envoy.service.auth.v3.Authorization");

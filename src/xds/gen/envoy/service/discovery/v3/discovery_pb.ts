@@ -16,24 +16,12 @@
 // @generated from file envoy/service/discovery/v3/discovery.proto (package envoy.service.discovery.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ControlPlane, Metadata, Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../../google/rpc/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/discovery/v3/discovery.proto.
- */
-export const file_envoy_service_discovery_v3_discovery: GenFile = /*@__PURE__*/
-  fileDesc("CiplbnZveS9zZXJ2aWNlL2Rpc2NvdmVyeS92My9kaXNjb3ZlcnkucHJvdG8SGmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzIrkBCg9SZXNvdXJjZUxvY2F0b3ISDAoEbmFtZRgBIAEoCRJeChJkeW5hbWljX3BhcmFtZXRlcnMYAiADKAsyQi5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUxvY2F0b3IuRHluYW1pY1BhcmFtZXRlcnNFbnRyeRo4ChZEeW5hbWljUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifAoMUmVzb3VyY2VOYW1lEgwKBG5hbWUYASABKAkSXgodZHluYW1pY19wYXJhbWV0ZXJfY29uc3RyYWludHMYAiABKAsyNy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EeW5hbWljUGFyYW1ldGVyQ29uc3RyYWludHMiegoNUmVzb3VyY2VFcnJvchI/Cg1yZXNvdXJjZV9uYW1lGAEgASgLMiguZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VOYW1lEigKDGVycm9yX2RldGFpbBgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzIqwCChBEaXNjb3ZlcnlSZXF1ZXN0EhQKDHZlcnNpb25faW5mbxgBIAEoCRIoCgRub2RlGAIgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZRIWCg5yZXNvdXJjZV9uYW1lcxgDIAMoCRJGChFyZXNvdXJjZV9sb2NhdG9ycxgHIAMoCzIrLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlTG9jYXRvchIQCgh0eXBlX3VybBgEIAEoCRIWCg5yZXNwb25zZV9ub25jZRgFIAEoCRIoCgxlcnJvcl9kZXRhaWwYBiABKAsyEi5nb29nbGUucnBjLlN0YXR1czokmsWIHh8KHWVudm95LmFwaS52Mi5EaXNjb3ZlcnlSZXF1ZXN0IqkCChFEaXNjb3ZlcnlSZXNwb25zZRIUCgx2ZXJzaW9uX2luZm8YASABKAkSJwoJcmVzb3VyY2VzGAIgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIOCgZjYW5hcnkYAyABKAgSEAoIdHlwZV91cmwYBCABKAkSDQoFbm9uY2UYBSABKAkSOQoNY29udHJvbF9wbGFuZRgGIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbnRyb2xQbGFuZRJCCg9yZXNvdXJjZV9lcnJvcnMYByADKAsyKS5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUVycm9yOiWaxYgeIAoeZW52b3kuYXBpLnYyLkRpc2NvdmVyeVJlc3BvbnNlIt8EChVEZWx0YURpc2NvdmVyeVJlcXVlc3QSKAoEbm9kZRgBIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLk5vZGUSEAoIdHlwZV91cmwYAiABKAkSIAoYcmVzb3VyY2VfbmFtZXNfc3Vic2NyaWJlGAMgAygJEiIKGnJlc291cmNlX25hbWVzX3Vuc3Vic2NyaWJlGAQgAygJElAKG3Jlc291cmNlX2xvY2F0b3JzX3N1YnNjcmliZRgIIAMoCzIrLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlTG9jYXRvchJSCh1yZXNvdXJjZV9sb2NhdG9yc191bnN1YnNjcmliZRgJIAMoCzIrLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlTG9jYXRvchJxChlpbml0aWFsX3Jlc291cmNlX3ZlcnNpb25zGAUgAygLMk4uZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRGVsdGFEaXNjb3ZlcnlSZXF1ZXN0LkluaXRpYWxSZXNvdXJjZVZlcnNpb25zRW50cnkSFgoOcmVzcG9uc2Vfbm9uY2UYBiABKAkSKAoMZXJyb3JfZGV0YWlsGAcgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMaPgocSW5pdGlhbFJlc291cmNlVmVyc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOimaxYgeJAoiZW52b3kuYXBpLnYyLkRlbHRhRGlzY292ZXJ5UmVxdWVzdCKfAwoWRGVsdGFEaXNjb3ZlcnlSZXNwb25zZRIbChNzeXN0ZW1fdmVyc2lvbl9pbmZvGAEgASgJEjcKCXJlc291cmNlcxgCIAMoCzIkLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlEhAKCHR5cGVfdXJsGAQgASgJEhkKEXJlbW92ZWRfcmVzb3VyY2VzGAYgAygJEkgKFnJlbW92ZWRfcmVzb3VyY2VfbmFtZXMYCCADKAsyKC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZU5hbWUSDQoFbm9uY2UYBSABKAkSOQoNY29udHJvbF9wbGFuZRgHIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbnRyb2xQbGFuZRJCCg9yZXNvdXJjZV9lcnJvcnMYCSADKAsyKS5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUVycm9yOiqaxYgeJQojZW52b3kuYXBpLnYyLkRlbHRhRGlzY292ZXJ5UmVzcG9uc2UitgUKG0R5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cxJeCgpjb25zdHJhaW50GAEgASgLMkguZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzLlNpbmdsZUNvbnN0cmFpbnRIABJgCg5vcl9jb25zdHJhaW50cxgCIAEoCzJGLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5Db25zdHJhaW50TGlzdEgAEmEKD2FuZF9jb25zdHJhaW50cxgDIAEoCzJGLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5Db25zdHJhaW50TGlzdEgAElIKD25vdF9jb25zdHJhaW50cxgEIAEoCzI3LmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50c0gAGrUBChBTaW5nbGVDb25zdHJhaW50EgsKA2tleRgBIAEoCRIPCgV2YWx1ZRgCIAEoCUgAEmEKBmV4aXN0cxgDIAEoCzJPLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5TaW5nbGVDb25zdHJhaW50LkV4aXN0c0gAGggKBkV4aXN0c0IWCg9jb25zdHJhaW50X3R5cGUSA/hCARpeCg5Db25zdHJhaW50TGlzdBJMCgtjb25zdHJhaW50cxgBIAMoCzI3LmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50c0IGCgR0eXBlIosDCghSZXNvdXJjZRIMCgRuYW1lGAMgASgJEj8KDXJlc291cmNlX25hbWUYCCABKAsyKC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZU5hbWUSDwoHYWxpYXNlcxgEIAMoCRIPCgd2ZXJzaW9uGAEgASgJEiYKCHJlc291cmNlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRImCgN0dGwYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SSAoNY2FjaGVfY29udHJvbBgHIAEoCzIxLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlLkNhY2hlQ29udHJvbBIwCghtZXRhZGF0YRgJIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhGiQKDENhY2hlQ29udHJvbBIUCgxkb19ub3RfY2FjaGUYASABKAg6HJrFiB4XChVlbnZveS5hcGkudjIuUmVzb3VyY2VCkwEKKGlvLmVudm95cHJveHkuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjNCDkRpc2NvdmVyeVByb3RvUAFaTWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvZGlzY292ZXJ5L3YzO2Rpc2NvdmVyeXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_rpc_status, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Specifies a resource to be subscribed to.
@@ -63,7 +51,7 @@ export type ResourceLocator = Message<"envoy.service.discovery.v3.ResourceLocato
  * Use `create(ResourceLocatorSchema)` to create a new message.
  */
 export const ResourceLocatorSchema: GenMessage<ResourceLocator> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 0);
+  messageDesc("envoy.service.discovery.v3.ResourceLocator");
 
 /**
  * Specifies a concrete resource name.
@@ -92,7 +80,7 @@ export type ResourceName = Message<"envoy.service.discovery.v3.ResourceName"> & 
  * Use `create(ResourceNameSchema)` to create a new message.
  */
 export const ResourceNameSchema: GenMessage<ResourceName> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 1);
+  messageDesc("envoy.service.discovery.v3.ResourceName");
 
 /**
  * [#not-implemented-hide:]
@@ -122,7 +110,7 @@ export type ResourceError = Message<"envoy.service.discovery.v3.ResourceError"> 
  * Use `create(ResourceErrorSchema)` to create a new message.
  */
 export const ResourceErrorSchema: GenMessage<ResourceError> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 2);
+  messageDesc("envoy.service.discovery.v3.ResourceError");
 
 /**
  * A DiscoveryRequest requests a set of versioned resources of the same type for
@@ -220,7 +208,7 @@ export type DiscoveryRequest = Message<"envoy.service.discovery.v3.DiscoveryRequ
  * Use `create(DiscoveryRequestSchema)` to create a new message.
  */
 export const DiscoveryRequestSchema: GenMessage<DiscoveryRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 3);
+  messageDesc("envoy.service.discovery.v3.DiscoveryRequest");
 
 /**
  * [#next-free-field: 8]
@@ -312,7 +300,7 @@ export type DiscoveryResponse = Message<"envoy.service.discovery.v3.DiscoveryRes
  * Use `create(DiscoveryResponseSchema)` to create a new message.
  */
 export const DiscoveryResponseSchema: GenMessage<DiscoveryResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 4);
+  messageDesc("envoy.service.discovery.v3.DiscoveryResponse");
 
 /**
  * DeltaDiscoveryRequest and DeltaDiscoveryResponse are used in a new gRPC
@@ -477,7 +465,7 @@ export type DeltaDiscoveryRequest = Message<"envoy.service.discovery.v3.DeltaDis
  * Use `create(DeltaDiscoveryRequestSchema)` to create a new message.
  */
 export const DeltaDiscoveryRequestSchema: GenMessage<DeltaDiscoveryRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 5);
+  messageDesc("envoy.service.discovery.v3.DeltaDiscoveryRequest");
 
 /**
  * [#next-free-field: 10]
@@ -560,7 +548,7 @@ export type DeltaDiscoveryResponse = Message<"envoy.service.discovery.v3.DeltaDi
  * Use `create(DeltaDiscoveryResponseSchema)` to create a new message.
  */
 export const DeltaDiscoveryResponseSchema: GenMessage<DeltaDiscoveryResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 6);
+  messageDesc("envoy.service.discovery.v3.DeltaDiscoveryResponse");
 
 /**
  * A set of dynamic parameter constraints associated with a variant of an individual xDS resource.
@@ -617,7 +605,7 @@ export type DynamicParameterConstraints = Message<"envoy.service.discovery.v3.Dy
  * Use `create(DynamicParameterConstraintsSchema)` to create a new message.
  */
 export const DynamicParameterConstraintsSchema: GenMessage<DynamicParameterConstraints> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 7);
+  messageDesc("envoy.service.discovery.v3.DynamicParameterConstraints");
 
 /**
  * A single constraint for a given key.
@@ -662,7 +650,7 @@ export type DynamicParameterConstraints_SingleConstraint = Message<"envoy.servic
  * Use `create(DynamicParameterConstraints_SingleConstraintSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_SingleConstraintSchema: GenMessage<DynamicParameterConstraints_SingleConstraint> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 7, 0);
+  messageDesc("envoy.service.discovery.v3.DynamicParameterConstraints.SingleConstraint");
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints.SingleConstraint.Exists
@@ -675,7 +663,7 @@ export type DynamicParameterConstraints_SingleConstraint_Exists = Message<"envoy
  * Use `create(DynamicParameterConstraints_SingleConstraint_ExistsSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_SingleConstraint_ExistsSchema: GenMessage<DynamicParameterConstraints_SingleConstraint_Exists> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 7, 0, 0);
+  messageDesc("envoy.service.discovery.v3.DynamicParameterConstraints.SingleConstraint.Exists");
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints.ConstraintList
@@ -692,7 +680,7 @@ export type DynamicParameterConstraints_ConstraintList = Message<"envoy.service.
  * Use `create(DynamicParameterConstraints_ConstraintListSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_ConstraintListSchema: GenMessage<DynamicParameterConstraints_ConstraintList> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 7, 1);
+  messageDesc("envoy.service.discovery.v3.DynamicParameterConstraints.ConstraintList");
 
 /**
  * [#next-free-field: 10]
@@ -781,7 +769,7 @@ export type Resource = Message<"envoy.service.discovery.v3.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 8);
+  messageDesc("envoy.service.discovery.v3.Resource");
 
 /**
  * Cache control properties for the resource.
@@ -808,5 +796,4 @@ export type Resource_CacheControl = Message<"envoy.service.discovery.v3.Resource
  * Use `create(Resource_CacheControlSchema)` to create a new message.
  */
 export const Resource_CacheControlSchema: GenMessage<Resource_CacheControl> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 8, 0);
-
+  messageDesc("envoy.service.discovery.v3.Resource.CacheControl");

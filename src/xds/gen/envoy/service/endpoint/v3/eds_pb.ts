@@ -16,21 +16,10 @@
 // @generated from file envoy/service/endpoint/v3/eds.proto (package envoy.service.endpoint.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
-import { file_envoy_service_discovery_v3_discovery } from "../../discovery/v3/discovery_pb.ts";
-import { file_google_api_annotations } from "../../../../google/api/annotations_pb.ts";
-import { file_envoy_annotations_resource } from "../../../annotations/resource_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/endpoint/v3/eds.proto.
- */
-export const file_envoy_service_endpoint_v3_eds: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9zZXJ2aWNlL2VuZHBvaW50L3YzL2Vkcy5wcm90bxIZZW52b3kuc2VydmljZS5lbmRwb2ludC52MyIoCghFZHNEdW1teTocmsWIHhcKFWVudm95LmFwaS52Mi5FZHNEdW1teTLbAwoYRW5kcG9pbnREaXNjb3ZlcnlTZXJ2aWNlEnQKD1N0cmVhbUVuZHBvaW50cxIsLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRpc2NvdmVyeVJlcXVlc3QaLS5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EaXNjb3ZlcnlSZXNwb25zZSIAKAEwARJ9Cg5EZWx0YUVuZHBvaW50cxIxLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRlbHRhRGlzY292ZXJ5UmVxdWVzdBoyLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRlbHRhRGlzY292ZXJ5UmVzcG9uc2UiACgBMAESkQEKDkZldGNoRW5kcG9pbnRzEiwuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRGlzY292ZXJ5UmVxdWVzdBotLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRpc2NvdmVyeVJlc3BvbnNlIiKC0+STAhw6ASoiFy92My9kaXNjb3Zlcnk6ZW5kcG9pbnRzGjaKpJbzBzAKLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnRCigEKJ2lvLmVudm95cHJveHkuZW52b3kuc2VydmljZS5lbmRwb2ludC52M0IIRWRzUHJvdG9QAVpLZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9lbmRwb2ludC92MztlbmRwb2ludHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_service_discovery_v3_discovery, file_google_api_annotations, file_envoy_annotations_resource, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
@@ -46,7 +35,7 @@ export type EdsDummy = Message<"envoy.service.endpoint.v3.EdsDummy"> & {
  * Use `create(EdsDummySchema)` to create a new message.
  */
 export const EdsDummySchema: GenMessage<EdsDummy> = /*@__PURE__*/
-  messageDesc(file_envoy_service_endpoint_v3_eds, 0);
+  messageDesc("envoy.service.endpoint.v3.EdsDummy");
 
 /**
  * @generated from service envoy.service.endpoint.v3.EndpointDiscoveryService
@@ -80,5 +69,4 @@ export const EndpointDiscoveryService: GenService<{
     output: typeof DiscoveryResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_endpoint_v3_eds, 0);
-
+  serviceDesc("envoy.service.endpoint.v3.EndpointDiscoveryService");

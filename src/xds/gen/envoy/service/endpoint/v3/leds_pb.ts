@@ -16,19 +16,10 @@
 // @generated from file envoy/service/endpoint/v3/leds.proto (package envoy.service.endpoint.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
-import { file_envoy_service_discovery_v3_discovery } from "../../discovery/v3/discovery_pb.ts";
-import { file_envoy_annotations_resource } from "../../../annotations/resource_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/endpoint/v3/leds.proto.
- */
-export const file_envoy_service_endpoint_v3_leds: GenFile = /*@__PURE__*/
-  fileDesc("CiRlbnZveS9zZXJ2aWNlL2VuZHBvaW50L3YzL2xlZHMucHJvdG8SGWVudm95LnNlcnZpY2UuZW5kcG9pbnQudjMiCwoJTGVkc0R1bW15MtcBCiBMb2NhbGl0eUVuZHBvaW50RGlzY292ZXJ5U2VydmljZRKFAQoWRGVsdGFMb2NhbGl0eUVuZHBvaW50cxIxLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRlbHRhRGlzY292ZXJ5UmVxdWVzdBoyLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRlbHRhRGlzY292ZXJ5UmVzcG9uc2UiACgBMAEaK4qklvMHJQojZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxiRW5kcG9pbnRCiwEKJ2lvLmVudm95cHJveHkuZW52b3kuc2VydmljZS5lbmRwb2ludC52M0IJTGVkc1Byb3RvUAFaS2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvZW5kcG9pbnQvdjM7ZW5kcG9pbnR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_service_discovery_v3_discovery, file_envoy_annotations_resource, file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
@@ -44,7 +35,7 @@ export type LedsDummy = Message<"envoy.service.endpoint.v3.LedsDummy"> & {
  * Use `create(LedsDummySchema)` to create a new message.
  */
 export const LedsDummySchema: GenMessage<LedsDummy> = /*@__PURE__*/
-  messageDesc(file_envoy_service_endpoint_v3_leds, 0);
+  messageDesc("envoy.service.endpoint.v3.LedsDummy");
 
 /**
  * @generated from service envoy.service.endpoint.v3.LocalityEndpointDiscoveryService
@@ -62,5 +53,4 @@ export const LocalityEndpointDiscoveryService: GenService<{
     output: typeof DeltaDiscoveryResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_endpoint_v3_leds, 0);
-
+  serviceDesc("envoy.service.endpoint.v3.LocalityEndpointDiscoveryService");

@@ -16,22 +16,11 @@
 // @generated from file envoy/service/event_reporting/v3/event_reporting_service.proto (package envoy.service.event_reporting.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/event_reporting/v3/event_reporting_service.proto.
- */
-export const file_envoy_service_event_reporting_v3_event_reporting_service: GenFile = /*@__PURE__*/
-  fileDesc("Cj5lbnZveS9zZXJ2aWNlL2V2ZW50X3JlcG9ydGluZy92My9ldmVudF9yZXBvcnRpbmdfc2VydmljZS5wcm90bxIgZW52b3kuc2VydmljZS5ldmVudF9yZXBvcnRpbmcudjMi7QIKE1N0cmVhbUV2ZW50c1JlcXVlc3QSVAoKaWRlbnRpZmllchgBIAEoCzJALmVudm95LnNlcnZpY2UuZXZlbnRfcmVwb3J0aW5nLnYzLlN0cmVhbUV2ZW50c1JlcXVlc3QuSWRlbnRpZmllchIuCgZldmVudHMYAiADKAsyFC5nb29nbGUucHJvdG9idWYuQW55Qgj6QgWSAQIIARqNAQoKSWRlbnRpZmllchIyCgRub2RlGAEgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZUII+kIFigECEAE6S5rFiB5GCkRlbnZveS5zZXJ2aWNlLmV2ZW50X3JlcG9ydGluZy52MmFscGhhLlN0cmVhbUV2ZW50c1JlcXVlc3QuSWRlbnRpZmllcjpAmsWIHjsKOWVudm95LnNlcnZpY2UuZXZlbnRfcmVwb3J0aW5nLnYyYWxwaGEuU3RyZWFtRXZlbnRzUmVxdWVzdCJZChRTdHJlYW1FdmVudHNSZXNwb25zZTpBmsWIHjwKOmVudm95LnNlcnZpY2UuZXZlbnRfcmVwb3J0aW5nLnYyYWxwaGEuU3RyZWFtRXZlbnRzUmVzcG9uc2UynQEKFUV2ZW50UmVwb3J0aW5nU2VydmljZRKDAQoMU3RyZWFtRXZlbnRzEjUuZW52b3kuc2VydmljZS5ldmVudF9yZXBvcnRpbmcudjMuU3RyZWFtRXZlbnRzUmVxdWVzdBo2LmVudm95LnNlcnZpY2UuZXZlbnRfcmVwb3J0aW5nLnYzLlN0cmVhbUV2ZW50c1Jlc3BvbnNlIgAoATABQrEBCi5pby5lbnZveXByb3h5LmVudm95LnNlcnZpY2UuZXZlbnRfcmVwb3J0aW5nLnYzQhpFdmVudFJlcG9ydGluZ1NlcnZpY2VQcm90b1ABWllnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9zZXJ2aWNlL2V2ZW50X3JlcG9ydGluZy92MztldmVudF9yZXBvcnRpbmd2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#not-implemented-hide:]
@@ -68,7 +57,7 @@ export type StreamEventsRequest = Message<"envoy.service.event_reporting.v3.Stre
  * Use `create(StreamEventsRequestSchema)` to create a new message.
  */
 export const StreamEventsRequestSchema: GenMessage<StreamEventsRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_event_reporting_v3_event_reporting_service, 0);
+  messageDesc("envoy.service.event_reporting.v3.StreamEventsRequest");
 
 /**
  * @generated from message envoy.service.event_reporting.v3.StreamEventsRequest.Identifier
@@ -87,7 +76,7 @@ export type StreamEventsRequest_Identifier = Message<"envoy.service.event_report
  * Use `create(StreamEventsRequest_IdentifierSchema)` to create a new message.
  */
 export const StreamEventsRequest_IdentifierSchema: GenMessage<StreamEventsRequest_Identifier> = /*@__PURE__*/
-  messageDesc(file_envoy_service_event_reporting_v3_event_reporting_service, 0, 0);
+  messageDesc("envoy.service.event_reporting.v3.StreamEventsRequest.Identifier");
 
 /**
  * [#not-implemented-hide:]
@@ -106,7 +95,7 @@ export type StreamEventsResponse = Message<"envoy.service.event_reporting.v3.Str
  * Use `create(StreamEventsResponseSchema)` to create a new message.
  */
 export const StreamEventsResponseSchema: GenMessage<StreamEventsResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_event_reporting_v3_event_reporting_service, 1);
+  messageDesc("envoy.service.event_reporting.v3.StreamEventsResponse");
 
 /**
  * [#not-implemented-hide:]
@@ -129,5 +118,4 @@ export const EventReportingService: GenService<{
     output: typeof StreamEventsResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_event_reporting_v3_event_reporting_service, 0);
-
+  serviceDesc("envoy.service.event_reporting.v3.EventReportingService");

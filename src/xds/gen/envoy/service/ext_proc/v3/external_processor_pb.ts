@@ -16,27 +16,13 @@
 // @generated from file envoy/service/ext_proc/v3/external_processor.proto (package envoy.service.ext_proc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderMap, HeaderValueOption, Metadata } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { ProcessingMode, ProcessingMode_BodySendMode } from "../../../extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
-import { file_envoy_extensions_filters_http_ext_proc_v3_processing_mode } from "../../../extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 import type { HttpStatus } from "../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../type/v3/http_status_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/ext_proc/v3/external_processor.proto.
- */
-export const file_envoy_service_ext_proc_v3_external_processor: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9zZXJ2aWNlL2V4dF9wcm9jL3YzL2V4dGVybmFsX3Byb2Nlc3Nvci5wcm90bxIZZW52b3kuc2VydmljZS5leHRfcHJvYy52MyKpAgoVUHJvdG9jb2xDb25maWd1cmF0aW9uEmsKEXJlcXVlc3RfYm9keV9tb2RlGAEgASgOMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUuQm9keVNlbmRNb2RlQgj6QgWCAQIQARJsChJyZXNwb25zZV9ib2R5X21vZGUYAiABKA4yRi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5Qcm9jZXNzaW5nTW9kZS5Cb2R5U2VuZE1vZGVCCPpCBYIBAhABEjUKLXNlbmRfYm9keV93aXRob3V0X3dhaXRpbmdfZm9yX2hlYWRlcl9yZXNwb25zZRgDIAEoCCKCCgoRUHJvY2Vzc2luZ1JlcXVlc3QSQQoPcmVxdWVzdF9oZWFkZXJzGAIgASgLMiYuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5IdHRwSGVhZGVyc0gAEkIKEHJlc3BvbnNlX2hlYWRlcnMYAyABKAsyJi5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkh0dHBIZWFkZXJzSAASOwoMcmVxdWVzdF9ib2R5GAQgASgLMiMuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5IdHRwQm9keUgAEjwKDXJlc3BvbnNlX2JvZHkYBSABKAsyIy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkh0dHBCb2R5SAASQwoQcmVxdWVzdF90cmFpbGVycxgGIAEoCzInLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuSHR0cFRyYWlsZXJzSAASRAoRcmVzcG9uc2VfdHJhaWxlcnMYByABKAsyJy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkh0dHBUcmFpbGVyc0gAEjgKEG1ldGFkYXRhX2NvbnRleHQYCCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRJQCgphdHRyaWJ1dGVzGAkgAygLMjwuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5Qcm9jZXNzaW5nUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSGgoSb2JzZXJ2YWJpbGl0eV9tb2RlGAogASgIEkkKD3Byb3RvY29sX2NvbmZpZxgLIAEoCzIwLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuUHJvdG9jb2xDb25maWd1cmF0aW9uElcKEWZsb3dfY29udHJvbF9pbml0GAwgASgLMjwuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5Qcm9jZXNzaW5nUmVxdWVzdC5GbG93Q29udHJvbEluaXQSXQoUY2xpZW50X3dpbmRvd191cGRhdGUYDSABKAsyPy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLlByb2Nlc3NpbmdSZXF1ZXN0LkNsaWVudFdpbmRvd1VwZGF0ZRrRAQoPRmxvd0NvbnRyb2xJbml0Ei8KJ2luaXRpYWxfd2luZG93X2Rvd25zdHJlYW1fdG9fc2lkZXN0cmVhbRgBIAEoAxItCiVpbml0aWFsX3dpbmRvd19zaWRlc3RyZWFtX3RvX3Vwc3RyZWFtGAIgASgDEi0KJWluaXRpYWxfd2luZG93X3Vwc3RyZWFtX3RvX3NpZGVzdHJlYW0YAyABKAMSLwonaW5pdGlhbF93aW5kb3dfc2lkZXN0cmVhbV90b19kb3duc3RyZWFtGAQgASgDGngKEkNsaWVudFdpbmRvd1VwZGF0ZRIvCid3aW5kb3dfaW5jcmVtZW50X3NpZGVzdHJlYW1fdG9fdXBzdHJlYW0YASABKAMSMQopd2luZG93X2luY3JlbWVudF9zaWRlc3RyZWFtX3RvX2Rvd25zdHJlYW0YAiABKAMaSgoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRImCgV2YWx1ZRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Q6AjgBQgkKB3JlcXVlc3RKBAgBEAJSCmFzeW5jX21vZGUiqwoKElByb2Nlc3NpbmdSZXNwb25zZRJFCg9yZXF1ZXN0X2hlYWRlcnMYASABKAsyKi5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkhlYWRlcnNSZXNwb25zZUgAEkYKEHJlc3BvbnNlX2hlYWRlcnMYAiABKAsyKi5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkhlYWRlcnNSZXNwb25zZUgAEj8KDHJlcXVlc3RfYm9keRgDIAEoCzInLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuQm9keVJlc3BvbnNlSAASQAoNcmVzcG9uc2VfYm9keRgEIAEoCzInLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuQm9keVJlc3BvbnNlSAASRwoQcmVxdWVzdF90cmFpbGVycxgFIAEoCzIrLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuVHJhaWxlcnNSZXNwb25zZUgAEkgKEXJlc3BvbnNlX3RyYWlsZXJzGAYgASgLMisuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5UcmFpbGVyc1Jlc3BvbnNlSAASSgoSaW1tZWRpYXRlX3Jlc3BvbnNlGAcgASgLMiwuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5JbW1lZGlhdGVSZXNwb25zZUgAElsKG3N0cmVhbWVkX2ltbWVkaWF0ZV9yZXNwb25zZRgLIAEoCzI0LmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuU3RyZWFtZWRJbW1lZGlhdGVSZXNwb25zZUgAEjEKEGR5bmFtaWNfbWV0YWRhdGEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EmcKFnR5cGVkX2R5bmFtaWNfbWV0YWRhdGEYDSADKAsyRy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLlByb2Nlc3NpbmdSZXNwb25zZS5UeXBlZER5bmFtaWNNZXRhZGF0YUVudHJ5ElAKDW1vZGVfb3ZlcnJpZGUYCSABKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5Qcm9jZXNzaW5nTW9kZRIiCg1yZXF1ZXN0X2RyYWluGAwgASgIQgsYAZLHhtgEAzMuMBIeChZyZXF1ZXN0X2RyYWluX3JlcXVlc3RzGA8gASgIEh8KF3JlcXVlc3RfZHJhaW5fcmVzcG9uc2VzGBAgASgIEjsKGG92ZXJyaWRlX21lc3NhZ2VfdGltZW91dBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJeChRzZXJ2ZXJfd2luZG93X3VwZGF0ZRgOIAEoCzJALmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1Jlc3BvbnNlLlNlcnZlcldpbmRvd1VwZGF0ZRp4ChJTZXJ2ZXJXaW5kb3dVcGRhdGUSMQopd2luZG93X2luY3JlbWVudF9kb3duc3RyZWFtX3RvX3NpZGVzdHJlYW0YASABKAMSLwond2luZG93X2luY3JlbWVudF91cHN0cmVhbV90b19zaWRlc3RyZWFtGAIgASgDGlEKGVR5cGVkRHluYW1pY01ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAFCCgoIcmVzcG9uc2Ui+wEKC0h0dHBIZWFkZXJzEjAKB2hlYWRlcnMYASABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJNYXASVwoKYXR0cmlidXRlcxgCIAMoCzI2LmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuSHR0cEhlYWRlcnMuQXR0cmlidXRlc0VudHJ5QgsYAZLHhtgEAzMuMBIVCg1lbmRfb2Zfc3RyZWFtGAMgASgIGkoKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OgI4ASKPAQoISHR0cEJvZHkSDAoEYm9keRgBIAEoDBIVCg1lbmRfb2Zfc3RyZWFtGAIgASgIEiUKHWVuZF9vZl9zdHJlYW1fd2l0aG91dF9tZXNzYWdlGAMgASgIEh8KF2dycGNfbWVzc2FnZV9jb21wcmVzc2VkGAQgASgIEhYKDmRyYWluX2NvbXBsZXRlGAUgASgIIkEKDEh0dHBUcmFpbGVycxIxCgh0cmFpbGVycxgBIAEoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlck1hcCJOCg9IZWFkZXJzUmVzcG9uc2USOwoIcmVzcG9uc2UYASABKAsyKS5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkNvbW1vblJlc3BvbnNlIksKDEJvZHlSZXNwb25zZRI7CghyZXNwb25zZRgBIAEoCzIpLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuQ29tbW9uUmVzcG9uc2UiVgoQVHJhaWxlcnNSZXNwb25zZRJCCg9oZWFkZXJfbXV0YXRpb24YASABKAsyKS5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkhlYWRlck11dGF0aW9uIvMBChlTdHJlYW1lZEltbWVkaWF0ZVJlc3BvbnNlEkIKEGhlYWRlcnNfcmVzcG9uc2UYASABKAsyJi5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkh0dHBIZWFkZXJzSAASSAoNYm9keV9yZXNwb25zZRgCIAEoCzIvLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuU3RyZWFtZWRCb2R5UmVzcG9uc2VIABI8ChF0cmFpbGVyc19yZXNwb25zZRgDIAEoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlck1hcEgAQgoKCHJlc3BvbnNlIvACCg5Db21tb25SZXNwb25zZRJSCgZzdGF0dXMYASABKA4yOC5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkNvbW1vblJlc3BvbnNlLlJlc3BvbnNlU3RhdHVzQgj6QgWCAQIQARJCCg9oZWFkZXJfbXV0YXRpb24YAiABKAsyKS5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkhlYWRlck11dGF0aW9uEj4KDWJvZHlfbXV0YXRpb24YAyABKAsyJy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLkJvZHlNdXRhdGlvbhIxCgh0cmFpbGVycxgEIAEoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlck1hcBIZChFjbGVhcl9yb3V0ZV9jYWNoZRgFIAEoCCI4Cg5SZXNwb25zZVN0YXR1cxIMCghDT05USU5VRRAAEhgKFENPTlRJTlVFX0FORF9SRVBMQUNFEAEi3wEKEUltbWVkaWF0ZVJlc3BvbnNlEjMKBnN0YXR1cxgBIAEoCzIZLmVudm95LnR5cGUudjMuSHR0cFN0YXR1c0II+kIFigECEAESOgoHaGVhZGVycxgCIAEoCzIpLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuSGVhZGVyTXV0YXRpb24SDAoEYm9keRgDIAEoDBI6CgtncnBjX3N0YXR1cxgEIAEoCzIlLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuR3JwY1N0YXR1cxIPCgdkZXRhaWxzGAUgASgJIhwKCkdycGNTdGF0dXMSDgoGc3RhdHVzGAEgASgNImYKDkhlYWRlck11dGF0aW9uEjwKC3NldF9oZWFkZXJzGAEgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb24SFgoOcmVtb3ZlX2hlYWRlcnMYAiADKAkimwEKFFN0cmVhbWVkQm9keVJlc3BvbnNlEgwKBGJvZHkYASABKAwSFQoNZW5kX29mX3N0cmVhbRgCIAEoCBIlCh1lbmRfb2Zfc3RyZWFtX3dpdGhvdXRfbWVzc2FnZRgDIAEoCBIfChdncnBjX21lc3NhZ2VfY29tcHJlc3NlZBgEIAEoCBIWCg5kcmFpbl9jb21wbGV0ZRgFIAEoCCKYAQoMQm9keU11dGF0aW9uEg4KBGJvZHkYASABKAxIABIUCgpjbGVhcl9ib2R5GAIgASgISAASVgoRc3RyZWFtZWRfcmVzcG9uc2UYAyABKAsyLy5lbnZveS5zZXJ2aWNlLmV4dF9wcm9jLnYzLlN0cmVhbWVkQm9keVJlc3BvbnNlQgjSxqThBgIIAUgAQgoKCG11dGF0aW9uMoEBChFFeHRlcm5hbFByb2Nlc3NvchJsCgdQcm9jZXNzEiwuZW52b3kuc2VydmljZS5leHRfcHJvYy52My5Qcm9jZXNzaW5nUmVxdWVzdBotLmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1Jlc3BvbnNlIgAoATABQpgBCidpby5lbnZveXByb3h5LmVudm95LnNlcnZpY2UuZXh0X3Byb2MudjNCFkV4dGVybmFsUHJvY2Vzc29yUHJvdG9QAVpLZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9leHRfcHJvYy92MztleHRfcHJvY3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_extensions_filters_http_ext_proc_v3_processing_mode, file_envoy_type_v3_http_status, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_xds_annotations_v3_status, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This message specifies the filter protocol configurations which will be sent to the ext_proc
@@ -81,7 +67,7 @@ export type ProtocolConfiguration = Message<"envoy.service.ext_proc.v3.ProtocolC
  * Use `create(ProtocolConfigurationSchema)` to create a new message.
  */
 export const ProtocolConfigurationSchema: GenMessage<ProtocolConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 0);
+  messageDesc("envoy.service.ext_proc.v3.ProtocolConfiguration");
 
 /**
  * This represents the different types of messages that the data plane can send
@@ -243,7 +229,7 @@ export type ProcessingRequest = Message<"envoy.service.ext_proc.v3.ProcessingReq
  * Use `create(ProcessingRequestSchema)` to create a new message.
  */
 export const ProcessingRequestSchema: GenMessage<ProcessingRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 1);
+  messageDesc("envoy.service.ext_proc.v3.ProcessingRequest");
 
 /**
  * Initial flow control window sizes for ``FULL_DUPLEX_STREAMED`` and
@@ -315,7 +301,7 @@ export type ProcessingRequest_FlowControlInit = Message<"envoy.service.ext_proc.
  * Use `create(ProcessingRequest_FlowControlInitSchema)` to create a new message.
  */
 export const ProcessingRequest_FlowControlInitSchema: GenMessage<ProcessingRequest_FlowControlInit> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 1, 0);
+  messageDesc("envoy.service.ext_proc.v3.ProcessingRequest.FlowControlInit");
 
 /**
  * Flow control window update. Values may be positive or negative. The
@@ -347,7 +333,7 @@ export type ProcessingRequest_ClientWindowUpdate = Message<"envoy.service.ext_pr
  * Use `create(ProcessingRequest_ClientWindowUpdateSchema)` to create a new message.
  */
 export const ProcessingRequest_ClientWindowUpdateSchema: GenMessage<ProcessingRequest_ClientWindowUpdate> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 1, 1);
+  messageDesc("envoy.service.ext_proc.v3.ProcessingRequest.ClientWindowUpdate");
 
 /**
  * This represents the different types of messages the server may send back to the data plane
@@ -674,7 +660,7 @@ export type ProcessingResponse = Message<"envoy.service.ext_proc.v3.ProcessingRe
  * Use `create(ProcessingResponseSchema)` to create a new message.
  */
 export const ProcessingResponseSchema: GenMessage<ProcessingResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 2);
+  messageDesc("envoy.service.ext_proc.v3.ProcessingResponse");
 
 /**
  * Flow control window update. Values may be positive or negative. The
@@ -706,7 +692,7 @@ export type ProcessingResponse_ServerWindowUpdate = Message<"envoy.service.ext_p
  * Use `create(ProcessingResponse_ServerWindowUpdateSchema)` to create a new message.
  */
 export const ProcessingResponse_ServerWindowUpdateSchema: GenMessage<ProcessingResponse_ServerWindowUpdate> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 2, 0);
+  messageDesc("envoy.service.ext_proc.v3.ProcessingResponse.ServerWindowUpdate");
 
 /**
  * This message is sent to the external server when the HTTP request and response headers
@@ -747,7 +733,7 @@ export type HttpHeaders = Message<"envoy.service.ext_proc.v3.HttpHeaders"> & {
  * Use `create(HttpHeadersSchema)` to create a new message.
  */
 export const HttpHeadersSchema: GenMessage<HttpHeaders> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 3);
+  messageDesc("envoy.service.ext_proc.v3.HttpHeaders");
 
 /**
  * This message is sent to the external server when the HTTP request and response bodies are
@@ -820,7 +806,7 @@ export type HttpBody = Message<"envoy.service.ext_proc.v3.HttpBody"> & {
  * Use `create(HttpBodySchema)` to create a new message.
  */
 export const HttpBodySchema: GenMessage<HttpBody> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 4);
+  messageDesc("envoy.service.ext_proc.v3.HttpBody");
 
 /**
  * This message is sent to the external server when the HTTP request and
@@ -843,7 +829,7 @@ export type HttpTrailers = Message<"envoy.service.ext_proc.v3.HttpTrailers"> & {
  * Use `create(HttpTrailersSchema)` to create a new message.
  */
 export const HttpTrailersSchema: GenMessage<HttpTrailers> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 5);
+  messageDesc("envoy.service.ext_proc.v3.HttpTrailers");
 
 /**
  * This message is sent by the external server to the data plane after ``HttpHeaders`` was
@@ -866,7 +852,7 @@ export type HeadersResponse = Message<"envoy.service.ext_proc.v3.HeadersResponse
  * Use `create(HeadersResponseSchema)` to create a new message.
  */
 export const HeadersResponseSchema: GenMessage<HeadersResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 6);
+  messageDesc("envoy.service.ext_proc.v3.HeadersResponse");
 
 /**
  * This message is sent by the external server to the data plane after ``HttpBody`` was
@@ -889,7 +875,7 @@ export type BodyResponse = Message<"envoy.service.ext_proc.v3.BodyResponse"> & {
  * Use `create(BodyResponseSchema)` to create a new message.
  */
 export const BodyResponseSchema: GenMessage<BodyResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 7);
+  messageDesc("envoy.service.ext_proc.v3.BodyResponse");
 
 /**
  * This message is sent by the external server to the data plane after ``HttpTrailers`` was
@@ -912,7 +898,7 @@ export type TrailersResponse = Message<"envoy.service.ext_proc.v3.TrailersRespon
  * Use `create(TrailersResponseSchema)` to create a new message.
  */
 export const TrailersResponseSchema: GenMessage<TrailersResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 8);
+  messageDesc("envoy.service.ext_proc.v3.TrailersResponse");
 
 /**
  * This message is sent by the external server to the data plane after ``HttpHeaders`` to initiate
@@ -959,7 +945,7 @@ export type StreamedImmediateResponse = Message<"envoy.service.ext_proc.v3.Strea
  * Use `create(StreamedImmediateResponseSchema)` to create a new message.
  */
 export const StreamedImmediateResponseSchema: GenMessage<StreamedImmediateResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 9);
+  messageDesc("envoy.service.ext_proc.v3.StreamedImmediateResponse");
 
 /**
  * This message contains common fields between header and body responses.
@@ -1025,7 +1011,7 @@ export type CommonResponse = Message<"envoy.service.ext_proc.v3.CommonResponse">
  * Use `create(CommonResponseSchema)` to create a new message.
  */
 export const CommonResponseSchema: GenMessage<CommonResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 10);
+  messageDesc("envoy.service.ext_proc.v3.CommonResponse");
 
 /**
  * The status of the response.
@@ -1074,7 +1060,7 @@ export type CommonResponse_ResponseStatus = (typeof CommonResponse_ResponseStatu
  * Describes the enum envoy.service.ext_proc.v3.CommonResponse.ResponseStatus.
  */
 export const CommonResponse_ResponseStatusSchema: GenEnum<CommonResponse_ResponseStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_service_ext_proc_v3_external_processor, 10, 0);
+  enumDesc("envoy.service.ext_proc.v3.CommonResponse.ResponseStatus");
 
 /**
  * This message causes the filter to attempt to create a locally generated response, send it
@@ -1130,7 +1116,7 @@ export type ImmediateResponse = Message<"envoy.service.ext_proc.v3.ImmediateResp
  * Use `create(ImmediateResponseSchema)` to create a new message.
  */
 export const ImmediateResponseSchema: GenMessage<ImmediateResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 11);
+  messageDesc("envoy.service.ext_proc.v3.ImmediateResponse");
 
 /**
  * This message specifies a gRPC status for an ``ImmediateResponse`` message.
@@ -1151,7 +1137,7 @@ export type GrpcStatus = Message<"envoy.service.ext_proc.v3.GrpcStatus"> & {
  * Use `create(GrpcStatusSchema)` to create a new message.
  */
 export const GrpcStatusSchema: GenMessage<GrpcStatus> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 12);
+  messageDesc("envoy.service.ext_proc.v3.GrpcStatus");
 
 /**
  * Change HTTP headers or trailers by appending, replacing, or removing
@@ -1189,7 +1175,7 @@ export type HeaderMutation = Message<"envoy.service.ext_proc.v3.HeaderMutation">
  * Use `create(HeaderMutationSchema)` to create a new message.
  */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 13);
+  messageDesc("envoy.service.ext_proc.v3.HeaderMutation");
 
 /**
  * The body response message corresponding to ``FULL_DUPLEX_STREAMED`` or ``GRPC`` body modes.
@@ -1268,7 +1254,7 @@ export type StreamedBodyResponse = Message<"envoy.service.ext_proc.v3.StreamedBo
  * Use `create(StreamedBodyResponseSchema)` to create a new message.
  */
 export const StreamedBodyResponseSchema: GenMessage<StreamedBodyResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 14);
+  messageDesc("envoy.service.ext_proc.v3.StreamedBodyResponse");
 
 /**
  * This message specifies the body mutation the server sends to the data plane.
@@ -1321,7 +1307,7 @@ export type BodyMutation = Message<"envoy.service.ext_proc.v3.BodyMutation"> & {
  * Use `create(BodyMutationSchema)` to create a new message.
  */
 export const BodyMutationSchema: GenMessage<BodyMutation> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ext_proc_v3_external_processor, 15);
+  messageDesc("envoy.service.ext_proc.v3.BodyMutation");
 
 /**
  * A service that can access and modify HTTP requests and responses as part of a filter chain.
@@ -1363,5 +1349,4 @@ export const ExternalProcessor: GenService<{
     output: typeof ProcessingResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_ext_proc_v3_external_processor, 0);
-
+  serviceDesc("envoy.service.ext_proc.v3.ExternalProcessor");

@@ -16,31 +16,15 @@
 // @generated from file envoy/service/health/v3/hds.proto (package envoy.service.health.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Cluster_TransportSocketMatch } from "../../../config/cluster/v3/cluster_pb.ts";
-import { file_envoy_config_cluster_v3_cluster } from "../../../config/cluster/v3/cluster_pb.ts";
 import type { BindConfig } from "../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../config/core/v3/address_pb.ts";
 import type { Locality, Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { HealthCheck, HealthStatus } from "../../../config/core/v3/health_check_pb.ts";
-import { file_envoy_config_core_v3_health_check } from "../../../config/core/v3/health_check_pb.ts";
 import type { Endpoint } from "../../../config/endpoint/v3/endpoint_components_pb.ts";
-import { file_envoy_config_endpoint_v3_endpoint_components } from "../../../config/endpoint/v3/endpoint_components_pb.ts";
-import { file_google_api_annotations } from "../../../../google/api/annotations_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/health/v3/hds.proto.
- */
-export const file_envoy_service_health_v3_hds: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9zZXJ2aWNlL2hlYWx0aC92My9oZHMucHJvdG8SF2Vudm95LnNlcnZpY2UuaGVhbHRoLnYzIrIBCgpDYXBhYmlsaXR5EkwKFmhlYWx0aF9jaGVja19wcm90b2NvbHMYASADKA4yLC5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5DYXBhYmlsaXR5LlByb3RvY29sIigKCFByb3RvY29sEggKBEhUVFAQABIHCgNUQ1AQARIJCgVSRURJUxACOiyaxYgeJwolZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjIuQ2FwYWJpbGl0eSKtAQoSSGVhbHRoQ2hlY2tSZXF1ZXN0EigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEjcKCmNhcGFiaWxpdHkYAiABKAsyIy5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5DYXBhYmlsaXR5OjSaxYgeLwotZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjIuSGVhbHRoQ2hlY2tSZXF1ZXN0IuUBCg5FbmRwb2ludEhlYWx0aBI0CghlbmRwb2ludBgBIAEoCzIiLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludBI5Cg1oZWFsdGhfc3RhdHVzGAIgASgOMiIuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoU3RhdHVzEjAKD2hlYWx0aF9tZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Q6MJrFiB4rCillbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52Mi5FbmRwb2ludEhlYWx0aCKOAQoXTG9jYWxpdHlFbmRwb2ludHNIZWFsdGgSMAoIbG9jYWxpdHkYASABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRJBChBlbmRwb2ludHNfaGVhbHRoGAIgAygLMicuZW52b3kuc2VydmljZS5oZWFsdGgudjMuRW5kcG9pbnRIZWFsdGgigwEKFkNsdXN0ZXJFbmRwb2ludHNIZWFsdGgSFAoMY2x1c3Rlcl9uYW1lGAEgASgJElMKGWxvY2FsaXR5X2VuZHBvaW50c19oZWFsdGgYAiADKAsyMC5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5Mb2NhbGl0eUVuZHBvaW50c0hlYWx0aCL1AQoWRW5kcG9pbnRIZWFsdGhSZXNwb25zZRJOChBlbmRwb2ludHNfaGVhbHRoGAEgAygLMicuZW52b3kuc2VydmljZS5oZWFsdGgudjMuRW5kcG9pbnRIZWFsdGhCCxgBkseG2AQDMy4wElEKGGNsdXN0ZXJfZW5kcG9pbnRzX2hlYWx0aBgCIAMoCzIvLmVudm95LnNlcnZpY2UuaGVhbHRoLnYzLkNsdXN0ZXJFbmRwb2ludHNIZWFsdGg6OJrFiB4zCjFlbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52Mi5FbmRwb2ludEhlYWx0aFJlc3BvbnNlIqwCCipIZWFsdGhDaGVja1JlcXVlc3RPckVuZHBvaW50SGVhbHRoUmVzcG9uc2USSwoUaGVhbHRoX2NoZWNrX3JlcXVlc3QYASABKAsyKy5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5IZWFsdGhDaGVja1JlcXVlc3RIABJTChhlbmRwb2ludF9oZWFsdGhfcmVzcG9uc2UYAiABKAsyLy5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5FbmRwb2ludEhlYWx0aFJlc3BvbnNlSAA6TJrFiB5HCkVlbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52Mi5IZWFsdGhDaGVja1JlcXVlc3RPckVuZHBvaW50SGVhbHRoUmVzcG9uc2VCDgoMcmVxdWVzdF90eXBlIrEBChFMb2NhbGl0eUVuZHBvaW50cxIwCghsb2NhbGl0eRgBIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLkxvY2FsaXR5EjUKCWVuZHBvaW50cxgCIAMoCzIiLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludDozmsWIHi4KLGVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYyLkxvY2FsaXR5RW5kcG9pbnRzIvsCChJDbHVzdGVySGVhbHRoQ2hlY2sSFAoMY2x1c3Rlcl9uYW1lGAEgASgJEjgKDWhlYWx0aF9jaGVja3MYAiADKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhDaGVjaxJGChJsb2NhbGl0eV9lbmRwb2ludHMYAyADKAsyKi5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5Mb2NhbGl0eUVuZHBvaW50cxJXChh0cmFuc3BvcnRfc29ja2V0X21hdGNoZXMYBCADKAsyNS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlRyYW5zcG9ydFNvY2tldE1hdGNoEj4KFHVwc3RyZWFtX2JpbmRfY29uZmlnGAUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQmluZENvbmZpZzo0msWIHi8KLWVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYyLkNsdXN0ZXJIZWFsdGhDaGVjayLHAQoUSGVhbHRoQ2hlY2tTcGVjaWZpZXISSgoVY2x1c3Rlcl9oZWFsdGhfY2hlY2tzGAEgAygLMisuZW52b3kuc2VydmljZS5oZWFsdGgudjMuQ2x1c3RlckhlYWx0aENoZWNrEisKCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uOjaaxYgeMQovZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjIuSGVhbHRoQ2hlY2tTcGVjaWZpZXIiCgoISGRzRHVtbXky2AIKFkhlYWx0aERpc2NvdmVyeVNlcnZpY2USjQEKEVN0cmVhbUhlYWx0aENoZWNrEkMuZW52b3kuc2VydmljZS5oZWFsdGgudjMuSGVhbHRoQ2hlY2tSZXF1ZXN0T3JFbmRwb2ludEhlYWx0aFJlc3BvbnNlGi0uZW52b3kuc2VydmljZS5oZWFsdGgudjMuSGVhbHRoQ2hlY2tTcGVjaWZpZXIiACgBMAESrQEKEEZldGNoSGVhbHRoQ2hlY2sSQy5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5IZWFsdGhDaGVja1JlcXVlc3RPckVuZHBvaW50SGVhbHRoUmVzcG9uc2UaLS5lbnZveS5zZXJ2aWNlLmhlYWx0aC52My5IZWFsdGhDaGVja1NwZWNpZmllciIlgtPkkwIfOgEqIhovdjMvZGlzY292ZXJ5OmhlYWx0aF9jaGVja0KEAQolaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLmhlYWx0aC52M0IISGRzUHJvdG9QAVpHZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9oZWFsdGgvdjM7aGVhbHRodjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_cluster_v3_cluster, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_health_check, file_envoy_config_endpoint_v3_endpoint_components, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Defines supported protocols etc, so the management server can assign proper
@@ -60,7 +44,7 @@ export type Capability = Message<"envoy.service.health.v3.Capability"> & {
  * Use `create(CapabilitySchema)` to create a new message.
  */
 export const CapabilitySchema: GenMessage<Capability> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 0);
+  messageDesc("envoy.service.health.v3.Capability");
 
 /**
  * Different Envoy instances may have different capabilities (e.g. Redis)
@@ -97,7 +81,7 @@ export type Capability_Protocol = (typeof Capability_Protocol)[keyof typeof Capa
  * Describes the enum envoy.service.health.v3.Capability.Protocol.
  */
 export const Capability_ProtocolSchema: GenEnum<Capability_Protocol> = /*@__PURE__*/
-  enumDesc(file_envoy_service_health_v3_hds, 0, 0);
+  enumDesc("envoy.service.health.v3.Capability.Protocol");
 
 /**
  * @generated from message envoy.service.health.v3.HealthCheckRequest
@@ -119,7 +103,7 @@ export type HealthCheckRequest = Message<"envoy.service.health.v3.HealthCheckReq
  * Use `create(HealthCheckRequestSchema)` to create a new message.
  */
 export const HealthCheckRequestSchema: GenMessage<HealthCheckRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 1);
+  messageDesc("envoy.service.health.v3.HealthCheckRequest");
 
 /**
  * @generated from message envoy.service.health.v3.EndpointHealth
@@ -158,7 +142,7 @@ export type EndpointHealth = Message<"envoy.service.health.v3.EndpointHealth"> &
  * Use `create(EndpointHealthSchema)` to create a new message.
  */
 export const EndpointHealthSchema: GenMessage<EndpointHealth> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 2);
+  messageDesc("envoy.service.health.v3.EndpointHealth");
 
 /**
  * Group endpoint health by locality under each cluster.
@@ -182,7 +166,7 @@ export type LocalityEndpointsHealth = Message<"envoy.service.health.v3.LocalityE
  * Use `create(LocalityEndpointsHealthSchema)` to create a new message.
  */
 export const LocalityEndpointsHealthSchema: GenMessage<LocalityEndpointsHealth> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 3);
+  messageDesc("envoy.service.health.v3.LocalityEndpointsHealth");
 
 /**
  * The health status of endpoints in a cluster. The cluster name and locality
@@ -207,7 +191,7 @@ export type ClusterEndpointsHealth = Message<"envoy.service.health.v3.ClusterEnd
  * Use `create(ClusterEndpointsHealthSchema)` to create a new message.
  */
 export const ClusterEndpointsHealthSchema: GenMessage<ClusterEndpointsHealth> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 4);
+  messageDesc("envoy.service.health.v3.ClusterEndpointsHealth");
 
 /**
  * @generated from message envoy.service.health.v3.EndpointHealthResponse
@@ -234,7 +218,7 @@ export type EndpointHealthResponse = Message<"envoy.service.health.v3.EndpointHe
  * Use `create(EndpointHealthResponseSchema)` to create a new message.
  */
 export const EndpointHealthResponseSchema: GenMessage<EndpointHealthResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 5);
+  messageDesc("envoy.service.health.v3.EndpointHealthResponse");
 
 /**
  * @generated from message envoy.service.health.v3.HealthCheckRequestOrEndpointHealthResponse
@@ -263,7 +247,7 @@ export type HealthCheckRequestOrEndpointHealthResponse = Message<"envoy.service.
  * Use `create(HealthCheckRequestOrEndpointHealthResponseSchema)` to create a new message.
  */
 export const HealthCheckRequestOrEndpointHealthResponseSchema: GenMessage<HealthCheckRequestOrEndpointHealthResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 6);
+  messageDesc("envoy.service.health.v3.HealthCheckRequestOrEndpointHealthResponse");
 
 /**
  * @generated from message envoy.service.health.v3.LocalityEndpoints
@@ -285,7 +269,7 @@ export type LocalityEndpoints = Message<"envoy.service.health.v3.LocalityEndpoin
  * Use `create(LocalityEndpointsSchema)` to create a new message.
  */
 export const LocalityEndpointsSchema: GenMessage<LocalityEndpoints> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 7);
+  messageDesc("envoy.service.health.v3.LocalityEndpoints");
 
 /**
  * The cluster name and locality is provided to Envoy for the endpoints that it
@@ -335,7 +319,7 @@ export type ClusterHealthCheck = Message<"envoy.service.health.v3.ClusterHealthC
  * Use `create(ClusterHealthCheckSchema)` to create a new message.
  */
 export const ClusterHealthCheckSchema: GenMessage<ClusterHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 8);
+  messageDesc("envoy.service.health.v3.ClusterHealthCheck");
 
 /**
  * @generated from message envoy.service.health.v3.HealthCheckSpecifier
@@ -359,7 +343,7 @@ export type HealthCheckSpecifier = Message<"envoy.service.health.v3.HealthCheckS
  * Use `create(HealthCheckSpecifierSchema)` to create a new message.
  */
 export const HealthCheckSpecifierSchema: GenMessage<HealthCheckSpecifier> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 9);
+  messageDesc("envoy.service.health.v3.HealthCheckSpecifier");
 
 /**
  * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
@@ -375,7 +359,7 @@ export type HdsDummy = Message<"envoy.service.health.v3.HdsDummy"> & {
  * Use `create(HdsDummySchema)` to create a new message.
  */
 export const HdsDummySchema: GenMessage<HdsDummy> = /*@__PURE__*/
-  messageDesc(file_envoy_service_health_v3_hds, 10);
+  messageDesc("envoy.service.health.v3.HdsDummy");
 
 /**
  * HDS is Health Discovery Service. It compliments Envoy’s health checking
@@ -443,5 +427,4 @@ export const HealthDiscoveryService: GenService<{
     output: typeof HealthCheckSpecifierSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_health_v3_hds, 0);
-
+  serviceDesc("envoy.service.health.v3.HealthDiscoveryService");

@@ -16,23 +16,12 @@
 // @generated from file envoy/service/load_stats/v3/lrs.proto (package envoy.service.load_stats.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { ClusterStats } from "../../../config/endpoint/v3/load_report_pb.ts";
-import { file_envoy_config_endpoint_v3_load_report } from "../../../config/endpoint/v3/load_report_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/load_stats/v3/lrs.proto.
- */
-export const file_envoy_service_load_stats_v3_lrs: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9zZXJ2aWNlL2xvYWRfc3RhdHMvdjMvbHJzLnByb3RvEhtlbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMisAEKEExvYWRTdGF0c1JlcXVlc3QSKAoEbm9kZRgBIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLk5vZGUSPQoNY2x1c3Rlcl9zdGF0cxgCIAMoCzImLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyU3RhdHM6M5rFiB4uCixlbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjIuTG9hZFN0YXRzUmVxdWVzdCLXAQoRTG9hZFN0YXRzUmVzcG9uc2USEAoIY2x1c3RlcnMYASADKAkSGQoRc2VuZF9hbGxfY2x1c3RlcnMYBCABKAgSOgoXbG9hZF9yZXBvcnRpbmdfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIwobcmVwb3J0X2VuZHBvaW50X2dyYW51bGFyaXR5GAMgASgIOjSaxYgeLwotZW52b3kuc2VydmljZS5sb2FkX3N0YXRzLnYyLkxvYWRTdGF0c1Jlc3BvbnNlMo4BChRMb2FkUmVwb3J0aW5nU2VydmljZRJ2Cg9TdHJlYW1Mb2FkU3RhdHMSLS5lbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMuTG9hZFN0YXRzUmVxdWVzdBouLmVudm95LnNlcnZpY2UubG9hZF9zdGF0cy52My5Mb2FkU3RhdHNSZXNwb25zZSIAKAEwAUKQAQopaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjNCCExyc1Byb3RvUAFaT2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvbG9hZF9zdGF0cy92Mztsb2FkX3N0YXRzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_endpoint_v3_load_report, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * A load report Envoy sends to the management server.
@@ -60,7 +49,7 @@ export type LoadStatsRequest = Message<"envoy.service.load_stats.v3.LoadStatsReq
  * Use `create(LoadStatsRequestSchema)` to create a new message.
  */
 export const LoadStatsRequestSchema: GenMessage<LoadStatsRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_load_stats_v3_lrs, 0);
+  messageDesc("envoy.service.load_stats.v3.LoadStatsRequest");
 
 /**
  * The management server sends envoy a LoadStatsResponse with all clusters it
@@ -114,7 +103,7 @@ export type LoadStatsResponse = Message<"envoy.service.load_stats.v3.LoadStatsRe
  * Use `create(LoadStatsResponseSchema)` to create a new message.
  */
 export const LoadStatsResponseSchema: GenMessage<LoadStatsResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_load_stats_v3_lrs, 1);
+  messageDesc("envoy.service.load_stats.v3.LoadStatsResponse");
 
 /**
  * @generated from service envoy.service.load_stats.v3.LoadReportingService
@@ -158,5 +147,4 @@ export const LoadReportingService: GenService<{
     output: typeof LoadStatsResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_load_stats_v3_lrs, 0);
-
+  serviceDesc("envoy.service.load_stats.v3.LoadReportingService");

@@ -16,22 +16,11 @@
 // @generated from file envoy/service/metrics/v3/metrics_service.proto (package envoy.service.metrics.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { MetricFamily } from "../../../../io/prometheus/client/metrics_pb.ts";
-import { file_io_prometheus_client_metrics } from "../../../../io/prometheus/client/metrics_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/metrics/v3/metrics_service.proto.
- */
-export const file_envoy_service_metrics_v3_metrics_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9zZXJ2aWNlL21ldHJpY3MvdjMvbWV0cmljc19zZXJ2aWNlLnByb3RvEhhlbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMiTgoVU3RyZWFtTWV0cmljc1Jlc3BvbnNlOjWaxYgeMAouZW52b3kuc2VydmljZS5tZXRyaWNzLnYyLlN0cmVhbU1ldHJpY3NSZXNwb25zZSLaAgoUU3RyZWFtTWV0cmljc01lc3NhZ2USTQoKaWRlbnRpZmllchgBIAEoCzI5LmVudm95LnNlcnZpY2UubWV0cmljcy52My5TdHJlYW1NZXRyaWNzTWVzc2FnZS5JZGVudGlmaWVyEjkKDWVudm95X21ldHJpY3MYAiADKAsyIi5pby5wcm9tZXRoZXVzLmNsaWVudC5NZXRyaWNGYW1pbHkagQEKCklkZW50aWZpZXISMgoEbm9kZRgBIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLk5vZGVCCPpCBYoBAhABOj+axYgeOgo4ZW52b3kuc2VydmljZS5tZXRyaWNzLnYyLlN0cmVhbU1ldHJpY3NNZXNzYWdlLklkZW50aWZpZXI6NJrFiB4vCi1lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjIuU3RyZWFtTWV0cmljc01lc3NhZ2UyhgEKDk1ldHJpY3NTZXJ2aWNlEnQKDVN0cmVhbU1ldHJpY3MSLi5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMuU3RyZWFtTWV0cmljc01lc3NhZ2UaLy5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMuU3RyZWFtTWV0cmljc1Jlc3BvbnNlIgAoAUKSAQomaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjNCE01ldHJpY3NTZXJ2aWNlUHJvdG9QAVpJZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9tZXRyaWNzL3YzO21ldHJpY3N2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_io_prometheus_client_metrics, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.service.metrics.v3.StreamMetricsResponse
@@ -44,7 +33,7 @@ export type StreamMetricsResponse = Message<"envoy.service.metrics.v3.StreamMetr
  * Use `create(StreamMetricsResponseSchema)` to create a new message.
  */
 export const StreamMetricsResponseSchema: GenMessage<StreamMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_metrics_v3_metrics_service, 0);
+  messageDesc("envoy.service.metrics.v3.StreamMetricsResponse");
 
 /**
  * @generated from message envoy.service.metrics.v3.StreamMetricsMessage
@@ -71,7 +60,7 @@ export type StreamMetricsMessage = Message<"envoy.service.metrics.v3.StreamMetri
  * Use `create(StreamMetricsMessageSchema)` to create a new message.
  */
 export const StreamMetricsMessageSchema: GenMessage<StreamMetricsMessage> = /*@__PURE__*/
-  messageDesc(file_envoy_service_metrics_v3_metrics_service, 1);
+  messageDesc("envoy.service.metrics.v3.StreamMetricsMessage");
 
 /**
  * @generated from message envoy.service.metrics.v3.StreamMetricsMessage.Identifier
@@ -90,7 +79,7 @@ export type StreamMetricsMessage_Identifier = Message<"envoy.service.metrics.v3.
  * Use `create(StreamMetricsMessage_IdentifierSchema)` to create a new message.
  */
 export const StreamMetricsMessage_IdentifierSchema: GenMessage<StreamMetricsMessage_Identifier> = /*@__PURE__*/
-  messageDesc(file_envoy_service_metrics_v3_metrics_service, 1, 0);
+  messageDesc("envoy.service.metrics.v3.StreamMetricsMessage.Identifier");
 
 /**
  * Service for streaming metrics to server that consumes the metrics data. It uses Prometheus metric
@@ -111,5 +100,4 @@ export const MetricsService: GenService<{
     output: typeof StreamMetricsResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_metrics_v3_metrics_service, 0);
-
+  serviceDesc("envoy.service.metrics.v3.MetricsService");

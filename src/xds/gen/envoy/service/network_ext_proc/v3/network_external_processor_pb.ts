@@ -16,20 +16,10 @@
 // @generated from file envoy/service/network_ext_proc/v3/network_external_processor.proto (package envoy.service.network_ext_proc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Metadata } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/network_ext_proc/v3/network_external_processor.proto.
- */
-export const file_envoy_service_network_ext_proc_v3_network_external_processor: GenFile = /*@__PURE__*/
-  fileDesc("CkJlbnZveS9zZXJ2aWNlL25ldHdvcmtfZXh0X3Byb2MvdjMvbmV0d29ya19leHRlcm5hbF9wcm9jZXNzb3IucHJvdG8SIWVudm95LnNlcnZpY2UubmV0d29ya19leHRfcHJvYy52MyIrCgREYXRhEgwKBGRhdGEYASABKAwSFQoNZW5kX29mX3N0cmVhbRgCIAEoCCLkAgoRUHJvY2Vzc2luZ1JlcXVlc3QSOgoJcmVhZF9kYXRhGAEgASgLMicuZW52b3kuc2VydmljZS5uZXR3b3JrX2V4dF9wcm9jLnYzLkRhdGESOwoKd3JpdGVfZGF0YRgCIAEoCzInLmVudm95LnNlcnZpY2UubmV0d29ya19leHRfcHJvYy52My5EYXRhEjAKCG1ldGFkYXRhGAMgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESWAoKYXR0cmlidXRlcxgEIAMoCzJELmVudm95LnNlcnZpY2UubmV0d29ya19leHRfcHJvYy52My5Qcm9jZXNzaW5nUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkaSgoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRImCgV2YWx1ZRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Q6AjgBIrUEChJQcm9jZXNzaW5nUmVzcG9uc2USOgoJcmVhZF9kYXRhGAEgASgLMicuZW52b3kuc2VydmljZS5uZXR3b3JrX2V4dF9wcm9jLnYzLkRhdGESOwoKd3JpdGVfZGF0YRgCIAEoCzInLmVudm95LnNlcnZpY2UubmV0d29ya19leHRfcHJvYy52My5EYXRhEmkKFmRhdGFfcHJvY2Vzc2luZ19zdGF0dXMYAyABKA4ySS5lbnZveS5zZXJ2aWNlLm5ldHdvcmtfZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1Jlc3BvbnNlLkRhdGFQcm9jZXNzZWRTdGF0dXMSYQoRY29ubmVjdGlvbl9zdGF0dXMYBCABKA4yRi5lbnZveS5zZXJ2aWNlLm5ldHdvcmtfZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1Jlc3BvbnNlLkNvbm5lY3Rpb25TdGF0dXMSMQoQZHluYW1pY19tZXRhZGF0YRgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwofY2xvc2Vfc3RyZWFtX3RvX2V4dF9wcm9jX3NlcnZlchgGIAEoCCJAChNEYXRhUHJvY2Vzc2VkU3RhdHVzEgsKB1VOS05PV04QABIOCgpVTk1PRElGSUVEEAESDAoITU9ESUZJRUQQAiI6ChBDb25uZWN0aW9uU3RhdHVzEgwKCENPTlRJTlVFEAASCQoFQ0xPU0UQARINCglDTE9TRV9SU1QQAjKYAQoYTmV0d29ya0V4dGVybmFsUHJvY2Vzc29yEnwKB1Byb2Nlc3MSNC5lbnZveS5zZXJ2aWNlLm5ldHdvcmtfZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1JlcXVlc3QaNS5lbnZveS5zZXJ2aWNlLm5ldHdvcmtfZXh0X3Byb2MudjMuUHJvY2Vzc2luZ1Jlc3BvbnNlIgAoATABQr8BCi9pby5lbnZveXByb3h5LmVudm95LnNlcnZpY2UubmV0d29ya19leHRfcHJvYy52M0IdTmV0d29ya0V4dGVybmFsUHJvY2Vzc29yUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9uZXR3b3JrX2V4dF9wcm9jL3YzO25ldHdvcmtfZXh0X3Byb2N2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_struct, file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * The payload data from network layer
@@ -59,7 +49,7 @@ export type Data = Message<"envoy.service.network_ext_proc.v3.Data"> & {
  * Use `create(DataSchema)` to create a new message.
  */
 export const DataSchema: GenMessage<Data> = /*@__PURE__*/
-  messageDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 0);
+  messageDesc("envoy.service.network_ext_proc.v3.Data");
 
 /**
  * ProcessingRequest contains data sent from Envoy to the external processing server.
@@ -114,7 +104,7 @@ export type ProcessingRequest = Message<"envoy.service.network_ext_proc.v3.Proce
  * Use `create(ProcessingRequestSchema)` to create a new message.
  */
 export const ProcessingRequestSchema: GenMessage<ProcessingRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 1);
+  messageDesc("envoy.service.network_ext_proc.v3.ProcessingRequest");
 
 /**
  * ProcessingResponse contains the response from the external processing server to Envoy.
@@ -201,7 +191,7 @@ export type ProcessingResponse = Message<"envoy.service.network_ext_proc.v3.Proc
  * Use `create(ProcessingResponseSchema)` to create a new message.
  */
 export const ProcessingResponseSchema: GenMessage<ProcessingResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 2);
+  messageDesc("envoy.service.network_ext_proc.v3.ProcessingResponse");
 
 /**
  * DataProcessedStatus indicates whether the data was modified by the external processor.
@@ -244,7 +234,7 @@ export type ProcessingResponse_DataProcessedStatus = (typeof ProcessingResponse_
  * Describes the enum envoy.service.network_ext_proc.v3.ProcessingResponse.DataProcessedStatus.
  */
 export const ProcessingResponse_DataProcessedStatusSchema: GenEnum<ProcessingResponse_DataProcessedStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 2, 0);
+  enumDesc("envoy.service.network_ext_proc.v3.ProcessingResponse.DataProcessedStatus");
 
 /**
  * ConnectionStatus determines what happens to the connection after processing.
@@ -291,7 +281,7 @@ export type ProcessingResponse_ConnectionStatus = (typeof ProcessingResponse_Con
  * Describes the enum envoy.service.network_ext_proc.v3.ProcessingResponse.ConnectionStatus.
  */
 export const ProcessingResponse_ConnectionStatusSchema: GenEnum<ProcessingResponse_ConnectionStatus> = /*@__PURE__*/
-  enumDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 2, 1);
+  enumDesc("envoy.service.network_ext_proc.v3.ProcessingResponse.ConnectionStatus");
 
 /**
  * NetworkExternalProcessor service defines the contract between Envoy and
@@ -321,5 +311,4 @@ export const NetworkExternalProcessor: GenService<{
     output: typeof ProcessingResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_network_ext_proc_v3_network_external_processor, 0);
-
+  serviceDesc("envoy.service.network_ext_proc.v3.NetworkExternalProcessor");

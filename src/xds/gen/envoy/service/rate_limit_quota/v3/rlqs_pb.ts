@@ -16,21 +16,11 @@
 // @generated from file envoy/service/rate_limit_quota/v3/rlqs.proto (package envoy.service.rate_limit_quota.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { RateLimitStrategy } from "../../../type/v3/ratelimit_strategy_pb.ts";
-import { file_envoy_type_v3_ratelimit_strategy } from "../../../type/v3/ratelimit_strategy_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/rate_limit_quota/v3/rlqs.proto.
- */
-export const file_envoy_service_rate_limit_quota_v3_rlqs: GenFile = /*@__PURE__*/
-  fileDesc("CixlbnZveS9zZXJ2aWNlL3JhdGVfbGltaXRfcXVvdGEvdjMvcmxxcy5wcm90bxIhZW52b3kuc2VydmljZS5yYXRlX2xpbWl0X3F1b3RhLnYzIoMDChpSYXRlTGltaXRRdW90YVVzYWdlUmVwb3J0cxIXCgZkb21haW4YASABKAlCB/pCBHICEAESdQoTYnVja2V0X3F1b3RhX3VzYWdlcxgCIAMoCzJOLmVudm95LnNlcnZpY2UucmF0ZV9saW1pdF9xdW90YS52My5SYXRlTGltaXRRdW90YVVzYWdlUmVwb3J0cy5CdWNrZXRRdW90YVVzYWdlQgj6QgWSAQIIARrUAQoQQnVja2V0UXVvdGFVc2FnZRJICglidWNrZXRfaWQYASABKAsyKy5lbnZveS5zZXJ2aWNlLnJhdGVfbGltaXRfcXVvdGEudjMuQnVja2V0SWRCCPpCBYoBAhABEjsKDHRpbWVfZWxhcHNlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEECAEqABIcChRudW1fcmVxdWVzdHNfYWxsb3dlZBgDIAEoBBIbChNudW1fcmVxdWVzdHNfZGVuaWVkGAQgASgEIpMFChZSYXRlTGltaXRRdW90YVJlc3BvbnNlEmcKDWJ1Y2tldF9hY3Rpb24YASADKAsyRi5lbnZveS5zZXJ2aWNlLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFSZXNwb25zZS5CdWNrZXRBY3Rpb25CCPpCBZIBAggBGo8ECgxCdWNrZXRBY3Rpb24SSAoJYnVja2V0X2lkGAEgASgLMisuZW52b3kuc2VydmljZS5yYXRlX2xpbWl0X3F1b3RhLnYzLkJ1Y2tldElkQgj6QgWKAQIQARJ/ChdxdW90YV9hc3NpZ25tZW50X2FjdGlvbhgCIAEoCzJcLmVudm95LnNlcnZpY2UucmF0ZV9saW1pdF9xdW90YS52My5SYXRlTGltaXRRdW90YVJlc3BvbnNlLkJ1Y2tldEFjdGlvbi5RdW90YUFzc2lnbm1lbnRBY3Rpb25IABJuCg5hYmFuZG9uX2FjdGlvbhgDIAEoCzJULmVudm95LnNlcnZpY2UucmF0ZV9saW1pdF9xdW90YS52My5SYXRlTGltaXRRdW90YVJlc3BvbnNlLkJ1Y2tldEFjdGlvbi5BYmFuZG9uQWN0aW9uSAAanAEKFVF1b3RhQXNzaWdubWVudEFjdGlvbhJEChdhc3NpZ25tZW50X3RpbWVfdG9fbGl2ZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECMgASPQoTcmF0ZV9saW1pdF9zdHJhdGVneRgDIAEoCzIgLmVudm95LnR5cGUudjMuUmF0ZUxpbWl0U3RyYXRlZ3kaDwoNQWJhbmRvbkFjdGlvbkIUCg1idWNrZXRfYWN0aW9uEgP4QgEimAEKCEJ1Y2tldElkEl0KBmJ1Y2tldBgBIAMoCzI3LmVudm95LnNlcnZpY2UucmF0ZV9saW1pdF9xdW90YS52My5CdWNrZXRJZC5CdWNrZXRFbnRyeUIU+kIRmgEOCAEiBHICEAEqBHICEAEaLQoLQnVja2V0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATKxAQoVUmF0ZUxpbWl0UXVvdGFTZXJ2aWNlEpcBChVTdHJlYW1SYXRlTGltaXRRdW90YXMSPS5lbnZveS5zZXJ2aWNlLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFVc2FnZVJlcG9ydHMaOS5lbnZveS5zZXJ2aWNlLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFSZXNwb25zZSIAKAEwAUKjAQovaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLnJhdGVfbGltaXRfcXVvdGEudjNCCVJscXNQcm90b1ABWltnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9zZXJ2aWNlL3JhdGVfbGltaXRfcXVvdGEvdjM7cmF0ZV9saW1pdF9xdW90YXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_v3_ratelimit_strategy, file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.service.rate_limit_quota.v3.RateLimitQuotaUsageReports
@@ -63,7 +53,7 @@ export type RateLimitQuotaUsageReports = Message<"envoy.service.rate_limit_quota
  * Use `create(RateLimitQuotaUsageReportsSchema)` to create a new message.
  */
 export const RateLimitQuotaUsageReportsSchema: GenMessage<RateLimitQuotaUsageReports> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 0);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaUsageReports");
 
 /**
  * The usage report for a bucket.
@@ -109,7 +99,7 @@ export type RateLimitQuotaUsageReports_BucketQuotaUsage = Message<"envoy.service
  * Use `create(RateLimitQuotaUsageReports_BucketQuotaUsageSchema)` to create a new message.
  */
 export const RateLimitQuotaUsageReports_BucketQuotaUsageSchema: GenMessage<RateLimitQuotaUsageReports_BucketQuotaUsage> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 0, 0);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaUsageReports.BucketQuotaUsage");
 
 /**
  * @generated from message envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse
@@ -129,7 +119,7 @@ export type RateLimitQuotaResponse = Message<"envoy.service.rate_limit_quota.v3.
  * Use `create(RateLimitQuotaResponseSchema)` to create a new message.
  */
 export const RateLimitQuotaResponseSchema: GenMessage<RateLimitQuotaResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 1);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse");
 
 /**
  * Commands the data plane to apply one of the actions to the bucket with the
@@ -183,7 +173,7 @@ export type RateLimitQuotaResponse_BucketAction = Message<"envoy.service.rate_li
  * Use `create(RateLimitQuotaResponse_BucketActionSchema)` to create a new message.
  */
 export const RateLimitQuotaResponse_BucketActionSchema: GenMessage<RateLimitQuotaResponse_BucketAction> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 1, 0);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse.BucketAction");
 
 /**
  * Quota assignment for the bucket. Configures the rate limiting strategy and the duration
@@ -264,7 +254,7 @@ export type RateLimitQuotaResponse_BucketAction_QuotaAssignmentAction = Message<
  * Use `create(RateLimitQuotaResponse_BucketAction_QuotaAssignmentActionSchema)` to create a new message.
  */
 export const RateLimitQuotaResponse_BucketAction_QuotaAssignmentActionSchema: GenMessage<RateLimitQuotaResponse_BucketAction_QuotaAssignmentAction> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 1, 0, 0);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse.BucketAction.QuotaAssignmentAction");
 
 /**
  * Abandon action for the bucket. Indicates that the RLQS server will no longer be
@@ -308,7 +298,7 @@ export type RateLimitQuotaResponse_BucketAction_AbandonAction = Message<"envoy.s
  * Use `create(RateLimitQuotaResponse_BucketAction_AbandonActionSchema)` to create a new message.
  */
 export const RateLimitQuotaResponse_BucketAction_AbandonActionSchema: GenMessage<RateLimitQuotaResponse_BucketAction_AbandonAction> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 1, 0, 1);
+  messageDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse.BucketAction.AbandonAction");
 
 /**
  * The identifier for the bucket. Used to match the bucket between the control plane (RLQS server),
@@ -346,7 +336,7 @@ export type BucketId = Message<"envoy.service.rate_limit_quota.v3.BucketId"> & {
  * Use `create(BucketIdSchema)` to create a new message.
  */
 export const BucketIdSchema: GenMessage<BucketId> = /*@__PURE__*/
-  messageDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 2);
+  messageDesc("envoy.service.rate_limit_quota.v3.BucketId");
 
 /**
  * Defines the Rate Limit Quota Service (RLQS).
@@ -366,5 +356,4 @@ export const RateLimitQuotaService: GenService<{
     output: typeof RateLimitQuotaResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_rate_limit_quota_v3_rlqs, 0);
-
+  serviceDesc("envoy.service.rate_limit_quota.v3.RateLimitQuotaService");

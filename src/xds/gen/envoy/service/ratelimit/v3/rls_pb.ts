@@ -16,24 +16,12 @@
 // @generated from file envoy/service/ratelimit/v3/rls.proto (package envoy.service.ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { HeaderValue } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { RateLimitDescriptor } from "../../../extensions/common/ratelimit/v3/ratelimit_pb.ts";
-import { file_envoy_extensions_common_ratelimit_v3_ratelimit } from "../../../extensions/common/ratelimit/v3/ratelimit_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/ratelimit/v3/rls.proto.
- */
-export const file_envoy_service_ratelimit_v3_rls: GenFile = /*@__PURE__*/
-  fileDesc("CiRlbnZveS9zZXJ2aWNlL3JhdGVsaW1pdC92My9ybHMucHJvdG8SGmVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYzIrsBChBSYXRlTGltaXRSZXF1ZXN0Eg4KBmRvbWFpbhgBIAEoCRJOCgtkZXNjcmlwdG9ycxgCIAMoCzI5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5SYXRlTGltaXREZXNjcmlwdG9yEhMKC2hpdHNfYWRkZW5kGAMgASgNOjKaxYgeLQorZW52b3kuc2VydmljZS5yYXRlbGltaXQudjIuUmF0ZUxpbWl0UmVxdWVzdCLACgoRUmF0ZUxpbWl0UmVzcG9uc2USSAoMb3ZlcmFsbF9jb2RlGAEgASgOMjIuZW52b3kuc2VydmljZS5yYXRlbGltaXQudjMuUmF0ZUxpbWl0UmVzcG9uc2UuQ29kZRJQCghzdGF0dXNlcxgCIAMoCzI+LmVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFJlc3BvbnNlLkRlc2NyaXB0b3JTdGF0dXMSQgoXcmVzcG9uc2VfaGVhZGVyc190b19hZGQYAyADKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZRJBChZyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkGAQgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUSEAoIcmF3X2JvZHkYBSABKAwSMQoQZHluYW1pY19tZXRhZGF0YRgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSQgoFcXVvdGEYByABKAsyMy5lbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52My5SYXRlTGltaXRSZXNwb25zZS5RdW90YRqeAgoJUmF0ZUxpbWl0EgwKBG5hbWUYAyABKAkSGQoRcmVxdWVzdHNfcGVyX3VuaXQYASABKA0SSgoEdW5pdBgCIAEoDjI8LmVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFJlc3BvbnNlLlJhdGVMaW1pdC5Vbml0Il0KBFVuaXQSCwoHVU5LTk9XThAAEgoKBlNFQ09ORBABEgoKBk1JTlVURRACEggKBEhPVVIQAxIHCgNEQVkQBBIICgRXRUVLEAcSCQoFTU9OVEgQBRIICgRZRUFSEAY6PZrFiB44CjZlbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52Mi5SYXRlTGltaXRSZXNwb25zZS5SYXRlTGltaXQaeQoFUXVvdGESGQoIcmVxdWVzdHMYASABKA1CB/pCBCoCIAASMQoLdmFsaWRfdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASCgoCaWQYAyABKAlCFgoUZXhwaXJhdGlvbl9zcGVjaWZpZXIagAMKEERlc2NyaXB0b3JTdGF0dXMSQAoEY29kZRgBIAEoDjIyLmVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFJlc3BvbnNlLkNvZGUSTgoNY3VycmVudF9saW1pdBgCIAEoCzI3LmVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFJlc3BvbnNlLlJhdGVMaW1pdBIXCg9saW1pdF9yZW1haW5pbmcYAyABKA0SNwoUZHVyYXRpb25fdW50aWxfcmVzZXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQgoFcXVvdGEYBSABKAsyMy5lbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52My5SYXRlTGltaXRSZXNwb25zZS5RdW90YTpEmsWIHj8KPWVudm95LnNlcnZpY2UucmF0ZWxpbWl0LnYyLlJhdGVMaW1pdFJlc3BvbnNlLkRlc2NyaXB0b3JTdGF0dXMiKwoEQ29kZRILCgdVTktOT1dOEAASBgoCT0sQARIOCgpPVkVSX0xJTUlUEAI6M5rFiB4uCixlbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52Mi5SYXRlTGltaXRSZXNwb25zZTKEAQoQUmF0ZUxpbWl0U2VydmljZRJwCg9TaG91bGRSYXRlTGltaXQSLC5lbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52My5SYXRlTGltaXRSZXF1ZXN0Gi0uZW52b3kuc2VydmljZS5yYXRlbGltaXQudjMuUmF0ZUxpbWl0UmVzcG9uc2UiAEKNAQooaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLnJhdGVsaW1pdC52M0IIUmxzUHJvdG9QAVpNZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9yYXRlbGltaXQvdjM7cmF0ZWxpbWl0djO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_extensions_common_ratelimit_v3_ratelimit, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Main message for a rate limit request. The rate limit service is designed to be fully generic
@@ -80,7 +68,7 @@ export type RateLimitRequest = Message<"envoy.service.ratelimit.v3.RateLimitRequ
  * Use `create(RateLimitRequestSchema)` to create a new message.
  */
 export const RateLimitRequestSchema: GenMessage<RateLimitRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ratelimit_v3_rls, 0);
+  messageDesc("envoy.service.ratelimit.v3.RateLimitRequest");
 
 /**
  * A response from a ShouldRateLimit call.
@@ -165,7 +153,7 @@ export type RateLimitResponse = Message<"envoy.service.ratelimit.v3.RateLimitRes
  * Use `create(RateLimitResponseSchema)` to create a new message.
  */
 export const RateLimitResponseSchema: GenMessage<RateLimitResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ratelimit_v3_rls, 1);
+  messageDesc("envoy.service.ratelimit.v3.RateLimitResponse");
 
 /**
  * Defines an actual rate limit in terms of requests per unit of time and the unit itself.
@@ -200,7 +188,7 @@ export type RateLimitResponse_RateLimit = Message<"envoy.service.ratelimit.v3.Ra
  * Use `create(RateLimitResponse_RateLimitSchema)` to create a new message.
  */
 export const RateLimitResponse_RateLimitSchema: GenMessage<RateLimitResponse_RateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ratelimit_v3_rls, 1, 0);
+  messageDesc("envoy.service.ratelimit.v3.RateLimitResponse.RateLimit");
 
 /**
  * Identifies the unit of of time for rate limit.
@@ -278,7 +266,7 @@ export type RateLimitResponse_RateLimit_Unit = (typeof RateLimitResponse_RateLim
  * Describes the enum envoy.service.ratelimit.v3.RateLimitResponse.RateLimit.Unit.
  */
 export const RateLimitResponse_RateLimit_UnitSchema: GenEnum<RateLimitResponse_RateLimit_Unit> = /*@__PURE__*/
-  enumDesc(file_envoy_service_ratelimit_v3_rls, 1, 0, 0);
+  enumDesc("envoy.service.ratelimit.v3.RateLimitResponse.RateLimit.Unit");
 
 /**
  * Cacheable quota for responses.
@@ -334,7 +322,7 @@ export type RateLimitResponse_Quota = Message<"envoy.service.ratelimit.v3.RateLi
  * Use `create(RateLimitResponse_QuotaSchema)` to create a new message.
  */
 export const RateLimitResponse_QuotaSchema: GenMessage<RateLimitResponse_Quota> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ratelimit_v3_rls, 1, 1);
+  messageDesc("envoy.service.ratelimit.v3.RateLimitResponse.Quota");
 
 /**
  * [#next-free-field: 6]
@@ -406,7 +394,7 @@ export type RateLimitResponse_DescriptorStatus = Message<"envoy.service.ratelimi
  * Use `create(RateLimitResponse_DescriptorStatusSchema)` to create a new message.
  */
 export const RateLimitResponse_DescriptorStatusSchema: GenMessage<RateLimitResponse_DescriptorStatus> = /*@__PURE__*/
-  messageDesc(file_envoy_service_ratelimit_v3_rls, 1, 2);
+  messageDesc("envoy.service.ratelimit.v3.RateLimitResponse.DescriptorStatus");
 
 /**
  * @generated from enum envoy.service.ratelimit.v3.RateLimitResponse.Code
@@ -443,7 +431,7 @@ export type RateLimitResponse_Code = (typeof RateLimitResponse_Code)[keyof typeo
  * Describes the enum envoy.service.ratelimit.v3.RateLimitResponse.Code.
  */
 export const RateLimitResponse_CodeSchema: GenEnum<RateLimitResponse_Code> = /*@__PURE__*/
-  enumDesc(file_envoy_service_ratelimit_v3_rls, 1, 0);
+  enumDesc("envoy.service.ratelimit.v3.RateLimitResponse.Code");
 
 /**
  * @generated from service envoy.service.ratelimit.v3.RateLimitService
@@ -460,5 +448,4 @@ export const RateLimitService: GenService<{
     output: typeof RateLimitResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_ratelimit_v3_rls, 0);
-
+  serviceDesc("envoy.service.ratelimit.v3.RateLimitService");

@@ -16,20 +16,11 @@
 // @generated from file envoy/service/redis_auth/v3/redis_external_auth.proto (package envoy.service.redis_auth.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../../google/rpc/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/redis_auth/v3/redis_external_auth.proto.
- */
-export const file_envoy_service_redis_auth_v3_redis_external_auth: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9zZXJ2aWNlL3JlZGlzX2F1dGgvdjMvcmVkaXNfZXh0ZXJuYWxfYXV0aC5wcm90bxIbZW52b3kuc2VydmljZS5yZWRpc19hdXRoLnYzIkMKHVJlZGlzUHJveHlFeHRlcm5hbEF1dGhSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIoUBCh5SZWRpc1Byb3h5RXh0ZXJuYWxBdXRoUmVzcG9uc2USIgoGc3RhdHVzGAEgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSLgoKZXhwaXJhdGlvbhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbWVzc2FnZRgDIAEoCTKkAQoWUmVkaXNQcm94eUV4dGVybmFsQXV0aBKJAQoMQXV0aGVudGljYXRlEjouZW52b3kuc2VydmljZS5yZWRpc19hdXRoLnYzLlJlZGlzUHJveHlFeHRlcm5hbEF1dGhSZXF1ZXN0GjsuZW52b3kuc2VydmljZS5yZWRpc19hdXRoLnYzLlJlZGlzUHJveHlFeHRlcm5hbEF1dGhSZXNwb25zZSIAQp4BCilpby5lbnZveXByb3h5LmVudm95LnNlcnZpY2UucmVkaXNfYXV0aC52M0IWUmVkaXNFeHRlcm5hbEF1dGhQcm90b1ABWk9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9zZXJ2aWNlL3JlZGlzX2F1dGgvdjM7cmVkaXNfYXV0aHYzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_google_rpc_status, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest
@@ -55,7 +46,7 @@ export type RedisProxyExternalAuthRequest = Message<"envoy.service.redis_auth.v3
  * Use `create(RedisProxyExternalAuthRequestSchema)` to create a new message.
  */
 export const RedisProxyExternalAuthRequestSchema: GenMessage<RedisProxyExternalAuthRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_redis_auth_v3_redis_external_auth, 0);
+  messageDesc("envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest");
 
 /**
  * @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse
@@ -90,7 +81,7 @@ export type RedisProxyExternalAuthResponse = Message<"envoy.service.redis_auth.v
  * Use `create(RedisProxyExternalAuthResponseSchema)` to create a new message.
  */
 export const RedisProxyExternalAuthResponseSchema: GenMessage<RedisProxyExternalAuthResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_redis_auth_v3_redis_external_auth, 1);
+  messageDesc("envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse");
 
 /**
  * A generic interface for performing external password authentication on incoming AUTH commands.
@@ -110,5 +101,4 @@ export const RedisProxyExternalAuth: GenService<{
     output: typeof RedisProxyExternalAuthResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_redis_auth_v3_redis_external_auth, 0);
-
+  serviceDesc("envoy.service.redis_auth.v3.RedisProxyExternalAuth");

@@ -16,22 +16,11 @@
 // @generated from file envoy/service/tap/v3/tap.proto (package envoy.service.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.ts";
 import type { Node } from "../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { TraceWrapper } from "../../../data/tap/v3/wrapper_pb.ts";
-import { file_envoy_data_tap_v3_wrapper } from "../../../data/tap/v3/wrapper_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/service/tap/v3/tap.proto.
- */
-export const file_envoy_service_tap_v3_tap: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9zZXJ2aWNlL3RhcC92My90YXAucHJvdG8SFGVudm95LnNlcnZpY2UudGFwLnYzIuMCChFTdHJlYW1UYXBzUmVxdWVzdBJGCgppZGVudGlmaWVyGAEgASgLMjIuZW52b3kuc2VydmljZS50YXAudjMuU3RyZWFtVGFwc1JlcXVlc3QuSWRlbnRpZmllchIQCgh0cmFjZV9pZBgCIAEoBBIuCgV0cmFjZRgDIAEoCzIfLmVudm95LmRhdGEudGFwLnYzLlRyYWNlV3JhcHBlchqPAQoKSWRlbnRpZmllchIyCgRub2RlGAEgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZUII+kIFigECEAESDgoGdGFwX2lkGAIgASgJOj2axYgeOAo2ZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5TdHJlYW1UYXBzUmVxdWVzdC5JZGVudGlmaWVyOjKaxYgeLQorZW52b3kuc2VydmljZS50YXAudjJhbHBoYS5TdHJlYW1UYXBzUmVxdWVzdCJJChJTdHJlYW1UYXBzUmVzcG9uc2U6M5rFiB4uCixlbnZveS5zZXJ2aWNlLnRhcC52MmFscGhhLlN0cmVhbVRhcHNSZXNwb25zZTJ1Cg5UYXBTaW5rU2VydmljZRJjCgpTdHJlYW1UYXBzEicuZW52b3kuc2VydmljZS50YXAudjMuU3RyZWFtVGFwc1JlcXVlc3QaKC5lbnZveS5zZXJ2aWNlLnRhcC52My5TdHJlYW1UYXBzUmVzcG9uc2UiACgBQnsKImlvLmVudm95cHJveHkuZW52b3kuc2VydmljZS50YXAudjNCCFRhcFByb3RvUAFaQWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvdGFwL3YzO3RhcHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_data_tap_v3_wrapper, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#not-implemented-hide:] Stream message for the Tap API. Envoy will open a stream to the server
@@ -69,7 +58,7 @@ export type StreamTapsRequest = Message<"envoy.service.tap.v3.StreamTapsRequest"
  * Use `create(StreamTapsRequestSchema)` to create a new message.
  */
 export const StreamTapsRequestSchema: GenMessage<StreamTapsRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_tap_v3_tap, 0);
+  messageDesc("envoy.service.tap.v3.StreamTapsRequest");
 
 /**
  * @generated from message envoy.service.tap.v3.StreamTapsRequest.Identifier
@@ -96,7 +85,7 @@ export type StreamTapsRequest_Identifier = Message<"envoy.service.tap.v3.StreamT
  * Use `create(StreamTapsRequest_IdentifierSchema)` to create a new message.
  */
 export const StreamTapsRequest_IdentifierSchema: GenMessage<StreamTapsRequest_Identifier> = /*@__PURE__*/
-  messageDesc(file_envoy_service_tap_v3_tap, 0, 0);
+  messageDesc("envoy.service.tap.v3.StreamTapsRequest.Identifier");
 
 /**
  * [#not-implemented-hide:]
@@ -111,7 +100,7 @@ export type StreamTapsResponse = Message<"envoy.service.tap.v3.StreamTapsRespons
  * Use `create(StreamTapsResponseSchema)` to create a new message.
  */
 export const StreamTapsResponseSchema: GenMessage<StreamTapsResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_tap_v3_tap, 1);
+  messageDesc("envoy.service.tap.v3.StreamTapsResponse");
 
 /**
  * [#not-implemented-hide:] A tap service to receive incoming taps. Envoy will call
@@ -133,5 +122,4 @@ export const TapSinkService: GenService<{
     output: typeof StreamTapsResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_envoy_service_tap_v3_tap, 0);
-
+  serviceDesc("envoy.service.tap.v3.TapSinkService");

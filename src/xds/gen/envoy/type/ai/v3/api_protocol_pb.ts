@@ -16,16 +16,9 @@
 // @generated from file envoy/type/ai/v3/api_protocol.proto (package envoy.type.ai.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc } from "../../../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/ai/v3/api_protocol.proto.
- */
-export const file_envoy_type_ai_v3_api_protocol: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS90eXBlL2FpL3YzL2FwaV9wcm90b2NvbC5wcm90bxIQZW52b3kudHlwZS5haS52MyqTAQoLQXBpUHJvdG9jb2wSHAoYQVBJX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASGwoXT1BFTkFJX0NIQVRfQ09NUExFVElPTlMQARIUChBPUEVOQUlfUkVTUE9OU0VTEAISFgoSQU5USFJPUElDX01FU1NBR0VTEAMSGwoXR0VNSU5JX0dFTkVSQVRFX0NPTlRFTlQQBEJ6Ch5pby5lbnZveXByb3h5LmVudm95LnR5cGUuYWkudjNCEEFwaVByb3RvY29sUHJvdG9QAVo8Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9haS92MzthaXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Identifies the AI API contract spoken on the wire.
@@ -96,5 +89,4 @@ export type ApiProtocol = (typeof ApiProtocol)[keyof typeof ApiProtocol] | Unkno
  * Describes the enum envoy.type.ai.v3.ApiProtocol.
  */
 export const ApiProtocolSchema: GenEnum<ApiProtocol> = /*@__PURE__*/
-  enumDesc(file_envoy_type_ai_v3_api_protocol, 0);
-
+  enumDesc("envoy.type.ai.v3.ApiProtocol");

@@ -16,19 +16,10 @@
 // @generated from file envoy/type/http/v3/cookie.proto (package envoy.type.http.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/http/v3/cookie.proto.
- */
-export const file_envoy_type_http_v3_cookie: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS90eXBlL2h0dHAvdjMvY29va2llLnByb3RvEhJlbnZveS50eXBlLmh0dHAudjMimAEKBkNvb2tpZRIVCgRuYW1lGAEgASgJQgf6QgRyAhABEjAKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECMgASDAoEcGF0aBgDIAEoCRI3CgphdHRyaWJ1dGVzGAQgAygLMiMuZW52b3kudHlwZS5odHRwLnYzLkNvb2tpZUF0dHJpYnV0ZSJSCg9Db29raWVBdHRyaWJ1dGUSHwoEbmFtZRgBIAEoCUIR+kIOcgwQASiAgAHIAQDAAQESHgoFdmFsdWUYAiABKAlCD/pCDHIKKICAAcgBAMABAkJ7CiBpby5lbnZveXByb3h5LmVudm95LnR5cGUuaHR0cC52M0ILQ29va2llUHJvdG9QAVpAZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9odHRwL3YzO2h0dHB2M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Cookie defines an API for obtaining or generating HTTP cookie.
@@ -73,7 +64,7 @@ export type Cookie = Message<"envoy.type.http.v3.Cookie"> & {
  * Use `create(CookieSchema)` to create a new message.
  */
 export const CookieSchema: GenMessage<Cookie> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_cookie, 0);
+  messageDesc("envoy.type.http.v3.Cookie");
 
 /**
  * CookieAttribute defines an API for adding additional attributes for a HTTP cookie.
@@ -101,5 +92,4 @@ export type CookieAttribute = Message<"envoy.type.http.v3.CookieAttribute"> & {
  * Use `create(CookieAttributeSchema)` to create a new message.
  */
 export const CookieAttributeSchema: GenMessage<CookieAttribute> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_cookie, 1);
-
+  messageDesc("envoy.type.http.v3.CookieAttribute");

@@ -16,17 +16,9 @@
 // @generated from file envoy/type/http/v3/path_transformation.proto (package envoy.type.http.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/http/v3/path_transformation.proto.
- */
-export const file_envoy_type_http_v3_path_transformation: GenFile = /*@__PURE__*/
-  fileDesc("CixlbnZveS90eXBlL2h0dHAvdjMvcGF0aF90cmFuc2Zvcm1hdGlvbi5wcm90bxISZW52b3kudHlwZS5odHRwLnYzIu4CChJQYXRoVHJhbnNmb3JtYXRpb24SRAoKb3BlcmF0aW9ucxgBIAMoCzIwLmVudm95LnR5cGUuaHR0cC52My5QYXRoVHJhbnNmb3JtYXRpb24uT3BlcmF0aW9uGpECCglPcGVyYXRpb24SaAoXbm9ybWFsaXplX3BhdGhfcmZjXzM5ODYYAiABKAsyRS5lbnZveS50eXBlLmh0dHAudjMuUGF0aFRyYW5zZm9ybWF0aW9uLk9wZXJhdGlvbi5Ob3JtYWxpemVQYXRoUkZDMzk4NkgAElYKDW1lcmdlX3NsYXNoZXMYAyABKAsyPS5lbnZveS50eXBlLmh0dHAudjMuUGF0aFRyYW5zZm9ybWF0aW9uLk9wZXJhdGlvbi5NZXJnZVNsYXNoZXNIABoWChROb3JtYWxpemVQYXRoUkZDMzk4NhoOCgxNZXJnZVNsYXNoZXNCGgoTb3BlcmF0aW9uX3NwZWNpZmllchID+EIBQocBCiBpby5lbnZveXByb3h5LmVudm95LnR5cGUuaHR0cC52M0IXUGF0aFRyYW5zZm9ybWF0aW9uUHJvdG9QAVpAZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9odHRwL3YzO2h0dHB2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.type.http.v3.PathTransformation
@@ -45,7 +37,7 @@ export type PathTransformation = Message<"envoy.type.http.v3.PathTransformation"
  * Use `create(PathTransformationSchema)` to create a new message.
  */
 export const PathTransformationSchema: GenMessage<PathTransformation> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_path_transformation, 0);
+  messageDesc("envoy.type.http.v3.PathTransformation");
 
 /**
  * A type of operation to alter text.
@@ -80,7 +72,7 @@ export type PathTransformation_Operation = Message<"envoy.type.http.v3.PathTrans
  * Use `create(PathTransformation_OperationSchema)` to create a new message.
  */
 export const PathTransformation_OperationSchema: GenMessage<PathTransformation_Operation> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_path_transformation, 0, 0);
+  messageDesc("envoy.type.http.v3.PathTransformation.Operation");
 
 /**
  * Should text be normalized according to RFC 3986? This typically is used for path headers
@@ -101,7 +93,7 @@ export type PathTransformation_Operation_NormalizePathRFC3986 = Message<"envoy.t
  * Use `create(PathTransformation_Operation_NormalizePathRFC3986Schema)` to create a new message.
  */
 export const PathTransformation_Operation_NormalizePathRFC3986Schema: GenMessage<PathTransformation_Operation_NormalizePathRFC3986> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_path_transformation, 0, 0, 0);
+  messageDesc("envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986");
 
 /**
  * Determines if adjacent slashes are merged into one. A common use case is for a request path
@@ -121,5 +113,4 @@ export type PathTransformation_Operation_MergeSlashes = Message<"envoy.type.http
  * Use `create(PathTransformation_Operation_MergeSlashesSchema)` to create a new message.
  */
 export const PathTransformation_Operation_MergeSlashesSchema: GenMessage<PathTransformation_Operation_MergeSlashes> = /*@__PURE__*/
-  messageDesc(file_envoy_type_http_v3_path_transformation, 0, 0, 1);
-
+  messageDesc("envoy.type.http.v3.PathTransformation.Operation.MergeSlashes");

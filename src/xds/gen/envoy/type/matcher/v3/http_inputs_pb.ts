@@ -16,17 +16,9 @@
 // @generated from file envoy/type/matcher/v3/http_inputs.proto (package envoy.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/matcher/v3/http_inputs.proto.
- */
-export const file_envoy_type_matcher_v3_http_inputs: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS90eXBlL21hdGNoZXIvdjMvaHR0cF9pbnB1dHMucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyI/ChtIdHRwUmVxdWVzdEhlYWRlck1hdGNoSW5wdXQSIAoLaGVhZGVyX25hbWUYASABKAlCC/pCCHIGyAEAwAEBIkAKHEh0dHBSZXF1ZXN0VHJhaWxlck1hdGNoSW5wdXQSIAoLaGVhZGVyX25hbWUYASABKAlCC/pCCHIGyAEAwAEBIkAKHEh0dHBSZXNwb25zZUhlYWRlck1hdGNoSW5wdXQSIAoLaGVhZGVyX25hbWUYASABKAlCC/pCCHIGyAEAwAEBIkEKHUh0dHBSZXNwb25zZVRyYWlsZXJNYXRjaElucHV0EiAKC2hlYWRlcl9uYW1lGAEgASgJQgv6QghyBsgBAMABASI/Ch9IdHRwUmVxdWVzdFF1ZXJ5UGFyYW1NYXRjaElucHV0EhwKC3F1ZXJ5X3BhcmFtGAEgASgJQgf6QgRyAhABQogBCiNpby5lbnZveXByb3h5LmVudm95LnR5cGUubWF0Y2hlci52M0IPSHR0cElucHV0c1Byb3RvUAFaRmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvbWF0Y2hlci92MzttYXRjaGVydjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Match input indicates that matching should be done on a specific request header.
@@ -52,7 +44,7 @@ export type HttpRequestHeaderMatchInput = Message<"envoy.type.matcher.v3.HttpReq
  * Use `create(HttpRequestHeaderMatchInputSchema)` to create a new message.
  */
 export const HttpRequestHeaderMatchInputSchema: GenMessage<HttpRequestHeaderMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_http_inputs, 0);
+  messageDesc("envoy.type.matcher.v3.HttpRequestHeaderMatchInput");
 
 /**
  * Match input indicates that matching should be done on a specific request trailer.
@@ -78,7 +70,7 @@ export type HttpRequestTrailerMatchInput = Message<"envoy.type.matcher.v3.HttpRe
  * Use `create(HttpRequestTrailerMatchInputSchema)` to create a new message.
  */
 export const HttpRequestTrailerMatchInputSchema: GenMessage<HttpRequestTrailerMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_http_inputs, 1);
+  messageDesc("envoy.type.matcher.v3.HttpRequestTrailerMatchInput");
 
 /**
  * Match input indicating that matching should be done on a specific response header.
@@ -104,7 +96,7 @@ export type HttpResponseHeaderMatchInput = Message<"envoy.type.matcher.v3.HttpRe
  * Use `create(HttpResponseHeaderMatchInputSchema)` to create a new message.
  */
 export const HttpResponseHeaderMatchInputSchema: GenMessage<HttpResponseHeaderMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_http_inputs, 2);
+  messageDesc("envoy.type.matcher.v3.HttpResponseHeaderMatchInput");
 
 /**
  * Match input indicates that matching should be done on a specific response trailer.
@@ -130,7 +122,7 @@ export type HttpResponseTrailerMatchInput = Message<"envoy.type.matcher.v3.HttpR
  * Use `create(HttpResponseTrailerMatchInputSchema)` to create a new message.
  */
 export const HttpResponseTrailerMatchInputSchema: GenMessage<HttpResponseTrailerMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_http_inputs, 3);
+  messageDesc("envoy.type.matcher.v3.HttpResponseTrailerMatchInput");
 
 /**
  * Match input indicates that matching should be done on a specific query parameter.
@@ -154,5 +146,4 @@ export type HttpRequestQueryParamMatchInput = Message<"envoy.type.matcher.v3.Htt
  * Use `create(HttpRequestQueryParamMatchInputSchema)` to create a new message.
  */
 export const HttpRequestQueryParamMatchInputSchema: GenMessage<HttpRequestQueryParamMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_http_inputs, 4);
-
+  messageDesc("envoy.type.matcher.v3.HttpRequestQueryParamMatchInput");

@@ -16,20 +16,10 @@
 // @generated from file envoy/type/matcher/v3/metadata.proto (package envoy.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ValueMatcher } from "./value_pb.ts";
-import { file_envoy_type_matcher_v3_value } from "./value_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/matcher/v3/metadata.proto.
- */
-export const file_envoy_type_matcher_v3_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CiRlbnZveS90eXBlL21hdGNoZXIvdjMvbWV0YWRhdGEucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyLdAgoPTWV0YWRhdGFNYXRjaGVyEhcKBmZpbHRlchgBIAEoCUIH+kIEcgIQARJKCgRwYXRoGAIgAygLMjIuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlci5QYXRoU2VnbWVudEII+kIFkgECCAESPAoFdmFsdWUYAyABKAsyIy5lbnZveS50eXBlLm1hdGNoZXIudjMuVmFsdWVNYXRjaGVyQgj6QgWKAQIQARIOCgZpbnZlcnQYBCABKAgabAoLUGF0aFNlZ21lbnQSFgoDa2V5GAEgASgJQgf6QgRyAhABSAA6NZrFiB4wCi5lbnZveS50eXBlLm1hdGNoZXIuTWV0YWRhdGFNYXRjaGVyLlBhdGhTZWdtZW50Qg4KB3NlZ21lbnQSA/hCATopmsWIHiQKImVudm95LnR5cGUubWF0Y2hlci5NZXRhZGF0YU1hdGNoZXJChgEKI2lvLmVudm95cHJveHkuZW52b3kudHlwZS5tYXRjaGVyLnYzQg1NZXRhZGF0YVByb3RvUAFaRmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvbWF0Y2hlci92MzttYXRjaGVydjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_type_matcher_v3_value, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-major-version: MetadataMatcher should use StructMatcher]
@@ -71,7 +61,7 @@ export type MetadataMatcher = Message<"envoy.type.matcher.v3.MetadataMatcher"> &
  * Use `create(MetadataMatcherSchema)` to create a new message.
  */
 export const MetadataMatcherSchema: GenMessage<MetadataMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_metadata, 0);
+  messageDesc("envoy.type.matcher.v3.MetadataMatcher");
 
 /**
  * Specifies the segment in a path to retrieve value from ``Metadata``.
@@ -102,5 +92,4 @@ export type MetadataMatcher_PathSegment = Message<"envoy.type.matcher.v3.Metadat
  * Use `create(MetadataMatcher_PathSegmentSchema)` to create a new message.
  */
 export const MetadataMatcher_PathSegmentSchema: GenMessage<MetadataMatcher_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_metadata, 0, 0);
-
+  messageDesc("envoy.type.matcher.v3.MetadataMatcher.PathSegment");

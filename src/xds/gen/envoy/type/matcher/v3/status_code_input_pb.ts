@@ -16,16 +16,9 @@
 // @generated from file envoy/type/matcher/v3/status_code_input.proto (package envoy.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/matcher/v3/status_code_input.proto.
- */
-export const file_envoy_type_matcher_v3_status_code_input: GenFile = /*@__PURE__*/
-  fileDesc("Ci1lbnZveS90eXBlL21hdGNoZXIvdjMvc3RhdHVzX2NvZGVfaW5wdXQucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyIiCiBIdHRwUmVzcG9uc2VTdGF0dXNDb2RlTWF0Y2hJbnB1dCInCiVIdHRwUmVzcG9uc2VTdGF0dXNDb2RlQ2xhc3NNYXRjaElucHV0IiIKIEh0dHBSZXNwb25zZUxvY2FsUmVwbHlNYXRjaElucHV0Qo0BCiNpby5lbnZveXByb3h5LmVudm95LnR5cGUubWF0Y2hlci52M0IUU3RhdHVzQ29kZUlucHV0UHJvdG9QAVpGZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9tYXRjaGVyL3YzO21hdGNoZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Match input indicates that matching should be done on the response status
@@ -41,7 +34,7 @@ export type HttpResponseStatusCodeMatchInput = Message<"envoy.type.matcher.v3.Ht
  * Use `create(HttpResponseStatusCodeMatchInputSchema)` to create a new message.
  */
 export const HttpResponseStatusCodeMatchInputSchema: GenMessage<HttpResponseStatusCodeMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_status_code_input, 0);
+  messageDesc("envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput");
 
 /**
  * Match input indicates that the matching should be done on the class of the
@@ -57,7 +50,7 @@ export type HttpResponseStatusCodeClassMatchInput = Message<"envoy.type.matcher.
  * Use `create(HttpResponseStatusCodeClassMatchInputSchema)` to create a new message.
  */
 export const HttpResponseStatusCodeClassMatchInputSchema: GenMessage<HttpResponseStatusCodeClassMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_status_code_input, 1);
+  messageDesc("envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput");
 
 /**
  * This match input determines whether the response is a local reply which gets
@@ -80,5 +73,4 @@ export type HttpResponseLocalReplyMatchInput = Message<"envoy.type.matcher.v3.Ht
  * Use `create(HttpResponseLocalReplyMatchInputSchema)` to create a new message.
  */
 export const HttpResponseLocalReplyMatchInputSchema: GenMessage<HttpResponseLocalReplyMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_status_code_input, 2);
-
+  messageDesc("envoy.type.matcher.v3.HttpResponseLocalReplyMatchInput");

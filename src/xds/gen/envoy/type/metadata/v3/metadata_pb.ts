@@ -16,18 +16,9 @@
 // @generated from file envoy/type/metadata/v3/metadata.proto (package envoy.type.metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/metadata/v3/metadata.proto.
- */
-export const file_envoy_type_metadata_v3_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS90eXBlL21ldGFkYXRhL3YzL21ldGFkYXRhLnByb3RvEhZlbnZveS50eXBlLm1ldGFkYXRhLnYzIpYCCgtNZXRhZGF0YUtleRIUCgNrZXkYASABKAlCB/pCBHICEAESRwoEcGF0aBgCIAMoCzIvLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXkuUGF0aFNlZ21lbnRCCPpCBZIBAggBGn0KC1BhdGhTZWdtZW50EhYKA2tleRgBIAEoCUIH+kIEcgIQAUgAEg8KBWluZGV4GAIgASgNSAA6NZrFiB4wCi5lbnZveS50eXBlLm1ldGFkYXRhLnYyLk1ldGFkYXRhS2V5LlBhdGhTZWdtZW50Qg4KB3NlZ21lbnQSA/hCATopmsWIHiQKImVudm95LnR5cGUubWV0YWRhdGEudjIuTWV0YWRhdGFLZXkiswQKDE1ldGFkYXRhS2luZBI/CgdyZXF1ZXN0GAEgASgLMiwuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtpbmQuUmVxdWVzdEgAEjsKBXJvdXRlGAIgASgLMiouZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtpbmQuUm91dGVIABI/CgdjbHVzdGVyGAMgASgLMiwuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtpbmQuQ2x1c3RlckgAEjkKBGhvc3QYBCABKAsyKS5lbnZveS50eXBlLm1ldGFkYXRhLnYzLk1ldGFkYXRhS2luZC5Ib3N0SAAaPQoHUmVxdWVzdDoymsWIHi0KK2Vudm95LnR5cGUubWV0YWRhdGEudjIuTWV0YWRhdGFLaW5kLlJlcXVlc3QaOQoFUm91dGU6MJrFiB4rCillbnZveS50eXBlLm1ldGFkYXRhLnYyLk1ldGFkYXRhS2luZC5Sb3V0ZRo9CgdDbHVzdGVyOjKaxYgeLQorZW52b3kudHlwZS5tZXRhZGF0YS52Mi5NZXRhZGF0YUtpbmQuQ2x1c3Rlcho3CgRIb3N0Oi+axYgeKgooZW52b3kudHlwZS5tZXRhZGF0YS52Mi5NZXRhZGF0YUtpbmQuSG9zdDoqmsWIHiUKI2Vudm95LnR5cGUubWV0YWRhdGEudjIuTWV0YWRhdGFLaW5kQgsKBGtpbmQSA/hCAUKJAQokaW8uZW52b3lwcm94eS5lbnZveS50eXBlLm1ldGFkYXRhLnYzQg1NZXRhZGF0YVByb3RvUAFaSGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvbWV0YWRhdGEvdjM7bWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * MetadataKey provides a way to retrieve values from
@@ -85,7 +76,7 @@ export type MetadataKey = Message<"envoy.type.metadata.v3.MetadataKey"> & {
  * Use `create(MetadataKeySchema)` to create a new message.
  */
 export const MetadataKeySchema: GenMessage<MetadataKey> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 0);
+  messageDesc("envoy.type.metadata.v3.MetadataKey");
 
 /**
  * Specifies a segment in a path for retrieving values from Metadata.
@@ -122,7 +113,7 @@ export type MetadataKey_PathSegment = Message<"envoy.type.metadata.v3.MetadataKe
  * Use `create(MetadataKey_PathSegmentSchema)` to create a new message.
  */
 export const MetadataKey_PathSegmentSchema: GenMessage<MetadataKey_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 0, 0);
+  messageDesc("envoy.type.metadata.v3.MetadataKey.PathSegment");
 
 /**
  * Describes different types of metadata sources.
@@ -173,7 +164,7 @@ export type MetadataKind = Message<"envoy.type.metadata.v3.MetadataKind"> & {
  * Use `create(MetadataKindSchema)` to create a new message.
  */
 export const MetadataKindSchema: GenMessage<MetadataKind> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 1);
+  messageDesc("envoy.type.metadata.v3.MetadataKind");
 
 /**
  * Represents dynamic metadata associated with the request.
@@ -188,7 +179,7 @@ export type MetadataKind_Request = Message<"envoy.type.metadata.v3.MetadataKind.
  * Use `create(MetadataKind_RequestSchema)` to create a new message.
  */
 export const MetadataKind_RequestSchema: GenMessage<MetadataKind_Request> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 1, 0);
+  messageDesc("envoy.type.metadata.v3.MetadataKind.Request");
 
 /**
  * Represents metadata from :ref:`the route<envoy_v3_api_field_config.route.v3.Route.metadata>`.
@@ -203,7 +194,7 @@ export type MetadataKind_Route = Message<"envoy.type.metadata.v3.MetadataKind.Ro
  * Use `create(MetadataKind_RouteSchema)` to create a new message.
  */
 export const MetadataKind_RouteSchema: GenMessage<MetadataKind_Route> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 1, 1);
+  messageDesc("envoy.type.metadata.v3.MetadataKind.Route");
 
 /**
  * Represents metadata from :ref:`the upstream cluster<envoy_v3_api_field_config.cluster.v3.Cluster.metadata>`.
@@ -218,7 +209,7 @@ export type MetadataKind_Cluster = Message<"envoy.type.metadata.v3.MetadataKind.
  * Use `create(MetadataKind_ClusterSchema)` to create a new message.
  */
 export const MetadataKind_ClusterSchema: GenMessage<MetadataKind_Cluster> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 1, 2);
+  messageDesc("envoy.type.metadata.v3.MetadataKind.Cluster");
 
 /**
  * Represents metadata from :ref:`the upstream
@@ -234,5 +225,4 @@ export type MetadataKind_Host = Message<"envoy.type.metadata.v3.MetadataKind.Hos
  * Use `create(MetadataKind_HostSchema)` to create a new message.
  */
 export const MetadataKind_HostSchema: GenMessage<MetadataKind_Host> = /*@__PURE__*/
-  messageDesc(file_envoy_type_metadata_v3_metadata, 1, 3);
-
+  messageDesc("envoy.type.metadata.v3.MetadataKind.Host");

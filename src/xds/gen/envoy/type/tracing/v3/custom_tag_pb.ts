@@ -16,20 +16,10 @@
 // @generated from file envoy/type/tracing/v3/custom_tag.proto (package envoy.type.tracing.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { MetadataKey, MetadataKind } from "../../metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../metadata/v3/metadata_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/type/tracing/v3/custom_tag.proto.
- */
-export const file_envoy_type_tracing_v3_custom_tag: GenFile = /*@__PURE__*/
-  fileDesc("CiZlbnZveS90eXBlL3RyYWNpbmcvdjMvY3VzdG9tX3RhZy5wcm90bxIVZW52b3kudHlwZS50cmFjaW5nLnYzIuAGCglDdXN0b21UYWcSFAoDdGFnGAEgASgJQgf6QgRyAhABEjsKB2xpdGVyYWwYAiABKAsyKC5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLkxpdGVyYWxIABJDCgtlbnZpcm9ubWVudBgDIAEoCzIsLmVudm95LnR5cGUudHJhY2luZy52My5DdXN0b21UYWcuRW52aXJvbm1lbnRIABJBCg5yZXF1ZXN0X2hlYWRlchgEIAEoCzInLmVudm95LnR5cGUudHJhY2luZy52My5DdXN0b21UYWcuSGVhZGVySAASPQoIbWV0YWRhdGEYBSABKAsyKS5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLk1ldGFkYXRhSAASDwoFdmFsdWUYBiABKAlIABpRCgdMaXRlcmFsEhYKBXZhbHVlGAEgASgJQgf6QgRyAhABOi6axYgeKQonZW52b3kudHlwZS50cmFjaW5nLnYyLkN1c3RvbVRhZy5MaXRlcmFsGm8KC0Vudmlyb25tZW50EhUKBG5hbWUYASABKAlCB/pCBHICEAESFQoNZGVmYXVsdF92YWx1ZRgCIAEoCToymsWIHi0KK2Vudm95LnR5cGUudHJhY2luZy52Mi5DdXN0b21UYWcuRW52aXJvbm1lbnQaawoGSGVhZGVyEhsKBG5hbWUYASABKAlCDfpCCnIIEAHIAQDAAQESFQoNZGVmYXVsdF92YWx1ZRgCIAEoCTotmsWIHigKJmVudm95LnR5cGUudHJhY2luZy52Mi5DdXN0b21UYWcuSGVhZGVyGsEBCghNZXRhZGF0YRIyCgRraW5kGAEgASgLMiQuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtpbmQSOQoMbWV0YWRhdGFfa2V5GAIgASgLMiMuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtleRIVCg1kZWZhdWx0X3ZhbHVlGAMgASgJOi+axYgeKgooZW52b3kudHlwZS50cmFjaW5nLnYyLkN1c3RvbVRhZy5NZXRhZGF0YTommsWIHiEKH2Vudm95LnR5cGUudHJhY2luZy52Mi5DdXN0b21UYWdCCwoEdHlwZRID+EIBQocBCiNpby5lbnZveXByb3h5LmVudm95LnR5cGUudHJhY2luZy52M0IOQ3VzdG9tVGFnUHJvdG9QAVpGZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS90cmFjaW5nL3YzO3RyYWNpbmd2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_metadata_v3_metadata, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Describes custom tags for the active span.
@@ -102,7 +92,7 @@ export type CustomTag = Message<"envoy.type.tracing.v3.CustomTag"> & {
  * Use `create(CustomTagSchema)` to create a new message.
  */
 export const CustomTagSchema: GenMessage<CustomTag> = /*@__PURE__*/
-  messageDesc(file_envoy_type_tracing_v3_custom_tag, 0);
+  messageDesc("envoy.type.tracing.v3.CustomTag");
 
 /**
  * Literal type custom tag with static value for the tag value.
@@ -123,7 +113,7 @@ export type CustomTag_Literal = Message<"envoy.type.tracing.v3.CustomTag.Literal
  * Use `create(CustomTag_LiteralSchema)` to create a new message.
  */
 export const CustomTag_LiteralSchema: GenMessage<CustomTag_Literal> = /*@__PURE__*/
-  messageDesc(file_envoy_type_tracing_v3_custom_tag, 0, 0);
+  messageDesc("envoy.type.tracing.v3.CustomTag.Literal");
 
 /**
  * Environment type custom tag with environment name and default value.
@@ -153,7 +143,7 @@ export type CustomTag_Environment = Message<"envoy.type.tracing.v3.CustomTag.Env
  * Use `create(CustomTag_EnvironmentSchema)` to create a new message.
  */
 export const CustomTag_EnvironmentSchema: GenMessage<CustomTag_Environment> = /*@__PURE__*/
-  messageDesc(file_envoy_type_tracing_v3_custom_tag, 0, 1);
+  messageDesc("envoy.type.tracing.v3.CustomTag.Environment");
 
 /**
  * Header type custom tag with header name and default value.
@@ -183,7 +173,7 @@ export type CustomTag_Header = Message<"envoy.type.tracing.v3.CustomTag.Header">
  * Use `create(CustomTag_HeaderSchema)` to create a new message.
  */
 export const CustomTag_HeaderSchema: GenMessage<CustomTag_Header> = /*@__PURE__*/
-  messageDesc(file_envoy_type_tracing_v3_custom_tag, 0, 2);
+  messageDesc("envoy.type.tracing.v3.CustomTag.Header");
 
 /**
  * Metadata type custom tag using
@@ -224,5 +214,4 @@ export type CustomTag_Metadata = Message<"envoy.type.tracing.v3.CustomTag.Metada
  * Use `create(CustomTag_MetadataSchema)` to create a new message.
  */
 export const CustomTag_MetadataSchema: GenMessage<CustomTag_Metadata> = /*@__PURE__*/
-  messageDesc(file_envoy_type_tracing_v3_custom_tag, 0, 3);
-
+  messageDesc("envoy.type.tracing.v3.CustomTag.Metadata");

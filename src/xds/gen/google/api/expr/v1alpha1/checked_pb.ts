@@ -16,19 +16,11 @@
 // @generated from file google/api/expr/v1alpha1/checked.proto (package google.api.expr.v1alpha1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Constant, Expr, SourceInfo } from "./syntax_pb.ts";
-import { file_google_api_expr_v1alpha1_syntax } from "./syntax_pb.ts";
 import type { Empty, NullValue } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_empty, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file google/api/expr/v1alpha1/checked.proto.
- */
-export const file_google_api_expr_v1alpha1_checked: GenFile = /*@__PURE__*/
-  fileDesc("CiZnb29nbGUvYXBpL2V4cHIvdjFhbHBoYTEvY2hlY2tlZC5wcm90bxIYZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExIswDCgtDaGVja2VkRXhwchJOCg1yZWZlcmVuY2VfbWFwGAIgAygLMjcuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkNoZWNrZWRFeHByLlJlZmVyZW5jZU1hcEVudHJ5EkQKCHR5cGVfbWFwGAMgAygLMjIuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkNoZWNrZWRFeHByLlR5cGVNYXBFbnRyeRI5Cgtzb3VyY2VfaW5mbxgFIAEoCzIkLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5Tb3VyY2VJbmZvEhQKDGV4cHJfdmVyc2lvbhgGIAEoCRIsCgRleHByGAQgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHIaWAoRUmVmZXJlbmNlTWFwRW50cnkSCwoDa2V5GAEgASgDEjIKBXZhbHVlGAIgASgLMiMuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlJlZmVyZW5jZToCOAEaTgoMVHlwZU1hcEVudHJ5EgsKA2tleRgBIAEoAxItCgV2YWx1ZRgCIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlOgI4ASKCCgoEVHlwZRIlCgNkeW4YASABKAsyFi5nb29nbGUucHJvdG9idWYuRW1wdHlIABIqCgRudWxsGAIgASgOMhouZ29vZ2xlLnByb3RvYnVmLk51bGxWYWx1ZUgAEkEKCXByaW1pdGl2ZRgDIAEoDjIsLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlLlByaW1pdGl2ZVR5cGVIABI/Cgd3cmFwcGVyGAQgASgOMiwuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlR5cGUuUHJpbWl0aXZlVHlwZUgAEkIKCndlbGxfa25vd24YBSABKA4yLC5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVHlwZS5XZWxsS25vd25UeXBlSAASPAoJbGlzdF90eXBlGAYgASgLMicuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlR5cGUuTGlzdFR5cGVIABI6CghtYXBfdHlwZRgHIAEoCzImLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlLk1hcFR5cGVIABI/CghmdW5jdGlvbhgIIAEoCzIrLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlLkZ1bmN0aW9uVHlwZUgAEhYKDG1lc3NhZ2VfdHlwZRgJIAEoCUgAEhQKCnR5cGVfcGFyYW0YCiABKAlIABIuCgR0eXBlGAsgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlR5cGVIABInCgVlcnJvchgMIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eUgAEkQKDWFic3RyYWN0X3R5cGUYDiABKAsyKy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVHlwZS5BYnN0cmFjdFR5cGVIABo9CghMaXN0VHlwZRIxCgllbGVtX3R5cGUYASABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVHlwZRpvCgdNYXBUeXBlEjAKCGtleV90eXBlGAEgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlR5cGUSMgoKdmFsdWVfdHlwZRgCIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlGnYKDEZ1bmN0aW9uVHlwZRIzCgtyZXN1bHRfdHlwZRgBIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlEjEKCWFyZ190eXBlcxgCIAMoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlGlUKDEFic3RyYWN0VHlwZRIMCgRuYW1lGAEgASgJEjcKD3BhcmFtZXRlcl90eXBlcxgCIAMoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlInMKDVByaW1pdGl2ZVR5cGUSHgoaUFJJTUlUSVZFX1RZUEVfVU5TUEVDSUZJRUQQABIICgRCT09MEAESCQoFSU5UNjQQAhIKCgZVSU5UNjQQAxIKCgZET1VCTEUQBBIKCgZTVFJJTkcQBRIJCgVCWVRFUxAGIlYKDVdlbGxLbm93blR5cGUSHwobV0VMTF9LTk9XTl9UWVBFX1VOU1BFQ0lGSUVEEAASBwoDQU5ZEAESDQoJVElNRVNUQU1QEAISDAoIRFVSQVRJT04QA0ILCgl0eXBlX2tpbmQixgQKBERlY2wSDAoEbmFtZRgBIAEoCRI5CgVpZGVudBgCIAEoCzIoLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5EZWNsLklkZW50RGVjbEgAEj8KCGZ1bmN0aW9uGAMgASgLMisuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkRlY2wuRnVuY3Rpb25EZWNsSAAaeQoJSWRlbnREZWNsEiwKBHR5cGUYASABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVHlwZRIxCgV2YWx1ZRgCIAEoCzIiLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5Db25zdGFudBILCgNkb2MYAyABKAkaqwIKDEZ1bmN0aW9uRGVjbBJHCglvdmVybG9hZHMYASADKAsyNC5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRGVjbC5GdW5jdGlvbkRlY2wuT3ZlcmxvYWQSCwoDZG9jGAIgASgJGsQBCghPdmVybG9hZBITCgtvdmVybG9hZF9pZBgBIAEoCRIuCgZwYXJhbXMYAiADKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVHlwZRITCgt0eXBlX3BhcmFtcxgDIAMoCRIzCgtyZXN1bHRfdHlwZRgEIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5UeXBlEhwKFGlzX2luc3RhbmNlX2Z1bmN0aW9uGAUgASgIEgsKA2RvYxgGIAEoCUILCglkZWNsX2tpbmQiYQoJUmVmZXJlbmNlEgwKBG5hbWUYASABKAkSEwoLb3ZlcmxvYWRfaWQYAyADKAkSMQoFdmFsdWUYBCABKAsyIi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuQ29uc3RhbnRCaQocY29tLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMUIJRGVjbFByb3RvUAFaPGdvb2dsZS5nb2xhbmcub3JnL2dlbnByb3RvL2dvb2dsZWFwaXMvYXBpL2V4cHIvdjFhbHBoYTE7ZXhwcmIGcHJvdG8z", [file_google_api_expr_v1alpha1_syntax, file_google_protobuf_empty, file_google_protobuf_struct]);
 
 /**
  * A CEL expression which has been successfully type checked.
@@ -103,7 +95,7 @@ export type CheckedExpr = Message<"google.api.expr.v1alpha1.CheckedExpr"> & {
  * Use `create(CheckedExprSchema)` to create a new message.
  */
 export const CheckedExprSchema: GenMessage<CheckedExpr> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 0);
+  messageDesc("google.api.expr.v1alpha1.CheckedExpr");
 
 /**
  * Represents a CEL type.
@@ -242,7 +234,7 @@ export type Type = Message<"google.api.expr.v1alpha1.Type"> & {
  * Use `create(TypeSchema)` to create a new message.
  */
 export const TypeSchema: GenMessage<Type> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 1);
+  messageDesc("google.api.expr.v1alpha1.Type");
 
 /**
  * List type with typed elements, e.g. `list<example.proto.MyMessage>`.
@@ -263,7 +255,7 @@ export type Type_ListType = Message<"google.api.expr.v1alpha1.Type.ListType"> & 
  * Use `create(Type_ListTypeSchema)` to create a new message.
  */
 export const Type_ListTypeSchema: GenMessage<Type_ListType> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 1, 0);
+  messageDesc("google.api.expr.v1alpha1.Type.ListType");
 
 /**
  * Map type with parameterized key and value types, e.g. `map<string, int>`.
@@ -291,7 +283,7 @@ export type Type_MapType = Message<"google.api.expr.v1alpha1.Type.MapType"> & {
  * Use `create(Type_MapTypeSchema)` to create a new message.
  */
 export const Type_MapTypeSchema: GenMessage<Type_MapType> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 1, 1);
+  messageDesc("google.api.expr.v1alpha1.Type.MapType");
 
 /**
  * Function type with result and arg types.
@@ -319,7 +311,7 @@ export type Type_FunctionType = Message<"google.api.expr.v1alpha1.Type.FunctionT
  * Use `create(Type_FunctionTypeSchema)` to create a new message.
  */
 export const Type_FunctionTypeSchema: GenMessage<Type_FunctionType> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 1, 2);
+  messageDesc("google.api.expr.v1alpha1.Type.FunctionType");
 
 /**
  * Application defined abstract type.
@@ -347,7 +339,7 @@ export type Type_AbstractType = Message<"google.api.expr.v1alpha1.Type.AbstractT
  * Use `create(Type_AbstractTypeSchema)` to create a new message.
  */
 export const Type_AbstractTypeSchema: GenMessage<Type_AbstractType> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 1, 3);
+  messageDesc("google.api.expr.v1alpha1.Type.AbstractType");
 
 /**
  * CEL primitive types.
@@ -422,7 +414,7 @@ export type Type_PrimitiveType = (typeof Type_PrimitiveType)[keyof typeof Type_P
  * Describes the enum google.api.expr.v1alpha1.Type.PrimitiveType.
  */
 export const Type_PrimitiveTypeSchema: GenEnum<Type_PrimitiveType> = /*@__PURE__*/
-  enumDesc(file_google_api_expr_v1alpha1_checked, 1, 0);
+  enumDesc("google.api.expr.v1alpha1.Type.PrimitiveType");
 
 /**
  * Well-known protobuf types treated with first-class support in CEL.
@@ -474,7 +466,7 @@ export type Type_WellKnownType = (typeof Type_WellKnownType)[keyof typeof Type_W
  * Describes the enum google.api.expr.v1alpha1.Type.WellKnownType.
  */
 export const Type_WellKnownTypeSchema: GenEnum<Type_WellKnownType> = /*@__PURE__*/
-  enumDesc(file_google_api_expr_v1alpha1_checked, 1, 1);
+  enumDesc("google.api.expr.v1alpha1.Type.WellKnownType");
 
 /**
  * Represents a declaration of a named value or function.
@@ -530,7 +522,7 @@ export type Decl = Message<"google.api.expr.v1alpha1.Decl"> & {
  * Use `create(DeclSchema)` to create a new message.
  */
 export const DeclSchema: GenMessage<Decl> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 2);
+  messageDesc("google.api.expr.v1alpha1.Decl");
 
 /**
  * Identifier declaration which specifies its type and optional `Expr` value.
@@ -571,7 +563,7 @@ export type Decl_IdentDecl = Message<"google.api.expr.v1alpha1.Decl.IdentDecl"> 
  * Use `create(Decl_IdentDeclSchema)` to create a new message.
  */
 export const Decl_IdentDeclSchema: GenMessage<Decl_IdentDecl> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 2, 0);
+  messageDesc("google.api.expr.v1alpha1.Decl.IdentDecl");
 
 /**
  * Function declaration specifies one or more overloads which indicate the
@@ -613,7 +605,7 @@ export type Decl_FunctionDecl = Message<"google.api.expr.v1alpha1.Decl.FunctionD
  * Use `create(Decl_FunctionDeclSchema)` to create a new message.
  */
 export const Decl_FunctionDeclSchema: GenMessage<Decl_FunctionDecl> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 2, 1);
+  messageDesc("google.api.expr.v1alpha1.Decl.FunctionDecl");
 
 /**
  * An overload indicates a function's parameter types and return type, and
@@ -717,7 +709,7 @@ export type Decl_FunctionDecl_Overload = Message<"google.api.expr.v1alpha1.Decl.
  * Use `create(Decl_FunctionDecl_OverloadSchema)` to create a new message.
  */
 export const Decl_FunctionDecl_OverloadSchema: GenMessage<Decl_FunctionDecl_Overload> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 2, 1, 0);
+  messageDesc("google.api.expr.v1alpha1.Decl.FunctionDecl.Overload");
 
 /**
  * Describes a resolved reference to a declaration.
@@ -761,5 +753,4 @@ export type Reference = Message<"google.api.expr.v1alpha1.Reference"> & {
  * Use `create(ReferenceSchema)` to create a new message.
  */
 export const ReferenceSchema: GenMessage<Reference> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_checked, 3);
-
+  messageDesc("google.api.expr.v1alpha1.Reference");

@@ -16,17 +16,10 @@
 // @generated from file google/api/expr/v1alpha1/syntax.proto (package google.api.expr.v1alpha1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Duration, NullValue, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file google/api/expr/v1alpha1/syntax.proto.
- */
-export const file_google_api_expr_v1alpha1_syntax: GenFile = /*@__PURE__*/
-  fileDesc("CiVnb29nbGUvYXBpL2V4cHIvdjFhbHBoYTEvc3ludGF4LnByb3RvEhhnb29nbGUuYXBpLmV4cHIudjFhbHBoYTEidQoKUGFyc2VkRXhwchIsCgRleHByGAIgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHISOQoLc291cmNlX2luZm8YAyABKAsyJC5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuU291cmNlSW5mbyKKCwoERXhwchIKCgJpZBgCIAEoAxI4Cgpjb25zdF9leHByGAMgASgLMiIuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkNvbnN0YW50SAASOgoKaWRlbnRfZXhwchgEIAEoCzIkLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByLklkZW50SAASPAoLc2VsZWN0X2V4cHIYBSABKAsyJS5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwci5TZWxlY3RIABI4CgljYWxsX2V4cHIYBiABKAsyIy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwci5DYWxsSAASPgoJbGlzdF9leHByGAcgASgLMikuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHIuQ3JlYXRlTGlzdEgAEkIKC3N0cnVjdF9leHByGAggASgLMisuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHIuQ3JlYXRlU3RydWN0SAASSgoSY29tcHJlaGVuc2lvbl9leHByGAkgASgLMiwuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHIuQ29tcHJlaGVuc2lvbkgAGhUKBUlkZW50EgwKBG5hbWUYASABKAkaWwoGU2VsZWN0Ei8KB29wZXJhbmQYASABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwchINCgVmaWVsZBgCIAEoCRIRCgl0ZXN0X29ubHkYAyABKAgadgoEQ2FsbBIuCgZ0YXJnZXQYASABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwchIQCghmdW5jdGlvbhgCIAEoCRIsCgRhcmdzGAMgAygLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHIaWAoKQ3JlYXRlTGlzdBIwCghlbGVtZW50cxgBIAMoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByEhgKEG9wdGlvbmFsX2luZGljZXMYAiADKAUamQIKDENyZWF0ZVN0cnVjdBIUCgxtZXNzYWdlX25hbWUYASABKAkSQgoHZW50cmllcxgCIAMoCzIxLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByLkNyZWF0ZVN0cnVjdC5FbnRyeRquAQoFRW50cnkSCgoCaWQYASABKAMSEwoJZmllbGRfa2V5GAIgASgJSAASMQoHbWFwX2tleRgDIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHBySAASLQoFdmFsdWUYBCABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwchIWCg5vcHRpb25hbF9lbnRyeRgFIAEoCEIKCghrZXlfa2luZBrIAgoNQ29tcHJlaGVuc2lvbhIQCghpdGVyX3ZhchgBIAEoCRIRCglpdGVyX3ZhcjIYCCABKAkSMgoKaXRlcl9yYW5nZRgCIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByEhAKCGFjY3VfdmFyGAMgASgJEjEKCWFjY3VfaW5pdBgEIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByEjYKDmxvb3BfY29uZGl0aW9uGAUgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHISMQoJbG9vcF9zdGVwGAYgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHISLgoGcmVzdWx0GAcgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHJCCwoJZXhwcl9raW5kIs0CCghDb25zdGFudBIwCgpudWxsX3ZhbHVlGAEgASgOMhouZ29vZ2xlLnByb3RvYnVmLk51bGxWYWx1ZUgAEhQKCmJvb2xfdmFsdWUYAiABKAhIABIVCgtpbnQ2NF92YWx1ZRgDIAEoA0gAEhYKDHVpbnQ2NF92YWx1ZRgEIAEoBEgAEhYKDGRvdWJsZV92YWx1ZRgFIAEoAUgAEhYKDHN0cmluZ192YWx1ZRgGIAEoCUgAEhUKC2J5dGVzX3ZhbHVlGAcgASgMSAASNwoOZHVyYXRpb25fdmFsdWUYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhgBSAASOQoPdGltZXN0YW1wX3ZhbHVlGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEICGAFIAEIPCg1jb25zdGFudF9raW5kIvwFCgpTb3VyY2VJbmZvEhYKDnN5bnRheF92ZXJzaW9uGAEgASgJEhAKCGxvY2F0aW9uGAIgASgJEhQKDGxpbmVfb2Zmc2V0cxgDIAMoBRJGCglwb3NpdGlvbnMYBCADKAsyMy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuU291cmNlSW5mby5Qb3NpdGlvbnNFbnRyeRJJCgttYWNyb19jYWxscxgFIAMoCzI0Lmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5Tb3VyY2VJbmZvLk1hY3JvQ2FsbHNFbnRyeRJCCgpleHRlbnNpb25zGAYgAygLMi4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLlNvdXJjZUluZm8uRXh0ZW5zaW9uGtECCglFeHRlbnNpb24SCgoCaWQYASABKAkSVQoTYWZmZWN0ZWRfY29tcG9uZW50cxgCIAMoDjI4Lmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5Tb3VyY2VJbmZvLkV4dGVuc2lvbi5Db21wb25lbnQSRwoHdmVyc2lvbhgDIAEoCzI2Lmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5Tb3VyY2VJbmZvLkV4dGVuc2lvbi5WZXJzaW9uGicKB1ZlcnNpb24SDQoFbWFqb3IYASABKAMSDQoFbWlub3IYAiABKAMibwoJQ29tcG9uZW50EhkKFUNPTVBPTkVOVF9VTlNQRUNJRklFRBAAEhQKEENPTVBPTkVOVF9QQVJTRVIQARIaChZDT01QT05FTlRfVFlQRV9DSEVDS0VSEAISFQoRQ09NUE9ORU5UX1JVTlRJTUUQAxowCg5Qb3NpdGlvbnNFbnRyeRILCgNrZXkYASABKAMSDQoFdmFsdWUYAiABKAU6AjgBGlEKD01hY3JvQ2FsbHNFbnRyeRILCgNrZXkYASABKAMSLQoFdmFsdWUYAiABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwcjoCOAEiUAoOU291cmNlUG9zaXRpb24SEAoIbG9jYXRpb24YASABKAkSDgoGb2Zmc2V0GAIgASgFEgwKBGxpbmUYAyABKAUSDgoGY29sdW1uGAQgASgFQmsKHGNvbS5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTFCC1N5bnRheFByb3RvUAFaPGdvb2dsZS5nb2xhbmcub3JnL2dlbnByb3RvL2dvb2dsZWFwaXMvYXBpL2V4cHIvdjFhbHBoYTE7ZXhwcmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An expression together with source information as returned by the parser.
@@ -54,7 +47,7 @@ export type ParsedExpr = Message<"google.api.expr.v1alpha1.ParsedExpr"> & {
  * Use `create(ParsedExprSchema)` to create a new message.
  */
 export const ParsedExprSchema: GenMessage<ParsedExpr> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 0);
+  messageDesc("google.api.expr.v1alpha1.ParsedExpr");
 
 /**
  * An abstract representation of a common expression.
@@ -156,7 +149,7 @@ export type Expr = Message<"google.api.expr.v1alpha1.Expr"> & {
  * Use `create(ExprSchema)` to create a new message.
  */
 export const ExprSchema: GenMessage<Expr> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1);
+  messageDesc("google.api.expr.v1alpha1.Expr");
 
 /**
  * An identifier expression. e.g. `request`.
@@ -181,7 +174,7 @@ export type Expr_Ident = Message<"google.api.expr.v1alpha1.Expr.Ident"> & {
  * Use `create(Expr_IdentSchema)` to create a new message.
  */
 export const Expr_IdentSchema: GenMessage<Expr_Ident> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 0);
+  messageDesc("google.api.expr.v1alpha1.Expr.Ident");
 
 /**
  * A field selection expression. e.g. `request.auth`.
@@ -224,7 +217,7 @@ export type Expr_Select = Message<"google.api.expr.v1alpha1.Expr.Select"> & {
  * Use `create(Expr_SelectSchema)` to create a new message.
  */
 export const Expr_SelectSchema: GenMessage<Expr_Select> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 1);
+  messageDesc("google.api.expr.v1alpha1.Expr.Select");
 
 /**
  * A call expression, including calls to predefined functions and operators.
@@ -262,7 +255,7 @@ export type Expr_Call = Message<"google.api.expr.v1alpha1.Expr.Call"> & {
  * Use `create(Expr_CallSchema)` to create a new message.
  */
 export const Expr_CallSchema: GenMessage<Expr_Call> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 2);
+  messageDesc("google.api.expr.v1alpha1.Expr.Call");
 
 /**
  * A list creation expression.
@@ -298,7 +291,7 @@ export type Expr_CreateList = Message<"google.api.expr.v1alpha1.Expr.CreateList"
  * Use `create(Expr_CreateListSchema)` to create a new message.
  */
 export const Expr_CreateListSchema: GenMessage<Expr_CreateList> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 3);
+  messageDesc("google.api.expr.v1alpha1.Expr.CreateList");
 
 /**
  * A map or message creation expression.
@@ -331,7 +324,7 @@ export type Expr_CreateStruct = Message<"google.api.expr.v1alpha1.Expr.CreateStr
  * Use `create(Expr_CreateStructSchema)` to create a new message.
  */
 export const Expr_CreateStructSchema: GenMessage<Expr_CreateStruct> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 4);
+  messageDesc("google.api.expr.v1alpha1.Expr.CreateStruct");
 
 /**
  * Represents an entry.
@@ -395,7 +388,7 @@ export type Expr_CreateStruct_Entry = Message<"google.api.expr.v1alpha1.Expr.Cre
  * Use `create(Expr_CreateStruct_EntrySchema)` to create a new message.
  */
 export const Expr_CreateStruct_EntrySchema: GenMessage<Expr_CreateStruct_Entry> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 4, 0);
+  messageDesc("google.api.expr.v1alpha1.Expr.CreateStruct.Entry");
 
 /**
  * A comprehension expression applied to a list or map.
@@ -531,7 +524,7 @@ export type Expr_Comprehension = Message<"google.api.expr.v1alpha1.Expr.Comprehe
  * Use `create(Expr_ComprehensionSchema)` to create a new message.
  */
 export const Expr_ComprehensionSchema: GenMessage<Expr_Comprehension> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 1, 5);
+  messageDesc("google.api.expr.v1alpha1.Expr.Comprehension");
 
 /**
  * Represents a primitive literal.
@@ -643,7 +636,7 @@ export type Constant = Message<"google.api.expr.v1alpha1.Constant"> & {
  * Use `create(ConstantSchema)` to create a new message.
  */
 export const ConstantSchema: GenMessage<Constant> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 2);
+  messageDesc("google.api.expr.v1alpha1.Constant");
 
 /**
  * Source information collected at parse time.
@@ -722,7 +715,7 @@ export type SourceInfo = Message<"google.api.expr.v1alpha1.SourceInfo"> & {
  * Use `create(SourceInfoSchema)` to create a new message.
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 3);
+  messageDesc("google.api.expr.v1alpha1.SourceInfo");
 
 /**
  * An extension that was requested for the source expression.
@@ -761,7 +754,7 @@ export type SourceInfo_Extension = Message<"google.api.expr.v1alpha1.SourceInfo.
  * Use `create(SourceInfo_ExtensionSchema)` to create a new message.
  */
 export const SourceInfo_ExtensionSchema: GenMessage<SourceInfo_Extension> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 3, 0);
+  messageDesc("google.api.expr.v1alpha1.SourceInfo.Extension");
 
 /**
  * Version
@@ -791,7 +784,7 @@ export type SourceInfo_Extension_Version = Message<"google.api.expr.v1alpha1.Sou
  * Use `create(SourceInfo_Extension_VersionSchema)` to create a new message.
  */
 export const SourceInfo_Extension_VersionSchema: GenMessage<SourceInfo_Extension_Version> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 3, 0, 0);
+  messageDesc("google.api.expr.v1alpha1.SourceInfo.Extension.Version");
 
 /**
  * CEL component specifier.
@@ -841,7 +834,7 @@ export type SourceInfo_Extension_Component = (typeof SourceInfo_Extension_Compon
  * Describes the enum google.api.expr.v1alpha1.SourceInfo.Extension.Component.
  */
 export const SourceInfo_Extension_ComponentSchema: GenEnum<SourceInfo_Extension_Component> = /*@__PURE__*/
-  enumDesc(file_google_api_expr_v1alpha1_syntax, 3, 0, 0);
+  enumDesc("google.api.expr.v1alpha1.SourceInfo.Extension.Component");
 
 /**
  * A specific position in source.
@@ -885,5 +878,4 @@ export type SourcePosition = Message<"google.api.expr.v1alpha1.SourcePosition"> 
  * Use `create(SourcePositionSchema)` to create a new message.
  */
 export const SourcePositionSchema: GenMessage<SourcePosition> = /*@__PURE__*/
-  messageDesc(file_google_api_expr_v1alpha1_syntax, 4);
-
+  messageDesc("google.api.expr.v1alpha1.SourcePosition");

@@ -16,20 +16,11 @@
 // @generated from file xds/type/matcher/v3/matcher.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../core/v3/extension_pb.ts";
-import { file_xds_core_v3_extension } from "../../../core/v3/extension_pb.ts";
 import type { StringMatcher } from "./string_pb.ts";
-import { file_xds_type_matcher_v3_string } from "./string_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/type/matcher/v3/matcher.proto.
- */
-export const file_xds_type_matcher_v3_matcher: GenFile = /*@__PURE__*/
-  fileDesc("CiF4ZHMvdHlwZS9tYXRjaGVyL3YzL21hdGNoZXIucHJvdG8SE3hkcy50eXBlLm1hdGNoZXIudjMilg4KB01hdGNoZXISQAoMbWF0Y2hlcl9saXN0GAEgASgLMigueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0SAASQAoMbWF0Y2hlcl90cmVlGAIgASgLMigueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJUcmVlSAASOQoLb25fbm9fbWF0Y2gYAyABKAsyJC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIuT25NYXRjaBqXAQoHT25NYXRjaBIvCgdtYXRjaGVyGAEgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVySAASMwoGYWN0aW9uGAIgASgLMiEueGRzLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIABIVCg1rZWVwX21hdGNoaW5nGAMgASgIQg8KCG9uX21hdGNoEgP4QgEauQcKC01hdGNoZXJMaXN0ElEKCG1hdGNoZXJzGAEgAygLMjUueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0LkZpZWxkTWF0Y2hlckII+kIFkgECCAEasgUKCVByZWRpY2F0ZRJeChBzaW5nbGVfcHJlZGljYXRlGAEgASgLMkIueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0LlByZWRpY2F0ZS5TaW5nbGVQcmVkaWNhdGVIABJWCgpvcl9tYXRjaGVyGAIgASgLMkAueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0LlByZWRpY2F0ZS5QcmVkaWNhdGVMaXN0SAASVwoLYW5kX21hdGNoZXIYAyABKAsyQC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlckxpc3QuUHJlZGljYXRlLlByZWRpY2F0ZUxpc3RIABJJCgtub3RfbWF0Y2hlchgEIAEoCzIyLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyTGlzdC5QcmVkaWNhdGVIABrTAQoPU2luZ2xlUHJlZGljYXRlEjoKBWlucHV0GAEgASgLMiEueGRzLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdCCPpCBYoBAhABEjkKC3ZhbHVlX21hdGNoGAIgASgLMiIueGRzLnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVySAASOQoMY3VzdG9tX21hdGNoGAMgASgLMiEueGRzLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIAEIOCgdtYXRjaGVyEgP4QgEaYAoNUHJlZGljYXRlTGlzdBJPCglwcmVkaWNhdGUYASADKAsyMi54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlckxpc3QuUHJlZGljYXRlQgj6QgWSAQIIAkIRCgptYXRjaF90eXBlEgP4QgEaoQEKDEZpZWxkTWF0Y2hlchJPCglwcmVkaWNhdGUYASABKAsyMi54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlckxpc3QuUHJlZGljYXRlQgj6QgWKAQIQARJACghvbl9tYXRjaBgCIAEoCzIkLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5Pbk1hdGNoQgj6QgWKAQIQARrlAwoLTWF0Y2hlclRyZWUSOgoFaW5wdXQYASABKAsyIS54ZHMuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAESTAoPZXhhY3RfbWF0Y2hfbWFwGAIgASgLMjEueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJUcmVlLk1hdGNoTWFwSAASTQoQcHJlZml4X21hdGNoX21hcBgDIAEoCzIxLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyVHJlZS5NYXRjaE1hcEgAEjkKDGN1c3RvbV9tYXRjaBgEIAEoCzIhLnhkcy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAAarwEKCE1hdGNoTWFwElEKA21hcBgBIAMoCzI6Lnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyVHJlZS5NYXRjaE1hcC5NYXBFbnRyeUII+kIFmgECCAEaUAoITWFwRW50cnkSCwoDa2V5GAEgASgJEjMKBXZhbHVlGAIgASgLMiQueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyLk9uTWF0Y2g6AjgBQhAKCXRyZWVfdHlwZRID+EIBQg4KDG1hdGNoZXJfdHlwZUJcCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCDE1hdGNoZXJQcm90b1ABWipnaXRodWIuY29tL2NuY2YveGRzL2dvL3hkcy90eXBlL21hdGNoZXIvdjNiBnByb3RvMw", [file_xds_core_v3_extension, file_xds_type_matcher_v3_string, file_validate_validate]);
 
 /**
  * A matcher, which may traverse a matching tree in order to result in a match action.
@@ -77,7 +68,7 @@ export type Matcher = Message<"xds.type.matcher.v3.Matcher"> & {
  * Use `create(MatcherSchema)` to create a new message.
  */
 export const MatcherSchema: GenMessage<Matcher> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0);
+  messageDesc("xds.type.matcher.v3.Matcher");
 
 /**
  * What to do if a match is successful.
@@ -128,7 +119,7 @@ export type Matcher_OnMatch = Message<"xds.type.matcher.v3.Matcher.OnMatch"> & {
  * Use `create(Matcher_OnMatchSchema)` to create a new message.
  */
 export const Matcher_OnMatchSchema: GenMessage<Matcher_OnMatch> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 0);
+  messageDesc("xds.type.matcher.v3.Matcher.OnMatch");
 
 /**
  * A linear list of field matchers.
@@ -151,7 +142,7 @@ export type Matcher_MatcherList = Message<"xds.type.matcher.v3.Matcher.MatcherLi
  * Use `create(Matcher_MatcherListSchema)` to create a new message.
  */
 export const Matcher_MatcherListSchema: GenMessage<Matcher_MatcherList> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 1);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherList");
 
 /**
  * Predicate to determine if a match is successful.
@@ -202,7 +193,7 @@ export type Matcher_MatcherList_Predicate = Message<"xds.type.matcher.v3.Matcher
  * Use `create(Matcher_MatcherList_PredicateSchema)` to create a new message.
  */
 export const Matcher_MatcherList_PredicateSchema: GenMessage<Matcher_MatcherList_Predicate> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 1, 0);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherList.Predicate");
 
 /**
  * Predicate for a single input field.
@@ -246,7 +237,7 @@ export type Matcher_MatcherList_Predicate_SinglePredicate = Message<"xds.type.ma
  * Use `create(Matcher_MatcherList_Predicate_SinglePredicateSchema)` to create a new message.
  */
 export const Matcher_MatcherList_Predicate_SinglePredicateSchema: GenMessage<Matcher_MatcherList_Predicate_SinglePredicate> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 1, 0, 0);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate");
 
 /**
  * A list of two or more matchers. Used to allow using a list within a oneof.
@@ -265,7 +256,7 @@ export type Matcher_MatcherList_Predicate_PredicateList = Message<"xds.type.matc
  * Use `create(Matcher_MatcherList_Predicate_PredicateListSchema)` to create a new message.
  */
 export const Matcher_MatcherList_Predicate_PredicateListSchema: GenMessage<Matcher_MatcherList_Predicate_PredicateList> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 1, 0, 1);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList");
 
 /**
  * An individual matcher.
@@ -293,7 +284,7 @@ export type Matcher_MatcherList_FieldMatcher = Message<"xds.type.matcher.v3.Matc
  * Use `create(Matcher_MatcherList_FieldMatcherSchema)` to create a new message.
  */
 export const Matcher_MatcherList_FieldMatcherSchema: GenMessage<Matcher_MatcherList_FieldMatcher> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 1, 1);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher");
 
 /**
  * @generated from message xds.type.matcher.v3.Matcher.MatcherTree
@@ -343,7 +334,7 @@ export type Matcher_MatcherTree = Message<"xds.type.matcher.v3.Matcher.MatcherTr
  * Use `create(Matcher_MatcherTreeSchema)` to create a new message.
  */
 export const Matcher_MatcherTreeSchema: GenMessage<Matcher_MatcherTree> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 2);
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherTree");
 
 /**
  * A map of configured matchers. Used to allow using a map within a oneof.
@@ -362,5 +353,4 @@ export type Matcher_MatcherTree_MatchMap = Message<"xds.type.matcher.v3.Matcher.
  * Use `create(Matcher_MatcherTree_MatchMapSchema)` to create a new message.
  */
 export const Matcher_MatcherTree_MatchMapSchema: GenMessage<Matcher_MatcherTree_MatchMap> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_matcher, 0, 2, 0);
-
+  messageDesc("xds.type.matcher.v3.Matcher.MatcherTree.MatchMap");

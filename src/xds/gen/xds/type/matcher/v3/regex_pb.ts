@@ -16,16 +16,9 @@
 // @generated from file xds/type/matcher/v3/regex.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/type/matcher/v3/regex.proto.
- */
-export const file_xds_type_matcher_v3_regex: GenFile = /*@__PURE__*/
-  fileDesc("Ch94ZHMvdHlwZS9tYXRjaGVyL3YzL3JlZ2V4LnByb3RvEhN4ZHMudHlwZS5tYXRjaGVyLnYzIpQBCgxSZWdleE1hdGNoZXISSwoKZ29vZ2xlX3JlMhgBIAEoCzIrLnhkcy50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyLkdvb2dsZVJFMkII+kIFigECEAFIABIWCgVyZWdleBgCIAEoCUIH+kIEcgIQARoLCglHb29nbGVSRTJCEgoLZW5naW5lX3R5cGUSA/hCAUJaCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCClJlZ2V4UHJvdG9QAVoqZ2l0aHViLmNvbS9jbmNmL3hkcy9nby94ZHMvdHlwZS9tYXRjaGVyL3YzYgZwcm90bzM", [file_validate_validate]);
 
 /**
  * A regex matcher designed for safety when used with untrusted input.
@@ -60,7 +53,7 @@ export type RegexMatcher = Message<"xds.type.matcher.v3.RegexMatcher"> & {
  * Use `create(RegexMatcherSchema)` to create a new message.
  */
 export const RegexMatcherSchema: GenMessage<RegexMatcher> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_regex, 0);
+  messageDesc("xds.type.matcher.v3.RegexMatcher");
 
 /**
  * Google's `RE2 <https://github.com/google/re2>`_ regex engine. The regex
@@ -92,5 +85,4 @@ export type RegexMatcher_GoogleRE2 = Message<"xds.type.matcher.v3.RegexMatcher.G
  * Use `create(RegexMatcher_GoogleRE2Schema)` to create a new message.
  */
 export const RegexMatcher_GoogleRE2Schema: GenMessage<RegexMatcher_GoogleRE2> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_regex, 0, 0);
-
+  messageDesc("xds.type.matcher.v3.RegexMatcher.GoogleRE2");

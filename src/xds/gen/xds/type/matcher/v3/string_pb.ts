@@ -16,20 +16,11 @@
 // @generated from file xds/type/matcher/v3/string.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../core/v3/extension_pb.ts";
-import { file_xds_core_v3_extension } from "../../../core/v3/extension_pb.ts";
 import type { RegexMatcher } from "./regex_pb.ts";
-import { file_xds_type_matcher_v3_regex } from "./regex_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file xds/type/matcher/v3/string.proto.
- */
-export const file_xds_type_matcher_v3_string: GenFile = /*@__PURE__*/
-  fileDesc("CiB4ZHMvdHlwZS9tYXRjaGVyL3YzL3N0cmluZy5wcm90bxITeGRzLnR5cGUubWF0Y2hlci52MyKWAgoNU3RyaW5nTWF0Y2hlchIPCgVleGFjdBgBIAEoCUgAEhkKBnByZWZpeBgCIAEoCUIH+kIEcgIQAUgAEhkKBnN1ZmZpeBgDIAEoCUIH+kIEcgIQAUgAEkEKCnNhZmVfcmVnZXgYBSABKAsyIS54ZHMudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hlckII+kIFigECEAFIABIbCghjb250YWlucxgHIAEoCUIH+kIEcgIQAUgAEjMKBmN1c3RvbRgIIAEoCzIhLnhkcy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAASEwoLaWdub3JlX2Nhc2UYBiABKAhCFAoNbWF0Y2hfcGF0dGVybhID+EIBIlMKEUxpc3RTdHJpbmdNYXRjaGVyEj4KCHBhdHRlcm5zGAEgAygLMiIueGRzLnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgj6QgWSAQIIAUJbCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCC1N0cmluZ1Byb3RvUAFaKmdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL3R5cGUvbWF0Y2hlci92M2IGcHJvdG8z", [file_xds_core_v3_extension, file_xds_type_matcher_v3_regex, file_validate_validate]);
 
 /**
  * Specifies the way to match a string.
@@ -126,7 +117,7 @@ export type StringMatcher = Message<"xds.type.matcher.v3.StringMatcher"> & {
  * Use `create(StringMatcherSchema)` to create a new message.
  */
 export const StringMatcherSchema: GenMessage<StringMatcher> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_string, 0);
+  messageDesc("xds.type.matcher.v3.StringMatcher");
 
 /**
  * Specifies a list of ways to match a string.
@@ -145,5 +136,4 @@ export type ListStringMatcher = Message<"xds.type.matcher.v3.ListStringMatcher">
  * Use `create(ListStringMatcherSchema)` to create a new message.
  */
 export const ListStringMatcherSchema: GenMessage<ListStringMatcher> = /*@__PURE__*/
-  messageDesc(file_xds_type_matcher_v3_string, 1);
-
+  messageDesc("xds.type.matcher.v3.ListStringMatcher");

@@ -16,23 +16,12 @@
 // @generated from file envoy/config/common/matcher/v3/matcher.proto (package envoy.config.common.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../core/v3/extension_pb.ts";
 import type { HeaderMatcher } from "../../../route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../type/matcher/v3/string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/common/matcher/v3/matcher.proto.
- */
-export const file_envoy_config_common_matcher_v3_matcher: GenFile = /*@__PURE__*/
-  fileDesc("CixlbnZveS9jb25maWcvY29tbW9uL21hdGNoZXIvdjMvbWF0Y2hlci5wcm90bxIeZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzIvoPCgdNYXRjaGVyEksKDG1hdGNoZXJfbGlzdBgBIAEoCzIzLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0SAASSwoMbWF0Y2hlcl90cmVlGAIgASgLMjMuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlclRyZWVIABJECgtvbl9ub19tYXRjaBgDIAEoCzIvLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaGVyLk9uTWF0Y2gaqwEKB09uTWF0Y2gSOgoHbWF0Y2hlchgBIAEoCzInLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaGVySAASPAoGYWN0aW9uGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIABIVCg1rZWVwX21hdGNoaW5nGAMgASgIQg8KCG9uX21hdGNoEgP4QgEapQgKC01hdGNoZXJMaXN0ElwKCG1hdGNoZXJzGAEgAygLMkAuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlckxpc3QuRmllbGRNYXRjaGVyQgj6QgWSAQIIARr9BQoJUHJlZGljYXRlEmkKEHNpbmdsZV9wcmVkaWNhdGUYASABKAsyTS5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyTGlzdC5QcmVkaWNhdGUuU2luZ2xlUHJlZGljYXRlSAASYQoKb3JfbWF0Y2hlchgCIAEoCzJLLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0LlByZWRpY2F0ZS5QcmVkaWNhdGVMaXN0SAASYgoLYW5kX21hdGNoZXIYAyABKAsySy5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyTGlzdC5QcmVkaWNhdGUuUHJlZGljYXRlTGlzdEgAElQKC25vdF9tYXRjaGVyGAQgASgLMj0uZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlckxpc3QuUHJlZGljYXRlSAAa5wEKD1NpbmdsZVByZWRpY2F0ZRJDCgVpbnB1dBgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgj6QgWKAQIQARI7Cgt2YWx1ZV9tYXRjaBgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVySAASQgoMY3VzdG9tX21hdGNoGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIAEIOCgdtYXRjaGVyEgP4QgEaawoNUHJlZGljYXRlTGlzdBJaCglwcmVkaWNhdGUYASADKAsyPS5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyTGlzdC5QcmVkaWNhdGVCCPpCBZIBAggCQhEKCm1hdGNoX3R5cGUSA/hCARq3AQoMRmllbGRNYXRjaGVyEloKCXByZWRpY2F0ZRgBIAEoCzI9LmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaGVyLk1hdGNoZXJMaXN0LlByZWRpY2F0ZUII+kIFigECEAESSwoIb25fbWF0Y2gYAiABKAsyLy5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlci5Pbk1hdGNoQgj6QgWKAQIQARqjBAoLTWF0Y2hlclRyZWUSQwoFaW5wdXQYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAESVwoPZXhhY3RfbWF0Y2hfbWFwGAIgASgLMjwuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlclRyZWUuTWF0Y2hNYXBIABJYChBwcmVmaXhfbWF0Y2hfbWFwGAMgASgLMjwuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuTWF0Y2hlclRyZWUuTWF0Y2hNYXBIABJCCgxjdXN0b21fbWF0Y2gYBCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0gAGsUBCghNYXRjaE1hcBJcCgNtYXAYASADKAsyRS5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlci5NYXRjaGVyVHJlZS5NYXRjaE1hcC5NYXBFbnRyeUII+kIFmgECCAEaWwoITWFwRW50cnkSCwoDa2V5GAEgASgJEj4KBXZhbHVlGAIgASgLMi8uZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoZXIuT25NYXRjaDoCOAFCEAoJdHJlZV90eXBlEgP4QgFCEwoMbWF0Y2hlcl90eXBlEgP4QgEilwcKDk1hdGNoUHJlZGljYXRlEksKCG9yX21hdGNoGAEgASgLMjcuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASTAoJYW5kX21hdGNoGAIgASgLMjcuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASQwoJbm90X21hdGNoGAMgASgLMi4uZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLk1hdGNoUHJlZGljYXRlSAASHAoJYW55X21hdGNoGAQgASgIQgf6QgRqAggBSAASVgoaaHR0cF9yZXF1ZXN0X2hlYWRlcnNfbWF0Y2gYBSABKAsyMC5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuSHR0cEhlYWRlcnNNYXRjaEgAElcKG2h0dHBfcmVxdWVzdF90cmFpbGVyc19tYXRjaBgGIAEoCzIwLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5IdHRwSGVhZGVyc01hdGNoSAASVwobaHR0cF9yZXNwb25zZV9oZWFkZXJzX21hdGNoGAcgASgLMjAuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLkh0dHBIZWFkZXJzTWF0Y2hIABJYChxodHRwX3Jlc3BvbnNlX3RyYWlsZXJzX21hdGNoGAggASgLMjAuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLkh0dHBIZWFkZXJzTWF0Y2hIABJfCh9odHRwX3JlcXVlc3RfZ2VuZXJpY19ib2R5X21hdGNoGAkgASgLMjQuZW52b3kuY29uZmlnLmNvbW1vbi5tYXRjaGVyLnYzLkh0dHBHZW5lcmljQm9keU1hdGNoSAASYAogaHR0cF9yZXNwb25zZV9nZW5lcmljX2JvZHlfbWF0Y2gYCiABKAsyNC5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuSHR0cEdlbmVyaWNCb2R5TWF0Y2hIABpTCghNYXRjaFNldBJHCgVydWxlcxgBIAMoCzIuLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5NYXRjaFByZWRpY2F0ZUII+kIFkgECCAJCCwoEcnVsZRID+EIBIkkKEEh0dHBIZWFkZXJzTWF0Y2gSNQoHaGVhZGVycxgBIAMoCzIkLmVudm95LmNvbmZpZy5yb3V0ZS52My5IZWFkZXJNYXRjaGVyIvEBChRIdHRwR2VuZXJpY0JvZHlNYXRjaBITCgtieXRlc19saW1pdBgBIAEoDRJhCghwYXR0ZXJucxgCIAMoCzJFLmVudm95LmNvbmZpZy5jb21tb24ubWF0Y2hlci52My5IdHRwR2VuZXJpY0JvZHlNYXRjaC5HZW5lcmljVGV4dE1hdGNoQgj6QgWSAQIIARphChBHZW5lcmljVGV4dE1hdGNoEh8KDHN0cmluZ19tYXRjaBgBIAEoCUIH+kIEcgIQAUgAEh8KDGJpbmFyeV9tYXRjaBgCIAEoDEIH+kIEegIQAUgAQgsKBHJ1bGUSA/hCAUKXAQosaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjNCDE1hdGNoZXJQcm90b1ABWk9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvY29tbW9uL21hdGNoZXIvdjM7bWF0Y2hlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_string, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * A matcher, which may traverse a matching tree in order to result in a match action.
@@ -84,7 +73,7 @@ export type Matcher = Message<"envoy.config.common.matcher.v3.Matcher"> & {
  * Use `create(MatcherSchema)` to create a new message.
  */
 export const MatcherSchema: GenMessage<Matcher> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0);
+  messageDesc("envoy.config.common.matcher.v3.Matcher");
 
 /**
  * What to do if a match is successful.
@@ -138,7 +127,7 @@ export type Matcher_OnMatch = Message<"envoy.config.common.matcher.v3.Matcher.On
  * Use `create(Matcher_OnMatchSchema)` to create a new message.
  */
 export const Matcher_OnMatchSchema: GenMessage<Matcher_OnMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 0);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.OnMatch");
 
 /**
  * A linear list of field matchers.
@@ -161,7 +150,7 @@ export type Matcher_MatcherList = Message<"envoy.config.common.matcher.v3.Matche
  * Use `create(Matcher_MatcherListSchema)` to create a new message.
  */
 export const Matcher_MatcherListSchema: GenMessage<Matcher_MatcherList> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 1);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherList");
 
 /**
  * Predicate to determine if a match is successful.
@@ -212,7 +201,7 @@ export type Matcher_MatcherList_Predicate = Message<"envoy.config.common.matcher
  * Use `create(Matcher_MatcherList_PredicateSchema)` to create a new message.
  */
 export const Matcher_MatcherList_PredicateSchema: GenMessage<Matcher_MatcherList_Predicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 1, 0);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherList.Predicate");
 
 /**
  * Predicate for a single input field.
@@ -256,7 +245,7 @@ export type Matcher_MatcherList_Predicate_SinglePredicate = Message<"envoy.confi
  * Use `create(Matcher_MatcherList_Predicate_SinglePredicateSchema)` to create a new message.
  */
 export const Matcher_MatcherList_Predicate_SinglePredicateSchema: GenMessage<Matcher_MatcherList_Predicate_SinglePredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 1, 0, 0);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate");
 
 /**
  * A list of two or more matchers. Used to allow using a list within a oneof.
@@ -275,7 +264,7 @@ export type Matcher_MatcherList_Predicate_PredicateList = Message<"envoy.config.
  * Use `create(Matcher_MatcherList_Predicate_PredicateListSchema)` to create a new message.
  */
 export const Matcher_MatcherList_Predicate_PredicateListSchema: GenMessage<Matcher_MatcherList_Predicate_PredicateList> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 1, 0, 1);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherList.Predicate.PredicateList");
 
 /**
  * An individual matcher.
@@ -303,7 +292,7 @@ export type Matcher_MatcherList_FieldMatcher = Message<"envoy.config.common.matc
  * Use `create(Matcher_MatcherList_FieldMatcherSchema)` to create a new message.
  */
 export const Matcher_MatcherList_FieldMatcherSchema: GenMessage<Matcher_MatcherList_FieldMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 1, 1);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherList.FieldMatcher");
 
 /**
  * @generated from message envoy.config.common.matcher.v3.Matcher.MatcherTree
@@ -353,7 +342,7 @@ export type Matcher_MatcherTree = Message<"envoy.config.common.matcher.v3.Matche
  * Use `create(Matcher_MatcherTreeSchema)` to create a new message.
  */
 export const Matcher_MatcherTreeSchema: GenMessage<Matcher_MatcherTree> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 2);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherTree");
 
 /**
  * A map of configured matchers. Used to allow using a map within a oneof.
@@ -372,7 +361,7 @@ export type Matcher_MatcherTree_MatchMap = Message<"envoy.config.common.matcher.
  * Use `create(Matcher_MatcherTree_MatchMapSchema)` to create a new message.
  */
 export const Matcher_MatcherTree_MatchMapSchema: GenMessage<Matcher_MatcherTree_MatchMap> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 0, 2, 0);
+  messageDesc("envoy.config.common.matcher.v3.Matcher.MatcherTree.MatchMap");
 
 /**
  * Match configuration. This is a recursive structure which allows complex nested match
@@ -475,7 +464,7 @@ export type MatchPredicate = Message<"envoy.config.common.matcher.v3.MatchPredic
  * Use `create(MatchPredicateSchema)` to create a new message.
  */
 export const MatchPredicateSchema: GenMessage<MatchPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 1);
+  messageDesc("envoy.config.common.matcher.v3.MatchPredicate");
 
 /**
  * A set of match configurations used for logical operations.
@@ -496,7 +485,7 @@ export type MatchPredicate_MatchSet = Message<"envoy.config.common.matcher.v3.Ma
  * Use `create(MatchPredicate_MatchSetSchema)` to create a new message.
  */
 export const MatchPredicate_MatchSetSchema: GenMessage<MatchPredicate_MatchSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 1, 0);
+  messageDesc("envoy.config.common.matcher.v3.MatchPredicate.MatchSet");
 
 /**
  * HTTP headers match configuration.
@@ -517,7 +506,7 @@ export type HttpHeadersMatch = Message<"envoy.config.common.matcher.v3.HttpHeade
  * Use `create(HttpHeadersMatchSchema)` to create a new message.
  */
 export const HttpHeadersMatchSchema: GenMessage<HttpHeadersMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 2);
+  messageDesc("envoy.config.common.matcher.v3.HttpHeadersMatch");
 
 /**
  * HTTP generic body match configuration.
@@ -554,7 +543,7 @@ export type HttpGenericBodyMatch = Message<"envoy.config.common.matcher.v3.HttpG
  * Use `create(HttpGenericBodyMatchSchema)` to create a new message.
  */
 export const HttpGenericBodyMatchSchema: GenMessage<HttpGenericBodyMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 3);
+  messageDesc("envoy.config.common.matcher.v3.HttpGenericBodyMatch");
 
 /**
  * @generated from message envoy.config.common.matcher.v3.HttpGenericBodyMatch.GenericTextMatch
@@ -587,5 +576,4 @@ export type HttpGenericBodyMatch_GenericTextMatch = Message<"envoy.config.common
  * Use `create(HttpGenericBodyMatch_GenericTextMatchSchema)` to create a new message.
  */
 export const HttpGenericBodyMatch_GenericTextMatchSchema: GenMessage<HttpGenericBodyMatch_GenericTextMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_common_matcher_v3_matcher, 3, 0);
-
+  messageDesc("envoy.config.common.matcher.v3.HttpGenericBodyMatch.GenericTextMatch");

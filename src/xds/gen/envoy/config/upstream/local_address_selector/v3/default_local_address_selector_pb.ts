@@ -16,16 +16,9 @@
 // @generated from file envoy/config/upstream/local_address_selector/v3/default_local_address_selector.proto (package envoy.config.upstream.local_address_selector.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/config/upstream/local_address_selector/v3/default_local_address_selector.proto.
- */
-export const file_envoy_config_upstream_local_address_selector_v3_default_local_address_selector: GenFile = /*@__PURE__*/
-  fileDesc("ClRlbnZveS9jb25maWcvdXBzdHJlYW0vbG9jYWxfYWRkcmVzc19zZWxlY3Rvci92My9kZWZhdWx0X2xvY2FsX2FkZHJlc3Nfc2VsZWN0b3IucHJvdG8SL2Vudm95LmNvbmZpZy51cHN0cmVhbS5sb2NhbF9hZGRyZXNzX3NlbGVjdG9yLnYzIh0KG0RlZmF1bHRMb2NhbEFkZHJlc3NTZWxlY3RvckLcAQo9aW8uZW52b3lwcm94eS5lbnZveS5jb25maWcudXBzdHJlYW0ubG9jYWxfYWRkcmVzc19zZWxlY3Rvci52M0IgRGVmYXVsdExvY2FsQWRkcmVzc1NlbGVjdG9yUHJvdG9QAVpvZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL3Vwc3RyZWFtL2xvY2FsX2FkZHJlc3Nfc2VsZWN0b3IvdjM7bG9jYWxfYWRkcmVzc19zZWxlY3RvcnYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Default implementation of a local address selector. This implementation is
@@ -53,5 +46,4 @@ export type DefaultLocalAddressSelector = Message<"envoy.config.upstream.local_a
  * Use `create(DefaultLocalAddressSelectorSchema)` to create a new message.
  */
 export const DefaultLocalAddressSelectorSchema: GenMessage<DefaultLocalAddressSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_config_upstream_local_address_selector_v3_default_local_address_selector, 0);
-
+  messageDesc("envoy.config.upstream.local_address_selector.v3.DefaultLocalAddressSelector");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/access_loggers/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.access_loggers.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_access_loggers_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SMmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuZHluYW1pY19tb2R1bGVzLnYzIr0BChZEeW5hbWljTW9kdWxlQWNjZXNzTG9nEmEKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWdCCPpCBYoBAhABEhMKC2xvZ2dlcl9uYW1lGAIgASgJEisKDWxvZ2dlcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55Qs4BCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFaa2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvYWNjZXNzX2xvZ2dlcnMvZHluYW1pY19tb2R1bGVzL3YzO2R5bmFtaWNfbW9kdWxlc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Access Logger. This logger allows loading shared object
@@ -110,5 +100,4 @@ export type DynamicModuleAccessLog = Message<"envoy.extensions.access_loggers.dy
  * Use `create(DynamicModuleAccessLogSchema)` to create a new message.
  */
 export const DynamicModuleAccessLogSchema: GenMessage<DynamicModuleAccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.access_loggers.dynamic_modules.v3.DynamicModuleAccessLog");

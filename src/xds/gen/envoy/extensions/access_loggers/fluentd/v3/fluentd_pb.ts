@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/access_loggers/fluentd/v3/fluentd.proto (package envoy.extensions.access_loggers.fluentd.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { BackoffStrategy } from "../../../../config/core/v3/backoff_pb.ts";
-import { file_envoy_config_core_v3_backoff } from "../../../../config/core/v3/backoff_pb.ts";
 import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/fluentd/v3/fluentd.proto.
- */
-export const file_envoy_extensions_access_loggers_fluentd_v3_fluentd: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2ZsdWVudGQvdjMvZmx1ZW50ZC5wcm90bxIqZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5mbHVlbnRkLnYzIssEChZGbHVlbnRkQWNjZXNzTG9nQ29uZmlnEhgKB2NsdXN0ZXIYASABKAlCB/pCBHICEAESFAoDdGFnGAIgASgJQgf6QgRyAhABEhwKC3N0YXRfcHJlZml4GAMgASgJQgf6QgRyAhABEkIKFWJ1ZmZlcl9mbHVzaF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECKgASNwoRYnVmZmVyX3NpemVfYnl0ZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMQoGcmVjb3JkGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEII+kIFigECEAESZgoNcmV0cnlfb3B0aW9ucxgHIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuZmx1ZW50ZC52My5GbHVlbnRkQWNjZXNzTG9nQ29uZmlnLlJldHJ5T3B0aW9ucxI+Cgpmb3JtYXR0ZXJzGAggAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcaigEKDFJldHJ5T3B0aW9ucxI6ChRtYXhfY29ubmVjdF9hdHRlbXB0cxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI+Cg9iYWNrb2ZmX29wdGlvbnMYAiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5CYWNrb2ZmU3RyYXRlZ3lCrwEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5mbHVlbnRkLnYzQgxGbHVlbnRkUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9hY2Nlc3NfbG9nZ2Vycy9mbHVlbnRkL3YzO2ZsdWVudGR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_backoff, file_envoy_config_core_v3_extension, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the *envoy.access_loggers.fluentd* :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`.
@@ -137,7 +126,7 @@ export type FluentdAccessLogConfig = Message<"envoy.extensions.access_loggers.fl
  * Use `create(FluentdAccessLogConfigSchema)` to create a new message.
  */
 export const FluentdAccessLogConfigSchema: GenMessage<FluentdAccessLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_fluentd_v3_fluentd, 0);
+  messageDesc("envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig");
 
 /**
  * @generated from message envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig.RetryOptions
@@ -166,5 +155,4 @@ export type FluentdAccessLogConfig_RetryOptions = Message<"envoy.extensions.acce
  * Use `create(FluentdAccessLogConfig_RetryOptionsSchema)` to create a new message.
  */
 export const FluentdAccessLogConfig_RetryOptionsSchema: GenMessage<FluentdAccessLogConfig_RetryOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_fluentd_v3_fluentd, 0, 0);
-
+  messageDesc("envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig.RetryOptions");

@@ -16,28 +16,14 @@
 // @generated from file envoy/extensions/access_loggers/grpc/v3/als.proto (package envoy.extensions.access_loggers.grpc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { RetryPolicy } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { ApiVersion } from "../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../config/core/v3/config_source_pb.ts";
 import type { GrpcService } from "../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../config/core/v3/grpc_service_pb.ts";
 import type { CustomTag } from "../../../../type/tracing/v3/custom_tag_pb.ts";
-import { file_envoy_type_tracing_v3_custom_tag } from "../../../../type/tracing/v3/custom_tag_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/grpc/v3/als.proto.
- */
-export const file_envoy_extensions_access_loggers_grpc_v3_als: GenFile = /*@__PURE__*/
-  fileDesc("CjFlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2dycGMvdjMvYWxzLnByb3RvEidlbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLmdycGMudjMivAIKF0h0dHBHcnBjQWNjZXNzTG9nQ29uZmlnEmMKDWNvbW1vbl9jb25maWcYASABKAsyQi5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLmdycGMudjMuQ29tbW9uR3JwY0FjY2Vzc0xvZ0NvbmZpZ0II+kIFigECEAESKQohYWRkaXRpb25hbF9yZXF1ZXN0X2hlYWRlcnNfdG9fbG9nGAIgAygJEioKImFkZGl0aW9uYWxfcmVzcG9uc2VfaGVhZGVyc190b19sb2cYAyADKAkSKwojYWRkaXRpb25hbF9yZXNwb25zZV90cmFpbGVyc190b19sb2cYBCADKAk6OJrFiB4zCjFlbnZveS5jb25maWcuYWNjZXNzbG9nLnYyLkh0dHBHcnBjQWNjZXNzTG9nQ29uZmlnIrYBChZUY3BHcnBjQWNjZXNzTG9nQ29uZmlnEmMKDWNvbW1vbl9jb25maWcYASABKAsyQi5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLmdycGMudjMuQ29tbW9uR3JwY0FjY2Vzc0xvZ0NvbmZpZ0II+kIFigECEAE6N5rFiB4yCjBlbnZveS5jb25maWcuYWNjZXNzbG9nLnYyLlRjcEdycGNBY2Nlc3NMb2dDb25maWcingQKGUNvbW1vbkdycGNBY2Nlc3NMb2dDb25maWcSGQoIbG9nX25hbWUYASABKAlCB/pCBHICEAESQQoMZ3JwY19zZXJ2aWNlGAIgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2VCCPpCBYoBAhABEkkKFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgGIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CCPpCBYIBAhABEkIKFWJ1ZmZlcl9mbHVzaF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECKgASNwoRYnVmZmVyX3NpemVfYnl0ZXMYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSIwobZmlsdGVyX3N0YXRlX29iamVjdHNfdG9fbG9nGAUgAygJEkMKGGdycGNfc3RyZWFtX3JldHJ5X3BvbGljeRgHIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5EjUKC2N1c3RvbV90YWdzGAggAygLMiAuZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZzo6msWIHjUKM2Vudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjIuQ29tbW9uR3JwY0FjY2Vzc0xvZ0NvbmZpZ0KiAQo1aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLmdycGMudjNCCEFsc1Byb3RvUAFaVWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvYWNjZXNzX2xvZ2dlcnMvZ3JwYy92MztncnBjdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_grpc_service, file_envoy_type_tracing_v3_custom_tag, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for the built-in ``envoy.access_loggers.http_grpc``
@@ -84,7 +70,7 @@ export type HttpGrpcAccessLogConfig = Message<"envoy.extensions.access_loggers.g
  * Use `create(HttpGrpcAccessLogConfigSchema)` to create a new message.
  */
 export const HttpGrpcAccessLogConfigSchema: GenMessage<HttpGrpcAccessLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_grpc_v3_als, 0);
+  messageDesc("envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig");
 
 /**
  * Configuration for the built-in ``envoy.access_loggers.tcp_grpc`` type. This configuration will
@@ -105,7 +91,7 @@ export type TcpGrpcAccessLogConfig = Message<"envoy.extensions.access_loggers.gr
  * Use `create(TcpGrpcAccessLogConfigSchema)` to create a new message.
  */
 export const TcpGrpcAccessLogConfigSchema: GenMessage<TcpGrpcAccessLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_grpc_v3_als, 1);
+  messageDesc("envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig");
 
 /**
  * Common configuration for gRPC access logs.
@@ -190,5 +176,4 @@ export type CommonGrpcAccessLogConfig = Message<"envoy.extensions.access_loggers
  * Use `create(CommonGrpcAccessLogConfigSchema)` to create a new message.
  */
 export const CommonGrpcAccessLogConfigSchema: GenMessage<CommonGrpcAccessLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_grpc_v3_als, 2);
-
+  messageDesc("envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig");

@@ -16,25 +16,12 @@
 // @generated from file envoy/extensions/access_loggers/stats/v3/stats.proto (package envoy.extensions.access_loggers.stats.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { AccessLogType } from "../../../../data/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_data_accesslog_v3_accesslog } from "../../../../data/accesslog/v3/accesslog_pb.ts";
 import type { Scope } from "../../../../type/v3/scope_pb.ts";
-import { file_envoy_type_v3_scope } from "../../../../type/v3/scope_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Matcher } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/stats/v3/stats.proto.
- */
-export const file_envoy_extensions_access_loggers_stats_v3_stats: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3N0YXRzL3YzL3N0YXRzLnByb3RvEihlbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzIsgMCgZDb25maWcSIAoLc3RhdF9wcmVmaXgYASABKAlCCxgBkseG2AQDMy4wEikKC3N0YXRzX3Njb3BlGAYgASgLMhQuZW52b3kudHlwZS52My5TY29wZRJOCgpoaXN0b2dyYW1zGAMgAygLMjouZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5zdGF0cy52My5Db25maWcuSGlzdG9ncmFtEkoKCGNvdW50ZXJzGAQgAygLMjguZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5zdGF0cy52My5Db25maWcuQ291bnRlchJGCgZnYXVnZXMYBSADKAsyNi5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzLkNvbmZpZy5HYXVnZRpoCgNUYWcSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIdCgx2YWx1ZV9mb3JtYXQYAiABKAlCB/pCBHICEAESKwoFcnVsZXMYAyABKAsyHC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIaYQoEU3RhdBIVCgRuYW1lGAEgASgJQgf6QgRyAhABEkIKBHRhZ3MYAiADKAsyNC5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzLkNvbmZpZy5UYWcarQIKCUhpc3RvZ3JhbRJNCgRzdGF0GAEgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5zdGF0cy52My5Db25maWcuU3RhdEII+kIFigECEAESVwoEdW5pdBgCIAEoDjI/LmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RhdHMudjMuQ29uZmlnLkhpc3RvZ3JhbS5Vbml0Qgj6QgWCAQIQARIjCgx2YWx1ZV9mb3JtYXQYAyABKAlCDfpCCnIIEAE6ASVCASUiUwoEVW5pdBIPCgtVbnNwZWNpZmllZBAAEgkKBUJ5dGVzEAESEAoMTWljcm9zZWNvbmRzEAISEAoMTWlsbGlzZWNvbmRzEAMSCwoHUGVyY2VudBAEGroBCgdDb3VudGVyEk0KBHN0YXQYASABKAsyNS5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzLkNvbmZpZy5TdGF0Qgj6QgWKAQIQARIkCgx2YWx1ZV9mb3JtYXQYAiABKAlCDvpCC3IJOgElQgEl0AEBEjoKC3ZhbHVlX2ZpeGVkGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlQgf6QgQyAiAAGtIECgVHYXVnZRJNCgRzdGF0GAEgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5zdGF0cy52My5Db25maWcuU3RhdEII+kIFigECEAESJAoMdmFsdWVfZm9ybWF0GAIgASgJQg76QgtyCToBJUIBJdABARI6Cgt2YWx1ZV9maXhlZBgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIH+kIEMgIgABJeCgxhZGRfc3VidHJhY3QYBCABKAsySC5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzLkNvbmZpZy5HYXVnZS5QYWlyZWRBZGRTdWJ0cmFjdBJHCgNzZXQYBSABKAsyOi5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLnN0YXRzLnYzLkNvbmZpZy5HYXVnZS5TZXQaSQoDU2V0EkIKCGxvZ190eXBlGAEgASgOMiYuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nVHlwZUII+kIFggECEAEaowEKEVBhaXJlZEFkZFN1YnRyYWN0EkYKDGFkZF9sb2dfdHlwZRgBIAEoDjImLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ1R5cGVCCPpCBYIBAhABEkYKDHN1Yl9sb2dfdHlwZRgCIAEoDjImLmVudm95LmRhdGEuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ1R5cGVCCPpCBYIBAhABQqcBCjZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RhdHMudjNCClN0YXRzUHJvdG9QAVpXZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9hY2Nlc3NfbG9nZ2Vycy9zdGF0cy92MztzdGF0c3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_data_accesslog_v3_accesslog, file_envoy_type_v3_scope, file_google_protobuf_wrappers, file_xds_type_matcher_v3_matcher, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 7]
@@ -86,7 +73,7 @@ export type Config = Message<"envoy.extensions.access_loggers.stats.v3.Config"> 
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config");
 
 /**
  * Defines a tag on a stat.
@@ -126,7 +113,7 @@ export type Config_Tag = Message<"envoy.extensions.access_loggers.stats.v3.Confi
  * Use `create(Config_TagSchema)` to create a new message.
  */
 export const Config_TagSchema: GenMessage<Config_Tag> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 0);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Tag");
 
 /**
  * Defines the name and tags of a stat.
@@ -154,7 +141,7 @@ export type Config_Stat = Message<"envoy.extensions.access_loggers.stats.v3.Conf
  * Use `create(Config_StatSchema)` to create a new message.
  */
 export const Config_StatSchema: GenMessage<Config_Stat> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 1);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Stat");
 
 /**
  * Configuration for a histogram stat.
@@ -190,7 +177,7 @@ export type Config_Histogram = Message<"envoy.extensions.access_loggers.stats.v3
  * Use `create(Config_HistogramSchema)` to create a new message.
  */
 export const Config_HistogramSchema: GenMessage<Config_Histogram> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 2);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Histogram");
 
 /**
  * The histogram units. The units are needed for some stat sinks.
@@ -238,7 +225,7 @@ export type Config_Histogram_Unit = (typeof Config_Histogram_Unit)[keyof typeof 
  * Describes the enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit.
  */
 export const Config_Histogram_UnitSchema: GenEnum<Config_Histogram_Unit> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 2, 0);
+  enumDesc("envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit");
 
 /**
  * Configuration for a counter stat.
@@ -275,7 +262,7 @@ export type Config_Counter = Message<"envoy.extensions.access_loggers.stats.v3.C
  * Use `create(Config_CounterSchema)` to create a new message.
  */
 export const Config_CounterSchema: GenMessage<Config_Counter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 3);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Counter");
 
 /**
  * Configuration for a gauge stat. Gauges can be used to add, subtract, or set
@@ -332,7 +319,7 @@ export type Config_Gauge = Message<"envoy.extensions.access_loggers.stats.v3.Con
  * Use `create(Config_GaugeSchema)` to create a new message.
  */
 export const Config_GaugeSchema: GenMessage<Config_Gauge> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 4);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge");
 
 /**
  * The Set operation config.
@@ -353,7 +340,7 @@ export type Config_Gauge_Set = Message<"envoy.extensions.access_loggers.stats.v3
  * Use `create(Config_Gauge_SetSchema)` to create a new message.
  */
 export const Config_Gauge_SetSchema: GenMessage<Config_Gauge_Set> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 4, 0);
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set");
 
 /**
  * The PairedAddSubtract operation config.
@@ -389,5 +376,4 @@ export type Config_Gauge_PairedAddSubtract = Message<"envoy.extensions.access_lo
  * Use `create(Config_Gauge_PairedAddSubtractSchema)` to create a new message.
  */
 export const Config_Gauge_PairedAddSubtractSchema: GenMessage<Config_Gauge_PairedAddSubtract> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stats_v3_stats, 0, 4, 1);
-
+  messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract");

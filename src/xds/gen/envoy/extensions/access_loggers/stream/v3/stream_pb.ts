@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/access_loggers/stream/v3/stream.proto (package envoy.extensions.access_loggers.stream.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { SubstitutionFormatString } from "../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/stream/v3/stream.proto.
- */
-export const file_envoy_extensions_access_loggers_stream_v3_stream: GenFile = /*@__PURE__*/
-  fileDesc("CjZlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3N0cmVhbS92My9zdHJlYW0ucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RyZWFtLnYzInYKD1N0ZG91dEFjY2Vzc0xvZxJOCgpsb2dfZm9ybWF0GAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgj6QgWKAQIQAUgAQhMKEWFjY2Vzc19sb2dfZm9ybWF0InYKD1N0ZGVyckFjY2Vzc0xvZxJOCgpsb2dfZm9ybWF0GAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgj6QgWKAQIQAUgAQhMKEWFjY2Vzc19sb2dfZm9ybWF0QqsBCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RyZWFtLnYzQgtTdHJlYW1Qcm90b1ABWllnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3N0cmVhbS92MztzdHJlYW12M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_substitution_format_string, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
@@ -58,7 +49,7 @@ export type StdoutAccessLog = Message<"envoy.extensions.access_loggers.stream.v3
  * Use `create(StdoutAccessLogSchema)` to create a new message.
  */
 export const StdoutAccessLogSchema: GenMessage<StdoutAccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stream_v3_stream, 0);
+  messageDesc("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog");
 
 /**
  * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
@@ -88,5 +79,4 @@ export type StderrAccessLog = Message<"envoy.extensions.access_loggers.stream.v3
  * Use `create(StderrAccessLogSchema)` to create a new message.
  */
 export const StderrAccessLogSchema: GenMessage<StderrAccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stream_v3_stream, 1);
-
+  messageDesc("envoy.extensions.access_loggers.stream.v3.StderrAccessLog");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/access_loggers/wasm/v3/wasm.proto (package envoy.extensions.access_loggers.wasm.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { PluginConfig } from "../../../wasm/v3/wasm_pb.ts";
-import { file_envoy_extensions_wasm_v3_wasm } from "../../../wasm/v3/wasm_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/wasm/v3/wasm.proto.
- */
-export const file_envoy_extensions_access_loggers_wasm_v3_wasm: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3dhc20vdjMvd2FzbS5wcm90bxInZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy53YXNtLnYzIkcKDVdhc21BY2Nlc3NMb2cSNgoGY29uZmlnGAEgASgLMiYuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlBsdWdpbkNvbmZpZ0KjAQo1aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmFjY2Vzc19sb2dnZXJzLndhc20udjNCCVdhc21Qcm90b1ABWlVnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3dhc20vdjM7d2FzbXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_wasm_v3_wasm, file_udpa_annotations_status]);
 
 /**
  * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
@@ -48,5 +40,4 @@ export type WasmAccessLog = Message<"envoy.extensions.access_loggers.wasm.v3.Was
  * Use `create(WasmAccessLogSchema)` to create a new message.
  */
 export const WasmAccessLogSchema: GenMessage<WasmAccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_wasm_v3_wasm, 0);
-
+  messageDesc("envoy.extensions.access_loggers.wasm.v3.WasmAccessLog");

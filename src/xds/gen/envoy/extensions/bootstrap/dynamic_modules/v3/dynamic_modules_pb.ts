@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/bootstrap/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.bootstrap.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/bootstrap/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_bootstrap_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL2Jvb3RzdHJhcC9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEi1lbnZveS5leHRlbnNpb25zLmJvb3RzdHJhcC5keW5hbWljX21vZHVsZXMudjMiwgEKH0R5bmFtaWNNb2R1bGVCb290c3RyYXBFeHRlbnNpb24SVwoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZxIWCg5leHRlbnNpb25fbmFtZRgCIAEoCRIuChBleHRlbnNpb25fY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueULEAQo7aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmJvb3RzdHJhcC5keW5hbWljX21vZHVsZXMudjNCE0R5bmFtaWNNb2R1bGVzUHJvdG9QAVpmZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9ib290c3RyYXAvZHluYW1pY19tb2R1bGVzL3YzO2R5bmFtaWNfbW9kdWxlc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynamic Modules bootstrap extension. This extension allows loading shared
@@ -109,5 +100,4 @@ export type DynamicModuleBootstrapExtension = Message<"envoy.extensions.bootstra
  * Use `create(DynamicModuleBootstrapExtensionSchema)` to create a new message.
  */
 export const DynamicModuleBootstrapExtensionSchema: GenMessage<DynamicModuleBootstrapExtension> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_bootstrap_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension");

@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/bootstrap/internal_listener/v3/internal_listener.proto (package envoy.extensions.bootstrap.internal_listener.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/bootstrap/internal_listener/v3/internal_listener.proto.
- */
-export const file_envoy_extensions_bootstrap_internal_listener_v3_internal_listener: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2Jvb3RzdHJhcC9pbnRlcm5hbF9saXN0ZW5lci92My9pbnRlcm5hbF9saXN0ZW5lci5wcm90bxIvZW52b3kuZXh0ZW5zaW9ucy5ib290c3RyYXAuaW50ZXJuYWxfbGlzdGVuZXIudjMiVAoQSW50ZXJuYWxMaXN0ZW5lchJACg5idWZmZXJfc2l6ZV9rYhgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIK+kIHKgUYgEAoAULMAQo9aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmJvb3RzdHJhcC5pbnRlcm5hbF9saXN0ZW5lci52M0IVSW50ZXJuYWxMaXN0ZW5lclByb3RvUAFaamdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvYm9vdHN0cmFwL2ludGVybmFsX2xpc3RlbmVyL3YzO2ludGVybmFsX2xpc3RlbmVydjO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for internal listener.
@@ -51,5 +42,4 @@ export type InternalListener = Message<"envoy.extensions.bootstrap.internal_list
  * Use `create(InternalListenerSchema)` to create a new message.
  */
 export const InternalListenerSchema: GenMessage<InternalListener> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_bootstrap_internal_listener_v3_internal_listener, 0);
-
+  messageDesc("envoy.extensions.bootstrap.internal_listener.v3.InternalListener");

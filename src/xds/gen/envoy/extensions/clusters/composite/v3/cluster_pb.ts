@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/clusters/composite/v3/cluster.proto (package envoy.extensions.clusters.composite.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/clusters/composite/v3/cluster.proto.
- */
-export const file_envoy_extensions_clusters_composite_v3_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2NsdXN0ZXJzL2NvbXBvc2l0ZS92My9jbHVzdGVyLnByb3RvEiZlbnZveS5leHRlbnNpb25zLmNsdXN0ZXJzLmNvbXBvc2l0ZS52MyKWAQoNQ2x1c3RlckNvbmZpZxJeCghjbHVzdGVycxgBIAMoCzJCLmVudm95LmV4dGVuc2lvbnMuY2x1c3RlcnMuY29tcG9zaXRlLnYzLkNsdXN0ZXJDb25maWcuQ2x1c3RlckVudHJ5Qgj6QgWSAQIIARolCgxDbHVzdGVyRW50cnkSFQoEbmFtZRgBIAEoCUIH+kIEcgIQAUKpAQo0aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmNsdXN0ZXJzLmNvbXBvc2l0ZS52M0IMQ2x1c3RlclByb3RvUAFaWWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvY2x1c3RlcnMvY29tcG9zaXRlL3YzO2NvbXBvc2l0ZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the composite cluster. See the :ref:`architecture overview
@@ -80,7 +72,7 @@ export type ClusterConfig = Message<"envoy.extensions.clusters.composite.v3.Clus
  * Use `create(ClusterConfigSchema)` to create a new message.
  */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_composite_v3_cluster, 0);
+  messageDesc("envoy.extensions.clusters.composite.v3.ClusterConfig");
 
 /**
  * Configuration for an individual cluster entry.
@@ -101,5 +93,4 @@ export type ClusterConfig_ClusterEntry = Message<"envoy.extensions.clusters.comp
  * Use `create(ClusterConfig_ClusterEntrySchema)` to create a new message.
  */
 export const ClusterConfig_ClusterEntrySchema: GenMessage<ClusterConfig_ClusterEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_composite_v3_cluster, 0, 0);
-
+  messageDesc("envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/clusters/dynamic_modules/v3/cluster.proto (package envoy.extensions.clusters.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/clusters/dynamic_modules/v3/cluster.proto.
- */
-export const file_envoy_extensions_clusters_dynamic_modules_v3_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2NsdXN0ZXJzL2R5bmFtaWNfbW9kdWxlcy92My9jbHVzdGVyLnByb3RvEixlbnZveS5leHRlbnNpb25zLmNsdXN0ZXJzLmR5bmFtaWNfbW9kdWxlcy52MyK/AQoNQ2x1c3RlckNvbmZpZxJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIdCgxjbHVzdGVyX25hbWUYAiABKAlCB/pCBHICEAESLAoOY2x1c3Rlcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QrsBCjppby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY2x1c3RlcnMuZHluYW1pY19tb2R1bGVzLnYzQgxDbHVzdGVyUHJvdG9QAVplZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jbHVzdGVycy9keW5hbWljX21vZHVsZXMvdjM7ZHluYW1pY19tb2R1bGVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the dynamic modules cluster.
@@ -79,5 +69,4 @@ export type ClusterConfig = Message<"envoy.extensions.clusters.dynamic_modules.v
  * Use `create(ClusterConfigSchema)` to create a new message.
  */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_dynamic_modules_v3_cluster, 0);
-
+  messageDesc("envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/clusters/mcp_multicluster/v3/cluster.proto (package envoy.extensions.clusters.mcp_multicluster.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/clusters/mcp_multicluster/v3/cluster.proto.
- */
-export const file_envoy_extensions_clusters_mcp_multicluster_v3_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2NsdXN0ZXJzL21jcF9tdWx0aWNsdXN0ZXIvdjMvY2x1c3Rlci5wcm90bxItZW52b3kuZXh0ZW5zaW9ucy5jbHVzdGVycy5tY3BfbXVsdGljbHVzdGVyLnYzIu0CCg1DbHVzdGVyQ29uZmlnEmIKB3NlcnZlcnMYASADKAsyRy5lbnZveS5leHRlbnNpb25zLmNsdXN0ZXJzLm1jcF9tdWx0aWNsdXN0ZXIudjMuQ2x1c3RlckNvbmZpZy5NY3BCYWNrZW5kQgj6QgWSAQIIARp+CgpNY3BDbHVzdGVyEhgKB2NsdXN0ZXIYASABKAlCB/pCBHICEAESDAoEcGF0aBgCIAEoCRIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGhvc3RfcmV3cml0ZV9saXRlcmFsGAQgASgJGngKCk1jcEJhY2tlbmQSDAoEbmFtZRgBIAEoCRJcCgttY3BfY2x1c3RlchgCIAEoCzJHLmVudm95LmV4dGVuc2lvbnMuY2x1c3RlcnMubWNwX211bHRpY2x1c3Rlci52My5DbHVzdGVyQ29uZmlnLk1jcENsdXN0ZXJCxgEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5jbHVzdGVycy5tY3BfbXVsdGljbHVzdGVyLnYzQgxDbHVzdGVyUHJvdG9QAVpnZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jbHVzdGVycy9tY3BfbXVsdGljbHVzdGVyL3YzO21jcF9tdWx0aWNsdXN0ZXJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_google_protobuf_duration, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the MCP multi cluster. See the :ref:`architecture overview
@@ -84,7 +74,7 @@ export type ClusterConfig = Message<"envoy.extensions.clusters.mcp_multicluster.
  * Use `create(ClusterConfigSchema)` to create a new message.
  */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_mcp_multicluster_v3_cluster, 0);
+  messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig");
 
 /**
  * Cluster-based backend configuration.
@@ -128,7 +118,7 @@ export type ClusterConfig_McpCluster = Message<"envoy.extensions.clusters.mcp_mu
  * Use `create(ClusterConfig_McpClusterSchema)` to create a new message.
  */
 export const ClusterConfig_McpClusterSchema: GenMessage<ClusterConfig_McpCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_mcp_multicluster_v3_cluster, 0, 0);
+  messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster");
 
 /**
  * Specification of the MCP server.
@@ -160,5 +150,4 @@ export type ClusterConfig_McpBackend = Message<"envoy.extensions.clusters.mcp_mu
  * Use `create(ClusterConfig_McpBackendSchema)` to create a new message.
  */
 export const ClusterConfig_McpBackendSchema: GenMessage<ClusterConfig_McpBackend> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_mcp_multicluster_v3_cluster, 0, 1);
-
+  messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend");

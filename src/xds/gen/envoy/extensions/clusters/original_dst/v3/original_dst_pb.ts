@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/clusters/original_dst/v3/original_dst.proto (package envoy.extensions.clusters.original_dst.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { MetadataKey } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/clusters/original_dst/v3/original_dst.proto.
- */
-export const file_envoy_extensions_clusters_original_dst_v3_original_dst: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2NsdXN0ZXJzL29yaWdpbmFsX2RzdC92My9vcmlnaW5hbF9kc3QucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuY2x1c3RlcnMub3JpZ2luYWxfZHN0LnYzIssBChJPcmlnaW5hbERzdENsdXN0ZXISFwoPdXNlX2h0dHBfaGVhZGVyGAEgASgIEhgKEGh0dHBfaGVhZGVyX25hbWUYAiABKAkSRwoWdXBzdHJlYW1fcG9ydF9vdmVycmlkZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIJ+kIGKgQY//8DEjkKDG1ldGFkYXRhX2tleRgEIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXlCtgEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5jbHVzdGVycy5vcmlnaW5hbF9kc3QudjNCEE9yaWdpbmFsRHN0UHJvdG9QAVpfZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jbHVzdGVycy9vcmlnaW5hbF9kc3QvdjM7b3JpZ2luYWxfZHN0djO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_type_metadata_v3_metadata, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Original Destination cluster.
@@ -87,5 +77,4 @@ export type OriginalDstCluster = Message<"envoy.extensions.clusters.original_dst
  * Use `create(OriginalDstClusterSchema)` to create a new message.
  */
 export const OriginalDstClusterSchema: GenMessage<OriginalDstCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_clusters_original_dst_v3_original_dst, 0);
-
+  messageDesc("envoy.extensions.clusters.original_dst.v3.OriginalDstCluster");

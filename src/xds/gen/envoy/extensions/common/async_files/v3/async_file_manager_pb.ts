@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/common/async_files/v3/async_file_manager.proto (package envoy.extensions.common.async_files.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/common/async_files/v3/async_file_manager.proto.
- */
-export const file_envoy_extensions_common_async_files_v3_async_file_manager: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2NvbW1vbi9hc3luY19maWxlcy92My9hc3luY19maWxlX21hbmFnZXIucHJvdG8SJmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmFzeW5jX2ZpbGVzLnYzIskBChZBc3luY0ZpbGVNYW5hZ2VyQ29uZmlnEgoKAmlkGAEgASgJEmAKC3RocmVhZF9wb29sGAIgASgLMkkuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uYXN5bmNfZmlsZXMudjMuQXN5bmNGaWxlTWFuYWdlckNvbmZpZy5UaHJlYWRQb29sSAAaLAoKVGhyZWFkUG9vbBIeCgx0aHJlYWRfY291bnQYASABKA1CCPpCBSoDGIAIQhMKDG1hbmFnZXJfdHlwZRID+EIBQrwBCjRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmFzeW5jX2ZpbGVzLnYzQhVBc3luY0ZpbGVNYW5hZ2VyUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb21tb24vYXN5bmNfZmlsZXMvdjM7YXN5bmNfZmlsZXN2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration to instantiate or select a singleton ``AsyncFileManager``.
@@ -65,7 +56,7 @@ export type AsyncFileManagerConfig = Message<"envoy.extensions.common.async_file
  * Use `create(AsyncFileManagerConfigSchema)` to create a new message.
  */
 export const AsyncFileManagerConfigSchema: GenMessage<AsyncFileManagerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_async_files_v3_async_file_manager, 0);
+  messageDesc("envoy.extensions.common.async_files.v3.AsyncFileManagerConfig");
 
 /**
  * @generated from message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool
@@ -86,5 +77,4 @@ export type AsyncFileManagerConfig_ThreadPool = Message<"envoy.extensions.common
  * Use `create(AsyncFileManagerConfig_ThreadPoolSchema)` to create a new message.
  */
 export const AsyncFileManagerConfig_ThreadPoolSchema: GenMessage<AsyncFileManagerConfig_ThreadPool> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_async_files_v3_async_file_manager, 0, 0);
-
+  messageDesc("envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/common/aws/v3/credential_provider.proto (package envoy.extensions.common.aws.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_sensitive } from "../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/common/aws/v3/credential_provider.proto.
- */
-export const file_envoy_extensions_common_aws_v3_credential_provider: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2NvbW1vbi9hd3MvdjMvY3JlZGVudGlhbF9wcm92aWRlci5wcm90bxIeZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uYXdzLnYzIu8HChVBd3NDcmVkZW50aWFsUHJvdmlkZXISewomYXNzdW1lX3JvbGVfd2l0aF93ZWJfaWRlbnRpdHlfcHJvdmlkZXIYASABKAsySy5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuQXNzdW1lUm9sZVdpdGhXZWJJZGVudGl0eUNyZWRlbnRpYWxQcm92aWRlchJTChFpbmxpbmVfY3JlZGVudGlhbBgCIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmF3cy52My5JbmxpbmVDcmVkZW50aWFsUHJvdmlkZXISZAoZY3JlZGVudGlhbHNfZmlsZV9wcm92aWRlchgDIAEoCzJBLmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmF3cy52My5DcmVkZW50aWFsc0ZpbGVDcmVkZW50aWFsUHJvdmlkZXISKAogY3VzdG9tX2NyZWRlbnRpYWxfcHJvdmlkZXJfY2hhaW4YBCABKAgScgomaWFtX3JvbGVzX2FueXdoZXJlX2NyZWRlbnRpYWxfcHJvdmlkZXIYBSABKAsyQi5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuSUFNUm9sZXNBbnl3aGVyZUNyZWRlbnRpYWxQcm92aWRlchJcChpjb25maWdfY3JlZGVudGlhbF9wcm92aWRlchgGIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmF3cy52My5Db25maWdDcmVkZW50aWFsUHJvdmlkZXISYgodY29udGFpbmVyX2NyZWRlbnRpYWxfcHJvdmlkZXIYByABKAsyOy5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuQ29udGFpbmVyQ3JlZGVudGlhbFByb3ZpZGVyEmYKH2Vudmlyb25tZW50X2NyZWRlbnRpYWxfcHJvdmlkZXIYCCABKAsyPS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuRW52aXJvbm1lbnRDcmVkZW50aWFsUHJvdmlkZXISbwokaW5zdGFuY2VfcHJvZmlsZV9jcmVkZW50aWFsX3Byb3ZpZGVyGAkgASgLMkEuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uYXdzLnYzLkluc3RhbmNlUHJvZmlsZUNyZWRlbnRpYWxQcm92aWRlchJlCh9hc3N1bWVfcm9sZV9jcmVkZW50aWFsX3Byb3ZpZGVyGAogASgLMjwuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uYXdzLnYzLkFzc3VtZVJvbGVDcmVkZW50aWFsUHJvdmlkZXIigwEKGElubGluZUNyZWRlbnRpYWxQcm92aWRlchIeCg1hY2Nlc3Nfa2V5X2lkGAEgASgJQgf6QgRyAhABEigKEXNlY3JldF9hY2Nlc3Nfa2V5GAIgASgJQg36QgRyAhABuLeLpAIBEh0KDXNlc3Npb25fdG9rZW4YAyABKAlCBri3i6QCASK1AQorQXNzdW1lUm9sZVdpdGhXZWJJZGVudGl0eUNyZWRlbnRpYWxQcm92aWRlchJQCh53ZWJfaWRlbnRpdHlfdG9rZW5fZGF0YV9zb3VyY2UYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQga4t4ukAgESGQoIcm9sZV9hcm4YAiABKAlCB/pCBHICEAESGQoRcm9sZV9zZXNzaW9uX25hbWUYAyABKAkifwohQ3JlZGVudGlhbHNGaWxlQ3JlZGVudGlhbFByb3ZpZGVyEkkKF2NyZWRlbnRpYWxzX2RhdGFfc291cmNlGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIGuLeLpAIBEg8KB3Byb2ZpbGUYAiABKAkiqAMKIklBTVJvbGVzQW55d2hlcmVDcmVkZW50aWFsUHJvdmlkZXISGQoIcm9sZV9hcm4YASABKAlCB/pCBHICEAESPwoLY2VydGlmaWNhdGUYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQgj6QgWKAQIQARI7ChFjZXJ0aWZpY2F0ZV9jaGFpbhgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USRQoLcHJpdmF0ZV9rZXkYBCABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQg76QgWKAQIQAbi3i6QCARIhChB0cnVzdF9hbmNob3JfYXJuGAUgASgJQgf6QgRyAhABEhwKC3Byb2ZpbGVfYXJuGAYgASgJQgf6QgRyAhABEhkKEXJvbGVfc2Vzc2lvbl9uYW1lGAcgASgJEkYKEHNlc3Npb25fZHVyYXRpb24YCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEfpCDqoBCyIECMDRAjIDCIQHIhoKGENvbmZpZ0NyZWRlbnRpYWxQcm92aWRlciIdChtDb250YWluZXJDcmVkZW50aWFsUHJvdmlkZXIiHwodRW52aXJvbm1lbnRDcmVkZW50aWFsUHJvdmlkZXIiIwohSW5zdGFuY2VQcm9maWxlQ3JlZGVudGlhbFByb3ZpZGVyIoUCChxBc3N1bWVSb2xlQ3JlZGVudGlhbFByb3ZpZGVyEhkKCHJvbGVfYXJuGAEgASgJQgf6QgRyAhABEhkKEXJvbGVfc2Vzc2lvbl9uYW1lGAIgASgJEhMKC2V4dGVybmFsX2lkGAMgASgJEkYKEHNlc3Npb25fZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEfpCDqoBCyIECMDRAjIDCIQHElIKE2NyZWRlbnRpYWxfcHJvdmlkZXIYBSABKAsyNS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuQXdzQ3JlZGVudGlhbFByb3ZpZGVyQp4BCixpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmF3cy52M0IXQ3JlZGVudGlhbFByb3ZpZGVyUHJvdG9QAVpLZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb21tb24vYXdzL3YzO2F3c3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_duration, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for AWS credential provider. This is optional and the credentials are normally
@@ -123,7 +112,7 @@ export type AwsCredentialProvider = Message<"envoy.extensions.common.aws.v3.AwsC
  * Use `create(AwsCredentialProviderSchema)` to create a new message.
  */
 export const AwsCredentialProviderSchema: GenMessage<AwsCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 0);
+  messageDesc("envoy.extensions.common.aws.v3.AwsCredentialProvider");
 
 /**
  * Configuration to use an inline AWS credential. This is an equivalent to setting the well-known
@@ -159,7 +148,7 @@ export type InlineCredentialProvider = Message<"envoy.extensions.common.aws.v3.I
  * Use `create(InlineCredentialProviderSchema)` to create a new message.
  */
 export const InlineCredentialProviderSchema: GenMessage<InlineCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 1);
+  messageDesc("envoy.extensions.common.aws.v3.InlineCredentialProvider");
 
 /**
  * Configuration to use `AssumeRoleWithWebIdentity <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>`_
@@ -199,7 +188,7 @@ export type AssumeRoleWithWebIdentityCredentialProvider = Message<"envoy.extensi
  * Use `create(AssumeRoleWithWebIdentityCredentialProviderSchema)` to create a new message.
  */
 export const AssumeRoleWithWebIdentityCredentialProviderSchema: GenMessage<AssumeRoleWithWebIdentityCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 2);
+  messageDesc("envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider");
 
 /**
  * @generated from message envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider
@@ -227,7 +216,7 @@ export type CredentialsFileCredentialProvider = Message<"envoy.extensions.common
  * Use `create(CredentialsFileCredentialProviderSchema)` to create a new message.
  */
 export const CredentialsFileCredentialProviderSchema: GenMessage<CredentialsFileCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 3);
+  messageDesc("envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider");
 
 /**
  * Configuration to use `IAM Roles Anywhere <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/introduction.html>`_
@@ -304,7 +293,7 @@ export type IAMRolesAnywhereCredentialProvider = Message<"envoy.extensions.commo
  * Use `create(IAMRolesAnywhereCredentialProviderSchema)` to create a new message.
  */
 export const IAMRolesAnywhereCredentialProviderSchema: GenMessage<IAMRolesAnywhereCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 4);
+  messageDesc("envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider");
 
 /**
  * The Config Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
@@ -320,7 +309,7 @@ export type ConfigCredentialProvider = Message<"envoy.extensions.common.aws.v3.C
  * Use `create(ConfigCredentialProviderSchema)` to create a new message.
  */
 export const ConfigCredentialProviderSchema: GenMessage<ConfigCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 5);
+  messageDesc("envoy.extensions.common.aws.v3.ConfigCredentialProvider");
 
 /**
  * The Container Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
@@ -336,7 +325,7 @@ export type ContainerCredentialProvider = Message<"envoy.extensions.common.aws.v
  * Use `create(ContainerCredentialProviderSchema)` to create a new message.
  */
 export const ContainerCredentialProviderSchema: GenMessage<ContainerCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 6);
+  messageDesc("envoy.extensions.common.aws.v3.ContainerCredentialProvider");
 
 /**
  * The Environment Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
@@ -352,7 +341,7 @@ export type EnvironmentCredentialProvider = Message<"envoy.extensions.common.aws
  * Use `create(EnvironmentCredentialProviderSchema)` to create a new message.
  */
 export const EnvironmentCredentialProviderSchema: GenMessage<EnvironmentCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 7);
+  messageDesc("envoy.extensions.common.aws.v3.EnvironmentCredentialProvider");
 
 /**
  * The Instance Profile Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
@@ -368,7 +357,7 @@ export type InstanceProfileCredentialProvider = Message<"envoy.extensions.common
  * Use `create(InstanceProfileCredentialProviderSchema)` to create a new message.
  */
 export const InstanceProfileCredentialProviderSchema: GenMessage<InstanceProfileCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 8);
+  messageDesc("envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider");
 
 /**
  * Configuration to use `AssumeRole <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_ for retrieving new credentials, via role chaining.
@@ -423,5 +412,4 @@ export type AssumeRoleCredentialProvider = Message<"envoy.extensions.common.aws.
  * Use `create(AssumeRoleCredentialProviderSchema)` to create a new message.
  */
 export const AssumeRoleCredentialProviderSchema: GenMessage<AssumeRoleCredentialProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_aws_v3_credential_provider, 9);
-
+  messageDesc("envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider");

@@ -16,24 +16,12 @@
 // @generated from file envoy/extensions/common/matching/v3/extension_matcher.proto (package envoy.extensions.common.matching.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Matcher } from "../../../../config/common/matcher/v3/matcher_pb.ts";
-import { file_envoy_config_common_matcher_v3_matcher } from "../../../../config/common/matcher/v3/matcher_pb.ts";
 import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb.ts";
 import type { Matcher as Matcher$1 } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/common/matching/v3/extension_matcher.proto.
- */
-export const file_envoy_extensions_common_matching_v3_extension_matcher: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2NvbW1vbi9tYXRjaGluZy92My9leHRlbnNpb25fbWF0Y2hlci5wcm90bxIjZW52b3kuZXh0ZW5zaW9ucy5jb21tb24ubWF0Y2hpbmcudjMi4AEKFEV4dGVuc2lvbldpdGhNYXRjaGVyEkUKB21hdGNoZXIYASABKAsyJy5lbnZveS5jb25maWcuY29tbW9uLm1hdGNoZXIudjMuTWF0Y2hlckILGAGSx4bYBAMzLjASMQoLeGRzX21hdGNoZXIYAyABKAsyHC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXISTgoQZXh0ZW5zaW9uX2NvbmZpZxgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgj6QgWKAQIQASJRChxFeHRlbnNpb25XaXRoTWF0Y2hlclBlclJvdXRlEjEKC3hkc19tYXRjaGVyGAEgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyQqsBCjFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLm1hdGNoaW5nLnYzQhVFeHRlbnNpb25NYXRjaGVyUHJvdG9QAVpVZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb21tb24vbWF0Y2hpbmcvdjM7bWF0Y2hpbmd2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_common_matcher_v3_matcher, file_envoy_config_core_v3_extension, file_xds_type_matcher_v3_matcher, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Wrapper around an existing extension that provides an associated matcher. This allows
@@ -71,7 +59,7 @@ export type ExtensionWithMatcher = Message<"envoy.extensions.common.matching.v3.
  * Use `create(ExtensionWithMatcherSchema)` to create a new message.
  */
 export const ExtensionWithMatcherSchema: GenMessage<ExtensionWithMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_matching_v3_extension_matcher, 0);
+  messageDesc("envoy.extensions.common.matching.v3.ExtensionWithMatcher");
 
 /**
  * Extra settings on a per virtualhost/route/weighted-cluster level.
@@ -92,5 +80,4 @@ export type ExtensionWithMatcherPerRoute = Message<"envoy.extensions.common.matc
  * Use `create(ExtensionWithMatcherPerRouteSchema)` to create a new message.
  */
 export const ExtensionWithMatcherPerRouteSchema: GenMessage<ExtensionWithMatcherPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_matching_v3_extension_matcher, 1);
-
+  messageDesc("envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute");

@@ -16,23 +16,11 @@
 // @generated from file envoy/extensions/common/ratelimit/v3/ratelimit.proto (package envoy.extensions.common.ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { RateLimitUnit } from "../../../../type/v3/ratelimit_unit_pb.ts";
-import { file_envoy_type_v3_ratelimit_unit } from "../../../../type/v3/ratelimit_unit_pb.ts";
 import type { TokenBucket } from "../../../../type/v3/token_bucket_pb.ts";
-import { file_envoy_type_v3_token_bucket } from "../../../../type/v3/token_bucket_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/common/ratelimit/v3/ratelimit.proto.
- */
-export const file_envoy_extensions_common_ratelimit_v3_ratelimit: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2NvbW1vbi9yYXRlbGltaXQvdjMvcmF0ZWxpbWl0LnByb3RvEiRlbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMiowQKE1JhdGVMaW1pdERlc2NyaXB0b3ISWgoHZW50cmllcxgBIAMoCzI/LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5SYXRlTGltaXREZXNjcmlwdG9yLkVudHJ5Qgj6QgWSAQIIARJaCgVsaW1pdBgCIAEoCzJLLmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5SYXRlTGltaXREZXNjcmlwdG9yLlJhdGVMaW1pdE92ZXJyaWRlEjEKC2hpdHNfYWRkZW5kGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEhgKEGlzX25lZ2F0aXZlX2hpdHMYBCABKAgabgoFRW50cnkSFAoDa2V5GAEgASgJQgf6QgRyAhABEhYKBXZhbHVlGAIgASgJQgf6QgRyAhAAOjeaxYgeMgowZW52b3kuYXBpLnYyLnJhdGVsaW1pdC5SYXRlTGltaXREZXNjcmlwdG9yLkVudHJ5GmQKEVJhdGVMaW1pdE92ZXJyaWRlEhkKEXJlcXVlc3RzX3Blcl91bml0GAEgASgNEjQKBHVuaXQYAiABKA4yHC5lbnZveS50eXBlLnYzLlJhdGVMaW1pdFVuaXRCCPpCBYIBAhABOjGaxYgeLAoqZW52b3kuYXBpLnYyLnJhdGVsaW1pdC5SYXRlTGltaXREZXNjcmlwdG9yIscBChhMb2NhbFJhdGVMaW1pdERlc2NyaXB0b3ISWgoHZW50cmllcxgBIAMoCzI/LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5SYXRlTGltaXREZXNjcmlwdG9yLkVudHJ5Qgj6QgWSAQIIARI6Cgx0b2tlbl9idWNrZXQYAiABKAsyGi5lbnZveS50eXBlLnYzLlRva2VuQnVja2V0Qgj6QgWKAQIQARITCgtzaGFkb3dfbW9kZRgDIAEoCCIXChVMb2NhbENsdXN0ZXJSYXRlTGltaXQqPAobWFJhdGVMaW1pdEhlYWRlcnNSRkNWZXJzaW9uEgcKA09GRhAAEhQKEERSQUZUX1ZFUlNJT05fMDMQASo8ChNWaFJhdGVMaW1pdHNPcHRpb25zEgwKCE9WRVJSSURFEAASCwoHSU5DTFVERRABEgoKBklHTk9SRRACQqcBCjJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52M0IOUmF0ZWxpbWl0UHJvdG9QAVpXZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb21tb24vcmF0ZWxpbWl0L3YzO3JhdGVsaW1pdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_v3_ratelimit_unit, file_envoy_type_v3_token_bucket, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * A RateLimitDescriptor is a list of hierarchical entries that are used by the service to
@@ -121,7 +109,7 @@ export type RateLimitDescriptor = Message<"envoy.extensions.common.ratelimit.v3.
  * Use `create(RateLimitDescriptorSchema)` to create a new message.
  */
 export const RateLimitDescriptorSchema: GenMessage<RateLimitDescriptor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0);
+  messageDesc("envoy.extensions.common.ratelimit.v3.RateLimitDescriptor");
 
 /**
  * @generated from message envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
@@ -149,7 +137,7 @@ export type RateLimitDescriptor_Entry = Message<"envoy.extensions.common.ratelim
  * Use `create(RateLimitDescriptor_EntrySchema)` to create a new message.
  */
 export const RateLimitDescriptor_EntrySchema: GenMessage<RateLimitDescriptor_Entry> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0, 0);
+  messageDesc("envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry");
 
 /**
  * Override rate limit to apply to this descriptor instead of the limit
@@ -179,7 +167,7 @@ export type RateLimitDescriptor_RateLimitOverride = Message<"envoy.extensions.co
  * Use `create(RateLimitDescriptor_RateLimitOverrideSchema)` to create a new message.
  */
 export const RateLimitDescriptor_RateLimitOverrideSchema: GenMessage<RateLimitDescriptor_RateLimitOverride> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0, 1);
+  messageDesc("envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.RateLimitOverride");
 
 /**
  * Configuration used to enable local rate limiting.
@@ -220,7 +208,7 @@ export type LocalRateLimitDescriptor = Message<"envoy.extensions.common.ratelimi
  * Use `create(LocalRateLimitDescriptorSchema)` to create a new message.
  */
 export const LocalRateLimitDescriptorSchema: GenMessage<LocalRateLimitDescriptor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 1);
+  messageDesc("envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor");
 
 /**
  * Configuration used to enable local cluster level rate limiting where the token buckets
@@ -243,7 +231,7 @@ export type LocalClusterRateLimit = Message<"envoy.extensions.common.ratelimit.v
  * Use `create(LocalClusterRateLimitSchema)` to create a new message.
  */
 export const LocalClusterRateLimitSchema: GenMessage<LocalClusterRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 2);
+  messageDesc("envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit");
 
 /**
  * Defines the version of the standard to use for X-RateLimit headers.
@@ -285,7 +273,7 @@ export type XRateLimitHeadersRFCVersion = (typeof XRateLimitHeadersRFCVersion)[k
  * Describes the enum envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion.
  */
 export const XRateLimitHeadersRFCVersionSchema: GenEnum<XRateLimitHeadersRFCVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0);
+  enumDesc("envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion");
 
 /**
  * @generated from enum envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions
@@ -322,5 +310,4 @@ export type VhRateLimitsOptions = (typeof VhRateLimitsOptions)[keyof typeof VhRa
  * Describes the enum envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions.
  */
 export const VhRateLimitsOptionsSchema: GenEnum<VhRateLimitsOptions> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 1);
-
+  enumDesc("envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/common/tap/v3/common.proto (package envoy.extensions.common.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TapConfig } from "../../../../config/tap/v3/common_pb.ts";
-import { file_envoy_config_tap_v3_common } from "../../../../config/tap/v3/common_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/common/tap/v3/common.proto.
- */
-export const file_envoy_extensions_common_tap_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("CitlbnZveS9leHRlbnNpb25zL2NvbW1vbi90YXAvdjMvY29tbW9uLnByb3RvEh5lbnZveS5leHRlbnNpb25zLmNvbW1vbi50YXAudjMi5wEKFUNvbW1vbkV4dGVuc2lvbkNvbmZpZxJDCgxhZG1pbl9jb25maWcYASABKAsyKy5lbnZveS5leHRlbnNpb25zLmNvbW1vbi50YXAudjMuQWRtaW5Db25maWdIABI3Cg1zdGF0aWNfY29uZmlnGAIgASgLMh4uZW52b3kuY29uZmlnLnRhcC52My5UYXBDb25maWdIADo8msWIHjcKNWVudm95LmNvbmZpZy5jb21tb24udGFwLnYyYWxwaGEuQ29tbW9uRXh0ZW5zaW9uQ29uZmlnQhIKC2NvbmZpZ190eXBlEgP4QgEiXQoLQWRtaW5Db25maWcSGgoJY29uZmlnX2lkGAEgASgJQgf6QgRyAhABOjKaxYgeLQorZW52b3kuY29uZmlnLmNvbW1vbi50YXAudjJhbHBoYS5BZG1pbkNvbmZpZ0KSAQosaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi50YXAudjNCC0NvbW1vblByb3RvUAFaS2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvY29tbW9uL3RhcC92Mzt0YXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_tap_v3_common, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Common configuration for all tap extensions.
@@ -65,7 +55,7 @@ export type CommonExtensionConfig = Message<"envoy.extensions.common.tap.v3.Comm
  * Use `create(CommonExtensionConfigSchema)` to create a new message.
  */
 export const CommonExtensionConfigSchema: GenMessage<CommonExtensionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_tap_v3_common, 0);
+  messageDesc("envoy.extensions.common.tap.v3.CommonExtensionConfig");
 
 /**
  * Configuration for the admin handler. See :ref:`here <config_http_filters_tap_admin_handler>` for
@@ -88,5 +78,4 @@ export type AdminConfig = Message<"envoy.extensions.common.tap.v3.AdminConfig"> 
  * Use `create(AdminConfigSchema)` to create a new message.
  */
 export const AdminConfigSchema: GenMessage<AdminConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_tap_v3_common, 1);
-
+  messageDesc("envoy.extensions.common.tap.v3.AdminConfig");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/formatter/cel/v3/cel.proto (package envoy.extensions.formatter.cel.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { CelExpressionConfig } from "../../../../config/core/v3/cel_pb.ts";
-import { file_envoy_config_core_v3_cel } from "../../../../config/core/v3/cel_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/formatter/cel/v3/cel.proto.
- */
-export const file_envoy_extensions_formatter_cel_v3_cel: GenFile = /*@__PURE__*/
-  fileDesc("CitlbnZveS9leHRlbnNpb25zL2Zvcm1hdHRlci9jZWwvdjMvY2VsLnByb3RvEiFlbnZveS5leHRlbnNpb25zLmZvcm1hdHRlci5jZWwudjMiRAoDQ2VsEj0KCmNlbF9jb25maWcYASABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5DZWxFeHByZXNzaW9uQ29uZmlnQpUBCi9pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZm9ybWF0dGVyLmNlbC52M0IIQ2VsUHJvdG9QAVpOZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9mb3JtYXR0ZXIvY2VsL3YzO2NlbHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_cel, file_udpa_annotations_status]);
 
 /**
  * Configuration for the CEL formatter.
@@ -53,5 +45,4 @@ export type Cel = Message<"envoy.extensions.formatter.cel.v3.Cel"> & {
  * Use `create(CelSchema)` to create a new message.
  */
 export const CelSchema: GenMessage<Cel> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_formatter_cel_v3_cel, 0);
-
+  messageDesc("envoy.extensions.formatter.cel.v3.Cel");

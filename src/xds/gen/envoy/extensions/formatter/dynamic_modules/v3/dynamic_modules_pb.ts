@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/formatter/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.formatter.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/formatter/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_formatter_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL2Zvcm1hdHRlci9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZvcm1hdHRlci5keW5hbWljX21vZHVsZXMudjMiwwEKFkR5bmFtaWNNb2R1bGVGb3JtYXR0ZXISYQoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZ0II+kIFigECEAESFgoOZm9ybWF0dGVyX25hbWUYAiABKAkSLgoQZm9ybWF0dGVyX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlCxAEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5mb3JtYXR0ZXIuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFaZmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZm9ybWF0dGVyL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Formatter. This formatter allows loading shared object
@@ -104,5 +94,4 @@ export type DynamicModuleFormatter = Message<"envoy.extensions.formatter.dynamic
  * Use `create(DynamicModuleFormatterSchema)` to create a new message.
  */
 export const DynamicModuleFormatterSchema: GenMessage<DynamicModuleFormatter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_formatter_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter");

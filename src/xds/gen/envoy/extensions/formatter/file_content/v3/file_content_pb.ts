@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/formatter/file_content/v3/file_content.proto (package envoy.extensions.formatter.file_content.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/formatter/file_content/v3/file_content.proto.
- */
-export const file_envoy_extensions_formatter_file_content_v3_file_content: GenFile = /*@__PURE__*/
-  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2Zvcm1hdHRlci9maWxlX2NvbnRlbnQvdjMvZmlsZV9jb250ZW50LnByb3RvEiplbnZveS5leHRlbnNpb25zLmZvcm1hdHRlci5maWxlX2NvbnRlbnQudjMiDQoLRmlsZUNvbnRlbnRCuAEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5mb3JtYXR0ZXIuZmlsZV9jb250ZW50LnYzQhBGaWxlQ29udGVudFByb3RvUAFaYGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZm9ybWF0dGVyL2ZpbGVfY29udGVudC92MztmaWxlX2NvbnRlbnR2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * FileContent formatter extension implements the ``%FILE_CONTENT(/path/to/file)%`` command operator
@@ -47,5 +40,4 @@ export type FileContent = Message<"envoy.extensions.formatter.file_content.v3.Fi
  * Use `create(FileContentSchema)` to create a new message.
  */
 export const FileContentSchema: GenMessage<FileContent> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_formatter_file_content_v3_file_content, 0);
-
+  messageDesc("envoy.extensions.formatter.file_content.v3.FileContent");

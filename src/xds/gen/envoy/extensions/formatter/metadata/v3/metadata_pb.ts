@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/formatter/metadata/v3/metadata.proto (package envoy.extensions.formatter.metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/formatter/metadata/v3/metadata.proto.
- */
-export const file_envoy_extensions_formatter_metadata_v3_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL2Zvcm1hdHRlci9tZXRhZGF0YS92My9tZXRhZGF0YS5wcm90bxImZW52b3kuZXh0ZW5zaW9ucy5mb3JtYXR0ZXIubWV0YWRhdGEudjMiCgoITWV0YWRhdGFCqQEKNGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5mb3JtYXR0ZXIubWV0YWRhdGEudjNCDU1ldGFkYXRhUHJvdG9QAVpYZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9mb3JtYXR0ZXIvbWV0YWRhdGEvdjM7bWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * %METADATA(TYPE:NAMESPACE:KEY):Z%
@@ -73,5 +66,4 @@ export type Metadata = Message<"envoy.extensions.formatter.metadata.v3.Metadata"
  * Use `create(MetadataSchema)` to create a new message.
  */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_formatter_metadata_v3_metadata, 0);
-
+  messageDesc("envoy.extensions.formatter.metadata.v3.Metadata");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/health_checkers/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.health_checkers.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/health_checkers/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_health_checkers_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkllbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVja2Vycy9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmhlYWx0aF9jaGVja2Vycy5keW5hbWljX21vZHVsZXMudjMi2AEKGER5bmFtaWNNb2R1bGVIZWFsdGhDaGVjaxJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIkChNoZWFsdGhfY2hlY2tlcl9uYW1lGAIgASgJQgf6QgRyAhABEjMKFWhlYWx0aF9jaGVja2VyX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlC0AEKQWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5oZWFsdGhfY2hlY2tlcnMuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFabGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaGVhbHRoX2NoZWNrZXJzL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Health Checker. This health checker allows loading shared
@@ -106,5 +96,4 @@ export type DynamicModuleHealthCheck = Message<"envoy.extensions.health_checkers
  * Use `create(DynamicModuleHealthCheckSchema)` to create a new message.
  */
 export const DynamicModuleHealthCheckSchema: GenMessage<DynamicModuleHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_health_checkers_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck");

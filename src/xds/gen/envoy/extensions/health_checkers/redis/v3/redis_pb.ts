@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/health_checkers/redis/v3/redis.proto (package envoy.extensions.health_checkers.redis.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { AwsIam } from "../../../filters/network/redis_proxy/v3/redis_proxy_pb.ts";
-import { file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy } from "../../../filters/network/redis_proxy/v3/redis_proxy_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/health_checkers/redis/v3/redis.proto.
- */
-export const file_envoy_extensions_health_checkers_redis_v3_redis: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVja2Vycy9yZWRpcy92My9yZWRpcy5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5oZWFsdGhfY2hlY2tlcnMucmVkaXMudjMikQEKBVJlZGlzEgsKA2tleRgBIAEoCRJICgdhd3NfaWFtGAIgASgLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmVkaXNfcHJveHkudjMuQXdzSWFtOjGaxYgeLAoqZW52b3kuY29uZmlnLmhlYWx0aF9jaGVja2VyLnJlZGlzLnYyLlJlZGlzQqkBCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaGVhbHRoX2NoZWNrZXJzLnJlZGlzLnYzQgpSZWRpc1Byb3RvUAFaWGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaGVhbHRoX2NoZWNrZXJzL3JlZGlzL3YzO3JlZGlzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.extensions.health_checkers.redis.v3.Redis
@@ -57,5 +48,4 @@ export type Redis = Message<"envoy.extensions.health_checkers.redis.v3.Redis"> &
  * Use `create(RedisSchema)` to create a new message.
  */
 export const RedisSchema: GenMessage<Redis> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_health_checkers_redis_v3_redis, 0);
-
+  messageDesc("envoy.extensions.health_checkers.redis.v3.Redis");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/health_checkers/thrift/v3/thrift.proto (package envoy.extensions.health_checkers.thrift.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { ProtocolType, TransportType } from "../../../filters/network/thrift_proxy/v3/thrift_proxy_pb.ts";
-import { file_envoy_extensions_filters_network_thrift_proxy_v3_thrift_proxy } from "../../../filters/network/thrift_proxy/v3/thrift_proxy_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/health_checkers/thrift/v3/thrift.proto.
- */
-export const file_envoy_extensions_health_checkers_thrift_v3_thrift: GenFile = /*@__PURE__*/
-  fileDesc("CjdlbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVja2Vycy90aHJpZnQvdjMvdGhyaWZ0LnByb3RvEiplbnZveS5leHRlbnNpb25zLmhlYWx0aF9jaGVja2Vycy50aHJpZnQudjMi4AEKBlRocmlmdBIcCgttZXRob2RfbmFtZRgBIAEoCUIH+kIEcgIQARJcCgl0cmFuc3BvcnQYAiABKA4yPy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkudjMuVHJhbnNwb3J0VHlwZUII+kIFggECEAESWgoIcHJvdG9jb2wYAyABKA4yPi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkudjMuUHJvdG9jb2xUeXBlQgj6QgWCAQIQAUKtAQo4aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmhlYWx0aF9jaGVja2Vycy50aHJpZnQudjNCC1RocmlmdFByb3RvUAFaWmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaGVhbHRoX2NoZWNrZXJzL3RocmlmdC92Mzt0aHJpZnR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_filters_network_thrift_proxy_v3_thrift_proxy, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.health_checkers.thrift.v3.Thrift
@@ -71,5 +62,4 @@ export type Thrift = Message<"envoy.extensions.health_checkers.thrift.v3.Thrift"
  * Use `create(ThriftSchema)` to create a new message.
  */
 export const ThriftSchema: GenMessage<Thrift> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_health_checkers_thrift_v3_thrift, 0);
-
+  messageDesc("envoy.extensions.health_checkers.thrift.v3.Thrift");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/health_checkers/udp/v3/udp.proto (package envoy.extensions.health_checkers.udp.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { HealthCheck_Payload } from "../../../../config/core/v3/health_check_pb.ts";
-import { file_envoy_config_core_v3_health_check } from "../../../../config/core/v3/health_check_pb.ts";
-import { file_xds_annotations_v3_status } from "../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/health_checkers/udp/v3/udp.proto.
- */
-export const file_envoy_extensions_health_checkers_udp_v3_udp: GenFile = /*@__PURE__*/
-  fileDesc("CjFlbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVja2Vycy91ZHAvdjMvdWRwLnByb3RvEidlbnZveS5leHRlbnNpb25zLmhlYWx0aF9jaGVja2Vycy51ZHAudjMimQEKDlVkcEhlYWx0aENoZWNrEkEKBHNlbmQYASABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhDaGVjay5QYXlsb2FkQgj6QgWKAQIQARJECgdyZWNlaXZlGAIgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoQ2hlY2suUGF5bG9hZEII+kIFigECEAFCqQEKNWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5oZWFsdGhfY2hlY2tlcnMudWRwLnYzQghVZHBQcm90b1ABWlRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVja2Vycy91ZHAvdjM7dWRwdjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_envoy_config_core_v3_health_check, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the UDP health checker.
@@ -79,5 +69,4 @@ export type UdpHealthCheck = Message<"envoy.extensions.health_checkers.udp.v3.Ud
  * Use `create(UdpHealthCheckSchema)` to create a new message.
  */
 export const UdpHealthCheckSchema: GenMessage<UdpHealthCheck> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_health_checkers_udp_v3_udp, 0);
-
+  messageDesc("envoy.extensions.health_checkers.udp.v3.UdpHealthCheck");

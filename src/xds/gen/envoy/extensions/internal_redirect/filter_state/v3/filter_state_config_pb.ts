@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/internal_redirect/filter_state/v3/filter_state_config.proto (package envoy.extensions.internal_redirect.filter_state.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/internal_redirect/filter_state/v3/filter_state_config.proto.
- */
-export const file_envoy_extensions_internal_redirect_filter_state_v3_filter_state_config: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2ludGVybmFsX3JlZGlyZWN0L2ZpbHRlcl9zdGF0ZS92My9maWx0ZXJfc3RhdGVfY29uZmlnLnByb3RvEjJlbnZveS5leHRlbnNpb25zLmludGVybmFsX3JlZGlyZWN0LmZpbHRlcl9zdGF0ZS52MyJWChFGaWx0ZXJTdGF0ZUNvbmZpZxIlChRyZWRpcmVjdF9lbmFibGVkX2tleRgBIAEoCUIH+kIEcgIQARIaChJyZWRpcmVjdF9pZl9hYnNlbnQYAiABKAhCzgEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5pbnRlcm5hbF9yZWRpcmVjdC5maWx0ZXJfc3RhdGUudjNCFkZpbHRlclN0YXRlQ29uZmlnUHJvdG9QAVpoZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9pbnRlcm5hbF9yZWRpcmVjdC9maWx0ZXJfc3RhdGUvdjM7ZmlsdGVyX3N0YXRldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * An internal redirect predicate that decides whether to follow a redirect by
@@ -72,5 +64,4 @@ export type FilterStateConfig = Message<"envoy.extensions.internal_redirect.filt
  * Use `create(FilterStateConfigSchema)` to create a new message.
  */
 export const FilterStateConfigSchema: GenMessage<FilterStateConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_internal_redirect_filter_state_v3_filter_state_config, 0);
-
+  messageDesc("envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.proto (package envoy.extensions.internal_redirect.previous_routes.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.proto.
- */
-export const file_envoy_extensions_internal_redirect_previous_routes_v3_previous_routes_config: GenFile = /*@__PURE__*/
-  fileDesc("ClJlbnZveS9leHRlbnNpb25zL2ludGVybmFsX3JlZGlyZWN0L3ByZXZpb3VzX3JvdXRlcy92My9wcmV2aW91c19yb3V0ZXNfY29uZmlnLnByb3RvEjVlbnZveS5leHRlbnNpb25zLmludGVybmFsX3JlZGlyZWN0LnByZXZpb3VzX3JvdXRlcy52MyIWChRQcmV2aW91c1JvdXRlc0NvbmZpZ0LaAQpDaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmludGVybmFsX3JlZGlyZWN0LnByZXZpb3VzX3JvdXRlcy52M0IZUHJldmlvdXNSb3V0ZXNDb25maWdQcm90b1ABWm5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ludGVybmFsX3JlZGlyZWN0L3ByZXZpb3VzX3JvdXRlcy92MztwcmV2aW91c19yb3V0ZXN2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * An internal redirect predicate that rejects redirect targets that are pointing
@@ -42,5 +35,4 @@ export type PreviousRoutesConfig = Message<"envoy.extensions.internal_redirect.p
  * Use `create(PreviousRoutesConfigSchema)` to create a new message.
  */
 export const PreviousRoutesConfigSchema: GenMessage<PreviousRoutesConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_internal_redirect_previous_routes_v3_previous_routes_config, 0);
-
+  messageDesc("envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig");

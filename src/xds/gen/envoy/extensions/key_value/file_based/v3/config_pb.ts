@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/key_value/file_based/v3/config.proto (package envoy.extensions.key_value.file_based.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/key_value/file_based/v3/config.proto.
- */
-export const file_envoy_extensions_key_value_file_based_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL2tleV92YWx1ZS9maWxlX2Jhc2VkL3YzL2NvbmZpZy5wcm90bxIoZW52b3kuZXh0ZW5zaW9ucy5rZXlfdmFsdWUuZmlsZV9iYXNlZC52MyKpAQocRmlsZUJhc2VkS2V5VmFsdWVTdG9yZUNvbmZpZxIZCghmaWxlbmFtZRgBIAEoCUIH+kIEcgIQARIxCg5mbHVzaF9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgttYXhfZW50cmllcxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZToI0sak4QYCCAFCrQEKNmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5rZXlfdmFsdWUuZmlsZV9iYXNlZC52M0ILQ29uZmlnUHJvdG9QAVpcZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9rZXlfdmFsdWUvZmlsZV9iYXNlZC92MztmaWxlX2Jhc2VkdjO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#extension: envoy.key_value.file_based]
@@ -67,5 +57,4 @@ export type FileBasedKeyValueStoreConfig = Message<"envoy.extensions.key_value.f
  * Use `create(FileBasedKeyValueStoreConfigSchema)` to create a new message.
  */
 export const FileBasedKeyValueStoreConfigSchema: GenMessage<FileBasedKeyValueStoreConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_key_value_file_based_v3_config, 0);
-
+  messageDesc("envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.proto (package envoy.extensions.load_balancing_policies.cluster_provided.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_cluster_provided_v3_cluster_provided: GenFile = /*@__PURE__*/
-  fileDesc("ClNlbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2NsdXN0ZXJfcHJvdmlkZWQvdjMvY2x1c3Rlcl9wcm92aWRlZC5wcm90bxI8ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jbHVzdGVyX3Byb3ZpZGVkLnYzIhEKD0NsdXN0ZXJQcm92aWRlZELkAQpKaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNsdXN0ZXJfcHJvdmlkZWQudjNCFENsdXN0ZXJQcm92aWRlZFByb3RvUAFadmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbG9hZF9iYWxhbmNpbmdfcG9saWNpZXMvY2x1c3Rlcl9wcm92aWRlZC92MztjbHVzdGVyX3Byb3ZpZGVkdjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * The cluster provided load balancing policy allows cluster to specify its own load balancing.
@@ -46,5 +39,4 @@ export type ClusterProvided = Message<"envoy.extensions.load_balancing_policies.
  * Use `create(ClusterProvidedSchema)` to create a new message.
  */
 export const ClusterProvidedSchema: GenMessage<ClusterProvided> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_cluster_provided_v3_cluster_provided, 0);
-
+  messageDesc("envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided");

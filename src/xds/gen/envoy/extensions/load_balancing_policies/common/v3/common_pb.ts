@@ -16,26 +16,13 @@
 // @generated from file envoy/extensions/load_balancing_policies/common/v3/common.proto (package envoy.extensions.load_balancing_policies.common.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { RuntimeDouble } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { RouteAction_HashPolicy } from "../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../config/route/v3/route_components_pb.ts";
 import type { Percent } from "../../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/common/v3/common.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_common_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2NvbW1vbi92My9jb21tb24ucHJvdG8SMmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuY29tbW9uLnYzIqQHChBMb2NhbGl0eUxiQ29uZmlnEnYKFHpvbmVfYXdhcmVfbGJfY29uZmlnGAEgASgLMlYuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZy5ab25lQXdhcmVMYkNvbmZpZ0gAEoQBChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAiABKAsyXS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52My5Mb2NhbGl0eUxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAGtIEChFab25lQXdhcmVMYkNvbmZpZxIvCg9yb3V0aW5nX2VuYWJsZWQYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSNgoQbWluX2NsdXN0ZXJfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRIdChVmYWlsX3RyYWZmaWNfb25fcGFuaWMYAyABKAgSMgodZm9yY2VfbG9jYWxpdHlfZGlyZWN0X3JvdXRpbmcYBCABKAhCCxgBkseG2AQDMy4wEn8KEGZvcmNlX2xvY2FsX3pvbmUYBSABKAsyZS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52My5Mb2NhbGl0eUxiQ29uZmlnLlpvbmVBd2FyZUxiQ29uZmlnLkZvcmNlTG9jYWxab25lEnwKDmxvY2FsaXR5X2Jhc2lzGAYgASgOMmQuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZy5ab25lQXdhcmVMYkNvbmZpZy5Mb2NhbGl0eUJhc2lzGkAKDkZvcmNlTG9jYWxab25lEi4KCG1pbl9zaXplGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIkAKDUxvY2FsaXR5QmFzaXMSFQoRSEVBTFRIWV9IT1NUU19OVU0QABIYChRIRUFMVEhZX0hPU1RTX1dFSUdIVBABGhoKGExvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0IgChlsb2NhbGl0eV9jb25maWdfc3BlY2lmaWVyEgP4QgEitAEKD1Nsb3dTdGFydENvbmZpZxI0ChFzbG93X3N0YXJ0X3dpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3CgphZ2dyZXNzaW9uGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZURvdWJsZRIyChJtaW5fd2VpZ2h0X3BlcmNlbnQYAyABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQixQEKGUNvbnNpc3RlbnRIYXNoaW5nTGJDb25maWcSIAoYdXNlX2hvc3RuYW1lX2Zvcl9oYXNoaW5nGAEgASgIEkIKE2hhc2hfYmFsYW5jZV9mYWN0b3IYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKGQSQgoLaGFzaF9wb2xpY3kYAyADKAsyLS5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVBY3Rpb24uSGFzaFBvbGljeSKZAQoWT3JjYU9vYlJlcG9ydGluZ0NvbmZpZxIdCgpwb3J0X3ZhbHVlGAEgASgNQgn6QgYqBBj//wMSHgoJYXV0aG9yaXR5GAIgASgJQgv6QghyBsgBAMABAhJACh90cmFuc3BvcnRfc29ja2V0X21hdGNoX2NyaXRlcmlhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEK9AQpAaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52M0ILQ29tbW9uUHJvdG9QAVpiZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9sb2FkX2JhbGFuY2luZ19wb2xpY2llcy9jb21tb24vdjM7Y29tbW9udjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
@@ -68,7 +55,7 @@ export type LocalityLbConfig = Message<"envoy.extensions.load_balancing_policies
  * Use `create(LocalityLbConfigSchema)` to create a new message.
  */
 export const LocalityLbConfigSchema: GenMessage<LocalityLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig");
 
 /**
  * Configuration for :ref:`zone aware routing
@@ -138,7 +125,7 @@ export type LocalityLbConfig_ZoneAwareLbConfig = Message<"envoy.extensions.load_
  * Use `create(LocalityLbConfig_ZoneAwareLbConfigSchema)` to create a new message.
  */
 export const LocalityLbConfig_ZoneAwareLbConfigSchema: GenMessage<LocalityLbConfig_ZoneAwareLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig");
 
 /**
  * Configures Envoy to always route requests to the local zone regardless of the
@@ -170,7 +157,7 @@ export type LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZone = Message<"envoy.e
  * Use `create(LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZoneSchema)` to create a new message.
  */
 export const LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZoneSchema: GenMessage<LocalityLbConfig_ZoneAwareLbConfig_ForceLocalZone> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 0, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone");
 
 /**
  * Basis for computing per-locality percentages in zone-aware routing.
@@ -204,7 +191,7 @@ export type LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis = (typeof LocalityL
  * Describes the enum envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.LocalityBasis.
  */
 export const LocalityLbConfig_ZoneAwareLbConfig_LocalityBasisSchema: GenEnum<LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 0, 0);
+  enumDesc("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.LocalityBasis");
 
 /**
  * Configuration for :ref:`locality weighted load balancing
@@ -220,7 +207,7 @@ export type LocalityLbConfig_LocalityWeightedLbConfig = Message<"envoy.extension
  * Use `create(LocalityLbConfig_LocalityWeightedLbConfigSchema)` to create a new message.
  */
 export const LocalityLbConfig_LocalityWeightedLbConfigSchema: GenMessage<LocalityLbConfig_LocalityWeightedLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 1);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig");
 
 /**
  * Configuration for :ref:`slow start mode <arch_overview_load_balancing_slow_start>`.
@@ -270,7 +257,7 @@ export type SlowStartConfig = Message<"envoy.extensions.load_balancing_policies.
  * Use `create(SlowStartConfigSchema)` to create a new message.
  */
 export const SlowStartConfigSchema: GenMessage<SlowStartConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 1);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig");
 
 /**
  * Common Configuration for all consistent hashing load balancers (MaglevLb, RingHashLb, etc.)
@@ -326,7 +313,7 @@ export type ConsistentHashingLbConfig = Message<"envoy.extensions.load_balancing
  * Use `create(ConsistentHashingLbConfigSchema)` to create a new message.
  */
 export const ConsistentHashingLbConfigSchema: GenMessage<ConsistentHashingLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 2);
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig");
 
 /**
  * Connection overrides for the ORCA out-of-band (OOB) reporting stream, used by
@@ -374,5 +361,4 @@ export type OrcaOobReportingConfig = Message<"envoy.extensions.load_balancing_po
  * Use `create(OrcaOobReportingConfigSchema)` to create a new message.
  */
 export const OrcaOobReportingConfigSchema: GenMessage<OrcaOobReportingConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 3);
-
+  messageDesc("envoy.extensions.load_balancing_policies.common.v3.OrcaOobReportingConfig");

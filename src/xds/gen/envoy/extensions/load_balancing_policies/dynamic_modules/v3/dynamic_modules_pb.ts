@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/load_balancing_policies/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.load_balancing_policies.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("ClFlbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SO2Vudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuZHluYW1pY19tb2R1bGVzLnYzItYBCiBEeW5hbWljTW9kdWxlc0xvYWRCYWxhbmNlckNvbmZpZxJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIfCg5sYl9wb2xpY3lfbmFtZRgCIAEoCUIH+kIEcgIQARIuChBsYl9wb2xpY3lfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueULgAQpJaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWnRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for a load balancing policy implemented via dynamic modules.
@@ -79,5 +69,4 @@ export type DynamicModulesLoadBalancerConfig = Message<"envoy.extensions.load_ba
  * Use `create(DynamicModulesLoadBalancerConfigSchema)` to create a new message.
  */
 export const DynamicModulesLoadBalancerConfigSchema: GenMessage<DynamicModulesLoadBalancerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig");

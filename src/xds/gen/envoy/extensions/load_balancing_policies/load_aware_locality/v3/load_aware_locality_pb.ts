@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/load_balancing_policies/load_aware_locality/v3/load_aware_locality.proto (package envoy.extensions.load_balancing_policies.load_aware_locality.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_pb.ts";
-import { file_envoy_config_cluster_v3_cluster } from "../../../../config/cluster/v3/cluster_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/load_aware_locality/v3/load_aware_locality.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_load_aware_locality_v3_load_aware_locality: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2xvYWRfYXdhcmVfbG9jYWxpdHkvdjMvbG9hZF9hd2FyZV9sb2NhbGl0eS5wcm90bxI/ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5sb2FkX2F3YXJlX2xvY2FsaXR5LnYzIpsFChFMb2FkQXdhcmVMb2NhbGl0eRJXChdlbmRwb2ludF9waWNraW5nX3BvbGljeRgBIAEoCzIsLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkxvYWRCYWxhbmNpbmdQb2xpY3lCCPpCBYoBAhABEkYKFHdlaWdodF91cGRhdGVfcGVyaW9kGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg36QgqqAQcyBRCAwtcvEi4KJm1ldHJpY19uYW1lc19mb3JfY29tcHV0aW5nX3V0aWxpemF0aW9uGAMgAygJEl0KHnV0aWxpemF0aW9uX3ZhcmlhbmNlX3RocmVzaG9sZBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5Eb3VibGVWYWx1ZUIX+kIUEhIZAAAAAAAA8D8pAAAAAAAAAAASRAoXc21vb3RoaW5nX3RpbWVfY29uc3RhbnQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAElQKFXJlbW90ZV9wcm9iZV9mcmFjdGlvbhgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5Eb3VibGVWYWx1ZUIX+kIUEhIRAAAAAAAA8D8pAAAAAAAAAAASRQoYd2VpZ2h0X2V4cGlyYXRpb25fcGVyaW9kGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIyABI6ChZlbmFibGVfb29iX2xvYWRfcmVwb3J0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI3ChRvb2JfcmVwb3J0aW5nX3BlcmlvZBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkLvAQpNaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmxvYWRfYXdhcmVfbG9jYWxpdHkudjNCFkxvYWRBd2FyZUxvY2FsaXR5UHJvdG9QAVp8Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9sb2FkX2JhbGFuY2luZ19wb2xpY2llcy9sb2FkX2F3YXJlX2xvY2FsaXR5L3YzO2xvYWRfYXdhcmVfbG9jYWxpdHl2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_cluster_v3_cluster, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the load_aware_locality LB policy which uses ORCA utilization data
@@ -151,5 +141,4 @@ export type LoadAwareLocality = Message<"envoy.extensions.load_balancing_policie
  * Use `create(LoadAwareLocalitySchema)` to create a new message.
  */
 export const LoadAwareLocalitySchema: GenMessage<LoadAwareLocality> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_load_aware_locality_v3_load_aware_locality, 0);
-
+  messageDesc("envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality");

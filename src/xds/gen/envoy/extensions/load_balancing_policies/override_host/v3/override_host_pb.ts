@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/load_balancing_policies/override_host/v3/override_host.proto (package envoy.extensions.load_balancing_policies.override_host.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_pb.ts";
-import { file_envoy_config_cluster_v3_cluster } from "../../../../config/cluster/v3/cluster_pb.ts";
 import type { MetadataKey } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/override_host/v3/override_host.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_override_host_v3_override_host: GenFile = /*@__PURE__*/
-  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL292ZXJyaWRlX2hvc3QvdjMvb3ZlcnJpZGVfaG9zdC5wcm90bxI5ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5vdmVycmlkZV9ob3N0LnYzIo8DCgxPdmVycmlkZUhvc3QSgwEKFW92ZXJyaWRlX2hvc3Rfc291cmNlcxgBIAMoCzJaLmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMub3ZlcnJpZGVfaG9zdC52My5PdmVycmlkZUhvc3QuT3ZlcnJpZGVIb3N0U291cmNlQgj6QgWSAQIIARI+ChFzZWxlY3RlZF9ob3N0X2tleRgCIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXkSTwoPZmFsbGJhY2tfcG9saWN5GAMgASgLMiwuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuTG9hZEJhbGFuY2luZ1BvbGljeUII+kIFigECEAEaaAoST3ZlcnJpZGVIb3N0U291cmNlEhsKBmhlYWRlchgBIAEoCUIL+kIIcgbIAQDAAQISNQoIbWV0YWRhdGEYAiABKAsyIy5lbnZveS50eXBlLm1ldGFkYXRhLnYzLk1ldGFkYXRhS2V5QtgBCkdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMub3ZlcnJpZGVfaG9zdC52M0IRT3ZlcnJpZGVIb3N0UHJvdG9QAVpwZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9sb2FkX2JhbGFuY2luZ19wb2xpY2llcy9vdmVycmlkZV9ob3N0L3YzO292ZXJyaWRlX2hvc3R2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_cluster_v3_cluster, file_envoy_type_metadata_v3_metadata, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Override Host Load Balancing policy.
@@ -117,7 +107,7 @@ export type OverrideHost = Message<"envoy.extensions.load_balancing_policies.ove
  * Use `create(OverrideHostSchema)` to create a new message.
  */
 export const OverrideHostSchema: GenMessage<OverrideHost> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_override_host_v3_override_host, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost");
 
 /**
  * @generated from message envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource
@@ -148,5 +138,4 @@ export type OverrideHost_OverrideHostSource = Message<"envoy.extensions.load_bal
  * Use `create(OverrideHost_OverrideHostSourceSchema)` to create a new message.
  */
 export const OverrideHost_OverrideHostSourceSchema: GenMessage<OverrideHost_OverrideHostSource> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_override_host_v3_override_host, 0, 0);
-
+  messageDesc("envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/load_balancing_policies/pick_first/v3/pick_first.proto (package envoy.extensions.load_balancing_policies.pick_first.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/pick_first/v3/pick_first.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_pick_first_v3_pick_first: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL3BpY2tfZmlyc3QvdjMvcGlja19maXJzdC5wcm90bxI2ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5waWNrX2ZpcnN0LnYzIikKCVBpY2tGaXJzdBIcChRzaHVmZmxlX2FkZHJlc3NfbGlzdBgBIAEoCELMAQpEaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLnBpY2tfZmlyc3QudjNCDlBpY2tGaXJzdFByb3RvUAFaamdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbG9hZF9iYWxhbmNpbmdfcG9saWNpZXMvcGlja19maXJzdC92MztwaWNrX2ZpcnN0djO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * This configuration allows the built-in PICK_FIRST LB policy to be configured
@@ -48,5 +41,4 @@ export type PickFirst = Message<"envoy.extensions.load_balancing_policies.pick_f
  * Use `create(PickFirstSchema)` to create a new message.
  */
 export const PickFirstSchema: GenMessage<PickFirst> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_pick_first_v3_pick_first, 0);
-
+  messageDesc("envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst");

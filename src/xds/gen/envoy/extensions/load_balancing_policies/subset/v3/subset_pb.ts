@@ -16,21 +16,10 @@
 // @generated from file envoy/extensions/load_balancing_policies/subset/v3/subset.proto (package envoy.extensions.load_balancing_policies.subset.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_pb.ts";
-import { file_envoy_config_cluster_v3_cluster } from "../../../../config/cluster/v3/cluster_pb.ts";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/load_balancing_policies/subset/v3/subset.proto.
- */
-export const file_envoy_extensions_load_balancing_policies_subset_v3_subset: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL3N1YnNldC92My9zdWJzZXQucHJvdG8SMmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuc3Vic2V0LnYzIrQJCgZTdWJzZXQSdAoPZmFsbGJhY2tfcG9saWN5GAEgASgOMlEuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5zdWJzZXQudjMuU3Vic2V0LkxiU3Vic2V0RmFsbGJhY2tQb2xpY3lCCPpCBYIBAhABEi8KDmRlZmF1bHRfc3Vic2V0GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJlChBzdWJzZXRfc2VsZWN0b3JzGAMgAygLMksuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5zdWJzZXQudjMuU3Vic2V0LkxiU3Vic2V0U2VsZWN0b3ISHAoUYWxsb3dfcmVkdW5kYW50X2tleXMYCiABKAgSHQoVbG9jYWxpdHlfd2VpZ2h0X2F3YXJlGAQgASgIEh0KFXNjYWxlX2xvY2FsaXR5X3dlaWdodBgFIAEoCBIWCg5wYW5pY19tb2RlX2FueRgGIAEoCBITCgtsaXN0X2FzX2FueRgHIAEoCBKFAQoYbWV0YWRhdGFfZmFsbGJhY2tfcG9saWN5GAggASgOMlkuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5zdWJzZXQudjMuU3Vic2V0LkxiU3Vic2V0TWV0YWRhdGFGYWxsYmFja1BvbGljeUII+kIFggECEAESUAoQc3Vic2V0X2xiX3BvbGljeRgJIAEoCzIsLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkxvYWRCYWxhbmNpbmdQb2xpY3lCCPpCBYoBAhABGukCChBMYlN1YnNldFNlbGVjdG9yEgwKBGtleXMYASADKAkSHgoWc2luZ2xlX2hvc3RfcGVyX3N1YnNldBgEIAEoCBKNAQoPZmFsbGJhY2tfcG9saWN5GAIgASgOMmouZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5zdWJzZXQudjMuU3Vic2V0LkxiU3Vic2V0U2VsZWN0b3IuTGJTdWJzZXRTZWxlY3RvckZhbGxiYWNrUG9saWN5Qgj6QgWCAQIQARIcChRmYWxsYmFja19rZXlzX3N1YnNldBgDIAMoCSJ5Ch5MYlN1YnNldFNlbGVjdG9yRmFsbGJhY2tQb2xpY3kSDwoLTk9UX0RFRklORUQQABIPCgtOT19GQUxMQkFDSxABEhAKDEFOWV9FTkRQT0lOVBACEhIKDkRFRkFVTFRfU1VCU0VUEAMSDwoLS0VZU19TVUJTRVQQBCJPChZMYlN1YnNldEZhbGxiYWNrUG9saWN5Eg8KC05PX0ZBTExCQUNLEAASEAoMQU5ZX0VORFBPSU5UEAESEgoOREVGQVVMVF9TVUJTRVQQAiJNCh5MYlN1YnNldE1ldGFkYXRhRmFsbGJhY2tQb2xpY3kSGAoUTUVUQURBVEFfTk9fRkFMTEJBQ0sQABIRCg1GQUxMQkFDS19MSVNUEAE6LZrFiB4oCiZlbnZveS5jb25maWcuY2x1c3Rlci52My5MYlN1YnNldENvbmZpZ0K9AQpAaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLnN1YnNldC52M0ILU3Vic2V0UHJvdG9QAVpiZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9sb2FkX2JhbGFuY2luZ19wb2xpY2llcy9zdWJzZXQvdjM7c3Vic2V0djO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_cluster_v3_cluster, file_google_protobuf_struct, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Optionally divide the endpoints in this cluster into subsets defined by
@@ -202,7 +191,7 @@ export type Subset = Message<"envoy.extensions.load_balancing_policies.subset.v3
  * Use `create(SubsetSchema)` to create a new message.
  */
 export const SubsetSchema: GenMessage<Subset> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_subset_v3_subset, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.subset.v3.Subset");
 
 /**
  * Specifications for subsets.
@@ -261,7 +250,7 @@ export type Subset_LbSubsetSelector = Message<"envoy.extensions.load_balancing_p
  * Use `create(Subset_LbSubsetSelectorSchema)` to create a new message.
  */
 export const Subset_LbSubsetSelectorSchema: GenMessage<Subset_LbSubsetSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_subset_v3_subset, 0, 0);
+  messageDesc("envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector");
 
 /**
  * Allows to override top level fallback policy per selector.
@@ -322,7 +311,7 @@ export type Subset_LbSubsetSelector_LbSubsetSelectorFallbackPolicy = (typeof Sub
  * Describes the enum envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector.LbSubsetSelectorFallbackPolicy.
  */
 export const Subset_LbSubsetSelector_LbSubsetSelectorFallbackPolicySchema: GenEnum<Subset_LbSubsetSelector_LbSubsetSelectorFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_load_balancing_policies_subset_v3_subset, 0, 0, 0);
+  enumDesc("envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector.LbSubsetSelectorFallbackPolicy");
 
 /**
  * If NO_FALLBACK is selected, a result
@@ -365,7 +354,7 @@ export type Subset_LbSubsetFallbackPolicy = (typeof Subset_LbSubsetFallbackPolic
  * Describes the enum envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetFallbackPolicy.
  */
 export const Subset_LbSubsetFallbackPolicySchema: GenEnum<Subset_LbSubsetFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_load_balancing_policies_subset_v3_subset, 0, 0);
+  enumDesc("envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetFallbackPolicy");
 
 /**
  * @generated from enum envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy
@@ -433,5 +422,4 @@ export type Subset_LbSubsetMetadataFallbackPolicy = (typeof Subset_LbSubsetMetad
  * Describes the enum envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy.
  */
 export const Subset_LbSubsetMetadataFallbackPolicySchema: GenEnum<Subset_LbSubsetMetadataFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_load_balancing_policies_subset_v3_subset, 0, 1);
-
+  enumDesc("envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/outlier_detection_monitors/common/v3/error_types.proto (package envoy.extensions.outlier_detection_monitors.common.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Int32Range } from "../../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../../type/v3/range_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/outlier_detection_monitors/common/v3/error_types.proto.
- */
-export const file_envoy_extensions_outlier_detection_monitors_common_v3_error_types: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL291dGxpZXJfZGV0ZWN0aW9uX21vbml0b3JzL2NvbW1vbi92My9lcnJvcl90eXBlcy5wcm90bxI1ZW52b3kuZXh0ZW5zaW9ucy5vdXRsaWVyX2RldGVjdGlvbl9tb25pdG9ycy5jb21tb24udjMiNgoKSHR0cEVycm9ycxIoCgVyYW5nZRgBIAEoCzIZLmVudm95LnR5cGUudjMuSW50MzJSYW5nZSITChFMb2NhbE9yaWdpbkVycm9ycyIQCg5EYXRhYmFzZUVycm9ycyKtAgoMRXJyb3JCdWNrZXRzElYKC2h0dHBfZXJyb3JzGAEgAygLMkEuZW52b3kuZXh0ZW5zaW9ucy5vdXRsaWVyX2RldGVjdGlvbl9tb25pdG9ycy5jb21tb24udjMuSHR0cEVycm9ycxJlChNsb2NhbF9vcmlnaW5fZXJyb3JzGAIgAygLMkguZW52b3kuZXh0ZW5zaW9ucy5vdXRsaWVyX2RldGVjdGlvbl9tb25pdG9ycy5jb21tb24udjMuTG9jYWxPcmlnaW5FcnJvcnMSXgoPZGF0YWJhc2VfZXJyb3JzGAMgAygLMkUuZW52b3kuZXh0ZW5zaW9ucy5vdXRsaWVyX2RldGVjdGlvbl9tb25pdG9ycy5jb21tb24udjMuRGF0YWJhc2VFcnJvcnNCxwEKQ2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5vdXRsaWVyX2RldGVjdGlvbl9tb25pdG9ycy5jb21tb24udjNCD0Vycm9yVHlwZXNQcm90b1ABWmVnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL291dGxpZXJfZGV0ZWN0aW9uX21vbml0b3JzL2NvbW1vbi92Mztjb21tb252M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_v3_range, file_udpa_annotations_status]);
 
 /**
  * [#protodoc-title: Outlier detection error buckets]
@@ -48,7 +40,7 @@ export type HttpErrors = Message<"envoy.extensions.outlier_detection_monitors.co
  * Use `create(HttpErrorsSchema)` to create a new message.
  */
 export const HttpErrorsSchema: GenMessage<HttpErrors> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_outlier_detection_monitors_common_v3_error_types, 0);
+  messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors");
 
 /**
  * Error bucket for locally originated errors.
@@ -64,7 +56,7 @@ export type LocalOriginErrors = Message<"envoy.extensions.outlier_detection_moni
  * Use `create(LocalOriginErrorsSchema)` to create a new message.
  */
 export const LocalOriginErrorsSchema: GenMessage<LocalOriginErrors> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_outlier_detection_monitors_common_v3_error_types, 1);
+  messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors");
 
 /**
  * Error bucket for database errors.
@@ -81,7 +73,7 @@ export type DatabaseErrors = Message<"envoy.extensions.outlier_detection_monitor
  * Use `create(DatabaseErrorsSchema)` to create a new message.
  */
 export const DatabaseErrorsSchema: GenMessage<DatabaseErrors> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_outlier_detection_monitors_common_v3_error_types, 2);
+  messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors");
 
 /**
  * Union of possible error buckets.
@@ -117,5 +109,4 @@ export type ErrorBuckets = Message<"envoy.extensions.outlier_detection_monitors.
  * Use `create(ErrorBucketsSchema)` to create a new message.
  */
 export const ErrorBucketsSchema: GenMessage<ErrorBuckets> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_outlier_detection_monitors_common_v3_error_types, 3);
-
+  messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets");

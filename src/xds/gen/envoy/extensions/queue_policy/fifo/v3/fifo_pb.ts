@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/queue_policy/fifo/v3/fifo.proto (package envoy.extensions.queue_policy.fifo.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/queue_policy/fifo/v3/fifo.proto.
- */
-export const file_envoy_extensions_queue_policy_fifo_v3_fifo: GenFile = /*@__PURE__*/
-  fileDesc("CjBlbnZveS9leHRlbnNpb25zL3F1ZXVlX3BvbGljeS9maWZvL3YzL2ZpZm8ucHJvdG8SJWVudm95LmV4dGVuc2lvbnMucXVldWVfcG9saWN5LmZpZm8udjMiFwoVRmlmb1F1ZXVlUG9saWN5Q29uZmlnQp8BCjNpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMucXVldWVfcG9saWN5LmZpZm8udjNCCUZpZm9Qcm90b1ABWlNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1ZXVlX3BvbGljeS9maWZvL3YzO2ZpZm92M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Configuration for the FIFO pending requests queue policy.
@@ -40,5 +33,4 @@ export type FifoQueuePolicyConfig = Message<"envoy.extensions.queue_policy.fifo.
  * Use `create(FifoQueuePolicyConfigSchema)` to create a new message.
  */
 export const FifoQueuePolicyConfigSchema: GenMessage<FifoQueuePolicyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_queue_policy_fifo_v3_fifo, 0);
-
+  messageDesc("envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/quic/client_writer_factory/v3/default_client_writer.proto (package envoy.extensions.quic.client_writer_factory.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/client_writer_factory/v3/default_client_writer.proto.
- */
-export const file_envoy_extensions_quic_client_writer_factory_v3_default_client_writer: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL3F1aWMvY2xpZW50X3dyaXRlcl9mYWN0b3J5L3YzL2RlZmF1bHRfY2xpZW50X3dyaXRlci5wcm90bxIuZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNsaWVudF93cml0ZXJfZmFjdG9yeS52MyIVChNEZWZhdWx0Q2xpZW50V3JpdGVyQtEBCjxpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMucXVpYy5jbGllbnRfd3JpdGVyX2ZhY3RvcnkudjNCGERlZmF1bHRDbGllbnRXcml0ZXJQcm90b1ABWm1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1aWMvY2xpZW50X3dyaXRlcl9mYWN0b3J5L3YzO2NsaWVudF93cml0ZXJfZmFjdG9yeXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * The default QUIC packet writer used for QUIC upstream connections which is platform independent.
@@ -40,5 +33,4 @@ export type DefaultClientWriter = Message<"envoy.extensions.quic.client_writer_f
  * Use `create(DefaultClientWriterSchema)` to create a new message.
  */
 export const DefaultClientWriterSchema: GenMessage<DefaultClientWriter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_client_writer_factory_v3_default_client_writer, 0);
-
+  messageDesc("envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter");

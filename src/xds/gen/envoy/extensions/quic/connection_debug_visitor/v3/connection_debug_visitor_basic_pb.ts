@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/quic/connection_debug_visitor/v3/connection_debug_visitor_basic.proto (package envoy.extensions.quic.connection_debug_visitor.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/connection_debug_visitor/v3/connection_debug_visitor_basic.proto.
- */
-export const file_envoy_extensions_quic_connection_debug_visitor_v3_connection_debug_visitor_basic: GenFile = /*@__PURE__*/
-  fileDesc("ClZlbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9kZWJ1Z192aXNpdG9yL3YzL2Nvbm5lY3Rpb25fZGVidWdfdmlzaXRvcl9iYXNpYy5wcm90bxIxZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNvbm5lY3Rpb25fZGVidWdfdmlzaXRvci52MyINCgtCYXNpY0NvbmZpZ0LiAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnF1aWMuY29ubmVjdGlvbl9kZWJ1Z192aXNpdG9yLnYzQiBDb25uZWN0aW9uRGVidWdWaXNpdG9yQmFzaWNQcm90b1ABWnNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9kZWJ1Z192aXNpdG9yL3YzO2Nvbm5lY3Rpb25fZGVidWdfdmlzaXRvcnYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Configuration for a basic QUIC connection debug visitor.
@@ -40,5 +33,4 @@ export type BasicConfig = Message<"envoy.extensions.quic.connection_debug_visito
  * Use `create(BasicConfigSchema)` to create a new message.
  */
 export const BasicConfigSchema: GenMessage<BasicConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_connection_debug_visitor_v3_connection_debug_visitor_basic, 0);
-
+  messageDesc("envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/quic/connection_id_generator/v3/envoy_deterministic_connection_id_generator.proto (package envoy.extensions.quic.connection_id_generator.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/connection_id_generator/v3/envoy_deterministic_connection_id_generator.proto.
- */
-export const file_envoy_extensions_quic_connection_id_generator_v3_envoy_deterministic_connection_id_generator: GenFile = /*@__PURE__*/
-  fileDesc("CmJlbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9pZF9nZW5lcmF0b3IvdjMvZW52b3lfZGV0ZXJtaW5pc3RpY19jb25uZWN0aW9uX2lkX2dlbmVyYXRvci5wcm90bxIwZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNvbm5lY3Rpb25faWRfZ2VuZXJhdG9yLnYzIioKKERldGVybWluaXN0aWNDb25uZWN0aW9uSWRHZW5lcmF0b3JDb25maWdC6wEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNvbm5lY3Rpb25faWRfZ2VuZXJhdG9yLnYzQixFbnZveURldGVybWluaXN0aWNDb25uZWN0aW9uSWRHZW5lcmF0b3JQcm90b1ABWnFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9pZF9nZW5lcmF0b3IvdjM7Y29ubmVjdGlvbl9pZF9nZW5lcmF0b3J2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Configuration for a connection ID generator implementation which issues predictable CIDs with stable first 4 bytes.
@@ -40,5 +33,4 @@ export type DeterministicConnectionIdGeneratorConfig = Message<"envoy.extensions
  * Use `create(DeterministicConnectionIdGeneratorConfigSchema)` to create a new message.
  */
 export const DeterministicConnectionIdGeneratorConfigSchema: GenMessage<DeterministicConnectionIdGeneratorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_connection_id_generator_v3_envoy_deterministic_connection_id_generator, 0);
-
+  messageDesc("envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig");

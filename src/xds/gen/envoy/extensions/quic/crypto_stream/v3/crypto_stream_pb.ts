@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/quic/crypto_stream/v3/crypto_stream.proto (package envoy.extensions.quic.crypto_stream.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/crypto_stream/v3/crypto_stream.proto.
- */
-export const file_envoy_extensions_quic_crypto_stream_v3_crypto_stream: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL3F1aWMvY3J5cHRvX3N0cmVhbS92My9jcnlwdG9fc3RyZWFtLnByb3RvEiZlbnZveS5leHRlbnNpb25zLnF1aWMuY3J5cHRvX3N0cmVhbS52MyIaChhDcnlwdG9TZXJ2ZXJTdHJlYW1Db25maWdCsgEKNGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNyeXB0b19zdHJlYW0udjNCEUNyeXB0b1N0cmVhbVByb3RvUAFaXWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcXVpYy9jcnlwdG9fc3RyZWFtL3YzO2NyeXB0b19zdHJlYW12M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Configuration for the default QUIC server crypto stream provided by QUICHE.
@@ -40,5 +33,4 @@ export type CryptoServerStreamConfig = Message<"envoy.extensions.quic.crypto_str
  * Use `create(CryptoServerStreamConfigSchema)` to create a new message.
  */
 export const CryptoServerStreamConfigSchema: GenMessage<CryptoServerStreamConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_crypto_stream_v3_crypto_stream, 0);
-
+  messageDesc("envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/quic/server_preferred_address/v3/datasource.proto (package envoy.extensions.quic.server_preferred_address.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/server_preferred_address/v3/datasource.proto.
- */
-export const file_envoy_extensions_quic_server_preferred_address_v3_datasource: GenFile = /*@__PURE__*/
-  fileDesc("CkJlbnZveS9leHRlbnNpb25zL3F1aWMvc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzL3YzL2RhdGFzb3VyY2UucHJvdG8SMWVudm95LmV4dGVuc2lvbnMucXVpYy5zZXJ2ZXJfcHJlZmVycmVkX2FkZHJlc3MudjMi7wMKJkRhdGFTb3VyY2VTZXJ2ZXJQcmVmZXJyZWRBZGRyZXNzQ29uZmlnEoIBCgtpcHY0X2NvbmZpZxgBIAEoCzJtLmVudm95LmV4dGVuc2lvbnMucXVpYy5zZXJ2ZXJfcHJlZmVycmVkX2FkZHJlc3MudjMuRGF0YVNvdXJjZVNlcnZlclByZWZlcnJlZEFkZHJlc3NDb25maWcuQWRkcmVzc0ZhbWlseUNvbmZpZxKCAQoLaXB2Nl9jb25maWcYAiABKAsybS5lbnZveS5leHRlbnNpb25zLnF1aWMuc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzLnYzLkRhdGFTb3VyY2VTZXJ2ZXJQcmVmZXJyZWRBZGRyZXNzQ29uZmlnLkFkZHJlc3NGYW1pbHlDb25maWcaugEKE0FkZHJlc3NGYW1pbHlDb25maWcSOwoHYWRkcmVzcxgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCCPpCBYoBAhABEi4KBHBvcnQYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEjYKDGRuYXRfYWRkcmVzcxgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VC0QEKP2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5xdWljLnNlcnZlcl9wcmVmZXJyZWRfYWRkcmVzcy52M0IPRGF0YXNvdXJjZVByb3RvUAFac2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcXVpYy9zZXJ2ZXJfcHJlZmVycmVkX2FkZHJlc3MvdjM7c2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for DataSourceServerPreferredAddressConfig.
@@ -56,7 +47,7 @@ export type DataSourceServerPreferredAddressConfig = Message<"envoy.extensions.q
  * Use `create(DataSourceServerPreferredAddressConfigSchema)` to create a new message.
  */
 export const DataSourceServerPreferredAddressConfigSchema: GenMessage<DataSourceServerPreferredAddressConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_server_preferred_address_v3_datasource, 0);
+  messageDesc("envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig");
 
 /**
  * Addresses for server preferred address for a single address family (IPv4 or IPv6).
@@ -100,5 +91,4 @@ export type DataSourceServerPreferredAddressConfig_AddressFamilyConfig = Message
  * Use `create(DataSourceServerPreferredAddressConfig_AddressFamilyConfigSchema)` to create a new message.
  */
 export const DataSourceServerPreferredAddressConfig_AddressFamilyConfigSchema: GenMessage<DataSourceServerPreferredAddressConfig_AddressFamilyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_server_preferred_address_v3_datasource, 0, 0);
-
+  messageDesc("envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/quic/server_preferred_address/v3/fixed_server_preferred_address_config.proto (package envoy.extensions.quic.server_preferred_address.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { SocketAddress } from "../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../config/core/v3/address_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/server_preferred_address/v3/fixed_server_preferred_address_config.proto.
- */
-export const file_envoy_extensions_quic_server_preferred_address_v3_fixed_server_preferred_address_config: GenFile = /*@__PURE__*/
-  fileDesc("Cl1lbnZveS9leHRlbnNpb25zL3F1aWMvc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzL3YzL2ZpeGVkX3NlcnZlcl9wcmVmZXJyZWRfYWRkcmVzc19jb25maWcucHJvdG8SMWVudm95LmV4dGVuc2lvbnMucXVpYy5zZXJ2ZXJfcHJlZmVycmVkX2FkZHJlc3MudjMi1gMKIUZpeGVkU2VydmVyUHJlZmVycmVkQWRkcmVzc0NvbmZpZxIUCgxpcHY0X2FkZHJlc3MYASABKAkSfQoLaXB2NF9jb25maWcYAyABKAsyaC5lbnZveS5leHRlbnNpb25zLnF1aWMuc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzLnYzLkZpeGVkU2VydmVyUHJlZmVycmVkQWRkcmVzc0NvbmZpZy5BZGRyZXNzRmFtaWx5Q29uZmlnEhQKDGlwdjZfYWRkcmVzcxgCIAEoCRJ9CgtpcHY2X2NvbmZpZxgEIAEoCzJoLmVudm95LmV4dGVuc2lvbnMucXVpYy5zZXJ2ZXJfcHJlZmVycmVkX2FkZHJlc3MudjMuRml4ZWRTZXJ2ZXJQcmVmZXJyZWRBZGRyZXNzQ29uZmlnLkFkZHJlc3NGYW1pbHlDb25maWcahgEKE0FkZHJlc3NGYW1pbHlDb25maWcSNAoHYWRkcmVzcxgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3MSOQoMZG5hdF9hZGRyZXNzGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuU29ja2V0QWRkcmVzc0LoAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnF1aWMuc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzLnYzQiZGaXhlZFNlcnZlclByZWZlcnJlZEFkZHJlc3NDb25maWdQcm90b1ABWnNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1aWMvc2VydmVyX3ByZWZlcnJlZF9hZGRyZXNzL3YzO3NlcnZlcl9wcmVmZXJyZWRfYWRkcmVzc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_udpa_annotations_status]);
 
 /**
  * Configuration for FixedServerPreferredAddressConfig.
@@ -75,7 +67,7 @@ export type FixedServerPreferredAddressConfig = Message<"envoy.extensions.quic.s
  * Use `create(FixedServerPreferredAddressConfigSchema)` to create a new message.
  */
 export const FixedServerPreferredAddressConfigSchema: GenMessage<FixedServerPreferredAddressConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_server_preferred_address_v3_fixed_server_preferred_address_config, 0);
+  messageDesc("envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig");
 
 /**
  * Addresses for server preferred address for a single address family (IPv4 or IPv6).
@@ -119,5 +111,4 @@ export type FixedServerPreferredAddressConfig_AddressFamilyConfig = Message<"env
  * Use `create(FixedServerPreferredAddressConfig_AddressFamilyConfigSchema)` to create a new message.
  */
 export const FixedServerPreferredAddressConfig_AddressFamilyConfigSchema: GenMessage<FixedServerPreferredAddressConfig_AddressFamilyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_server_preferred_address_v3_fixed_server_preferred_address_config, 0, 0);
-
+  messageDesc("envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig");

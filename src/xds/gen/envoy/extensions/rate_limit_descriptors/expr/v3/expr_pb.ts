@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/rate_limit_descriptors/expr/v3/expr.proto (package envoy.extensions.rate_limit_descriptors.expr.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Expr } from "../../../../../google/api/expr/v1alpha1/syntax_pb.ts";
-import { file_google_api_expr_v1alpha1_syntax } from "../../../../../google/api/expr/v1alpha1/syntax_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/rate_limit_descriptors/expr/v3/expr.proto.
- */
-export const file_envoy_extensions_rate_limit_descriptors_expr_v3_expr: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL3JhdGVfbGltaXRfZGVzY3JpcHRvcnMvZXhwci92My9leHByLnByb3RvEi9lbnZveS5leHRlbnNpb25zLnJhdGVfbGltaXRfZGVzY3JpcHRvcnMuZXhwci52MyKhAQoKRGVzY3JpcHRvchIfCg5kZXNjcmlwdG9yX2tleRgBIAEoCUIH+kIEcgIQARIVCg1za2lwX2lmX2Vycm9yGAIgASgIEhcKBHRleHQYAyABKAlCB/pCBHICEAFIABIwCgZwYXJzZWQYBCABKAsyHi5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRXhwckgAQhAKDmV4cHJfc3BlY2lmaWVyQrMBCj1pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMucmF0ZV9saW1pdF9kZXNjcmlwdG9ycy5leHByLnYzQglFeHByUHJvdG9QAVpdZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9yYXRlX2xpbWl0X2Rlc2NyaXB0b3JzL2V4cHIvdjM7ZXhwcnYzuoDI0QYCEAJiBnByb3RvMw", [file_google_api_expr_v1alpha1_syntax, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The following descriptor entry is appended with a value computed
@@ -85,5 +76,4 @@ export type Descriptor = Message<"envoy.extensions.rate_limit_descriptors.expr.v
  * Use `create(DescriptorSchema)` to create a new message.
  */
 export const DescriptorSchema: GenMessage<Descriptor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_rate_limit_descriptors_expr_v3_expr, 0);
-
+  messageDesc("envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/resource_monitors/cpu_utilization/v3/cpu_utilization.proto (package envoy.extensions.resource_monitors.cpu_utilization.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/resource_monitors/cpu_utilization/v3/cpu_utilization.proto.
- */
-export const file_envoy_extensions_resource_monitors_cpu_utilization_v3_cpu_utilization: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL3Jlc291cmNlX21vbml0b3JzL2NwdV91dGlsaXphdGlvbi92My9jcHVfdXRpbGl6YXRpb24ucHJvdG8SNWVudm95LmV4dGVuc2lvbnMucmVzb3VyY2VfbW9uaXRvcnMuY3B1X3V0aWxpemF0aW9uLnYzIs0BChRDcHVVdGlsaXphdGlvbkNvbmZpZxJ+CgRtb2RlGAEgASgOMmYuZW52b3kuZXh0ZW5zaW9ucy5yZXNvdXJjZV9tb25pdG9ycy5jcHVfdXRpbGl6YXRpb24udjMuQ3B1VXRpbGl6YXRpb25Db25maWcuVXRpbGl6YXRpb25Db21wdXRlU3RyYXRlZ3lCCPpCBYIBAhABIjUKGlV0aWxpemF0aW9uQ29tcHV0ZVN0cmF0ZWd5EggKBEhPU1QQABINCglDT05UQUlORVIQAULUAQpDaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJlc291cmNlX21vbml0b3JzLmNwdV91dGlsaXphdGlvbi52M0ITQ3B1VXRpbGl6YXRpb25Qcm90b1ABWm5naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3Jlc291cmNlX21vbml0b3JzL2NwdV91dGlsaXphdGlvbi92MztjcHVfdXRpbGl6YXRpb252M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The CPU utilization resource monitor reports the Envoy process the CPU Utilization across different platforms.
@@ -45,7 +37,7 @@ export type CpuUtilizationConfig = Message<"envoy.extensions.resource_monitors.c
  * Use `create(CpuUtilizationConfigSchema)` to create a new message.
  */
 export const CpuUtilizationConfigSchema: GenMessage<CpuUtilizationConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_resource_monitors_cpu_utilization_v3_cpu_utilization, 0);
+  messageDesc("envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig");
 
 /**
  * @generated from enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy
@@ -75,5 +67,4 @@ export type CpuUtilizationConfig_UtilizationComputeStrategy = (typeof CpuUtiliza
  * Describes the enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy.
  */
 export const CpuUtilizationConfig_UtilizationComputeStrategySchema: GenEnum<CpuUtilizationConfig_UtilizationComputeStrategy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_resource_monitors_cpu_utilization_v3_cpu_utilization, 0, 0);
-
+  enumDesc("envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy");

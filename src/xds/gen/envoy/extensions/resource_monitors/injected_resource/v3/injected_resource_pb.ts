@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/resource_monitors/injected_resource/v3/injected_resource.proto (package envoy.extensions.resource_monitors.injected_resource.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/resource_monitors/injected_resource/v3/injected_resource.proto.
- */
-export const file_envoy_extensions_resource_monitors_injected_resource_v3_injected_resource: GenFile = /*@__PURE__*/
-  fileDesc("Ck9lbnZveS9leHRlbnNpb25zL3Jlc291cmNlX21vbml0b3JzL2luamVjdGVkX3Jlc291cmNlL3YzL2luamVjdGVkX3Jlc291cmNlLnByb3RvEjdlbnZveS5leHRlbnNpb25zLnJlc291cmNlX21vbml0b3JzLmluamVjdGVkX3Jlc291cmNlLnYzIooBChZJbmplY3RlZFJlc291cmNlQ29uZmlnEhkKCGZpbGVuYW1lGAEgASgJQgf6QgRyAhABOlWaxYgeUApOZW52b3kuY29uZmlnLnJlc291cmNlX21vbml0b3IuaW5qZWN0ZWRfcmVzb3VyY2UudjJhbHBoYS5JbmplY3RlZFJlc291cmNlQ29uZmlnQtwBCkVpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMucmVzb3VyY2VfbW9uaXRvcnMuaW5qZWN0ZWRfcmVzb3VyY2UudjNCFUluamVjdGVkUmVzb3VyY2VQcm90b1ABWnJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3Jlc291cmNlX21vbml0b3JzL2luamVjdGVkX3Jlc291cmNlL3YzO2luamVjdGVkX3Jlc291cmNldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * The injected resource monitor allows injecting a synthetic resource pressure into Envoy
@@ -49,5 +40,4 @@ export type InjectedResourceConfig = Message<"envoy.extensions.resource_monitors
  * Use `create(InjectedResourceConfigSchema)` to create a new message.
  */
 export const InjectedResourceConfigSchema: GenMessage<InjectedResourceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_resource_monitors_injected_resource_v3_injected_resource, 0);
-
+  messageDesc("envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/stat_sinks/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.stat_sinks.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/stat_sinks/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_stat_sinks_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL3N0YXRfc2lua3MvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxIuZW52b3kuZXh0ZW5zaW9ucy5zdGF0X3NpbmtzLmR5bmFtaWNfbW9kdWxlcy52MyK5AQoWRHluYW1pY01vZHVsZVN0YXRzU2luaxJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIRCglzaW5rX25hbWUYAiABKAkSKQoLc2lua19jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QsYBCjxpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuc3RhdF9zaW5rcy5keW5hbWljX21vZHVsZXMudjNCE0R5bmFtaWNNb2R1bGVzUHJvdG9QAVpnZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9zdGF0X3NpbmtzL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Stats Sink. This sink allows loading shared object
@@ -97,5 +87,4 @@ export type DynamicModuleStatsSink = Message<"envoy.extensions.stat_sinks.dynami
  * Use `create(DynamicModuleStatsSinkSchema)` to create a new message.
  */
 export const DynamicModuleStatsSinkSchema: GenMessage<DynamicModuleStatsSink> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_stat_sinks_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink");

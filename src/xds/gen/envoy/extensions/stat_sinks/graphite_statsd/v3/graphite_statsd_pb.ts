@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd.proto (package envoy.extensions.stat_sinks.graphite_statsd.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Address } from "../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../config/core/v3/address_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd.proto.
- */
-export const file_envoy_extensions_stat_sinks_graphite_statsd_v3_graphite_statsd: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL3N0YXRfc2lua3MvZ3JhcGhpdGVfc3RhdHNkL3YzL2dyYXBoaXRlX3N0YXRzZC5wcm90bxIuZW52b3kuZXh0ZW5zaW9ucy5zdGF0X3NpbmtzLmdyYXBoaXRlX3N0YXRzZC52MyK2AQoSR3JhcGhpdGVTdGF0c2RTaW5rEjAKB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzSAASDgoGcHJlZml4GAMgASgJEkUKFm1heF9ieXRlc19wZXJfZGF0YWdyYW0YBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCB/pCBDICIABCFwoQc3RhdHNkX3NwZWNpZmllchID+EIBQsYBCjxpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuc3RhdF9zaW5rcy5ncmFwaGl0ZV9zdGF0c2QudjNCE0dyYXBoaXRlU3RhdHNkUHJvdG9QAVpnZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9zdGF0X3NpbmtzL2dyYXBoaXRlX3N0YXRzZC92MztncmFwaGl0ZV9zdGF0c2R2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink
@@ -75,5 +65,4 @@ export type GraphiteStatsdSink = Message<"envoy.extensions.stat_sinks.graphite_s
  * Use `create(GraphiteStatsdSinkSchema)` to create a new message.
  */
 export const GraphiteStatsdSinkSchema: GenMessage<GraphiteStatsdSink> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_stat_sinks_graphite_statsd_v3_graphite_statsd, 0);
-
+  messageDesc("envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/stat_sinks/wasm/v3/wasm.proto (package envoy.extensions.stat_sinks.wasm.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { PluginConfig } from "../../../wasm/v3/wasm_pb.ts";
-import { file_envoy_extensions_wasm_v3_wasm } from "../../../wasm/v3/wasm_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/stat_sinks/wasm/v3/wasm.proto.
- */
-export const file_envoy_extensions_stat_sinks_wasm_v3_wasm: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9leHRlbnNpb25zL3N0YXRfc2lua3Mvd2FzbS92My93YXNtLnByb3RvEiNlbnZveS5leHRlbnNpb25zLnN0YXRfc2lua3Mud2FzbS52MyI+CgRXYXNtEjYKBmNvbmZpZxgBIAEoCzImLmVudm95LmV4dGVuc2lvbnMud2FzbS52My5QbHVnaW5Db25maWdCmwEKMWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5zdGF0X3NpbmtzLndhc20udjNCCVdhc21Qcm90b1ABWlFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3N0YXRfc2lua3Mvd2FzbS92Mzt3YXNtdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_wasm_v3_wasm, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.stat_sinks.wasm.v3.Wasm
@@ -46,5 +38,4 @@ export type Wasm = Message<"envoy.extensions.stat_sinks.wasm.v3.Wasm"> & {
  * Use `create(WasmSchema)` to create a new message.
  */
 export const WasmSchema: GenMessage<Wasm> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_stat_sinks_wasm_v3_wasm, 0);
-
+  messageDesc("envoy.extensions.stat_sinks.wasm.v3.Wasm");

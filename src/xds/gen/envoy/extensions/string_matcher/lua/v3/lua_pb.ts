@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/string_matcher/lua/v3/lua.proto (package envoy.extensions.string_matcher.lua.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/string_matcher/lua/v3/lua.proto.
- */
-export const file_envoy_extensions_string_matcher_lua_v3_lua: GenFile = /*@__PURE__*/
-  fileDesc("CjBlbnZveS9leHRlbnNpb25zL3N0cmluZ19tYXRjaGVyL2x1YS92My9sdWEucHJvdG8SJmVudm95LmV4dGVuc2lvbnMuc3RyaW5nX21hdGNoZXIubHVhLnYzIkYKA0x1YRI/Cgtzb3VyY2VfY29kZRgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCCPpCBYoBAhABQp8BCjRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuc3RyaW5nX21hdGNoZXIubHVhLnYzQghMdWFQcm90b1ABWlNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3N0cmluZ19tYXRjaGVyL2x1YS92MztsdWF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.string_matcher.lua.v3.Lua
@@ -47,5 +38,4 @@ export type Lua = Message<"envoy.extensions.string_matcher.lua.v3.Lua"> & {
  * Use `create(LuaSchema)` to create a new message.
  */
 export const LuaSchema: GenMessage<Lua> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_string_matcher_lua_v3_lua, 0);
-
+  messageDesc("envoy.extensions.string_matcher.lua.v3.Lua");

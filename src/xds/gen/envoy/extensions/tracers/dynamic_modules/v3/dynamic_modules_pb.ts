@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/tracers/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.tracers.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_tracers_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL3RyYWNlcnMvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxIrZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLmR5bmFtaWNfbW9kdWxlcy52MyK6AQoTRHluYW1pY01vZHVsZVRyYWNlchJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARITCgt0cmFjZXJfbmFtZRgCIAEoCRIrCg10cmFjZXJfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueULAAQo5aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYWNlcnMuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFaZGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhY2Vycy9keW5hbWljX21vZHVsZXMvdjM7ZHluYW1pY19tb2R1bGVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Tracer. This tracer allows loading shared object
@@ -105,5 +95,4 @@ export type DynamicModuleTracer = Message<"envoy.extensions.tracers.dynamic_modu
  * Use `create(DynamicModuleTracerSchema)` to create a new message.
  */
 export const DynamicModuleTracerSchema: GenMessage<DynamicModuleTracer> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer");

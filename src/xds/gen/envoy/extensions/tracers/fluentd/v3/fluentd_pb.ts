@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/tracers/fluentd/v3/fluentd.proto (package envoy.extensions.tracers.fluentd.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { RetryPolicy } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_migrate } from "../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/fluentd/v3/fluentd.proto.
- */
-export const file_envoy_extensions_tracers_fluentd_v3_fluentd: GenFile = /*@__PURE__*/
-  fileDesc("CjFlbnZveS9leHRlbnNpb25zL3RyYWNlcnMvZmx1ZW50ZC92My9mbHVlbnRkLnByb3RvEiNlbnZveS5leHRlbnNpb25zLnRyYWNlcnMuZmx1ZW50ZC52MyKTAgoNRmx1ZW50ZENvbmZpZxIYCgdjbHVzdGVyGAEgASgJQgf6QgRyAhABEhQKA3RhZxgCIAEoCUIH+kIEcgIQARIcCgtzdGF0X3ByZWZpeBgDIAEoCUIH+kIEcgIQARJCChVidWZmZXJfZmx1c2hfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCPpCBaoBAioAEjcKEWJ1ZmZlcl9zaXplX2J5dGVzGAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjcKDHJldHJ5X3BvbGljeRgGIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5QtEBCjFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhY2Vycy5mbHVlbnRkLnYzQgxGbHVlbnRkUHJvdG9QAVpUZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFjZXJzL2ZsdWVudGQvdjM7Zmx1ZW50ZHYz8pj+jwUqEihlbnZveS5leHRlbnNpb25zLnRyYWNlcnMuZmx1ZW50ZC52NGFscGhhuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_migrate, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Fluentd tracer.
@@ -98,5 +87,4 @@ export type FluentdConfig = Message<"envoy.extensions.tracers.fluentd.v3.Fluentd
  * Use `create(FluentdConfigSchema)` to create a new message.
  */
 export const FluentdConfigSchema: GenMessage<FluentdConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_fluentd_v3_fluentd, 0);
-
+  messageDesc("envoy.extensions.tracers.fluentd.v3.FluentdConfig");

@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/transport_sockets/alts/v3/alts.proto (package envoy.extensions.transport_sockets.alts.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/alts/v3/alts.proto.
- */
-export const file_envoy_extensions_transport_sockets_alts_v3_alts: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2FsdHMvdjMvYWx0cy5wcm90bxIqZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy5hbHRzLnYzIoIBCgRBbHRzEiMKEmhhbmRzaGFrZXJfc2VydmljZRgBIAEoCUIH+kIEcgIQARIdChVwZWVyX3NlcnZpY2VfYWNjb3VudHMYAiADKAk6NprFiB4xCi9lbnZveS5jb25maWcudHJhbnNwb3J0X3NvY2tldC5hbHRzLnYyYWxwaGEuQWx0c0KpAQo4aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLmFsdHMudjNCCUFsdHNQcm90b1ABWlhnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2FsdHMvdjM7YWx0c3YzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for ALTS transport socket. This provides Google's ALTS protocol to Envoy.
@@ -59,5 +50,4 @@ export type Alts = Message<"envoy.extensions.transport_sockets.alts.v3.Alts"> & 
  * Use `create(AltsSchema)` to create a new message.
  */
 export const AltsSchema: GenMessage<Alts> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_alts_v3_alts, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.alts.v3.Alts");

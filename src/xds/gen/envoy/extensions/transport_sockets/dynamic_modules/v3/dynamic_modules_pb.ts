@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.transport_sockets.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_transport_sockets_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SNWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuZHluYW1pY19tb2R1bGVzLnYzIoUCChxEeW5hbWljTW9kdWxlVHJhbnNwb3J0U29ja2V0EmEKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWdCCPpCBYoBAhABEiYKFXRyYW5zcG9ydF9zb2NrZXRfbmFtZRgCIAEoCUIH+kIEcgIQARI1Chd0cmFuc3BvcnRfc29ja2V0X2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSIwobaW1wbGVtZW50c19zZWN1cmVfdHJhbnNwb3J0GAQgASgIQtQBCkNpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFabmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhbnNwb3J0X3NvY2tldHMvZHluYW1pY19tb2R1bGVzL3YzO2R5bmFtaWNfbW9kdWxlc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for a transport socket implemented by a dynamic module. The transport socket
@@ -92,5 +82,4 @@ export type DynamicModuleTransportSocket = Message<"envoy.extensions.transport_s
  * Use `create(DynamicModuleTransportSocketSchema)` to create a new message.
  */
 export const DynamicModuleTransportSocketSchema: GenMessage<DynamicModuleTransportSocket> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket");

@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/http_11_proxy/v3/upstream_http_11_connect.proto (package envoy.extensions.transport_sockets.http_11_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Address } from "../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../config/core/v3/address_pb.ts";
 import type { TransportSocket } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/http_11_proxy/v3/upstream_http_11_connect.proto.
- */
-export const file_envoy_extensions_transport_sockets_http_11_proxy_v3_upstream_http_11_connect: GenFile = /*@__PURE__*/
-  fileDesc("ClJlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2h0dHBfMTFfcHJveHkvdjMvdXBzdHJlYW1faHR0cF8xMV9jb25uZWN0LnByb3RvEjNlbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLmh0dHBfMTFfcHJveHkudjMinQEKHEh0dHAxMVByb3h5VXBzdHJlYW1UcmFuc3BvcnQSPwoQdHJhbnNwb3J0X3NvY2tldBgBIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLlRyYW5zcG9ydFNvY2tldBI8ChVkZWZhdWx0X3Byb3h5X2FkZHJlc3MYAiABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzQtUBCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuaHR0cF8xMV9wcm94eS52M0IaVXBzdHJlYW1IdHRwMTFDb25uZWN0UHJvdG9QAVpqZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFuc3BvcnRfc29ja2V0cy9odHRwXzExX3Byb3h5L3YzO2h0dHBfMTFfcHJveHl2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_udpa_annotations_status]);
 
 /**
  * HTTP/1.1 proxy transport socket establishes an upstream connection to a proxy address
@@ -77,5 +68,4 @@ export type Http11ProxyUpstreamTransport = Message<"envoy.extensions.transport_s
  * Use `create(Http11ProxyUpstreamTransportSchema)` to create a new message.
  */
 export const Http11ProxyUpstreamTransportSchema: GenMessage<Http11ProxyUpstreamTransport> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_http_11_proxy_v3_upstream_http_11_connect, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.http_11_proxy.v3.Http11ProxyUpstreamTransport");

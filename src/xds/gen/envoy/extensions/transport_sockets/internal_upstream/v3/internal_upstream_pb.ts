@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.proto (package envoy.extensions.transport_sockets.internal_upstream.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TransportSocket } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { MetadataKind } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../../../type/metadata/v3/metadata_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.proto.
- */
-export const file_envoy_extensions_transport_sockets_internal_upstream_v3_internal_upstream: GenFile = /*@__PURE__*/
-  fileDesc("Ck9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2ludGVybmFsX3Vwc3RyZWFtL3YzL2ludGVybmFsX3Vwc3RyZWFtLnByb3RvEjdlbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLmludGVybmFsX3Vwc3RyZWFtLnYzItkCChlJbnRlcm5hbFVwc3RyZWFtVHJhbnNwb3J0EoQBChRwYXNzdGhyb3VnaF9tZXRhZGF0YRgBIAMoCzJmLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuaW50ZXJuYWxfdXBzdHJlYW0udjMuSW50ZXJuYWxVcHN0cmVhbVRyYW5zcG9ydC5NZXRhZGF0YVZhbHVlU291cmNlEkkKEHRyYW5zcG9ydF9zb2NrZXQYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXRCCPpCBYoBAhABGmoKE01ldGFkYXRhVmFsdWVTb3VyY2USPAoEa2luZBgBIAEoCzIkLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLaW5kQgj6QgWKAQIQARIVCgRuYW1lGAIgASgJQgf6QgRyAhABQtwBCkVpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuaW50ZXJuYWxfdXBzdHJlYW0udjNCFUludGVybmFsVXBzdHJlYW1Qcm90b1ABWnJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL2ludGVybmFsX3Vwc3RyZWFtL3YzO2ludGVybmFsX3Vwc3RyZWFtdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_type_metadata_v3_metadata, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the internal upstream address. An internal address defines
@@ -69,7 +59,7 @@ export type InternalUpstreamTransport = Message<"envoy.extensions.transport_sock
  * Use `create(InternalUpstreamTransportSchema)` to create a new message.
  */
 export const InternalUpstreamTransportSchema: GenMessage<InternalUpstreamTransport> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_internal_upstream_v3_internal_upstream, 0);
+  messageDesc("envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport");
 
 /**
  * Describes the location of the imported metadata value.
@@ -99,5 +89,4 @@ export type InternalUpstreamTransport_MetadataValueSource = Message<"envoy.exten
  * Use `create(InternalUpstreamTransport_MetadataValueSourceSchema)` to create a new message.
  */
 export const InternalUpstreamTransport_MetadataValueSourceSchema: GenMessage<InternalUpstreamTransport_MetadataValueSource> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_internal_upstream_v3_internal_upstream, 0, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport.MetadataValueSource");

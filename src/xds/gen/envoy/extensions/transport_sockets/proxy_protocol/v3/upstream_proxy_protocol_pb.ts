@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto (package envoy.extensions.transport_sockets.proxy_protocol.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TransportSocket } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { ProxyProtocolConfig } from "../../../../config/core/v3/proxy_protocol_pb.ts";
-import { file_envoy_config_core_v3_proxy_protocol } from "../../../../config/core/v3/proxy_protocol_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto.
- */
-export const file_envoy_extensions_transport_sockets_proxy_protocol_v3_upstream_proxy_protocol: GenFile = /*@__PURE__*/
-  fileDesc("ClJlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Byb3h5X3Byb3RvY29sL3YzL3Vwc3RyZWFtX3Byb3h5X3Byb3RvY29sLnByb3RvEjRlbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnByb3h5X3Byb3RvY29sLnYzIuIBCh5Qcm94eVByb3RvY29sVXBzdHJlYW1UcmFuc3BvcnQSOQoGY29uZmlnGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuUHJveHlQcm90b2NvbENvbmZpZxJJChB0cmFuc3BvcnRfc29ja2V0GAIgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0Qgj6QgWKAQIQARIhChlhbGxvd191bnNwZWNpZmllZF9hZGRyZXNzGAMgASgIEhcKD3Rsdl9hc19wb29sX2tleRgEIAEoCELYAQpCaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnByb3h5X3Byb3RvY29sLnYzQhpVcHN0cmVhbVByb3h5UHJvdG9jb2xQcm90b1ABWmxnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Byb3h5X3Byb3RvY29sL3YzO3Byb3h5X3Byb3RvY29sdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_proxy_protocol, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for PROXY protocol socket
@@ -75,5 +65,4 @@ export type ProxyProtocolUpstreamTransport = Message<"envoy.extensions.transport
  * Use `create(ProxyProtocolUpstreamTransportSchema)` to create a new message.
  */
 export const ProxyProtocolUpstreamTransportSchema: GenMessage<ProxyProtocolUpstreamTransport> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_proxy_protocol_v3_upstream_proxy_protocol, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/transport_sockets/s2a/v3/s2a.proto (package envoy.extensions.transport_sockets.s2a.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/s2a/v3/s2a.proto.
- */
-export const file_envoy_extensions_transport_sockets_s2a_v3_s2a: GenFile = /*@__PURE__*/
-  fileDesc("CjNlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3MyYS92My9zMmEucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMuczJhLnYzIjAKEFMyQUNvbmZpZ3VyYXRpb24SHAoLczJhX2FkZHJlc3MYASABKAlCB/pCBHICEAFCpQEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy5zMmEudjNCCFMyYVByb3RvUAFaVmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhbnNwb3J0X3NvY2tldHMvczJhL3YzO3MyYXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#not-implemented-hide:]
@@ -51,5 +43,4 @@ export type S2AConfiguration = Message<"envoy.extensions.transport_sockets.s2a.v
  * Use `create(S2AConfigurationSchema)` to create a new message.
  */
 export const S2AConfigurationSchema: GenMessage<S2AConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_s2a_v3_s2a, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration");

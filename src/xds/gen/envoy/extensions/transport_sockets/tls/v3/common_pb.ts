@@ -16,29 +16,13 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/common.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource, WatchedDirectory } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb.ts";
 import type { StringMatcher } from "../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../type/matcher/v3/string_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/v3/common.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("CjZlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My9jb21tb24ucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzIvkECg1UbHNQYXJhbWV0ZXJzEnQKHHRsc19taW5pbXVtX3Byb3RvY29sX3ZlcnNpb24YASABKA4yRC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNQYXJhbWV0ZXJzLlRsc1Byb3RvY29sQgj6QgWCAQIQARJ0Chx0bHNfbWF4aW11bV9wcm90b2NvbF92ZXJzaW9uGAIgASgOMkQuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzUGFyYW1ldGVycy5UbHNQcm90b2NvbEII+kIFggECEAESFQoNY2lwaGVyX3N1aXRlcxgDIAMoCRITCgtlY2RoX2N1cnZlcxgEIAMoCRIcChRzaWduYXR1cmVfYWxnb3JpdGhtcxgFIAMoCRJwChNjb21wbGlhbmNlX3BvbGljaWVzGAYgAygOMkkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzUGFyYW1ldGVycy5Db21wbGlhbmNlUG9saWN5Qgj6QgWSAQIQASJPCgtUbHNQcm90b2NvbBIMCghUTFNfQVVUTxAAEgsKB1RMU3YxXzAQARILCgdUTFN2MV8xEAISCwoHVExTdjFfMhADEgsKB1RMU3YxXzMQBCJHChBDb21wbGlhbmNlUG9saWN5Eg8KC0ZJUFNfMjAyMjA1EAASEAoMQ05TQTJfMjAyNjAzEAESEAoMQ05TQTFfMjAyNjAzEAI6JprFiB4hCh9lbnZveS5hcGkudjIuYXV0aC5UbHNQYXJhbWV0ZXJzIsYBChJQcml2YXRlS2V5UHJvdmlkZXISHgoNcHJvdmlkZXJfbmFtZRgBIAEoCUIH+kIEcgIQARI0Cgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55Qga4t4ukAgFIABIQCghmYWxsYmFjaxgEIAEoCDormsWIHiYKJGVudm95LmFwaS52Mi5hdXRoLlByaXZhdGVLZXlQcm92aWRlckINCgtjb25maWdfdHlwZUoECAIQA1IGY29uZmlnIpgFCg5UbHNDZXJ0aWZpY2F0ZRI7ChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USPQoLcHJpdmF0ZV9rZXkYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQga4t4ukAgESOAoGcGtjczEyGAggASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIGuLeLpAIBEkEKEXdhdGNoZWRfZGlyZWN0b3J5GAcgASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuV2F0Y2hlZERpcmVjdG9yeRJbChRwcml2YXRlX2tleV9wcm92aWRlchgGIAEoCzI9LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlByaXZhdGVLZXlQcm92aWRlchI6CghwYXNzd29yZBgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCBri3i6QCARI1CgtvY3NwX3N0YXBsZRgEIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USRgocc2lnbmVkX2NlcnRpZmljYXRlX3RpbWVzdGFtcBgFIAMoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USTAoKdGxzX3BhcmFtcxgJIAEoCzI4LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnM6J5rFiB4iCiBlbnZveS5hcGkudjIuYXV0aC5UbHNDZXJ0aWZpY2F0ZSKFAQoUVGxzU2Vzc2lvblRpY2tldEtleXMSPgoEa2V5cxgBIAMoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCDvpCBZIBAggBuLeLpAIBOi2axYgeKAomZW52b3kuYXBpLnYyLmF1dGguVGxzU2Vzc2lvblRpY2tldEtleXMiXQohQ2VydGlmaWNhdGVQcm92aWRlclBsdWdpbkluc3RhbmNlEh4KDWluc3RhbmNlX25hbWUYASABKAlCB/pCBHICEAESGAoQY2VydGlmaWNhdGVfbmFtZRgCIAEoCSKvAgoVU3ViamVjdEFsdE5hbWVNYXRjaGVyEmYKCHNhbl90eXBlGAEgASgOMkguZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyLlNhblR5cGVCCvpCB4IBBBABIAASPwoHbWF0Y2hlchgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgj6QgWKAQIQARILCgNvaWQYAyABKAkiYAoHU2FuVHlwZRIYChRTQU5fVFlQRV9VTlNQRUNJRklFRBAAEgkKBUVNQUlMEAESBwoDRE5TEAISBwoDVVJJEAMSDgoKSVBfQUREUkVTUxAEEg4KCk9USEVSX05BTUUQBSKFCwocQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dBJMCgp0cnVzdGVkX2NhGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIW8pj+jwUQEg5jYV9jZXJ0X3NvdXJjZRKOAQogY2FfY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2UYDSABKAsyTC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVByb3ZpZGVyUGx1Z2luSW5zdGFuY2VCFvKY/o8FEBIOY2FfY2VydF9zb3VyY2UScgoRc3lzdGVtX3Jvb3RfY2VydHMYESABKAsyVy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0LlN5c3RlbVJvb3RDZXJ0cxJBChF3YXRjaGVkX2RpcmVjdG9yeRgLIAEoCzImLmVudm95LmNvbmZpZy5jb3JlLnYzLldhdGNoZWREaXJlY3RvcnkSLwoXdmVyaWZ5X2NlcnRpZmljYXRlX3Nwa2kYAyADKAlCDvpCC5IBCCIGcgQQLCgsEi8KF3ZlcmlmeV9jZXJ0aWZpY2F0ZV9oYXNoGAIgAygJQg76QguSAQgiBnIEEEAoXxJnCh1tYXRjaF90eXBlZF9zdWJqZWN0X2FsdF9uYW1lcxgPIAMoCzJALmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlN1YmplY3RBbHROYW1lTWF0Y2hlchJSChdtYXRjaF9zdWJqZWN0X2FsdF9uYW1lcxgJIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgsYAZLHhtgEAzMuMBJICiRyZXF1aXJlX3NpZ25lZF9jZXJ0aWZpY2F0ZV90aW1lc3RhbXAYBiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEi0KA2NybBgHIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USIQoZYWxsb3dfZXhwaXJlZF9jZXJ0aWZpY2F0ZRgIIAEoCBKKAQoYdHJ1c3RfY2hhaW5fdmVyaWZpY2F0aW9uGAogASgOMl4uZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dC5UcnVzdENoYWluVmVyaWZpY2F0aW9uQgj6QgWCAQIQARJLChdjdXN0b21fdmFsaWRhdG9yX2NvbmZpZxgMIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEiEKGW9ubHlfdmVyaWZ5X2xlYWZfY2VydF9jcmwYDiABKAgSPwoQbWF4X3ZlcmlmeV9kZXB0aBgQIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIYZBIfChdzdXBwcmVzc19jbGllbnRfY2FfbGlzdBgSIAEoCBoRCg9TeXN0ZW1Sb290Q2VydHMiRgoWVHJ1c3RDaGFpblZlcmlmaWNhdGlvbhIWChJWRVJJRllfVFJVU1RfQ0hBSU4QABIUChBBQ0NFUFRfVU5UUlVTVEVEEAE6NZrFiB4wCi5lbnZveS5hcGkudjIuYXV0aC5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0SgQIBBAFSgQIBRAGUhd2ZXJpZnlfc3ViamVjdF9hbHRfbmFtZUKoAQo3aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52M0ILQ29tbW9uUHJvdG9QAVpWZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFuc3BvcnRfc29ja2V0cy90bHMvdjM7dGxzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_type_matcher_v3_string, file_google_protobuf_any, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 7]
@@ -194,7 +178,7 @@ export type TlsParameters = Message<"envoy.extensions.transport_sockets.tls.v3.T
  * Use `create(TlsParametersSchema)` to create a new message.
  */
 export const TlsParametersSchema: GenMessage<TlsParameters> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 0);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters");
 
 /**
  * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
@@ -245,7 +229,7 @@ export type TlsParameters_TlsProtocol = (typeof TlsParameters_TlsProtocol)[keyof
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol.
  */
 export const TlsParameters_TlsProtocolSchema: GenEnum<TlsParameters_TlsProtocol> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 0, 0);
+  enumDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol");
 
 /**
  * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy
@@ -323,7 +307,7 @@ export type TlsParameters_CompliancePolicy = (typeof TlsParameters_CompliancePol
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy.
  */
 export const TlsParameters_CompliancePolicySchema: GenEnum<TlsParameters_CompliancePolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 0, 1);
+  enumDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy");
 
 /**
  * BoringSSL private key method configuration. The private key methods are used for external
@@ -369,7 +353,7 @@ export type PrivateKeyProvider = Message<"envoy.extensions.transport_sockets.tls
  * Use `create(PrivateKeyProviderSchema)` to create a new message.
  */
 export const PrivateKeyProviderSchema: GenMessage<PrivateKeyProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 1);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider");
 
 /**
  * [#next-free-field: 10]
@@ -503,7 +487,7 @@ export type TlsCertificate = Message<"envoy.extensions.transport_sockets.tls.v3.
  * Use `create(TlsCertificateSchema)` to create a new message.
  */
 export const TlsCertificateSchema: GenMessage<TlsCertificate> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 2);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsCertificate");
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
@@ -544,7 +528,7 @@ export type TlsSessionTicketKeys = Message<"envoy.extensions.transport_sockets.t
  * Use `create(TlsSessionTicketKeysSchema)` to create a new message.
  */
 export const TlsSessionTicketKeysSchema: GenMessage<TlsSessionTicketKeys> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 3);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys");
 
 /**
  * Indicates a certificate to be obtained from a named CertificateProvider plugin instance.
@@ -583,7 +567,7 @@ export type CertificateProviderPluginInstance = Message<"envoy.extensions.transp
  * Use `create(CertificateProviderPluginInstanceSchema)` to create a new message.
  */
 export const CertificateProviderPluginInstanceSchema: GenMessage<CertificateProviderPluginInstance> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 4);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance");
 
 /**
  * Matcher for subject alternative names, to match both type and value of the SAN.
@@ -637,7 +621,7 @@ export type SubjectAltNameMatcher = Message<"envoy.extensions.transport_sockets.
  * Use `create(SubjectAltNameMatcherSchema)` to create a new message.
  */
 export const SubjectAltNameMatcherSchema: GenMessage<SubjectAltNameMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 5);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher");
 
 /**
  * Indicates the choice of GeneralName as defined in section 4.2.1.5 of RFC 5280 to match
@@ -689,7 +673,7 @@ export type SubjectAltNameMatcher_SanType = (typeof SubjectAltNameMatcher_SanTyp
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.
  */
 export const SubjectAltNameMatcher_SanTypeSchema: GenEnum<SubjectAltNameMatcher_SanType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 5, 0);
+  enumDesc("envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType");
 
 /**
  * [#next-free-field: 19]
@@ -989,7 +973,7 @@ export type CertificateValidationContext = Message<"envoy.extensions.transport_s
  * Use `create(CertificateValidationContextSchema)` to create a new message.
  */
 export const CertificateValidationContextSchema: GenMessage<CertificateValidationContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 6);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext");
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
@@ -1002,7 +986,7 @@ export type CertificateValidationContext_SystemRootCerts = Message<"envoy.extens
  * Use `create(CertificateValidationContext_SystemRootCertsSchema)` to create a new message.
  */
 export const CertificateValidationContext_SystemRootCertsSchema: GenMessage<CertificateValidationContext_SystemRootCerts> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 6, 0);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts");
 
 /**
  * Peer certificate verification mode.
@@ -1038,5 +1022,4 @@ export type CertificateValidationContext_TrustChainVerification = (typeof Certif
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification.
  */
 export const CertificateValidationContext_TrustChainVerificationSchema: GenEnum<CertificateValidationContext_TrustChainVerification> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_common, 6, 0);
-
+  enumDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification");

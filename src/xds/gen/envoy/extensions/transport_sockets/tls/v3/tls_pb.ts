@@ -16,29 +16,14 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/tls.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../config/core/v3/address_pb.ts";
 import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb.ts";
 import type { CertificateProviderPluginInstance, CertificateValidationContext, TlsCertificate, TlsParameters, TlsSessionTicketKeys } from "./common_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_common } from "./common_pb.ts";
 import type { SdsSecretConfig } from "./secret_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "./secret_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/v3/tls.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_v3_tls: GenFile = /*@__PURE__*/
-  fileDesc("CjNlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My90bHMucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzIoYDChJVcHN0cmVhbVRsc0NvbnRleHQSVwoSY29tbW9uX3Rsc19jb250ZXh0GAEgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dBIVCgNzbmkYAiABKAlCCPpCBXIDKP8BEhUKDWF1dG9faG9zdF9zbmkYBiABKAgSHwoXYXV0b19zbmlfc2FuX3ZhbGlkYXRpb24YByABKAgSGwoTYWxsb3dfcmVuZWdvdGlhdGlvbhgDIAEoCBI2ChBtYXhfc2Vzc2lvbl9rZXlzGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkYKFWVuZm9yY2VfcnNhX2tleV91c2FnZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCCxgBkseG2AQDMy4wOiuaxYgeJgokZW52b3kuYXBpLnYyLmF1dGguVXBzdHJlYW1UbHNDb250ZXh0IscHChREb3duc3RyZWFtVGxzQ29udGV4dBJXChJjb21tb25fdGxzX2NvbnRleHQYASABKAsyOy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0Ej4KGnJlcXVpcmVfY2xpZW50X2NlcnRpZmljYXRlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIvCgtyZXF1aXJlX3NuaRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSXgoTc2Vzc2lvbl90aWNrZXRfa2V5cxgEIAEoCzI/LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1Nlc3Npb25UaWNrZXRLZXlzSAASawolc2Vzc2lvbl90aWNrZXRfa2V5c19zZHNfc2VjcmV0X2NvbmZpZxgFIAEoCzI6LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNkc1NlY3JldENvbmZpZ0gAEi4KJGRpc2FibGVfc3RhdGVsZXNzX3Nlc3Npb25fcmVzdW1wdGlvbhgHIAEoCEgAEisKI2Rpc2FibGVfc3RhdGVmdWxfc2Vzc2lvbl9yZXN1bXB0aW9uGAogASgIEkQKD3Nlc3Npb25fdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQ+kINqgEKGgYIgICAgBAyABJ2ChJvY3NwX3N0YXBsZV9wb2xpY3kYCCABKA4yUC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Eb3duc3RyZWFtVGxzQ29udGV4dC5PY3NwU3RhcGxlUG9saWN5Qgj6QgWCAQIQARJDCh9mdWxsX3NjYW5fY2VydHNfb25fc25pX21pc21hdGNoGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIdChVwcmVmZXJfY2xpZW50X2NpcGhlcnMYCyABKAgiTgoQT2NzcFN0YXBsZVBvbGljeRIUChBMRU5JRU5UX1NUQVBMSU5HEAASEwoPU1RSSUNUX1NUQVBMSU5HEAESDwoLTVVTVF9TVEFQTEUQAjotmsWIHigKJmVudm95LmFwaS52Mi5hdXRoLkRvd25zdHJlYW1UbHNDb250ZXh0QhoKGHNlc3Npb25fdGlja2V0X2tleXNfdHlwZSKfAQoJVGxzS2V5TG9nEhUKBHBhdGgYASABKAlCB/pCBHICEAESPAoTbG9jYWxfYWRkcmVzc19yYW5nZRgCIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkNpZHJSYW5nZRI9ChRyZW1vdGVfYWRkcmVzc19yYW5nZRgDIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkNpZHJSYW5nZSKAFAoQQ29tbW9uVGxzQ29udGV4dBJMCgp0bHNfcGFyYW1zGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzUGFyYW1ldGVycxJTChB0bHNfY2VydGlmaWNhdGVzGAIgAygLMjkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzQ2VydGlmaWNhdGUSZgoidGxzX2NlcnRpZmljYXRlX3Nkc19zZWNyZXRfY29uZmlncxgGIAMoCzI6LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNkc1NlY3JldENvbmZpZxJ3CiF0bHNfY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2UYDiABKAsyTC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVByb3ZpZGVyUGx1Z2luSW5zdGFuY2USUwofY3VzdG9tX3Rsc19jZXJ0aWZpY2F0ZV9zZWxlY3RvchgQIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEooBCiR0bHNfY2VydGlmaWNhdGVfY2VydGlmaWNhdGVfcHJvdmlkZXIYCSABKAsyTy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJCCxgBkseG2AQDMy4wEpsBCi10bHNfY2VydGlmaWNhdGVfY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2UYCyABKAsyVy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJJbnN0YW5jZUILGAGSx4bYBAMzLjASZQoSdmFsaWRhdGlvbl9jb250ZXh0GAMgASgLMkcuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dEgAEmoKJHZhbGlkYXRpb25fY29udGV4dF9zZHNfc2VjcmV0X2NvbmZpZxgHIAEoCzI6LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNkc1NlY3JldENvbmZpZ0gAEocBChtjb21iaW5lZF92YWxpZGF0aW9uX2NvbnRleHQYCCABKAsyYC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNvbWJpbmVkQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dEgAEo8BCid2YWxpZGF0aW9uX2NvbnRleHRfY2VydGlmaWNhdGVfcHJvdmlkZXIYCiABKAsyTy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJCCxgBkseG2AQDMy4wSAASoAEKMHZhbGlkYXRpb25fY29udGV4dF9jZXJ0aWZpY2F0ZV9wcm92aWRlcl9pbnN0YW5jZRgMIAEoCzJXLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkNvbW1vblRsc0NvbnRleHQuQ2VydGlmaWNhdGVQcm92aWRlckluc3RhbmNlQgsYAZLHhtgEAzMuMEgAEhYKDmFscG5fcHJvdG9jb2xzGAQgAygJEkUKEWN1c3RvbV9oYW5kc2hha2VyGA0gASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSRQoHa2V5X2xvZxgPIAEoCzI0LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc0tleUxvZxp/ChNDZXJ0aWZpY2F0ZVByb3ZpZGVyEhUKBG5hbWUYASABKAlCB/pCBHICEAESQgoMdHlwZWRfY29uZmlnGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIAEINCgZjb25maWcSA/hCARpOChtDZXJ0aWZpY2F0ZVByb3ZpZGVySW5zdGFuY2USFQoNaW5zdGFuY2VfbmFtZRgBIAEoCRIYChBjZXJ0aWZpY2F0ZV9uYW1lGAIgASgJGpIFCiRDb21iaW5lZENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHQSdQoaZGVmYXVsdF92YWxpZGF0aW9uX2NvbnRleHQYASABKAsyRy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0Qgj6QgWKAQIQARJyCiR2YWxpZGF0aW9uX2NvbnRleHRfc2RzX3NlY3JldF9jb25maWcYAiABKAsyOi5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5TZHNTZWNyZXRDb25maWdCCPpCBYoBAhABEo0BCid2YWxpZGF0aW9uX2NvbnRleHRfY2VydGlmaWNhdGVfcHJvdmlkZXIYAyABKAsyTy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJCCxgBkseG2AQDMy4wEp4BCjB2YWxpZGF0aW9uX2NvbnRleHRfY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2UYBCABKAsyVy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJJbnN0YW5jZUILGAGSx4bYBAMzLjA6TprFiB5JCkdlbnZveS5hcGkudjIuYXV0aC5Db21tb25UbHNDb250ZXh0LkNvbWJpbmVkQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dDopmsWIHiQKImVudm95LmFwaS52Mi5hdXRoLkNvbW1vblRsc0NvbnRleHRCGQoXdmFsaWRhdGlvbl9jb250ZXh0X3R5cGVKBAgFEAZCpQEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjNCCFRsc1Byb3RvUAFaVmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhbnNwb3J0X3NvY2tldHMvdGxzL3YzO3Rsc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_extension, file_envoy_extensions_transport_sockets_tls_v3_common, file_envoy_extensions_transport_sockets_tls_v3_secret, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 8]
@@ -133,7 +118,7 @@ export type UpstreamTlsContext = Message<"envoy.extensions.transport_sockets.tls
  * Use `create(UpstreamTlsContextSchema)` to create a new message.
  */
 export const UpstreamTlsContextSchema: GenMessage<UpstreamTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 0);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext");
 
 /**
  * [#next-free-field: 12]
@@ -260,7 +245,7 @@ export type DownstreamTlsContext = Message<"envoy.extensions.transport_sockets.t
  * Use `create(DownstreamTlsContextSchema)` to create a new message.
  */
 export const DownstreamTlsContextSchema: GenMessage<DownstreamTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 1);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext");
 
 /**
  * @generated from enum envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.OcspStaplePolicy
@@ -300,7 +285,7 @@ export type DownstreamTlsContext_OcspStaplePolicy = (typeof DownstreamTlsContext
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.OcspStaplePolicy.
  */
 export const DownstreamTlsContext_OcspStaplePolicySchema: GenEnum<DownstreamTlsContext_OcspStaplePolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 1, 0);
+  enumDesc("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.OcspStaplePolicy");
 
 /**
  * TLS key log configuration.
@@ -336,7 +321,7 @@ export type TlsKeyLog = Message<"envoy.extensions.transport_sockets.tls.v3.TlsKe
  * Use `create(TlsKeyLogSchema)` to create a new message.
  */
 export const TlsKeyLogSchema: GenMessage<TlsKeyLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 2);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsKeyLog");
 
 /**
  * TLS context shared by both client and server TLS contexts.
@@ -520,7 +505,7 @@ export type CommonTlsContext = Message<"envoy.extensions.transport_sockets.tls.v
  * Use `create(CommonTlsContextSchema)` to create a new message.
  */
 export const CommonTlsContextSchema: GenMessage<CommonTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 3);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CommonTlsContext");
 
 /**
  * Config for the Certificate Provider to fetch certificates. Certificates are fetched/refreshed asynchronously over
@@ -567,7 +552,7 @@ export type CommonTlsContext_CertificateProvider = Message<"envoy.extensions.tra
  * Use `create(CommonTlsContext_CertificateProviderSchema)` to create a new message.
  */
 export const CommonTlsContext_CertificateProviderSchema: GenMessage<CommonTlsContext_CertificateProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 3, 0);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProvider");
 
 /**
  * Similar to CertificateProvider above, but allows the provider instances to be configured on
@@ -611,7 +596,7 @@ export type CommonTlsContext_CertificateProviderInstance = Message<"envoy.extens
  * Use `create(CommonTlsContext_CertificateProviderInstanceSchema)` to create a new message.
  */
 export const CommonTlsContext_CertificateProviderInstanceSchema: GenMessage<CommonTlsContext_CertificateProviderInstance> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 3, 1);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance");
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
@@ -658,5 +643,4 @@ export type CommonTlsContext_CombinedCertificateValidationContext = Message<"env
  * Use `create(CommonTlsContext_CombinedCertificateValidationContextSchema)` to create a new message.
  */
 export const CommonTlsContext_CombinedCertificateValidationContextSchema: GenMessage<CommonTlsContext_CombinedCertificateValidationContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls, 3, 2);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My90bHNfc3BpZmZlX3ZhbGlkYXRvcl9jb25maWcucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzIsQCChlTUElGRkVDZXJ0VmFsaWRhdG9yQ29uZmlnEnEKDXRydXN0X2RvbWFpbnMYASADKAsyUC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5TUElGRkVDZXJ0VmFsaWRhdG9yQ29uZmlnLlRydXN0RG9tYWluQgj6QgWSAQIIARI3Cg10cnVzdF9idW5kbGVzGAIgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRp7CgtUcnVzdERvbWFpbhIVCgRuYW1lGAEgASgJQgf6QgRyAhABEjYKDHRydXN0X2J1bmRsZRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USHQoVd29ya2xvYWRfdHJ1c3RfZG9tYWluGAMgASgJQroBCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzQh1UbHNTcGlmZmVWYWxpZGF0b3JDb25maWdQcm90b1ABWlZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92Mzt0bHN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration specific to the `SPIFFE <https://github.com/spiffe/spiffe>`_ certificate validator.
@@ -92,7 +83,7 @@ export type SPIFFECertValidatorConfig = Message<"envoy.extensions.transport_sock
  * Use `create(SPIFFECertValidatorConfigSchema)` to create a new message.
  */
 export const SPIFFECertValidatorConfigSchema: GenMessage<SPIFFECertValidatorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config, 0);
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig");
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
@@ -128,5 +119,4 @@ export type SPIFFECertValidatorConfig_TrustDomain = Message<"envoy.extensions.tr
  * Use `create(SPIFFECertValidatorConfig_TrustDomainSchema)` to create a new message.
  */
 export const SPIFFECertValidatorConfig_TrustDomainSchema: GenMessage<SPIFFECertValidatorConfig_TrustDomain> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config, 0, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.proto (package envoy.extensions.upstreams.tcp.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.proto.
- */
-export const file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy90Y3AvdjMvdGNwX3Byb3RvY29sX29wdGlvbnMucHJvdG8SIWVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLnRjcC52MyJFChJUY3BQcm90b2NvbE9wdGlvbnMSLwoMaWRsZV90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQqQBCi9pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLnRjcC52M0IXVGNwUHJvdG9jb2xPcHRpb25zUHJvdG9QAVpOZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy91cHN0cmVhbXMvdGNwL3YzO3RjcHYzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_duration, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions
@@ -54,5 +46,4 @@ export type TcpProtocolOptions = Message<"envoy.extensions.upstreams.tcp.v3.TcpP
  * Use `create(TcpProtocolOptionsSchema)` to create a new message.
  */
 export const TcpProtocolOptionsSchema: GenMessage<TcpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options, 0);
-
+  messageDesc("envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions");

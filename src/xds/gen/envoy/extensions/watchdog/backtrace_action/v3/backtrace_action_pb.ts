@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/watchdog/backtrace_action/v3/backtrace_action.proto (package envoy.extensions.watchdog.backtrace_action.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/watchdog/backtrace_action/v3/backtrace_action.proto.
- */
-export const file_envoy_extensions_watchdog_backtrace_action_v3_backtrace_action: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL3dhdGNoZG9nL2JhY2t0cmFjZV9hY3Rpb24vdjMvYmFja3RyYWNlX2FjdGlvbi5wcm90bxItZW52b3kuZXh0ZW5zaW9ucy53YXRjaGRvZy5iYWNrdHJhY2VfYWN0aW9uLnYzIk0KFUJhY2t0cmFjZUFjdGlvbkNvbmZpZxI0ChFjb29sZG93bl9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkLGAQo7aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLndhdGNoZG9nLmJhY2t0cmFjZV9hY3Rpb24udjNCFEJhY2t0cmFjZUFjdGlvblByb3RvUAFaZ2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvd2F0Y2hkb2cvYmFja3RyYWNlX2FjdGlvbi92MztiYWNrdHJhY2VfYWN0aW9udjO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_duration, file_udpa_annotations_status]);
 
 /**
  * Configuration for the backtrace watchdog action.
@@ -51,5 +43,4 @@ export type BacktraceActionConfig = Message<"envoy.extensions.watchdog.backtrace
  * Use `create(BacktraceActionConfigSchema)` to create a new message.
  */
 export const BacktraceActionConfigSchema: GenMessage<BacktraceActionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_watchdog_backtrace_action_v3_backtrace_action, 0);
-
+  messageDesc("envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/watchdog/profile_action/v3/profile_action.proto (package envoy.extensions.watchdog.profile_action.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/watchdog/profile_action/v3/profile_action.proto.
- */
-export const file_envoy_extensions_watchdog_profile_action_v3_profile_action: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL3dhdGNoZG9nL3Byb2ZpbGVfYWN0aW9uL3YzL3Byb2ZpbGVfYWN0aW9uLnByb3RvEitlbnZveS5leHRlbnNpb25zLndhdGNoZG9nLnByb2ZpbGVfYWN0aW9uLnYzIn8KE1Byb2ZpbGVBY3Rpb25Db25maWcSMwoQcHJvZmlsZV9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgxwcm9maWxlX3BhdGgYAiABKAlCB/pCBHICEAESFAoMbWF4X3Byb2ZpbGVzGAMgASgEQr4BCjlpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMud2F0Y2hkb2cucHJvZmlsZV9hY3Rpb24udjNCElByb2ZpbGVBY3Rpb25Qcm90b1ABWmNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3dhdGNoZG9nL3Byb2ZpbGVfYWN0aW9uL3YzO3Byb2ZpbGVfYWN0aW9udjO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the profile watchdog action.
@@ -65,5 +56,4 @@ export type ProfileActionConfig = Message<"envoy.extensions.watchdog.profile_act
  * Use `create(ProfileActionConfigSchema)` to create a new message.
  */
 export const ProfileActionConfigSchema: GenMessage<ProfileActionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_watchdog_profile_action_v3_profile_action, 0);
-
+  messageDesc("envoy.extensions.watchdog.profile_action.v3.ProfileActionConfig");

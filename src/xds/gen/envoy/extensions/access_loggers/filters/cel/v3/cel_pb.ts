@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/access_loggers/filters/cel/v3/cel.proto (package envoy.extensions.access_loggers.filters.cel.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CelExpressionConfig } from "../../../../../config/core/v3/cel_pb.ts";
-import { file_envoy_config_core_v3_cel } from "../../../../../config/core/v3/cel_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/access_loggers/filters/cel/v3/cel.proto.
- */
-export const file_envoy_extensions_access_loggers_filters_cel_v3_cel: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2ZpbHRlcnMvY2VsL3YzL2NlbC5wcm90bxIuZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5maWx0ZXJzLmNlbC52MyJlChBFeHByZXNzaW9uRmlsdGVyEhIKCmV4cHJlc3Npb24YASABKAkSPQoKY2VsX2NvbmZpZxgCIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkNlbEV4cHJlc3Npb25Db25maWdCrwEKPGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5maWx0ZXJzLmNlbC52M0IIQ2VsUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9hY2Nlc3NfbG9nZ2Vycy9maWx0ZXJzL2NlbC92MztjZWx2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_cel, file_udpa_annotations_status]);
 
 /**
  * ExpressionFilter is an access logging filter that evaluates configured
@@ -66,5 +58,4 @@ export type ExpressionFilter = Message<"envoy.extensions.access_loggers.filters.
  * Use `create(ExpressionFilterSchema)` to create a new message.
  */
 export const ExpressionFilterSchema: GenMessage<ExpressionFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_filters_cel_v3_cel, 0);
-
+  messageDesc("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter");

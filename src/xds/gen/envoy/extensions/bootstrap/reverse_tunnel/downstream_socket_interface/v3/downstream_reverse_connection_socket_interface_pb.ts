@@ -16,25 +16,13 @@
 // @generated from file envoy/extensions/bootstrap/reverse_tunnel/downstream_socket_interface/v3/downstream_reverse_connection_socket_interface.proto (package envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { HeaderValueOption } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/bootstrap/reverse_tunnel/downstream_socket_interface/v3/downstream_reverse_connection_socket_interface.proto.
- */
-export const file_envoy_extensions_bootstrap_reverse_tunnel_downstream_socket_interface_v3_downstream_reverse_connection_socket_interface: GenFile = /*@__PURE__*/
-  fileDesc("Cn1lbnZveS9leHRlbnNpb25zL2Jvb3RzdHJhcC9yZXZlcnNlX3R1bm5lbC9kb3duc3RyZWFtX3NvY2tldF9pbnRlcmZhY2UvdjMvZG93bnN0cmVhbV9yZXZlcnNlX2Nvbm5lY3Rpb25fc29ja2V0X2ludGVyZmFjZS5wcm90bxJIZW52b3kuZXh0ZW5zaW9ucy5ib290c3RyYXAucmV2ZXJzZV90dW5uZWwuZG93bnN0cmVhbV9zb2NrZXRfaW50ZXJmYWNlLnYzIpYFCipEb3duc3RyZWFtUmV2ZXJzZUNvbm5lY3Rpb25Tb2NrZXRJbnRlcmZhY2USEwoLc3RhdF9wcmVmaXgYASABKAkSHQoVZW5hYmxlX2RldGFpbGVkX3N0YXRzGAIgASgIEqEBCg5odHRwX2hhbmRzaGFrZRgDIAEoCzKIAS5lbnZveS5leHRlbnNpb25zLmJvb3RzdHJhcC5yZXZlcnNlX3R1bm5lbC5kb3duc3RyZWFtX3NvY2tldF9pbnRlcmZhY2UudjMuRG93bnN0cmVhbVJldmVyc2VDb25uZWN0aW9uU29ja2V0SW50ZXJmYWNlLkh0dHBIYW5kc2hha2VDb25maWcSOAoKYWNjZXNzX2xvZxgEIAMoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nEkQKFW1heF9yZWNvbm5lY3RfYmFja29mZhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIARJDChFtYWludGFpbl9pbnRlcnZhbBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIN+kIKqgEHMgUQgMLXLxrKAQoTSHR0cEhhbmRzaGFrZUNvbmZpZxIUCgxyZXF1ZXN0X3BhdGgYASABKAkSQwoSYWRkaXRpb25hbF9oZWFkZXJzGAIgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb24SGAoQdXNlX2h0dHBfdXBncmFkZRgDIAEoCBI+Cgpmb3JtYXR0ZXJzGAQgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdCowIKVmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5ib290c3RyYXAucmV2ZXJzZV90dW5uZWwuZG93bnN0cmVhbV9zb2NrZXRfaW50ZXJmYWNlLnYzQi9Eb3duc3RyZWFtUmV2ZXJzZUNvbm5lY3Rpb25Tb2NrZXRJbnRlcmZhY2VQcm90b1ABWo0BZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9ib290c3RyYXAvcmV2ZXJzZV90dW5uZWwvZG93bnN0cmVhbV9zb2NrZXRfaW50ZXJmYWNlL3YzO2Rvd25zdHJlYW1fc29ja2V0X2ludGVyZmFjZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the downstream reverse connection socket interface.
@@ -103,7 +91,7 @@ export type DownstreamReverseConnectionSocketInterface = Message<"envoy.extensio
  * Use `create(DownstreamReverseConnectionSocketInterfaceSchema)` to create a new message.
  */
 export const DownstreamReverseConnectionSocketInterfaceSchema: GenMessage<DownstreamReverseConnectionSocketInterface> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_bootstrap_reverse_tunnel_downstream_socket_interface_v3_downstream_reverse_connection_socket_interface, 0);
+  messageDesc("envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface");
 
 /**
  * HTTP handshake settings for initiator envoy initiated reverse tunnels.
@@ -152,5 +140,4 @@ export type DownstreamReverseConnectionSocketInterface_HttpHandshakeConfig = Mes
  * Use `create(DownstreamReverseConnectionSocketInterface_HttpHandshakeConfigSchema)` to create a new message.
  */
 export const DownstreamReverseConnectionSocketInterface_HttpHandshakeConfigSchema: GenMessage<DownstreamReverseConnectionSocketInterface_HttpHandshakeConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_bootstrap_reverse_tunnel_downstream_socket_interface_v3_downstream_reverse_connection_socket_interface, 0, 0);
-
+  messageDesc("envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/bootstrap/reverse_tunnel/upstream_socket_interface/v3/upstream_reverse_connection_socket_interface.proto (package envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/bootstrap/reverse_tunnel/upstream_socket_interface/v3/upstream_reverse_connection_socket_interface.proto.
- */
-export const file_envoy_extensions_bootstrap_reverse_tunnel_upstream_socket_interface_v3_upstream_reverse_connection_socket_interface: GenFile = /*@__PURE__*/
-  fileDesc("CnllbnZveS9leHRlbnNpb25zL2Jvb3RzdHJhcC9yZXZlcnNlX3R1bm5lbC91cHN0cmVhbV9zb2NrZXRfaW50ZXJmYWNlL3YzL3Vwc3RyZWFtX3JldmVyc2VfY29ubmVjdGlvbl9zb2NrZXRfaW50ZXJmYWNlLnByb3RvEkZlbnZveS5leHRlbnNpb25zLmJvb3RzdHJhcC5yZXZlcnNlX3R1bm5lbC51cHN0cmVhbV9zb2NrZXRfaW50ZXJmYWNlLnYzIoMDCihVcHN0cmVhbVJldmVyc2VDb25uZWN0aW9uU29ja2V0SW50ZXJmYWNlEhMKC3N0YXRfcHJlZml4GAEgASgJEkUKFnBpbmdfZmFpbHVyZV90aHJlc2hvbGQYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESHQoVZW5hYmxlX2RldGFpbGVkX3N0YXRzGAMgASgIEkMKD3JlcG9ydGVyX2NvbmZpZxgEIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEjsKF2VuYWJsZV90ZW5hbnRfaXNvbGF0aW9uGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI4CgphY2Nlc3NfbG9nGAYgAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSIAoYbWF4X2Nvbm5lY3Rpb25zX3Blcl9ub2RlGAcgASgNQpsCClRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuYm9vdHN0cmFwLnJldmVyc2VfdHVubmVsLnVwc3RyZWFtX3NvY2tldF9pbnRlcmZhY2UudjNCLVVwc3RyZWFtUmV2ZXJzZUNvbm5lY3Rpb25Tb2NrZXRJbnRlcmZhY2VQcm90b1ABWokBZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9ib290c3RyYXAvcmV2ZXJzZV90dW5uZWwvdXBzdHJlYW1fc29ja2V0X2ludGVyZmFjZS92Mzt1cHN0cmVhbV9zb2NrZXRfaW50ZXJmYWNldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_extension, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the upstream reverse connection socket interface.
@@ -111,5 +100,4 @@ export type UpstreamReverseConnectionSocketInterface = Message<"envoy.extensions
  * Use `create(UpstreamReverseConnectionSocketInterfaceSchema)` to create a new message.
  */
 export const UpstreamReverseConnectionSocketInterfaceSchema: GenMessage<UpstreamReverseConnectionSocketInterface> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_bootstrap_reverse_tunnel_upstream_socket_interface_v3_upstream_reverse_connection_socket_interface, 0);
-
+  messageDesc("envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface");

@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/compression/brotli/decompressor/v3/brotli.proto (package envoy.extensions.compression.brotli.decompressor.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/compression/brotli/decompressor/v3/brotli.proto.
- */
-export const file_envoy_extensions_compression_brotli_decompressor_v3_brotli: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2NvbXByZXNzaW9uL2Jyb3RsaS9kZWNvbXByZXNzb3IvdjMvYnJvdGxpLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmNvbXByZXNzaW9uLmJyb3RsaS5kZWNvbXByZXNzb3IudjMicgoGQnJvdGxpEigKIGRpc2FibGVfcmluZ19idWZmZXJfcmVhbGxvY2F0aW9uGAEgASgIEj4KCmNodW5rX3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCDPpCCSoHGICABCiAIELFAQpBaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmNvbXByZXNzaW9uLmJyb3RsaS5kZWNvbXByZXNzb3IudjNCC0Jyb3RsaVByb3RvUAFaaWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvY29tcHJlc3Npb24vYnJvdGxpL2RlY29tcHJlc3Nvci92MztkZWNvbXByZXNzb3J2M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.compression.brotli.decompressor.v3.Brotli
@@ -54,5 +45,4 @@ export type Brotli = Message<"envoy.extensions.compression.brotli.decompressor.v
  * Use `create(BrotliSchema)` to create a new message.
  */
 export const BrotliSchema: GenMessage<Brotli> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_compression_brotli_decompressor_v3_brotli, 0);
-
+  messageDesc("envoy.extensions.compression.brotli.decompressor.v3.Brotli");

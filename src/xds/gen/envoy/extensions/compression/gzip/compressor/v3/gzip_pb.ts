@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/compression/gzip/compressor/v3/gzip.proto (package envoy.extensions.compression.gzip.compressor.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/compression/gzip/compressor/v3/gzip.proto.
- */
-export const file_envoy_extensions_compression_gzip_compressor_v3_gzip: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2NvbXByZXNzaW9uL2d6aXAvY29tcHJlc3Nvci92My9nemlwLnByb3RvEi9lbnZveS5leHRlbnNpb25zLmNvbXByZXNzaW9uLmd6aXAuY29tcHJlc3Nvci52MyK9BgoER3ppcBI9CgxtZW1vcnlfbGV2ZWwYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCfpCBioEGAkoARJrChFjb21wcmVzc2lvbl9sZXZlbBgCIAEoDjJGLmVudm95LmV4dGVuc2lvbnMuY29tcHJlc3Npb24uZ3ppcC5jb21wcmVzc29yLnYzLkd6aXAuQ29tcHJlc3Npb25MZXZlbEII+kIFggECEAEScQoUY29tcHJlc3Npb25fc3RyYXRlZ3kYAyABKA4ySS5lbnZveS5leHRlbnNpb25zLmNvbXByZXNzaW9uLmd6aXAuY29tcHJlc3Nvci52My5HemlwLkNvbXByZXNzaW9uU3RyYXRlZ3lCCPpCBYIBAhABEjwKC3dpbmRvd19iaXRzGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgn6QgYqBBgPKAkSPgoKY2h1bmtfc2l6ZRgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIM+kIJKgcYgIAEKIAgIl8KE0NvbXByZXNzaW9uU3RyYXRlZ3kSFAoQREVGQVVMVF9TVFJBVEVHWRAAEgwKCEZJTFRFUkVEEAESEAoMSFVGRk1BTl9PTkxZEAISBwoDUkxFEAMSCQoFRklYRUQQBCK2AgoQQ29tcHJlc3Npb25MZXZlbBIXChNERUZBVUxUX0NPTVBSRVNTSU9OEAASDgoKQkVTVF9TUEVFRBABEhcKE0NPTVBSRVNTSU9OX0xFVkVMXzEQARIXChNDT01QUkVTU0lPTl9MRVZFTF8yEAISFwoTQ09NUFJFU1NJT05fTEVWRUxfMxADEhcKE0NPTVBSRVNTSU9OX0xFVkVMXzQQBBIXChNDT01QUkVTU0lPTl9MRVZFTF81EAUSFwoTQ09NUFJFU1NJT05fTEVWRUxfNhAGEhcKE0NPTVBSRVNTSU9OX0xFVkVMXzcQBxIXChNDT01QUkVTU0lPTl9MRVZFTF84EAgSFwoTQ09NUFJFU1NJT05fTEVWRUxfORAJEhQKEEJFU1RfQ09NUFJFU1NJT04QCRoCEAFCuQEKPWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5jb21wcmVzc2lvbi5nemlwLmNvbXByZXNzb3IudjNCCUd6aXBQcm90b1ABWmNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2NvbXByZXNzaW9uL2d6aXAvY29tcHJlc3Nvci92Mztjb21wcmVzc29ydjO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 6]
@@ -103,7 +94,7 @@ export type Gzip = Message<"envoy.extensions.compression.gzip.compressor.v3.Gzip
  * Use `create(GzipSchema)` to create a new message.
  */
 export const GzipSchema: GenMessage<Gzip> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_compression_gzip_compressor_v3_gzip, 0);
+  messageDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip");
 
 /**
  * All the values of this enumeration translate directly to zlib's compression strategies.
@@ -162,7 +153,7 @@ export type Gzip_CompressionStrategy = (typeof Gzip_CompressionStrategy)[keyof t
  * Describes the enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy.
  */
 export const Gzip_CompressionStrategySchema: GenEnum<Gzip_CompressionStrategy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_compression_gzip_compressor_v3_gzip, 0, 0);
+  enumDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy");
 
 /**
  * Compression level values for zlib. Higher levels provide better compression at the cost of
@@ -268,5 +259,4 @@ export type Gzip_CompressionLevel = (typeof Gzip_CompressionLevel)[keyof typeof 
  * Describes the enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel.
  */
 export const Gzip_CompressionLevelSchema: GenEnum<Gzip_CompressionLevel> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_compression_gzip_compressor_v3_gzip, 0, 1);
-
+  enumDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/compression/zstd/decompressor/v3/zstd.proto (package envoy.extensions.compression.zstd.decompressor.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/compression/zstd/decompressor/v3/zstd.proto.
- */
-export const file_envoy_extensions_compression_zstd_decompressor_v3_zstd: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2NvbXByZXNzaW9uL3pzdGQvZGVjb21wcmVzc29yL3YzL3pzdGQucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuY29tcHJlc3Npb24uenN0ZC5kZWNvbXByZXNzb3IudjMifgoEWnN0ZBI2CgxkaWN0aW9uYXJpZXMYASADKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEj4KCmNodW5rX3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCDPpCCSoHGICABCiAIEK/AQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmNvbXByZXNzaW9uLnpzdGQuZGVjb21wcmVzc29yLnYzQglac3RkUHJvdG9QAVpnZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb21wcmVzc2lvbi96c3RkL2RlY29tcHJlc3Nvci92MztkZWNvbXByZXNzb3J2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.compression.zstd.decompressor.v3.Zstd
@@ -61,5 +51,4 @@ export type Zstd = Message<"envoy.extensions.compression.zstd.decompressor.v3.Zs
  * Use `create(ZstdSchema)` to create a new message.
  */
 export const ZstdSchema: GenMessage<Zstd> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_compression_zstd_decompressor_v3_zstd, 0);
-
+  messageDesc("envoy.extensions.compression.zstd.decompressor.v3.Zstd");

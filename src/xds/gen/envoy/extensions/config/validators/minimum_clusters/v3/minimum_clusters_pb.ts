@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/config/validators/minimum_clusters/v3/minimum_clusters.proto (package envoy.extensions.config.validators.minimum_clusters.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/config/validators/minimum_clusters/v3/minimum_clusters.proto.
- */
-export const file_envoy_extensions_config_validators_minimum_clusters_v3_minimum_clusters: GenFile = /*@__PURE__*/
-  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL2NvbmZpZy92YWxpZGF0b3JzL21pbmltdW1fY2x1c3RlcnMvdjMvbWluaW11bV9jbHVzdGVycy5wcm90bxI2ZW52b3kuZXh0ZW5zaW9ucy5jb25maWcudmFsaWRhdG9ycy5taW5pbXVtX2NsdXN0ZXJzLnYzIjQKGE1pbmltdW1DbHVzdGVyc1ZhbGlkYXRvchIYChBtaW5fY2x1c3RlcnNfbnVtGAEgASgNQtgBCkRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuY29uZmlnLnZhbGlkYXRvcnMubWluaW11bV9jbHVzdGVycy52M0IUTWluaW11bUNsdXN0ZXJzUHJvdG9QAVpwZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9jb25maWcvdmFsaWRhdG9ycy9taW5pbXVtX2NsdXN0ZXJzL3YzO21pbmltdW1fY2x1c3RlcnN2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Validates a CDS config, and ensures that the number of clusters is above the
@@ -49,5 +42,4 @@ export type MinimumClustersValidator = Message<"envoy.extensions.config.validato
  * Use `create(MinimumClustersValidatorSchema)` to create a new message.
  */
 export const MinimumClustersValidatorSchema: GenMessage<MinimumClustersValidator> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_config_validators_minimum_clusters_v3_minimum_clusters, 0);
-
+  messageDesc("envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/common/dependency/v3/dependency.proto (package envoy.extensions.filters.common.dependency.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/common/dependency/v3/dependency.proto.
- */
-export const file_envoy_extensions_filters_common_dependency_v3_dependency: GenFile = /*@__PURE__*/
-  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvY29tbW9uL2RlcGVuZGVuY3kvdjMvZGVwZW5kZW5jeS5wcm90bxItZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5kZXBlbmRlbmN5LnYzIsUBCgpEZXBlbmRlbmN5ElYKBHR5cGUYASABKA4ySC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmRlcGVuZGVuY3kudjMuRGVwZW5kZW5jeS5EZXBlbmRlbmN5VHlwZRIVCgRuYW1lGAIgASgJQgf6QgRyAhABIkgKDkRlcGVuZGVuY3lUeXBlEgoKBkhFQURFUhAAEhQKEEZJTFRFUl9TVEFURV9LRVkQARIUChBEWU5BTUlDX01FVEFEQVRBEAIi5AIKEkZpbHRlckRlcGVuZGVuY2llcxJSCg9kZWNvZGVfcmVxdWlyZWQYASADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmRlcGVuZGVuY3kudjMuRGVwZW5kZW5jeRJSCg9kZWNvZGVfcHJvdmlkZWQYAiADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmRlcGVuZGVuY3kudjMuRGVwZW5kZW5jeRJSCg9lbmNvZGVfcmVxdWlyZWQYAyADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmRlcGVuZGVuY3kudjMuRGVwZW5kZW5jeRJSCg9lbmNvZGVfcHJvdmlkZWQYBCADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmRlcGVuZGVuY3kudjMuRGVwZW5kZW5jeSK1AQoUTWF0Y2hpbmdSZXF1aXJlbWVudHMSdQoVZGF0YV9pbnB1dF9hbGxvd19saXN0GAEgASgLMlYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5kZXBlbmRlbmN5LnYzLk1hdGNoaW5nUmVxdWlyZW1lbnRzLkRhdGFJbnB1dEFsbG93TGlzdBomChJEYXRhSW5wdXRBbGxvd0xpc3QSEAoIdHlwZV91cmwYASADKAlCuwEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5kZXBlbmRlbmN5LnYzQg9EZXBlbmRlbmN5UHJvdG9QAVphZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2NvbW1vbi9kZXBlbmRlbmN5L3YzO2RlcGVuZGVuY3l2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Dependency specification and string identifier.
@@ -54,7 +46,7 @@ export type Dependency = Message<"envoy.extensions.filters.common.dependency.v3.
  * Use `create(DependencySchema)` to create a new message.
  */
 export const DependencySchema: GenMessage<Dependency> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_dependency_v3_dependency, 0);
+  messageDesc("envoy.extensions.filters.common.dependency.v3.Dependency");
 
 /**
  * @generated from enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType
@@ -85,7 +77,7 @@ export type Dependency_DependencyType = (typeof Dependency_DependencyType)[keyof
  * Describes the enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType.
  */
 export const Dependency_DependencyTypeSchema: GenEnum<Dependency_DependencyType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_common_dependency_v3_dependency, 0, 0);
+  enumDesc("envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType");
 
 /**
  * Dependency specification for a filter. For a filter chain to be valid, any
@@ -128,7 +120,7 @@ export type FilterDependencies = Message<"envoy.extensions.filters.common.depend
  * Use `create(FilterDependenciesSchema)` to create a new message.
  */
 export const FilterDependenciesSchema: GenMessage<FilterDependencies> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_dependency_v3_dependency, 1);
+  messageDesc("envoy.extensions.filters.common.dependency.v3.FilterDependencies");
 
 /**
  * Matching requirements for a filter. For a match tree to be used with a filter, the match
@@ -152,7 +144,7 @@ export type MatchingRequirements = Message<"envoy.extensions.filters.common.depe
  * Use `create(MatchingRequirementsSchema)` to create a new message.
  */
 export const MatchingRequirementsSchema: GenMessage<MatchingRequirements> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_dependency_v3_dependency, 2);
+  messageDesc("envoy.extensions.filters.common.dependency.v3.MatchingRequirements");
 
 /**
  * @generated from message envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList
@@ -171,5 +163,4 @@ export type MatchingRequirements_DataInputAllowList = Message<"envoy.extensions.
  * Use `create(MatchingRequirements_DataInputAllowListSchema)` to create a new message.
  */
 export const MatchingRequirements_DataInputAllowListSchema: GenMessage<MatchingRequirements_DataInputAllowList> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_dependency_v3_dependency, 2, 0);
-
+  messageDesc("envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/common/fault/v3/fault.proto (package envoy.extensions.filters.common.fault.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/common/fault/v3/fault.proto.
- */
-export const file_envoy_extensions_filters_common_fault_v3_fault: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvY29tbW9uL2ZhdWx0L3YzL2ZhdWx0LnByb3RvEihlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmZhdWx0LnYzIp8DCgpGYXVsdERlbGF5EjoKC2ZpeGVkX2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqAEgAElgKDGhlYWRlcl9kZWxheRgFIAEoCzJALmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uZmF1bHQudjMuRmF1bHREZWxheS5IZWFkZXJEZWxheUgAEjQKCnBlcmNlbnRhZ2UYBCABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50GkkKC0hlYWRlckRlbGF5OjqaxYgeNQozZW52b3kuY29uZmlnLmZpbHRlci5mYXVsdC52Mi5GYXVsdERlbGF5LkhlYWRlckRlbGF5IhsKDkZhdWx0RGVsYXlUeXBlEgkKBUZJWEVEEAA6LprFiB4pCidlbnZveS5jb25maWcuZmlsdGVyLmZhdWx0LnYyLkZhdWx0RGVsYXlCGwoUZmF1bHRfZGVsYXlfc2VjaWZpZXISA/hCAUoECAIQA0oECAEQAlIEdHlwZSKABAoORmF1bHRSYXRlTGltaXQSWgoLZml4ZWRfbGltaXQYASABKAsyQy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmZhdWx0LnYzLkZhdWx0UmF0ZUxpbWl0LkZpeGVkTGltaXRIABJcCgxoZWFkZXJfbGltaXQYAyABKAsyRC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmZhdWx0LnYzLkZhdWx0UmF0ZUxpbWl0LkhlYWRlckxpbWl0SAASNAoKcGVyY2VudGFnZRgCIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQaaAoKRml4ZWRMaW1pdBIbCgpsaW1pdF9rYnBzGAEgASgEQgf6QgQyAigBOj2axYgeOAo2ZW52b3kuY29uZmlnLmZpbHRlci5mYXVsdC52Mi5GYXVsdFJhdGVMaW1pdC5GaXhlZExpbWl0Gk0KC0hlYWRlckxpbWl0Oj6axYgeOQo3ZW52b3kuY29uZmlnLmZpbHRlci5mYXVsdC52Mi5GYXVsdFJhdGVMaW1pdC5IZWFkZXJMaW1pdDoymsWIHi0KK2Vudm95LmNvbmZpZy5maWx0ZXIuZmF1bHQudjIuRmF1bHRSYXRlTGltaXRCEQoKbGltaXRfdHlwZRID+EIBQqcBCjZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uZmF1bHQudjNCCkZhdWx0UHJvdG9QAVpXZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2NvbW1vbi9mYXVsdC92MztmYXVsdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_v3_percent, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Delay specification is used to inject latency into the
@@ -79,7 +68,7 @@ export type FaultDelay = Message<"envoy.extensions.filters.common.fault.v3.Fault
  * Use `create(FaultDelaySchema)` to create a new message.
  */
 export const FaultDelaySchema: GenMessage<FaultDelay> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_fault_v3_fault, 0);
+  messageDesc("envoy.extensions.filters.common.fault.v3.FaultDelay");
 
 /**
  * Fault delays are controlled via an HTTP header (if applicable). See the
@@ -96,7 +85,7 @@ export type FaultDelay_HeaderDelay = Message<"envoy.extensions.filters.common.fa
  * Use `create(FaultDelay_HeaderDelaySchema)` to create a new message.
  */
 export const FaultDelay_HeaderDelaySchema: GenMessage<FaultDelay_HeaderDelay> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_fault_v3_fault, 0, 0);
+  messageDesc("envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay");
 
 /**
  * @generated from enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType
@@ -119,7 +108,7 @@ export type FaultDelay_FaultDelayType = (typeof FaultDelay_FaultDelayType)[keyof
  * Describes the enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType.
  */
 export const FaultDelay_FaultDelayTypeSchema: GenEnum<FaultDelay_FaultDelayType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_common_fault_v3_fault, 0, 0);
+  enumDesc("envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType");
 
 /**
  * Describes a rate limit to be applied.
@@ -161,7 +150,7 @@ export type FaultRateLimit = Message<"envoy.extensions.filters.common.fault.v3.F
  * Use `create(FaultRateLimitSchema)` to create a new message.
  */
 export const FaultRateLimitSchema: GenMessage<FaultRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_fault_v3_fault, 1);
+  messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit");
 
 /**
  * Describes a fixed/constant rate limit.
@@ -182,7 +171,7 @@ export type FaultRateLimit_FixedLimit = Message<"envoy.extensions.filters.common
  * Use `create(FaultRateLimit_FixedLimitSchema)` to create a new message.
  */
 export const FaultRateLimit_FixedLimitSchema: GenMessage<FaultRateLimit_FixedLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_fault_v3_fault, 1, 0);
+  messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit");
 
 /**
  * Rate limits are controlled via an HTTP header (if applicable). See the
@@ -199,5 +188,4 @@ export type FaultRateLimit_HeaderLimit = Message<"envoy.extensions.filters.commo
  * Use `create(FaultRateLimit_HeaderLimitSchema)` to create a new message.
  */
 export const FaultRateLimit_HeaderLimitSchema: GenMessage<FaultRateLimit_HeaderLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_fault_v3_fault, 1, 1);
-
+  messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/common/jwks/v3/jwt_handshake.proto (package envoy.extensions.filters.common.jwks.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { RemoteJwks } from "./jwks_pb.ts";
-import { file_envoy_extensions_filters_common_jwks_v3_jwks } from "./jwks_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/common/jwks/v3/jwt_handshake.proto.
- */
-export const file_envoy_extensions_filters_common_jwks_v3_jwt_handshake: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvY29tbW9uL2p3a3MvdjMvand0X2hhbmRzaGFrZS5wcm90bxInZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5qd2tzLnYzIvgCChVKd3RIYW5kc2hha2VWYWxpZGF0b3ISGgoGaXNzdWVyGAEgASgJQgr6QgdyBRABGIAIEhEKCWF1ZGllbmNlcxgCIAMoCRI2Cgpsb2NhbF9qd2tzGAMgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUgAEkoKC3JlbW90ZV9qd2tzGAggASgLMjMuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5qd2tzLnYzLlJlbW90ZUp3a3NIABIhCgx0b2tlbl9oZWFkZXIYBCABKAlCC/pCCHIGGP8B0AEBEi4KGWNsYWltc19tZXRhZGF0YV9uYW1lc3BhY2UYBSABKAlCC/pCCHIGGP8B0AEBEh8KF2FsbG93X21pc3Npbmdfb3JfZmFpbGVkGAYgASgIEhoKEmNsb2NrX3NrZXdfc2Vjb25kcxgHIAEoDUIcChVqd2tzX3NvdXJjZV9zcGVjaWZpZXISA/hCAUKrAQo1aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLmp3a3MudjNCEUp3dEhhbmRzaGFrZVByb3RvUAFaVWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9jb21tb24vandrcy92Mztqd2tzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_extensions_filters_common_jwks_v3_jwks, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Validation of a bearer JWT. A consuming extension verifies the token against the configured JWKS,
@@ -134,5 +124,4 @@ export type JwtHandshakeValidator = Message<"envoy.extensions.filters.common.jwk
  * Use `create(JwtHandshakeValidatorSchema)` to create a new message.
  */
 export const JwtHandshakeValidatorSchema: GenMessage<JwtHandshakeValidator> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_jwks_v3_jwt_handshake, 0);
-
+  messageDesc("envoy.extensions.filters.common.jwks.v3.JwtHandshakeValidator");

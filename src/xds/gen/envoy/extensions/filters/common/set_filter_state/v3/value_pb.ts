@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/common/set_filter_state/v3/value.proto (package envoy.extensions.filters.common.set_filter_state.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/common/set_filter_state/v3/value.proto.
- */
-export const file_envoy_extensions_filters_common_set_filter_state_v3_value: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvY29tbW9uL3NldF9maWx0ZXJfc3RhdGUvdjMvdmFsdWUucHJvdG8SM2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uc2V0X2ZpbHRlcl9zdGF0ZS52MyKSAwoQRmlsdGVyU3RhdGVWYWx1ZRIdCgpvYmplY3Rfa2V5GAEgASgJQgf6QgRyAhABSAASEwoLZmFjdG9yeV9rZXkYBiABKAkSRwoNZm9ybWF0X3N0cmluZxgCIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZ0gBEh4KCXJlYWRfb25seRgDIAEoCEILGAGSx4bYBAMzLjASdgoUc2hhcmVkX3dpdGhfdXBzdHJlYW0YBCABKA4yWC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLnNldF9maWx0ZXJfc3RhdGUudjMuRmlsdGVyU3RhdGVWYWx1ZS5TaGFyZWRXaXRoVXBzdHJlYW0SFQoNc2tpcF9pZl9lbXB0eRgFIAEoCCI4ChJTaGFyZWRXaXRoVXBzdHJlYW0SCAoETk9ORRAAEggKBE9OQ0UQARIOCgpUUkFOU0lUSVZFEAJCCgoDa2V5EgP4QgFCDAoFdmFsdWUSA/hCAULIAQpBaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLnNldF9maWx0ZXJfc3RhdGUudjNCClZhbHVlUHJvdG9QAVptZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2NvbW1vbi9zZXRfZmlsdGVyX3N0YXRlL3YzO3NldF9maWx0ZXJfc3RhdGV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_substitution_format_string, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * A filter state key and value pair.
@@ -147,7 +137,7 @@ export type FilterStateValue = Message<"envoy.extensions.filters.common.set_filt
  * Use `create(FilterStateValueSchema)` to create a new message.
  */
 export const FilterStateValueSchema: GenMessage<FilterStateValue> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_common_set_filter_state_v3_value, 0);
+  messageDesc("envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue");
 
 /**
  * @generated from enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream
@@ -184,5 +174,4 @@ export type FilterStateValue_SharedWithUpstream = (typeof FilterStateValue_Share
  * Describes the enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream.
  */
 export const FilterStateValue_SharedWithUpstreamSchema: GenEnum<FilterStateValue_SharedWithUpstream> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_common_set_filter_state_v3_value, 0, 0);
-
+  enumDesc("envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream");

@@ -16,19 +16,9 @@
 // @generated from file envoy/extensions/filters/http/a2a/v3/a2a.proto (package envoy.extensions.filters.http.a2a.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/a2a/v3/a2a.proto.
- */
-export const file_envoy_extensions_filters_http_a2a_v3_a2a: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hMmEvdjMvYTJhLnByb3RvEiRlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hMmEudjMi3AMKA0EyYRJVCgx0cmFmZmljX21vZGUYASABKA4yNS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hMmEudjMuQTJhLlRyYWZmaWNNb2RlQgj6QgWCAQIQARJHChVtYXhfcmVxdWVzdF9ib2R5X3NpemUYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCvpCByoFGICAgAUSSQoNcGFyc2VyX2NvbmZpZxgEIAEoCzIyLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmEyYS52My5QYXJzZXJDb25maWcSVQoMc3RvcmFnZV9tb2RlGAUgASgOMjUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYTJhLnYzLkEyYS5TdG9yYWdlTW9kZUII+kIFggECEAEiKwoLVHJhZmZpY01vZGUSEAoMUEFTU19USFJPVUdIEAASCgoGUkVKRUNUEAEiZgoLU3RvcmFnZU1vZGUSCAoETk9ORRAAEhQKEERZTkFNSUNfTUVUQURBVEEQARIQCgxGSUxURVJfU1RBVEUQAhIlCiFEWU5BTUlDX01FVEFEQVRBX0FORF9GSUxURVJfU1RBVEUQAyIzChNNZXRob2RQYXJzaW5nQ29uZmlnEg0KBWdyb3VwGAEgASgJEg0KBXBhdGhzGAIgAygJIp0CCgxQYXJzZXJDb25maWcSXQoObWV0aG9kX2NvbmZpZ3MYASADKAsyRS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hMmEudjMuUGFyc2VyQ29uZmlnLk1ldGhvZENvbmZpZ3NFbnRyeRIhChlhbHdheXNfZXh0cmFjdF9hdHRyaWJ1dGVzGAIgAygJEhoKEmdyb3VwX21ldGFkYXRhX2tleRgDIAEoCRpvChJNZXRob2RDb25maWdzRW50cnkSCwoDa2V5GAEgASgJEkgKBXZhbHVlGAIgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYTJhLnYzLk1ldGhvZFBhcnNpbmdDb25maWc6AjgBQqMBCjJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmEyYS52M0IIQTJhUHJvdG9QAVpRZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvYTJhL3YzO2EyYXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This filter will inspect and get attributes from A2A traffic.
@@ -82,7 +72,7 @@ export type A2a = Message<"envoy.extensions.filters.http.a2a.v3.A2a"> & {
  * Use `create(A2aSchema)` to create a new message.
  */
 export const A2aSchema: GenMessage<A2a> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_a2a_v3_a2a, 0);
+  messageDesc("envoy.extensions.filters.http.a2a.v3.A2a");
 
 /**
  * Traffic handling mode for non-A2A traffic.
@@ -116,7 +106,7 @@ export type A2a_TrafficMode = (typeof A2a_TrafficMode)[keyof typeof A2a_TrafficM
  * Describes the enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode.
  */
 export const A2a_TrafficModeSchema: GenEnum<A2a_TrafficMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_a2a_v3_a2a, 0, 0);
+  enumDesc("envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode");
 
 /**
  * Where to store parsed A2A message attributes.
@@ -164,7 +154,7 @@ export type A2a_StorageMode = (typeof A2a_StorageMode)[keyof typeof A2a_StorageM
  * Describes the enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode.
  */
 export const A2a_StorageModeSchema: GenEnum<A2a_StorageMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_a2a_v3_a2a, 0, 1);
+  enumDesc("envoy.extensions.filters.http.a2a.v3.A2a.StorageMode");
 
 /**
  * @generated from message envoy.extensions.filters.http.a2a.v3.MethodParsingConfig
@@ -192,7 +182,7 @@ export type MethodParsingConfig = Message<"envoy.extensions.filters.http.a2a.v3.
  * Use `create(MethodParsingConfigSchema)` to create a new message.
  */
 export const MethodParsingConfigSchema: GenMessage<MethodParsingConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_a2a_v3_a2a, 1);
+  messageDesc("envoy.extensions.filters.http.a2a.v3.MethodParsingConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.a2a.v3.ParserConfig
@@ -231,5 +221,4 @@ export type ParserConfig = Message<"envoy.extensions.filters.http.a2a.v3.ParserC
  * Use `create(ParserConfigSchema)` to create a new message.
  */
 export const ParserConfigSchema: GenMessage<ParserConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_a2a_v3_a2a, 2);
-
+  messageDesc("envoy.extensions.filters.http.a2a.v3.ParserConfig");

@@ -16,26 +16,13 @@
 // @generated from file envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency.proto (package envoy.extensions.filters.http.adaptive_concurrency.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
 import type { Percent } from "../../../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency.proto.
- */
-export const file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency: GenFile = /*@__PURE__*/
-  fileDesc("ClBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hZGFwdGl2ZV9jb25jdXJyZW5jeS92My9hZGFwdGl2ZV9jb25jdXJyZW5jeS5wcm90bxI1ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWRhcHRpdmVfY29uY3VycmVuY3kudjMisAoKGEdyYWRpZW50Q29udHJvbGxlckNvbmZpZxI7ChtzYW1wbGVfYWdncmVnYXRlX3BlcmNlbnRpbGUYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSnQEKGGNvbmN1cnJlbmN5X2xpbWl0X3BhcmFtcxgCIAEoCzJxLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFkYXB0aXZlX2NvbmN1cnJlbmN5LnYzLkdyYWRpZW50Q29udHJvbGxlckNvbmZpZy5Db25jdXJyZW5jeUxpbWl0Q2FsY3VsYXRpb25QYXJhbXNCCPpCBYoBAhABEpIBChNtaW5fcnR0X2NhbGNfcGFyYW1zGAMgASgLMmsuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWRhcHRpdmVfY29uY3VycmVuY3kudjMuR3JhZGllbnRDb250cm9sbGVyQ29uZmlnLk1pbmltdW1SVFRDYWxjdWxhdGlvblBhcmFtc0II+kIFigECEAEa9AIKIUNvbmN1cnJlbmN5TGltaXRDYWxjdWxhdGlvblBhcmFtcxJEChVtYXhfY29uY3VycmVuY3lfbGltaXQYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCIAASSgobY29uY3VycmVuY3lfdXBkYXRlX2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgr6QgeqAQQIASoAEkQKFW1pbl9jb25jdXJyZW5jeV9saW1pdBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIgADp3msWIHnIKcGVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5hZGFwdGl2ZV9jb25jdXJyZW5jeS52MmFscGhhLkdyYWRpZW50Q29udHJvbGxlckNvbmZpZy5Db25jdXJyZW5jeUxpbWl0Q2FsY3VsYXRpb25QYXJhbXMa0wMKG01pbmltdW1SVFRDYWxjdWxhdGlvblBhcmFtcxI5CghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIM+kIJqgEGMgQQwIQ9EjgKC2ZpeGVkX3ZhbHVlGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABI8Cg1yZXF1ZXN0X2NvdW50GAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAiAAEiYKBmppdHRlchgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBI+Cg9taW5fY29uY3VycmVuY3kYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCIAASJgoGYnVmZmVyGAUgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50OnGaxYgebApqZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmFkYXB0aXZlX2NvbmN1cnJlbmN5LnYyYWxwaGEuR3JhZGllbnRDb250cm9sbGVyQ29uZmlnLk1pbmltdW1SVFRDYWxjdWxhdGlvblBhcmFtczpVmsWIHlAKTmVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5hZGFwdGl2ZV9jb25jdXJyZW5jeS52MmFscGhhLkdyYWRpZW50Q29udHJvbGxlckNvbmZpZyKPAwoTQWRhcHRpdmVDb25jdXJyZW5jeRJ/ChpncmFkaWVudF9jb250cm9sbGVyX2NvbmZpZxgBIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFkYXB0aXZlX2NvbmN1cnJlbmN5LnYzLkdyYWRpZW50Q29udHJvbGxlckNvbmZpZ0II+kIFigECEAFIABI5CgdlbmFibGVkGAIgASgLMiguZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZlYXR1cmVGbGFnEkQKIWNvbmN1cnJlbmN5X2xpbWl0X2V4Y2VlZGVkX3N0YXR1cxgDIAEoCzIZLmVudm95LnR5cGUudjMuSHR0cFN0YXR1czpQmsWIHksKSWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5hZGFwdGl2ZV9jb25jdXJyZW5jeS52MmFscGhhLkFkYXB0aXZlQ29uY3VycmVuY3lCJAodY29uY3VycmVuY3lfY29udHJvbGxlcl9jb25maWcSA/hCAULeAQpDaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hZGFwdGl2ZV9jb25jdXJyZW5jeS52M0IYQWRhcHRpdmVDb25jdXJyZW5jeVByb3RvUAFac2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2FkYXB0aXZlX2NvbmN1cnJlbmN5L3YzO2FkYXB0aXZlX2NvbmN1cnJlbmN5djO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_type_v3_http_status, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration parameters for the gradient controller.
@@ -66,7 +53,7 @@ export type GradientControllerConfig = Message<"envoy.extensions.filters.http.ad
  * Use `create(GradientControllerConfigSchema)` to create a new message.
  */
 export const GradientControllerConfigSchema: GenMessage<GradientControllerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency, 0);
+  messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig");
 
 /**
  * Parameters controlling the periodic recalculation of the concurrency limit from sampled request
@@ -106,7 +93,7 @@ export type GradientControllerConfig_ConcurrencyLimitCalculationParams = Message
  * Use `create(GradientControllerConfig_ConcurrencyLimitCalculationParamsSchema)` to create a new message.
  */
 export const GradientControllerConfig_ConcurrencyLimitCalculationParamsSchema: GenMessage<GradientControllerConfig_ConcurrencyLimitCalculationParams> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency, 0, 0);
+  messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams");
 
 /**
  * Parameters controlling the periodic minRTT recalculation.
@@ -174,7 +161,7 @@ export type GradientControllerConfig_MinimumRTTCalculationParams = Message<"envo
  * Use `create(GradientControllerConfig_MinimumRTTCalculationParamsSchema)` to create a new message.
  */
 export const GradientControllerConfig_MinimumRTTCalculationParamsSchema: GenMessage<GradientControllerConfig_MinimumRTTCalculationParams> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency, 0, 1);
+  messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams");
 
 /**
  * @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency
@@ -219,5 +206,4 @@ export type AdaptiveConcurrency = Message<"envoy.extensions.filters.http.adaptiv
  * Use `create(AdaptiveConcurrencySchema)` to create a new message.
  */
 export const AdaptiveConcurrencySchema: GenMessage<AdaptiveConcurrency> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency, 1);
-
+  messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency");

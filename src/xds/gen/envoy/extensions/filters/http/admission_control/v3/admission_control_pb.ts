@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/filters/http/admission_control/v3/admission_control.proto (package envoy.extensions.filters.http.admission_control.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeDouble, RuntimeFeatureFlag, RuntimePercent, RuntimeUInt32 } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { Int32Range } from "../../../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../../../type/v3/range_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/admission_control/v3/admission_control.proto.
- */
-export const file_envoy_extensions_filters_http_admission_control_v3_admission_control: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hZG1pc3Npb25fY29udHJvbC92My9hZG1pc3Npb25fY29udHJvbC5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWRtaXNzaW9uX2NvbnRyb2wudjMimgcKEEFkbWlzc2lvbkNvbnRyb2wSOQoHZW5hYmxlZBgBIAEoCzIoLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVGZWF0dXJlRmxhZxJwChBzdWNjZXNzX2NyaXRlcmlhGAIgASgLMlQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWRtaXNzaW9uX2NvbnRyb2wudjMuQWRtaXNzaW9uQ29udHJvbC5TdWNjZXNzQ3JpdGVyaWFIABIyCg9zYW1wbGluZ193aW5kb3cYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoKYWdncmVzc2lvbhgEIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVEb3VibGUSOgoMc3JfdGhyZXNob2xkGAUgASgLMiQuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZVBlcmNlbnQSOgoNcnBzX3RocmVzaG9sZBgGIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVVSW50MzISRwoZbWF4X3JlamVjdGlvbl9wcm9iYWJpbGl0eRgHIAEoCzIkLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVQZXJjZW50Go4DCg9TdWNjZXNzQ3JpdGVyaWESeAoNaHR0cF9jcml0ZXJpYRgBIAEoCzJhLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFkbWlzc2lvbl9jb250cm9sLnYzLkFkbWlzc2lvbkNvbnRyb2wuU3VjY2Vzc0NyaXRlcmlhLkh0dHBDcml0ZXJpYRJ4Cg1ncnBjX2NyaXRlcmlhGAIgASgLMmEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWRtaXNzaW9uX2NvbnRyb2wudjMuQWRtaXNzaW9uQ29udHJvbC5TdWNjZXNzQ3JpdGVyaWEuR3JwY0NyaXRlcmlhGlAKDEh0dHBDcml0ZXJpYRJAChNodHRwX3N1Y2Nlc3Nfc3RhdHVzGAEgAygLMhkuZW52b3kudHlwZS52My5JbnQzMlJhbmdlQgj6QgWSAQIIARo1CgxHcnBjQ3JpdGVyaWESJQoTZ3JwY19zdWNjZXNzX3N0YXR1cxgBIAMoDUII+kIFkgECCAFCGgoTZXZhbHVhdGlvbl9jcml0ZXJpYRID+EIBQtIBCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFkbWlzc2lvbl9jb250cm9sLnYzQhVBZG1pc3Npb25Db250cm9sUHJvdG9QAVptZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvYWRtaXNzaW9uX2NvbnRyb2wvdjM7YWRtaXNzaW9uX2NvbnRyb2x2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_type_v3_range, file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 8]
@@ -117,7 +106,7 @@ export type AdmissionControl = Message<"envoy.extensions.filters.http.admission_
  * Use `create(AdmissionControlSchema)` to create a new message.
  */
 export const AdmissionControlSchema: GenMessage<AdmissionControl> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_admission_control_v3_admission_control, 0);
+  messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl");
 
 /**
  * Default method of specifying what constitutes a successful request. All status codes that
@@ -162,7 +151,7 @@ export type AdmissionControl_SuccessCriteria = Message<"envoy.extensions.filters
  * Use `create(AdmissionControl_SuccessCriteriaSchema)` to create a new message.
  */
 export const AdmissionControl_SuccessCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_admission_control_v3_admission_control, 0, 0);
+  messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria");
 
 /**
  * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria
@@ -182,7 +171,7 @@ export type AdmissionControl_SuccessCriteria_HttpCriteria = Message<"envoy.exten
  * Use `create(AdmissionControl_SuccessCriteria_HttpCriteriaSchema)` to create a new message.
  */
 export const AdmissionControl_SuccessCriteria_HttpCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria_HttpCriteria> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_admission_control_v3_admission_control, 0, 0, 0);
+  messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria");
 
 /**
  * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria
@@ -202,5 +191,4 @@ export type AdmissionControl_SuccessCriteria_GrpcCriteria = Message<"envoy.exten
  * Use `create(AdmissionControl_SuccessCriteria_GrpcCriteriaSchema)` to create a new message.
  */
 export const AdmissionControl_SuccessCriteria_GrpcCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria_GrpcCriteria> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_admission_control_v3_admission_control, 0, 0, 1);
-
+  messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria");

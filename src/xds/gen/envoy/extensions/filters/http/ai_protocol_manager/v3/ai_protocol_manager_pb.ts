@@ -16,23 +16,11 @@
 // @generated from file envoy/extensions/filters/http/ai_protocol_manager/v3/ai_protocol_manager.proto (package envoy.extensions.filters.http.ai_protocol_manager.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { ApiProtocol } from "../../../../../type/ai/v3/api_protocol_pb.ts";
-import { file_envoy_type_ai_v3_api_protocol } from "../../../../../type/ai/v3/api_protocol_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ai_protocol_manager/v3/ai_protocol_manager.proto.
- */
-export const file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager: GenFile = /*@__PURE__*/
-  fileDesc("Ck5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9haV9wcm90b2NvbF9tYW5hZ2VyL3YzL2FpX3Byb3RvY29sX21hbmFnZXIucHJvdG8SNGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFpX3Byb3RvY29sX21hbmFnZXIudjMilAIKEUFpUHJvdG9jb2xNYW5hZ2VyEl8KEHJlcXVlc3RfaGFuZGxpbmcYASABKAsyRS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5haV9wcm90b2NvbF9tYW5hZ2VyLnYzLlJlcXVlc3RIYW5kbGluZxJhChFyZXNwb25zZV9oYW5kbGluZxgCIAEoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFpX3Byb3RvY29sX21hbmFnZXIudjMuUmVzcG9uc2VIYW5kbGluZxI7CgdmaWx0ZXJzGAMgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcikAEKD1JlcXVlc3RIYW5kbGluZxIhChlwYXJzZV91bmNvbmZpZ3VyZWRfcm91dGVzGAEgASgIEloKBmxpbWl0cxgCIAEoCzJKLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFpX3Byb3RvY29sX21hbmFnZXIudjMuUmVxdWVzdFBhcnNpbmdMaW1pdHMiaAoUUmVxdWVzdFBhcnNpbmdMaW1pdHMSUAodaW5saW5lX3N0cmluZ190aHJlc2hvbGRfYnl0ZXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCC/pCCCoGGICAQChAInMKEFJlc3BvbnNlSGFuZGxpbmcSXwoLdG9rZW5fdXNhZ2UYASABKAsySi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5haV9wcm90b2NvbF9tYW5hZ2VyLnYzLlRva2VuVXNhZ2VFeHRyYWN0aW9uIr4DChRUb2tlblVzYWdlRXh0cmFjdGlvbhIjChtpbmNsdWRlX3VuY29uZmlndXJlZF9yb3V0ZXMYASABKAgSRQoUZGVmYXVsdF9hcGlfcHJvdG9jb2wYAiABKA4yHS5lbnZveS50eXBlLmFpLnYzLkFwaVByb3RvY29sQgj6QgWCAQIQARIaChJtZXRhZGF0YV9uYW1lc3BhY2UYAyABKAkSYAoGbGltaXRzGAQgASgLMlAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWlfcHJvdG9jb2xfbWFuYWdlci52My5Ub2tlblVzYWdlRXh0cmFjdGlvbkxpbWl0cxJ2Cgx1c2FnZV9zaWduYWwYBSABKA4yVi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5haV9wcm90b2NvbF9tYW5hZ2VyLnYzLlRva2VuVXNhZ2VFeHRyYWN0aW9uLlVzYWdlU2lnbmFsQgj6QgWCAQIQASJECgtVc2FnZVNpZ25hbBIcChhVU0FHRV9TSUdOQUxfVU5TUEVDSUZJRUQQABIXChNTWU5USEVTSVpFX1RSQUlMRVJTEAEi8gEKGlRva2VuVXNhZ2VFeHRyYWN0aW9uTGltaXRzEkYKEm1heF9zc2VfZXZlbnRfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIM+kIJKgcYgICABSgBEkYKEm1heF9qc29uX2JvZHlfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIM+kIJKgcYgICABSgBEkQKFW1heF9wYXJzZWRfc3NlX2V2ZW50cxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIoASLNAQoZQWlQcm90b2NvbE1hbmFnZXJQZXJSb3V0ZRJWCgdyZXF1ZXN0GAEgASgLMkUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWlfcHJvdG9jb2xfbWFuYWdlci52My5SZXF1ZXN0UGVyUm91dGUSWAoIcmVzcG9uc2UYAiABKAsyRi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5haV9wcm90b2NvbF9tYW5hZ2VyLnYzLlJlc3BvbnNlUGVyUm91dGUiUAoPUmVxdWVzdFBlclJvdXRlEj0KDGFwaV9wcm90b2NvbBgBIAEoDjIdLmVudm95LnR5cGUuYWkudjMuQXBpUHJvdG9jb2xCCPpCBYIBAhABIlEKEFJlc3BvbnNlUGVyUm91dGUSPQoMYXBpX3Byb3RvY29sGAEgASgOMh0uZW52b3kudHlwZS5haS52My5BcGlQcm90b2NvbEII+kIFggECEAFC4QEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWlfcHJvdG9jb2xfbWFuYWdlci52M0IWQWlQcm90b2NvbE1hbmFnZXJQcm90b1ABWnFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9haV9wcm90b2NvbF9tYW5hZ2VyL3YzO2FpX3Byb3RvY29sX21hbmFnZXJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_envoy_type_ai_v3_api_protocol, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the AI Protocol Manager filter.
@@ -83,7 +71,7 @@ export type AiProtocolManager = Message<"envoy.extensions.filters.http.ai_protoc
  * Use `create(AiProtocolManagerSchema)` to create a new message.
  */
 export const AiProtocolManagerSchema: GenMessage<AiProtocolManager> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 0);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager");
 
 /**
  * Request-side processing configuration. A route that carries a
@@ -128,7 +116,7 @@ export type RequestHandling = Message<"envoy.extensions.filters.http.ai_protocol
  * Use `create(RequestHandlingSchema)` to create a new message.
  */
 export const RequestHandlingSchema: GenMessage<RequestHandling> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 1);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling");
 
 /**
  * Per-stream limits for request payload parsing.
@@ -160,7 +148,7 @@ export type RequestParsingLimits = Message<"envoy.extensions.filters.http.ai_pro
  * Use `create(RequestParsingLimitsSchema)` to create a new message.
  */
 export const RequestParsingLimitsSchema: GenMessage<RequestParsingLimits> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 2);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits");
 
 /**
  * Response-side processing configuration. Individual response features are
@@ -183,7 +171,7 @@ export type ResponseHandling = Message<"envoy.extensions.filters.http.ai_protoco
  * Use `create(ResponseHandlingSchema)` to create a new message.
  */
 export const ResponseHandlingSchema: GenMessage<ResponseHandling> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 3);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling");
 
 /**
  * Configuration for canonical response token-usage extraction.
@@ -258,7 +246,7 @@ export type TokenUsageExtraction = Message<"envoy.extensions.filters.http.ai_pro
  * Use `create(TokenUsageExtractionSchema)` to create a new message.
  */
 export const TokenUsageExtractionSchema: GenMessage<TokenUsageExtraction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 4);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction");
 
 /**
  * Stream signals emitted upon publishing token usage metadata.
@@ -293,7 +281,7 @@ export type TokenUsageExtraction_UsageSignal = (typeof TokenUsageExtraction_Usag
  * Describes the enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal.
  */
 export const TokenUsageExtraction_UsageSignalSchema: GenEnum<TokenUsageExtraction_UsageSignal> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 4, 0);
+  enumDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal");
 
 /**
  * Per-stream memory and work limits for token-usage extraction. The response
@@ -352,7 +340,7 @@ export type TokenUsageExtractionLimits = Message<"envoy.extensions.filters.http.
  * Use `create(TokenUsageExtractionLimitsSchema)` to create a new message.
  */
 export const TokenUsageExtractionLimitsSchema: GenMessage<TokenUsageExtractionLimits> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 5);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits");
 
 /**
  * Per-route configuration. Its presence declares the route an AI endpoint.
@@ -394,7 +382,7 @@ export type AiProtocolManagerPerRoute = Message<"envoy.extensions.filters.http.a
  * Use `create(AiProtocolManagerPerRouteSchema)` to create a new message.
  */
 export const AiProtocolManagerPerRouteSchema: GenMessage<AiProtocolManagerPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 6);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute");
 
 /**
  * Per-route request-side behavior.
@@ -425,7 +413,7 @@ export type RequestPerRoute = Message<"envoy.extensions.filters.http.ai_protocol
  * Use `create(RequestPerRouteSchema)` to create a new message.
  */
 export const RequestPerRouteSchema: GenMessage<RequestPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 7);
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute");
 
 /**
  * Per-route response-side behavior.
@@ -448,5 +436,4 @@ export type ResponsePerRoute = Message<"envoy.extensions.filters.http.ai_protoco
  * Use `create(ResponsePerRouteSchema)` to create a new message.
  */
 export const ResponsePerRouteSchema: GenMessage<ResponsePerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ai_protocol_manager_v3_ai_protocol_manager, 8);
-
+  messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/http/alternate_protocols_cache/v3/alternate_protocols_cache.proto (package envoy.extensions.filters.http.alternate_protocols_cache.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AlternateProtocolsCacheOptions } from "../../../../../config/core/v3/protocol_pb.ts";
-import { file_envoy_config_core_v3_protocol } from "../../../../../config/core/v3/protocol_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/alternate_protocols_cache/v3/alternate_protocols_cache.proto.
- */
-export const file_envoy_extensions_filters_http_alternate_protocols_cache_v3_alternate_protocols_cache: GenFile = /*@__PURE__*/
-  fileDesc("ClplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hbHRlcm5hdGVfcHJvdG9jb2xzX2NhY2hlL3YzL2FsdGVybmF0ZV9wcm90b2NvbHNfY2FjaGUucHJvdG8SOmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFsdGVybmF0ZV9wcm90b2NvbHNfY2FjaGUudjMifAoMRmlsdGVyQ29uZmlnEmwKIWFsdGVybmF0ZV9wcm90b2NvbHNfY2FjaGVfb3B0aW9ucxgBIAEoCzI0LmVudm95LmNvbmZpZy5jb3JlLnYzLkFsdGVybmF0ZVByb3RvY29sc0NhY2hlT3B0aW9uc0ILGAGSx4bYBAMzLjBC8QEKSGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYWx0ZXJuYXRlX3Byb3RvY29sc19jYWNoZS52M0IcQWx0ZXJuYXRlUHJvdG9jb2xzQ2FjaGVQcm90b1ABWn1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hbHRlcm5hdGVfcHJvdG9jb2xzX2NhY2hlL3YzO2FsdGVybmF0ZV9wcm90b2NvbHNfY2FjaGV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_protocol, file_envoy_annotations_deprecation, file_udpa_annotations_status]);
 
 /**
  * Configuration for the alternate protocols cache HTTP filter.
@@ -52,5 +43,4 @@ export type FilterConfig = Message<"envoy.extensions.filters.http.alternate_prot
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_alternate_protocols_cache_v3_alternate_protocols_cache, 0);
-
+  messageDesc("envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig");

@@ -16,19 +16,9 @@
 // @generated from file envoy/extensions/filters/http/api_key_auth/v3/api_key_auth.proto (package envoy.extensions.filters.http.api_key_auth.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/api_key_auth/v3/api_key_auth.proto.
- */
-export const file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hcGlfa2V5X2F1dGgvdjMvYXBpX2tleV9hdXRoLnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hcGlfa2V5X2F1dGgudjMiggIKCkFwaUtleUF1dGgSVgoLY3JlZGVudGlhbHMYASADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hcGlfa2V5X2F1dGgudjMuQ3JlZGVudGlhbEIGuLeLpAIBEk0KC2tleV9zb3VyY2VzGAIgAygLMjguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXBpX2tleV9hdXRoLnYzLktleVNvdXJjZRJNCgpmb3J3YXJkaW5nGAMgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXBpX2tleV9hdXRoLnYzLkZvcndhcmRpbmciowIKEkFwaUtleUF1dGhQZXJSb3V0ZRJWCgtjcmVkZW50aWFscxgBIAMoCzI5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFwaV9rZXlfYXV0aC52My5DcmVkZW50aWFsQga4t4ukAgESTQoLa2V5X3NvdXJjZXMYAiADKAsyOC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hcGlfa2V5X2F1dGgudjMuS2V5U291cmNlEhcKD2FsbG93ZWRfY2xpZW50cxgDIAMoCRJNCgpmb3J3YXJkaW5nGAQgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXBpX2tleV9hdXRoLnYzLkZvcndhcmRpbmciOwoKQ3JlZGVudGlhbBIUCgNrZXkYASABKAlCB/pCBHICEAESFwoGY2xpZW50GAIgASgJQgf6QgRyAhABImoKCUtleVNvdXJjZRIhCgZoZWFkZXIYASABKAlCEfpCDnIMGIAIyAEA0AEBwAEBEhcKBXF1ZXJ5GAIgASgJQgj6QgVyAxiACBIhCgZjb29raWUYAyABKAlCEfpCDnIMGIAIyAEA0AEBwAEBIkYKCkZvcndhcmRpbmcSHgoGaGVhZGVyGAEgASgJQg76QgtyCRiACMgBAMABARIYChBoaWRlX2NyZWRlbnRpYWxzGAIgASgIQsUBCjtpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmFwaV9rZXlfYXV0aC52M0IPQXBpS2V5QXV0aFByb3RvUAFaY2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2FwaV9rZXlfYXV0aC92MzthcGlfa2V5X2F1dGh2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_xds_annotations_v3_status, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * API Key HTTP authentication.
@@ -80,7 +70,7 @@ export type ApiKeyAuth = Message<"envoy.extensions.filters.http.api_key_auth.v3.
  * Use `create(ApiKeyAuthSchema)` to create a new message.
  */
 export const ApiKeyAuthSchema: GenMessage<ApiKeyAuth> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth, 0);
+  messageDesc("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth");
 
 /**
  * API key auth configuration of per route or per virtual host or per route configuration.
@@ -140,7 +130,7 @@ export type ApiKeyAuthPerRoute = Message<"envoy.extensions.filters.http.api_key_
  * Use `create(ApiKeyAuthPerRouteSchema)` to create a new message.
  */
 export const ApiKeyAuthPerRouteSchema: GenMessage<ApiKeyAuthPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth, 1);
+  messageDesc("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute");
 
 /**
  * Single credential entry that contains the API key and the related client id.
@@ -168,7 +158,7 @@ export type Credential = Message<"envoy.extensions.filters.http.api_key_auth.v3.
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth, 2);
+  messageDesc("envoy.extensions.filters.http.api_key_auth.v3.Credential");
 
 /**
  * @generated from message envoy.extensions.filters.http.api_key_auth.v3.KeySource
@@ -210,7 +200,7 @@ export type KeySource = Message<"envoy.extensions.filters.http.api_key_auth.v3.K
  * Use `create(KeySourceSchema)` to create a new message.
  */
 export const KeySourceSchema: GenMessage<KeySource> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth, 3);
+  messageDesc("envoy.extensions.filters.http.api_key_auth.v3.KeySource");
 
 /**
  * @generated from message envoy.extensions.filters.http.api_key_auth.v3.Forwarding
@@ -240,5 +230,4 @@ export type Forwarding = Message<"envoy.extensions.filters.http.api_key_auth.v3.
  * Use `create(ForwardingSchema)` to create a new message.
  */
 export const ForwardingSchema: GenMessage<Forwarding> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth, 4);
-
+  messageDesc("envoy.extensions.filters.http.api_key_auth.v3.Forwarding");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/aws_eventstream_parser/v3/aws_eventstream_parser.proto (package envoy.extensions.filters.http.aws_eventstream_parser.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Value } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/aws_eventstream_parser/v3/aws_eventstream_parser.proto.
- */
-export const file_envoy_extensions_filters_http_aws_eventstream_parser_v3_aws_eventstream_parser: GenFile = /*@__PURE__*/
-  fileDesc("ClRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfZXZlbnRzdHJlYW1fcGFyc2VyL3YzL2F3c19ldmVudHN0cmVhbV9wYXJzZXIucHJvdG8SN2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19ldmVudHN0cmVhbV9wYXJzZXIudjMivwYKFEF3c0V2ZW50c3RyZWFtUGFyc2VyEn8KDnJlc3BvbnNlX3J1bGVzGAEgASgLMl0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXdzX2V2ZW50c3RyZWFtX3BhcnNlci52My5Bd3NFdmVudHN0cmVhbVBhcnNlci5Qcm9jZXNzaW5nUnVsZXNCCPpCBYoBAhABGm0KEkhlYWRlcktleVZhbHVlUGFpchIaChJtZXRhZGF0YV9uYW1lc3BhY2UYASABKAkSFAoDa2V5GAIgASgJQgf6QgRyAhABEiUKBXZhbHVlGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlGuQCCgpIZWFkZXJSdWxlEhwKC2hlYWRlcl9uYW1lGAEgASgJQgf6QgRyAhABEnQKCm9uX3ByZXNlbnQYAiABKAsyYC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfZXZlbnRzdHJlYW1fcGFyc2VyLnYzLkF3c0V2ZW50c3RyZWFtUGFyc2VyLkhlYWRlcktleVZhbHVlUGFpchJ0Cgpvbl9taXNzaW5nGAMgASgLMmAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXdzX2V2ZW50c3RyZWFtX3BhcnNlci52My5Bd3NFdmVudHN0cmVhbVBhcnNlci5IZWFkZXJLZXlWYWx1ZVBhaXISTAodc3RvcF9wcm9jZXNzaW5nX2FmdGVyX21hdGNoZXMYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCGAEazwEKD1Byb2Nlc3NpbmdSdWxlcxJMCg5jb250ZW50X3BhcnNlchgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgj6QgWKAQIQARJuCgxoZWFkZXJfcnVsZXMYAiADKAsyWC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfZXZlbnRzdHJlYW1fcGFyc2VyLnYzLkF3c0V2ZW50c3RyZWFtUGFyc2VyLkhlYWRlclJ1bGVC7QEKRWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXdzX2V2ZW50c3RyZWFtX3BhcnNlci52M0IZQXdzRXZlbnRzdHJlYW1QYXJzZXJQcm90b1ABWndnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfZXZlbnRzdHJlYW1fcGFyc2VyL3YzO2F3c19ldmVudHN0cmVhbV9wYXJzZXJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser
@@ -50,7 +39,7 @@ export type AwsEventstreamParser = Message<"envoy.extensions.filters.http.aws_ev
  * Use `create(AwsEventstreamParserSchema)` to create a new message.
  */
 export const AwsEventstreamParserSchema: GenMessage<AwsEventstreamParser> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_eventstream_parser_v3_aws_eventstream_parser, 0);
+  messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser");
 
 /**
  * Metadata action to write when an EventStream header matches or is missing.
@@ -88,7 +77,7 @@ export type AwsEventstreamParser_HeaderKeyValuePair = Message<"envoy.extensions.
  * Use `create(AwsEventstreamParser_HeaderKeyValuePairSchema)` to create a new message.
  */
 export const AwsEventstreamParser_HeaderKeyValuePairSchema: GenMessage<AwsEventstreamParser_HeaderKeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_eventstream_parser_v3_aws_eventstream_parser, 0, 0);
+  messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair");
 
 /**
  * A rule for extracting an EventStream message header to dynamic metadata.
@@ -144,7 +133,7 @@ export type AwsEventstreamParser_HeaderRule = Message<"envoy.extensions.filters.
  * Use `create(AwsEventstreamParser_HeaderRuleSchema)` to create a new message.
  */
 export const AwsEventstreamParser_HeaderRuleSchema: GenMessage<AwsEventstreamParser_HeaderRule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_eventstream_parser_v3_aws_eventstream_parser, 0, 1);
+  messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule");
 
 /**
  * Rules for processing AWS EventStream streams and extracting metadata.
@@ -192,5 +181,4 @@ export type AwsEventstreamParser_ProcessingRules = Message<"envoy.extensions.fil
  * Use `create(AwsEventstreamParser_ProcessingRulesSchema)` to create a new message.
  */
 export const AwsEventstreamParser_ProcessingRulesSchema: GenMessage<AwsEventstreamParser_ProcessingRules> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_eventstream_parser_v3_aws_eventstream_parser, 0, 2);
-
+  messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/http/aws_lambda/v3/aws_lambda.proto (package envoy.extensions.filters.http.aws_lambda.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/aws_lambda/v3/aws_lambda.proto.
- */
-export const file_envoy_extensions_filters_http_aws_lambda_v3_aws_lambda: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfbGFtYmRhL3YzL2F3c19sYW1iZGEucHJvdG8SK2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19sYW1iZGEudjMioAQKBkNvbmZpZxIUCgNhcm4YASABKAlCB/pCBHICEAESGwoTcGF5bG9hZF9wYXNzdGhyb3VnaBgCIAEoCBJlCg9pbnZvY2F0aW9uX21vZGUYAyABKA4yQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfbGFtYmRhLnYzLkNvbmZpZy5JbnZvY2F0aW9uTW9kZUII+kIFggECEAESFAoMaG9zdF9yZXdyaXRlGAQgASgJEhsKE2NyZWRlbnRpYWxzX3Byb2ZpbGUYBSABKAkSTQoLY3JlZGVudGlhbHMYBiABKAsyOC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfbGFtYmRhLnYzLkNyZWRlbnRpYWxzEkQKFm1hdGNoX2V4Y2x1ZGVkX2hlYWRlcnMYByADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchJEChZtYXRjaF9pbmNsdWRlZF9oZWFkZXJzGAggAygLMiQuZW52b3kudHlwZS5tYXRjaGVyLnYzLlN0cmluZ01hdGNoZXIiMwoOSW52b2NhdGlvbk1vZGUSDwoLU1lOQ0hST05PVVMQABIQCgxBU1lOQ0hST05PVVMQATo5msWIHjQKMmVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5hd3NfbGFtYmRhLnYyYWxwaGEuQ29uZmlnImgKC0NyZWRlbnRpYWxzEh4KDWFjY2Vzc19rZXlfaWQYASABKAlCB/pCBHICEAESIgoRc2VjcmV0X2FjY2Vzc19rZXkYAiABKAlCB/pCBHICEAESFQoNc2Vzc2lvbl90b2tlbhgDIAEoCSKfAQoOUGVyUm91dGVDb25maWcSSgoNaW52b2tlX2NvbmZpZxgBIAEoCzIzLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19sYW1iZGEudjMuQ29uZmlnOkGaxYgePAo6ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmF3c19sYW1iZGEudjJhbHBoYS5QZXJSb3V0ZUNvbmZpZ0K2AQo5aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfbGFtYmRhLnYzQg5Bd3NMYW1iZGFQcm90b1ABWl9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfbGFtYmRhL3YzO2F3c19sYW1iZGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_matcher_v3_string, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * AWS Lambda filter config
@@ -154,7 +144,7 @@ export type Config = Message<"envoy.extensions.filters.http.aws_lambda.v3.Config
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_lambda_v3_aws_lambda, 0);
+  messageDesc("envoy.extensions.filters.http.aws_lambda.v3.Config");
 
 /**
  * @generated from enum envoy.extensions.filters.http.aws_lambda.v3.Config.InvocationMode
@@ -187,7 +177,7 @@ export type Config_InvocationMode = (typeof Config_InvocationMode)[keyof typeof 
  * Describes the enum envoy.extensions.filters.http.aws_lambda.v3.Config.InvocationMode.
  */
 export const Config_InvocationModeSchema: GenEnum<Config_InvocationMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_aws_lambda_v3_aws_lambda, 0, 0);
+  enumDesc("envoy.extensions.filters.http.aws_lambda.v3.Config.InvocationMode");
 
 /**
  * AWS Lambda Credentials config.
@@ -224,7 +214,7 @@ export type Credentials = Message<"envoy.extensions.filters.http.aws_lambda.v3.C
  * Use `create(CredentialsSchema)` to create a new message.
  */
 export const CredentialsSchema: GenMessage<Credentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_lambda_v3_aws_lambda, 1);
+  messageDesc("envoy.extensions.filters.http.aws_lambda.v3.Credentials");
 
 /**
  * Per-route configuration for AWS Lambda. This can be useful when invoking a different Lambda function or a different
@@ -244,5 +234,4 @@ export type PerRouteConfig = Message<"envoy.extensions.filters.http.aws_lambda.v
  * Use `create(PerRouteConfigSchema)` to create a new message.
  */
 export const PerRouteConfigSchema: GenMessage<PerRouteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_lambda_v3_aws_lambda, 2);
-
+  messageDesc("envoy.extensions.filters.http.aws_lambda.v3.PerRouteConfig");

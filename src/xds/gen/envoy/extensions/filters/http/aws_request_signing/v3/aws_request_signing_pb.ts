@@ -16,24 +16,12 @@
 // @generated from file envoy/extensions/filters/http/aws_request_signing/v3/aws_request_signing.proto (package envoy.extensions.filters.http.aws_request_signing.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AwsCredentialProvider } from "../../../../common/aws/v3/credential_provider_pb.ts";
-import { file_envoy_extensions_common_aws_v3_credential_provider } from "../../../../common/aws/v3/credential_provider_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/aws_request_signing/v3/aws_request_signing.proto.
- */
-export const file_envoy_extensions_filters_http_aws_request_signing_v3_aws_request_signing: GenFile = /*@__PURE__*/
-  fileDesc("Ck5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfcmVxdWVzdF9zaWduaW5nL3YzL2F3c19yZXF1ZXN0X3NpZ25pbmcucHJvdG8SNGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19yZXF1ZXN0X3NpZ25pbmcudjMijAYKEUF3c1JlcXVlc3RTaWduaW5nEh0KDHNlcnZpY2VfbmFtZRgBIAEoCUIH+kIEcgIQARIOCgZyZWdpb24YAiABKAkSFAoMaG9zdF9yZXdyaXRlGAMgASgJEhwKFHVzZV91bnNpZ25lZF9wYXlsb2FkGAQgASgIEkQKFm1hdGNoX2V4Y2x1ZGVkX2hlYWRlcnMYBSADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchJzChFzaWduaW5nX2FsZ29yaXRobRgGIAEoDjJYLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19yZXF1ZXN0X3NpZ25pbmcudjMuQXdzUmVxdWVzdFNpZ25pbmcuU2lnbmluZ0FsZ29yaXRobRJpCgxxdWVyeV9zdHJpbmcYByABKAsyUy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5hd3NfcmVxdWVzdF9zaWduaW5nLnYzLkF3c1JlcXVlc3RTaWduaW5nLlF1ZXJ5U3RyaW5nElIKE2NyZWRlbnRpYWxfcHJvdmlkZXIYCCABKAsyNS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuQXdzQ3JlZGVudGlhbFByb3ZpZGVyEkQKFm1hdGNoX2luY2x1ZGVkX2hlYWRlcnMYCSADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchpSCgtRdWVyeVN0cmluZxJDCg9leHBpcmF0aW9uX3RpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD/pCDKoBCSIDCJAcMgIIASIxChBTaWduaW5nQWxnb3JpdGhtEg0KCUFXU19TSUdWNBAAEg4KCkFXU19TSUdWNEEQATpNmsWIHkgKRmVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5hd3NfcmVxdWVzdF9zaWduaW5nLnYyYWxwaGEuQXdzUmVxdWVzdFNpZ25pbmcinwEKGUF3c1JlcXVlc3RTaWduaW5nUGVyUm91dGUSZAoTYXdzX3JlcXVlc3Rfc2lnbmluZxgBIAEoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmF3c19yZXF1ZXN0X3NpZ25pbmcudjMuQXdzUmVxdWVzdFNpZ25pbmcSHAoLc3RhdF9wcmVmaXgYAiABKAlCB/pCBHICEAFC2QEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYXdzX3JlcXVlc3Rfc2lnbmluZy52M0IWQXdzUmVxdWVzdFNpZ25pbmdQcm90b1ABWnFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9hd3NfcmVxdWVzdF9zaWduaW5nL3YzO2F3c19yZXF1ZXN0X3NpZ25pbmd2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_common_aws_v3_credential_provider, file_envoy_type_matcher_v3_string, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Top level configuration for the AWS request signing filter.
@@ -174,7 +162,7 @@ export type AwsRequestSigning = Message<"envoy.extensions.filters.http.aws_reque
  * Use `create(AwsRequestSigningSchema)` to create a new message.
  */
 export const AwsRequestSigningSchema: GenMessage<AwsRequestSigning> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_request_signing_v3_aws_request_signing, 0);
+  messageDesc("envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning");
 
 /**
  * @generated from message envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning.QueryString
@@ -195,7 +183,7 @@ export type AwsRequestSigning_QueryString = Message<"envoy.extensions.filters.ht
  * Use `create(AwsRequestSigning_QueryStringSchema)` to create a new message.
  */
 export const AwsRequestSigning_QueryStringSchema: GenMessage<AwsRequestSigning_QueryString> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_request_signing_v3_aws_request_signing, 0, 0);
+  messageDesc("envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning.QueryString");
 
 /**
  * @generated from enum envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning.SigningAlgorithm
@@ -225,7 +213,7 @@ export type AwsRequestSigning_SigningAlgorithm = (typeof AwsRequestSigning_Signi
  * Describes the enum envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning.SigningAlgorithm.
  */
 export const AwsRequestSigning_SigningAlgorithmSchema: GenEnum<AwsRequestSigning_SigningAlgorithm> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_aws_request_signing_v3_aws_request_signing, 0, 0);
+  enumDesc("envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning.SigningAlgorithm");
 
 /**
  * @generated from message envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigningPerRoute
@@ -252,5 +240,4 @@ export type AwsRequestSigningPerRoute = Message<"envoy.extensions.filters.http.a
  * Use `create(AwsRequestSigningPerRouteSchema)` to create a new message.
  */
 export const AwsRequestSigningPerRouteSchema: GenMessage<AwsRequestSigningPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_aws_request_signing_v3_aws_request_signing, 1);
-
+  messageDesc("envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigningPerRoute");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit.proto (package envoy.extensions.filters.http.bandwidth_limit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit.proto.
- */
-export const file_envoy_extensions_filters_http_bandwidth_limit_v3_bandwidth_limit: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9iYW5kd2lkdGhfbGltaXQvdjMvYmFuZHdpZHRoX2xpbWl0LnByb3RvEjBlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5iYW5kd2lkdGhfbGltaXQudjMi/gMKDkJhbmR3aWR0aExpbWl0EhwKC3N0YXRfcHJlZml4GAEgASgJQgf6QgRyAhABEmoKC2VuYWJsZV9tb2RlGAIgASgOMksuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYmFuZHdpZHRoX2xpbWl0LnYzLkJhbmR3aWR0aExpbWl0LkVuYWJsZU1vZGVCCPpCBYIBAhABEjkKCmxpbWl0X2ticHMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCB/pCBDICKAESQwoNZmlsbF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIR+kIOqgELIgIIATIFEIDaxAkSQQoPcnVudGltZV9lbmFibGVkGAUgASgLMiguZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZlYXR1cmVGbGFnEiAKGGVuYWJsZV9yZXNwb25zZV90cmFpbGVycxgGIAEoCBIsChdyZXNwb25zZV90cmFpbGVyX3ByZWZpeBgHIAEoCUIL+kIIcgbIAQDAAQEiTwoKRW5hYmxlTW9kZRIMCghESVNBQkxFRBAAEgsKB1JFUVVFU1QQARIMCghSRVNQT05TRRACEhgKFFJFUVVFU1RfQU5EX1JFU1BPTlNFEANCygEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYmFuZHdpZHRoX2xpbWl0LnYzQhNCYW5kd2lkdGhMaW1pdFByb3RvUAFaaWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2JhbmR3aWR0aF9saW1pdC92MztiYW5kd2lkdGhfbGltaXR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 8]
@@ -116,7 +106,7 @@ export type BandwidthLimit = Message<"envoy.extensions.filters.http.bandwidth_li
  * Use `create(BandwidthLimitSchema)` to create a new message.
  */
 export const BandwidthLimitSchema: GenMessage<BandwidthLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_bandwidth_limit_v3_bandwidth_limit, 0);
+  messageDesc("envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit");
 
 /**
  * Defines the mode for the bandwidth limit filter.
@@ -166,5 +156,4 @@ export type BandwidthLimit_EnableMode = (typeof BandwidthLimit_EnableMode)[keyof
  * Describes the enum envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit.EnableMode.
  */
 export const BandwidthLimit_EnableModeSchema: GenEnum<BandwidthLimit_EnableMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_bandwidth_limit_v3_bandwidth_limit, 0, 0);
-
+  enumDesc("envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit.EnableMode");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/http/basic_auth/v3/basic_auth.proto (package envoy.extensions.filters.http.basic_auth.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/basic_auth/v3/basic_auth.proto.
- */
-export const file_envoy_extensions_filters_http_basic_auth_v3_basic_auth: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9iYXNpY19hdXRoL3YzL2Jhc2ljX2F1dGgucHJvdG8SK2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmJhc2ljX2F1dGgudjMi1AEKCUJhc2ljQXV0aBI3CgV1c2VycxgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCBri3i6QCARIsChdmb3J3YXJkX3VzZXJuYW1lX2hlYWRlchgCIAEoCUIL+kIIcgbIAQDAAQESKgoVYXV0aGVudGljYXRpb25faGVhZGVyGAMgASgJQgv6QghyBsgBAMABARIVCg1hbGxvd19taXNzaW5nGAQgASgIEh0KFWVtaXRfZHluYW1pY19tZXRhZGF0YRgFIAEoCCJUChFCYXNpY0F1dGhQZXJSb3V0ZRI/CgV1c2VycxgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCDvpCBYoBAhABuLeLpAIBQrYBCjlpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmJhc2ljX2F1dGgudjNCDkJhc2ljQXV0aFByb3RvUAFaX2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2Jhc2ljX2F1dGgvdjM7YmFzaWNfYXV0aHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Basic HTTP authentication.
@@ -113,7 +103,7 @@ export type BasicAuth = Message<"envoy.extensions.filters.http.basic_auth.v3.Bas
  * Use `create(BasicAuthSchema)` to create a new message.
  */
 export const BasicAuthSchema: GenMessage<BasicAuth> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_basic_auth_v3_basic_auth, 0);
+  messageDesc("envoy.extensions.filters.http.basic_auth.v3.BasicAuth");
 
 /**
  * Extra settings that may be added to per-route configuration for
@@ -135,5 +125,4 @@ export type BasicAuthPerRoute = Message<"envoy.extensions.filters.http.basic_aut
  * Use `create(BasicAuthPerRouteSchema)` to create a new message.
  */
 export const BasicAuthPerRouteSchema: GenMessage<BasicAuthPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_basic_auth_v3_basic_auth, 1);
-
+  messageDesc("envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute");

@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/filters/http/body_size_limit/v3/body_size_limit.proto (package envoy.extensions.filters.http.body_size_limit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/body_size_limit/v3/body_size_limit.proto.
- */
-export const file_envoy_extensions_filters_http_body_size_limit_v3_body_size_limit: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ib2R5X3NpemVfbGltaXQvdjMvYm9keV9zaXplX2xpbWl0LnByb3RvEjBlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ib2R5X3NpemVfbGltaXQudjMiUQoNQm9keVNpemVMaW1pdBJAChFtYXhfcmVxdWVzdF9ieXRlcxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIH+kIEMgIgAELJAQo+aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ib2R5X3NpemVfbGltaXQudjNCEkJvZHlTaXplTGltaXRQcm90b1ABWmlnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ib2R5X3NpemVfbGltaXQvdjM7Ym9keV9zaXplX2xpbWl0djO6gMjRBgIQAmIGcHJvdG8z", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit
@@ -47,5 +38,4 @@ export type BodySizeLimit = Message<"envoy.extensions.filters.http.body_size_lim
  * Use `create(BodySizeLimitSchema)` to create a new message.
  */
 export const BodySizeLimitSchema: GenMessage<BodySizeLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_body_size_limit_v3_body_size_limit, 0);
-
+  messageDesc("envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit");

@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/filters/http/cache/v3/cache.proto (package envoy.extensions.filters.http.cache.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { QueryParameterMatcher } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/cache/v3/cache.proto.
- */
-export const file_envoy_extensions_filters_http_cache_v3_cache: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jYWNoZS92My9jYWNoZS5wcm90bxImZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2FjaGUudjMivgUKC0NhY2hlQ29uZmlnEioKDHR5cGVkX2NvbmZpZxgBIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSLAoIZGlzYWJsZWQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEkIKFGFsbG93ZWRfdmFyeV9oZWFkZXJzGAIgAygLMiQuZW52b3kudHlwZS5tYXRjaGVyLnYzLlN0cmluZ01hdGNoZXISYAoSa2V5X2NyZWF0b3JfcGFyYW1zGAMgASgLMkQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2FjaGUudjMuQ2FjaGVDb25maWcuS2V5Q3JlYXRvclBhcmFtcxIWCg5tYXhfYm9keV9ieXRlcxgEIAEoDRIrCiNpZ25vcmVfcmVxdWVzdF9jYWNoZV9jb250cm9sX2hlYWRlchgGIAEoCBquAgoQS2V5Q3JlYXRvclBhcmFtcxIWCg5leGNsdWRlX3NjaGVtZRgBIAEoCBIUCgxleGNsdWRlX2hvc3QYAiABKAgSTwoZcXVlcnlfcGFyYW1ldGVyc19pbmNsdWRlZBgDIAMoCzIsLmVudm95LmNvbmZpZy5yb3V0ZS52My5RdWVyeVBhcmFtZXRlck1hdGNoZXISTwoZcXVlcnlfcGFyYW1ldGVyc19leGNsdWRlZBgEIAMoCzIsLmVudm95LmNvbmZpZy5yb3V0ZS52My5RdWVyeVBhcmFtZXRlck1hdGNoZXI6SprFiB5FCkNlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuY2FjaGUudjJhbHBoYS5DYWNoZUNvbmZpZy5LZXlDcmVhdG9yUGFyYW1zOjmaxYgeNAoyZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmNhY2hlLnYyYWxwaGEuQ2FjaGVDb25maWdCowEKNGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2FjaGUudjNCCkNhY2hlUHJvdG9QAVpVZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvY2FjaGUvdjM7Y2FjaGV2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_string, file_google_protobuf_any, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * [#extension: envoy.filters.http.cache]
@@ -115,7 +104,7 @@ export type CacheConfig = Message<"envoy.extensions.filters.http.cache.v3.CacheC
  * Use `create(CacheConfigSchema)` to create a new message.
  */
 export const CacheConfigSchema: GenMessage<CacheConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_cache_v3_cache, 0);
+  messageDesc("envoy.extensions.filters.http.cache.v3.CacheConfig");
 
 /**
  * [#not-implemented-hide:]
@@ -164,5 +153,4 @@ export type CacheConfig_KeyCreatorParams = Message<"envoy.extensions.filters.htt
  * Use `create(CacheConfig_KeyCreatorParamsSchema)` to create a new message.
  */
 export const CacheConfig_KeyCreatorParamsSchema: GenMessage<CacheConfig_KeyCreatorParams> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_cache_v3_cache, 0, 0);
-
+  messageDesc("envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams");

@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/filters/http/cache_v2/v3/cache.proto (package envoy.extensions.filters.http.cache_v2.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { QueryParameterMatcher } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/cache_v2/v3/cache.proto.
- */
-export const file_envoy_extensions_filters_http_cache_v2_v3_cache: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jYWNoZV92Mi92My9jYWNoZS5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2FjaGVfdjIudjMi4QQKDUNhY2hlVjJDb25maWcSKgoMdHlwZWRfY29uZmlnGAEgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIsCghkaXNhYmxlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSQgoUYWxsb3dlZF92YXJ5X2hlYWRlcnMYAiADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchJlChJrZXlfY3JlYXRvcl9wYXJhbXMYAyABKAsySS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jYWNoZV92Mi52My5DYWNoZVYyQ29uZmlnLktleUNyZWF0b3JQYXJhbXMSFgoObWF4X2JvZHlfYnl0ZXMYBCABKA0SKwojaWdub3JlX3JlcXVlc3RfY2FjaGVfY29udHJvbF9oZWFkZXIYBiABKAgSIQoZb3ZlcnJpZGVfdXBzdHJlYW1fY2x1c3RlchgHIAEoCRriAQoQS2V5Q3JlYXRvclBhcmFtcxIWCg5leGNsdWRlX3NjaGVtZRgBIAEoCBIUCgxleGNsdWRlX2hvc3QYAiABKAgSTwoZcXVlcnlfcGFyYW1ldGVyc19pbmNsdWRlZBgDIAMoCzIsLmVudm95LmNvbmZpZy5yb3V0ZS52My5RdWVyeVBhcmFtZXRlck1hdGNoZXISTwoZcXVlcnlfcGFyYW1ldGVyc19leGNsdWRlZBgEIAMoCzIsLmVudm95LmNvbmZpZy5yb3V0ZS52My5RdWVyeVBhcmFtZXRlck1hdGNoZXJCtAEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2FjaGVfdjIudjNCCkNhY2hlUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvY2FjaGVfdjIvdjM7Y2FjaGVfdjJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_string, file_google_protobuf_any, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * [#extension: envoy.filters.http.cache_v2]
@@ -135,7 +124,7 @@ export type CacheV2Config = Message<"envoy.extensions.filters.http.cache_v2.v3.C
  * Use `create(CacheV2ConfigSchema)` to create a new message.
  */
 export const CacheV2ConfigSchema: GenMessage<CacheV2Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_cache_v2_v3_cache, 0);
+  messageDesc("envoy.extensions.filters.http.cache_v2.v3.CacheV2Config");
 
 /**
  * [#not-implemented-hide:]
@@ -184,5 +173,4 @@ export type CacheV2Config_KeyCreatorParams = Message<"envoy.extensions.filters.h
  * Use `create(CacheV2Config_KeyCreatorParamsSchema)` to create a new message.
  */
 export const CacheV2Config_KeyCreatorParamsSchema: GenMessage<CacheV2Config_KeyCreatorParams> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_cache_v2_v3_cache, 0, 0);
-
+  messageDesc("envoy.extensions.filters.http.cache_v2.v3.CacheV2Config.KeyCreatorParams");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/http/cdn_loop/v3/cdn_loop.proto (package envoy.extensions.filters.http.cdn_loop.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/cdn_loop/v3/cdn_loop.proto.
- */
-export const file_envoy_extensions_filters_http_cdn_loop_v3_cdn_loop: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jZG5fbG9vcC92My9jZG5fbG9vcC5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2RuX2xvb3AudjMiSQoNQ2RuTG9vcENvbmZpZxIXCgZjZG5faWQYASABKAlCB/pCBHICEAESHwoXbWF4X2FsbG93ZWRfb2NjdXJyZW5jZXMYAiABKA1CrgEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY2RuX2xvb3AudjNCDENkbkxvb3BQcm90b1ABWltnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jZG5fbG9vcC92MztjZG5fbG9vcHYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * CDN-Loop Header filter config. See the :ref:`configuration overview
@@ -66,5 +58,4 @@ export type CdnLoopConfig = Message<"envoy.extensions.filters.http.cdn_loop.v3.C
  * Use `create(CdnLoopConfigSchema)` to create a new message.
  */
 export const CdnLoopConfigSchema: GenMessage<CdnLoopConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_cdn_loop_v3_cdn_loop, 0);
-
+  messageDesc("envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig");

@@ -16,26 +16,13 @@
 // @generated from file envoy/extensions/filters/http/composite/v3/composite.proto (package envoy.extensions.filters.http.composite.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { ExtensionConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/composite/v3/composite.proto.
- */
-export const file_envoy_extensions_filters_http_composite_v3_composite: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jb21wb3NpdGUvdjMvY29tcG9zaXRlLnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jb21wb3NpdGUudjMipQIKCUNvbXBvc2l0ZRJpChNuYW1lZF9maWx0ZXJfY2hhaW5zGAEgAygLMkwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY29tcG9zaXRlLnYzLkNvbXBvc2l0ZS5OYW1lZEZpbHRlckNoYWluc0VudHJ5Ei0KB21hdGNoZXIYAiABKAsyHC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIafgoWTmFtZWRGaWx0ZXJDaGFpbnNFbnRyeRILCgNrZXkYASABKAkSUwoFdmFsdWUYAiABKAsyRC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jb21wb3NpdGUudjMuRmlsdGVyQ2hhaW5Db25maWd1cmF0aW9uOgI4ASJMChFDb21wb3NpdGVQZXJSb3V0ZRI3CgdtYXRjaGVyGAEgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyQgj6QgWKAQIQASJcChhGaWx0ZXJDaGFpbkNvbmZpZ3VyYXRpb24SQAoMdHlwZWRfY29uZmlnGAEgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcibQoNRHluYW1pY0NvbmZpZxIVCgRuYW1lGAEgASgJQgf6QgRyAhABEkUKEGNvbmZpZ19kaXNjb3ZlcnkYAiABKAsyKy5lbnZveS5jb25maWcuY29yZS52My5FeHRlbnNpb25Db25maWdTb3VyY2UikwMKE0V4ZWN1dGVGaWx0ZXJBY3Rpb24SVQoMdHlwZWRfY29uZmlnGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdCE/KY/o8FDRILY29uZmlnX3R5cGUSZgoOZHluYW1pY19jb25maWcYAiABKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jb21wb3NpdGUudjMuRHluYW1pY0NvbmZpZ0IT8pj+jwUNEgtjb25maWdfdHlwZRJaCgxmaWx0ZXJfY2hhaW4YBCABKAsyRC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jb21wb3NpdGUudjMuRmlsdGVyQ2hhaW5Db25maWd1cmF0aW9uEhkKEWZpbHRlcl9jaGFpbl9uYW1lGAUgASgJEkYKDnNhbXBsZV9wZXJjZW50GAMgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50QrMBCjhpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmNvbXBvc2l0ZS52M0IOQ29tcG9zaXRlUHJvdG9QAVpdZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvY29tcG9zaXRlL3YzO2NvbXBvc2l0ZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_xds_type_matcher_v3_matcher, file_udpa_annotations_migrate, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * :ref:`Composite filter <config_http_filters_composite>` config. The composite filter config
@@ -87,7 +74,7 @@ export type Composite = Message<"envoy.extensions.filters.http.composite.v3.Comp
  * Use `create(CompositeSchema)` to create a new message.
  */
 export const CompositeSchema: GenMessage<Composite> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_composite_v3_composite, 0);
+  messageDesc("envoy.extensions.filters.http.composite.v3.Composite");
 
 /**
  * Per-route configuration for the Composite filter.
@@ -116,7 +103,7 @@ export type CompositePerRoute = Message<"envoy.extensions.filters.http.composite
  * Use `create(CompositePerRouteSchema)` to create a new message.
  */
 export const CompositePerRouteSchema: GenMessage<CompositePerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_composite_v3_composite, 1);
+  messageDesc("envoy.extensions.filters.http.composite.v3.CompositePerRoute");
 
 /**
  * A list of filter configurations to be called in order. Note that this can be used as the type
@@ -140,7 +127,7 @@ export type FilterChainConfiguration = Message<"envoy.extensions.filters.http.co
  * Use `create(FilterChainConfigurationSchema)` to create a new message.
  */
 export const FilterChainConfigurationSchema: GenMessage<FilterChainConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_composite_v3_composite, 2);
+  messageDesc("envoy.extensions.filters.http.composite.v3.FilterChainConfiguration");
 
 /**
  * Configuration for an extension configuration discovery service with name.
@@ -172,7 +159,7 @@ export type DynamicConfig = Message<"envoy.extensions.filters.http.composite.v3.
  * Use `create(DynamicConfigSchema)` to create a new message.
  */
 export const DynamicConfigSchema: GenMessage<DynamicConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_composite_v3_composite, 3);
+  messageDesc("envoy.extensions.filters.http.composite.v3.DynamicConfig");
 
 /**
  * Composite match action (see :ref:`matching docs <arch_overview_matching_api>` for more info on match actions).
@@ -243,5 +230,4 @@ export type ExecuteFilterAction = Message<"envoy.extensions.filters.http.composi
  * Use `create(ExecuteFilterActionSchema)` to create a new message.
  */
 export const ExecuteFilterActionSchema: GenMessage<ExecuteFilterAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_composite_v3_composite, 4);
-
+  messageDesc("envoy.extensions.filters.http.composite.v3.ExecuteFilterAction");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/http/connect_grpc_bridge/v3/config.proto (package envoy.extensions.filters.http.connect_grpc_bridge.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/connect_grpc_bridge/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_connect_grpc_bridge_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jb25uZWN0X2dycGNfYnJpZGdlL3YzL2NvbmZpZy5wcm90bxI0ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY29ubmVjdF9ncnBjX2JyaWRnZS52MyIOCgxGaWx0ZXJDb25maWdC1gEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuY29ubmVjdF9ncnBjX2JyaWRnZS52M0ILQ29uZmlnUHJvdG9QAVpxZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvY29ubmVjdF9ncnBjX2JyaWRnZS92Mztjb25uZWN0X2dycGNfYnJpZGdldjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Connect RPC to gRPC bridge filter configuration
@@ -41,5 +33,4 @@ export type FilterConfig = Message<"envoy.extensions.filters.http.connect_grpc_b
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_connect_grpc_bridge_v3_config, 0);
-
+  messageDesc("envoy.extensions.filters.http.connect_grpc_bridge.v3.FilterConfig");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/csrf/v3/csrf.proto (package envoy.extensions.filters.http.csrf.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/csrf/v3/csrf.proto.
- */
-export const file_envoy_extensions_filters_http_csrf_v3_csrf: GenFile = /*@__PURE__*/
-  fileDesc("CjBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9jc3JmL3YzL2NzcmYucHJvdG8SJWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmNzcmYudjMinAIKCkNzcmZQb2xpY3kSUAoOZmlsdGVyX2VuYWJsZWQYASABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnRCCPpCBYoBAhABEkYKDnNoYWRvd19lbmFibGVkGAIgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EkAKEmFkZGl0aW9uYWxfb3JpZ2lucxgDIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyOjKaxYgeLQorZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmNzcmYudjIuQ3NyZlBvbGljeUKfAQozaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jc3JmLnYzQglDc3JmUHJvdG9QAVpTZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvY3NyZi92Mztjc3JmdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_type_matcher_v3_string, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * CSRF filter config.
@@ -85,5 +74,4 @@ export type CsrfPolicy = Message<"envoy.extensions.filters.http.csrf.v3.CsrfPoli
  * Use `create(CsrfPolicySchema)` to create a new message.
  */
 export const CsrfPolicySchema: GenMessage<CsrfPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_csrf_v3_csrf, 0);
-
+  messageDesc("envoy.extensions.filters.http.csrf.v3.CsrfPolicy");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/decompressor/v3/decompressor.proto (package envoy.extensions.filters.http.decompressor.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/decompressor/v3/decompressor.proto.
- */
-export const file_envoy_extensions_filters_http_decompressor_v3_decompressor: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9kZWNvbXByZXNzb3IvdjMvZGVjb21wcmVzc29yLnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5kZWNvbXByZXNzb3IudjMikgYKDERlY29tcHJlc3NvchJSChRkZWNvbXByZXNzb3JfbGlicmFyeRgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgj6QgWKAQIQARJ0ChhyZXF1ZXN0X2RpcmVjdGlvbl9jb25maWcYAiABKAsyUi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5kZWNvbXByZXNzb3IudjMuRGVjb21wcmVzc29yLlJlcXVlc3REaXJlY3Rpb25Db25maWcSdgoZcmVzcG9uc2VfZGlyZWN0aW9uX2NvbmZpZxgDIAEoCzJTLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmRlY29tcHJlc3Nvci52My5EZWNvbXByZXNzb3IuUmVzcG9uc2VEaXJlY3Rpb25Db25maWcadgoVQ29tbW9uRGlyZWN0aW9uQ29uZmlnEjkKB2VuYWJsZWQYASABKAsyKC5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRmVhdHVyZUZsYWcSIgoaaWdub3JlX25vX3RyYW5zZm9ybV9oZWFkZXIYAiABKAgawQEKFlJlcXVlc3REaXJlY3Rpb25Db25maWcSaAoNY29tbW9uX2NvbmZpZxgBIAEoCzJRLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmRlY29tcHJlc3Nvci52My5EZWNvbXByZXNzb3IuQ29tbW9uRGlyZWN0aW9uQ29uZmlnEj0KGWFkdmVydGlzZV9hY2NlcHRfZW5jb2RpbmcYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlGoMBChdSZXNwb25zZURpcmVjdGlvbkNvbmZpZxJoCg1jb21tb25fY29uZmlnGAEgASgLMlEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZGVjb21wcmVzc29yLnYzLkRlY29tcHJlc3Nvci5Db21tb25EaXJlY3Rpb25Db25maWdCvwEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZGVjb21wcmVzc29yLnYzQhFEZWNvbXByZXNzb3JQcm90b1ABWmNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9kZWNvbXByZXNzb3IvdjM7ZGVjb21wcmVzc29ydjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor
@@ -67,7 +56,7 @@ export type Decompressor = Message<"envoy.extensions.filters.http.decompressor.v
  * Use `create(DecompressorSchema)` to create a new message.
  */
 export const DecompressorSchema: GenMessage<Decompressor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_decompressor_v3_decompressor, 0);
+  messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor");
 
 /**
  * Common configuration for filter behavior on both the request and response direction.
@@ -96,7 +85,7 @@ export type Decompressor_CommonDirectionConfig = Message<"envoy.extensions.filte
  * Use `create(Decompressor_CommonDirectionConfigSchema)` to create a new message.
  */
 export const Decompressor_CommonDirectionConfigSchema: GenMessage<Decompressor_CommonDirectionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_decompressor_v3_decompressor, 0, 0);
+  messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig");
 
 /**
  * Configuration for filter behavior on the request direction.
@@ -123,7 +112,7 @@ export type Decompressor_RequestDirectionConfig = Message<"envoy.extensions.filt
  * Use `create(Decompressor_RequestDirectionConfigSchema)` to create a new message.
  */
 export const Decompressor_RequestDirectionConfigSchema: GenMessage<Decompressor_RequestDirectionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_decompressor_v3_decompressor, 0, 1);
+  messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig");
 
 /**
  * Configuration for filter behavior on the response direction.
@@ -142,5 +131,4 @@ export type Decompressor_ResponseDirectionConfig = Message<"envoy.extensions.fil
  * Use `create(Decompressor_ResponseDirectionConfigSchema)` to create a new message.
  */
 export const Decompressor_ResponseDirectionConfigSchema: GenMessage<Decompressor_ResponseDirectionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_decompressor_v3_decompressor, 0, 2);
-
+  messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.filters.http.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_filters_http_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5keW5hbWljX21vZHVsZXMudjMiyQEKE0R5bmFtaWNNb2R1bGVGaWx0ZXISVwoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZxITCgtmaWx0ZXJfbmFtZRgCIAEoCRIrCg1maWx0ZXJfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIXCg90ZXJtaW5hbF9maWx0ZXIYBCABKAgi5AEKG0R5bmFtaWNNb2R1bGVGaWx0ZXJQZXJSb3V0ZRJXChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnEioKFXBlcl9yb3V0ZV9jb25maWdfbmFtZRgCIAEoCUILGAGSx4bYBAMzLjASEwoLZmlsdGVyX25hbWUYBCABKAkSKwoNZmlsdGVyX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlCygEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFaaWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_envoy_annotations_deprecation, file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynamic Modules HTTP filter. This filter allows loading shared object files
@@ -119,7 +109,7 @@ export type DynamicModuleFilter = Message<"envoy.extensions.filters.http.dynamic
  * Use `create(DynamicModuleFilterSchema)` to create a new message.
  */
 export const DynamicModuleFilterSchema: GenMessage<DynamicModuleFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_dynamic_modules_v3_dynamic_modules, 0);
+  messageDesc("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter");
 
 /**
  * Configuration of the HTTP per-route filter for dynamic modules.
@@ -207,5 +197,4 @@ export type DynamicModuleFilterPerRoute = Message<"envoy.extensions.filters.http
  * Use `create(DynamicModuleFilterPerRouteSchema)` to create a new message.
  */
 export const DynamicModuleFilterPerRouteSchema: GenMessage<DynamicModuleFilterPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_dynamic_modules_v3_dynamic_modules, 1);
-
+  messageDesc("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute");

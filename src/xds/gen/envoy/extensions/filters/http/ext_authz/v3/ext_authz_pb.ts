@@ -16,37 +16,17 @@
 // @generated from file envoy/extensions/filters/http/ext_authz/v3/ext_authz.proto (package envoy.extensions.filters.http.ext_authz.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutationRules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { HeaderValue, RetryPolicy, RuntimeFeatureFlag, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { ApiVersion } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../config/core/v3/grpc_service_pb.ts";
 import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { MetadataMatcher } from "../../../../../type/matcher/v3/metadata_pb.ts";
-import { file_envoy_type_matcher_v3_metadata } from "../../../../../type/matcher/v3/metadata_pb.ts";
 import type { ListStringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
-import { file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ext_authz/v3/ext_authz.proto.
- */
-export const file_envoy_extensions_filters_http_ext_authz_v3_ext_authz: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9leHRfYXV0aHovdjMvZXh0X2F1dGh6LnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfYXV0aHoudjMitQ0KCEV4dEF1dGh6EjkKDGdycGNfc2VydmljZRgBIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlSAASTwoMaHR0cF9zZXJ2aWNlGAMgASgLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzLkh0dHBTZXJ2aWNlSAASSQoVdHJhbnNwb3J0X2FwaV92ZXJzaW9uGAwgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkII+kIFggECEAESGgoSZmFpbHVyZV9tb2RlX2FsbG93GAIgASgIEiUKHWZhaWx1cmVfbW9kZV9hbGxvd19oZWFkZXJfYWRkGBMgASgIElUKEXdpdGhfcmVxdWVzdF9ib2R5GAUgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzLkJ1ZmZlclNldHRpbmdzEhkKEWNsZWFyX3JvdXRlX2NhY2hlGAYgASgIEjIKD3N0YXR1c19vbl9lcnJvchgHIAEoCzIZLmVudm95LnR5cGUudjMuSHR0cFN0YXR1cxIaChJ2YWxpZGF0ZV9tdXRhdGlvbnMYGCABKAgSIwobbWV0YWRhdGFfY29udGV4dF9uYW1lc3BhY2VzGAggAygJEikKIXR5cGVkX21ldGFkYXRhX2NvbnRleHRfbmFtZXNwYWNlcxgQIAMoCRIpCiFyb3V0ZV9tZXRhZGF0YV9jb250ZXh0X25hbWVzcGFjZXMYFSADKAkSLwoncm91dGVfdHlwZWRfbWV0YWRhdGFfY29udGV4dF9uYW1lc3BhY2VzGBYgAygJEkYKDmZpbHRlcl9lbmFibGVkGAkgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EkcKF2ZpbHRlcl9lbmFibGVkX21ldGFkYXRhGA4gASgLMiYuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlchJBCg9kZW55X2F0X2Rpc2FibGUYCyABKAsyKC5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRmVhdHVyZUZsYWcSIAoYaW5jbHVkZV9wZWVyX2NlcnRpZmljYXRlGAogASgIEhMKC3N0YXRfcHJlZml4GA0gASgJEiUKHWJvb3RzdHJhcF9tZXRhZGF0YV9sYWJlbHNfa2V5GA8gASgJEkEKD2FsbG93ZWRfaGVhZGVycxgRIAEoCzIoLmVudm95LnR5cGUubWF0Y2hlci52My5MaXN0U3RyaW5nTWF0Y2hlchJEChJkaXNhbGxvd2VkX2hlYWRlcnMYGSABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXISGwoTaW5jbHVkZV90bHNfc2Vzc2lvbhgSIAEoCBJBCh1jaGFyZ2VfY2x1c3Rlcl9yZXNwb25zZV9zdGF0cxgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSGgoSZW5jb2RlX3Jhd19oZWFkZXJzGBcgASgIEmEKHWRlY29kZXJfaGVhZGVyX211dGF0aW9uX3J1bGVzGBogASgLMjouZW52b3kuY29uZmlnLmNvbW1vbi5tdXRhdGlvbl9ydWxlcy52My5IZWFkZXJNdXRhdGlvblJ1bGVzEkUKIWVuYWJsZV9keW5hbWljX21ldGFkYXRhX2luZ2VzdGlvbhgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSMAoPZmlsdGVyX21ldGFkYXRhGBwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIfChdlbWl0X2ZpbHRlcl9zdGF0ZV9zdGF0cxgdIAEoCBImCh5tYXhfZGVuaWVkX3Jlc3BvbnNlX2JvZHlfYnl0ZXMYHiABKA0SJgoeZW5mb3JjZV9yZXNwb25zZV9oZWFkZXJfbGltaXRzGB8gASgIEhMKC3NoYWRvd19tb2RlGCAgASgIEjQKEGVtaXRfY2xpZW50X3NwYW4YISABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlOjWaxYgeMAouZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmV4dF9hdXRoei52My5FeHRBdXRoekIKCghzZXJ2aWNlc0oECAQQBVIJdXNlX2FscGhhIo0CCg5TaGFkb3dEZWNpc2lvbhJcCgxjaGVja19yZXN1bHQYASABKA4yRi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfYXV0aHoudjMuU2hhZG93RGVjaXNpb24uQ2hlY2tSZXN1bHQSIQoLc3RhdHVzX2NvZGUYAiABKA1CDPpCCSoHGNcEKGRAARI7ChByZXNwb25zZV9oZWFkZXJzGAMgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUiPQoLQ2hlY2tSZXN1bHQSDwoLVU5TUEVDSUZJRUQQABIGCgJPSxABEgoKBkRFTklFRBACEgkKBUVSUk9SEAMipwEKDkJ1ZmZlclNldHRpbmdzEiIKEW1heF9yZXF1ZXN0X2J5dGVzGAEgASgNQgf6QgQqAiAAEh0KFWFsbG93X3BhcnRpYWxfbWVzc2FnZRgCIAEoCBIVCg1wYWNrX2FzX2J5dGVzGAMgASgIOjuaxYgeNgo0ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmV4dF9hdXRoei52Mi5CdWZmZXJTZXR0aW5ncyK7AwoLSHR0cFNlcnZpY2USMQoKc2VydmVyX3VyaRgBIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBVcmkSEwoLcGF0aF9wcmVmaXgYAiABKAkSFQoNcGF0aF9vdmVycmlkZRgKIAEoCRJfChVhdXRob3JpemF0aW9uX3JlcXVlc3QYByABKAsyQC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfYXV0aHoudjMuQXV0aG9yaXphdGlvblJlcXVlc3QSYQoWYXV0aG9yaXphdGlvbl9yZXNwb25zZRgIIAEoCzJBLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9hdXRoei52My5BdXRob3JpemF0aW9uUmVzcG9uc2USNwoMcmV0cnlfcG9saWN5GAkgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3k6OJrFiB4zCjFlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZXh0X2F1dGh6LnYyLkh0dHBTZXJ2aWNlSgQIAxAESgQIBBAFSgQIBRAGSgQIBhAHIuQBChRBdXRob3JpemF0aW9uUmVxdWVzdBJOCg9hbGxvd2VkX2hlYWRlcnMYASABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXJCCxgBkseG2AQDMy4wEjkKDmhlYWRlcnNfdG9fYWRkGAIgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWU6QZrFiB48CjplbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZXh0X2F1dGh6LnYyLkF1dGhvcml6YXRpb25SZXF1ZXN0Iu0DChVBdXRob3JpemF0aW9uUmVzcG9uc2USSgoYYWxsb3dlZF91cHN0cmVhbV9oZWFkZXJzGAEgASgLMiguZW52b3kudHlwZS5tYXRjaGVyLnYzLkxpc3RTdHJpbmdNYXRjaGVyElQKImFsbG93ZWRfdXBzdHJlYW1faGVhZGVyc190b19hcHBlbmQYAyABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXISSAoWYWxsb3dlZF9jbGllbnRfaGVhZGVycxgCIAEoCzIoLmVudm95LnR5cGUubWF0Y2hlci52My5MaXN0U3RyaW5nTWF0Y2hlchJTCiFhbGxvd2VkX2NsaWVudF9oZWFkZXJzX29uX3N1Y2Nlc3MYBCABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXISTwodZHluYW1pY19tZXRhZGF0YV9mcm9tX2hlYWRlcnMYBSABKAsyKC5lbnZveS50eXBlLm1hdGNoZXIudjMuTGlzdFN0cmluZ01hdGNoZXI6QprFiB49CjtlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZXh0X2F1dGh6LnYyLkF1dGhvcml6YXRpb25SZXNwb25zZSLVAQoQRXh0QXV0aHpQZXJSb3V0ZRISCghkaXNhYmxlZBgBIAEoCEgAEl0KDmNoZWNrX3NldHRpbmdzGAIgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzLkNoZWNrU2V0dGluZ3NCCPpCBYoBAhABSAA6PZrFiB44CjZlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZXh0X2F1dGh6LnYyLkV4dEF1dGh6UGVyUm91dGVCDwoIb3ZlcnJpZGUSA/hCASLQBAoNQ2hlY2tTZXR0aW5ncxJ0ChJjb250ZXh0X2V4dGVuc2lvbnMYASADKAsyUC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfYXV0aHoudjMuQ2hlY2tTZXR0aW5ncy5Db250ZXh0RXh0ZW5zaW9uc0VudHJ5Qga4t4ukAgESJgoeZGlzYWJsZV9yZXF1ZXN0X2JvZHlfYnVmZmVyaW5nGAIgASgIElUKEXdpdGhfcmVxdWVzdF9ib2R5GAMgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzLkJ1ZmZlclNldHRpbmdzEjkKDGdycGNfc2VydmljZRgEIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlSAASTwoMaHR0cF9zZXJ2aWNlGAUgASgLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzLkh0dHBTZXJ2aWNlSAASNAoQZW1pdF9jbGllbnRfc3BhbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUaOAoWQ29udGV4dEV4dGVuc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOjqaxYgeNQozZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmV4dF9hdXRoei52Mi5DaGVja1NldHRpbmdzQhIKEHNlcnZpY2Vfb3ZlcnJpZGVCsgEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X2F1dGh6LnYzQg1FeHRBdXRoelByb3RvUAFaXWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2V4dF9hdXRoei92MztleHRfYXV0aHp2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_common_mutation_rules_v3_mutation_rules, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_grpc_service, file_envoy_config_core_v3_http_uri, file_envoy_type_matcher_v3_metadata, file_envoy_type_matcher_v3_string, file_envoy_type_v3_http_status, file_google_protobuf_struct, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 34]
@@ -559,7 +539,7 @@ export type ExtAuthz = Message<"envoy.extensions.filters.http.ext_authz.v3.ExtAu
  * Use `create(ExtAuthzSchema)` to create a new message.
  */
 export const ExtAuthzSchema: GenMessage<ExtAuthz> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 0);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.ExtAuthz");
 
 /**
  * Serialized form of the shadow-mode authorization decision written to FilterState
@@ -605,7 +585,7 @@ export type ShadowDecision = Message<"envoy.extensions.filters.http.ext_authz.v3
  * Use `create(ShadowDecisionSchema)` to create a new message.
  */
 export const ShadowDecisionSchema: GenMessage<ShadowDecision> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 1);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.ShadowDecision");
 
 /**
  * The decision the auth server returned.
@@ -645,7 +625,7 @@ export type ShadowDecision_CheckResult = (typeof ShadowDecision_CheckResult)[key
  * Describes the enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult.
  */
 export const ShadowDecision_CheckResultSchema: GenEnum<ShadowDecision_CheckResult> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 1, 0);
+  enumDesc("envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult");
 
 /**
  * Configuration for buffering the request data.
@@ -701,7 +681,7 @@ export type BufferSettings = Message<"envoy.extensions.filters.http.ext_authz.v3
  * Use `create(BufferSettingsSchema)` to create a new message.
  */
 export const BufferSettingsSchema: GenMessage<BufferSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 2);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.BufferSettings");
 
 /**
  * HttpService is used for raw HTTP communication between the filter and the authorization service.
@@ -792,7 +772,7 @@ export type HttpService = Message<"envoy.extensions.filters.http.ext_authz.v3.Ht
  * Use `create(HttpServiceSchema)` to create a new message.
  */
 export const HttpServiceSchema: GenMessage<HttpService> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 3);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.HttpService");
 
 /**
  * @generated from message envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest
@@ -839,7 +819,7 @@ export type AuthorizationRequest = Message<"envoy.extensions.filters.http.ext_au
  * Use `create(AuthorizationRequestSchema)` to create a new message.
  */
 export const AuthorizationRequestSchema: GenMessage<AuthorizationRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 4);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest");
 
 /**
  * [#next-free-field: 6]
@@ -912,7 +892,7 @@ export type AuthorizationResponse = Message<"envoy.extensions.filters.http.ext_a
  * Use `create(AuthorizationResponseSchema)` to create a new message.
  */
 export const AuthorizationResponseSchema: GenMessage<AuthorizationResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 5);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse");
 
 /**
  * Extra settings on a per virtualhost/route/weighted-cluster level.
@@ -950,7 +930,7 @@ export type ExtAuthzPerRoute = Message<"envoy.extensions.filters.http.ext_authz.
  * Use `create(ExtAuthzPerRouteSchema)` to create a new message.
  */
 export const ExtAuthzPerRouteSchema: GenMessage<ExtAuthzPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 6);
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute");
 
 /**
  * Extra settings for the check request.
@@ -1043,5 +1023,4 @@ export type CheckSettings = Message<"envoy.extensions.filters.http.ext_authz.v3.
  * Use `create(CheckSettingsSchema)` to create a new message.
  */
 export const CheckSettingsSchema: GenMessage<CheckSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_authz_v3_ext_authz, 7);
-
+  messageDesc("envoy.extensions.filters.http.ext_authz.v3.CheckSettings");

@@ -16,38 +16,18 @@
 // @generated from file envoy/extensions/filters/http/ext_proc/v3/ext_proc.proto (package envoy.extensions.filters.http.ext_proc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutationRules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { HeaderValue } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../config/core/v3/grpc_service_pb.ts";
 import type { HttpService } from "../../../../../config/core/v3/http_service_pb.ts";
-import { file_envoy_config_core_v3_http_service } from "../../../../../config/core/v3/http_service_pb.ts";
 import type { ProcessingMode } from "./processing_mode_pb.ts";
-import { file_envoy_extensions_filters_http_ext_proc_v3_processing_mode } from "./processing_mode_pb.ts";
 import type { ListStringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ext_proc/v3/ext_proc.proto.
- */
-export const file_envoy_extensions_filters_http_ext_proc_v3_ext_proc: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9leHRfcHJvYy92My9leHRfcHJvYy5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMi5w0KEUV4dGVybmFsUHJvY2Vzc29yElYKDGdycGNfc2VydmljZRgBIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlQh3ymP6PBRcSFWV4dF9wcm9jX3NlcnZpY2VfdHlwZRJ6CgxodHRwX3NlcnZpY2UYFCABKAsyPS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5FeHRQcm9jSHR0cFNlcnZpY2VCJfKY/o8FFxIVZXh0X3Byb2Nfc2VydmljZV90eXBl0sak4QYCCAESGgoSZmFpbHVyZV9tb2RlX2FsbG93GAIgASgIElIKD3Byb2Nlc3NpbmdfbW9kZRgDIAEoCzI5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9wcm9jLnYzLlByb2Nlc3NpbmdNb2RlEhoKEnJlcXVlc3RfYXR0cmlidXRlcxgFIAMoCRIbChNyZXNwb25zZV9hdHRyaWJ1dGVzGAYgAygJEkEKD21lc3NhZ2VfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIN+kIKqgEHIgMIkBwyABITCgtzdGF0X3ByZWZpeBgIIAEoCRJSCg5tdXRhdGlvbl9ydWxlcxgJIAEoCzI6LmVudm95LmNvbmZpZy5jb21tb24ubXV0YXRpb25fcnVsZXMudjMuSGVhZGVyTXV0YXRpb25SdWxlcxJFChNtYXhfbWVzc2FnZV90aW1lb3V0GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg36QgqqAQciAwiQHDIAElcKDWZvcndhcmRfcnVsZXMYDCABKAsyQC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5IZWFkZXJGb3J3YXJkaW5nUnVsZXMSMAoPZmlsdGVyX21ldGFkYXRhGA0gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIbChNhbGxvd19tb2RlX292ZXJyaWRlGA4gASgIEiIKGmRpc2FibGVfaW1tZWRpYXRlX3Jlc3BvbnNlGA8gASgIElQKEG1ldGFkYXRhX29wdGlvbnMYECABKAsyOi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5NZXRhZGF0YU9wdGlvbnMSGgoSb2JzZXJ2YWJpbGl0eV9tb2RlGBEgASgIEkEKGWRpc2FibGVfY2xlYXJfcm91dGVfY2FjaGUYCyABKAhCHvKY/o8FGBIWY2xlYXJfcm91dGVfY2FjaGVfdHlwZRKJAQoScm91dGVfY2FjaGVfYWN0aW9uGBIgASgOMk0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuRXh0ZXJuYWxQcm9jZXNzb3IuUm91dGVDYWNoZUFjdGlvbkIe8pj+jwUYEhZjbGVhcl9yb3V0ZV9jYWNoZV90eXBlEjkKFmRlZmVycmVkX2Nsb3NlX3RpbWVvdXQYEyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQotc2VuZF9ib2R5X3dpdGhvdXRfd2FpdGluZ19mb3JfaGVhZGVyX3Jlc3BvbnNlGBUgASgIElkKFmFsbG93ZWRfb3ZlcnJpZGVfbW9kZXMYFiADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5Qcm9jZXNzaW5nTW9kZRJZChtwcm9jZXNzaW5nX3JlcXVlc3RfbW9kaWZpZXIYGSABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II0sak4QYCCAESVAoWb25fcHJvY2Vzc2luZ19yZXNwb25zZRgXIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgjSxqThBgIIARIyCg9zdGF0dXNfb25fZXJyb3IYGCABKAsyGS5lbnZveS50eXBlLnYzLkh0dHBTdGF0dXMSIwobYWxsb3dfY29udGVudF9sZW5ndGhfaGVhZGVyGBogASgIEjQKEGVtaXRfY2xpZW50X3NwYW4YGyABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlIjYKEFJvdXRlQ2FjaGVBY3Rpb24SCwoHREVGQVVMVBAAEgkKBUNMRUFSEAESCgoGUkVUQUlOEAJKBAgEEAVSCmFzeW5jX21vZGUiTQoSRXh0UHJvY0h0dHBTZXJ2aWNlEjcKDGh0dHBfc2VydmljZRgBIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBTZXJ2aWNlIqEDCg9NZXRhZGF0YU9wdGlvbnMSbAoVZm9yd2FyZGluZ19uYW1lc3BhY2VzGAEgASgLMk0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuTWV0YWRhdGFPcHRpb25zLk1ldGFkYXRhTmFtZXNwYWNlcxJrChRyZWNlaXZpbmdfbmFtZXNwYWNlcxgCIAEoCzJNLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9wcm9jLnYzLk1ldGFkYXRhT3B0aW9ucy5NZXRhZGF0YU5hbWVzcGFjZXMSfQomY2x1c3Rlcl9tZXRhZGF0YV9mb3J3YXJkaW5nX25hbWVzcGFjZXMYAyABKAsyTS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5NZXRhZGF0YU9wdGlvbnMuTWV0YWRhdGFOYW1lc3BhY2VzGjQKEk1ldGFkYXRhTmFtZXNwYWNlcxIPCgd1bnR5cGVkGAEgAygJEg0KBXR5cGVkGAIgAygJIqABChVIZWFkZXJGb3J3YXJkaW5nUnVsZXMSQQoPYWxsb3dlZF9oZWFkZXJzGAEgASgLMiguZW52b3kudHlwZS5tYXRjaGVyLnYzLkxpc3RTdHJpbmdNYXRjaGVyEkQKEmRpc2FsbG93ZWRfaGVhZGVycxgCIAEoCzIoLmVudm95LnR5cGUubWF0Y2hlci52My5MaXN0U3RyaW5nTWF0Y2hlciKRAQoPRXh0UHJvY1BlclJvdXRlEhsKCGRpc2FibGVkGAEgASgIQgf6QgRqAggBSAASUAoJb3ZlcnJpZGVzGAIgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuRXh0UHJvY092ZXJyaWRlc0gAQg8KCG92ZXJyaWRlEgP4QgEi2gQKEEV4dFByb2NPdmVycmlkZXMSUgoPcHJvY2Vzc2luZ19tb2RlGAEgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUSHwoKYXN5bmNfbW9kZRgCIAEoCEILGAGSx4bYBAMzLjASGgoScmVxdWVzdF9hdHRyaWJ1dGVzGAMgAygJEhsKE3Jlc3BvbnNlX2F0dHJpYnV0ZXMYBCADKAkSNwoMZ3JwY19zZXJ2aWNlGAUgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2USVAoQbWV0YWRhdGFfb3B0aW9ucxgGIAEoCzI6LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9wcm9jLnYzLk1ldGFkYXRhT3B0aW9ucxJAChVncnBjX2luaXRpYWxfbWV0YWRhdGEYByADKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZRI2ChJmYWlsdXJlX21vZGVfYWxsb3cYCCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlElkKG3Byb2Nlc3NpbmdfcmVxdWVzdF9tb2RpZmllchgJIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgjSxqThBgIIARI0ChBlbWl0X2NsaWVudF9zcGFuGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUKuAQo3aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52M0IMRXh0UHJvY1Byb3RvUAFaW2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2V4dF9wcm9jL3YzO2V4dF9wcm9jdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_common_mutation_rules_v3_mutation_rules, file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_grpc_service, file_envoy_config_core_v3_http_service, file_envoy_extensions_filters_http_ext_proc_v3_processing_mode, file_envoy_type_matcher_v3_string, file_envoy_type_v3_http_status, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The filter communicates with an external gRPC service called an "external processor"
@@ -486,7 +466,7 @@ export type ExternalProcessor = Message<"envoy.extensions.filters.http.ext_proc.
  * Use `create(ExternalProcessorSchema)` to create a new message.
  */
 export const ExternalProcessorSchema: GenMessage<ExternalProcessor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 0);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor");
 
 /**
  * Describes the route cache action to be taken when an external processor response
@@ -535,7 +515,7 @@ export type ExternalProcessor_RouteCacheAction = (typeof ExternalProcessor_Route
  * Describes the enum envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.RouteCacheAction.
  */
 export const ExternalProcessor_RouteCacheActionSchema: GenEnum<ExternalProcessor_RouteCacheAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 0, 0);
+  enumDesc("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.RouteCacheAction");
 
 /**
  * ExtProcHttpService is used for HTTP communication between the filter and the external processing service.
@@ -556,7 +536,7 @@ export type ExtProcHttpService = Message<"envoy.extensions.filters.http.ext_proc
  * Use `create(ExtProcHttpServiceSchema)` to create a new message.
  */
 export const ExtProcHttpServiceSchema: GenMessage<ExtProcHttpService> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 1);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.ExtProcHttpService");
 
 /**
  * The MetadataOptions structure defines options for the sending and receiving of
@@ -600,7 +580,7 @@ export type MetadataOptions = Message<"envoy.extensions.filters.http.ext_proc.v3
  * Use `create(MetadataOptionsSchema)` to create a new message.
  */
 export const MetadataOptionsSchema: GenMessage<MetadataOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 2);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.MetadataOptions");
 
 /**
  * @generated from message envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
@@ -630,7 +610,7 @@ export type MetadataOptions_MetadataNamespaces = Message<"envoy.extensions.filte
  * Use `create(MetadataOptions_MetadataNamespacesSchema)` to create a new message.
  */
 export const MetadataOptions_MetadataNamespacesSchema: GenMessage<MetadataOptions_MetadataNamespaces> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 2, 0);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces");
 
 /**
  * The HeaderForwardingRules structure specifies what headers are
@@ -671,7 +651,7 @@ export type HeaderForwardingRules = Message<"envoy.extensions.filters.http.ext_p
  * Use `create(HeaderForwardingRulesSchema)` to create a new message.
  */
 export const HeaderForwardingRulesSchema: GenMessage<HeaderForwardingRules> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 3);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules");
 
 /**
  * Extra settings that may be added to per-route configuration for a
@@ -710,7 +690,7 @@ export type ExtProcPerRoute = Message<"envoy.extensions.filters.http.ext_proc.v3
  * Use `create(ExtProcPerRouteSchema)` to create a new message.
  */
 export const ExtProcPerRouteSchema: GenMessage<ExtProcPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 4);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute");
 
 /**
  * Overrides that may be set on a per-route basis
@@ -814,5 +794,4 @@ export type ExtProcOverrides = Message<"envoy.extensions.filters.http.ext_proc.v
  * Use `create(ExtProcOverridesSchema)` to create a new message.
  */
 export const ExtProcOverridesSchema: GenMessage<ExtProcOverrides> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_ext_proc, 5);
-
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides");

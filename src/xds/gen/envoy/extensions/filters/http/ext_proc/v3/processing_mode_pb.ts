@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/http/ext_proc/v3/processing_mode.proto (package envoy.extensions.filters.http.ext_proc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ext_proc/v3/processing_mode.proto.
- */
-export const file_envoy_extensions_filters_http_ext_proc_v3_processing_mode: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9leHRfcHJvYy92My9wcm9jZXNzaW5nX21vZGUucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9wcm9jLnYzItYGCg5Qcm9jZXNzaW5nTW9kZRJvChNyZXF1ZXN0X2hlYWRlcl9tb2RlGAEgASgOMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUuSGVhZGVyU2VuZE1vZGVCCPpCBYIBAhABEnAKFHJlc3BvbnNlX2hlYWRlcl9tb2RlGAIgASgOMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUuSGVhZGVyU2VuZE1vZGVCCPpCBYIBAhABEmsKEXJlcXVlc3RfYm9keV9tb2RlGAMgASgOMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUuQm9keVNlbmRNb2RlQgj6QgWCAQIQARJsChJyZXNwb25zZV9ib2R5X21vZGUYBCABKA4yRi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5leHRfcHJvYy52My5Qcm9jZXNzaW5nTW9kZS5Cb2R5U2VuZE1vZGVCCPpCBYIBAhABEnAKFHJlcXVlc3RfdHJhaWxlcl9tb2RlGAUgASgOMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUuSGVhZGVyU2VuZE1vZGVCCPpCBYIBAhABEnEKFXJlc3BvbnNlX3RyYWlsZXJfbW9kZRgGIAEoDjJILmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmV4dF9wcm9jLnYzLlByb2Nlc3NpbmdNb2RlLkhlYWRlclNlbmRNb2RlQgj6QgWCAQIQASIxCg5IZWFkZXJTZW5kTW9kZRILCgdERUZBVUxUEAASCAoEU0VORBABEggKBFNLSVAQAiJuCgxCb2R5U2VuZE1vZGUSCAoETk9ORRAAEgwKCFNUUkVBTUVEEAESDAoIQlVGRkVSRUQQAhIUChBCVUZGRVJFRF9QQVJUSUFMEAMSGAoURlVMTF9EVVBMRVhfU1RSRUFNRUQQBBIICgRHUlBDEAVCtQEKN2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZXh0X3Byb2MudjNCE1Byb2Nlc3NpbmdNb2RlUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZXh0X3Byb2MvdjM7ZXh0X3Byb2N2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 7]
@@ -101,7 +93,7 @@ export type ProcessingMode = Message<"envoy.extensions.filters.http.ext_proc.v3.
  * Use `create(ProcessingModeSchema)` to create a new message.
  */
 export const ProcessingModeSchema: GenMessage<ProcessingMode> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ext_proc_v3_processing_mode, 0);
+  messageDesc("envoy.extensions.filters.http.ext_proc.v3.ProcessingMode");
 
 /**
  * Control how headers and trailers are handled.
@@ -153,7 +145,7 @@ export type ProcessingMode_HeaderSendMode = (typeof ProcessingMode_HeaderSendMod
  * Describes the enum envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode.
  */
 export const ProcessingMode_HeaderSendModeSchema: GenEnum<ProcessingMode_HeaderSendMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ext_proc_v3_processing_mode, 0, 0);
+  enumDesc("envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode");
 
 /**
  * Control how the request and response bodies are handled.
@@ -302,5 +294,4 @@ export type ProcessingMode_BodySendMode = (typeof ProcessingMode_BodySendMode)[k
  * Describes the enum envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode.
  */
 export const ProcessingMode_BodySendModeSchema: GenEnum<ProcessingMode_BodySendMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ext_proc_v3_processing_mode, 0, 1);
-
+  enumDesc("envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode");

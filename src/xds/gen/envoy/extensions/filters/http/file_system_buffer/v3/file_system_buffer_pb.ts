@@ -16,21 +16,10 @@
 // @generated from file envoy/extensions/filters/http/file_system_buffer/v3/file_system_buffer.proto (package envoy.extensions.filters.http.file_system_buffer.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AsyncFileManagerConfig } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
-import { file_envoy_extensions_common_async_files_v3_async_file_manager } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/file_system_buffer/v3/file_system_buffer.proto.
- */
-export const file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9maWxlX3N5c3RlbV9idWZmZXIvdjMvZmlsZV9zeXN0ZW1fYnVmZmVyLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5maWxlX3N5c3RlbV9idWZmZXIudjMilgYKDkJ1ZmZlckJlaGF2aW9yEnYKFHN0cmVhbV93aGVuX3Bvc3NpYmxlGAEgASgLMlYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmlsZV9zeXN0ZW1fYnVmZmVyLnYzLkJ1ZmZlckJlaGF2aW9yLlN0cmVhbVdoZW5Qb3NzaWJsZUgAElwKBmJ5cGFzcxgCIAEoCzJKLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmZpbGVfc3lzdGVtX2J1ZmZlci52My5CdWZmZXJCZWhhdmlvci5CeXBhc3NIABKQAQoiaW5qZWN0X2NvbnRlbnRfbGVuZ3RoX2lmX25lY2Vzc2FyeRgDIAEoCzJiLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmZpbGVfc3lzdGVtX2J1ZmZlci52My5CdWZmZXJCZWhhdmlvci5JbmplY3RDb250ZW50TGVuZ3RoSWZOZWNlc3NhcnlIABKkAQotZnVsbHlfYnVmZmVyX2FuZF9hbHdheXNfaW5qZWN0X2NvbnRlbnRfbGVuZ3RoGAQgASgLMmsuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmlsZV9zeXN0ZW1fYnVmZmVyLnYzLkJ1ZmZlckJlaGF2aW9yLkZ1bGx5QnVmZmVyQW5kQWx3YXlzSW5qZWN0Q29udGVudExlbmd0aEgAEmcKDGZ1bGx5X2J1ZmZlchgFIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmZpbGVfc3lzdGVtX2J1ZmZlci52My5CdWZmZXJCZWhhdmlvci5GdWxseUJ1ZmZlckgAGhQKElN0cmVhbVdoZW5Qb3NzaWJsZRoICgZCeXBhc3MaIAoeSW5qZWN0Q29udGVudExlbmd0aElmTmVjZXNzYXJ5GikKJ0Z1bGx5QnVmZmVyQW5kQWx3YXlzSW5qZWN0Q29udGVudExlbmd0aBoNCgtGdWxseUJ1ZmZlckIPCghiZWhhdmlvchID+EIBIsICCgxTdHJlYW1Db25maWcSVQoIYmVoYXZpb3IYASABKAsyQy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5maWxlX3N5c3RlbV9idWZmZXIudjMuQnVmZmVyQmVoYXZpb3ISSAoZbWVtb3J5X2J1ZmZlcl9ieXRlc19saW1pdBgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIH+kIEMgIgABJAChpzdG9yYWdlX2J1ZmZlcl9ieXRlc19saW1pdBgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRJPCilzdG9yYWdlX2J1ZmZlcl9xdWV1ZV9oaWdoX3dhdGVybWFya19ieXRlcxgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZSLaAgocRmlsZVN5c3RlbUJ1ZmZlckZpbHRlckNvbmZpZxJWCg5tYW5hZ2VyX2NvbmZpZxgBIAEoCzI+LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmFzeW5jX2ZpbGVzLnYzLkFzeW5jRmlsZU1hbmFnZXJDb25maWcSOQoTc3RvcmFnZV9idWZmZXJfcGF0aBgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5TdHJpbmdWYWx1ZRJSCgdyZXF1ZXN0GAMgASgLMkEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmlsZV9zeXN0ZW1fYnVmZmVyLnYzLlN0cmVhbUNvbmZpZxJTCghyZXNwb25zZRgEIAEoCzJBLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmZpbGVfc3lzdGVtX2J1ZmZlci52My5TdHJlYW1Db25maWdC3QEKQWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmlsZV9zeXN0ZW1fYnVmZmVyLnYzQhVGaWxlU3lzdGVtQnVmZmVyUHJvdG9QAVpvZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZmlsZV9zeXN0ZW1fYnVmZmVyL3YzO2ZpbGVfc3lzdGVtX2J1ZmZlcnYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_extensions_common_async_files_v3_async_file_manager, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The behavior of the filter for a stream.
@@ -94,7 +83,7 @@ export type BufferBehavior = Message<"envoy.extensions.filters.http.file_system_
  * Use `create(BufferBehaviorSchema)` to create a new message.
  */
 export const BufferBehaviorSchema: GenMessage<BufferBehavior> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior");
 
 /**
  * @generated from message envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.StreamWhenPossible
@@ -107,7 +96,7 @@ export type BufferBehavior_StreamWhenPossible = Message<"envoy.extensions.filter
  * Use `create(BufferBehavior_StreamWhenPossibleSchema)` to create a new message.
  */
 export const BufferBehavior_StreamWhenPossibleSchema: GenMessage<BufferBehavior_StreamWhenPossible> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0, 0);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.StreamWhenPossible");
 
 /**
  * @generated from message envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.Bypass
@@ -120,7 +109,7 @@ export type BufferBehavior_Bypass = Message<"envoy.extensions.filters.http.file_
  * Use `create(BufferBehavior_BypassSchema)` to create a new message.
  */
 export const BufferBehavior_BypassSchema: GenMessage<BufferBehavior_Bypass> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0, 1);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.Bypass");
 
 /**
  * @generated from message envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.InjectContentLengthIfNecessary
@@ -133,7 +122,7 @@ export type BufferBehavior_InjectContentLengthIfNecessary = Message<"envoy.exten
  * Use `create(BufferBehavior_InjectContentLengthIfNecessarySchema)` to create a new message.
  */
 export const BufferBehavior_InjectContentLengthIfNecessarySchema: GenMessage<BufferBehavior_InjectContentLengthIfNecessary> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0, 2);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.InjectContentLengthIfNecessary");
 
 /**
  * @generated from message envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.FullyBufferAndAlwaysInjectContentLength
@@ -146,7 +135,7 @@ export type BufferBehavior_FullyBufferAndAlwaysInjectContentLength = Message<"en
  * Use `create(BufferBehavior_FullyBufferAndAlwaysInjectContentLengthSchema)` to create a new message.
  */
 export const BufferBehavior_FullyBufferAndAlwaysInjectContentLengthSchema: GenMessage<BufferBehavior_FullyBufferAndAlwaysInjectContentLength> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0, 3);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.FullyBufferAndAlwaysInjectContentLength");
 
 /**
  * @generated from message envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.FullyBuffer
@@ -159,7 +148,7 @@ export type BufferBehavior_FullyBuffer = Message<"envoy.extensions.filters.http.
  * Use `create(BufferBehavior_FullyBufferSchema)` to create a new message.
  */
 export const BufferBehavior_FullyBufferSchema: GenMessage<BufferBehavior_FullyBuffer> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 0, 4);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.BufferBehavior.FullyBuffer");
 
 /**
  * The configuration for one direction of the filter behavior.
@@ -225,7 +214,7 @@ export type StreamConfig = Message<"envoy.extensions.filters.http.file_system_bu
  * Use `create(StreamConfigSchema)` to create a new message.
  */
 export const StreamConfigSchema: GenMessage<StreamConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 1);
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.StreamConfig");
 
 /**
  * A :ref:`file system buffer <config_http_filters_file_system_buffer>` filter configuration.
@@ -282,5 +271,4 @@ export type FileSystemBufferFilterConfig = Message<"envoy.extensions.filters.htt
  * Use `create(FileSystemBufferFilterConfigSchema)` to create a new message.
  */
 export const FileSystemBufferFilterConfigSchema: GenMessage<FileSystemBufferFilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_file_system_buffer_v3_file_system_buffer, 2);
-
+  messageDesc("envoy.extensions.filters.http.file_system_buffer.v3.FileSystemBufferFilterConfig");

@@ -16,24 +16,12 @@
 // @generated from file envoy/extensions/filters/http/gcp_authn/v3/gcp_authn.proto (package envoy.extensions.filters.http.gcp_authn.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RetryPolicy } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/gcp_authn/v3/gcp_authn.proto.
- */
-export const file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9nY3BfYXV0aG4vdjMvZ2NwX2F1dGhuLnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nY3BfYXV0aG4udjMi4wMKFEdjcEF1dGhuRmlsdGVyQ29uZmlnEjwKCGh0dHBfdXJpGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFVyaUILGAGSx4bYBAMzLjASNwoMcmV0cnlfcG9saWN5GAIgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kSUgoMY2FjaGVfY29uZmlnGAMgASgLMjwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ2NwX2F1dGhuLnYzLlRva2VuQ2FjaGVDb25maWcSTQoMdG9rZW5faGVhZGVyGAQgASgLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ2NwX2F1dGhuLnYzLlRva2VuSGVhZGVyEhoKEnRva2VuX21ldGFkYXRhX2tleRgHIAEoCRIPCgdjbHVzdGVyGAUgASgJEjwKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEPpCDaoBChoGCICAgIAQMgASRgoIYXVkaWVuY2UYCCABKAsyNC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nY3BfYXV0aG4udjMuQXVkaWVuY2UipAQKCEF1ZGllbmNlEgsKA3VybBgBIAEoCRJWCgxhY2Nlc3NfdG9rZW4YAiABKAsyQC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nY3BfYXV0aG4udjMuQXVkaWVuY2UuQWNjZXNzVG9rZW4SUAoJYm91bmRfand0GAMgASgLMj0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ2NwX2F1dGhuLnYzLkF1ZGllbmNlLkJvdW5kSnd0EmEKEmJvdW5kX2FjY2Vzc190b2tlbhgEIAEoCzJFLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmdjcF9hdXRobi52My5BdWRpZW5jZS5Cb3VuZEFjY2Vzc1Rva2VuEl0KEGlhbV9hY2Nlc3NfdG9rZW4YBSABKAsyQy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nY3BfYXV0aG4udjMuQXVkaWVuY2UuSUFNQWNjZXNzVG9rZW4aDQoLQWNjZXNzVG9rZW4aIAoIQm91bmRKd3QSFAoDdXJsGAEgASgJQgf6QgRyAhABGhIKEEJvdW5kQWNjZXNzVG9rZW4aWgoOSUFNQWNjZXNzVG9rZW4SGAoHYWNjb3VudBgBIAEoCUIH+kIEcgIQARIeCg1hdXRob3JpemF0aW9uGAIgASgJQgf6QgRyAhABEg4KBnNjb3BlcxgDIAMoCSJVChBUb2tlbkNhY2hlQ29uZmlnEkEKCmNhY2hlX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCD/pCDDIKGP//////////fyLHAQoLVG9rZW5IZWFkZXISHAoEbmFtZRgBIAEoCUIO+kILcgnIAQDQAQHAAQESIQoMdmFsdWVfcHJlZml4GAIgASgJQgv6QghyBsgBAMABAhJjChFwcmVzZXJ2ZV9leGlzdGluZxgDIAEoCzJILmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmdjcF9hdXRobi52My5Ub2tlbkhlYWRlci5QcmVzZXJ2ZUV4aXN0aW5nGhIKEFByZXNlcnZlRXhpc3RpbmdCsgEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ2NwX2F1dGhuLnYzQg1HY3BBdXRoblByb3RvUAFaXWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2djcF9hdXRobi92MztnY3BfYXV0aG52M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_http_uri, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Filter configuration.
@@ -120,7 +108,7 @@ export type GcpAuthnFilterConfig = Message<"envoy.extensions.filters.http.gcp_au
  * Use `create(GcpAuthnFilterConfigSchema)` to create a new message.
  */
 export const GcpAuthnFilterConfigSchema: GenMessage<GcpAuthnFilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 0);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig");
 
 /**
  * Audience is the URL of the receiving service that performs token authentication.
@@ -176,7 +164,7 @@ export type Audience = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audie
  * Use `create(AudienceSchema)` to create a new message.
  */
 export const AudienceSchema: GenMessage<Audience> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 1);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience");
 
 /**
  * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken
@@ -189,7 +177,7 @@ export type Audience_AccessToken = Message<"envoy.extensions.filters.http.gcp_au
  * Use `create(Audience_AccessTokenSchema)` to create a new message.
  */
 export const Audience_AccessTokenSchema: GenMessage<Audience_AccessToken> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 1, 0);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken");
 
 /**
  * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt
@@ -208,7 +196,7 @@ export type Audience_BoundJwt = Message<"envoy.extensions.filters.http.gcp_authn
  * Use `create(Audience_BoundJwtSchema)` to create a new message.
  */
 export const Audience_BoundJwtSchema: GenMessage<Audience_BoundJwt> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 1, 1);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt");
 
 /**
  * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken
@@ -221,7 +209,7 @@ export type Audience_BoundAccessToken = Message<"envoy.extensions.filters.http.g
  * Use `create(Audience_BoundAccessTokenSchema)` to create a new message.
  */
 export const Audience_BoundAccessTokenSchema: GenMessage<Audience_BoundAccessToken> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 1, 2);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken");
 
 /**
  * Default lifetime is 1h.
@@ -259,7 +247,7 @@ export type Audience_IAMAccessToken = Message<"envoy.extensions.filters.http.gcp
  * Use `create(Audience_IAMAccessTokenSchema)` to create a new message.
  */
 export const Audience_IAMAccessTokenSchema: GenMessage<Audience_IAMAccessToken> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 1, 3);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken");
 
 /**
  * Token Cache configuration.
@@ -281,7 +269,7 @@ export type TokenCacheConfig = Message<"envoy.extensions.filters.http.gcp_authn.
  * Use `create(TokenCacheConfigSchema)` to create a new message.
  */
 export const TokenCacheConfigSchema: GenMessage<TokenCacheConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 2);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader
@@ -320,7 +308,7 @@ export type TokenHeader = Message<"envoy.extensions.filters.http.gcp_authn.v3.To
  * Use `create(TokenHeaderSchema)` to create a new message.
  */
 export const TokenHeaderSchema: GenMessage<TokenHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 3);
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenHeader");
 
 /**
  * Configuration options for preserving an existing token header.
@@ -335,5 +323,4 @@ export type TokenHeader_PreserveExisting = Message<"envoy.extensions.filters.htt
  * Use `create(TokenHeader_PreserveExistingSchema)` to create a new message.
  */
 export const TokenHeader_PreserveExistingSchema: GenMessage<TokenHeader_PreserveExisting> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gcp_authn_v3_gcp_authn, 3, 0);
-
+  messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting");

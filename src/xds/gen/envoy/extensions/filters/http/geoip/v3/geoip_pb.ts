@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/http/geoip/v3/geoip.proto (package envoy.extensions.filters.http.geoip.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/geoip/v3/geoip.proto.
- */
-export const file_envoy_extensions_filters_http_geoip_v3_geoip: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9nZW9pcC92My9nZW9pcC5wcm90bxImZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ2VvaXAudjMi2wIKBUdlb2lwEksKCnhmZl9jb25maWcYASABKAsyNy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nZW9pcC52My5HZW9pcC5YZmZDb25maWcSXgoUY3VzdG9tX2hlYWRlcl9jb25maWcYBCABKAsyQC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nZW9pcC52My5HZW9pcC5DdXN0b21IZWFkZXJDb25maWcSRgoIcHJvdmlkZXIYAyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAEaKQoJWGZmQ29uZmlnEhwKFHhmZl9udW1fdHJ1c3RlZF9ob3BzGAEgASgNGjIKEkN1c3RvbUhlYWRlckNvbmZpZxIcCgtoZWFkZXJfbmFtZRgBIAEoCUIH+kIEcgIQAUKjAQo0aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nZW9pcC52M0IKR2VvaXBQcm90b1ABWlVnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9nZW9pcC92MztnZW9pcHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip
@@ -81,7 +72,7 @@ export type Geoip = Message<"envoy.extensions.filters.http.geoip.v3.Geoip"> & {
  * Use `create(GeoipSchema)` to create a new message.
  */
 export const GeoipSchema: GenMessage<Geoip> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_geoip_v3_geoip, 0);
+  messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip");
 
 /**
  * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig
@@ -105,7 +96,7 @@ export type Geoip_XffConfig = Message<"envoy.extensions.filters.http.geoip.v3.Ge
  * Use `create(Geoip_XffConfigSchema)` to create a new message.
  */
 export const Geoip_XffConfigSchema: GenMessage<Geoip_XffConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_geoip_v3_geoip, 0, 0);
+  messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig
@@ -128,5 +119,4 @@ export type Geoip_CustomHeaderConfig = Message<"envoy.extensions.filters.http.ge
  * Use `create(Geoip_CustomHeaderConfigSchema)` to create a new message.
  */
 export const Geoip_CustomHeaderConfigSchema: GenMessage<Geoip_CustomHeaderConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_geoip_v3_geoip, 0, 1);
-
+  messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/http/grpc_field_extraction/v3/config.proto (package envoy.extensions.filters.http.grpc_field_extraction.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/grpc_field_extraction/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_grpc_field_extraction_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX2ZpZWxkX2V4dHJhY3Rpb24vdjMvY29uZmlnLnByb3RvEjZlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2ZpZWxkX2V4dHJhY3Rpb24udjMi8gIKGUdycGNGaWVsZEV4dHJhY3Rpb25Db25maWcSQgoOZGVzY3JpcHRvcl9zZXQYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQgj6QgWKAQIQARKJAQoVZXh0cmFjdGlvbnNfYnlfbWV0aG9kGAIgAygLMmouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19maWVsZF9leHRyYWN0aW9uLnYzLkdycGNGaWVsZEV4dHJhY3Rpb25Db25maWcuRXh0cmFjdGlvbnNCeU1ldGhvZEVudHJ5GoQBChhFeHRyYWN0aW9uc0J5TWV0aG9kRW50cnkSCwoDa2V5GAEgASgJElcKBXZhbHVlGAIgASgLMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19maWVsZF9leHRyYWN0aW9uLnYzLkZpZWxkRXh0cmFjdGlvbnM6AjgBIrQCChBGaWVsZEV4dHJhY3Rpb25zEogBChlyZXF1ZXN0X2ZpZWxkX2V4dHJhY3Rpb25zGAEgAygLMmUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19maWVsZF9leHRyYWN0aW9uLnYzLkZpZWxkRXh0cmFjdGlvbnMuUmVxdWVzdEZpZWxkRXh0cmFjdGlvbnNFbnRyeRqUAQocUmVxdWVzdEZpZWxkRXh0cmFjdGlvbnNFbnRyeRILCgNrZXkYASABKAkSYwoFdmFsdWUYAiABKAsyVC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2ZpZWxkX2V4dHJhY3Rpb24udjMuUmVxdWVzdEZpZWxkVmFsdWVEaXNwb3NpdGlvbjoCOAEiXwocUmVxdWVzdEZpZWxkVmFsdWVEaXNwb3NpdGlvbhIaChBkeW5hbWljX21ldGFkYXRhGAEgASgJSAASFAoMbWV0YWRhdGFfa2V5GAIgASgJQg0KC2Rpc3Bvc2l0aW9uQtQBCkRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmdycGNfZmllbGRfZXh0cmFjdGlvbi52M0ILQ29uZmlnUHJvdG9QAVp1Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZ3JwY19maWVsZF9leHRyYWN0aW9uL3YzO2dycGNfZmllbGRfZXh0cmFjdGlvbnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig
@@ -62,7 +53,7 @@ export type GrpcFieldExtractionConfig = Message<"envoy.extensions.filters.http.g
  * Use `create(GrpcFieldExtractionConfigSchema)` to create a new message.
  */
 export const GrpcFieldExtractionConfigSchema: GenMessage<GrpcFieldExtractionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_field_extraction_v3_config, 0);
+  messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig");
 
 /**
  * This message can be used to support per route config approach later even
@@ -101,7 +92,7 @@ export type FieldExtractions = Message<"envoy.extensions.filters.http.grpc_field
  * Use `create(FieldExtractionsSchema)` to create a new message.
  */
 export const FieldExtractionsSchema: GenMessage<FieldExtractions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_field_extraction_v3_config, 1);
+  messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions");
 
 /**
  * @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition
@@ -142,5 +133,4 @@ export type RequestFieldValueDisposition = Message<"envoy.extensions.filters.htt
  * Use `create(RequestFieldValueDispositionSchema)` to create a new message.
  */
 export const RequestFieldValueDispositionSchema: GenMessage<RequestFieldValueDisposition> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_field_extraction_v3_config, 2);
-
+  messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition");

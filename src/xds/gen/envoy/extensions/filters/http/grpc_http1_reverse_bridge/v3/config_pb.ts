@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/filters/http/grpc_http1_reverse_bridge/v3/config.proto (package envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/grpc_http1_reverse_bridge/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_grpc_http1_reverse_bridge_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX2h0dHAxX3JldmVyc2VfYnJpZGdlL3YzL2NvbmZpZy5wcm90bxI6ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19odHRwMV9yZXZlcnNlX2JyaWRnZS52MyLHAQoMRmlsdGVyQ29uZmlnEh0KDGNvbnRlbnRfdHlwZRgBIAEoCUIH+kIEcgIQARIcChR3aXRoaG9sZF9ncnBjX2ZyYW1lcxgCIAEoCBIpChRyZXNwb25zZV9zaXplX2hlYWRlchgDIAEoCUIL+kIIcgbIAQDAAQE6T5rFiB5KCkhlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZ3JwY19odHRwMV9yZXZlcnNlX2JyaWRnZS52MmFscGhhMS5GaWx0ZXJDb25maWcigQEKFEZpbHRlckNvbmZpZ1BlclJvdXRlEhAKCGRpc2FibGVkGAEgASgIOleaxYgeUgpQZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmdycGNfaHR0cDFfcmV2ZXJzZV9icmlkZ2UudjJhbHBoYTEuRmlsdGVyQ29uZmlnUGVyUm91dGVC4AEKSGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19odHRwMV9yZXZlcnNlX2JyaWRnZS52M0ILQ29uZmlnUHJvdG9QAVp9Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZ3JwY19odHRwMV9yZXZlcnNlX2JyaWRnZS92MztncnBjX2h0dHAxX3JldmVyc2VfYnJpZGdldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * gRPC reverse bridge filter configuration
@@ -80,7 +71,7 @@ export type FilterConfig = Message<"envoy.extensions.filters.http.grpc_http1_rev
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_http1_reverse_bridge_v3_config, 0);
+  messageDesc("envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig");
 
 /**
  * gRPC reverse bridge filter configuration per virtualhost/route/weighted-cluster level.
@@ -102,5 +93,4 @@ export type FilterConfigPerRoute = Message<"envoy.extensions.filters.http.grpc_h
  * Use `create(FilterConfigPerRouteSchema)` to create a new message.
  */
 export const FilterConfigPerRouteSchema: GenMessage<FilterConfigPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_http1_reverse_bridge_v3_config, 1);
-
+  messageDesc("envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfigPerRoute");

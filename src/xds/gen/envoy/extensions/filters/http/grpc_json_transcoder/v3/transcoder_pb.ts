@@ -16,19 +16,9 @@
 // @generated from file envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder.proto (package envoy.extensions.filters.http.grpc_json_transcoder.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder.proto.
- */
-export const file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX2pzb25fdHJhbnNjb2Rlci92My90cmFuc2NvZGVyLnByb3RvEjVlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2pzb25fdHJhbnNjb2Rlci52MyKsDAoSR3JwY0pzb25UcmFuc2NvZGVyEhoKEHByb3RvX2Rlc2NyaXB0b3IYASABKAlIABIeChRwcm90b19kZXNjcmlwdG9yX2JpbhgEIAEoDEgAEhAKCHNlcnZpY2VzGAIgAygJEm0KDXByaW50X29wdGlvbnMYAyABKAsyVi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2pzb25fdHJhbnNjb2Rlci52My5HcnBjSnNvblRyYW5zY29kZXIuUHJpbnRPcHRpb25zEiQKHG1hdGNoX2luY29taW5nX3JlcXVlc3Rfcm91dGUYBSABKAgSIAoYaWdub3JlZF9xdWVyeV9wYXJhbWV0ZXJzGAYgAygJEhQKDGF1dG9fbWFwcGluZxgHIAEoCBInCh9pZ25vcmVfdW5rbm93bl9xdWVyeV9wYXJhbWV0ZXJzGAggASgIEhsKE2NvbnZlcnRfZ3JwY19zdGF0dXMYCSABKAgSfgoRdXJsX3VuZXNjYXBlX3NwZWMYCiABKA4yWS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2pzb25fdHJhbnNjb2Rlci52My5HcnBjSnNvblRyYW5zY29kZXIuVXJsVW5lc2NhcGVTcGVjQgj6QgWCAQIQARIhChlxdWVyeV9wYXJhbV91bmVzY2FwZV9wbHVzGAwgASgIEiYKHm1hdGNoX3VucmVnaXN0ZXJlZF9jdXN0b21fdmVyYhgNIAEoCBKGAQoacmVxdWVzdF92YWxpZGF0aW9uX29wdGlvbnMYCyABKAsyYi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX2pzb25fdHJhbnNjb2Rlci52My5HcnBjSnNvblRyYW5zY29kZXIuUmVxdWVzdFZhbGlkYXRpb25PcHRpb25zEiUKHWNhc2VfaW5zZW5zaXRpdmVfZW51bV9wYXJzaW5nGA4gASgIEkQKFW1heF9yZXF1ZXN0X2JvZHlfc2l6ZRgPIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIgABJFChZtYXhfcmVzcG9uc2VfYm9keV9zaXplGBAgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgf6QgQqAiAAEigKIGNhcHR1cmVfdW5rbm93bl9xdWVyeV9wYXJhbWV0ZXJzGBEgASgIGqoCCgxQcmludE9wdGlvbnMSFgoOYWRkX3doaXRlc3BhY2UYASABKAgSJQodYWx3YXlzX3ByaW50X3ByaW1pdGl2ZV9maWVsZHMYAiABKAgSIgoaYWx3YXlzX3ByaW50X2VudW1zX2FzX2ludHMYAyABKAgSIgoacHJlc2VydmVfcHJvdG9fZmllbGRfbmFtZXMYBCABKAgSIAoYc3RyZWFtX25ld2xpbmVfZGVsaW1pdGVkGAUgASgIEiIKGnN0cmVhbV9zc2Vfc3R5bGVfZGVsaW1pdGVkGAYgASgIOk2axYgeSApGZW52b3kuY29uZmlnLmZpbHRlci5odHRwLnRyYW5zY29kZXIudjIuR3JwY0pzb25UcmFuc2NvZGVyLlByaW50T3B0aW9ucxqQAQoYUmVxdWVzdFZhbGlkYXRpb25PcHRpb25zEh0KFXJlamVjdF91bmtub3duX21ldGhvZBgBIAEoCBInCh9yZWplY3RfdW5rbm93bl9xdWVyeV9wYXJhbWV0ZXJzGAIgASgIEiwKJHJlamVjdF9iaW5kaW5nX2JvZHlfZmllbGRfY29sbGlzaW9ucxgDIAEoCCJqCg9VcmxVbmVzY2FwZVNwZWMSIgoeQUxMX0NIQVJBQ1RFUlNfRVhDRVBUX1JFU0VSVkVEEAASHwobQUxMX0NIQVJBQ1RFUlNfRVhDRVBUX1NMQVNIEAESEgoOQUxMX0NIQVJBQ1RFUlMQAjpAmsWIHjsKOWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC50cmFuc2NvZGVyLnYyLkdycGNKc29uVHJhbnNjb2RlckIVCg5kZXNjcmlwdG9yX3NldBID+EIBIo0CChJVbmtub3duUXVlcnlQYXJhbXMSXwoDa2V5GAEgAygLMlIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19qc29uX3RyYW5zY29kZXIudjMuVW5rbm93blF1ZXJ5UGFyYW1zLktleUVudHJ5GhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASADKAkafAoIS2V5RW50cnkSCwoDa2V5GAEgASgJEl8KBXZhbHVlGAIgASgLMlAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19qc29uX3RyYW5zY29kZXIudjMuVW5rbm93blF1ZXJ5UGFyYW1zLlZhbHVlczoCOAFC1QEKQ2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19qc29uX3RyYW5zY29kZXIudjNCD1RyYW5zY29kZXJQcm90b1ABWnNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX2pzb25fdHJhbnNjb2Rlci92MztncnBjX2pzb25fdHJhbnNjb2RlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 18]
@@ -305,7 +295,7 @@ export type GrpcJsonTranscoder = Message<"envoy.extensions.filters.http.grpc_jso
  * Use `create(GrpcJsonTranscoderSchema)` to create a new message.
  */
 export const GrpcJsonTranscoderSchema: GenMessage<GrpcJsonTranscoder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 0);
+  messageDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder");
 
 /**
  * [#next-free-field: 7]
@@ -371,7 +361,7 @@ export type GrpcJsonTranscoder_PrintOptions = Message<"envoy.extensions.filters.
  * Use `create(GrpcJsonTranscoder_PrintOptionsSchema)` to create a new message.
  */
 export const GrpcJsonTranscoder_PrintOptionsSchema: GenMessage<GrpcJsonTranscoder_PrintOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 0, 0);
+  messageDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.PrintOptions");
 
 /**
  * @generated from message envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.RequestValidationOptions
@@ -419,7 +409,7 @@ export type GrpcJsonTranscoder_RequestValidationOptions = Message<"envoy.extensi
  * Use `create(GrpcJsonTranscoder_RequestValidationOptionsSchema)` to create a new message.
  */
 export const GrpcJsonTranscoder_RequestValidationOptionsSchema: GenMessage<GrpcJsonTranscoder_RequestValidationOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 0, 1);
+  messageDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.RequestValidationOptions");
 
 /**
  * @generated from enum envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.UrlUnescapeSpec
@@ -461,7 +451,7 @@ export type GrpcJsonTranscoder_UrlUnescapeSpec = (typeof GrpcJsonTranscoder_UrlU
  * Describes the enum envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.UrlUnescapeSpec.
  */
 export const GrpcJsonTranscoder_UrlUnescapeSpecSchema: GenEnum<GrpcJsonTranscoder_UrlUnescapeSpec> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 0, 0);
+  enumDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.UrlUnescapeSpec");
 
 /**
  * ``UnknownQueryParams`` is added as an extension field in ``HttpBody`` if
@@ -484,7 +474,7 @@ export type UnknownQueryParams = Message<"envoy.extensions.filters.http.grpc_jso
  * Use `create(UnknownQueryParamsSchema)` to create a new message.
  */
 export const UnknownQueryParamsSchema: GenMessage<UnknownQueryParams> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 1);
+  messageDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.UnknownQueryParams");
 
 /**
  * @generated from message envoy.extensions.filters.http.grpc_json_transcoder.v3.UnknownQueryParams.Values
@@ -501,5 +491,4 @@ export type UnknownQueryParams_Values = Message<"envoy.extensions.filters.http.g
  * Use `create(UnknownQueryParams_ValuesSchema)` to create a new message.
  */
 export const UnknownQueryParams_ValuesSchema: GenMessage<UnknownQueryParams_Values> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_json_transcoder_v3_transcoder, 1, 0);
-
+  messageDesc("envoy.extensions.filters.http.grpc_json_transcoder.v3.UnknownQueryParams.Values");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/grpc_stats/v3/config.proto (package envoy.extensions.filters.http.grpc_stats.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { GrpcMethodList } from "../../../../../config/core/v3/grpc_method_list_pb.ts";
-import { file_envoy_config_core_v3_grpc_method_list } from "../../../../../config/core/v3/grpc_method_list_pb.ts";
 import type { BoolValue } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/grpc_stats/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_grpc_stats_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX3N0YXRzL3YzL2NvbmZpZy5wcm90bxIrZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY19zdGF0cy52MyLhAgoMRmlsdGVyQ29uZmlnEhkKEWVtaXRfZmlsdGVyX3N0YXRlGAEgASgIElEKIWluZGl2aWR1YWxfbWV0aG9kX3N0YXRzX2FsbG93bGlzdBgCIAEoCzIkLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNNZXRob2RMaXN0SAASOwoVc3RhdHNfZm9yX2FsbF9tZXRob2RzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUgAEh0KFWVuYWJsZV91cHN0cmVhbV9zdGF0cxgEIAEoCBIpCiFyZXBsYWNlX2RvdHNfaW5fZ3JwY19zZXJ2aWNlX25hbWUYBSABKAg6P5rFiB46CjhlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZ3JwY19zdGF0cy52MmFscGhhLkZpbHRlckNvbmZpZ0IbChlwZXJfbWV0aG9kX3N0YXRfc3BlY2lmaWVyIo4BCgxGaWx0ZXJPYmplY3QSHQoVcmVxdWVzdF9tZXNzYWdlX2NvdW50GAEgASgEEh4KFnJlc3BvbnNlX21lc3NhZ2VfY291bnQYAiABKAQ6P5rFiB46CjhlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZ3JwY19zdGF0cy52MmFscGhhLkZpbHRlck9iamVjdEKzAQo5aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5ncnBjX3N0YXRzLnYzQgtDb25maWdQcm90b1ABWl9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX3N0YXRzL3YzO2dycGNfc3RhdHN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_grpc_method_list, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * gRPC statistics filter configuration
@@ -114,7 +104,7 @@ export type FilterConfig = Message<"envoy.extensions.filters.http.grpc_stats.v3.
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_stats_v3_config, 0);
+  messageDesc("envoy.extensions.filters.http.grpc_stats.v3.FilterConfig");
 
 /**
  * gRPC statistics filter state object in protobuf form.
@@ -142,5 +132,4 @@ export type FilterObject = Message<"envoy.extensions.filters.http.grpc_stats.v3.
  * Use `create(FilterObjectSchema)` to create a new message.
  */
 export const FilterObjectSchema: GenMessage<FilterObject> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_stats_v3_config, 1);
-
+  messageDesc("envoy.extensions.filters.http.grpc_stats.v3.FilterObject");

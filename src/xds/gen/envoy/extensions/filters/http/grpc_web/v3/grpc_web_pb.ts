@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/http/grpc_web/v3/grpc_web.proto (package envoy.extensions.filters.http.grpc_web.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/grpc_web/v3/grpc_web.proto.
- */
-export const file_envoy_extensions_filters_http_grpc_web_v3_grpc_web: GenFile = /*@__PURE__*/
-  fileDesc("CjhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9ncnBjX3dlYi92My9ncnBjX3dlYi5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZ3JwY193ZWIudjMiPgoHR3JwY1dlYjozmsWIHi4KLGVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5ncnBjX3dlYi52Mi5HcnBjV2ViQq4BCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmdycGNfd2ViLnYzQgxHcnBjV2ViUHJvdG9QAVpbZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZ3JwY193ZWIvdjM7Z3JwY193ZWJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * gRPC Web filter config.
@@ -41,5 +33,4 @@ export type GrpcWeb = Message<"envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
  * Use `create(GrpcWebSchema)` to create a new message.
  */
 export const GrpcWebSchema: GenMessage<GrpcWeb> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_grpc_web_v3_grpc_web, 0);
-
+  messageDesc("envoy.extensions.filters.http.grpc_web.v3.GrpcWeb");

@@ -16,21 +16,10 @@
 // @generated from file envoy/extensions/filters/http/gzip/v3/gzip.proto (package envoy.extensions.filters.http.gzip.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Compressor } from "../../compressor/v3/compressor_pb.ts";
-import { file_envoy_extensions_filters_http_compressor_v3_compressor } from "../../compressor/v3/compressor_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/gzip/v3/gzip.proto.
- */
-export const file_envoy_extensions_filters_http_gzip_v3_gzip: GenFile = /*@__PURE__*/
-  fileDesc("CjBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9nemlwL3YzL2d6aXAucHJvdG8SJWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmd6aXAudjMiwQYKBEd6aXASPQoMbWVtb3J5X2xldmVsGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgn6QgYqBBgJKAESZgoRY29tcHJlc3Npb25fbGV2ZWwYAyABKA4yQS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nemlwLnYzLkd6aXAuQ29tcHJlc3Npb25MZXZlbC5FbnVtQgj6QgWCAQIQARJnChRjb21wcmVzc2lvbl9zdHJhdGVneRgEIAEoDjI/LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmd6aXAudjMuR3ppcC5Db21wcmVzc2lvblN0cmF0ZWd5Qgj6QgWCAQIQARI8Cgt3aW5kb3dfYml0cxgJIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIJ+kIGKgQYDygJEksKCmNvbXByZXNzb3IYCiABKAsyNy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5jb21wcmVzc29yLnYzLkNvbXByZXNzb3ISPgoKY2h1bmtfc2l6ZRgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIM+kIJKgcYgIAEKIAgGnsKEENvbXByZXNzaW9uTGV2ZWwiKAoERW51bRILCgdERUZBVUxUEAASCAoEQkVTVBABEgkKBVNQRUVEEAI6PZrFiB44CjZlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZ3ppcC52Mi5HemlwLkNvbXByZXNzaW9uTGV2ZWwiRgoTQ29tcHJlc3Npb25TdHJhdGVneRILCgdERUZBVUxUEAASDAoIRklMVEVSRUQQARILCgdIVUZGTUFOEAISBwoDUkxFEAM6LJrFiB4nCiVlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuZ3ppcC52Mi5HemlwSgQIAhADSgQIBhAHSgQIBxAISgQICBAJUg5jb250ZW50X2xlbmd0aFIMY29udGVudF90eXBlUhZkaXNhYmxlX29uX2V0YWdfaGVhZGVyUh1yZW1vdmVfYWNjZXB0X2VuY29kaW5nX2hlYWRlckKfAQozaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5nemlwLnYzQglHemlwUHJvdG9QAVpTZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvZ3ppcC92MztnemlwdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_filters_http_compressor_v3_compressor, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 12]
@@ -102,7 +91,7 @@ export type Gzip = Message<"envoy.extensions.filters.http.gzip.v3.Gzip"> & {
  * Use `create(GzipSchema)` to create a new message.
  */
 export const GzipSchema: GenMessage<Gzip> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gzip_v3_gzip, 0);
+  messageDesc("envoy.extensions.filters.http.gzip.v3.Gzip");
 
 /**
  * @generated from message envoy.extensions.filters.http.gzip.v3.Gzip.CompressionLevel
@@ -115,7 +104,7 @@ export type Gzip_CompressionLevel = Message<"envoy.extensions.filters.http.gzip.
  * Use `create(Gzip_CompressionLevelSchema)` to create a new message.
  */
 export const Gzip_CompressionLevelSchema: GenMessage<Gzip_CompressionLevel> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_gzip_v3_gzip, 0, 0);
+  messageDesc("envoy.extensions.filters.http.gzip.v3.Gzip.CompressionLevel");
 
 /**
  * @generated from enum envoy.extensions.filters.http.gzip.v3.Gzip.CompressionLevel.Enum
@@ -146,7 +135,7 @@ export type Gzip_CompressionLevel_Enum = (typeof Gzip_CompressionLevel_Enum)[key
  * Describes the enum envoy.extensions.filters.http.gzip.v3.Gzip.CompressionLevel.Enum.
  */
 export const Gzip_CompressionLevel_EnumSchema: GenEnum<Gzip_CompressionLevel_Enum> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_gzip_v3_gzip, 0, 0, 0);
+  enumDesc("envoy.extensions.filters.http.gzip.v3.Gzip.CompressionLevel.Enum");
 
 /**
  * @generated from enum envoy.extensions.filters.http.gzip.v3.Gzip.CompressionStrategy
@@ -182,5 +171,4 @@ export type Gzip_CompressionStrategy = (typeof Gzip_CompressionStrategy)[keyof t
  * Describes the enum envoy.extensions.filters.http.gzip.v3.Gzip.CompressionStrategy.
  */
 export const Gzip_CompressionStrategySchema: GenEnum<Gzip_CompressionStrategy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_gzip_v3_gzip, 0, 0);
-
+  enumDesc("envoy.extensions.filters.http.gzip.v3.Gzip.CompressionStrategy");

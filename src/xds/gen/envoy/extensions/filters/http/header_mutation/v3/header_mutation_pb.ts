@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto (package envoy.extensions.filters.http.header_mutation.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutation as HeaderMutation$1 } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { KeyValueMutation } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto.
- */
-export const file_envoy_extensions_filters_http_header_mutation_v3_header_mutation: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9oZWFkZXJfbXV0YXRpb24vdjMvaGVhZGVyX211dGF0aW9uLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5oZWFkZXJfbXV0YXRpb24udjMisgMKCU11dGF0aW9ucxJQChFyZXF1ZXN0X211dGF0aW9ucxgBIAMoCzI1LmVudm95LmNvbmZpZy5jb21tb24ubXV0YXRpb25fcnVsZXMudjMuSGVhZGVyTXV0YXRpb24SSQoZcXVlcnlfcGFyYW1ldGVyX211dGF0aW9ucxgDIAMoCzImLmVudm95LmNvbmZpZy5jb3JlLnYzLktleVZhbHVlTXV0YXRpb24SUQoScmVzcG9uc2VfbXV0YXRpb25zGAIgAygLMjUuZW52b3kuY29uZmlnLmNvbW1vbi5tdXRhdGlvbl9ydWxlcy52My5IZWFkZXJNdXRhdGlvbhJaChtyZXNwb25zZV90cmFpbGVyc19tdXRhdGlvbnMYBCADKAsyNS5lbnZveS5jb25maWcuY29tbW9uLm11dGF0aW9uX3J1bGVzLnYzLkhlYWRlck11dGF0aW9uElkKGnJlcXVlc3RfdHJhaWxlcnNfbXV0YXRpb25zGAUgAygLMjUuZW52b3kuY29uZmlnLmNvbW1vbi5tdXRhdGlvbl9ydWxlcy52My5IZWFkZXJNdXRhdGlvbiJoChZIZWFkZXJNdXRhdGlvblBlclJvdXRlEk4KCW11dGF0aW9ucxgBIAEoCzI7LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmhlYWRlcl9tdXRhdGlvbi52My5NdXRhdGlvbnMijQEKDkhlYWRlck11dGF0aW9uEk4KCW11dGF0aW9ucxgBIAEoCzI7LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmhlYWRlcl9tdXRhdGlvbi52My5NdXRhdGlvbnMSKwojbW9zdF9zcGVjaWZpY19oZWFkZXJfbXV0YXRpb25zX3dpbnMYAiABKAhCygEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaGVhZGVyX211dGF0aW9uLnYzQhNIZWFkZXJNdXRhdGlvblByb3RvUAFaaWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2hlYWRlcl9tdXRhdGlvbi92MztoZWFkZXJfbXV0YXRpb252M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_common_mutation_rules_v3_mutation_rules, file_envoy_config_core_v3_base, file_udpa_annotations_status]);
 
 /**
  * [#next-free-field: 6]
@@ -79,7 +70,7 @@ export type Mutations = Message<"envoy.extensions.filters.http.header_mutation.v
  * Use `create(MutationsSchema)` to create a new message.
  */
 export const MutationsSchema: GenMessage<Mutations> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_mutation_v3_header_mutation, 0);
+  messageDesc("envoy.extensions.filters.http.header_mutation.v3.Mutations");
 
 /**
  * Per route configuration for the header mutation filter.
@@ -98,7 +89,7 @@ export type HeaderMutationPerRoute = Message<"envoy.extensions.filters.http.head
  * Use `create(HeaderMutationPerRouteSchema)` to create a new message.
  */
 export const HeaderMutationPerRouteSchema: GenMessage<HeaderMutationPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_mutation_v3_header_mutation, 1);
+  messageDesc("envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute");
 
 /**
  * Configuration for the header mutation filter. The mutation rules in the filter configuration will
@@ -130,5 +121,4 @@ export type HeaderMutation = Message<"envoy.extensions.filters.http.header_mutat
  * Use `create(HeaderMutationSchema)` to create a new message.
  */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_mutation_v3_header_mutation, 2);
-
+  messageDesc("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation");

@@ -16,21 +16,10 @@
 // @generated from file envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.proto (package envoy.extensions.filters.http.header_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RegexMatchAndSubstitute } from "../../../../../type/matcher/v3/regex_pb.ts";
-import { file_envoy_type_matcher_v3_regex } from "../../../../../type/matcher/v3/regex_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9oZWFkZXJfdG9fbWV0YWRhdGEvdjMvaGVhZGVyX3RvX21ldGFkYXRhLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5oZWFkZXJfdG9fbWV0YWRhdGEudjMi/AkKBkNvbmZpZxJXCg1yZXF1ZXN0X3J1bGVzGAEgAygLMkAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkNvbmZpZy5SdWxlElgKDnJlc3BvbnNlX3J1bGVzGAIgAygLMkAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkNvbmZpZy5SdWxlEhMKC3N0YXRfcHJlZml4GAMgASgJGscDCgxLZXlWYWx1ZVBhaXISGgoSbWV0YWRhdGFfbmFtZXNwYWNlGAEgASgJEhQKA2tleRgCIAEoCUIH+kIEcgIQARIhCgV2YWx1ZRgDIAEoCUIS8pj+jwUMEgp2YWx1ZV90eXBlEl8KE3JlZ2V4X3ZhbHVlX3Jld3JpdGUYBiABKAsyLi5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaEFuZFN1YnN0aXR1dGVCEvKY/o8FDBIKdmFsdWVfdHlwZRJdCgR0eXBlGAQgASgOMkUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkNvbmZpZy5WYWx1ZVR5cGVCCPpCBYIBAhABElcKBmVuY29kZRgFIAEoDjJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmhlYWRlcl90b19tZXRhZGF0YS52My5Db25maWcuVmFsdWVFbmNvZGU6SZrFiB5ECkJlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYyLkNvbmZpZy5LZXlWYWx1ZVBhaXIawwMKBFJ1bGUSOgoGaGVhZGVyGAEgASgJQir6QghyBsgBAMABAfKY/o8FGRIXaGVhZGVyX2Nvb2tpZV9zcGVjaWZpZXISOgoGY29va2llGAUgASgJQir6QghyBsgBAMABAfKY/o8FGRIXaGVhZGVyX2Nvb2tpZV9zcGVjaWZpZXISdwoRb25faGVhZGVyX3ByZXNlbnQYAiABKAsySC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5oZWFkZXJfdG9fbWV0YWRhdGEudjMuQ29uZmlnLktleVZhbHVlUGFpckIS8pj+jwUMCgpvbl9wcmVzZW50EncKEW9uX2hlYWRlcl9taXNzaW5nGAMgASgLMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkNvbmZpZy5LZXlWYWx1ZVBhaXJCEvKY/o8FDAoKb25fbWlzc2luZxIOCgZyZW1vdmUYBCABKAg6QZrFiB48CjplbnZveS5jb25maWcuZmlsdGVyLmh0dHAuaGVhZGVyX3RvX21ldGFkYXRhLnYyLkNvbmZpZy5SdWxlIjcKCVZhbHVlVHlwZRIKCgZTVFJJTkcQABIKCgZOVU1CRVIQARISCg5QUk9UT0JVRl9WQUxVRRACIiMKC1ZhbHVlRW5jb2RlEggKBE5PTkUQABIKCgZCQVNFNjQQATo8msWIHjcKNWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5oZWFkZXJfdG9fbWV0YWRhdGEudjIuQ29uZmlnQtUBCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmhlYWRlcl90b19tZXRhZGF0YS52M0IVSGVhZGVyVG9NZXRhZGF0YVByb3RvUAFab2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2hlYWRlcl90b19tZXRhZGF0YS92MztoZWFkZXJfdG9fbWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_matcher_v3_regex, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config
@@ -71,7 +60,7 @@ export type Config = Message<"envoy.extensions.filters.http.header_to_metadata.v
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config");
 
 /**
  * [#next-free-field: 7]
@@ -143,7 +132,7 @@ export type Config_KeyValuePair = Message<"envoy.extensions.filters.http.header_
  * Use `create(Config_KeyValuePairSchema)` to create a new message.
  */
 export const Config_KeyValuePairSchema: GenMessage<Config_KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata, 0, 0);
+  messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair");
 
 /**
  * A Rule defines what metadata to apply when a header is present or missing.
@@ -204,7 +193,7 @@ export type Config_Rule = Message<"envoy.extensions.filters.http.header_to_metad
  * Use `create(Config_RuleSchema)` to create a new message.
  */
 export const Config_RuleSchema: GenMessage<Config_Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata, 0, 1);
+  messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule");
 
 /**
  * Specifies the value type to use in metadata.
@@ -242,7 +231,7 @@ export type Config_ValueType = (typeof Config_ValueType)[keyof typeof Config_Val
  * Describes the enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType.
  */
 export const Config_ValueTypeSchema: GenEnum<Config_ValueType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata, 0, 0);
+  enumDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType");
 
 /**
  * Specifies the encoding scheme for the value.
@@ -282,5 +271,4 @@ export type Config_ValueEncode = (typeof Config_ValueEncode)[keyof typeof Config
  * Describes the enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode.
  */
 export const Config_ValueEncodeSchema: GenEnum<Config_ValueEncode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata, 0, 1);
-
+  enumDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode");

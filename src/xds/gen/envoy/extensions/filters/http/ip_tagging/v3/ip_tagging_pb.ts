@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/ip_tagging/v3/ip_tagging.proto (package envoy.extensions.filters.http.ip_tagging.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ip_tagging/v3/ip_tagging.proto.
- */
-export const file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9pcF90YWdnaW5nL3YzL2lwX3RhZ2dpbmcucHJvdG8SK2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmlwX3RhZ2dpbmcudjMi+QYKCUlQVGFnZ2luZxJiCgxyZXF1ZXN0X3R5cGUYASABKA4yQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5pcF90YWdnaW5nLnYzLklQVGFnZ2luZy5SZXF1ZXN0VHlwZUII+kIFggECEAESTQoHaXBfdGFncxgEIAMoCzI8LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmlwX3RhZ2dpbmcudjMuSVBUYWdnaW5nLklQVGFnElkKDWlwX3RhZ19oZWFkZXIYBSABKAsyQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5pcF90YWdnaW5nLnYzLklQVGFnZ2luZy5JcFRhZ0hlYWRlchI8ChJpcF90YWdzX2RhdGFzb3VyY2UYBiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlGo0BCgVJUFRhZxITCgtpcF90YWdfbmFtZRgBIAEoCRIwCgdpcF9saXN0GAIgAygLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlOj2axYgeOAo2ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmlwX3RhZ2dpbmcudjIuSVBUYWdnaW5nLklQVGFnGlcKBklQVGFncxJNCgdpcF90YWdzGAEgAygLMjwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuaXBfdGFnZ2luZy52My5JUFRhZ2dpbmcuSVBUYWcayAEKC0lwVGFnSGVhZGVyEh0KBmhlYWRlchgBIAEoCUIN+kIKcggQAcgBAMABARJfCgZhY3Rpb24YAiABKA4yTy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5pcF90YWdnaW5nLnYzLklQVGFnZ2luZy5JcFRhZ0hlYWRlci5IZWFkZXJBY3Rpb24iOQoMSGVhZGVyQWN0aW9uEgwKCFNBTklUSVpFEAASGwoXQVBQRU5EX0lGX0VYSVNUU19PUl9BREQQASIzCgtSZXF1ZXN0VHlwZRIICgRCT1RIEAASDAoISU5URVJOQUwQARIMCghFWFRFUk5BTBACOjeaxYgeMgowZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmlwX3RhZ2dpbmcudjIuSVBUYWdnaW5nQrYBCjlpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmlwX3RhZ2dpbmcudjNCDklwVGFnZ2luZ1Byb3RvUAFaX2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2lwX3RhZ2dpbmcvdjM7aXBfdGFnZ2luZ3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 7]
@@ -81,7 +70,7 @@ export type IPTagging = Message<"envoy.extensions.filters.http.ip_tagging.v3.IPT
  * Use `create(IPTaggingSchema)` to create a new message.
  */
 export const IPTaggingSchema: GenMessage<IPTagging> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0);
+  messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging");
 
 /**
  * Supplies the IP tag name and the IP address subnets.
@@ -110,7 +99,7 @@ export type IPTagging_IPTag = Message<"envoy.extensions.filters.http.ip_tagging.
  * Use `create(IPTagging_IPTagSchema)` to create a new message.
  */
 export const IPTagging_IPTagSchema: GenMessage<IPTagging_IPTag> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0, 0);
+  messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag");
 
 /**
  * Specifies the content of the IP tag file.
@@ -130,7 +119,7 @@ export type IPTagging_IPTags = Message<"envoy.extensions.filters.http.ip_tagging
  * Use `create(IPTagging_IPTagsSchema)` to create a new message.
  */
 export const IPTagging_IPTagsSchema: GenMessage<IPTagging_IPTags> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0, 1);
+  messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags");
 
 /**
  * Specify to which header the tags will be written.
@@ -165,7 +154,7 @@ export type IPTagging_IpTagHeader = Message<"envoy.extensions.filters.http.ip_ta
  * Use `create(IPTagging_IpTagHeaderSchema)` to create a new message.
  */
 export const IPTagging_IpTagHeaderSchema: GenMessage<IPTagging_IpTagHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0, 2);
+  messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader");
 
 /**
  * Describes how to apply the tags to the headers.
@@ -205,7 +194,7 @@ export type IPTagging_IpTagHeader_HeaderAction = (typeof IPTagging_IpTagHeader_H
  * Describes the enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction.
  */
 export const IPTagging_IpTagHeader_HeaderActionSchema: GenEnum<IPTagging_IpTagHeader_HeaderAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0, 2, 0);
+  enumDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction");
 
 /**
  * The type of requests the filter should apply to. The supported types
@@ -256,5 +245,4 @@ export type IPTagging_RequestType = (typeof IPTagging_RequestType)[keyof typeof 
  * Describes the enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType.
  */
 export const IPTagging_RequestTypeSchema: GenEnum<IPTagging_RequestType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ip_tagging_v3_ip_tagging, 0, 0);
-
+  enumDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType");

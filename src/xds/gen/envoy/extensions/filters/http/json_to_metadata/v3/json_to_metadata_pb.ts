@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata.proto (package envoy.extensions.filters.http.json_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RegexMatcher } from "../../../../../type/matcher/v3/regex_pb.ts";
-import { file_envoy_type_matcher_v3_regex } from "../../../../../type/matcher/v3/regex_pb.ts";
 import type { Value } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9qc29uX3RvX21ldGFkYXRhL3YzL2pzb25fdG9fbWV0YWRhdGEucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmpzb25fdG9fbWV0YWRhdGEudjMi7gkKDkpzb25Ub01ldGFkYXRhEmMKDXJlcXVlc3RfcnVsZXMYASABKAsyTC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qc29uX3RvX21ldGFkYXRhLnYzLkpzb25Ub01ldGFkYXRhLk1hdGNoUnVsZXMSZAoOcmVzcG9uc2VfcnVsZXMYAiABKAsyTC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qc29uX3RvX21ldGFkYXRhLnYzLkpzb25Ub01ldGFkYXRhLk1hdGNoUnVsZXMahgIKDEtleVZhbHVlUGFpchIaChJtZXRhZGF0YV9uYW1lc3BhY2UYASABKAkSFAoDa2V5GAIgASgJQgf6QgRyAhABEicKBXZhbHVlGAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlSAASYwoEdHlwZRgEIAEoDjJLLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmpzb25fdG9fbWV0YWRhdGEudjMuSnNvblRvTWV0YWRhdGEuVmFsdWVUeXBlQgj6QgWCAQIQARIoCiBwcmVzZXJ2ZV9leGlzdGluZ19tZXRhZGF0YV92YWx1ZRgFIAEoCEIMCgp2YWx1ZV90eXBlGi4KCFNlbGVjdG9yEhYKA2tleRgBIAEoCUIH+kIEcgIQAUgAQgoKCHNlbGVjdG9yGpkDCgRSdWxlEmcKCXNlbGVjdG9ycxgBIAMoCzJKLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmpzb25fdG9fbWV0YWRhdGEudjMuSnNvblRvTWV0YWRhdGEuU2VsZWN0b3JCCPpCBZIBAggBEmIKCm9uX3ByZXNlbnQYAiABKAsyTi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qc29uX3RvX21ldGFkYXRhLnYzLkpzb25Ub01ldGFkYXRhLktleVZhbHVlUGFpchJiCgpvbl9taXNzaW5nGAMgASgLMk4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuanNvbl90b19tZXRhZGF0YS52My5Kc29uVG9NZXRhZGF0YS5LZXlWYWx1ZVBhaXISYAoIb25fZXJyb3IYBCABKAsyTi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qc29uX3RvX21ldGFkYXRhLnYzLkpzb25Ub01ldGFkYXRhLktleVZhbHVlUGFpchqCAgoKTWF0Y2hSdWxlcxJfCgVydWxlcxgBIAMoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmpzb25fdG9fbWV0YWRhdGEudjMuSnNvblRvTWV0YWRhdGEuUnVsZUII+kIFkgECCAESKQoTYWxsb3dfY29udGVudF90eXBlcxgCIAMoCUIM+kIJkgEGIgRyAhABEiAKGGFsbG93X2VtcHR5X2NvbnRlbnRfdHlwZRgDIAEoCBJGChlhbGxvd19jb250ZW50X3R5cGVzX3JlZ2V4GAQgASgLMiMuZW52b3kudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hlciI3CglWYWx1ZVR5cGUSEgoOUFJPVE9CVUZfVkFMVUUQABIKCgZTVFJJTkcQARIKCgZOVU1CRVIQAkLNAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qc29uX3RvX21ldGFkYXRhLnYzQhNKc29uVG9NZXRhZGF0YVByb3RvUAFaa2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2pzb25fdG9fbWV0YWRhdGEvdjM7anNvbl90b19tZXRhZGF0YXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_matcher_v3_regex, file_google_protobuf_struct, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata
@@ -57,7 +47,7 @@ export type JsonToMetadata = Message<"envoy.extensions.filters.http.json_to_meta
  * Use `create(JsonToMetadataSchema)` to create a new message.
  */
 export const JsonToMetadataSchema: GenMessage<JsonToMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata");
 
 /**
  * [#next-free-field: 6]
@@ -121,7 +111,7 @@ export type JsonToMetadata_KeyValuePair = Message<"envoy.extensions.filters.http
  * Use `create(JsonToMetadata_KeyValuePairSchema)` to create a new message.
  */
 export const JsonToMetadata_KeyValuePairSchema: GenMessage<JsonToMetadata_KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0, 0);
+  messageDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.KeyValuePair");
 
 /**
  * @generated from message envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.Selector
@@ -146,7 +136,7 @@ export type JsonToMetadata_Selector = Message<"envoy.extensions.filters.http.jso
  * Use `create(JsonToMetadata_SelectorSchema)` to create a new message.
  */
 export const JsonToMetadata_SelectorSchema: GenMessage<JsonToMetadata_Selector> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0, 1);
+  messageDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.Selector");
 
 /**
  * A Rule defines what metadata to apply when a key-value is present, missing in the json
@@ -198,7 +188,7 @@ export type JsonToMetadata_Rule = Message<"envoy.extensions.filters.http.json_to
  * Use `create(JsonToMetadata_RuleSchema)` to create a new message.
  */
 export const JsonToMetadata_RuleSchema: GenMessage<JsonToMetadata_Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0, 2);
+  messageDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.Rule");
 
 /**
  * @generated from message envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.MatchRules
@@ -244,7 +234,7 @@ export type JsonToMetadata_MatchRules = Message<"envoy.extensions.filters.http.j
  * Use `create(JsonToMetadata_MatchRulesSchema)` to create a new message.
  */
 export const JsonToMetadata_MatchRulesSchema: GenMessage<JsonToMetadata_MatchRules> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0, 3);
+  messageDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.MatchRules");
 
 /**
  * @generated from enum envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.ValueType
@@ -278,5 +268,4 @@ export type JsonToMetadata_ValueType = (typeof JsonToMetadata_ValueType)[keyof t
  * Describes the enum envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.ValueType.
  */
 export const JsonToMetadata_ValueTypeSchema: GenEnum<JsonToMetadata_ValueType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_json_to_metadata_v3_json_to_metadata, 0, 0);
-
+  enumDesc("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.ValueType");

@@ -16,28 +16,14 @@
 // @generated from file envoy/extensions/filters/http/jwt_authn/v3/config.proto (package envoy.extensions.filters.http.jwt_authn.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource, RetryPolicy } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { RouteMatch } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Duration, Empty } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_empty } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/jwt_authn/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_jwt_authn_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CjdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9qd3RfYXV0aG4vdjMvY29uZmlnLnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qd3RfYXV0aG4udjMi2QgKC0p3dFByb3ZpZGVyEg4KBmlzc3VlchgBIAEoCRIRCglhdWRpZW5jZXMYAiADKAkSNgoIc3ViamVjdHMYEyABKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlchIaChJyZXF1aXJlX2V4cGlyYXRpb24YFCABKAgSLwoMbWF4X2xpZmV0aW1lGBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEk0KC3JlbW90ZV9qd2tzGAMgASgLMjYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLlJlbW90ZUp3a3NIABI2Cgpsb2NhbF9qd2tzGAQgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUgAEg8KB2ZvcndhcmQYBSABKAgSSwoMZnJvbV9oZWFkZXJzGAYgAygLMjUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3dEhlYWRlchITCgtmcm9tX3BhcmFtcxgHIAMoCRIUCgxmcm9tX2Nvb2tpZXMYDSADKAkSKwoWZm9yd2FyZF9wYXlsb2FkX2hlYWRlchgIIAEoCUIL+kIIcgbIAQDAAQESIgoacGFkX2ZvcndhcmRfcGF5bG9hZF9oZWFkZXIYCyABKAgSGwoTcGF5bG9hZF9pbl9tZXRhZGF0YRgJIAEoCRJvCh1ub3JtYWxpemVfcGF5bG9hZF9pbl9tZXRhZGF0YRgSIAEoCzJILmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RQcm92aWRlci5Ob3JtYWxpemVQYXlsb2FkEhoKEmhlYWRlcl9pbl9tZXRhZGF0YRgOIAEoCRIhChlmYWlsZWRfc3RhdHVzX2luX21ldGFkYXRhGBAgASgJEhoKEmNsb2NrX3NrZXdfc2Vjb25kcxgKIAEoDRJUChBqd3RfY2FjaGVfY29uZmlnGAwgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3dENhY2hlQ29uZmlnElYKEGNsYWltX3RvX2hlYWRlcnMYDyADKAsyPC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qd3RfYXV0aG4udjMuSnd0Q2xhaW1Ub0hlYWRlchIZChFjbGVhcl9yb3V0ZV9jYWNoZRgRIAEoCBoyChBOb3JtYWxpemVQYXlsb2FkEh4KFnNwYWNlX2RlbGltaXRlZF9jbGFpbXMYASADKAk6PZrFiB44CjZlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuand0X2F1dGhuLnYyYWxwaGEuSnd0UHJvdmlkZXJCHAoVandrc19zb3VyY2Vfc3BlY2lmaWVyEgP4QgEiRAoOSnd0Q2FjaGVDb25maWcSFgoOand0X2NhY2hlX3NpemUYASABKA0SGgoSand0X21heF90b2tlbl9zaXplGAIgASgNItgCCgpSZW1vdGVKd2tzEjkKCGh0dHBfdXJpGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFVyaUII+kIFigECEAESRwoOY2FjaGVfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFPpCEaoBDhoGCIC0xMMhMgQQwIQ9Ek8KC2FzeW5jX2ZldGNoGAMgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3a3NBc3luY0ZldGNoEjcKDHJldHJ5X3BvbGljeRgEIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLlJldHJ5UG9saWN5OjyaxYgeNwo1ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmp3dF9hdXRobi52MmFscGhhLlJlbW90ZUp3a3MiYwoOSndrc0FzeW5jRmV0Y2gSFQoNZmFzdF9saXN0ZW5lchgBIAEoCBI6ChdmYWlsZWRfcmVmZXRjaF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKIAQoJSnd0SGVhZGVyEhsKBG5hbWUYASABKAlCDfpCCnIIEAHIAQDAAQESIQoMdmFsdWVfcHJlZml4GAIgASgJQgv6QghyBsgBAMABAjo7msWIHjYKNGVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5qd3RfYXV0aG4udjJhbHBoYS5Kd3RIZWFkZXIiigEKFVByb3ZpZGVyV2l0aEF1ZGllbmNlcxIVCg1wcm92aWRlcl9uYW1lGAEgASgJEhEKCWF1ZGllbmNlcxgCIAMoCTpHmsWIHkIKQGVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5qd3RfYXV0aG4udjJhbHBoYS5Qcm92aWRlcldpdGhBdWRpZW5jZXMi9wQKDkp3dFJlcXVpcmVtZW50EhcKDXByb3ZpZGVyX25hbWUYASABKAlIABJjChZwcm92aWRlcl9hbmRfYXVkaWVuY2VzGAIgASgLMkEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLlByb3ZpZGVyV2l0aEF1ZGllbmNlc0gAElgKDHJlcXVpcmVzX2FueRgDIAEoCzJALmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RSZXF1aXJlbWVudE9yTGlzdEgAElkKDHJlcXVpcmVzX2FsbBgEIAEoCzJBLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RSZXF1aXJlbWVudEFuZExpc3RIABI5ChdhbGxvd19taXNzaW5nX29yX2ZhaWxlZBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eUgAEi8KDWFsbG93X21pc3NpbmcYBiABKAsyFi5nb29nbGUucHJvdG9idWYuRW1wdHlIABJzCh9leHRyYWN0X29ubHlfd2l0aG91dF92YWxpZGF0aW9uGAcgASgLMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkV4dHJhY3RPbmx5V2l0aG91dFZhbGlkYXRpb25IADpAmsWIHjsKOWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5qd3RfYXV0aG4udjJhbHBoYS5Kd3RSZXF1aXJlbWVudEIPCg1yZXF1aXJlc190eXBlIkIKHEV4dHJhY3RPbmx5V2l0aG91dFZhbGlkYXRpb24SIgoadmVyaWZpY2F0aW9uX3N0YXR1c19oZWFkZXIYASABKAkiugEKFEp3dFJlcXVpcmVtZW50T3JMaXN0EloKDHJlcXVpcmVtZW50cxgBIAMoCzI6LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RSZXF1aXJlbWVudEII+kIFkgECCAI6RprFiB5BCj9lbnZveS5jb25maWcuZmlsdGVyLmh0dHAuand0X2F1dGhuLnYyYWxwaGEuSnd0UmVxdWlyZW1lbnRPckxpc3QivAEKFUp3dFJlcXVpcmVtZW50QW5kTGlzdBJaCgxyZXF1aXJlbWVudHMYASADKAsyOi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qd3RfYXV0aG4udjMuSnd0UmVxdWlyZW1lbnRCCPpCBZIBAggCOkeaxYgeQgpAZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmp3dF9hdXRobi52MmFscGhhLkp3dFJlcXVpcmVtZW50QW5kTGlzdCKZAgoPUmVxdWlyZW1lbnRSdWxlEjoKBW1hdGNoGAEgASgLMiEuZW52b3kuY29uZmlnLnJvdXRlLnYzLlJvdXRlTWF0Y2hCCPpCBYoBAhABEk4KCHJlcXVpcmVzGAIgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3dFJlcXVpcmVtZW50SAASIwoQcmVxdWlyZW1lbnRfbmFtZRgDIAEoCUIH+kIEcgIQAUgAOkGaxYgePAo6ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmp3dF9hdXRobi52MmFscGhhLlJlcXVpcmVtZW50UnVsZUISChByZXF1aXJlbWVudF90eXBlIrUCCg9GaWx0ZXJTdGF0ZVJ1bGUSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARJbCghyZXF1aXJlcxgDIAMoCzJJLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5GaWx0ZXJTdGF0ZVJ1bGUuUmVxdWlyZXNFbnRyeRprCg1SZXF1aXJlc0VudHJ5EgsKA2tleRgBIAEoCRJJCgV2YWx1ZRgCIAEoCzI6LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RSZXF1aXJlbWVudDoCOAE6QZrFiB48CjplbnZveS5jb25maWcuZmlsdGVyLmh0dHAuand0X2F1dGhuLnYyYWxwaGEuRmlsdGVyU3RhdGVSdWxlIvwFChFKd3RBdXRoZW50aWNhdGlvbhJfCglwcm92aWRlcnMYASADKAsyTC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qd3RfYXV0aG4udjMuSnd0QXV0aGVudGljYXRpb24uUHJvdmlkZXJzRW50cnkSSgoFcnVsZXMYAiADKAsyOy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5qd3RfYXV0aG4udjMuUmVxdWlyZW1lbnRSdWxlElcKEmZpbHRlcl9zdGF0ZV9ydWxlcxgDIAEoCzI7LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5GaWx0ZXJTdGF0ZVJ1bGUSHQoVYnlwYXNzX2NvcnNfcHJlZmxpZ2h0GAQgASgIEmoKD3JlcXVpcmVtZW50X21hcBgFIAMoCzJRLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RBdXRoZW50aWNhdGlvbi5SZXF1aXJlbWVudE1hcEVudHJ5Eh4KFnN0cmlwX2ZhaWx1cmVfcmVzcG9uc2UYBiABKAgSEwoLc3RhdF9wcmVmaXgYByABKAkaaQoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEkYKBXZhbHVlGAIgASgLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3dFByb3ZpZGVyOgI4ARpxChNSZXF1aXJlbWVudE1hcEVudHJ5EgsKA2tleRgBIAEoCRJJCgV2YWx1ZRgCIAEoCzI6LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52My5Kd3RSZXF1aXJlbWVudDoCOAE6Q5rFiB4+CjxlbnZveS5jb25maWcuZmlsdGVyLmh0dHAuand0X2F1dGhuLnYyYWxwaGEuSnd0QXV0aGVudGljYXRpb24icAoOUGVyUm91dGVDb25maWcSGwoIZGlzYWJsZWQYASABKAhCB/pCBGoCCAFIABIjChByZXF1aXJlbWVudF9uYW1lGAIgASgJQgf6QgRyAhABSABCHAoVcmVxdWlyZW1lbnRfc3BlY2lmaWVyEgP4QgEizQEKEEp3dENsYWltVG9IZWFkZXISIgoLaGVhZGVyX25hbWUYASABKAlCDfpCCnIIEAHIAQDAAQESEgoKY2xhaW1fbmFtZRgCIAEoCRJcCgpjbGFpbV9wYXRoGAMgAygLMkguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuand0X2F1dGhuLnYzLkp3dENsYWltVG9IZWFkZXIuUGF0aFNlZ21lbnQaIwoLUGF0aFNlZ21lbnQSFAoDa2V5GAEgASgJQgf6QgRyAhABQrABCjhpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmp3dF9hdXRobi52M0ILQ29uZmlnUHJvdG9QAVpdZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvand0X2F1dGhuL3YzO2p3dF9hdXRobnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_http_uri, file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_string, file_google_protobuf_duration, file_google_protobuf_empty, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Please see following for JWT authentication flow:
@@ -478,7 +464,7 @@ export type JwtProvider = Message<"envoy.extensions.filters.http.jwt_authn.v3.Jw
  * Use `create(JwtProviderSchema)` to create a new message.
  */
 export const JwtProviderSchema: GenMessage<JwtProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 0);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtProvider");
 
 /**
  * Alters the payload representation in the request dynamic metadata to facilitate its use in matching.
@@ -505,7 +491,7 @@ export type JwtProvider_NormalizePayload = Message<"envoy.extensions.filters.htt
  * Use `create(JwtProvider_NormalizePayloadSchema)` to create a new message.
  */
 export const JwtProvider_NormalizePayloadSchema: GenMessage<JwtProvider_NormalizePayload> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 0, 0);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload");
 
 /**
  * This message specifies JWT Cache configuration.
@@ -535,7 +521,7 @@ export type JwtCacheConfig = Message<"envoy.extensions.filters.http.jwt_authn.v3
  * Use `create(JwtCacheConfigSchema)` to create a new message.
  */
 export const JwtCacheConfigSchema: GenMessage<JwtCacheConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 1);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig");
 
 /**
  * This message specifies how to fetch JWKS from remote and how to cache it.
@@ -628,7 +614,7 @@ export type RemoteJwks = Message<"envoy.extensions.filters.http.jwt_authn.v3.Rem
  * Use `create(RemoteJwksSchema)` to create a new message.
  */
 export const RemoteJwksSchema: GenMessage<RemoteJwks> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 2);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks");
 
 /**
  * Fetch Jwks asynchronously in the main thread when the filter config is parsed.
@@ -662,7 +648,7 @@ export type JwksAsyncFetch = Message<"envoy.extensions.filters.http.jwt_authn.v3
  * Use `create(JwksAsyncFetchSchema)` to create a new message.
  */
 export const JwksAsyncFetchSchema: GenMessage<JwksAsyncFetch> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 3);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch");
 
 /**
  * This message specifies a header location to extract the JWT.
@@ -692,7 +678,7 @@ export type JwtHeader = Message<"envoy.extensions.filters.http.jwt_authn.v3.JwtH
  * Use `create(JwtHeaderSchema)` to create a new message.
  */
 export const JwtHeaderSchema: GenMessage<JwtHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 4);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtHeader");
 
 /**
  * Specify a required provider with audiences.
@@ -720,7 +706,7 @@ export type ProviderWithAudiences = Message<"envoy.extensions.filters.http.jwt_a
  * Use `create(ProviderWithAudiencesSchema)` to create a new message.
  */
 export const ProviderWithAudiencesSchema: GenMessage<ProviderWithAudiences> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 5);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences");
 
 /**
  * This message specifies a Jwt requirement. An empty message means JWT verification is not
@@ -878,7 +864,7 @@ export type JwtRequirement = Message<"envoy.extensions.filters.http.jwt_authn.v3
  * Use `create(JwtRequirementSchema)` to create a new message.
  */
 export const JwtRequirementSchema: GenMessage<JwtRequirement> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 6);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement");
 
 /**
  * Configuration for extract-only mode without JWT signature validation.
@@ -935,7 +921,7 @@ export type ExtractOnlyWithoutValidation = Message<"envoy.extensions.filters.htt
  * Use `create(ExtractOnlyWithoutValidationSchema)` to create a new message.
  */
 export const ExtractOnlyWithoutValidationSchema: GenMessage<ExtractOnlyWithoutValidation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 7);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.ExtractOnlyWithoutValidation");
 
 /**
  * This message specifies a list of RequiredProvider.
@@ -957,7 +943,7 @@ export type JwtRequirementOrList = Message<"envoy.extensions.filters.http.jwt_au
  * Use `create(JwtRequirementOrListSchema)` to create a new message.
  */
 export const JwtRequirementOrListSchema: GenMessage<JwtRequirementOrList> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 8);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList");
 
 /**
  * This message specifies a list of RequiredProvider.
@@ -979,7 +965,7 @@ export type JwtRequirementAndList = Message<"envoy.extensions.filters.http.jwt_a
  * Use `create(JwtRequirementAndListSchema)` to create a new message.
  */
 export const JwtRequirementAndListSchema: GenMessage<JwtRequirementAndList> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 9);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList");
 
 /**
  * This message specifies a Jwt requirement for a specific Route condition.
@@ -1056,7 +1042,7 @@ export type RequirementRule = Message<"envoy.extensions.filters.http.jwt_authn.v
  * Use `create(RequirementRuleSchema)` to create a new message.
  */
 export const RequirementRuleSchema: GenMessage<RequirementRule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 10);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.RequirementRule");
 
 /**
  * This message specifies Jwt requirements based on stream_info.filterState.
@@ -1101,7 +1087,7 @@ export type FilterStateRule = Message<"envoy.extensions.filters.http.jwt_authn.v
  * Use `create(FilterStateRuleSchema)` to create a new message.
  */
 export const FilterStateRuleSchema: GenMessage<FilterStateRule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 11);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule");
 
 /**
  * This is the Envoy HTTP filter config for JWT authentication.
@@ -1262,7 +1248,7 @@ export type JwtAuthentication = Message<"envoy.extensions.filters.http.jwt_authn
  * Use `create(JwtAuthenticationSchema)` to create a new message.
  */
 export const JwtAuthenticationSchema: GenMessage<JwtAuthentication> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 12);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication");
 
 /**
  * Specify per-route config.
@@ -1300,7 +1286,7 @@ export type PerRouteConfig = Message<"envoy.extensions.filters.http.jwt_authn.v3
  * Use `create(PerRouteConfigSchema)` to create a new message.
  */
 export const PerRouteConfigSchema: GenMessage<PerRouteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 13);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig");
 
 /**
  * This message specifies a combination of header name and claim name.
@@ -1373,7 +1359,7 @@ export type JwtClaimToHeader = Message<"envoy.extensions.filters.http.jwt_authn.
  * Use `create(JwtClaimToHeaderSchema)` to create a new message.
  */
 export const JwtClaimToHeaderSchema: GenMessage<JwtClaimToHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 14);
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader");
 
 /**
  * Specifies a segment in a path for retrieving a claim from the JWT payload.
@@ -1395,5 +1381,4 @@ export type JwtClaimToHeader_PathSegment = Message<"envoy.extensions.filters.htt
  * Use `create(JwtClaimToHeader_PathSegmentSchema)` to create a new message.
  */
 export const JwtClaimToHeader_PathSegmentSchema: GenMessage<JwtClaimToHeader_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_jwt_authn_v3_config, 14, 0);
-
+  messageDesc("envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.PathSegment");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/http/kill_request/v3/kill_request.proto (package envoy.extensions.filters.http.kill_request.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/kill_request/v3/kill_request.proto.
- */
-export const file_envoy_extensions_filters_http_kill_request_v3_kill_request: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9raWxsX3JlcXVlc3QvdjMva2lsbF9yZXF1ZXN0LnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5raWxsX3JlcXVlc3QudjMi+QEKC0tpbGxSZXF1ZXN0EjUKC3Byb2JhYmlsaXR5GAEgASgLMiAuZW52b3kudHlwZS52My5GcmFjdGlvbmFsUGVyY2VudBIoChNraWxsX3JlcXVlc3RfaGVhZGVyGAIgASgJQgv6QghyBsgBAMABAhJhCglkaXJlY3Rpb24YAyABKA4yRC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5raWxsX3JlcXVlc3QudjMuS2lsbFJlcXVlc3QuRGlyZWN0aW9uQgj6QgWCAQIQASImCglEaXJlY3Rpb24SCwoHUkVRVUVTVBAAEgwKCFJFU1BPTlNFEAFCvgEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAua2lsbF9yZXF1ZXN0LnYzQhBLaWxsUmVxdWVzdFByb3RvUAFaY2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2tpbGxfcmVxdWVzdC92MztraWxsX3JlcXVlc3R2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_v3_percent, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for KillRequest filter.
@@ -61,7 +52,7 @@ export type KillRequest = Message<"envoy.extensions.filters.http.kill_request.v3
  * Use `create(KillRequestSchema)` to create a new message.
  */
 export const KillRequestSchema: GenMessage<KillRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_kill_request_v3_kill_request, 0);
+  messageDesc("envoy.extensions.filters.http.kill_request.v3.KillRequest");
 
 /**
  * On which direction should the filter check for the ``kill_request_header``.
@@ -93,5 +84,4 @@ export type KillRequest_Direction = (typeof KillRequest_Direction)[keyof typeof 
  * Describes the enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction.
  */
 export const KillRequest_DirectionSchema: GenEnum<KillRequest_Direction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_kill_request_v3_kill_request, 0, 0);
-
+  enumDesc("envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction");

@@ -16,28 +16,14 @@
 // @generated from file envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto (package envoy.extensions.filters.http.local_ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { RateLimit } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { LocalClusterRateLimit, LocalRateLimitDescriptor, VhRateLimitsOptions, XRateLimitHeadersRFCVersion } from "../../../../common/ratelimit/v3/ratelimit_pb.ts";
-import { file_envoy_extensions_common_ratelimit_v3_ratelimit } from "../../../../common/ratelimit/v3/ratelimit_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
 import type { TokenBucket } from "../../../../../type/v3/token_bucket_pb.ts";
-import { file_envoy_type_v3_token_bucket } from "../../../../../type/v3/token_bucket_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto.
- */
-export const file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9sb2NhbF9yYXRlbGltaXQvdjMvbG9jYWxfcmF0ZV9saW1pdC5wcm90bxIwZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubG9jYWxfcmF0ZWxpbWl0LnYzIroJCg5Mb2NhbFJhdGVMaW1pdBIcCgtzdGF0X3ByZWZpeBgBIAEoCUIH+kIEcgIQARIpCgZzdGF0dXMYAiABKAsyGS5lbnZveS50eXBlLnYzLkh0dHBTdGF0dXMSMAoMdG9rZW5fYnVja2V0GAMgASgLMhouZW52b3kudHlwZS52My5Ub2tlbkJ1Y2tldBJGCg5maWx0ZXJfZW5hYmxlZBgEIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudBJHCg9maWx0ZXJfZW5mb3JjZWQYBSABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSYwoocmVxdWVzdF9oZWFkZXJzX3RvX2FkZF93aGVuX25vdF9lbmZvcmNlZBgKIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgj6QgWSAQIQChJSChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgj6QgWSAQIQChJTCgtkZXNjcmlwdG9ycxgIIAMoCzI+LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5Mb2NhbFJhdGVMaW1pdERlc2NyaXB0b3ISFgoFc3RhZ2UYCSABKA1CB/pCBCoCGAoSMgoqbG9jYWxfcmF0ZV9saW1pdF9wZXJfZG93bnN0cmVhbV9jb25uZWN0aW9uGAsgASgIEl0KGGxvY2FsX2NsdXN0ZXJfcmF0ZV9saW1pdBgQIAEoCzI7LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5Mb2NhbENsdXN0ZXJSYXRlTGltaXQSbwoaZW5hYmxlX3hfcmF0ZWxpbWl0X2hlYWRlcnMYDCABKA4yQS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMuWFJhdGVMaW1pdEhlYWRlcnNSRkNWZXJzaW9uQgj6QgWCAQIQARJbCg52aF9yYXRlX2xpbWl0cxgNIAEoDjI5LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5WaFJhdGVMaW1pdHNPcHRpb25zQgj6QgWCAQIQARJHCiNhbHdheXNfY29uc3VtZV9kZWZhdWx0X3Rva2VuX2J1Y2tldBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSKgoicmF0ZV9saW1pdGVkX2FzX3Jlc291cmNlX2V4aGF1c3RlZBgPIAEoCBI1CgtyYXRlX2xpbWl0cxgRIAMoCzIgLmVudm95LmNvbmZpZy5yb3V0ZS52My5SYXRlTGltaXQSRgoXbWF4X2R5bmFtaWNfZGVzY3JpcHRvcnMYEiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESIQoZZW5hYmxlX3JldHJ5X2FmdGVyX2hlYWRlchgTIAEoCELKAQo+aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5sb2NhbF9yYXRlbGltaXQudjNCE0xvY2FsUmF0ZUxpbWl0UHJvdG9QAVppZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvbG9jYWxfcmF0ZWxpbWl0L3YzO2xvY2FsX3JhdGVsaW1pdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_extensions_common_ratelimit_v3_ratelimit, file_envoy_type_v3_http_status, file_envoy_type_v3_token_bucket, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 20]
@@ -294,5 +280,4 @@ export type LocalRateLimit = Message<"envoy.extensions.filters.http.local_rateli
  * Use `create(LocalRateLimitSchema)` to create a new message.
  */
 export const LocalRateLimitSchema: GenMessage<LocalRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit, 0);
-
+  messageDesc("envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit");

@@ -16,22 +16,10 @@
 // @generated from file envoy/extensions/filters/http/lua/v3/lua.proto (package envoy.extensions.filters.http.lua.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/lua/v3/lua.proto.
- */
-export const file_envoy_extensions_filters_http_lua_v3_lua: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9sdWEvdjMvbHVhLnByb3RvEiRlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5sdWEudjMiggQKA0x1YRIgCgtpbmxpbmVfY29kZRgBIAEoCUILGAGSx4bYBAMzLjASUAoMc291cmNlX2NvZGVzGAIgAygLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubHVhLnYzLkx1YS5Tb3VyY2VDb2Rlc0VudHJ5Ej0KE2RlZmF1bHRfc291cmNlX2NvZGUYAyABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEhMKC3N0YXRfcHJlZml4GAQgASgJEjUKEWNsZWFyX3JvdXRlX2NhY2hlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIvCg5maWx0ZXJfY29udGV4dBgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIwoNcGFja2FnZV9wYXRocxgHIAMoCUIM+kIJkgEGIgRyAhABEiQKDnBhY2thZ2VfY3BhdGhzGAggAygJQgz6QgmSAQYiBHICEAEaVAoQU291cmNlQ29kZXNFbnRyeRILCgNrZXkYASABKAkSLwoFdmFsdWUYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlOgI4AToqmsWIHiUKI2Vudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5sdWEudjIuTHVhIoQCCgtMdWFQZXJSb3V0ZRIbCghkaXNhYmxlZBgBIAEoCEIH+kIEagIIAUgAEhcKBG5hbWUYAiABKAlCB/pCBHICEAFIABI3Cgtzb3VyY2VfY29kZRgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VIABIvCg5maWx0ZXJfY29udGV4dBgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIwoNcGFja2FnZV9wYXRocxgFIAMoCUIM+kIJkgEGIgRyAhABEiQKDnBhY2thZ2VfY3BhdGhzGAYgAygJQgz6QgmSAQYiBHICEAFCCgoIb3ZlcnJpZGVCmwEKMmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubHVhLnYzQghMdWFQcm90b1ABWlFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9sdWEvdjM7bHVhdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_google_protobuf_struct, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 9]
@@ -178,7 +166,7 @@ export type Lua = Message<"envoy.extensions.filters.http.lua.v3.Lua"> & {
  * Use `create(LuaSchema)` to create a new message.
  */
 export const LuaSchema: GenMessage<Lua> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_lua_v3_lua, 0);
+  messageDesc("envoy.extensions.filters.http.lua.v3.Lua");
 
 /**
  * [#next-free-field: 7]
@@ -270,5 +258,4 @@ export type LuaPerRoute = Message<"envoy.extensions.filters.http.lua.v3.LuaPerRo
  * Use `create(LuaPerRouteSchema)` to create a new message.
  */
 export const LuaPerRouteSchema: GenMessage<LuaPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_lua_v3_lua, 1);
-
+  messageDesc("envoy.extensions.filters.http.lua.v3.LuaPerRoute");

@@ -16,19 +16,9 @@
 // @generated from file envoy/extensions/filters/http/mcp/v3/mcp.proto (package envoy.extensions.filters.http.mcp.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/mcp/v3/mcp.proto.
- */
-export const file_envoy_extensions_filters_http_mcp_v3_mcp: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9tY3AvdjMvbWNwLnByb3RvEiRlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3AudjMiuwgKA01jcBJVCgx0cmFmZmljX21vZGUYASABKA4yNS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3AudjMuTWNwLlRyYWZmaWNNb2RlQgj6QgWCAQIQARIZChFjbGVhcl9yb3V0ZV9jYWNoZRgCIAEoCBJHChVtYXhfcmVxdWVzdF9ib2R5X3NpemUYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCvpCByoFGICAgAUSSQoNcGFyc2VyX2NvbmZpZxgEIAEoCzIyLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcC52My5QYXJzZXJDb25maWcSZAoUcmVxdWVzdF9zdG9yYWdlX21vZGUYBSABKA4yPC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3AudjMuTWNwLlJlcXVlc3RTdG9yYWdlTW9kZUII+kIFggECEAESaAoXcHJvcGFnYXRlX3RyYWNlX2NvbnRleHQYBiABKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3AudjMuTWNwLlRyYWNlQ29udGV4dFByb3BhZ2F0aW9uQ29uZmlnEl0KEXByb3BhZ2F0ZV9iYWdnYWdlGAcgASgLMkIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwLnYzLk1jcC5CYWdnYWdlUHJvcGFnYXRpb25Db25maWcSOQoVcmVqZWN0X2R1cGxpY2F0ZV9rZXlzGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJdChBhdHRyaWJ1dGVfc291cmNlGAkgASgOMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwLnYzLk1jcC5BdHRyaWJ1dGVTb3VyY2VCCPpCBYIBAhABEiUKHWVhcmx5X3Rlcm1pbmF0ZV93aGVuX3JvdXRhYmxlGAogASgIGikKHVRyYWNlQ29udGV4dFByb3BhZ2F0aW9uQ29uZmlnOgjSxqThBgIIARokChhCYWdnYWdlUHJvcGFnYXRpb25Db25maWc6CNLGpOEGAggBIjwKC1RyYWZmaWNNb2RlEhAKDFBBU1NfVEhST1VHSBAAEhEKDVJFSkVDVF9OT19NQ1AQARIICgROT09QEAIieQoSUmVxdWVzdFN0b3JhZ2VNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABIUChBEWU5BTUlDX01FVEFEQVRBEAESEAoMRklMVEVSX1NUQVRFEAISJQohRFlOQU1JQ19NRVRBREFUQV9BTkRfRklMVEVSX1NUQVRFEAMiNAoPQXR0cmlidXRlU291cmNlEggKBEJPRFkQABIKCgZWRVJJRlkQARILCgdIRUFERVJTEAIizQIKDFBhcnNlckNvbmZpZxJQCgdtZXRob2RzGAEgAygLMj8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwLnYzLlBhcnNlckNvbmZpZy5NZXRob2RDb25maWcSGgoSZ3JvdXBfbWV0YWRhdGFfa2V5GAIgASgJGjAKF0F0dHJpYnV0ZUV4dHJhY3Rpb25SdWxlEhUKBHBhdGgYASABKAlCB/pCBHICEAEanAEKDE1ldGhvZENvbmZpZxIXCgZtZXRob2QYASABKAlCB/pCBHICEAESDQoFZ3JvdXAYAiABKAkSZAoQZXh0cmFjdGlvbl9ydWxlcxgDIAMoCzJKLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcC52My5QYXJzZXJDb25maWcuQXR0cmlidXRlRXh0cmFjdGlvblJ1bGUimAMKC01jcE92ZXJyaWRlElUKDHRyYWZmaWNfbW9kZRgBIAEoDjI1LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcC52My5NY3AuVHJhZmZpY01vZGVCCPpCBYIBAhABEkcKFW1heF9yZXF1ZXN0X2JvZHlfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIK+kIHKgUYgICABRIZChFjbGVhcl9yb3V0ZV9jYWNoZRgDIAEoCBJJCg1wYXJzZXJfY29uZmlnGAQgASgLMjIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwLnYzLlBhcnNlckNvbmZpZxJkChRyZXF1ZXN0X3N0b3JhZ2VfbW9kZRgFIAEoDjI8LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcC52My5NY3AuUmVxdWVzdFN0b3JhZ2VNb2RlQgj6QgWCAQIQARIdChVyZWplY3RfZHVwbGljYXRlX2tleXMYBiABKAhCowEKMmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwLnYzQghNY3BQcm90b1ABWlFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9tY3AvdjM7bWNwdjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This filter will inspect and get attributes from MCP traffic.
@@ -163,7 +153,7 @@ export type Mcp = Message<"envoy.extensions.filters.http.mcp.v3.Mcp"> & {
  * Use `create(McpSchema)` to create a new message.
  */
 export const McpSchema: GenMessage<Mcp> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp");
 
 /**
  * @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig
@@ -176,7 +166,7 @@ export type Mcp_TraceContextPropagationConfig = Message<"envoy.extensions.filter
  * Use `create(Mcp_TraceContextPropagationConfigSchema)` to create a new message.
  */
 export const Mcp_TraceContextPropagationConfigSchema: GenMessage<Mcp_TraceContextPropagationConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0, 0);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig
@@ -189,7 +179,7 @@ export type Mcp_BaggagePropagationConfig = Message<"envoy.extensions.filters.htt
  * Use `create(Mcp_BaggagePropagationConfigSchema)` to create a new message.
  */
 export const Mcp_BaggagePropagationConfigSchema: GenMessage<Mcp_BaggagePropagationConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0, 1);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig");
 
 /**
  * Traffic handling mode for non-MCP traffic.
@@ -237,7 +227,7 @@ export type Mcp_TrafficMode = (typeof Mcp_TrafficMode)[keyof typeof Mcp_TrafficM
  * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode.
  */
 export const Mcp_TrafficModeSchema: GenEnum<Mcp_TrafficMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0, 0);
+  enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode");
 
 /**
  * Where to store parsed MCP request attributes.
@@ -286,7 +276,7 @@ export type Mcp_RequestStorageMode = (typeof Mcp_RequestStorageMode)[keyof typeo
  * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode.
  */
 export const Mcp_RequestStorageModeSchema: GenEnum<Mcp_RequestStorageMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0, 1);
+  enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode");
 
 /**
  * Source used to obtain MCP request attributes.
@@ -329,7 +319,7 @@ export type Mcp_AttributeSource = (typeof Mcp_AttributeSource)[keyof typeof Mcp_
  * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource.
  */
 export const Mcp_AttributeSourceSchema: GenEnum<Mcp_AttributeSource> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 0, 2);
+  enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource");
 
 /**
  * Parser configuration with method-specific rules.
@@ -362,7 +352,7 @@ export type ParserConfig = Message<"envoy.extensions.filters.http.mcp.v3.ParserC
  * Use `create(ParserConfigSchema)` to create a new message.
  */
 export const ParserConfigSchema: GenMessage<ParserConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 1);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig");
 
 /**
  * A single attribute extraction rule.
@@ -385,7 +375,7 @@ export type ParserConfig_AttributeExtractionRule = Message<"envoy.extensions.fil
  * Use `create(ParserConfig_AttributeExtractionRuleSchema)` to create a new message.
  */
 export const ParserConfig_AttributeExtractionRuleSchema: GenMessage<ParserConfig_AttributeExtractionRule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 1, 0);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule");
 
 /**
  * Configuration for a specific MCP method.
@@ -424,7 +414,7 @@ export type ParserConfig_MethodConfig = Message<"envoy.extensions.filters.http.m
  * Use `create(ParserConfig_MethodConfigSchema)` to create a new message.
  */
 export const ParserConfig_MethodConfigSchema: GenMessage<ParserConfig_MethodConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 1, 1);
+  messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig");
 
 /**
  * Per-route override configuration for MCP filter
@@ -483,5 +473,4 @@ export type McpOverride = Message<"envoy.extensions.filters.http.mcp.v3.McpOverr
  * Use `create(McpOverrideSchema)` to create a new message.
  */
 export const McpOverrideSchema: GenMessage<McpOverride> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_v3_mcp, 2);
-
+  messageDesc("envoy.extensions.filters.http.mcp.v3.McpOverride");

@@ -16,19 +16,9 @@
 // @generated from file envoy/extensions/filters/http/mcp_json_rest_bridge/v3/mcp_json_rest_bridge.proto (package envoy.extensions.filters.http.mcp_json_rest_bridge.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/mcp_json_rest_bridge/v3/mcp_json_rest_bridge.proto.
- */
-export const file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge: GenFile = /*@__PURE__*/
-  fileDesc("ClBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9tY3BfanNvbl9yZXN0X2JyaWRnZS92My9tY3BfanNvbl9yZXN0X2JyaWRnZS5wcm90bxI1ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMivwUKEU1jcEpzb25SZXN0QnJpZGdlElYKC3NlcnZlcl9pbmZvGAEgASgLMkEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuU2VydmVySW5mbxJcCgt0b29sX2NvbmZpZxgCIAEoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9qc29uX3Jlc3RfYnJpZGdlLnYzLlNlcnZlclRvb2xDb25maWcSOwoVbWF4X3JlcXVlc3RfYm9keV9zaXplGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjwKFm1heF9yZXNwb25zZV9ib2R5X3NpemUYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSgwEKFHJlcXVlc3Rfc3RvcmFnZV9tb2RlGAUgASgOMlsuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuTWNwSnNvblJlc3RCcmlkZ2UuUmVxdWVzdFN0b3JhZ2VNb2RlQgj6QgWCAQIQARJ2Chh0cmFjZV9jb250ZXh0X2V4dHJhY3Rpb24YBiABKAsyVC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3BfanNvbl9yZXN0X2JyaWRnZS52My5UcmFjZUNvbnRleHRFeHRyYWN0aW9uT3B0aW9ucxIhChlkaXNhYmxlX2NsZWFyX3JvdXRlX2NhY2hlGAcgASgIEhYKDnBlcl9yb3V0ZV9vbmx5GAggASgIIkAKElJlcXVlc3RTdG9yYWdlTW9kZRIUChBNT0RFX1VOU1BFQ0lGSUVEEAASFAoQRFlOQU1JQ19NRVRBREFUQRABIh8KHVRyYWNlQ29udGV4dEV4dHJhY3Rpb25PcHRpb25zIscBCgpTZXJ2ZXJJbmZvEmMKHm1heF9zdXBwb3J0ZWRfcHJvdG9jb2xfdmVyc2lvbhgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5TdHJpbmdWYWx1ZUId+kIachhSCjIwMjUtMTEtMjVSCjIwMjYtMDctMjgSEwoLZGVzY3JpcHRpb24YAiABKAkSPwoZZmFsbGJhY2tfcHJvdG9jb2xfdmVyc2lvbhgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5TdHJpbmdWYWx1ZSIQCg5Ub29sc0xpc3RMb2NhbCKzAwoQU2VydmVyVG9vbENvbmZpZxJQCgV0b29scxgBIAMoCzJBLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9qc29uX3Jlc3RfYnJpZGdlLnYzLlRvb2xDb25maWcSFAoMbGlzdF9jaGFuZ2VkGAIgASgIEl4KE3Rvb2xfbGlzdF9odHRwX3J1bGUYAyABKAsyPy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3BfanNvbl9yZXN0X2JyaWRnZS52My5IdHRwUnVsZUgAEmAKD3Rvb2xfbGlzdF9sb2NhbBgEIAEoCzJFLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9qc29uX3Jlc3RfYnJpZGdlLnYzLlRvb2xzTGlzdExvY2FsSAASYQoTZGVmYXVsdF9zZXJ2ZXJfaW5mbxgFIAEoCzJELmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9qc29uX3Jlc3RfYnJpZGdlLnYzLk1jcFNlcnZlckluZm9CEgoQdG9vbF9saXN0X2NvbmZpZyJTChdUb29sc0xpc3RTcGVjaWZpY0NvbmZpZxINCgV0aXRsZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIUCgxpbnB1dF9zY2hlbWEYAyABKAkiKwoNTWNwU2VydmVySW5mbxIMCgRwYXRoGAEgASgJEgwKBGhvc3QYAiABKAki5AIKClRvb2xDb25maWcSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARJSCglodHRwX3J1bGUYAiABKAsyPy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3BfanNvbl9yZXN0X2JyaWRnZS52My5IdHRwUnVsZRJoChB0b29sX2xpc3RfY29uZmlnGAMgASgLMk4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuVG9vbHNMaXN0U3BlY2lmaWNDb25maWcSJgoedGV4dF9jb250ZW50X3N0cmVhbWluZ19lbmFibGVkGAQgASgIElkKC3NlcnZlcl9pbmZvGAUgAygLMkQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuTWNwU2VydmVySW5mbyK0AwoISHR0cFJ1bGUSCwoDZ2V0GAEgASgJEgsKA3B1dBgCIAEoCRIMCgRwb3N0GAMgASgJEg4KBmRlbGV0ZRgEIAEoCRINCgVwYXRjaBgFIAEoCRIMCgRib2R5GAYgASgJEmIKCGJpbmRpbmdzGAcgAygLMlAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuSHR0cFJ1bGUuUGFyYW1ldGVyQmluZGluZxruAQoQUGFyYW1ldGVyQmluZGluZxJjCgR0eXBlGAEgASgOMlUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjMuSHR0cFJ1bGUuUGFyYW1ldGVyQmluZGluZy5UeXBlEh8KBG5hbWUYAiABKAlCEfpCDnIMEAEogIAByAEAwAEBEh4KDWFyZ3VtZW50X3BhdGgYAyABKAlCB/pCBHICEAEiNAoEVHlwZRIUChBUWVBFX1VOU1BFQ0lGSUVEEAASCgoGSEVBREVSEAESCgoGQ09PS0lFEAIieQoZTWNwSnNvblJlc3RCcmlkZ2VQZXJSb3V0ZRJcCgt0b29sX2NvbmZpZxgBIAMoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9qc29uX3Jlc3RfYnJpZGdlLnYzLlNlcnZlclRvb2xDb25maWdC5AEKQ2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX2pzb25fcmVzdF9icmlkZ2UudjNCFk1jcEpzb25SZXN0QnJpZGdlUHJvdG9QAVpzZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvbWNwX2pzb25fcmVzdF9icmlkZ2UvdjM7bWNwX2pzb25fcmVzdF9icmlkZ2V2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the MCP MCP JSON REST Bridge.
@@ -191,7 +181,7 @@ export type McpJsonRestBridge = Message<"envoy.extensions.filters.http.mcp_json_
  * Use `create(McpJsonRestBridgeSchema)` to create a new message.
  */
 export const McpJsonRestBridgeSchema: GenMessage<McpJsonRestBridge> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 0);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge");
 
 /**
  * Where to store parsed MCP request attributes.
@@ -228,7 +218,7 @@ export type McpJsonRestBridge_RequestStorageMode = (typeof McpJsonRestBridge_Req
  * Describes the enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode.
  */
 export const McpJsonRestBridge_RequestStorageModeSchema: GenEnum<McpJsonRestBridge_RequestStorageMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 0, 0);
+  enumDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode");
 
 /**
  * Options for trace context extraction.
@@ -243,7 +233,7 @@ export type TraceContextExtractionOptions = Message<"envoy.extensions.filters.ht
  * Use `create(TraceContextExtractionOptionsSchema)` to create a new message.
  */
 export const TraceContextExtractionOptionsSchema: GenMessage<TraceContextExtractionOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 1);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions");
 
 /**
  * Configuration for the server metadata.
@@ -293,7 +283,7 @@ export type ServerInfo = Message<"envoy.extensions.filters.http.mcp_json_rest_br
  * Use `create(ServerInfoSchema)` to create a new message.
  */
 export const ServerInfoSchema: GenMessage<ServerInfo> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 2);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo");
 
 /**
  * Configuration for sending locally-generated responses to tools/list requests.
@@ -308,7 +298,7 @@ export type ToolsListLocal = Message<"envoy.extensions.filters.http.mcp_json_res
  * Use `create(ToolsListLocalSchema)` to create a new message.
  */
 export const ToolsListLocalSchema: GenMessage<ToolsListLocal> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 3);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal");
 
 /**
  * Configuration for the MCP tool capability of the server.
@@ -376,7 +366,7 @@ export type ServerToolConfig = Message<"envoy.extensions.filters.http.mcp_json_r
  * Use `create(ServerToolConfigSchema)` to create a new message.
  */
 export const ServerToolConfigSchema: GenMessage<ServerToolConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 4);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig");
 
 /**
  * Configuration for a tool's entry in tools/list responses.
@@ -414,7 +404,7 @@ export type ToolsListSpecificConfig = Message<"envoy.extensions.filters.http.mcp
  * Use `create(ToolsListSpecificConfigSchema)` to create a new message.
  */
 export const ToolsListSpecificConfigSchema: GenMessage<ToolsListSpecificConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 5);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo
@@ -440,7 +430,7 @@ export type McpServerInfo = Message<"envoy.extensions.filters.http.mcp_json_rest
  * Use `create(McpServerInfoSchema)` to create a new message.
  */
 export const McpServerInfoSchema: GenMessage<McpServerInfo> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 6);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo");
 
 /**
  * [#next-free-field: 6]
@@ -507,7 +497,7 @@ export type ToolConfig = Message<"envoy.extensions.filters.http.mcp_json_rest_br
  * Use `create(ToolConfigSchema)` to create a new message.
  */
 export const ToolConfigSchema: GenMessage<ToolConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 7);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig");
 
 /**
  * Defines the schema of the JSON-RPC to REST mapping. It specifies how the "arguments"
@@ -599,7 +589,7 @@ export type HttpRule = Message<"envoy.extensions.filters.http.mcp_json_rest_brid
  * Use `create(HttpRuleSchema)` to create a new message.
  */
 export const HttpRuleSchema: GenMessage<HttpRule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 8);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule");
 
 /**
  * Represents a mapping from a request message field to an HTTP element.
@@ -644,7 +634,7 @@ export type HttpRule_ParameterBinding = Message<"envoy.extensions.filters.http.m
  * Use `create(HttpRule_ParameterBindingSchema)` to create a new message.
  */
 export const HttpRule_ParameterBindingSchema: GenMessage<HttpRule_ParameterBinding> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 8, 0);
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding");
 
 /**
  * The target HTTP element type to bind to.
@@ -687,7 +677,7 @@ export type HttpRule_ParameterBinding_Type = (typeof HttpRule_ParameterBinding_T
  * Describes the enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type.
  */
 export const HttpRule_ParameterBinding_TypeSchema: GenEnum<HttpRule_ParameterBinding_Type> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 8, 0, 0);
+  enumDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type");
 
 /**
  * Per-route override configuration for the MCP JSON REST Bridge filter.
@@ -706,5 +696,4 @@ export type McpJsonRestBridgePerRoute = Message<"envoy.extensions.filters.http.m
  * Use `create(McpJsonRestBridgePerRouteSchema)` to create a new message.
  */
 export const McpJsonRestBridgePerRouteSchema: GenMessage<McpJsonRestBridgePerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_json_rest_bridge_v3_mcp_json_rest_bridge, 9);
-
+  messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/mcp_router/v3/mcp_router.proto (package envoy.extensions.filters.http.mcp_router.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { MetadataKey } from "../../../../../type/metadata/v3/metadata_pb.ts";
-import { file_envoy_type_metadata_v3_metadata } from "../../../../../type/metadata/v3/metadata_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/mcp_router/v3/mcp_router.proto.
- */
-export const file_envoy_extensions_filters_http_mcp_router_v3_mcp_router: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9tY3Bfcm91dGVyL3YzL21jcF9yb3V0ZXIucHJvdG8SK2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9yb3V0ZXIudjMiKAoMSGVhZGVyU291cmNlEhgKBG5hbWUYASABKAlCCvpCB3IFEAHAAQEiUwoVRHluYW1pY01ldGFkYXRhU291cmNlEjoKA2tleRgBIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXlCCPpCBYoBAhABIrwBChFJZGVudGl0eUV4dHJhY3RvchJJCgZoZWFkZXIYASABKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3Bfcm91dGVyLnYzLkhlYWRlclNvdXJjZRJcChBkeW5hbWljX21ldGFkYXRhGAIgASgLMkIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX3JvdXRlci52My5EeW5hbWljTWV0YWRhdGFTb3VyY2UipwEKEFZhbGlkYXRpb25Qb2xpY3kSWgoEbW9kZRgBIAEoDjJCLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9yb3V0ZXIudjMuVmFsaWRhdGlvblBvbGljeS5Nb2RlQgj6QgWCAQIQASI3CgRNb2RlEhQKEE1PREVfVU5TUEVDSUZJRUQQABIMCghESVNBQkxFRBABEgsKB0VORk9SQ0UQAiLAAQoPU2Vzc2lvbklkZW50aXR5EloKCGlkZW50aXR5GAEgASgLMj4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubWNwX3JvdXRlci52My5JZGVudGl0eUV4dHJhY3RvckII+kIFigECEAESUQoKdmFsaWRhdGlvbhgCIAEoCzI9LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9yb3V0ZXIudjMuVmFsaWRhdGlvblBvbGljeSLIAwoJTWNwUm91dGVyElIKB3NlcnZlcnMYASADKAsyQS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3Bfcm91dGVyLnYzLk1jcFJvdXRlci5NY3BCYWNrZW5kElYKEHNlc3Npb25faWRlbnRpdHkYAiABKAsyPC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3Bfcm91dGVyLnYzLlNlc3Npb25JZGVudGl0eRIbChNsYXp5X2luaXRpYWxpemF0aW9uGAMgASgIGnIKCk1jcEJhY2tlbmQSDAoEbmFtZRgBIAEoCRJWCgttY3BfY2x1c3RlchgCIAEoCzJBLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm1jcF9yb3V0ZXIudjMuTWNwUm91dGVyLk1jcENsdXN0ZXIafgoKTWNwQ2x1c3RlchIYCgdjbHVzdGVyGAEgASgJQgf6QgRyAhABEgwKBHBhdGgYAiABKAkSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRob3N0X3Jld3JpdGVfbGl0ZXJhbBgEIAEoCUK+AQo5aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5tY3Bfcm91dGVyLnYzQg5NY3BSb3V0ZXJQcm90b1ABWl9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9tY3Bfcm91dGVyL3YzO21jcF9yb3V0ZXJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_type_metadata_v3_metadata, file_google_protobuf_duration, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Extract identity from a request header.
@@ -52,7 +41,7 @@ export type HeaderSource = Message<"envoy.extensions.filters.http.mcp_router.v3.
  * Use `create(HeaderSourceSchema)` to create a new message.
  */
 export const HeaderSourceSchema: GenMessage<HeaderSource> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 0);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.HeaderSource");
 
 /**
  * Extract identity from dynamic metadata (e.g., populated by JWT or ext_authz filter).
@@ -73,7 +62,7 @@ export type DynamicMetadataSource = Message<"envoy.extensions.filters.http.mcp_r
  * Use `create(DynamicMetadataSourceSchema)` to create a new message.
  */
 export const DynamicMetadataSourceSchema: GenMessage<DynamicMetadataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 1);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource");
 
 /**
  * Defines how the identity (user/principal) is extracted from the request.
@@ -102,7 +91,7 @@ export type IdentityExtractor = Message<"envoy.extensions.filters.http.mcp_route
  * Use `create(IdentityExtractorSchema)` to create a new message.
  */
 export const IdentityExtractorSchema: GenMessage<IdentityExtractor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 2);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor");
 
 /**
  * Specifies how to handle requests where the identity is missing or mismatched.
@@ -121,7 +110,7 @@ export type ValidationPolicy = Message<"envoy.extensions.filters.http.mcp_router
  * Use `create(ValidationPolicySchema)` to create a new message.
  */
 export const ValidationPolicySchema: GenMessage<ValidationPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 3);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy");
 
 /**
  * @generated from enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode
@@ -160,7 +149,7 @@ export type ValidationPolicy_Mode = (typeof ValidationPolicy_Mode)[keyof typeof 
  * Describes the enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode.
  */
 export const ValidationPolicy_ModeSchema: GenEnum<ValidationPolicy_Mode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 3, 0);
+  enumDesc("envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode");
 
 /**
  * Session identity configuration.
@@ -189,7 +178,7 @@ export type SessionIdentity = Message<"envoy.extensions.filters.http.mcp_router.
  * Use `create(SessionIdentitySchema)` to create a new message.
  */
 export const SessionIdentitySchema: GenMessage<SessionIdentity> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 4);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.SessionIdentity");
 
 /**
  * @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter
@@ -229,7 +218,7 @@ export type McpRouter = Message<"envoy.extensions.filters.http.mcp_router.v3.Mcp
  * Use `create(McpRouterSchema)` to create a new message.
  */
 export const McpRouterSchema: GenMessage<McpRouter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 5);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter");
 
 /**
  * Specification of the MCP server.
@@ -261,7 +250,7 @@ export type McpRouter_McpBackend = Message<"envoy.extensions.filters.http.mcp_ro
  * Use `create(McpRouter_McpBackendSchema)` to create a new message.
  */
 export const McpRouter_McpBackendSchema: GenMessage<McpRouter_McpBackend> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 5, 0);
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend");
 
 /**
  * Cluster-based backend configuration.
@@ -305,5 +294,4 @@ export type McpRouter_McpCluster = Message<"envoy.extensions.filters.http.mcp_ro
  * Use `create(McpRouter_McpClusterSchema)` to create a new message.
  */
 export const McpRouter_McpClusterSchema: GenMessage<McpRouter_McpCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_mcp_router_v3_mcp_router, 5, 1);
-
+  messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster");

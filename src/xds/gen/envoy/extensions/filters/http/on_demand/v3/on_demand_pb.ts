@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/on_demand/v3/on_demand.proto (package envoy.extensions.filters.http.on_demand.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/on_demand/v3/on_demand.proto.
- */
-export const file_envoy_extensions_filters_http_on_demand_v3_on_demand: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9vbl9kZW1hbmQvdjMvb25fZGVtYW5kLnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5vbl9kZW1hbmQudjMiiAEKC09uRGVtYW5kQ2RzEjIKBnNvdXJjZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIZChFyZXNvdXJjZXNfbG9jYXRvchgCIAEoCRIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIokBCghPbkRlbWFuZBJGCgVvZGNkcxgBIAEoCzI3LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLm9uX2RlbWFuZC52My5PbkRlbWFuZENkczo1msWIHjAKLmVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5vbl9kZW1hbmQudjIuT25EZW1hbmQiWAoOUGVyUm91dGVDb25maWcSRgoFb2RjZHMYASABKAsyNy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5vbl9kZW1hbmQudjMuT25EZW1hbmRDZHNCsgEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAub25fZGVtYW5kLnYzQg1PbkRlbWFuZFByb3RvUAFaXWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL29uX2RlbWFuZC92Mztvbl9kZW1hbmR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_config_source, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * Configuration of on-demand CDS.
@@ -66,7 +56,7 @@ export type OnDemandCds = Message<"envoy.extensions.filters.http.on_demand.v3.On
  * Use `create(OnDemandCdsSchema)` to create a new message.
  */
 export const OnDemandCdsSchema: GenMessage<OnDemandCds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_on_demand_v3_on_demand, 0);
+  messageDesc("envoy.extensions.filters.http.on_demand.v3.OnDemandCds");
 
 /**
  * On Demand Discovery filter config.
@@ -92,7 +82,7 @@ export type OnDemand = Message<"envoy.extensions.filters.http.on_demand.v3.OnDem
  * Use `create(OnDemandSchema)` to create a new message.
  */
 export const OnDemandSchema: GenMessage<OnDemand> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_on_demand_v3_on_demand, 1);
+  messageDesc("envoy.extensions.filters.http.on_demand.v3.OnDemand");
 
 /**
  * Per-route configuration for On Demand Discovery.
@@ -118,5 +108,4 @@ export type PerRouteConfig = Message<"envoy.extensions.filters.http.on_demand.v3
  * Use `create(PerRouteConfigSchema)` to create a new message.
  */
 export const PerRouteConfigSchema: GenMessage<PerRouteConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_on_demand_v3_on_demand, 2);
-
+  messageDesc("envoy.extensions.filters.http.on_demand.v3.PerRouteConfig");

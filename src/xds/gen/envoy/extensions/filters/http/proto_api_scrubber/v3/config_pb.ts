@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/filters/http/proto_api_scrubber/v3/config.proto (package envoy.extensions.filters.http.proto_api_scrubber.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/proto_api_scrubber/v3/config.proto.
- */
-export const file_envoy_extensions_filters_http_proto_api_scrubber_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9wcm90b19hcGlfc2NydWJiZXIvdjMvY29uZmlnLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5wcm90b19hcGlfc2NydWJiZXIudjMi/QIKFlByb3RvQXBpU2NydWJiZXJDb25maWcSWgoOZGVzY3JpcHRvcl9zZXQYASABKAsyQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5wcm90b19hcGlfc2NydWJiZXIudjMuRGVzY3JpcHRvclNldBJXCgxyZXN0cmljdGlvbnMYAiABKAsyQS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5wcm90b19hcGlfc2NydWJiZXIudjMuUmVzdHJpY3Rpb25zEnEKDmZpbHRlcmluZ19tb2RlGAMgASgOMlkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzLlByb3RvQXBpU2NydWJiZXJDb25maWcuRmlsdGVyaW5nTW9kZRIcChRzY3J1Yl91bmtub3duX2ZpZWxkcxgEIAEoCCIdCg1GaWx0ZXJpbmdNb2RlEgwKCE9WRVJSSURFEAAiRgoNRGVzY3JpcHRvclNldBI1CgtkYXRhX3NvdXJjZRgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2UijAQKDFJlc3RyaWN0aW9ucxJ2ChNtZXRob2RfcmVzdHJpY3Rpb25zGAEgAygLMlkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzLlJlc3RyaWN0aW9ucy5NZXRob2RSZXN0cmljdGlvbnNFbnRyeRJ4ChRtZXNzYWdlX3Jlc3RyaWN0aW9ucxgCIAMoCzJaLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5SZXN0cmljdGlvbnMuTWVzc2FnZVJlc3RyaWN0aW9uc0VudHJ5GoIBChdNZXRob2RSZXN0cmljdGlvbnNFbnRyeRILCgNrZXkYASABKAkSVgoFdmFsdWUYAiABKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5wcm90b19hcGlfc2NydWJiZXIudjMuTWV0aG9kUmVzdHJpY3Rpb25zOgI4ARqEAQoYTWVzc2FnZVJlc3RyaWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRJXCgV2YWx1ZRgCIAEoCzJILmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5NZXNzYWdlUmVzdHJpY3Rpb25zOgI4ASKnBQoSTWV0aG9kUmVzdHJpY3Rpb25zEokBChpyZXF1ZXN0X2ZpZWxkX3Jlc3RyaWN0aW9ucxgBIAMoCzJlLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5NZXRob2RSZXN0cmljdGlvbnMuUmVxdWVzdEZpZWxkUmVzdHJpY3Rpb25zRW50cnkSiwEKG3Jlc3BvbnNlX2ZpZWxkX3Jlc3RyaWN0aW9ucxgCIAMoCzJmLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5NZXRob2RSZXN0cmljdGlvbnMuUmVzcG9uc2VGaWVsZFJlc3RyaWN0aW9uc0VudHJ5EmIKEm1ldGhvZF9yZXN0cmljdGlvbhgDIAEoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5SZXN0cmljdGlvbkNvbmZpZxqHAQodUmVxdWVzdEZpZWxkUmVzdHJpY3Rpb25zRW50cnkSCwoDa2V5GAEgASgJElUKBXZhbHVlGAIgASgLMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzLlJlc3RyaWN0aW9uQ29uZmlnOgI4ARqIAQoeUmVzcG9uc2VGaWVsZFJlc3RyaWN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRJVCgV2YWx1ZRgCIAEoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5SZXN0cmljdGlvbkNvbmZpZzoCOAEi7QIKE01lc3NhZ2VSZXN0cmljdGlvbnMSVgoGY29uZmlnGAEgASgLMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzLlJlc3RyaWN0aW9uQ29uZmlnEnsKEmZpZWxkX3Jlc3RyaWN0aW9ucxgCIAMoCzJfLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52My5NZXNzYWdlUmVzdHJpY3Rpb25zLkZpZWxkUmVzdHJpY3Rpb25zRW50cnkagAEKFkZpZWxkUmVzdHJpY3Rpb25zRW50cnkSCwoDa2V5GAEgASgJElUKBXZhbHVlGAIgASgLMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzLlJlc3RyaWN0aW9uQ29uZmlnOgI4ASJCChFSZXN0cmljdGlvbkNvbmZpZxItCgdtYXRjaGVyGAEgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyQssBCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnByb3RvX2FwaV9zY3J1YmJlci52M0ILQ29uZmlnUHJvdG9QAVpvZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvcHJvdG9fYXBpX3NjcnViYmVyL3YzO3Byb3RvX2FwaV9zY3J1YmJlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_xds_type_matcher_v3_matcher, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig
@@ -69,7 +60,7 @@ export type ProtoApiScrubberConfig = Message<"envoy.extensions.filters.http.prot
  * Use `create(ProtoApiScrubberConfigSchema)` to create a new message.
  */
 export const ProtoApiScrubberConfigSchema: GenMessage<ProtoApiScrubberConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 0);
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig");
 
 /**
  * An enum enlisting all the filtering modes supported by this filter.
@@ -97,7 +88,7 @@ export type ProtoApiScrubberConfig_FilteringMode = (typeof ProtoApiScrubberConfi
  * Describes the enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode.
  */
 export const ProtoApiScrubberConfig_FilteringModeSchema: GenEnum<ProtoApiScrubberConfig_FilteringMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 0, 0);
+  enumDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode");
 
 /**
  * Specifies the descriptor set for proto services.
@@ -119,7 +110,7 @@ export type DescriptorSet = Message<"envoy.extensions.filters.http.proto_api_scr
  * Use `create(DescriptorSetSchema)` to create a new message.
  */
 export const DescriptorSetSchema: GenMessage<DescriptorSet> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 1);
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet");
 
 /**
  * Contains the restrictions for the methods.
@@ -151,7 +142,7 @@ export type Restrictions = Message<"envoy.extensions.filters.http.proto_api_scru
  * Use `create(RestrictionsSchema)` to create a new message.
  */
 export const RestrictionsSchema: GenMessage<Restrictions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 2);
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions");
 
 /**
  * Contains the method restrictions which include the field level restrictions
@@ -200,7 +191,7 @@ export type MethodRestrictions = Message<"envoy.extensions.filters.http.proto_ap
  * Use `create(MethodRestrictionsSchema)` to create a new message.
  */
 export const MethodRestrictionsSchema: GenMessage<MethodRestrictions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 3);
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions");
 
 /**
  * Contains message-level restrictions.
@@ -232,7 +223,7 @@ export type MessageRestrictions = Message<"envoy.extensions.filters.http.proto_a
  * Use `create(MessageRestrictionsSchema)` to create a new message.
  */
 export const MessageRestrictionsSchema: GenMessage<MessageRestrictions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 4);
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions");
 
 /**
  * The restriction configuration.
@@ -253,5 +244,4 @@ export type RestrictionConfig = Message<"envoy.extensions.filters.http.proto_api
  * Use `create(RestrictionConfigSchema)` to create a new message.
  */
 export const RestrictionConfigSchema: GenMessage<RestrictionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_config, 5);
-
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/filters/http/proto_api_scrubber/v3/matcher_actions.proto (package envoy.extensions.filters.http.proto_api_scrubber.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/proto_api_scrubber/v3/matcher_actions.proto.
- */
-export const file_envoy_extensions_filters_http_proto_api_scrubber_v3_matcher_actions: GenFile = /*@__PURE__*/
-  fileDesc("CkllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9wcm90b19hcGlfc2NydWJiZXIvdjMvbWF0Y2hlcl9hY3Rpb25zLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5wcm90b19hcGlfc2NydWJiZXIudjMiEwoRUmVtb3ZlRmllbGRBY3Rpb25C0wEKQWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucHJvdG9fYXBpX3NjcnViYmVyLnYzQhNNYXRjaGVyQWN0aW9uc1Byb3RvUAFab2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL3Byb3RvX2FwaV9zY3J1YmJlci92Mztwcm90b19hcGlfc2NydWJiZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Specifies an :ref:`Unified Matcher API <envoy_v3_api_msg_.xds.type.matcher.v3.Matcher>` action to remove a field.
@@ -41,5 +34,4 @@ export type RemoveFieldAction = Message<"envoy.extensions.filters.http.proto_api
  * Use `create(RemoveFieldActionSchema)` to create a new message.
  */
 export const RemoveFieldActionSchema: GenMessage<RemoveFieldAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_proto_api_scrubber_v3_matcher_actions, 0);
-
+  messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction");

@@ -16,33 +16,17 @@
 // @generated from file envoy/extensions/filters/http/rate_limit_quota/v3/rate_limit_quota.proto (package envoy.extensions.filters.http.rate_limit_quota.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../config/core/v3/grpc_service_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
 import type { RateLimitStrategy } from "../../../../../type/v3/ratelimit_strategy_pb.ts";
-import { file_envoy_type_v3_ratelimit_strategy } from "../../../../../type/v3/ratelimit_strategy_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../../../../google/rpc/status_pb.ts";
-import { file_google_rpc_status } from "../../../../../../google/rpc/status_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/rate_limit_quota/v3/rate_limit_quota.proto.
- */
-export const file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yYXRlX2xpbWl0X3F1b3RhL3YzL3JhdGVfbGltaXRfcXVvdGEucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVfbGltaXRfcXVvdGEudjMirgMKGlJhdGVMaW1pdFF1b3RhRmlsdGVyQ29uZmlnEkAKC3JscXNfc2VydmVyGAEgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2VCCPpCBYoBAhABEhcKBmRvbWFpbhgCIAEoCUIH+kIEcgIQARI/Cg9idWNrZXRfbWF0Y2hlcnMYAyABKAsyHC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXJCCPpCBYoBAhABEkYKDmZpbHRlcl9lbmFibGVkGAQgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EkcKD2ZpbHRlcl9lbmZvcmNlZBgFIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudBJjCihyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkX3doZW5fbm90X2VuZm9yY2VkGAYgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CCPpCBZIBAhAKIl8KFlJhdGVMaW1pdFF1b3RhT3ZlcnJpZGUSDgoGZG9tYWluGAEgASgJEjUKD2J1Y2tldF9tYXRjaGVycxgCIAEoCzIcLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlciLYDgocUmF0ZUxpbWl0UXVvdGFCdWNrZXRTZXR0aW5ncxJ6ChFidWNrZXRfaWRfYnVpbGRlchgBIAEoCzJfLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFCdWNrZXRTZXR0aW5ncy5CdWNrZXRJZEJ1aWxkZXISRgoScmVwb3J0aW5nX2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg/6QgyqAQkIASoFEIDC1y8ShAEKFmRlbnlfcmVzcG9uc2Vfc2V0dGluZ3MYAyABKAsyZC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yYXRlX2xpbWl0X3F1b3RhLnYzLlJhdGVMaW1pdFF1b3RhQnVja2V0U2V0dGluZ3MuRGVueVJlc3BvbnNlU2V0dGluZ3MShAEKFm5vX2Fzc2lnbm1lbnRfYmVoYXZpb3IYBCABKAsyZC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yYXRlX2xpbWl0X3F1b3RhLnYzLlJhdGVMaW1pdFF1b3RhQnVja2V0U2V0dGluZ3MuTm9Bc3NpZ25tZW50QmVoYXZpb3ISjgEKG2V4cGlyZWRfYXNzaWdubWVudF9iZWhhdmlvchgFIAEoCzJpLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFCdWNrZXRTZXR0aW5ncy5FeHBpcmVkQXNzaWdubWVudEJlaGF2aW9yGnYKFE5vQXNzaWdubWVudEJlaGF2aW9yEj8KE2ZhbGxiYWNrX3JhdGVfbGltaXQYASABKAsyIC5lbnZveS50eXBlLnYzLlJhdGVMaW1pdFN0cmF0ZWd5SABCHQoWbm9fYXNzaWdubWVudF9iZWhhdmlvchID+EIBGooDChlFeHBpcmVkQXNzaWdubWVudEJlaGF2aW9yElAKI2V4cGlyZWRfYXNzaWdubWVudF9iZWhhdmlvcl90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgj6QgWqAQIqABI/ChNmYWxsYmFja19yYXRlX2xpbWl0GAIgASgLMiAuZW52b3kudHlwZS52My5SYXRlTGltaXRTdHJhdGVneUgAEp4BChVyZXVzZV9sYXN0X2Fzc2lnbm1lbnQYAyABKAsyfS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yYXRlX2xpbWl0X3F1b3RhLnYzLlJhdGVMaW1pdFF1b3RhQnVja2V0U2V0dGluZ3MuRXhwaXJlZEFzc2lnbm1lbnRCZWhhdmlvci5SZXVzZUxhc3RBc3NpZ25tZW50SAAaFQoTUmV1c2VMYXN0QXNzaWdubWVudEIiChtleHBpcmVkX2Fzc2lnbm1lbnRfYmVoYXZpb3ISA/hCARrzAQoURGVueVJlc3BvbnNlU2V0dGluZ3MSLgoLaHR0cF9zdGF0dXMYASABKAsyGS5lbnZveS50eXBlLnYzLkh0dHBTdGF0dXMSLgoJaHR0cF9ib2R5GAIgASgLMhsuZ29vZ2xlLnByb3RvYnVmLkJ5dGVzVmFsdWUSJwoLZ3JwY19zdGF0dXMYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1cxJSChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgEIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgj6QgWSAQIQChrZAwoPQnVja2V0SWRCdWlsZGVyEpkBChFidWNrZXRfaWRfYnVpbGRlchgBIAMoCzJ0LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVfbGltaXRfcXVvdGEudjMuUmF0ZUxpbWl0UXVvdGFCdWNrZXRTZXR0aW5ncy5CdWNrZXRJZEJ1aWxkZXIuQnVja2V0SWRCdWlsZGVyRW50cnlCCPpCBZoBAggBGoIBCgxWYWx1ZUJ1aWxkZXISFgoMc3RyaW5nX3ZhbHVlGAEgASgJSAASQgoMY3VzdG9tX3ZhbHVlGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIAEIWCg92YWx1ZV9zcGVjaWZpZXISA/hCARqkAQoUQnVja2V0SWRCdWlsZGVyRW50cnkSCwoDa2V5GAEgASgJEnsKBXZhbHVlGAIgASgLMmwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucmF0ZV9saW1pdF9xdW90YS52My5SYXRlTGltaXRRdW90YUJ1Y2tldFNldHRpbmdzLkJ1Y2tldElkQnVpbGRlci5WYWx1ZUJ1aWxkZXI6AjgBQs0BCj9pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVfbGltaXRfcXVvdGEudjNCE1JhdGVMaW1pdFF1b3RhUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvcmF0ZV9saW1pdF9xdW90YS92MztyYXRlX2xpbWl0X3F1b3RhdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_grpc_service, file_envoy_type_v3_http_status, file_envoy_type_v3_ratelimit_strategy, file_google_protobuf_duration, file_google_protobuf_wrappers, file_google_rpc_status, file_xds_type_matcher_v3_matcher, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configures the Rate Limit Quota filter.
@@ -185,7 +169,7 @@ export type RateLimitQuotaFilterConfig = Message<"envoy.extensions.filters.http.
  * Use `create(RateLimitQuotaFilterConfigSchema)` to create a new message.
  */
 export const RateLimitQuotaFilterConfigSchema: GenMessage<RateLimitQuotaFilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 0);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaFilterConfig");
 
 /**
  * Per-route and per-host configuration overrides. The more specific definition completely
@@ -224,7 +208,7 @@ export type RateLimitQuotaOverride = Message<"envoy.extensions.filters.http.rate
  * Use `create(RateLimitQuotaOverrideSchema)` to create a new message.
  */
 export const RateLimitQuotaOverrideSchema: GenMessage<RateLimitQuotaOverride> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 1);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaOverride");
 
 /**
  * Rate Limit Quota Bucket Settings to apply on the successful ``bucket_matchers`` match.
@@ -390,7 +374,7 @@ export type RateLimitQuotaBucketSettings = Message<"envoy.extensions.filters.htt
  * Use `create(RateLimitQuotaBucketSettingsSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettingsSchema: GenMessage<RateLimitQuotaBucketSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings");
 
 /**
  * Configures the behavior after the first request has been matched to the bucket, and before the
@@ -418,7 +402,7 @@ export type RateLimitQuotaBucketSettings_NoAssignmentBehavior = Message<"envoy.e
  * Use `create(RateLimitQuotaBucketSettings_NoAssignmentBehaviorSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_NoAssignmentBehaviorSchema: GenMessage<RateLimitQuotaBucketSettings_NoAssignmentBehavior> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 0);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.NoAssignmentBehavior");
 
 /**
  * Specifies the behavior when the bucket's assignment has expired, and cannot be refreshed for
@@ -481,7 +465,7 @@ export type RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior = Message<"en
  * Use `create(RateLimitQuotaBucketSettings_ExpiredAssignmentBehaviorSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_ExpiredAssignmentBehaviorSchema: GenMessage<RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 1);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.ExpiredAssignmentBehavior");
 
 /**
  * Reuse the last known quota assignment, effectively extending it for the duration
@@ -499,7 +483,7 @@ export type RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior_ReuseLastAssi
  * Use `create(RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior_ReuseLastAssignmentSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior_ReuseLastAssignmentSchema: GenMessage<RateLimitQuotaBucketSettings_ExpiredAssignmentBehavior_ReuseLastAssignment> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 1, 0);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.ExpiredAssignmentBehavior.ReuseLastAssignment");
 
 /**
  * Customize the deny response to the requests over the rate limit.
@@ -555,7 +539,7 @@ export type RateLimitQuotaBucketSettings_DenyResponseSettings = Message<"envoy.e
  * Use `create(RateLimitQuotaBucketSettings_DenyResponseSettingsSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_DenyResponseSettingsSchema: GenMessage<RateLimitQuotaBucketSettings_DenyResponseSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 2);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.DenyResponseSettings");
 
 /**
  * ``BucketIdBuilder`` makes it possible to build :ref:`BucketId
@@ -593,7 +577,7 @@ export type RateLimitQuotaBucketSettings_BucketIdBuilder = Message<"envoy.extens
  * Use `create(RateLimitQuotaBucketSettings_BucketIdBuilderSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_BucketIdBuilderSchema: GenMessage<RateLimitQuotaBucketSettings_BucketIdBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 3);
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.BucketIdBuilder");
 
 /**
  * Produces the value of the :ref:`BucketId
@@ -632,5 +616,4 @@ export type RateLimitQuotaBucketSettings_BucketIdBuilder_ValueBuilder = Message<
  * Use `create(RateLimitQuotaBucketSettings_BucketIdBuilder_ValueBuilderSchema)` to create a new message.
  */
 export const RateLimitQuotaBucketSettings_BucketIdBuilder_ValueBuilderSchema: GenMessage<RateLimitQuotaBucketSettings_BucketIdBuilder_ValueBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_rate_limit_quota_v3_rate_limit_quota, 2, 3, 0);
-
+  messageDesc("envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings.BucketIdBuilder.ValueBuilder");

@@ -16,28 +16,14 @@
 // @generated from file envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto (package envoy.extensions.filters.http.ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderValueOption, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { RateLimitServiceConfig } from "../../../../../config/ratelimit/v3/rls_pb.ts";
-import { file_envoy_config_ratelimit_v3_rls } from "../../../../../config/ratelimit/v3/rls_pb.ts";
 import type { RateLimit as RateLimit$1 } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto.
- */
-export const file_envoy_extensions_filters_http_ratelimit_v3_rate_limit: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yYXRlbGltaXQvdjMvcmF0ZV9saW1pdC5wcm90bxIqZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucmF0ZWxpbWl0LnYzIpQJCglSYXRlTGltaXQSFwoGZG9tYWluGAEgASgJQgf6QgRyAhABEhYKBXN0YWdlGAIgASgNQgf6QgQqAhgKEjcKDHJlcXVlc3RfdHlwZRgDIAEoCUIh+kIechxSCGludGVybmFsUghleHRlcm5hbFIEYm90aFIAEioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRZmFpbHVyZV9tb2RlX2RlbnkYBSABKAgSKgoicmF0ZV9saW1pdGVkX2FzX3Jlc291cmNlX2V4aGF1c3RlZBgGIAEoCBJXChJyYXRlX2xpbWl0X3NlcnZpY2UYByABKAsyMS5lbnZveS5jb25maWcucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFNlcnZpY2VDb25maWdCCPpCBYoBAhABEn8KGmVuYWJsZV94X3JhdGVsaW1pdF9oZWFkZXJzGAggASgOMlEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdC5YUmF0ZUxpbWl0SGVhZGVyc1JGQ1ZlcnNpb25CCPpCBYIBAhABEioKImRpc2FibGVfeF9lbnZveV9yYXRlbGltaXRlZF9oZWFkZXIYCSABKAgSNgoTcmF0ZV9saW1pdGVkX3N0YXR1cxgKIAEoCzIZLmVudm95LnR5cGUudjMuSHR0cFN0YXR1cxJSChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgLIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgj6QgWSAQIQChIyCg9zdGF0dXNfb25fZXJyb3IYDCABKAsyGS5lbnZveS50eXBlLnYzLkh0dHBTdGF0dXMSEwoLc3RhdF9wcmVmaXgYDSABKAkSRgoOZmlsdGVyX2VuYWJsZWQYDiABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSRwoPZmlsdGVyX2VuZm9yY2VkGA8gASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50ElEKGWZhaWx1cmVfbW9kZV9kZW55X3BlcmNlbnQYECABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSNQoLcmF0ZV9saW1pdHMYESADKAsyIC5lbnZveS5jb25maWcucm91dGUudjMuUmF0ZUxpbWl0EhoKEm1ldGFkYXRhX25hbWVzcGFjZRgSIAEoCRIhChllbmFibGVfcmV0cnlfYWZ0ZXJfaGVhZGVyGBMgASgIIjwKG1hSYXRlTGltaXRIZWFkZXJzUkZDVmVyc2lvbhIHCgNPRkYQABIUChBEUkFGVF9WRVJTSU9OXzAzEAE6N5rFiB4yCjBlbnZveS5jb25maWcuZmlsdGVyLmh0dHAucmF0ZV9saW1pdC52Mi5SYXRlTGltaXQi2wMKEVJhdGVMaW1pdFBlclJvdXRlEnMKDnZoX3JhdGVfbGltaXRzGAEgASgOMlEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAucmF0ZWxpbWl0LnYzLlJhdGVMaW1pdFBlclJvdXRlLlZoUmF0ZUxpbWl0c09wdGlvbnNCCPpCBYIBAhABEnAKD292ZXJyaWRlX29wdGlvbhgCIAEoDjJNLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVsaW1pdC52My5SYXRlTGltaXRQZXJSb3V0ZS5PdmVycmlkZU9wdGlvbnNCCPpCBYIBAhABEjUKC3JhdGVfbGltaXRzGAMgAygLMiAuZW52b3kuY29uZmlnLnJvdXRlLnYzLlJhdGVMaW1pdBIOCgZkb21haW4YBCABKAkiPAoTVmhSYXRlTGltaXRzT3B0aW9ucxIMCghPVkVSUklERRAAEgsKB0lOQ0xVREUQARIKCgZJR05PUkUQAiJaCg9PdmVycmlkZU9wdGlvbnMSCwoHREVGQVVMVBAAEhMKD09WRVJSSURFX1BPTElDWRABEhIKDklOQ0xVREVfUE9MSUNZEAISEQoNSUdOT1JFX1BPTElDWRADQrMBCjhpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJhdGVsaW1pdC52M0IOUmF0ZUxpbWl0UHJvdG9QAVpdZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvcmF0ZWxpbWl0L3YzO3JhdGVsaW1pdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_ratelimit_v3_rls, file_envoy_config_route_v3_route_components, file_envoy_type_v3_http_status, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 20]
@@ -285,7 +271,7 @@ export type RateLimit = Message<"envoy.extensions.filters.http.ratelimit.v3.Rate
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ratelimit_v3_rate_limit, 0);
+  messageDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimit");
 
 /**
  * Defines the version of the standard to use for X-RateLimit headers.
@@ -323,7 +309,7 @@ export type RateLimit_XRateLimitHeadersRFCVersion = (typeof RateLimit_XRateLimit
  * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion.
  */
 export const RateLimit_XRateLimitHeadersRFCVersionSchema: GenEnum<RateLimit_XRateLimitHeadersRFCVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ratelimit_v3_rate_limit, 0, 0);
+  enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion");
 
 /**
  * @generated from message envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute
@@ -382,7 +368,7 @@ export type RateLimitPerRoute = Message<"envoy.extensions.filters.http.ratelimit
  * Use `create(RateLimitPerRouteSchema)` to create a new message.
  */
 export const RateLimitPerRouteSchema: GenMessage<RateLimitPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_ratelimit_v3_rate_limit, 1);
+  messageDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute");
 
 /**
  * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.VhRateLimitsOptions instead.]
@@ -423,7 +409,7 @@ export type RateLimitPerRoute_VhRateLimitsOptions = (typeof RateLimitPerRoute_Vh
  * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions.
  */
 export const RateLimitPerRoute_VhRateLimitsOptionsSchema: GenEnum<RateLimitPerRoute_VhRateLimitsOptions> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ratelimit_v3_rate_limit, 1, 0);
+  enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions");
 
 /**
  * The override option determines how the filter handles the cases where there is an override config at a more specific level than this one (from least to most specific: virtual host, route, cluster weight).
@@ -473,5 +459,4 @@ export type RateLimitPerRoute_OverrideOptions = (typeof RateLimitPerRoute_Overri
  * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions.
  */
 export const RateLimitPerRoute_OverrideOptionsSchema: GenEnum<RateLimitPerRoute_OverrideOptions> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_ratelimit_v3_rate_limit, 1, 1);
-
+  enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions");

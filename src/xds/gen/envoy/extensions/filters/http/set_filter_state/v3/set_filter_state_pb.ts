@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto (package envoy.extensions.filters.http.set_filter_state.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_envoy_extensions_filters_common_set_filter_state_v3_value } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto.
- */
-export const file_envoy_extensions_filters_http_set_filter_state_v3_set_filter_state: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9zZXRfZmlsdGVyX3N0YXRlL3YzL3NldF9maWx0ZXJfc3RhdGUucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnNldF9maWx0ZXJfc3RhdGUudjMihgEKBkNvbmZpZxJhChJvbl9yZXF1ZXN0X2hlYWRlcnMYASADKAsyRS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuY29tbW9uLnNldF9maWx0ZXJfc3RhdGUudjMuRmlsdGVyU3RhdGVWYWx1ZRIZChFjbGVhcl9yb3V0ZV9jYWNoZRgCIAEoCELNAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5zZXRfZmlsdGVyX3N0YXRlLnYzQhNTZXRGaWx0ZXJTdGF0ZVByb3RvUAFaa2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL3NldF9maWx0ZXJfc3RhdGUvdjM7c2V0X2ZpbHRlcl9zdGF0ZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_filters_common_set_filter_state_v3_value, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.http.set_filter_state.v3.Config
@@ -56,5 +48,4 @@ export type Config = Message<"envoy.extensions.filters.http.set_filter_state.v3.
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_set_filter_state_v3_set_filter_state, 0);
-
+  messageDesc("envoy.extensions.filters.http.set_filter_state.v3.Config");

@@ -16,21 +16,10 @@
 // @generated from file envoy/extensions/filters/http/sse_to_metadata/v3/sse_to_metadata.proto (package envoy.extensions.filters.http.sse_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/sse_to_metadata/v3/sse_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_http_sse_to_metadata_v3_sse_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CkZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9zc2VfdG9fbWV0YWRhdGEvdjMvc3NlX3RvX21ldGFkYXRhLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5zc2VfdG9fbWV0YWRhdGEudjMipgIKDVNzZVRvTWV0YWRhdGEScQoOcmVzcG9uc2VfcnVsZXMYASABKAsyTy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5zc2VfdG9fbWV0YWRhdGEudjMuU3NlVG9NZXRhZGF0YS5Qcm9jZXNzaW5nUnVsZXNCCPpCBYoBAhABGqEBCg9Qcm9jZXNzaW5nUnVsZXMSTAoOY29udGVudF9wYXJzZXIYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAESQAoObWF4X2V2ZW50X3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCvpCByoFGICAgAVC0QEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuc3NlX3RvX21ldGFkYXRhLnYzQhJTc2VUb01ldGFkYXRhUHJvdG9QAVppZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvc3NlX3RvX21ldGFkYXRhL3YzO3NzZV90b19tZXRhZGF0YXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_config_core_v3_extension, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata
@@ -49,7 +38,7 @@ export type SseToMetadata = Message<"envoy.extensions.filters.http.sse_to_metada
  * Use `create(SseToMetadataSchema)` to create a new message.
  */
 export const SseToMetadataSchema: GenMessage<SseToMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_sse_to_metadata_v3_sse_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata");
 
 /**
  * Rules for processing SSE streams and extracting metadata.
@@ -94,5 +83,4 @@ export type SseToMetadata_ProcessingRules = Message<"envoy.extensions.filters.ht
  * Use `create(SseToMetadata_ProcessingRulesSchema)` to create a new message.
  */
 export const SseToMetadata_ProcessingRulesSchema: GenMessage<SseToMetadata_ProcessingRules> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_sse_to_metadata_v3_sse_to_metadata, 0, 0);
-
+  messageDesc("envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules");

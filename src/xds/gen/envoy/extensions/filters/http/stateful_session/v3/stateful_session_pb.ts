@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto (package envoy.extensions.filters.http.stateful_session.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto.
- */
-export const file_envoy_extensions_filters_http_stateful_session_v3_stateful_session: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9zdGF0ZWZ1bF9zZXNzaW9uL3YzL3N0YXRlZnVsX3Nlc3Npb24ucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnN0YXRlZnVsX3Nlc3Npb24udjMiqQEKD1N0YXRlZnVsU2Vzc2lvbhJBCg1zZXNzaW9uX3N0YXRlGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSDgoGc3RyaWN0GAIgASgIEhMKC3N0YXRfcHJlZml4GAMgASgJEi4KJnN0YXR1c19vbl9zdHJpY3RfZGVzdGluYXRpb25fbm90X2ZvdW5kGAQgASgNIqcBChdTdGF0ZWZ1bFNlc3Npb25QZXJSb3V0ZRIbCghkaXNhYmxlZBgBIAEoCEIH+kIEagIIAUgAEl4KEHN0YXRlZnVsX3Nlc3Npb24YAiABKAsyQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5zdGF0ZWZ1bF9zZXNzaW9uLnYzLlN0YXRlZnVsU2Vzc2lvbkgAQg8KCG92ZXJyaWRlEgP4QgFCzgEKP2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuc3RhdGVmdWxfc2Vzc2lvbi52M0IUU3RhdGVmdWxTZXNzaW9uUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvc3RhdGVmdWxfc2Vzc2lvbi92MztzdGF0ZWZ1bF9zZXNzaW9udjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_extension, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSession
@@ -85,7 +76,7 @@ export type StatefulSession = Message<"envoy.extensions.filters.http.stateful_se
  * Use `create(StatefulSessionSchema)` to create a new message.
  */
 export const StatefulSessionSchema: GenMessage<StatefulSession> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_stateful_session_v3_stateful_session, 0);
+  messageDesc("envoy.extensions.filters.http.stateful_session.v3.StatefulSession");
 
 /**
  * @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute
@@ -119,5 +110,4 @@ export type StatefulSessionPerRoute = Message<"envoy.extensions.filters.http.sta
  * Use `create(StatefulSessionPerRouteSchema)` to create a new message.
  */
 export const StatefulSessionPerRouteSchema: GenMessage<StatefulSessionPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_stateful_session_v3_stateful_session, 1);
-
+  messageDesc("envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/http/tap/v3/tap.proto (package envoy.extensions.filters.http.tap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CommonExtensionConfig } from "../../../../common/tap/v3/common_pb.ts";
-import { file_envoy_extensions_common_tap_v3_common } from "../../../../common/tap/v3/common_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/tap/v3/tap.proto.
- */
-export const file_envoy_extensions_filters_http_tap_v3_tap: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC90YXAvdjMvdGFwLnByb3RvEiRlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50YXAudjMi/gEKA1RhcBJWCg1jb21tb25fY29uZmlnGAEgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24udGFwLnYzLkNvbW1vbkV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAESJAoccmVjb3JkX2hlYWRlcnNfcmVjZWl2ZWRfdGltZRgCIAEoCBIkChxyZWNvcmRfZG93bnN0cmVhbV9jb25uZWN0aW9uGAMgASgIEiIKGnJlY29yZF91cHN0cmVhbV9jb25uZWN0aW9uGAQgASgIOi+axYgeKgooZW52b3kuY29uZmlnLmZpbHRlci5odHRwLnRhcC52MmFscGhhLlRhcEKbAQoyaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50YXAudjNCCFRhcFByb3RvUAFaUWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL3RhcC92Mzt0YXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_common_tap_v3_common, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Top level configuration for the tap filter.
@@ -73,5 +63,4 @@ export type Tap = Message<"envoy.extensions.filters.http.tap.v3.Tap"> & {
  * Use `create(TapSchema)` to create a new message.
  */
 export const TapSchema: GenMessage<Tap> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_tap_v3_tap, 0);
-
+  messageDesc("envoy.extensions.filters.http.tap.v3.Tap");

@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/http/thrift_to_metadata/v3/thrift_to_metadata.proto (package envoy.extensions.filters.http.thrift_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ProtocolType, TransportType } from "../../../network/thrift_proxy/v3/thrift_proxy_pb.ts";
-import { file_envoy_extensions_filters_network_thrift_proxy_v3_thrift_proxy } from "../../../network/thrift_proxy/v3/thrift_proxy_pb.ts";
 import type { Value } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/thrift_to_metadata/v3/thrift_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC90aHJpZnRfdG9fbWV0YWRhdGEvdjMvdGhyaWZ0X3RvX21ldGFkYXRhLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMiZwoMS2V5VmFsdWVQYWlyEhoKEm1ldGFkYXRhX25hbWVzcGFjZRgBIAEoCRIUCgNrZXkYAiABKAlCB/pCBHICEAESJQoFdmFsdWUYAyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUimwEKDUZpZWxkU2VsZWN0b3ISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIgCgJpZBgCIAEoBUIU+kIRGg8Y//8BKICA/v///////wESUQoFY2hpbGQYAyABKAsyQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMuRmllbGRTZWxlY3RvciLwAgoEUnVsZRJJCgVmaWVsZBgBIAEoDjI6LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnRocmlmdF90b19tZXRhZGF0YS52My5GaWVsZBJaCg5maWVsZF9zZWxlY3RvchgCIAEoCzJCLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnRocmlmdF90b19tZXRhZGF0YS52My5GaWVsZFNlbGVjdG9yEhMKC21ldGhvZF9uYW1lGAMgASgJElUKCm9uX3ByZXNlbnQYBCABKAsyQS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMuS2V5VmFsdWVQYWlyElUKCm9uX21pc3NpbmcYBSABKAsyQS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMuS2V5VmFsdWVQYWlyIr4DChBUaHJpZnRUb01ldGFkYXRhElAKDXJlcXVlc3RfcnVsZXMYASADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMuUnVsZRJRCg5yZXNwb25zZV9ydWxlcxgCIAMoCzI5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnRocmlmdF90b19tZXRhZGF0YS52My5SdWxlElwKCXRyYW5zcG9ydBgDIAEoDjI/LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52My5UcmFuc3BvcnRUeXBlQgj6QgWCAQIQARJaCghwcm90b2NvbBgEIAEoDjI+LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52My5Qcm90b2NvbFR5cGVCCPpCBYIBAhABEikKE2FsbG93X2NvbnRlbnRfdHlwZXMYBSADKAlCDPpCCZIBBiIEcgIQARIgChhhbGxvd19lbXB0eV9jb250ZW50X3R5cGUYBiABKAgiyQEKGFRocmlmdFRvTWV0YWRhdGFQZXJSb3V0ZRJQCg1yZXF1ZXN0X3J1bGVzGAEgAygLMjkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAudGhyaWZ0X3RvX21ldGFkYXRhLnYzLlJ1bGUSUQoOcmVzcG9uc2VfcnVsZXMYAiADKAsyOS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50aHJpZnRfdG9fbWV0YWRhdGEudjMuUnVsZToI0sak4QYCCAEqegoFRmllbGQSDwoLTUVUSE9EX05BTUUQABIMCghQUk9UT0NPTBABEg0KCVRSQU5TUE9SVBACEhAKDEhFQURFUl9GTEFHUxADEg8KC1NFUVVFTkNFX0lEEAQSEAoMTUVTU0FHRV9UWVBFEAUSDgoKUkVQTFlfVFlQRRAGQtUBCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnRocmlmdF90b19tZXRhZGF0YS52M0IVVGhyaWZ0VG9NZXRhZGF0YVByb3RvUAFab2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL3RocmlmdF90b19tZXRhZGF0YS92Mzt0aHJpZnRfdG9fbWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_filters_network_thrift_proxy_v3_thrift_proxy, file_google_protobuf_struct, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.http.thrift_to_metadata.v3.KeyValuePair
@@ -67,7 +56,7 @@ export type KeyValuePair = Message<"envoy.extensions.filters.http.thrift_to_meta
  * Use `create(KeyValuePairSchema)` to create a new message.
  */
 export const KeyValuePairSchema: GenMessage<KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.KeyValuePair");
 
 /**
  * @generated from message envoy.extensions.filters.http.thrift_to_metadata.v3.FieldSelector
@@ -100,7 +89,7 @@ export type FieldSelector = Message<"envoy.extensions.filters.http.thrift_to_met
  * Use `create(FieldSelectorSchema)` to create a new message.
  */
 export const FieldSelectorSchema: GenMessage<FieldSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 1);
+  messageDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.FieldSelector");
 
 /**
  * [#next-free-field: 6]
@@ -196,7 +185,7 @@ export type Rule = Message<"envoy.extensions.filters.http.thrift_to_metadata.v3.
  * Use `create(RuleSchema)` to create a new message.
  */
 export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 2);
+  messageDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.Rule");
 
 /**
  * The configuration for transforming thrift metadata into filter metadata.
@@ -266,7 +255,7 @@ export type ThriftToMetadata = Message<"envoy.extensions.filters.http.thrift_to_
  * Use `create(ThriftToMetadataSchema)` to create a new message.
  */
 export const ThriftToMetadataSchema: GenMessage<ThriftToMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 3);
+  messageDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.ThriftToMetadata");
 
 /**
  * Thrift to metadata configuration on a per-route basis, which overrides the global configuration for
@@ -295,7 +284,7 @@ export type ThriftToMetadataPerRoute = Message<"envoy.extensions.filters.http.th
  * Use `create(ThriftToMetadataPerRouteSchema)` to create a new message.
  */
 export const ThriftToMetadataPerRouteSchema: GenMessage<ThriftToMetadataPerRoute> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 4);
+  messageDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.ThriftToMetadataPerRoute");
 
 /**
  * @generated from enum envoy.extensions.filters.http.thrift_to_metadata.v3.Field
@@ -364,5 +353,4 @@ export type Field = (typeof Field)[keyof typeof Field] | UnknownEnum;
  * Describes the enum envoy.extensions.filters.http.thrift_to_metadata.v3.Field.
  */
 export const FieldSchema: GenEnum<Field> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_thrift_to_metadata_v3_thrift_to_metadata, 0);
-
+  enumDesc("envoy.extensions.filters.http.thrift_to_metadata.v3.Field");

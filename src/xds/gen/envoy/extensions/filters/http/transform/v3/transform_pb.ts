@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/http/transform/v3/transform.proto (package envoy.extensions.filters.http.transform.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutation } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/transform/v3/transform.proto.
- */
-export const file_envoy_extensions_filters_http_transform_v3_transform: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC90cmFuc2Zvcm0vdjMvdHJhbnNmb3JtLnByb3RvEiplbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50cmFuc2Zvcm0udjMiggIKD1RyYW5zZm9ybUNvbmZpZxJaChZyZXF1ZXN0X3RyYW5zZm9ybWF0aW9uGAEgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAudHJhbnNmb3JtLnYzLlRyYW5zZm9ybWF0aW9uElsKF3Jlc3BvbnNlX3RyYW5zZm9ybWF0aW9uGAIgASgLMjouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAudHJhbnNmb3JtLnYzLlRyYW5zZm9ybWF0aW9uEhsKE2NsZWFyX2NsdXN0ZXJfY2FjaGUYAyABKAgSGQoRY2xlYXJfcm91dGVfY2FjaGUYBCABKAgivwEKDlRyYW5zZm9ybWF0aW9uElAKEWhlYWRlcnNfbXV0YXRpb25zGAEgAygLMjUuZW52b3kuY29uZmlnLmNvbW1vbi5tdXRhdGlvbl9ydWxlcy52My5IZWFkZXJNdXRhdGlvbhJbChNib2R5X3RyYW5zZm9ybWF0aW9uGAIgASgLMj4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAudHJhbnNmb3JtLnYzLkJvZHlUcmFuc2Zvcm1hdGlvbiLuAQoSQm9keVRyYW5zZm9ybWF0aW9uEk0KC2JvZHlfZm9ybWF0GAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgj6QgWKAQIQARJeCgZhY3Rpb24YAiABKA4yTi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC50cmFuc2Zvcm0udjMuQm9keVRyYW5zZm9ybWF0aW9uLlRyYW5zZm9ybUFjdGlvbiIpCg9UcmFuc2Zvcm1BY3Rpb24SCQoFTUVSR0UQABILCgdSRVBMQUNFEAFCswEKOGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAudHJhbnNmb3JtLnYzQg5UcmFuc2Zvcm1Qcm90b1ABWl1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC90cmFuc2Zvcm0vdjM7dHJhbnNmb3JtdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_common_mutation_rules_v3_mutation_rules, file_envoy_config_core_v3_substitution_format_string, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the transform filter. The filter may buffer the request/response until the
@@ -96,7 +86,7 @@ export type TransformConfig = Message<"envoy.extensions.filters.http.transform.v
  * Use `create(TransformConfigSchema)` to create a new message.
  */
 export const TransformConfigSchema: GenMessage<TransformConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_transform_v3_transform, 0);
+  messageDesc("envoy.extensions.filters.http.transform.v3.TransformConfig");
 
 /**
  * @generated from message envoy.extensions.filters.http.transform.v3.Transformation
@@ -129,7 +119,7 @@ export type Transformation = Message<"envoy.extensions.filters.http.transform.v3
  * Use `create(TransformationSchema)` to create a new message.
  */
 export const TransformationSchema: GenMessage<Transformation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_transform_v3_transform, 1);
+  messageDesc("envoy.extensions.filters.http.transform.v3.Transformation");
 
 /**
  * @generated from message envoy.extensions.filters.http.transform.v3.BodyTransformation
@@ -163,7 +153,7 @@ export type BodyTransformation = Message<"envoy.extensions.filters.http.transfor
  * Use `create(BodyTransformationSchema)` to create a new message.
  */
 export const BodyTransformationSchema: GenMessage<BodyTransformation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_transform_v3_transform, 2);
+  messageDesc("envoy.extensions.filters.http.transform.v3.BodyTransformation");
 
 /**
  * @generated from enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction
@@ -193,5 +183,4 @@ export type BodyTransformation_TransformAction = (typeof BodyTransformation_Tran
  * Describes the enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction.
  */
 export const BodyTransformation_TransformActionSchema: GenEnum<BodyTransformation_TransformAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_http_transform_v3_transform, 2, 0);
-
+  enumDesc("envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/filters/http/wasm/v3/wasm.proto (package envoy.extensions.filters.http.wasm.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { PluginConfig } from "../../../../wasm/v3/wasm_pb.ts";
-import { file_envoy_extensions_wasm_v3_wasm } from "../../../../wasm/v3/wasm_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/http/wasm/v3/wasm.proto.
- */
-export const file_envoy_extensions_filters_http_wasm_v3_wasm: GenFile = /*@__PURE__*/
-  fileDesc("CjBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC93YXNtL3YzL3dhc20ucHJvdG8SJWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLndhc20udjMiPgoEV2FzbRI2CgZjb25maWcYASABKAsyJi5lbnZveS5leHRlbnNpb25zLndhc20udjMuUGx1Z2luQ29uZmlnQp8BCjNpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLndhc20udjNCCVdhc21Qcm90b1ABWlNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC93YXNtL3YzO3dhc212M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_wasm_v3_wasm, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.http.wasm.v3.Wasm
@@ -46,5 +38,4 @@ export type Wasm = Message<"envoy.extensions.filters.http.wasm.v3.Wasm"> & {
  * Use `create(WasmSchema)` to create a new message.
  */
 export const WasmSchema: GenMessage<Wasm> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_wasm_v3_wasm, 0);
-
+  messageDesc("envoy.extensions.filters.http.wasm.v3.Wasm");

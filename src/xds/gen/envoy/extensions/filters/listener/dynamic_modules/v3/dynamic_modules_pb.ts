@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/filters/listener/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.filters.listener.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/listener/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_filters_listener_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbGlzdGVuZXIvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxI0ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmxpc3RlbmVyLmR5bmFtaWNfbW9kdWxlcy52MyK4AQobRHluYW1pY01vZHVsZUxpc3RlbmVyRmlsdGVyElcKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWcSEwoLZmlsdGVyX25hbWUYAiABKAkSKwoNZmlsdGVyX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlC0gEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmxpc3RlbmVyLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWm1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbGlzdGVuZXIvZHluYW1pY19tb2R1bGVzL3YzO2R5bmFtaWNfbW9kdWxlc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status]);
 
 /**
  * Configuration of the listener filter for dynamic modules. This filter allows loading shared object
@@ -108,5 +99,4 @@ export type DynamicModuleListenerFilter = Message<"envoy.extensions.filters.list
  * Use `create(DynamicModuleListenerFilterSchema)` to create a new message.
  */
 export const DynamicModuleListenerFilterSchema: GenMessage<DynamicModuleListenerFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter");

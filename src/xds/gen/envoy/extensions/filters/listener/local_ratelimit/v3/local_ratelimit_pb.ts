@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.proto (package envoy.extensions.filters.listener.local_ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TokenBucket } from "../../../../../type/v3/token_bucket_pb.ts";
-import { file_envoy_type_v3_token_bucket } from "../../../../../type/v3/token_bucket_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.proto.
- */
-export const file_envoy_extensions_filters_listener_local_ratelimit_v3_local_ratelimit: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbGlzdGVuZXIvbG9jYWxfcmF0ZWxpbWl0L3YzL2xvY2FsX3JhdGVsaW1pdC5wcm90bxI0ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmxpc3RlbmVyLmxvY2FsX3JhdGVsaW1pdC52MyKtAQoOTG9jYWxSYXRlTGltaXQSHAoLc3RhdF9wcmVmaXgYASABKAlCB/pCBHICEAESOgoMdG9rZW5fYnVja2V0GAIgASgLMhouZW52b3kudHlwZS52My5Ub2tlbkJ1Y2tldEII+kIFigECEAESQQoPcnVudGltZV9lbmFibGVkGAMgASgLMiguZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZlYXR1cmVGbGFnQtIBCkJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5saXN0ZW5lci5sb2NhbF9yYXRlbGltaXQudjNCE0xvY2FsUmF0ZWxpbWl0UHJvdG9QAVptZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2xpc3RlbmVyL2xvY2FsX3JhdGVsaW1pdC92Mztsb2NhbF9yYXRlbGltaXR2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_type_v3_token_bucket, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
@@ -71,5 +61,4 @@ export type LocalRateLimit = Message<"envoy.extensions.filters.listener.local_ra
  * Use `create(LocalRateLimitSchema)` to create a new message.
  */
 export const LocalRateLimitSchema: GenMessage<LocalRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_local_ratelimit_v3_local_ratelimit, 0);
-
+  messageDesc("envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto (package envoy.extensions.filters.listener.proxy_protocol.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ProxyProtocolConfig_Version, ProxyProtocolPassThroughTLVs } from "../../../../../config/core/v3/proxy_protocol_pb.ts";
-import { file_envoy_config_core_v3_proxy_protocol } from "../../../../../config/core/v3/proxy_protocol_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto.
- */
-export const file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbGlzdGVuZXIvcHJveHlfcHJvdG9jb2wvdjMvcHJveHlfcHJvdG9jb2wucHJvdG8SM2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5saXN0ZW5lci5wcm94eV9wcm90b2NvbC52MyLKBwoNUHJveHlQcm90b2NvbBJWCgVydWxlcxgBIAMoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5saXN0ZW5lci5wcm94eV9wcm90b2NvbC52My5Qcm94eVByb3RvY29sLlJ1bGUSLQolYWxsb3dfcmVxdWVzdHNfd2l0aG91dF9wcm94eV9wcm90b2NvbBgCIAEoCBJNChFwYXNzX3Rocm91Z2hfdGx2cxgDIAEoCzIyLmVudm95LmNvbmZpZy5jb3JlLnYzLlByb3h5UHJvdG9jb2xQYXNzVGhyb3VnaFRMVnMSTgoTZGlzYWxsb3dlZF92ZXJzaW9ucxgEIAMoDjIxLmVudm95LmNvbmZpZy5jb3JlLnYzLlByb3h5UHJvdG9jb2xDb25maWcuVmVyc2lvbhITCgtzdGF0X3ByZWZpeBgFIAEoCRJkCgx0bHZfbG9jYXRpb24YBiABKA4yTi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubGlzdGVuZXIucHJveHlfcHJvdG9jb2wudjMuUHJveHlQcm90b2NvbC5UbHZMb2NhdGlvbhqNAgoMS2V5VmFsdWVQYWlyEhoKEm1ldGFkYXRhX25hbWVzcGFjZRgBIAEoCRIUCgNrZXkYAiABKAlCB/pCBHICEAESggEKFXZhbHVlX3N0cmluZ19lbmNvZGluZxgDIAEoDjJjLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5saXN0ZW5lci5wcm94eV9wcm90b2NvbC52My5Qcm94eVByb3RvY29sLktleVZhbHVlUGFpci5WYWx1ZVN0cmluZ0VuY29kaW5nIkYKE1ZhbHVlU3RyaW5nRW5jb2RpbmcSDwoLVU5TUEVDSUZJRUQQABISCg5TQU5JVElaRURfVVRGOBABEgoKBkJBU0U2NBACGosBCgRSdWxlEhoKCHRsdl90eXBlGAEgASgNQgj6QgUqAxCAAhJnCg5vbl90bHZfcHJlc2VudBgCIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5saXN0ZW5lci5wcm94eV9wcm90b2NvbC52My5Qcm94eVByb3RvY29sLktleVZhbHVlUGFpciI1CgtUbHZMb2NhdGlvbhIUChBEWU5BTUlDX01FVEFEQVRBEAASEAoMRklMVEVSX1NUQVRFEAE6Q5rFiB4+CjxlbnZveS5jb25maWcuZmlsdGVyLmxpc3RlbmVyLnByb3h5X3Byb3RvY29sLnYyLlByb3h5UHJvdG9jb2xCzgEKQWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmxpc3RlbmVyLnByb3h5X3Byb3RvY29sLnYzQhJQcm94eVByb3RvY29sUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2xpc3RlbmVyL3Byb3h5X3Byb3RvY29sL3YzO3Byb3h5X3Byb3RvY29sdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_proxy_protocol, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 7]
@@ -121,7 +111,7 @@ export type ProxyProtocol = Message<"envoy.extensions.filters.listener.proxy_pro
  * Use `create(ProxyProtocolSchema)` to create a new message.
  */
 export const ProxyProtocolSchema: GenMessage<ProxyProtocol> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol, 0);
+  messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol");
 
 /**
  * @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
@@ -162,7 +152,7 @@ export type ProxyProtocol_KeyValuePair = Message<"envoy.extensions.filters.liste
  * Use `create(ProxyProtocol_KeyValuePairSchema)` to create a new message.
  */
 export const ProxyProtocol_KeyValuePairSchema: GenMessage<ProxyProtocol_KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol, 0, 0);
+  messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair");
 
 /**
  * Specifies the encoding scheme that is used to encode the TLV value before it is
@@ -208,7 +198,7 @@ export type ProxyProtocol_KeyValuePair_ValueStringEncoding = (typeof ProxyProtoc
  * Describes the enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding.
  */
 export const ProxyProtocol_KeyValuePair_ValueStringEncodingSchema: GenEnum<ProxyProtocol_KeyValuePair_ValueStringEncoding> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol, 0, 0, 0);
+  enumDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding");
 
 /**
  * A Rule defines what metadata to apply when a header is present or missing.
@@ -238,7 +228,7 @@ export type ProxyProtocol_Rule = Message<"envoy.extensions.filters.listener.prox
  * Use `create(ProxyProtocol_RuleSchema)` to create a new message.
  */
 export const ProxyProtocol_RuleSchema: GenMessage<ProxyProtocol_Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol, 0, 1);
+  messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule");
 
 /**
  * Controls where TLV values are stored when rules match.
@@ -272,5 +262,4 @@ export type ProxyProtocol_TlvLocation = (typeof ProxyProtocol_TlvLocation)[keyof
  * Describes the enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation.
  */
 export const ProxyProtocol_TlvLocationSchema: GenEnum<ProxyProtocol_TlvLocation> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol, 0, 0);
-
+  enumDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation");

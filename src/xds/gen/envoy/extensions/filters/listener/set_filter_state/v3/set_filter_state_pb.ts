@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/filters/listener/set_filter_state/v3/set_filter_state.proto (package envoy.extensions.filters.listener.set_filter_state.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_envoy_extensions_filters_common_set_filter_state_v3_value } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/listener/set_filter_state/v3/set_filter_state.proto.
- */
-export const file_envoy_extensions_filters_listener_set_filter_state_v3_set_filter_state: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbGlzdGVuZXIvc2V0X2ZpbHRlcl9zdGF0ZS92My9zZXRfZmlsdGVyX3N0YXRlLnByb3RvEjVlbnZveS5leHRlbnNpb25zLmZpbHRlcnMubGlzdGVuZXIuc2V0X2ZpbHRlcl9zdGF0ZS52MyJiCgZDb25maWcSWAoJb25fYWNjZXB0GAEgAygLMkUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5zZXRfZmlsdGVyX3N0YXRlLnYzLkZpbHRlclN0YXRlVmFsdWVC1QEKQ2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmxpc3RlbmVyLnNldF9maWx0ZXJfc3RhdGUudjNCE1NldEZpbHRlclN0YXRlUHJvdG9QAVpvZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2xpc3RlbmVyL3NldF9maWx0ZXJfc3RhdGUvdjM7c2V0X2ZpbHRlcl9zdGF0ZXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_filters_common_set_filter_state_v3_value, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.listener.set_filter_state.v3.Config
@@ -47,5 +39,4 @@ export type Config = Message<"envoy.extensions.filters.listener.set_filter_state
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_listener_set_filter_state_v3_set_filter_state, 0);
-
+  messageDesc("envoy.extensions.filters.listener.set_filter_state.v3.Config");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/network/connection_limit/v3/connection_limit.proto (package envoy.extensions.filters.network.connection_limit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/connection_limit/v3/connection_limit.proto.
- */
-export const file_envoy_extensions_filters_network_connection_limit_v3_connection_limit: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9jb25uZWN0aW9uX2xpbWl0L3YzL2Nvbm5lY3Rpb25fbGltaXQucHJvdG8SNGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmNvbm5lY3Rpb25fbGltaXQudjMi3AEKD0Nvbm5lY3Rpb25MaW1pdBIcCgtzdGF0X3ByZWZpeBgBIAEoCUIH+kIEcgIQARI+Cg9tYXhfY29ubmVjdGlvbnMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCB/pCBDICKAESKAoFZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQQoPcnVudGltZV9lbmFibGVkGAQgASgLMiguZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZlYXR1cmVGbGFnQtQBCkJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmNvbm5lY3Rpb25fbGltaXQudjNCFENvbm5lY3Rpb25MaW1pdFByb3RvUAFabmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2Nvbm5lY3Rpb25fbGltaXQvdjM7Y29ubmVjdGlvbl9saW1pdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
@@ -77,5 +67,4 @@ export type ConnectionLimit = Message<"envoy.extensions.filters.network.connecti
  * Use `create(ConnectionLimitSchema)` to create a new message.
  */
 export const ConnectionLimitSchema: GenMessage<ConnectionLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_connection_limit_v3_connection_limit, 0);
-
+  messageDesc("envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit");

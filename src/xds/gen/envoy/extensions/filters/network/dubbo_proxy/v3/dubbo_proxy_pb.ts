@@ -16,26 +16,12 @@
 // @generated from file envoy/extensions/filters/network/dubbo_proxy/v3/dubbo_proxy.proto (package envoy.extensions.filters.network.dubbo_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { MultipleRouteConfiguration, RouteConfiguration } from "./route_pb.ts";
-import { file_envoy_extensions_filters_network_dubbo_proxy_v3_route } from "./route_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/dubbo_proxy/v3/dubbo_proxy.proto.
- */
-export const file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9kdWJib19wcm94eS92My9kdWJib19wcm94eS5wcm90bxIvZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjMiZgoERHJkcxJDCg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlQgj6QgWKAQIQARIZChFyb3V0ZV9jb25maWdfbmFtZRgCIAEoCSLWBQoKRHViYm9Qcm94eRIcCgtzdGF0X3ByZWZpeBgBIAEoCUIH+kIEcgIQARJeCg1wcm90b2NvbF90eXBlGAIgASgOMj0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjMuUHJvdG9jb2xUeXBlQgj6QgWCAQIQARJoChJzZXJpYWxpemF0aW9uX3R5cGUYAyABKA4yQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5TZXJpYWxpemF0aW9uVHlwZUII+kIFggECEAESZgoMcm91dGVfY29uZmlnGAQgAygLMkMuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjMuUm91dGVDb25maWd1cmF0aW9uQgsYAZLHhtgEAzMuMBJeCgRkcmRzGAYgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjMuRHJkc0IX8pj+jwUREg9yb3V0ZV9zcGVjaWZpZXJIABJsChVtdWx0aXBsZV9yb3V0ZV9jb25maWcYByABKAsySy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5NdWx0aXBsZVJvdXRlQ29uZmlndXJhdGlvbkgAElMKDWR1YmJvX2ZpbHRlcnMYBSADKAsyPC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5EdWJib0ZpbHRlcjpCmsWIHj0KO2Vudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5kdWJib19wcm94eS52MmFscGhhMS5EdWJib1Byb3h5QhEKD3JvdXRlX3NwZWNpZmllciKPAQoLRHViYm9GaWx0ZXISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIkCgZjb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OkOaxYgePgo8ZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmR1YmJvX3Byb3h5LnYyYWxwaGExLkR1YmJvRmlsdGVyKhkKDFByb3RvY29sVHlwZRIJCgVEdWJibxAAKiEKEVNlcmlhbGl6YXRpb25UeXBlEgwKCEhlc3NpYW4yEABCwAEKPWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjNCD0R1YmJvUHJveHlQcm90b1ABWmRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9kdWJib19wcm94eS92MztkdWJib19wcm94eXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_config_source, file_envoy_extensions_filters_network_dubbo_proxy_v3_route, file_google_protobuf_any, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.Drds
@@ -64,7 +50,7 @@ export type Drds = Message<"envoy.extensions.filters.network.dubbo_proxy.v3.Drds
  * Use `create(DrdsSchema)` to create a new message.
  */
 export const DrdsSchema: GenMessage<Drds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy, 0);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.Drds");
 
 /**
  * [#next-free-field: 8]
@@ -140,7 +126,7 @@ export type DubboProxy = Message<"envoy.extensions.filters.network.dubbo_proxy.v
  * Use `create(DubboProxySchema)` to create a new message.
  */
 export const DubboProxySchema: GenMessage<DubboProxy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy, 1);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy");
 
 /**
  * DubboFilter configures a Dubbo filter.
@@ -170,7 +156,7 @@ export type DubboFilter = Message<"envoy.extensions.filters.network.dubbo_proxy.
  * Use `create(DubboFilterSchema)` to create a new message.
  */
 export const DubboFilterSchema: GenMessage<DubboFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy, 2);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter");
 
 /**
  * Dubbo Protocol types supported by Envoy.
@@ -197,7 +183,7 @@ export type ProtocolType = (typeof ProtocolType)[keyof typeof ProtocolType] | Un
  * Describes the enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType.
  */
 export const ProtocolTypeSchema: GenEnum<ProtocolType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy, 0);
+  enumDesc("envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType");
 
 /**
  * Dubbo Serialization types supported by Envoy.
@@ -224,5 +210,4 @@ export type SerializationType = (typeof SerializationType)[keyof typeof Serializ
  * Describes the enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType.
  */
 export const SerializationTypeSchema: GenEnum<SerializationType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_dubbo_proxy, 1);
-
+  enumDesc("envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType");

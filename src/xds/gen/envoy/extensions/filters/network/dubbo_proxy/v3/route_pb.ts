@@ -16,26 +16,13 @@
 // @generated from file envoy/extensions/filters/network/dubbo_proxy/v3/route.proto (package envoy.extensions.filters.network.dubbo_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Metadata } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { HeaderMatcher, WeightedCluster } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Int64Range } from "../../../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../../../type/v3/range_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/dubbo_proxy/v3/route.proto.
- */
-export const file_envoy_extensions_filters_network_dubbo_proxy_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9kdWJib19wcm94eS92My9yb3V0ZS5wcm90bxIvZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjMi6QEKElJvdXRlQ29uZmlndXJhdGlvbhIMCgRuYW1lGAEgASgJEhEKCWludGVyZmFjZRgCIAEoCRINCgVncm91cBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEkYKBnJvdXRlcxgFIAMoCzI2LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR1YmJvX3Byb3h5LnYzLlJvdXRlOkqaxYgeRQpDZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmR1YmJvX3Byb3h5LnYyYWxwaGExLlJvdXRlQ29uZmlndXJhdGlvbiLzAQoFUm91dGUSVAoFbWF0Y2gYASABKAsyOy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5Sb3V0ZU1hdGNoQgj6QgWKAQIQARJVCgVyb3V0ZRgCIAEoCzI8LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR1YmJvX3Byb3h5LnYzLlJvdXRlQWN0aW9uQgj6QgWKAQIQATo9msWIHjgKNmVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5kdWJib19wcm94eS52MmFscGhhMS5Sb3V0ZSLVAQoKUm91dGVNYXRjaBJMCgZtZXRob2QYASABKAsyPC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5NZXRob2RNYXRjaBI1CgdoZWFkZXJzGAIgAygLMiQuZW52b3kuY29uZmlnLnJvdXRlLnYzLkhlYWRlck1hdGNoZXI6QprFiB49CjtlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuZHViYm9fcHJveHkudjJhbHBoYTEuUm91dGVNYXRjaCL8AQoLUm91dGVBY3Rpb24SEQoHY2x1c3RlchgBIAEoCUgAEkMKEXdlaWdodGVkX2NsdXN0ZXJzGAIgASgLMiYuZW52b3kuY29uZmlnLnJvdXRlLnYzLldlaWdodGVkQ2x1c3RlckgAEjYKDm1ldGFkYXRhX21hdGNoGAMgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGE6Q5rFiB4+CjxlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuZHViYm9fcHJveHkudjJhbHBoYTEuUm91dGVBY3Rpb25CGAoRY2x1c3Rlcl9zcGVjaWZpZXISA/hCASLVBAoLTWV0aG9kTWF0Y2gSMgoEbmFtZRgBIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyEmMKDHBhcmFtc19tYXRjaBgCIAMoCzJNLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR1YmJvX3Byb3h5LnYzLk1ldGhvZE1hdGNoLlBhcmFtc01hdGNoRW50cnka3AEKF1BhcmFtZXRlck1hdGNoU3BlY2lmaWVyEhUKC2V4YWN0X21hdGNoGAMgASgJSAASMAoLcmFuZ2VfbWF0Y2gYBCABKAsyGS5lbnZveS50eXBlLnYzLkludDY0UmFuZ2VIADpbmsWIHlYKVGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5kdWJib19wcm94eS52MmFscGhhMS5NZXRob2RNYXRjaC5QYXJhbWV0ZXJNYXRjaFNwZWNpZmllckIbChlwYXJhbWV0ZXJfbWF0Y2hfc3BlY2lmaWVyGogBChBQYXJhbXNNYXRjaEVudHJ5EgsKA2tleRgBIAEoDRJjCgV2YWx1ZRgCIAEoCzJULmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR1YmJvX3Byb3h5LnYzLk1ldGhvZE1hdGNoLlBhcmFtZXRlck1hdGNoU3BlY2lmaWVyOgI4ATpDmsWIHj4KPGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5kdWJib19wcm94eS52MmFscGhhMS5NZXRob2RNYXRjaCKFAQoaTXVsdGlwbGVSb3V0ZUNvbmZpZ3VyYXRpb24SDAoEbmFtZRgBIAEoCRJZCgxyb3V0ZV9jb25maWcYBCADKAsyQy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS52My5Sb3V0ZUNvbmZpZ3VyYXRpb25CuwEKPWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZHViYm9fcHJveHkudjNCClJvdXRlUHJvdG9QAVpkZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvZHViYm9fcHJveHkvdjM7ZHViYm9fcHJveHl2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_string, file_envoy_type_v3_range, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 6]
@@ -93,7 +80,7 @@ export type RouteConfiguration = Message<"envoy.extensions.filters.network.dubbo
  * Use `create(RouteConfigurationSchema)` to create a new message.
  */
 export const RouteConfigurationSchema: GenMessage<RouteConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 0);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.RouteConfiguration");
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.Route
@@ -119,7 +106,7 @@ export type Route = Message<"envoy.extensions.filters.network.dubbo_proxy.v3.Rou
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 1);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.Route");
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.RouteMatch
@@ -148,7 +135,7 @@ export type RouteMatch = Message<"envoy.extensions.filters.network.dubbo_proxy.v
  * Use `create(RouteMatchSchema)` to create a new message.
  */
 export const RouteMatchSchema: GenMessage<RouteMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 2);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.RouteMatch");
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.RouteAction
@@ -193,7 +180,7 @@ export type RouteAction = Message<"envoy.extensions.filters.network.dubbo_proxy.
  * Use `create(RouteActionSchema)` to create a new message.
  */
 export const RouteActionSchema: GenMessage<RouteAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 3);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.RouteAction");
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.MethodMatch
@@ -221,7 +208,7 @@ export type MethodMatch = Message<"envoy.extensions.filters.network.dubbo_proxy.
  * Use `create(MethodMatchSchema)` to create a new message.
  */
 export const MethodMatchSchema: GenMessage<MethodMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 4);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.MethodMatch");
 
 /**
  * The parameter matching type.
@@ -266,7 +253,7 @@ export type MethodMatch_ParameterMatchSpecifier = Message<"envoy.extensions.filt
  * Use `create(MethodMatch_ParameterMatchSpecifierSchema)` to create a new message.
  */
 export const MethodMatch_ParameterMatchSpecifierSchema: GenMessage<MethodMatch_ParameterMatchSpecifier> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 4, 0);
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.MethodMatch.ParameterMatchSpecifier");
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.MultipleRouteConfiguration
@@ -292,5 +279,4 @@ export type MultipleRouteConfiguration = Message<"envoy.extensions.filters.netwo
  * Use `create(MultipleRouteConfigurationSchema)` to create a new message.
  */
 export const MultipleRouteConfigurationSchema: GenMessage<MultipleRouteConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_v3_route, 5);
-
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.MultipleRouteConfiguration");

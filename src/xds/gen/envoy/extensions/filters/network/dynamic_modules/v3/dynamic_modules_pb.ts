@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/filters/network/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.filters.network.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_filters_network_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEjNlbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5keW5hbWljX21vZHVsZXMudjMi0AEKGkR5bmFtaWNNb2R1bGVOZXR3b3JrRmlsdGVyElcKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWcSEwoLZmlsdGVyX25hbWUYAiABKAkSKwoNZmlsdGVyX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSFwoPdGVybWluYWxfZmlsdGVyGAQgASgIQtABCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWmxnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9keW5hbWljX21vZHVsZXMvdjM7ZHluYW1pY19tb2R1bGVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynamic Modules network filter. This filter allows loading shared object
@@ -118,5 +109,4 @@ export type DynamicModuleNetworkFilter = Message<"envoy.extensions.filters.netwo
  * Use `create(DynamicModuleNetworkFilterSchema)` to create a new message.
  */
 export const DynamicModuleNetworkFilterSchema: GenMessage<DynamicModuleNetworkFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/network/echo/v3/echo.proto (package envoy.extensions.filters.network.echo.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/echo/v3/echo.proto.
- */
-export const file_envoy_extensions_filters_network_echo_v3_echo: GenFile = /*@__PURE__*/
-  fileDesc("CjNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9lY2hvL3YzL2VjaG8ucHJvdG8SKGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmVjaG8udjMiNwoERWNobzovmsWIHioKKGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5lY2hvLnYyLkVjaG9CpQEKNmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZWNoby52M0IJRWNob1Byb3RvUAFaVmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2VjaG8vdjM7ZWNob3YzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.extensions.filters.network.echo.v3.Echo
@@ -39,5 +31,4 @@ export type Echo = Message<"envoy.extensions.filters.network.echo.v3.Echo"> & {
  * Use `create(EchoSchema)` to create a new message.
  */
 export const EchoSchema: GenMessage<Echo> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_echo_v3_echo, 0);
-
+  messageDesc("envoy.extensions.filters.network.echo.v3.Echo");

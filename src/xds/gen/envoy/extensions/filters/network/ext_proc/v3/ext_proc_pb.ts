@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/filters/network/ext_proc/v3/ext_proc.proto (package envoy.extensions.filters.network.ext_proc.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../config/core/v3/grpc_service_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/ext_proc/v3/ext_proc.proto.
- */
-export const file_envoy_extensions_filters_network_ext_proc_v3_ext_proc: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9leHRfcHJvYy92My9leHRfcHJvYy5wcm90bxIsZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZXh0X3Byb2MudjMinwMKGE5ldHdvcmtFeHRlcm5hbFByb2Nlc3NvchI3CgxncnBjX3NlcnZpY2UYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZRIaChJmYWlsdXJlX21vZGVfYWxsb3cYAiABKAgSVQoPcHJvY2Vzc2luZ19tb2RlGAMgASgLMjwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZXh0X3Byb2MudjMuUHJvY2Vzc2luZ01vZGUSQQoPbWVzc2FnZV90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg36QgqqAQciAwiQHDIAEhwKC3N0YXRfcHJlZml4GAUgASgJQgf6QgRyAhABElcKEG1ldGFkYXRhX29wdGlvbnMYBiABKAsyPS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5leHRfcHJvYy52My5NZXRhZGF0YU9wdGlvbnMSHQoVY29ubmVjdGlvbl9hdHRyaWJ1dGVzGAcgAygJIvsBCg5Qcm9jZXNzaW5nTW9kZRJfCgxwcm9jZXNzX3JlYWQYASABKA4ySS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5leHRfcHJvYy52My5Qcm9jZXNzaW5nTW9kZS5EYXRhU2VuZE1vZGUSYAoNcHJvY2Vzc193cml0ZRgCIAEoDjJJLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmV4dF9wcm9jLnYzLlByb2Nlc3NpbmdNb2RlLkRhdGFTZW5kTW9kZSImCgxEYXRhU2VuZE1vZGUSDAoIU1RSRUFNRUQQABIICgRTS0lQEAEiqAIKD01ldGFkYXRhT3B0aW9ucxJvChVmb3J3YXJkaW5nX25hbWVzcGFjZXMYASABKAsyUC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5leHRfcHJvYy52My5NZXRhZGF0YU9wdGlvbnMuTWV0YWRhdGFOYW1lc3BhY2VzEm4KFHJlY2VpdmluZ19uYW1lc3BhY2VzGAIgASgLMlAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZXh0X3Byb2MudjMuTWV0YWRhdGFPcHRpb25zLk1ldGFkYXRhTmFtZXNwYWNlcxo0ChJNZXRhZGF0YU5hbWVzcGFjZXMSDwoHdW50eXBlZBgBIAMoCRINCgV0eXBlZBgCIAMoCUK8AQo6aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5leHRfcHJvYy52M0IMRXh0UHJvY1Byb3RvUAFaXmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2V4dF9wcm9jL3YzO2V4dF9wcm9jdjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_envoy_config_core_v3_grpc_service, file_google_protobuf_duration, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The Network External Processing filter allows an external service to process raw TCP/UDP traffic
@@ -118,7 +107,7 @@ export type NetworkExternalProcessor = Message<"envoy.extensions.filters.network
  * Use `create(NetworkExternalProcessorSchema)` to create a new message.
  */
 export const NetworkExternalProcessorSchema: GenMessage<NetworkExternalProcessor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_ext_proc_v3_ext_proc, 0);
+  messageDesc("envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor");
 
 /**
  * Options for controlling processing behavior.
@@ -149,7 +138,7 @@ export type ProcessingMode = Message<"envoy.extensions.filters.network.ext_proc.
  * Use `create(ProcessingModeSchema)` to create a new message.
  */
 export const ProcessingModeSchema: GenMessage<ProcessingMode> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_ext_proc_v3_ext_proc, 1);
+  messageDesc("envoy.extensions.filters.network.ext_proc.v3.ProcessingMode");
 
 /**
  * Defines how traffic should be handled by the external processor.
@@ -183,7 +172,7 @@ export type ProcessingMode_DataSendMode = (typeof ProcessingMode_DataSendMode)[k
  * Describes the enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode.
  */
 export const ProcessingMode_DataSendModeSchema: GenEnum<ProcessingMode_DataSendMode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_ext_proc_v3_ext_proc, 1, 0);
+  enumDesc("envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode");
 
 /**
  * The MetadataOptions structure defines options for sending dynamic metadata. Specifically,
@@ -219,7 +208,7 @@ export type MetadataOptions = Message<"envoy.extensions.filters.network.ext_proc
  * Use `create(MetadataOptionsSchema)` to create a new message.
  */
 export const MetadataOptionsSchema: GenMessage<MetadataOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_ext_proc_v3_ext_proc, 2);
+  messageDesc("envoy.extensions.filters.network.ext_proc.v3.MetadataOptions");
 
 /**
  * @generated from message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces
@@ -249,5 +238,4 @@ export type MetadataOptions_MetadataNamespaces = Message<"envoy.extensions.filte
  * Use `create(MetadataOptions_MetadataNamespacesSchema)` to create a new message.
  */
 export const MetadataOptions_MetadataNamespacesSchema: GenMessage<MetadataOptions_MetadataNamespaces> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_ext_proc_v3_ext_proc, 2, 0);
-
+  messageDesc("envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces");

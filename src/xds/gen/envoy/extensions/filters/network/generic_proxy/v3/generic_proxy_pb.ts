@@ -16,28 +16,14 @@
 // @generated from file envoy/extensions/filters/network/generic_proxy/v3/generic_proxy.proto (package envoy.extensions.filters.network.generic_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { ConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { RouteConfiguration } from "./route_pb.ts";
-import { file_envoy_extensions_filters_network_generic_proxy_v3_route } from "./route_pb.ts";
 import type { HttpConnectionManager_Tracing } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
-import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/generic_proxy/v3/generic_proxy.proto.
- */
-export const file_envoy_extensions_filters_network_generic_proxy_v3_generic_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CkVlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L3YzL2dlbmVyaWNfcHJveHkucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmdlbmVyaWNfcHJveHkudjMiqQQKDEdlbmVyaWNQcm94eRIcCgtzdGF0X3ByZWZpeBgBIAEoCUIH+kIEcgIQARJKCgxjb2RlY19jb25maWcYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0II+kIFigECEAESVAoLZ2VuZXJpY19yZHMYAyABKAsyPS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5LnYzLkdlbmVyaWNSZHNIABJdCgxyb3V0ZV9jb25maWcYBCABKAsyRS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5LnYzLlJvdXRlQ29uZmlndXJhdGlvbkgAEjsKB2ZpbHRlcnMYBSADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJrCgd0cmFjaW5nGAYgASgLMlouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlRyYWNpbmcSOAoKYWNjZXNzX2xvZxgHIAMoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nQhYKD3JvdXRlX3NwZWNpZmllchID+EIBInUKCkdlbmVyaWNSZHMSQwoNY29uZmlnX3NvdXJjZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZUII+kIFigECEAESIgoRcm91dGVfY29uZmlnX25hbWUYAiABKAlCB/pCBHICEAFC0AEKP2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZ2VuZXJpY19wcm94eS52M0IRR2VuZXJpY1Byb3h5UHJvdG9QAVpoZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvZ2VuZXJpY19wcm94eS92MztnZW5lcmljX3Byb3h5djO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_extensions_filters_network_generic_proxy_v3_route, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 8]
@@ -111,7 +97,7 @@ export type GenericProxy = Message<"envoy.extensions.filters.network.generic_pro
  * Use `create(GenericProxySchema)` to create a new message.
  */
 export const GenericProxySchema: GenMessage<GenericProxy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_v3_generic_proxy, 0);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.v3.GenericProxy");
 
 /**
  * @generated from message envoy.extensions.filters.network.generic_proxy.v3.GenericRds
@@ -138,5 +124,4 @@ export type GenericRds = Message<"envoy.extensions.filters.network.generic_proxy
  * Use `create(GenericRdsSchema)` to create a new message.
  */
 export const GenericRdsSchema: GenMessage<GenericRds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_v3_generic_proxy, 1);
-
+  messageDesc("envoy.extensions.filters.network.generic_proxy.v3.GenericRds");

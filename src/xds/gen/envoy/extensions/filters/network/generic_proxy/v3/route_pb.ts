@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/network/generic_proxy/v3/route.proto (package envoy.extensions.filters.network.generic_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/generic_proxy/v3/route.proto.
- */
-export const file_envoy_extensions_filters_network_generic_proxy_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L3YzL3JvdXRlLnByb3RvEjFlbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5LnYzInUKC1ZpcnR1YWxIb3N0EhUKBG5hbWUYASABKAlCB/pCBHICEAESFwoFaG9zdHMYAiADKAlCCPpCBZIBAggBEjYKBnJvdXRlcxgDIAEoCzIcLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlckII+kIFigECEAEisAEKElJvdXRlQ29uZmlndXJhdGlvbhIVCgRuYW1lGAEgASgJQgf6QgRyAhABEiwKBnJvdXRlcxgCIAEoCzIcLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlchJVCg12aXJ0dWFsX2hvc3RzGAMgAygLMj4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZ2VuZXJpY19wcm94eS52My5WaXJ0dWFsSG9zdELJAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5LnYzQgpSb3V0ZVByb3RvUAFaaGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2dlbmVyaWNfcHJveHkvdjM7Z2VuZXJpY19wcm94eXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_xds_annotations_v3_status, file_xds_type_matcher_v3_matcher, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.generic_proxy.v3.VirtualHost
@@ -77,7 +67,7 @@ export type VirtualHost = Message<"envoy.extensions.filters.network.generic_prox
  * Use `create(VirtualHostSchema)` to create a new message.
  */
 export const VirtualHostSchema: GenMessage<VirtualHost> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_v3_route, 0);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.v3.VirtualHost");
 
 /**
  * The generic proxy makes use of the xDS matching API for routing configurations.
@@ -161,5 +151,4 @@ export type RouteConfiguration = Message<"envoy.extensions.filters.network.gener
  * Use `create(RouteConfigurationSchema)` to create a new message.
  */
 export const RouteConfigurationSchema: GenMessage<RouteConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_v3_route, 1);
-
+  messageDesc("envoy.extensions.filters.network.generic_proxy.v3.RouteConfiguration");

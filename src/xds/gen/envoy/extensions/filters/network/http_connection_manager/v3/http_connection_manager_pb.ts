@@ -16,51 +16,24 @@
 // @generated from file envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto (package envoy.extensions.filters.network.http_connection_manager.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog, AccessLogFilter } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
 import type { DataSource, HeaderValueOption } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { ConfigSource, ExtensionConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Http1ProtocolOptions, Http2ProtocolOptions, Http3ProtocolOptions, HttpProtocolOptions, SchemeHeaderTransformation } from "../../../../../config/core/v3/protocol_pb.ts";
-import { file_envoy_config_core_v3_protocol } from "../../../../../config/core/v3/protocol_pb.ts";
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
 import type { RouteConfiguration } from "../../../../../config/route/v3/route_pb.ts";
-import { file_envoy_config_route_v3_route } from "../../../../../config/route/v3/route_pb.ts";
 import type { ScopedRouteConfiguration } from "../../../../../config/route/v3/scoped_route_pb.ts";
-import { file_envoy_config_route_v3_scoped_route } from "../../../../../config/route/v3/scoped_route_pb.ts";
 import type { Tracing_Http } from "../../../../../config/trace/v3/http_tracer_pb.ts";
-import { file_envoy_config_trace_v3_http_tracer } from "../../../../../config/trace/v3/http_tracer_pb.ts";
 import type { PathTransformation } from "../../../../../type/http/v3/path_transformation_pb.ts";
-import { file_envoy_type_http_v3_path_transformation } from "../../../../../type/http/v3/path_transformation_pb.ts";
 import type { CustomTag } from "../../../../../type/tracing/v3/custom_tag_pb.ts";
-import { file_envoy_type_tracing_v3_custom_tag } from "../../../../../type/tracing/v3/custom_tag_pb.ts";
 import type { Percent } from "../../../../../type/v3/percent_pb.ts";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_security } from "../../../../../../udpa/annotations/security_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto.
- */
-export const file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci92My9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci5wcm90bxI7ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMinDwKFUh0dHBDb25uZWN0aW9uTWFuYWdlchJ6Cgpjb2RlY190eXBlGAEgASgOMlwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLkNvZGVjVHlwZUII+kIFggECEAESHAoLc3RhdF9wcmVmaXgYAiABKAlCB/pCBHICEAESTwoDcmRzGAMgASgLMkAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuUmRzSAASQQoMcm91dGVfY29uZmlnGAQgASgLMikuZW52b3kuY29uZmlnLnJvdXRlLnYzLlJvdXRlQ29uZmlndXJhdGlvbkgAEmIKDXNjb3BlZF9yb3V0ZXMYHyABKAsySS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5TY29wZWRSb3V0ZXNIABJdCgxodHRwX2ZpbHRlcnMYBSADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEjIKDmFkZF91c2VyX2FnZW50GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJrCgd0cmFjaW5nGAcgASgLMlouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlRyYWNpbmcSWAocY29tbW9uX2h0dHBfcHJvdG9jb2xfb3B0aW9ucxgjIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBQcm90b2NvbE9wdGlvbnNCB4qTtyoCCAESKgoiaHR0cDFfc2FmZV9tYXhfY29ubmVjdGlvbl9kdXJhdGlvbhg6IAEoCBJJChVodHRwX3Byb3RvY29sX29wdGlvbnMYCCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucxJTChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAkgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNCB4qTtyoCCAESSgoWaHR0cDNfcHJvdG9jb2xfb3B0aW9ucxgsIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAzUHJvdG9jb2xPcHRpb25zEiAKC3NlcnZlcl9uYW1lGAogASgJQgv6QghyBsgBAMABAhKdAQocc2VydmVyX2hlYWRlcl90cmFuc2Zvcm1hdGlvbhgiIAEoDjJtLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5TZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbkII+kIFggECEAESVgocc2NoZW1lX2hlYWRlcl90cmFuc2Zvcm1hdGlvbhgwIAEoCzIwLmVudm95LmNvbmZpZy5jb3JlLnYzLlNjaGVtZUhlYWRlclRyYW5zZm9ybWF0aW9uEkgKFm1heF9yZXF1ZXN0X2hlYWRlcnNfa2IYHSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCvpCByoFGIBAIAASPwoTc3RyZWFtX2lkbGVfdGltZW91dBgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHipO3KgIIARI3ChRzdHJlYW1fZmx1c2hfdGltZW91dBg7IAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7Cg9yZXF1ZXN0X3RpbWVvdXQYHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CB4qTtyoCCAESSwoXcmVxdWVzdF9oZWFkZXJzX3RpbWVvdXQYKSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD/pCBaoBAjIAipO3KgIIARIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKFGRyYWluX3RpbWVvdXRfaml0dGVyGD4gASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjgKFWRlbGF5ZWRfY2xvc2VfdGltZW91dBgaIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4CgphY2Nlc3NfbG9nGA0gAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSVQoZYWNjZXNzX2xvZ19mbHVzaF9pbnRlcnZhbBg2IAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIXGAH6QgmqAQYyBBDAhD2Sx4bYBAMzLjASNAofZmx1c2hfYWNjZXNzX2xvZ19vbl9uZXdfcmVxdWVzdBg3IAEoCEILGAGSx4bYBAMzLjASggEKEmFjY2Vzc19sb2dfb3B0aW9ucxg4IAEoCzJmLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5IY21BY2Nlc3NMb2dPcHRpb25zEj8KEnVzZV9yZW1vdGVfYWRkcmVzcxgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCB4qTtyoCCAESHAoUeGZmX251bV90cnVzdGVkX2hvcHMYEyABKA0SVAogb3JpZ2luYWxfaXBfZGV0ZWN0aW9uX2V4dGVuc2lvbnMYLiADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJUCiBlYXJseV9oZWFkZXJfbXV0YXRpb25fZXh0ZW5zaW9ucxg0IAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEokBChdpbnRlcm5hbF9hZGRyZXNzX2NvbmZpZxgZIAEoCzJoLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5JbnRlcm5hbEFkZHJlc3NDb25maWcSFwoPc2tpcF94ZmZfYXBwZW5kGBUgASgIEhgKA3ZpYRgWIAEoCUIL+kIIcgbIAQDAAQISNwoTZ2VuZXJhdGVfcmVxdWVzdF9pZBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSJAoccHJlc2VydmVfZXh0ZXJuYWxfcmVxdWVzdF9pZBggIAEoCBIpCiFhbHdheXNfc2V0X3JlcXVlc3RfaWRfaW5fcmVzcG9uc2UYJSABKAgSmgEKG2ZvcndhcmRfY2xpZW50X2NlcnRfZGV0YWlscxgQIAEoDjJrLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5Gb3J3YXJkQ2xpZW50Q2VydERldGFpbHNCCPpCBYIBAhABEpcBCh9zZXRfY3VycmVudF9jbGllbnRfY2VydF9kZXRhaWxzGBEgASgLMm4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlNldEN1cnJlbnRDbGllbnRDZXJ0RGV0YWlscxJBChtmb3J3YXJkX2NsaWVudF9jZXJ0X21hdGNoZXIYPCABKAsyHC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXISGgoScHJveHlfMTAwX2NvbnRpbnVlGBIgASgIEjkKMXJlcHJlc2VudF9pcHY0X3JlbW90ZV9hZGRyZXNzX2FzX2lwdjRfbWFwcGVkX2lwdjYYFCABKAgSeQoPdXBncmFkZV9jb25maWdzGBcgAygLMmAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlVwZ3JhZGVDb25maWcSMgoObm9ybWFsaXplX3BhdGgYHiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEhUKDW1lcmdlX3NsYXNoZXMYISABKAgSmQEKIHBhdGhfd2l0aF9lc2NhcGVkX3NsYXNoZXNfYWN0aW9uGC0gASgOMm8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb24SbQoUcmVxdWVzdF9pZF9leHRlbnNpb24YJCABKAsyTy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5SZXF1ZXN0SURFeHRlbnNpb24SaQoSbG9jYWxfcmVwbHlfY29uZmlnGCYgASgLMk0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuTG9jYWxSZXBseUNvbmZpZxI5ChhzdHJpcF9tYXRjaGluZ19ob3N0X3BvcnQYJyABKAhCF/KY/o8FERIPc3RyaXBfcG9ydF9tb2RlEh0KE3N0cmlwX2FueV9ob3N0X3BvcnQYKiABKAhIARJICiRzdHJlYW1fZXJyb3Jfb25faW52YWxpZF9odHRwX21lc3NhZ2UYKCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEo8BChpwYXRoX25vcm1hbGl6YXRpb25fb3B0aW9ucxgrIAEoCzJrLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5QYXRoTm9ybWFsaXphdGlvbk9wdGlvbnMSHwoXc3RyaXBfdHJhaWxpbmdfaG9zdF9kb3QYLyABKAgSgQEKE3Byb3h5X3N0YXR1c19jb25maWcYMSABKAsyZC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwQ29ubmVjdGlvbk1hbmFnZXIuUHJveHlTdGF0dXNDb25maWcSUgoedHlwZWRfaGVhZGVyX3ZhbGlkYXRpb25fY29uZmlnGDIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSHwoXYXBwZW5kX3hfZm9yd2FyZGVkX3BvcnQYMyABKAgSHQoVYXBwZW5kX2xvY2FsX292ZXJsb2FkGDkgASgIEkcKI2FkZF9wcm94eV9wcm90b2NvbF9jb25uZWN0aW9uX3N0YXRlGDUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJtChRmb3J3YXJkX3Byb3RvX2NvbmZpZxg9IAEoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkZvcndhcmRQcm90b0NvbmZpZxqcBQoHVHJhY2luZxIvCg9jbGllbnRfc2FtcGxpbmcYAyABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSLwoPcmFuZG9tX3NhbXBsaW5nGAQgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjAKEG92ZXJhbGxfc2FtcGxpbmcYBSABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSDwoHdmVyYm9zZRgGIAEoCBI5ChNtYXhfcGF0aF90YWdfbGVuZ3RoGAcgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjUKC2N1c3RvbV90YWdzGAggAygLMiAuZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZxI1Cghwcm92aWRlchgJIAEoCzIjLmVudm95LmNvbmZpZy50cmFjZS52My5UcmFjaW5nLkh0dHASNwoTc3Bhd25fdXBzdHJlYW1fc3BhbhgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSEQoJb3BlcmF0aW9uGAsgASgJEhoKEnVwc3RyZWFtX29wZXJhdGlvbhgMIAEoCRIeChZub19jb250ZXh0X3Byb3BhZ2F0aW9uGA0gASgIIigKDU9wZXJhdGlvbk5hbWUSCwoHSU5HUkVTUxAAEgoKBkVHUkVTUxABOluaxYgeVgpUZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLkh0dHBDb25uZWN0aW9uTWFuYWdlci5UcmFjaW5nSgQIARACSgQIAhADUg5vcGVyYXRpb25fbmFtZVIYcmVxdWVzdF9oZWFkZXJzX2Zvcl90YWdzGs4BChVJbnRlcm5hbEFkZHJlc3NDb25maWcSFAoMdW5peF9zb2NrZXRzGAEgASgIEjQKC2NpZHJfcmFuZ2VzGAIgAygLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlOmmaxYgeZApiZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLkh0dHBDb25uZWN0aW9uTWFuYWdlci5JbnRlcm5hbEFkZHJlc3NDb25maWcahAMKG1NldEN1cnJlbnRDbGllbnRDZXJ0RGV0YWlscxIrCgdzdWJqZWN0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIMCgRjZXJ0GAMgASgIEg0KBWNoYWluGAYgASgIEgsKA2RucxgEIAEoCBILCgN1cmkYBSABKAgSDgoGaXNzdWVyGAggASgIEnoKBmZvcm1hdBgHIAEoDjJqLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5Gb3J3YXJkQ2xpZW50Q2VydEZvcm1hdDpvmsWIHmoKaGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52Mi5IdHRwQ29ubmVjdGlvbk1hbmFnZXIuU2V0Q3VycmVudENsaWVudENlcnREZXRhaWxzSgQIAhADGsYCChdGb3J3YXJkQ2xpZW50Q2VydENvbmZpZxKQAQobZm9yd2FyZF9jbGllbnRfY2VydF9kZXRhaWxzGAEgASgOMmsuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLkZvcndhcmRDbGllbnRDZXJ0RGV0YWlscxKXAQofc2V0X2N1cnJlbnRfY2xpZW50X2NlcnRfZGV0YWlscxgCIAEoCzJuLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5TZXRDdXJyZW50Q2xpZW50Q2VydERldGFpbHMajwIKDVVwZ3JhZGVDb25maWcSFAoMdXBncmFkZV90eXBlGAEgASgJElgKB2ZpbHRlcnMYAiADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEisKB2VuYWJsZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlOmGaxYgeXApaZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLkh0dHBDb25uZWN0aW9uTWFuYWdlci5VcGdyYWRlQ29uZmlnGrEBChhQYXRoTm9ybWFsaXphdGlvbk9wdGlvbnMSSQoZZm9yd2FyZGluZ190cmFuc2Zvcm1hdGlvbhgBIAEoCzImLmVudm95LnR5cGUuaHR0cC52My5QYXRoVHJhbnNmb3JtYXRpb24SSgoaaHR0cF9maWx0ZXJfdHJhbnNmb3JtYXRpb24YAiABKAsyJi5lbnZveS50eXBlLmh0dHAudjMuUGF0aFRyYW5zZm9ybWF0aW9uGuMBChFQcm94eVN0YXR1c0NvbmZpZxIWCg5yZW1vdmVfZGV0YWlscxgBIAEoCBItCiVyZW1vdmVfY29ubmVjdGlvbl90ZXJtaW5hdGlvbl9kZXRhaWxzGAIgASgIEh0KFXJlbW92ZV9yZXNwb25zZV9mbGFncxgDIAEoCBIlCh1zZXRfcmVjb21tZW5kZWRfcmVzcG9uc2VfY29kZRgEIAEoCBIVCgt1c2Vfbm9kZV9pZBgFIAEoCEgAEhwKEmxpdGVyYWxfcHJveHlfbmFtZRgGIAEoCUgAQgwKCnByb3h5X25hbWUawAEKE0hjbUFjY2Vzc0xvZ09wdGlvbnMSSgoZYWNjZXNzX2xvZ19mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIM+kIJqgEGMgQQwIQ9EicKH2ZsdXNoX2FjY2Vzc19sb2dfb25fbmV3X3JlcXVlc3QYAiABKAgSNAosZmx1c2hfbG9nX29uX3R1bm5lbF9zdWNjZXNzZnVsbHlfZXN0YWJsaXNoZWQYAyABKAgiNgoJQ29kZWNUeXBlEggKBEFVVE8QABIJCgVIVFRQMRABEgkKBUhUVFAyEAISCQoFSFRUUDMQAyJTChpTZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbhINCglPVkVSV1JJVEUQABIUChBBUFBFTkRfSUZfQUJTRU5UEAESEAoMUEFTU19USFJPVUdIEAIieQoYRm9yd2FyZENsaWVudENlcnREZXRhaWxzEgwKCFNBTklUSVpFEAASEAoMRk9SV0FSRF9PTkxZEAESEgoOQVBQRU5EX0ZPUldBUkQQAhIQCgxTQU5JVElaRV9TRVQQAxIXChNBTFdBWVNfRk9SV0FSRF9PTkxZEAQioAEKHFBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb24SIwofSU1QTEVNRU5UQVRJT05fU1BFQ0lGSUNfREVGQVVMVBAAEhIKDktFRVBfVU5DSEFOR0VEEAESEgoOUkVKRUNUX1JFUVVFU1QQAhIZChVVTkVTQ0FQRV9BTkRfUkVESVJFQ1QQAxIYChRVTkVTQ0FQRV9BTkRfRk9SV0FSRBAEIi0KF0ZvcndhcmRDbGllbnRDZXJ0Rm9ybWF0EggKBFRFWFQQABIICgRKU09OEAE6U5rFiB5OCkxlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjIuSHR0cENvbm5lY3Rpb25NYW5hZ2VyQhYKD3JvdXRlX3NwZWNpZmllchID+EIBQhEKD3N0cmlwX3BvcnRfbW9kZUoECBsQHEoECAsQDFIMaWRsZV90aW1lb3V0IlUKEkZvcndhcmRQcm90b0NvbmZpZxIfChdodHRwc19kZXN0aW5hdGlvbl9wb3J0cxgBIAMoDRIeChZodHRwX2Rlc3RpbmF0aW9uX3BvcnRzGAIgAygNIrUBChBMb2NhbFJlcGx5Q29uZmlnElwKB21hcHBlcnMYASADKAsySy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5SZXNwb25zZU1hcHBlchJDCgtib2R5X2Zvcm1hdBgCIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZyLgAgoOUmVzcG9uc2VNYXBwZXISRAoGZmlsdGVyGAEgASgLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXJCCPpCBYoBAhABEj4KC3N0YXR1c19jb2RlGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgv6QggqBhDYBCjIARIuCgRib2R5GAMgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRJMChRib2R5X2Zvcm1hdF9vdmVycmlkZRgEIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZxJKCg5oZWFkZXJzX3RvX2FkZBgFIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgn6QgaSAQMQ6AcingEKA1JkcxI5Cg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEhkKEXJvdXRlX2NvbmZpZ19uYW1lGAIgASgJOkGaxYgePAo6ZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLlJkcyLcAQodU2NvcGVkUm91dGVDb25maWd1cmF0aW9uc0xpc3QSXgobc2NvcGVkX3JvdXRlX2NvbmZpZ3VyYXRpb25zGAEgAygLMi8uZW52b3kuY29uZmlnLnJvdXRlLnYzLlNjb3BlZFJvdXRlQ29uZmlndXJhdGlvbkII+kIFkgECCAE6W5rFiB5WClRlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjIuU2NvcGVkUm91dGVDb25maWd1cmF0aW9uc0xpc3QiuQ0KDFNjb3BlZFJvdXRlcxIVCgRuYW1lGAEgASgJQgf6QgRyAhABEn4KEXNjb3BlX2tleV9idWlsZGVyGAIgASgLMlkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlckII+kIFigECEAESPQoRcmRzX2NvbmZpZ19zb3VyY2UYAyABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2UShgEKIHNjb3BlZF9yb3V0ZV9jb25maWd1cmF0aW9uc19saXN0GAQgASgLMlouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVDb25maWd1cmF0aW9uc0xpc3RIABJcCgpzY29wZWRfcmRzGAUgASgLMkYuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUmRzSAAahgkKD1Njb3BlS2V5QnVpbGRlchKGAQoJZnJhZ21lbnRzGAEgAygLMmkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXJCCPpCBZIBAggBGo0HCg9GcmFnbWVudEJ1aWxkZXISoAEKFmhlYWRlcl92YWx1ZV9leHRyYWN0b3IYASABKAsyfi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5TY29wZWRSb3V0ZXMuU2NvcGVLZXlCdWlsZGVyLkZyYWdtZW50QnVpbGRlci5IZWFkZXJWYWx1ZUV4dHJhY3RvckgAGt0EChRIZWFkZXJWYWx1ZUV4dHJhY3RvchIbCgRuYW1lGAEgASgJQg36QgpyCBAByAEAwAEBEhkKEWVsZW1lbnRfc2VwYXJhdG9yGAIgASgJEg8KBWluZGV4GAMgASgNSAASnAEKB2VsZW1lbnQYBCABKAsyiAEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXIuSGVhZGVyVmFsdWVFeHRyYWN0b3IuS3ZFbGVtZW50SAAaywEKCUt2RWxlbWVudBIaCglzZXBhcmF0b3IYASABKAlCB/pCBHICEAESFAoDa2V5GAIgASgJQgf6QgRyAhABOosBmsWIHoUBCoIBZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLlNjb3BlZFJvdXRlcy5TY29wZUtleUJ1aWxkZXIuRnJhZ21lbnRCdWlsZGVyLkhlYWRlclZhbHVlRXh0cmFjdG9yLkt2RWxlbWVudDp/msWIHnoKeGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52Mi5TY29wZWRSb3V0ZXMuU2NvcGVLZXlCdWlsZGVyLkZyYWdtZW50QnVpbGRlci5IZWFkZXJWYWx1ZUV4dHJhY3RvckIOCgxleHRyYWN0X3R5cGU6aprFiB5lCmNlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjIuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXJCCwoEdHlwZRID+EIBOlqaxYgeVQpTZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLlNjb3BlZFJvdXRlcy5TY29wZUtleUJ1aWxkZXI6SprFiB5FCkNlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjIuU2NvcGVkUm91dGVzQhcKEGNvbmZpZ19zcGVjaWZpZXISA/hCASLEAQoJU2NvcGVkUmRzEk4KGHNjb3BlZF9yZHNfY29uZmlnX3NvdXJjZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZUII+kIFigECEAESHgoWc3Jkc19yZXNvdXJjZXNfbG9jYXRvchgCIAEoCTpHmsWIHkIKQGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52Mi5TY29wZWRSZHMirgIKCkh0dHBGaWx0ZXISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYBCABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAASRwoQY29uZmlnX2Rpc2NvdmVyeRgFIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbkNvbmZpZ1NvdXJjZUgAEhMKC2lzX29wdGlvbmFsGAYgASgIEhAKCGRpc2FibGVkGAcgASgIOkiaxYgeQwpBZW52b3kuY29uZmlnLmZpbHRlci5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYyLkh0dHBGaWx0ZXJCDQoLY29uZmlnX3R5cGVKBAgDEARKBAgCEANSBmNvbmZpZyKSAQoSUmVxdWVzdElERXh0ZW5zaW9uEioKDHR5cGVkX2NvbmZpZxgBIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnk6UJrFiB5LCkllbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjIuUmVxdWVzdElERXh0ZW5zaW9uIoYBCiBFbnZveU1vYmlsZUh0dHBDb25uZWN0aW9uTWFuYWdlchJiCgZjb25maWcYASABKAsyUi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwQ29ubmVjdGlvbk1hbmFnZXJC7wEKSWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjNCGkh0dHBDb25uZWN0aW9uTWFuYWdlclByb3RvUAFafGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2h0dHBfY29ubmVjdGlvbl9tYW5hZ2VyL3YzO2h0dHBfY29ubmVjdGlvbl9tYW5hZ2VydjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_protocol, file_envoy_config_core_v3_substitution_format_string, file_envoy_config_route_v3_route, file_envoy_config_route_v3_scoped_route, file_envoy_config_trace_v3_http_tracer, file_envoy_type_http_v3_path_transformation, file_envoy_type_tracing_v3_custom_tag, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_type_matcher_v3_matcher, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_security, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 63]
@@ -955,7 +928,7 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
  * Use `create(HttpConnectionManagerSchema)` to create a new message.
  */
 export const HttpConnectionManagerSchema: GenMessage<HttpConnectionManager> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager");
 
 /**
  * [#next-free-field: 14]
@@ -1111,7 +1084,7 @@ export type HttpConnectionManager_Tracing = Message<"envoy.extensions.filters.ne
  * Use `create(HttpConnectionManager_TracingSchema)` to create a new message.
  */
 export const HttpConnectionManager_TracingSchema: GenMessage<HttpConnectionManager_Tracing> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing");
 
 /**
  * This OperationName makes no sense and is unnecessary in the current tracing API.
@@ -1147,7 +1120,7 @@ export type HttpConnectionManager_Tracing_OperationName = (typeof HttpConnection
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.OperationName.
  */
 export const HttpConnectionManager_Tracing_OperationNameSchema: GenEnum<HttpConnectionManager_Tracing_OperationName> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 0, 0);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.OperationName");
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
@@ -1174,7 +1147,7 @@ export type HttpConnectionManager_InternalAddressConfig = Message<"envoy.extensi
  * Use `create(HttpConnectionManager_InternalAddressConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_InternalAddressConfigSchema: GenMessage<HttpConnectionManager_InternalAddressConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 1);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig");
 
 /**
  * [#next-free-field: 9]
@@ -1248,7 +1221,7 @@ export type HttpConnectionManager_SetCurrentClientCertDetails = Message<"envoy.e
  * Use `create(HttpConnectionManager_SetCurrentClientCertDetailsSchema)` to create a new message.
  */
 export const HttpConnectionManager_SetCurrentClientCertDetailsSchema: GenMessage<HttpConnectionManager_SetCurrentClientCertDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 2);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails");
 
 /**
  * The configuration for forwarding client cert details, used as the action config in a
@@ -1281,7 +1254,7 @@ export type HttpConnectionManager_ForwardClientCertConfig = Message<"envoy.exten
  * Use `create(HttpConnectionManager_ForwardClientCertConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_ForwardClientCertConfigSchema: GenMessage<HttpConnectionManager_ForwardClientCertConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 3);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertConfig");
 
 /**
  * The configuration for HTTP upgrades.
@@ -1334,7 +1307,7 @@ export type HttpConnectionManager_UpgradeConfig = Message<"envoy.extensions.filt
  * Use `create(HttpConnectionManager_UpgradeConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_UpgradeConfigSchema: GenMessage<HttpConnectionManager_UpgradeConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 4);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig");
 
 /**
  * [#not-implemented-hide:] Transformations that apply to path headers. Transformations are applied
@@ -1388,7 +1361,7 @@ export type HttpConnectionManager_PathNormalizationOptions = Message<"envoy.exte
  * Use `create(HttpConnectionManager_PathNormalizationOptionsSchema)` to create a new message.
  */
 export const HttpConnectionManager_PathNormalizationOptionsSchema: GenMessage<HttpConnectionManager_PathNormalizationOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 5);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions");
 
 /**
  * Configures the manner in which the Proxy-Status HTTP response header is
@@ -1477,7 +1450,7 @@ export type HttpConnectionManager_ProxyStatusConfig = Message<"envoy.extensions.
  * Use `create(HttpConnectionManager_ProxyStatusConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_ProxyStatusConfigSchema: GenMessage<HttpConnectionManager_ProxyStatusConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 6);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig");
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
@@ -1521,7 +1494,7 @@ export type HttpConnectionManager_HcmAccessLogOptions = Message<"envoy.extension
  * Use `create(HttpConnectionManager_HcmAccessLogOptionsSchema)` to create a new message.
  */
 export const HttpConnectionManager_HcmAccessLogOptionsSchema: GenMessage<HttpConnectionManager_HcmAccessLogOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 7);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions");
 
 /**
  * @generated from enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType
@@ -1572,7 +1545,7 @@ export type HttpConnectionManager_CodecType = (typeof HttpConnectionManager_Code
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType.
  */
 export const HttpConnectionManager_CodecTypeSchema: GenEnum<HttpConnectionManager_CodecType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 0);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType");
 
 /**
  * @generated from enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation
@@ -1611,7 +1584,7 @@ export type HttpConnectionManager_ServerHeaderTransformation = (typeof HttpConne
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation.
  */
 export const HttpConnectionManager_ServerHeaderTransformationSchema: GenEnum<HttpConnectionManager_ServerHeaderTransformation> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 1);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation");
 
 /**
  * How to handle the :ref:`config_http_conn_man_headers_x-forwarded-client-cert` (XFCC) HTTP
@@ -1672,7 +1645,7 @@ export type HttpConnectionManager_ForwardClientCertDetails = (typeof HttpConnect
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails.
  */
 export const HttpConnectionManager_ForwardClientCertDetailsSchema: GenEnum<HttpConnectionManager_ForwardClientCertDetails> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 2);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails");
 
 /**
  * Determines the action for request that contain ``%2F``, ``%2f``, ``%5C`` or ``%5c`` sequences in the URI path.
@@ -1750,7 +1723,7 @@ export type HttpConnectionManager_PathWithEscapedSlashesAction = (typeof HttpCon
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction.
  */
 export const HttpConnectionManager_PathWithEscapedSlashesActionSchema: GenEnum<HttpConnectionManager_PathWithEscapedSlashesAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 3);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction");
 
 /**
  * The format to use when writing the
@@ -1787,7 +1760,7 @@ export type HttpConnectionManager_ForwardClientCertFormat = (typeof HttpConnecti
  * Describes the enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertFormat.
  */
 export const HttpConnectionManager_ForwardClientCertFormatSchema: GenEnum<HttpConnectionManager_ForwardClientCertFormat> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 4);
+  enumDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertFormat");
 
 /**
  * Configuration options for setting the ``x-forwarded-proto`` header.
@@ -1824,7 +1797,7 @@ export type ForwardProtoConfig = Message<"envoy.extensions.filters.network.http_
  * Use `create(ForwardProtoConfigSchema)` to create a new message.
  */
 export const ForwardProtoConfigSchema: GenMessage<ForwardProtoConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 1);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ForwardProtoConfig");
 
 /**
  * The configuration to customize local reply returned by Envoy.
@@ -1890,7 +1863,7 @@ export type LocalReplyConfig = Message<"envoy.extensions.filters.network.http_co
  * Use `create(LocalReplyConfigSchema)` to create a new message.
  */
 export const LocalReplyConfigSchema: GenMessage<LocalReplyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 2);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig");
 
 /**
  * The configuration to filter and change local response.
@@ -1943,7 +1916,7 @@ export type ResponseMapper = Message<"envoy.extensions.filters.network.http_conn
  * Use `create(ResponseMapperSchema)` to create a new message.
  */
 export const ResponseMapperSchema: GenMessage<ResponseMapper> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 3);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper");
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.Rds
@@ -1972,7 +1945,7 @@ export type Rds = Message<"envoy.extensions.filters.network.http_connection_mana
  * Use `create(RdsSchema)` to create a new message.
  */
 export const RdsSchema: GenMessage<Rds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 4);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.Rds");
 
 /**
  * This message is used to work around the limitations with 'oneof' and repeated fields.
@@ -1991,7 +1964,7 @@ export type ScopedRouteConfigurationsList = Message<"envoy.extensions.filters.ne
  * Use `create(ScopedRouteConfigurationsListSchema)` to create a new message.
  */
 export const ScopedRouteConfigurationsListSchema: GenMessage<ScopedRouteConfigurationsList> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList");
 
 /**
  * [#next-free-field: 6]
@@ -2057,7 +2030,7 @@ export type ScopedRoutes = Message<"envoy.extensions.filters.network.http_connec
  * Use `create(ScopedRoutesSchema)` to create a new message.
  */
 export const ScopedRoutesSchema: GenMessage<ScopedRoutes> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes");
 
 /**
  * Specifies the mechanism for constructing "scope keys" based on HTTP request attributes. These
@@ -2088,7 +2061,7 @@ export type ScopedRoutes_ScopeKeyBuilder = Message<"envoy.extensions.filters.net
  * Use `create(ScopedRoutes_ScopeKeyBuilderSchema)` to create a new message.
  */
 export const ScopedRoutes_ScopeKeyBuilderSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder");
 
 /**
  * Specifies the mechanism for constructing key fragments which are composed into scope keys.
@@ -2115,7 +2088,7 @@ export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder = Message<"envoy.extens
  * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilderSchema)` to create a new message.
  */
 export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilderSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6, 0, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder");
 
 /**
  * Specifies how the value of a header should be extracted.
@@ -2189,7 +2162,7 @@ export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor = 
  * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractorSchema)` to create a new message.
  */
 export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractorSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6, 0, 0, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor");
 
 /**
  * Specifies a header field's key value pair to match on.
@@ -2221,7 +2194,7 @@ export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_Kv
  * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElementSchema)` to create a new message.
  */
 export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElementSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElement> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6, 0, 0, 0, 0);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement");
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds
@@ -2248,7 +2221,7 @@ export type ScopedRds = Message<"envoy.extensions.filters.network.http_connectio
  * Use `create(ScopedRdsSchema)` to create a new message.
  */
 export const ScopedRdsSchema: GenMessage<ScopedRds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 7);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds");
 
 /**
  * [#next-free-field: 8]
@@ -2324,7 +2297,7 @@ export type HttpFilter = Message<"envoy.extensions.filters.network.http_connecti
  * Use `create(HttpFilterSchema)` to create a new message.
  */
 export const HttpFilterSchema: GenMessage<HttpFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 8);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter");
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
@@ -2343,7 +2316,7 @@ export type RequestIDExtension = Message<"envoy.extensions.filters.network.http_
  * Use `create(RequestIDExtensionSchema)` to create a new message.
  */
 export const RequestIDExtensionSchema: GenMessage<RequestIDExtension> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 9);
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension");
 
 /**
  * [#protodoc-title: Envoy Mobile HTTP connection manager]
@@ -2367,5 +2340,4 @@ export type EnvoyMobileHttpConnectionManager = Message<"envoy.extensions.filters
  * Use `create(EnvoyMobileHttpConnectionManagerSchema)` to create a new message.
  */
 export const EnvoyMobileHttpConnectionManagerSchema: GenMessage<EnvoyMobileHttpConnectionManager> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 10);
-
+  messageDesc("envoy.extensions.filters.network.http_connection_manager.v3.EnvoyMobileHttpConnectionManager");

@@ -16,33 +16,15 @@
 // @generated from file envoy/extensions/filters/network/redis_proxy/v3/redis_proxy.proto (package envoy.extensions.filters.network.redis_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Address } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
 import type { DataSource, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../config/core/v3/grpc_service_pb.ts";
 import type { AwsCredentialProvider } from "../../../../common/aws/v3/credential_provider_pb.ts";
-import { file_envoy_extensions_common_aws_v3_credential_provider } from "../../../../common/aws/v3/credential_provider_pb.ts";
 import type { DnsCacheConfig } from "../../../../common/dynamic_forward_proxy/v3/dns_cache_pb.ts";
-import { file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache } from "../../../../common/dynamic_forward_proxy/v3/dns_cache_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_migrate } from "../../../../../../udpa/annotations/migrate_pb.ts";
-import { file_udpa_annotations_sensitive } from "../../../../../../udpa/annotations/sensitive_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/redis_proxy/v3/redis_proxy.proto.
- */
-export const file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9yZWRpc19wcm94eS92My9yZWRpc19wcm94eS5wcm90bxIvZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmVkaXNfcHJveHkudjMisRoKClJlZGlzUHJveHkSHAoLc3RhdF9wcmVmaXgYASABKAlCB/pCBHICEAESaAoIc2V0dGluZ3MYAyABKAsyTC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LkNvbm5Qb29sU2V0dGluZ3NCCPpCBYoBAhABEhkKEWxhdGVuY3lfaW5fbWljcm9zGAQgASgIEl8KDXByZWZpeF9yb3V0ZXMYBSABKAsySC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LlByZWZpeFJvdXRlcxJVChhkb3duc3RyZWFtX2F1dGhfcGFzc3dvcmQYBiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQhEYAbi3i6QCAZLHhtgEAzMuMBJLChlkb3duc3RyZWFtX2F1dGhfcGFzc3dvcmRzGAkgAygLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIGuLeLpAIBElYKBmZhdWx0cxgIIAMoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJlZGlzX3Byb3h5LnYzLlJlZGlzUHJveHkuUmVkaXNGYXVsdBJKChhkb3duc3RyZWFtX2F1dGhfdXNlcm5hbWUYByABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQga4t4ukAgESagoWZXh0ZXJuYWxfYXV0aF9wcm92aWRlchgKIAEoCzJKLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJlZGlzX3Byb3h5LnYzLlJlZGlzRXh0ZXJuYWxBdXRoUHJvdmlkZXISFwoPY3VzdG9tX2NvbW1hbmRzGAsgAygJEm8KEHByb3RvY29sX3ZlcnNpb24YDCABKA4ySy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LlByb3RvY29sVmVyc2lvbkII+kIFggECEAEaowcKEENvbm5Qb29sU2V0dGluZ3MSNwoKb3BfdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECCAESGgoSZW5hYmxlX2hhc2h0YWdnaW5nGAIgASgIEhoKEmVuYWJsZV9yZWRpcmVjdGlvbhgDIAEoCBJaChBkbnNfY2FjaGVfY29uZmlnGAkgASgLMkAuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uZHluYW1pY19mb3J3YXJkX3Byb3h5LnYzLkRuc0NhY2hlQ29uZmlnEiQKHG1heF9idWZmZXJfc2l6ZV9iZWZvcmVfZmx1c2gYBCABKA0SNwoUYnVmZmVyX2ZsdXNoX3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SRgogbWF4X3Vwc3RyZWFtX3Vua25vd25fY29ubmVjdGlvbnMYBiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSHAoUZW5hYmxlX2NvbW1hbmRfc3RhdHMYCCABKAgSdgoLcmVhZF9wb2xpY3kYByABKA4yVy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LkNvbm5Qb29sU2V0dGluZ3MuUmVhZFBvbGljeUII+kIFggECEAESbgoVY29ubmVjdGlvbl9yYXRlX2xpbWl0GAogASgLMk8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmVkaXNfcHJveHkudjMuUmVkaXNQcm94eS5Db25uZWN0aW9uUmF0ZUxpbWl0IsUBCgpSZWFkUG9saWN5EhsKBk1BU1RFUhAAGg/ymP6PBQkKB1BSSU1BUlkSKQoNUFJFRkVSX01BU1RFUhABGhbymP6PBRAKDlBSRUZFUl9QUklNQVJZEgsKB1JFUExJQ0EQAhISCg5QUkVGRVJfUkVQTElDQRADEgcKA0FOWRAEEhcKE0xPQ0FMX1pPTkVfQUZGSU5JVFkQBRIsCihMT0NBTF9aT05FX0FGRklOSVRZX1JFUExJQ0FTX0FORF9QUklNQVJZEAY6TZrFiB5ICkZlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsucmVkaXNfcHJveHkudjIuUmVkaXNQcm94eS5Db25uUG9vbFNldHRpbmdzGsQICgxQcmVmaXhSb3V0ZXMSXgoGcm91dGVzGAEgAygLMk4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmVkaXNfcHJveHkudjMuUmVkaXNQcm94eS5QcmVmaXhSb3V0ZXMuUm91dGUSGAoQY2FzZV9pbnNlbnNpdGl2ZRgCIAEoCBJnCg9jYXRjaF9hbGxfcm91dGUYBCABKAsyTi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LlByZWZpeFJvdXRlcy5Sb3V0ZRrsBQoFUm91dGUSGAoGcHJlZml4GAEgASgJQgj6QgVyAyjoBxIVCg1yZW1vdmVfcHJlZml4GAIgASgIEhgKB2NsdXN0ZXIYAyABKAlCB/pCBHICEAESgQEKFXJlcXVlc3RfbWlycm9yX3BvbGljeRgEIAMoCzJiLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJlZGlzX3Byb3h5LnYzLlJlZGlzUHJveHkuUHJlZml4Um91dGVzLlJvdXRlLlJlcXVlc3RNaXJyb3JQb2xpY3kSFQoNa2V5X2Zvcm1hdHRlchgFIAEoCRJ9ChNyZWFkX2NvbW1hbmRfcG9saWN5GAYgASgLMmAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmVkaXNfcHJveHkudjMuUmVkaXNQcm94eS5QcmVmaXhSb3V0ZXMuUm91dGUuUmVhZENvbW1hbmRQb2xpY3ka/QEKE1JlcXVlc3RNaXJyb3JQb2xpY3kSGAoHY2x1c3RlchgBIAEoCUIH+kIEcgIQARJIChBydW50aW1lX2ZyYWN0aW9uGAIgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50Eh0KFWV4Y2x1ZGVfcmVhZF9jb21tYW5kcxgDIAEoCDpjmsWIHl4KXGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5yZWRpc19wcm94eS52Mi5SZWRpc1Byb3h5LlByZWZpeFJvdXRlcy5Sb3V0ZS5SZXF1ZXN0TWlycm9yUG9saWN5Gi0KEVJlYWRDb21tYW5kUG9saWN5EhgKB2NsdXN0ZXIYASABKAlCB/pCBHICEAE6T5rFiB5KCkhlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsucmVkaXNfcHJveHkudjIuUmVkaXNQcm94eS5QcmVmaXhSb3V0ZXMuUm91dGU6SZrFiB5ECkJlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsucmVkaXNfcHJveHkudjIuUmVkaXNQcm94eS5QcmVmaXhSb3V0ZXNKBAgDEARSEWNhdGNoX2FsbF9jbHVzdGVyGrYCCgpSZWRpc0ZhdWx0EnMKCmZhdWx0X3R5cGUYASABKA4yVS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3h5LlJlZGlzRmF1bHQuUmVkaXNGYXVsdFR5cGVCCPpCBYIBAhABEk8KDWZhdWx0X2VuYWJsZWQYAiABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnRCCPpCBYoBAhABEigKBWRlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhAKCGNvbW1hbmRzGAQgAygJIiYKDlJlZGlzRmF1bHRUeXBlEgkKBURFTEFZEAASCQoFRVJST1IQARpFChNDb25uZWN0aW9uUmF0ZUxpbWl0Ei4KHWNvbm5lY3Rpb25fcmF0ZV9saW1pdF9wZXJfc2VjGAEgASgNQgf6QgQqAiAAIicKD1Byb3RvY29sVmVyc2lvbhIJCgVSRVNQMhAAEgkKBVJFU1AzEAE6PJrFiB43CjVlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsucmVkaXNfcHJveHkudjIuUmVkaXNQcm94eUoECAIQA1IHY2x1c3RlciLSBAoUUmVkaXNQcm90b2NvbE9wdGlvbnMSPwoNYXV0aF9wYXNzd29yZBgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCBri3i6QCARI/Cg1hdXRoX3VzZXJuYW1lGAIgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUIGuLeLpAIBEkgKB2F3c19pYW0YAyABKAsyNy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5Bd3NJYW0SZQoLY3JlZGVudGlhbHMYBCADKAsyUC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5yZWRpc19wcm94eS52My5SZWRpc1Byb3RvY29sT3B0aW9ucy5DcmVkZW50aWFsGr4BCgpDcmVkZW50aWFsEi4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEj8KDWF1dGhfcGFzc3dvcmQYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQga4t4ukAgESPwoNYXV0aF91c2VybmFtZRgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCBri3i6QCATpGmsWIHkEKP2Vudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay5yZWRpc19wcm94eS52Mi5SZWRpc1Byb3RvY29sT3B0aW9ucyLiAQoGQXdzSWFtElIKE2NyZWRlbnRpYWxfcHJvdmlkZXIYASABKAsyNS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5hd3MudjMuQXdzQ3JlZGVudGlhbFByb3ZpZGVyEhsKCmNhY2hlX25hbWUYAiABKAlCB/pCBHICEAESFAoMc2VydmljZV9uYW1lGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJBCg9leHBpcmF0aW9uX3RpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDfpCCqoBByIDCIQHMgAidAoZUmVkaXNFeHRlcm5hbEF1dGhQcm92aWRlchI3CgxncnBjX3NlcnZpY2UYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZRIeChZlbmFibGVfYXV0aF9leHBpcmF0aW9uGAIgASgIQsABCj1pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJlZGlzX3Byb3h5LnYzQg9SZWRpc1Byb3h5UHJvdG9QAVpkZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvcmVkaXNfcHJveHkvdjM7cmVkaXNfcHJveHl2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_grpc_service, file_envoy_extensions_common_aws_v3_credential_provider, file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * [#next-free-field: 13]
@@ -235,7 +217,7 @@ export type RedisProxy = Message<"envoy.extensions.filters.network.redis_proxy.v
  * Use `create(RedisProxySchema)` to create a new message.
  */
 export const RedisProxySchema: GenMessage<RedisProxy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy");
 
 /**
  * Redis connection pool settings.
@@ -363,7 +345,7 @@ export type RedisProxy_ConnPoolSettings = Message<"envoy.extensions.filters.netw
  * Use `create(RedisProxy_ConnPoolSettingsSchema)` to create a new message.
  */
 export const RedisProxy_ConnPoolSettingsSchema: GenMessage<RedisProxy_ConnPoolSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 0);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ConnPoolSettings");
 
 /**
  * ReadPolicy controls how Envoy routes read commands to Redis nodes. This is currently
@@ -452,7 +434,7 @@ export type RedisProxy_ConnPoolSettings_ReadPolicy = (typeof RedisProxy_ConnPool
  * Describes the enum envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ConnPoolSettings.ReadPolicy.
  */
 export const RedisProxy_ConnPoolSettings_ReadPolicySchema: GenEnum<RedisProxy_ConnPoolSettings_ReadPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 0, 0);
+  enumDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ConnPoolSettings.ReadPolicy");
 
 /**
  * @generated from message envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes
@@ -486,7 +468,7 @@ export type RedisProxy_PrefixRoutes = Message<"envoy.extensions.filters.network.
  * Use `create(RedisProxy_PrefixRoutesSchema)` to create a new message.
  */
 export const RedisProxy_PrefixRoutesSchema: GenMessage<RedisProxy_PrefixRoutes> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 1);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes");
 
 /**
  * [#next-free-field: 7]
@@ -544,7 +526,7 @@ export type RedisProxy_PrefixRoutes_Route = Message<"envoy.extensions.filters.ne
  * Use `create(RedisProxy_PrefixRoutes_RouteSchema)` to create a new message.
  */
 export const RedisProxy_PrefixRoutes_RouteSchema: GenMessage<RedisProxy_PrefixRoutes_Route> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 1, 0);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route");
 
 /**
  * The router is capable of shadowing traffic from one cluster to another. The current
@@ -588,7 +570,7 @@ export type RedisProxy_PrefixRoutes_Route_RequestMirrorPolicy = Message<"envoy.e
  * Use `create(RedisProxy_PrefixRoutes_Route_RequestMirrorPolicySchema)` to create a new message.
  */
 export const RedisProxy_PrefixRoutes_Route_RequestMirrorPolicySchema: GenMessage<RedisProxy_PrefixRoutes_Route_RequestMirrorPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 1, 0, 0);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route.RequestMirrorPolicy");
 
 /**
  * ReadCommandPolicy specifies that Envoy should route read commands to another cluster.
@@ -607,7 +589,7 @@ export type RedisProxy_PrefixRoutes_Route_ReadCommandPolicy = Message<"envoy.ext
  * Use `create(RedisProxy_PrefixRoutes_Route_ReadCommandPolicySchema)` to create a new message.
  */
 export const RedisProxy_PrefixRoutes_Route_ReadCommandPolicySchema: GenMessage<RedisProxy_PrefixRoutes_Route_ReadCommandPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 1, 0, 1);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.PrefixRoutes.Route.ReadCommandPolicy");
 
 /**
  * RedisFault defines faults used for fault injection.
@@ -650,7 +632,7 @@ export type RedisProxy_RedisFault = Message<"envoy.extensions.filters.network.re
  * Use `create(RedisProxy_RedisFaultSchema)` to create a new message.
  */
 export const RedisProxy_RedisFaultSchema: GenMessage<RedisProxy_RedisFault> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 2);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.RedisFault");
 
 /**
  * @generated from enum envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.RedisFault.RedisFaultType
@@ -680,7 +662,7 @@ export type RedisProxy_RedisFault_RedisFaultType = (typeof RedisProxy_RedisFault
  * Describes the enum envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.RedisFault.RedisFaultType.
  */
 export const RedisProxy_RedisFault_RedisFaultTypeSchema: GenEnum<RedisProxy_RedisFault_RedisFaultType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 2, 0);
+  enumDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.RedisFault.RedisFaultType");
 
 /**
  * Configuration to limit reconnection rate to redis server to protect redis server
@@ -702,7 +684,7 @@ export type RedisProxy_ConnectionRateLimit = Message<"envoy.extensions.filters.n
  * Use `create(RedisProxy_ConnectionRateLimitSchema)` to create a new message.
  */
 export const RedisProxy_ConnectionRateLimitSchema: GenMessage<RedisProxy_ConnectionRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 3);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ConnectionRateLimit");
 
 /**
  * RESP protocol version supported on this listener.
@@ -748,7 +730,7 @@ export type RedisProxy_ProtocolVersion = (typeof RedisProxy_ProtocolVersion)[key
  * Describes the enum envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ProtocolVersion.
  */
 export const RedisProxy_ProtocolVersionSchema: GenEnum<RedisProxy_ProtocolVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 0, 0);
+  enumDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProxy.ProtocolVersion");
 
 /**
  * RedisProtocolOptions specifies Redis upstream protocol options. This object is used in
@@ -801,7 +783,7 @@ export type RedisProtocolOptions = Message<"envoy.extensions.filters.network.red
  * Use `create(RedisProtocolOptionsSchema)` to create a new message.
  */
 export const RedisProtocolOptionsSchema: GenMessage<RedisProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 1);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions");
 
 /**
  * @generated from message envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions.Credential
@@ -836,7 +818,7 @@ export type RedisProtocolOptions_Credential = Message<"envoy.extensions.filters.
  * Use `create(RedisProtocolOptions_CredentialSchema)` to create a new message.
  */
 export const RedisProtocolOptions_CredentialSchema: GenMessage<RedisProtocolOptions_Credential> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 1, 0);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions.Credential");
 
 /**
  * [#next-free-field: 6]
@@ -889,7 +871,7 @@ export type AwsIam = Message<"envoy.extensions.filters.network.redis_proxy.v3.Aw
  * Use `create(AwsIamSchema)` to create a new message.
  */
 export const AwsIamSchema: GenMessage<AwsIam> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 2);
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.AwsIam");
 
 /**
  * RedisExternalAuthProvider specifies a gRPC service that can be used to authenticate Redis clients.
@@ -927,5 +909,4 @@ export type RedisExternalAuthProvider = Message<"envoy.extensions.filters.networ
  * Use `create(RedisExternalAuthProviderSchema)` to create a new message.
  */
 export const RedisExternalAuthProviderSchema: GenMessage<RedisExternalAuthProvider> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_redis_proxy_v3_redis_proxy, 3);
-
+  messageDesc("envoy.extensions.filters.network.redis_proxy.v3.RedisExternalAuthProvider");

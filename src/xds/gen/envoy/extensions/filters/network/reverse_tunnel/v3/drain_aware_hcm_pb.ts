@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/filters/network/reverse_tunnel/v3/drain_aware_hcm.proto (package envoy.extensions.filters.network.reverse_tunnel.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HttpConnectionManager } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
-import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/reverse_tunnel/v3/drain_aware_hcm.proto.
- */
-export const file_envoy_extensions_filters_network_reverse_tunnel_v3_drain_aware_hcm: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9yZXZlcnNlX3R1bm5lbC92My9kcmFpbl9hd2FyZV9oY20ucHJvdG8SMmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJldmVyc2VfdHVubmVsLnYzIqsBCh9EcmFpbkF3YXJlSHR0cENvbm5lY3Rpb25NYW5hZ2VyEmYKCmhjbV9jb25maWcYASABKAsyUi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwQ29ubmVjdGlvbk1hbmFnZXISIAoYZW5hYmxlX2RyYWluX3dpdGhfZ29hd2F5GAIgASgIQswBCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJldmVyc2VfdHVubmVsLnYzQhJEcmFpbkF3YXJlSGNtUHJvdG9QAVpqZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvcmV2ZXJzZV90dW5uZWwvdjM7cmV2ZXJzZV90dW5uZWx2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_udpa_annotations_status]);
 
 /**
  * Configuration for the drain-aware HTTP Connection Manager.
@@ -61,5 +53,4 @@ export type DrainAwareHttpConnectionManager = Message<"envoy.extensions.filters.
  * Use `create(DrainAwareHttpConnectionManagerSchema)` to create a new message.
  */
 export const DrainAwareHttpConnectionManagerSchema: GenMessage<DrainAwareHttpConnectionManager> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_reverse_tunnel_v3_drain_aware_hcm, 0);
-
+  messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager");

@@ -16,23 +16,12 @@
 // @generated from file envoy/extensions/filters/network/reverse_tunnel/v3/reverse_tunnel.proto (package envoy.extensions.filters.network.reverse_tunnel.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RequestMethod } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { JwtHandshakeValidator } from "../../../common/jwks/v3/jwt_handshake_pb.ts";
-import { file_envoy_extensions_filters_common_jwks_v3_jwt_handshake } from "../../../common/jwks/v3/jwt_handshake_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/reverse_tunnel/v3/reverse_tunnel.proto.
- */
-export const file_envoy_extensions_filters_network_reverse_tunnel_v3_reverse_tunnel: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9yZXZlcnNlX3R1bm5lbC92My9yZXZlcnNlX3R1bm5lbC5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmV2ZXJzZV90dW5uZWwudjMixAEKClZhbGlkYXRpb24SIAoObm9kZV9pZF9mb3JtYXQYASABKAlCCPpCBXIDGIAIEiMKEWNsdXN0ZXJfaWRfZm9ybWF0GAIgASgJQgj6QgVyAxiACBIiChB0ZW5hbnRfaWRfZm9ybWF0GAUgASgJQgj6QgVyAxiACBIdChVlbWl0X2R5bmFtaWNfbWV0YWRhdGEYAyABKAgSLAoaZHluYW1pY19tZXRhZGF0YV9uYW1lc3BhY2UYBCABKAlCCPpCBXIDGP8BIowECg1SZXZlcnNlVHVubmVsEkMKDXBpbmdfaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEfpCDqoBCyIDCKwCMgQQwIQ9Eh4KFmF1dG9fY2xvc2VfY29ubmVjdGlvbnMYAiABKAgSIwoMcmVxdWVzdF9wYXRoGAMgASgJQg36QgpyCBABGP8B0AEBEkUKDnJlcXVlc3RfbWV0aG9kGAQgASgOMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUmVxdWVzdE1ldGhvZEII+kIFggECEAESUgoKdmFsaWRhdGlvbhgFIAEoCzI+LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnJldmVyc2VfdHVubmVsLnYzLlZhbGlkYXRpb24SKgoVcmVxdWlyZWRfY2x1c3Rlcl9uYW1lGAYgASgJQgv6QghyBhj/AdABARIYChB1c2VfaHR0cF91cGdyYWRlGAcgASgIEhgKEHNraXBfcmViYWxhbmNpbmcYCCABKAgSVQoNand0X3ZhbGlkYXRvchgKIAEoCzI+LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uandrcy52My5Kd3RIYW5kc2hha2VWYWxpZGF0b3ISHwoXZW5hYmxlX2Nvbm5lY3Rpb25fbGltaXQYCSABKAhCzAEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsucmV2ZXJzZV90dW5uZWwudjNCElJldmVyc2VUdW5uZWxQcm90b1ABWmpnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9yZXZlcnNlX3R1bm5lbC92MztyZXZlcnNlX3R1bm5lbHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_extensions_filters_common_jwks_v3_jwt_handshake, file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Validation configuration for reverse tunnel identifiers.
@@ -137,7 +126,7 @@ export type Validation = Message<"envoy.extensions.filters.network.reverse_tunne
  * Use `create(ValidationSchema)` to create a new message.
  */
 export const ValidationSchema: GenMessage<Validation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_reverse_tunnel_v3_reverse_tunnel, 0);
+  messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.Validation");
 
 /**
  * Configuration for the reverse tunnel network filter.
@@ -272,5 +261,4 @@ export type ReverseTunnel = Message<"envoy.extensions.filters.network.reverse_tu
  * Use `create(ReverseTunnelSchema)` to create a new message.
  */
 export const ReverseTunnelSchema: GenMessage<ReverseTunnel> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_reverse_tunnel_v3_reverse_tunnel, 1);
-
+  messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto (package envoy.extensions.filters.network.set_filter_state.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_envoy_extensions_filters_common_set_filter_state_v3_value } from "../../../common/set_filter_state/v3/value_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto.
- */
-export const file_envoy_extensions_filters_network_set_filter_state_v3_set_filter_state: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9zZXRfZmlsdGVyX3N0YXRlL3YzL3NldF9maWx0ZXJfc3RhdGUucHJvdG8SNGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnNldF9maWx0ZXJfc3RhdGUudjMiuQIKBkNvbmZpZxJgChFvbl9uZXdfY29ubmVjdGlvbhgBIAMoCzJFLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uc2V0X2ZpbHRlcl9zdGF0ZS52My5GaWx0ZXJTdGF0ZVZhbHVlEmoKG29uX2Rvd25zdHJlYW1fdGxzX2hhbmRzaGFrZRgCIAMoCzJFLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uc2V0X2ZpbHRlcl9zdGF0ZS52My5GaWx0ZXJTdGF0ZVZhbHVlEmEKEm9uX2Rvd25zdHJlYW1fZGF0YRgDIAMoCzJFLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5jb21tb24uc2V0X2ZpbHRlcl9zdGF0ZS52My5GaWx0ZXJTdGF0ZVZhbHVlQtMBCkJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnNldF9maWx0ZXJfc3RhdGUudjNCE1NldEZpbHRlclN0YXRlUHJvdG9QAVpuZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvc2V0X2ZpbHRlcl9zdGF0ZS92MztzZXRfZmlsdGVyX3N0YXRldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_filters_common_set_filter_state_v3_value, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.network.set_filter_state.v3.Config
@@ -66,5 +58,4 @@ export type Config = Message<"envoy.extensions.filters.network.set_filter_state.
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_set_filter_state_v3_set_filter_state, 0);
-
+  messageDesc("envoy.extensions.filters.network.set_filter_state.v3.Config");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/filters/network/tcp_bandwidth_limit/v3/tcp_bandwidth_limit.proto (package envoy.extensions.filters.network.tcp_bandwidth_limit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/tcp_bandwidth_limit/v3/tcp_bandwidth_limit.proto.
- */
-export const file_envoy_extensions_filters_network_tcp_bandwidth_limit_v3_tcp_bandwidth_limit: GenFile = /*@__PURE__*/
-  fileDesc("ClFlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90Y3BfYmFuZHdpZHRoX2xpbWl0L3YzL3RjcF9iYW5kd2lkdGhfbGltaXQucHJvdG8SN2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRjcF9iYW5kd2lkdGhfbGltaXQudjMiqAIKEVRjcEJhbmR3aWR0aExpbWl0EhwKC3N0YXRfcHJlZml4GAEgASgJQgf6QgRyAhABEjUKD3JlYWRfbGltaXRfa2JwcxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRI2ChB3cml0ZV9saW1pdF9rYnBzGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEkMKDWZpbGxfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEfpCDqoBCyICCAEyBRCA2sQJEkEKD3J1bnRpbWVfZW5hYmxlZBgFIAEoCzIoLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVGZWF0dXJlRmxhZ0LfAQpFaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50Y3BfYmFuZHdpZHRoX2xpbWl0LnYzQhZUY3BCYW5kd2lkdGhMaW1pdFByb3RvUAFadGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL3RjcF9iYW5kd2lkdGhfbGltaXQvdjM7dGNwX2JhbmR3aWR0aF9saW1pdHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * [#next-free-field: 6]
@@ -85,5 +75,4 @@ export type TcpBandwidthLimit = Message<"envoy.extensions.filters.network.tcp_ba
  * Use `create(TcpBandwidthLimitSchema)` to create a new message.
  */
 export const TcpBandwidthLimitSchema: GenMessage<TcpBandwidthLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_tcp_bandwidth_limit_v3_tcp_bandwidth_limit, 0);
-
+  messageDesc("envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit");

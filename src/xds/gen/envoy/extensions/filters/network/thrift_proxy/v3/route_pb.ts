@@ -16,23 +16,11 @@
 // @generated from file envoy/extensions/filters/network/thrift_proxy/v3/route.proto (package envoy.extensions.filters.network.thrift_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Metadata, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { HeaderMatcher, RateLimit } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/thrift_proxy/v3/route.proto.
- */
-export const file_envoy_extensions_filters_network_thrift_proxy_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvdjMvcm91dGUucHJvdG8SMGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52MyLvAQoSUm91dGVDb25maWd1cmF0aW9uEgwKBG5hbWUYASABKAkSRwoGcm91dGVzGAIgAygLMjcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYzLlJvdXRlEjUKEXZhbGlkYXRlX2NsdXN0ZXJzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZTpLmsWIHkYKRGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay50aHJpZnRfcHJveHkudjJhbHBoYTEuUm91dGVDb25maWd1cmF0aW9uIvYBCgVSb3V0ZRJVCgVtYXRjaBgBIAEoCzI8LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52My5Sb3V0ZU1hdGNoQgj6QgWKAQIQARJWCgVyb3V0ZRgCIAEoCzI9LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52My5Sb3V0ZUFjdGlvbkII+kIFigECEAE6PprFiB45CjdlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYyYWxwaGExLlJvdXRlIt8BCgpSb3V0ZU1hdGNoEhUKC21ldGhvZF9uYW1lGAEgASgJSAASFgoMc2VydmljZV9uYW1lGAIgASgJSAASDgoGaW52ZXJ0GAMgASgIEjUKB2hlYWRlcnMYBCADKAsyJC5lbnZveS5jb25maWcucm91dGUudjMuSGVhZGVyTWF0Y2hlcjpDmsWIHj4KPGVudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay50aHJpZnRfcHJveHkudjJhbHBoYTEuUm91dGVNYXRjaEIWCg9tYXRjaF9zcGVjaWZpZXISA/hCASKMBQoLUm91dGVBY3Rpb24SGgoHY2x1c3RlchgBIAEoCUIH+kIEcgIQAUgAEl4KEXdlaWdodGVkX2NsdXN0ZXJzGAIgASgLMkEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYzLldlaWdodGVkQ2x1c3RlckgAEicKDmNsdXN0ZXJfaGVhZGVyGAYgASgJQg36QgpyCBAByAEAwAECSAASNgoObWV0YWRhdGFfbWF0Y2gYAyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI1CgtyYXRlX2xpbWl0cxgEIAMoCzIgLmVudm95LmNvbmZpZy5yb3V0ZS52My5SYXRlTGltaXQSGgoSc3RyaXBfc2VydmljZV9uYW1lGAUgASgIEnIKF3JlcXVlc3RfbWlycm9yX3BvbGljaWVzGAcgAygLMlEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYzLlJvdXRlQWN0aW9uLlJlcXVlc3RNaXJyb3JQb2xpY3kaeQoTUmVxdWVzdE1pcnJvclBvbGljeRIYCgdjbHVzdGVyGAEgASgJQgf6QgRyAhABEkgKEHJ1bnRpbWVfZnJhY3Rpb24YAiABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQ6RJrFiB4/Cj1lbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYyYWxwaGExLlJvdXRlQWN0aW9uQhgKEWNsdXN0ZXJfc3BlY2lmaWVyEgP4QgEiuAMKD1dlaWdodGVkQ2x1c3RlchJrCghjbHVzdGVycxgBIAMoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS52My5XZWlnaHRlZENsdXN0ZXIuQ2x1c3RlcldlaWdodEII+kIFkgECCAEa7QEKDUNsdXN0ZXJXZWlnaHQSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARI1CgZ3ZWlnaHQYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAESNgoObWV0YWRhdGFfbWF0Y2gYAyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YTpWmsWIHlEKT2Vudm95LmNvbmZpZy5maWx0ZXIubmV0d29yay50aHJpZnRfcHJveHkudjJhbHBoYTEuV2VpZ2h0ZWRDbHVzdGVyLkNsdXN0ZXJXZWlnaHQ6SJrFiB5DCkFlbnZveS5jb25maWcuZmlsdGVyLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnYyYWxwaGExLldlaWdodGVkQ2x1c3RlckK+AQo+aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkudjNCClJvdXRlUHJvdG9QAVpmZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvdGhyaWZ0X3Byb3h5L3YzO3RocmlmdF9wcm94eXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.v3.RouteConfiguration
@@ -82,7 +70,7 @@ export type RouteConfiguration = Message<"envoy.extensions.filters.network.thrif
  * Use `create(RouteConfigurationSchema)` to create a new message.
  */
 export const RouteConfigurationSchema: GenMessage<RouteConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.RouteConfiguration");
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.v3.Route
@@ -108,7 +96,7 @@ export type Route = Message<"envoy.extensions.filters.network.thrift_proxy.v3.Ro
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 1);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.Route");
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.v3.RouteMatch
@@ -173,7 +161,7 @@ export type RouteMatch = Message<"envoy.extensions.filters.network.thrift_proxy.
  * Use `create(RouteMatchSchema)` to create a new message.
  */
 export const RouteMatchSchema: GenMessage<RouteMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 2);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.RouteMatch");
 
 /**
  * [#next-free-field: 8]
@@ -259,7 +247,7 @@ export type RouteAction = Message<"envoy.extensions.filters.network.thrift_proxy
  * Use `create(RouteActionSchema)` to create a new message.
  */
 export const RouteActionSchema: GenMessage<RouteAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 3);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.RouteAction");
 
 /**
  * The router is capable of shadowing traffic from one cluster to another. The current
@@ -300,7 +288,7 @@ export type RouteAction_RequestMirrorPolicy = Message<"envoy.extensions.filters.
  * Use `create(RouteAction_RequestMirrorPolicySchema)` to create a new message.
  */
 export const RouteAction_RequestMirrorPolicySchema: GenMessage<RouteAction_RequestMirrorPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 3, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.RouteAction.RequestMirrorPolicy");
 
 /**
  * Allows for specification of multiple upstream clusters along with weights that indicate the
@@ -323,7 +311,7 @@ export type WeightedCluster = Message<"envoy.extensions.filters.network.thrift_p
  * Use `create(WeightedClusterSchema)` to create a new message.
  */
 export const WeightedClusterSchema: GenMessage<WeightedCluster> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 4);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.WeightedCluster");
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.v3.WeightedCluster.ClusterWeight
@@ -363,5 +351,4 @@ export type WeightedCluster_ClusterWeight = Message<"envoy.extensions.filters.ne
  * Use `create(WeightedCluster_ClusterWeightSchema)` to create a new message.
  */
 export const WeightedCluster_ClusterWeightSchema: GenMessage<WeightedCluster_ClusterWeight> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_v3_route, 4, 0);
-
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.v3.WeightedCluster.ClusterWeight");

@@ -16,32 +16,16 @@
 // @generated from file envoy/extensions/filters/udp/dns_filter/v3/dns_filter.proto (package envoy.extensions.filters.udp.dns_filter.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { Address } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { DnsResolutionConfig } from "../../../../../config/core/v3/resolver_pb.ts";
-import { file_envoy_config_core_v3_resolver } from "../../../../../config/core/v3/resolver_pb.ts";
 import type { DnsTable } from "../../../../../data/dns/v3/dns_table_pb.ts";
-import { file_envoy_data_dns_v3_dns_table } from "../../../../../data/dns/v3/dns_table_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/dns_filter/v3/dns_filter.proto.
- */
-export const file_envoy_extensions_filters_udp_dns_filter_v3_dns_filter: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL2Ruc19maWx0ZXIvdjMvZG5zX2ZpbHRlci5wcm90bxIqZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC5kbnNfZmlsdGVyLnYzIucGCg9EbnNGaWx0ZXJDb25maWcSHAoLc3RhdF9wcmVmaXgYASABKAlCB/pCBHICEAESZgoNc2VydmVyX2NvbmZpZxgCIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAuZG5zX2ZpbHRlci52My5EbnNGaWx0ZXJDb25maWcuU2VydmVyQ29udGV4dENvbmZpZxJmCg1jbGllbnRfY29uZmlnGAMgASgLMk8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC5kbnNfZmlsdGVyLnYzLkRuc0ZpbHRlckNvbmZpZy5DbGllbnRDb250ZXh0Q29uZmlnEjgKCmFjY2Vzc19sb2cYBCADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxIYChBjYXNlX2luc2Vuc2l0aXZlGAUgASgIGqQBChNTZXJ2ZXJDb250ZXh0Q29uZmlnEjcKEGlubGluZV9kbnNfdGFibGUYASABKAsyGy5lbnZveS5kYXRhLmRucy52My5EbnNUYWJsZUgAEj4KEmV4dGVybmFsX2Ruc190YWJsZRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VIAEIUCg1jb25maWdfc291cmNlEgP4QgEa6gIKE0NsaWVudENvbnRleHRDb25maWcSPwoQcmVzb2x2ZXJfdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIK+kIHqgEEMgIIARJGChJ1cHN0cmVhbV9yZXNvbHZlcnMYAiADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzQgsYAZLHhtgEAzMuMBJVChVkbnNfcmVzb2x1dGlvbl9jb25maWcYBSABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5EbnNSZXNvbHV0aW9uQ29uZmlnQgsYAZLHhtgEAzMuMBJNChl0eXBlZF9kbnNfcmVzb2x2ZXJfY29uZmlnGAQgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSJAoTbWF4X3BlbmRpbmdfbG9va3VwcxgDIAEoBEIH+kIEMgIoAUK0AQo4aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLmRuc19maWx0ZXIudjNCDkRuc0ZpbHRlclByb3RvUAFaXmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy91ZHAvZG5zX2ZpbHRlci92MztkbnNfZmlsdGVydjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_resolver, file_envoy_data_dns_v3_dns_table, file_google_protobuf_duration, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the DNS filter.
@@ -110,7 +94,7 @@ export type DnsFilterConfig = Message<"envoy.extensions.filters.udp.dns_filter.v
  * Use `create(DnsFilterConfigSchema)` to create a new message.
  */
 export const DnsFilterConfigSchema: GenMessage<DnsFilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_dns_filter_v3_dns_filter, 0);
+  messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig");
 
 /**
  * This message contains the configuration for the DNS Filter operating
@@ -149,7 +133,7 @@ export type DnsFilterConfig_ServerContextConfig = Message<"envoy.extensions.filt
  * Use `create(DnsFilterConfig_ServerContextConfigSchema)` to create a new message.
  */
 export const DnsFilterConfig_ServerContextConfigSchema: GenMessage<DnsFilterConfig_ServerContextConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_dns_filter_v3_dns_filter, 0, 0);
+  messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig");
 
 /**
  * This message contains the configuration for the DNS Filter operating
@@ -230,5 +214,4 @@ export type DnsFilterConfig_ClientContextConfig = Message<"envoy.extensions.filt
  * Use `create(DnsFilterConfig_ClientContextConfigSchema)` to create a new message.
  */
 export const DnsFilterConfig_ClientContextConfigSchema: GenMessage<DnsFilterConfig_ClientContextConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_dns_filter_v3_dns_filter, 0, 1);
-
+  messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig");

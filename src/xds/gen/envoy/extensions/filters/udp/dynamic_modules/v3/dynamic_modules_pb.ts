@@ -16,20 +16,11 @@
 // @generated from file envoy/extensions/filters/udp/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.filters.udp.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_filters_udp_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkVlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SL2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAuZHluYW1pY19tb2R1bGVzLnYzIrsBCh5EeW5hbWljTW9kdWxlVWRwTGlzdGVuZXJGaWx0ZXISVwoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZxITCgtmaWx0ZXJfbmFtZRgCIAEoCRIrCg1maWx0ZXJfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueULIAQo9aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWmhnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynamic Modules UDP listener filter. This filter allows loading shared object
@@ -100,5 +91,4 @@ export type DynamicModuleUdpListenerFilter = Message<"envoy.extensions.filters.u
  * Use `create(DynamicModuleUdpListenerFilterSchema)` to create a new message.
  */
 export const DynamicModuleUdpListenerFilterSchema: GenMessage<DynamicModuleUdpListenerFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/udp/udp_proxy/v3/route.proto (package envoy.extensions.filters.udp.udp_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/udp_proxy/v3/route.proto.
- */
-export const file_envoy_extensions_filters_udp_udp_proxy_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS92My9yb3V0ZS5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC51ZHBfcHJveHkudjMiIQoFUm91dGUSGAoHY2x1c3RlchgBIAEoCUIH+kIEcgIQAUKtAQo3aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLnVkcF9wcm94eS52M0IKUm91dGVQcm90b1ABWlxnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS92Mzt1ZHBfcHJveHl2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.udp.udp_proxy.v3.Route
@@ -45,5 +37,4 @@ export type Route = Message<"envoy.extensions.filters.udp.udp_proxy.v3.Route"> &
  * Use `create(RouteSchema)` to create a new message.
  */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_route, 0);
-
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.Route");

@@ -16,34 +16,16 @@
 // @generated from file envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy.proto (package envoy.extensions.filters.udp.udp_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { BackoffStrategy } from "../../../../../config/core/v3/backoff_pb.ts";
-import { file_envoy_config_core_v3_backoff } from "../../../../../config/core/v3/backoff_pb.ts";
 import type { HeaderValueOption } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { ExtensionConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { UdpSocketConfig } from "../../../../../config/core/v3/udp_socket_config_pb.ts";
-import { file_envoy_config_core_v3_udp_socket_config } from "../../../../../config/core/v3/udp_socket_config_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy.proto.
- */
-export const file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CjllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS92My91ZHBfcHJveHkucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnYzIr4RCg5VZHBQcm94eUNvbmZpZxIcCgtzdGF0X3ByZWZpeBgBIAEoCUIH+kIEcgIQARIlCgdjbHVzdGVyGAIgASgJQhIYAfpCBHICEAGSx4bYBAMzLjBIABI5CgdtYXRjaGVyGAkgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyQgjSxqThBgIIAUgAEi8KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbChN1c2Vfb3JpZ2luYWxfc3JjX2lwGAQgASgIEmUKDWhhc2hfcG9saWNpZXMYBSADKAsyRC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLnVkcF9wcm94eS52My5VZHBQcm94eUNvbmZpZy5IYXNoUG9saWN5Qgj6QgWSAQIQARJFChZ1cHN0cmVhbV9zb2NrZXRfY29uZmlnGAYgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVWRwU29ja2V0Q29uZmlnEiUKHXVzZV9wZXJfcGFja2V0X2xvYWRfYmFsYW5jaW5nGAcgASgIEjgKCmFjY2Vzc19sb2cYCCADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxI+ChBwcm94eV9hY2Nlc3NfbG9nGAogAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSYAoPc2Vzc2lvbl9maWx0ZXJzGAsgAygLMkcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC51ZHBfcHJveHkudjMuVWRwUHJveHlDb25maWcuU2Vzc2lvbkZpbHRlchJmChB0dW5uZWxpbmdfY29uZmlnGAwgASgLMkwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC51ZHBfcHJveHkudjMuVWRwUHJveHlDb25maWcuVWRwVHVubmVsaW5nQ29uZmlnEmkKEmFjY2Vzc19sb2dfb3B0aW9ucxgNIAEoCzJNLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnYzLlVkcFByb3h5Q29uZmlnLlVkcEFjY2Vzc0xvZ09wdGlvbnMaWwoKSGFzaFBvbGljeRIcCglzb3VyY2VfaXAYASABKAhCB/pCBGoCCAFIABIWCgNrZXkYAiABKAlCB/pCBHICEAFIAEIXChBwb2xpY3lfc3BlY2lmaWVyEgP4QgEarAEKDVNlc3Npb25GaWx0ZXISFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAASRwoQY29uZmlnX2Rpc2NvdmVyeRgDIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbkNvbmZpZ1NvdXJjZUgAQg0KC2NvbmZpZ190eXBlGuIGChJVZHBUdW5uZWxpbmdDb25maWcSGwoKcHJveHlfaG9zdBgBIAEoCUIH+kIEcgIQARIwCgpwcm94eV9wb3J0GAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEhwKC3RhcmdldF9ob3N0GAMgASgJQgf6QgRyAhABEigKE2RlZmF1bHRfdGFyZ2V0X3BvcnQYBCABKA1CC/pCCCoGGP//AyAAEhAKCHVzZV9wb3N0GAUgASgIEhEKCXBvc3RfcGF0aBgGIAEoCRJwCg1yZXRyeV9vcHRpb25zGAcgASgLMlkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLnVkcC51ZHBfcHJveHkudjMuVWRwUHJveHlDb25maWcuVWRwVHVubmVsaW5nQ29uZmlnLlJldHJ5T3B0aW9ucxJKCg5oZWFkZXJzX3RvX2FkZBgIIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgn6QgaSAQMQ6AcScgoOYnVmZmVyX29wdGlvbnMYCSABKAsyWi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLnVkcF9wcm94eS52My5VZHBQcm94eUNvbmZpZy5VZHBUdW5uZWxpbmdDb25maWcuQnVmZmVyT3B0aW9ucxIiChpwcm9wYWdhdGVfcmVzcG9uc2VfaGVhZGVycxgKIAEoCBIjChtwcm9wYWdhdGVfcmVzcG9uc2VfdHJhaWxlcnMYCyABKAgahwEKDUJ1ZmZlck9wdGlvbnMSPAoWbWF4X2J1ZmZlcmVkX2RhdGFncmFtcxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI4ChJtYXhfYnVmZmVyZWRfYnl0ZXMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUaigEKDFJldHJ5T3B0aW9ucxI6ChRtYXhfY29ubmVjdF9hdHRlbXB0cxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI+Cg9iYWNrb2ZmX29wdGlvbnMYAiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5CYWNrb2ZmU3RyYXRlZ3kajwEKE1VkcEFjY2Vzc0xvZ09wdGlvbnMSSgoZYWNjZXNzX2xvZ19mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIM+kIJqgEGMgQQwIQ9EiwKJGZsdXNoX2FjY2Vzc19sb2dfb25fdHVubmVsX2Nvbm5lY3RlZBgCIAEoCDo/msWIHjoKOGVudm95LmNvbmZpZy5maWx0ZXIudWRwLnVkcF9wcm94eS52MmFscGhhLlVkcFByb3h5Q29uZmlnQhYKD3JvdXRlX3NwZWNpZmllchID+EIBQrABCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnYzQg1VZHBQcm94eVByb3RvUAFaXGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy91ZHAvdWRwX3Byb3h5L3YzO3VkcF9wcm94eXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_backoff, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_udp_socket_config, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_xds_type_matcher_v3_matcher, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
 
 /**
  * Configuration for the UDP proxy filter.
@@ -184,7 +166,7 @@ export type UdpProxyConfig = Message<"envoy.extensions.filters.udp.udp_proxy.v3.
  * Use `create(UdpProxyConfigSchema)` to create a new message.
  */
 export const UdpProxyConfigSchema: GenMessage<UdpProxyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig");
 
 /**
  * Specifies the UDP hash policy.
@@ -224,7 +206,7 @@ export type UdpProxyConfig_HashPolicy = Message<"envoy.extensions.filters.udp.ud
  * Use `create(UdpProxyConfig_HashPolicySchema)` to create a new message.
  */
 export const UdpProxyConfig_HashPolicySchema: GenMessage<UdpProxyConfig_HashPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 0);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.HashPolicy");
 
 /**
  * Configuration for UDP session filters.
@@ -269,7 +251,7 @@ export type UdpProxyConfig_SessionFilter = Message<"envoy.extensions.filters.udp
  * Use `create(UdpProxyConfig_SessionFilterSchema)` to create a new message.
  */
 export const UdpProxyConfig_SessionFilterSchema: GenMessage<UdpProxyConfig_SessionFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 1);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.SessionFilter");
 
 /**
  * Configuration for tunneling UDP over other transports or application layers.
@@ -410,7 +392,7 @@ export type UdpProxyConfig_UdpTunnelingConfig = Message<"envoy.extensions.filter
  * Use `create(UdpProxyConfig_UdpTunnelingConfigSchema)` to create a new message.
  */
 export const UdpProxyConfig_UdpTunnelingConfigSchema: GenMessage<UdpProxyConfig_UdpTunnelingConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 2);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpTunnelingConfig");
 
 /**
  * Configuration for UDP datagrams buffering.
@@ -442,7 +424,7 @@ export type UdpProxyConfig_UdpTunnelingConfig_BufferOptions = Message<"envoy.ext
  * Use `create(UdpProxyConfig_UdpTunnelingConfig_BufferOptionsSchema)` to create a new message.
  */
 export const UdpProxyConfig_UdpTunnelingConfig_BufferOptionsSchema: GenMessage<UdpProxyConfig_UdpTunnelingConfig_BufferOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 2, 0);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpTunnelingConfig.BufferOptions");
 
 /**
  * @generated from message envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpTunnelingConfig.RetryOptions
@@ -469,7 +451,7 @@ export type UdpProxyConfig_UdpTunnelingConfig_RetryOptions = Message<"envoy.exte
  * Use `create(UdpProxyConfig_UdpTunnelingConfig_RetryOptionsSchema)` to create a new message.
  */
 export const UdpProxyConfig_UdpTunnelingConfig_RetryOptionsSchema: GenMessage<UdpProxyConfig_UdpTunnelingConfig_RetryOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 2, 1);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpTunnelingConfig.RetryOptions");
 
 /**
  * @generated from message envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpAccessLogOptions
@@ -500,5 +482,4 @@ export type UdpProxyConfig_UdpAccessLogOptions = Message<"envoy.extensions.filte
  * Use `create(UdpProxyConfig_UdpAccessLogOptionsSchema)` to create a new message.
  */
 export const UdpProxyConfig_UdpAccessLogOptionsSchema: GenMessage<UdpProxyConfig_UdpAccessLogOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_v3_udp_proxy, 0, 3);
-
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig.UdpAccessLogOptions");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/grpc_service/call_credentials/google_iam/v3/google_iam_credentials.proto (package envoy.extensions.grpc_service.call_credentials.google_iam.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/call_credentials/google_iam/v3/google_iam_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_call_credentials_google_iam_v3_google_iam_credentials: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jYWxsX2NyZWRlbnRpYWxzL2dvb2dsZV9pYW0vdjMvZ29vZ2xlX2lhbV9jcmVkZW50aWFscy5wcm90bxI8ZW52b3kuZXh0ZW5zaW9ucy5ncnBjX3NlcnZpY2UuY2FsbF9jcmVkZW50aWFscy5nb29nbGVfaWFtLnYzIk8KFEdvb2dsZUlhbUNyZWRlbnRpYWxzEhsKE2F1dGhvcml6YXRpb25fdG9rZW4YASABKAkSGgoSYXV0aG9yaXR5X3NlbGVjdG9yGAIgASgJQuMBCkppby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZ3JwY19zZXJ2aWNlLmNhbGxfY3JlZGVudGlhbHMuZ29vZ2xlX2lhbS52M0IZR29vZ2xlSWFtQ3JlZGVudGlhbHNQcm90b1ABWnBnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jYWxsX2NyZWRlbnRpYWxzL2dvb2dsZV9pYW0vdjM7Z29vZ2xlX2lhbXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:]
@@ -53,5 +46,4 @@ export type GoogleIamCredentials = Message<"envoy.extensions.grpc_service.call_c
  * Use `create(GoogleIamCredentialsSchema)` to create a new message.
  */
 export const GoogleIamCredentialsSchema: GenMessage<GoogleIamCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_call_credentials_google_iam_v3_google_iam_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials");

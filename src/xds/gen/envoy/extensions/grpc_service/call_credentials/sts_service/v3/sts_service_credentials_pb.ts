@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/grpc_service/call_credentials/sts_service/v3/sts_service_credentials.proto (package envoy.extensions.grpc_service.call_credentials.sts_service.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/call_credentials/sts_service/v3/sts_service_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_call_credentials_sts_service_v3_sts_service_credentials: GenFile = /*@__PURE__*/
-  fileDesc("CltlbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jYWxsX2NyZWRlbnRpYWxzL3N0c19zZXJ2aWNlL3YzL3N0c19zZXJ2aWNlX2NyZWRlbnRpYWxzLnByb3RvEj1lbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jYWxsX2NyZWRlbnRpYWxzLnN0c19zZXJ2aWNlLnYzIooCChVTdHNTZXJ2aWNlQ3JlZGVudGlhbHMSIgoadG9rZW5fZXhjaGFuZ2Vfc2VydmljZV91cmkYASABKAkSEAoIcmVzb3VyY2UYAiABKAkSEAoIYXVkaWVuY2UYAyABKAkSDQoFc2NvcGUYBCABKAkSHAoUcmVxdWVzdGVkX3Rva2VuX3R5cGUYBSABKAkSIwoSc3ViamVjdF90b2tlbl9wYXRoGAYgASgJQgf6QgRyAhABEiMKEnN1YmplY3RfdG9rZW5fdHlwZRgHIAEoCUIH+kIEcgIQARIYChBhY3Rvcl90b2tlbl9wYXRoGAggASgJEhgKEGFjdG9yX3Rva2VuX3R5cGUYCSABKAlC5wEKS2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5ncnBjX3NlcnZpY2UuY2FsbF9jcmVkZW50aWFscy5zdHNfc2VydmljZS52M0IaU3RzU2VydmljZUNyZWRlbnRpYWxzUHJvdG9QAVpyZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9ncnBjX3NlcnZpY2UvY2FsbF9jcmVkZW50aWFscy9zdHNfc2VydmljZS92MztzdHNfc2VydmljZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Security token service configuration that allows Google gRPC to
@@ -116,5 +108,4 @@ export type StsServiceCredentials = Message<"envoy.extensions.grpc_service.call_
  * Use `create(StsServiceCredentialsSchema)` to create a new message.
  */
 export const StsServiceCredentialsSchema: GenMessage<StsServiceCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_call_credentials_sts_service_v3_sts_service_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/grpc_service/channel_credentials/google_default/v3/google_default_credentials.proto (package envoy.extensions.grpc_service.channel_credentials.google_default.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/channel_credentials/google_default/v3/google_default_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_channel_credentials_google_default_v3_google_default_credentials: GenFile = /*@__PURE__*/
-  fileDesc("CmRlbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL2dvb2dsZV9kZWZhdWx0L3YzL2dvb2dsZV9kZWZhdWx0X2NyZWRlbnRpYWxzLnByb3RvEkNlbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jaGFubmVsX2NyZWRlbnRpYWxzLmdvb2dsZV9kZWZhdWx0LnYzIhoKGEdvb2dsZURlZmF1bHRDcmVkZW50aWFsc0L5AQpRaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jaGFubmVsX2NyZWRlbnRpYWxzLmdvb2dsZV9kZWZhdWx0LnYzQh1Hb29nbGVEZWZhdWx0Q3JlZGVudGlhbHNQcm90b1ABWntnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL2dvb2dsZV9kZWZhdWx0L3YzO2dvb2dsZV9kZWZhdWx0djO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:]
@@ -40,5 +33,4 @@ export type GoogleDefaultCredentials = Message<"envoy.extensions.grpc_service.ch
  * Use `create(GoogleDefaultCredentialsSchema)` to create a new message.
  */
 export const GoogleDefaultCredentialsSchema: GenMessage<GoogleDefaultCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_channel_credentials_google_default_v3_google_default_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/grpc_service/channel_credentials/local/v3/local_credentials.proto (package envoy.extensions.grpc_service.channel_credentials.local.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/channel_credentials/local/v3/local_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_channel_credentials_local_v3_local_credentials: GenFile = /*@__PURE__*/
-  fileDesc("ClJlbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL2xvY2FsL3YzL2xvY2FsX2NyZWRlbnRpYWxzLnByb3RvEjplbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jaGFubmVsX2NyZWRlbnRpYWxzLmxvY2FsLnYzIhIKEExvY2FsQ3JlZGVudGlhbHNC1gEKSGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5ncnBjX3NlcnZpY2UuY2hhbm5lbF9jcmVkZW50aWFscy5sb2NhbC52M0IVTG9jYWxDcmVkZW50aWFsc1Byb3RvUAFaaWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZ3JwY19zZXJ2aWNlL2NoYW5uZWxfY3JlZGVudGlhbHMvbG9jYWwvdjM7bG9jYWx2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:]
@@ -40,5 +33,4 @@ export type LocalCredentials = Message<"envoy.extensions.grpc_service.channel_cr
  * Use `create(LocalCredentialsSchema)` to create a new message.
  */
 export const LocalCredentialsSchema: GenMessage<LocalCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_channel_credentials_local_v3_local_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/grpc_service/channel_credentials/tls/v3/tls_credentials.proto (package envoy.extensions.grpc_service.channel_credentials.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CommonTlsContext_CertificateProviderInstance } from "../../../../transport_sockets/tls/v3/tls_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_tls } from "../../../../transport_sockets/tls/v3/tls_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/channel_credentials/tls/v3/tls_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_channel_credentials_tls_v3_tls_credentials: GenFile = /*@__PURE__*/
-  fileDesc("Ck5lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL3Rscy92My90bHNfY3JlZGVudGlhbHMucHJvdG8SOGVudm95LmV4dGVuc2lvbnMuZ3JwY19zZXJ2aWNlLmNoYW5uZWxfY3JlZGVudGlhbHMudGxzLnYzIowCCg5UbHNDcmVkZW50aWFscxJ6Chlyb290X2NlcnRpZmljYXRlX3Byb3ZpZGVyGAEgASgLMlcuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dC5DZXJ0aWZpY2F0ZVByb3ZpZGVySW5zdGFuY2USfgodaWRlbnRpdHlfY2VydGlmaWNhdGVfcHJvdmlkZXIYAiABKAsyVy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNlcnRpZmljYXRlUHJvdmlkZXJJbnN0YW5jZULOAQpGaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jaGFubmVsX2NyZWRlbnRpYWxzLnRscy52M0ITVGxzQ3JlZGVudGlhbHNQcm90b1ABWmVnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL3Rscy92Mzt0bHN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_transport_sockets_tls_v3_tls, file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:]
@@ -56,5 +48,4 @@ export type TlsCredentials = Message<"envoy.extensions.grpc_service.channel_cred
  * Use `create(TlsCredentialsSchema)` to create a new message.
  */
 export const TlsCredentialsSchema: GenMessage<TlsCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_channel_credentials_tls_v3_tls_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials");

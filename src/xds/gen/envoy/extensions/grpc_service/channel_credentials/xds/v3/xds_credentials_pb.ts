@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/grpc_service/channel_credentials/xds/v3/xds_credentials.proto (package envoy.extensions.grpc_service.channel_credentials.xds.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/grpc_service/channel_credentials/xds/v3/xds_credentials.proto.
- */
-export const file_envoy_extensions_grpc_service_channel_credentials_xds_v3_xds_credentials: GenFile = /*@__PURE__*/
-  fileDesc("Ck5lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL3hkcy92My94ZHNfY3JlZGVudGlhbHMucHJvdG8SOGVudm95LmV4dGVuc2lvbnMuZ3JwY19zZXJ2aWNlLmNoYW5uZWxfY3JlZGVudGlhbHMueGRzLnYzIkQKDlhkc0NyZWRlbnRpYWxzEjIKFGZhbGxiYWNrX2NyZWRlbnRpYWxzGAEgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueULOAQpGaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmdycGNfc2VydmljZS5jaGFubmVsX2NyZWRlbnRpYWxzLnhkcy52M0ITWGRzQ3JlZGVudGlhbHNQcm90b1ABWmVnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2dycGNfc2VydmljZS9jaGFubmVsX2NyZWRlbnRpYWxzL3hkcy92Mzt4ZHN2M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_any, file_udpa_annotations_status]);
 
 /**
  * [#not-implemented-hide:]
@@ -48,5 +40,4 @@ export type XdsCredentials = Message<"envoy.extensions.grpc_service.channel_cred
  * Use `create(XdsCredentialsSchema)` to create a new message.
  */
 export const XdsCredentialsSchema: GenMessage<XdsCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_grpc_service_channel_credentials_xds_v3_xds_credentials, 0);
-
+  messageDesc("envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials");

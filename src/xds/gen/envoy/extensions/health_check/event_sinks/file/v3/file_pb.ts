@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/health_check/event_sinks/file/v3/file.proto (package envoy.extensions.health_check.event_sinks.file.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/health_check/event_sinks/file/v3/file.proto.
- */
-export const file_envoy_extensions_health_check_event_sinks_file_v3_file: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVjay9ldmVudF9zaW5rcy9maWxlL3YzL2ZpbGUucHJvdG8SMWVudm95LmV4dGVuc2lvbnMuaGVhbHRoX2NoZWNrLmV2ZW50X3NpbmtzLmZpbGUudjMiOwoYSGVhbHRoQ2hlY2tFdmVudEZpbGVTaW5rEh8KDmV2ZW50X2xvZ19wYXRoGAEgASgJQgf6QgRyAhABQrcBCj9pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaGVhbHRoX2NoZWNrLmV2ZW50X3NpbmtzLmZpbGUudjNCCUZpbGVQcm90b1ABWl9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2hlYWx0aF9jaGVjay9ldmVudF9zaW5rcy9maWxlL3YzO2ZpbGV2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Health check event file sink.
@@ -48,5 +40,4 @@ export type HealthCheckEventFileSink = Message<"envoy.extensions.health_check.ev
  * Use `create(HealthCheckEventFileSinkSchema)` to create a new message.
  */
 export const HealthCheckEventFileSinkSchema: GenMessage<HealthCheckEventFileSink> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_health_check_event_sinks_file_v3_file, 0);
-
+  messageDesc("envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/ai_filters/request_info/v3/request_info.proto (package envoy.extensions.http.ai_filters.request_info.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/ai_filters/request_info/v3/request_info.proto.
- */
-export const file_envoy_extensions_http_ai_filters_request_info_v3_request_info: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL2h0dHAvYWlfZmlsdGVycy9yZXF1ZXN0X2luZm8vdjMvcmVxdWVzdF9pbmZvLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmh0dHAuYWlfZmlsdGVycy5yZXF1ZXN0X2luZm8udjMiKQoLUmVxdWVzdEluZm8SGgoSbWV0YWRhdGFfbmFtZXNwYWNlGAEgASgJQswBCj5pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5haV9maWx0ZXJzLnJlcXVlc3RfaW5mby52M0IQUmVxdWVzdEluZm9Qcm90b1ABWmZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2h0dHAvYWlfZmlsdGVycy9yZXF1ZXN0X2luZm8vdjM7cmVxdWVzdF9pbmZvdjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Publishes :ref:`RequestInfo <envoy_v3_api_msg_data.ai.v3.RequestInfo>` as typed
@@ -49,5 +41,4 @@ export type RequestInfo = Message<"envoy.extensions.http.ai_filters.request_info
  * Use `create(RequestInfoSchema)` to create a new message.
  */
 export const RequestInfoSchema: GenMessage<RequestInfo> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_ai_filters_request_info_v3_request_info, 0);
-
+  messageDesc("envoy.extensions.http.ai_filters.request_info.v3.RequestInfo");

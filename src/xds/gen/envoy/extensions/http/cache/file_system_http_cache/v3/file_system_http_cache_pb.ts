@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/http/cache/file_system_http_cache/v3/file_system_http_cache.proto (package envoy.extensions.http.cache.file_system_http_cache.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AsyncFileManagerConfig } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
-import { file_envoy_extensions_common_async_files_v3_async_file_manager } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/cache/file_system_http_cache/v3/file_system_http_cache.proto.
- */
-export const file_envoy_extensions_http_cache_file_system_http_cache_v3_file_system_http_cache: GenFile = /*@__PURE__*/
-  fileDesc("ClJlbnZveS9leHRlbnNpb25zL2h0dHAvY2FjaGUvZmlsZV9zeXN0ZW1faHR0cF9jYWNoZS92My9maWxlX3N5c3RlbV9odHRwX2NhY2hlLnByb3RvEjVlbnZveS5leHRlbnNpb25zLmh0dHAuY2FjaGUuZmlsZV9zeXN0ZW1faHR0cF9jYWNoZS52MyKfBAoZRmlsZVN5c3RlbUh0dHBDYWNoZUNvbmZpZxJgCg5tYW5hZ2VyX2NvbmZpZxgBIAEoCzI+LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmFzeW5jX2ZpbGVzLnYzLkFzeW5jRmlsZU1hbmFnZXJDb25maWdCCPpCBYoBAhABEhsKCmNhY2hlX3BhdGgYAiABKAlCB/pCBHICEAESOgoUbWF4X2NhY2hlX3NpemVfYnl0ZXMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSSwolbWF4X2luZGl2aWR1YWxfY2FjaGVfZW50cnlfc2l6ZV9ieXRlcxgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRI7ChVtYXhfY2FjaGVfZW50cnlfY291bnQYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSGgoSY2FjaGVfc3ViZGl2aXNpb25zGAYgASgNEhYKDmV2aWN0X2ZyYWN0aW9uGAcgASgCEjYKE21heF9ldmljdGlvbl9wZXJpb2QYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTbWluX2V2aWN0aW9uX3BlcmlvZBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFjcmVhdGVfY2FjaGVfcGF0aBgKIAEoCELoAQpDaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmh0dHAuY2FjaGUuZmlsZV9zeXN0ZW1faHR0cF9jYWNoZS52M0IYRmlsZVN5c3RlbUh0dHBDYWNoZVByb3RvUAFadWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9jYWNoZS9maWxlX3N5c3RlbV9odHRwX2NhY2hlL3YzO2ZpbGVfc3lzdGVtX2h0dHBfY2FjaGV2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_extensions_common_async_files_v3_async_file_manager, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for a cache implementation that caches in the local file system.
@@ -189,5 +178,4 @@ export type FileSystemHttpCacheConfig = Message<"envoy.extensions.http.cache.fil
  * Use `create(FileSystemHttpCacheConfigSchema)` to create a new message.
  */
 export const FileSystemHttpCacheConfigSchema: GenMessage<FileSystemHttpCacheConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_cache_file_system_http_cache_v3_file_system_http_cache, 0);
-
+  messageDesc("envoy.extensions.http.cache.file_system_http_cache.v3.FileSystemHttpCacheConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/http/cache/simple_http_cache/v3/config.proto (package envoy.extensions.http.cache.simple_http_cache.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/cache/simple_http_cache/v3/config.proto.
- */
-export const file_envoy_extensions_http_cache_simple_http_cache_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2h0dHAvY2FjaGUvc2ltcGxlX2h0dHBfY2FjaGUvdjMvY29uZmlnLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmh0dHAuY2FjaGUuc2ltcGxlX2h0dHBfY2FjaGUudjMiFwoVU2ltcGxlSHR0cENhY2hlQ29uZmlnQsQBCj5pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5jYWNoZS5zaW1wbGVfaHR0cF9jYWNoZS52M0ILQ29uZmlnUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL2NhY2hlL3NpbXBsZV9odHRwX2NhY2hlL3YzO3NpbXBsZV9odHRwX2NhY2hldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * [#extension: envoy.extensions.http.cache.simple]
@@ -40,5 +33,4 @@ export type SimpleHttpCacheConfig = Message<"envoy.extensions.http.cache.simple_
  * Use `create(SimpleHttpCacheConfigSchema)` to create a new message.
  */
 export const SimpleHttpCacheConfigSchema: GenMessage<SimpleHttpCacheConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_cache_simple_http_cache_v3_config, 0);
-
+  messageDesc("envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig");

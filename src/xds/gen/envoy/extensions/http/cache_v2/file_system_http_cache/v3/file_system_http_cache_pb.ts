@@ -16,22 +16,11 @@
 // @generated from file envoy/extensions/http/cache_v2/file_system_http_cache/v3/file_system_http_cache.proto (package envoy.extensions.http.cache_v2.file_system_http_cache.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AsyncFileManagerConfig } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
-import { file_envoy_extensions_common_async_files_v3_async_file_manager } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/cache_v2/file_system_http_cache/v3/file_system_http_cache.proto.
- */
-export const file_envoy_extensions_http_cache_v2_file_system_http_cache_v3_file_system_http_cache: GenFile = /*@__PURE__*/
-  fileDesc("ClVlbnZveS9leHRlbnNpb25zL2h0dHAvY2FjaGVfdjIvZmlsZV9zeXN0ZW1faHR0cF9jYWNoZS92My9maWxlX3N5c3RlbV9odHRwX2NhY2hlLnByb3RvEjhlbnZveS5leHRlbnNpb25zLmh0dHAuY2FjaGVfdjIuZmlsZV9zeXN0ZW1faHR0cF9jYWNoZS52MyKhBAobRmlsZVN5c3RlbUh0dHBDYWNoZVYyQ29uZmlnEmAKDm1hbmFnZXJfY29uZmlnGAEgASgLMj4uZW52b3kuZXh0ZW5zaW9ucy5jb21tb24uYXN5bmNfZmlsZXMudjMuQXN5bmNGaWxlTWFuYWdlckNvbmZpZ0II+kIFigECEAESGwoKY2FjaGVfcGF0aBgCIAEoCUIH+kIEcgIQARI6ChRtYXhfY2FjaGVfc2l6ZV9ieXRlcxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRJLCiVtYXhfaW5kaXZpZHVhbF9jYWNoZV9lbnRyeV9zaXplX2J5dGVzGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEjsKFW1heF9jYWNoZV9lbnRyeV9jb3VudBgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRIaChJjYWNoZV9zdWJkaXZpc2lvbnMYBiABKA0SFgoOZXZpY3RfZnJhY3Rpb24YByABKAISNgoTbWF4X2V2aWN0aW9uX3BlcmlvZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNtaW5fZXZpY3Rpb25fcGVyaW9kGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEWNyZWF0ZV9jYWNoZV9wYXRoGAogASgIQu4BCkZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5jYWNoZV92Mi5maWxlX3N5c3RlbV9odHRwX2NhY2hlLnYzQhhGaWxlU3lzdGVtSHR0cENhY2hlUHJvdG9QAVp4Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL2NhY2hlX3YyL2ZpbGVfc3lzdGVtX2h0dHBfY2FjaGUvdjM7ZmlsZV9zeXN0ZW1faHR0cF9jYWNoZXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_extensions_common_async_files_v3_async_file_manager, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for a cache implementation that caches in the local file system.
@@ -189,5 +178,4 @@ export type FileSystemHttpCacheV2Config = Message<"envoy.extensions.http.cache_v
  * Use `create(FileSystemHttpCacheV2ConfigSchema)` to create a new message.
  */
 export const FileSystemHttpCacheV2ConfigSchema: GenMessage<FileSystemHttpCacheV2Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_cache_v2_file_system_http_cache_v3_file_system_http_cache, 0);
-
+  messageDesc("envoy.extensions.http.cache_v2.file_system_http_cache.v3.FileSystemHttpCacheV2Config");

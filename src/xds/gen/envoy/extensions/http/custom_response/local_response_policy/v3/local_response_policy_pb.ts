@@ -16,23 +16,11 @@
 // @generated from file envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy.proto (package envoy.extensions.http.custom_response.local_response_policy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource, HeaderValueOption } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy.proto.
- */
-export const file_envoy_extensions_http_custom_response_local_response_policy_v3_local_response_policy: GenFile = /*@__PURE__*/
-  fileDesc("ClplbnZveS9leHRlbnNpb25zL2h0dHAvY3VzdG9tX3Jlc3BvbnNlL2xvY2FsX3Jlc3BvbnNlX3BvbGljeS92My9sb2NhbF9yZXNwb25zZV9wb2xpY3kucHJvdG8SPmVudm95LmV4dGVuc2lvbnMuaHR0cC5jdXN0b21fcmVzcG9uc2UubG9jYWxfcmVzcG9uc2VfcG9saWN5LnYzIpwDChNMb2NhbFJlc3BvbnNlUG9saWN5Ei4KBGJvZHkYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEkMKC2JvZHlfZm9ybWF0GAIgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nEj4KC3N0YXR1c19jb2RlGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgv6QggqBhDYBCjIARJTChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgEIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgn6QgaSAQMQ6AcSMQoecHJlc2VydmVfcmVzcG9uc2VfY29kZV9kZXRhaWxzGAUgASgIQgf6QgRqAggBSAASKAoVcmVzcG9uc2VfY29kZV9kZXRhaWxzGAYgASgJQgf6QgRyAhABSABCHgoccmVzcG9uc2VfY29kZV9kZXRhaWxzX2FjdGlvbkL5AQpMaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmh0dHAuY3VzdG9tX3Jlc3BvbnNlLmxvY2FsX3Jlc3BvbnNlX3BvbGljeS52M0IYTG9jYWxSZXNwb25zZVBvbGljeVByb3RvUAFafWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9jdXN0b21fcmVzcG9uc2UvbG9jYWxfcmVzcG9uc2VfcG9saWN5L3YzO2xvY2FsX3Jlc3BvbnNlX3BvbGljeXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_substitution_format_string, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Custom response policy to serve a locally stored response to the
@@ -113,5 +101,4 @@ export type LocalResponsePolicy = Message<"envoy.extensions.http.custom_response
  * Use `create(LocalResponsePolicySchema)` to create a new message.
  */
 export const LocalResponsePolicySchema: GenMessage<LocalResponsePolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_custom_response_local_response_policy_v3_local_response_policy, 0);
-
+  messageDesc("envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy");

@@ -16,25 +16,12 @@
 // @generated from file envoy/extensions/http/custom_response/redirect_policy/v3/redirect_policy.proto (package envoy.extensions.http.custom_response.redirect_policy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderValueOption } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
 import type { RedirectAction } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/custom_response/redirect_policy/v3/redirect_policy.proto.
- */
-export const file_envoy_extensions_http_custom_response_redirect_policy_v3_redirect_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ck5lbnZveS9leHRlbnNpb25zL2h0dHAvY3VzdG9tX3Jlc3BvbnNlL3JlZGlyZWN0X3BvbGljeS92My9yZWRpcmVjdF9wb2xpY3kucHJvdG8SOGVudm95LmV4dGVuc2lvbnMuaHR0cC5jdXN0b21fcmVzcG9uc2UucmVkaXJlY3RfcG9saWN5LnYzIsgDCg5SZWRpcmVjdFBvbGljeRIWCgN1cmkYASABKAlCB/pCBHICEAFIABJACg9yZWRpcmVjdF9hY3Rpb24YAiABKAsyJS5lbnZveS5jb25maWcucm91dGUudjMuUmVkaXJlY3RBY3Rpb25IABI+CgtzdGF0dXNfY29kZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIL+kIIKgYY5wcoyAESUwoXcmVzcG9uc2VfaGVhZGVyc190b19hZGQYBCADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbkIJ+kIGkgEDEOgHElIKFnJlcXVlc3RfaGVhZGVyc190b19hZGQYBSADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbkIJ+kIGkgEDEOgHElEKHW1vZGlmeV9yZXF1ZXN0X2hlYWRlcnNfYWN0aW9uGAYgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdCIAoZcmVkaXJlY3RfYWN0aW9uX3NwZWNpZmllchID+EIBQuIBCkZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5jdXN0b21fcmVzcG9uc2UucmVkaXJlY3RfcG9saWN5LnYzQhNSZWRpcmVjdFBvbGljeVByb3RvUAFacWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9jdXN0b21fcmVzcG9uc2UvcmVkaXJlY3RfcG9saWN5L3YzO3JlZGlyZWN0X3BvbGljeXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Custom response policy to internally redirect the original response to a different
@@ -122,5 +109,4 @@ export type RedirectPolicy = Message<"envoy.extensions.http.custom_response.redi
  * Use `create(RedirectPolicySchema)` to create a new message.
  */
 export const RedirectPolicySchema: GenMessage<RedirectPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_custom_response_redirect_policy_v3_redirect_policy, 0);
-
+  messageDesc("envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy");

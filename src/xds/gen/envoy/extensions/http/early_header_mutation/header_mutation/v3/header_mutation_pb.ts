@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto (package envoy.extensions.http.early_header_mutation.header_mutation.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutation as HeaderMutation$1 } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto.
- */
-export const file_envoy_extensions_http_early_header_mutation_header_mutation_v3_header_mutation: GenFile = /*@__PURE__*/
-  fileDesc("ClRlbnZveS9leHRlbnNpb25zL2h0dHAvZWFybHlfaGVhZGVyX211dGF0aW9uL2hlYWRlcl9tdXRhdGlvbi92My9oZWFkZXJfbXV0YXRpb24ucHJvdG8SPmVudm95LmV4dGVuc2lvbnMuaHR0cC5lYXJseV9oZWFkZXJfbXV0YXRpb24uaGVhZGVyX211dGF0aW9uLnYzImQKDkhlYWRlck11dGF0aW9uElIKCW11dGF0aW9ucxgBIAMoCzI1LmVudm95LmNvbmZpZy5jb21tb24ubXV0YXRpb25fcnVsZXMudjMuSGVhZGVyTXV0YXRpb25CCPpCBZIBAggBQuYBCkxpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5lYXJseV9oZWFkZXJfbXV0YXRpb24uaGVhZGVyX211dGF0aW9uLnYzQhNIZWFkZXJNdXRhdGlvblByb3RvUAFad2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9lYXJseV9oZWFkZXJfbXV0YXRpb24vaGVhZGVyX211dGF0aW9uL3YzO2hlYWRlcl9tdXRhdGlvbnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_common_mutation_rules_v3_mutation_rules, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This extension allows for early header mutation by the substitution formatter.
@@ -47,5 +38,4 @@ export type HeaderMutation = Message<"envoy.extensions.http.early_header_mutatio
  * Use `create(HeaderMutationSchema)` to create a new message.
  */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_early_header_mutation_header_mutation_v3_header_mutation, 0);
-
+  messageDesc("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation");

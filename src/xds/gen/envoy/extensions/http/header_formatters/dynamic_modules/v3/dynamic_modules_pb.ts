@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/http/header_formatters/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.http.header_formatters.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/header_formatters/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_http_header_formatters_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("ClBlbnZveS9leHRlbnNpb25zL2h0dHAvaGVhZGVyX2Zvcm1hdHRlcnMvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxI6ZW52b3kuZXh0ZW5zaW9ucy5odHRwLmhlYWRlcl9mb3JtYXR0ZXJzLmR5bmFtaWNfbW9kdWxlcy52MyLXAQocRHluYW1pY01vZHVsZUhlYWRlckZvcm1hdHRlchJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIdChVoZWFkZXJfZm9ybWF0dGVyX25hbWUYAiABKAkSNQoXaGVhZGVyX2Zvcm1hdHRlcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55Qt4BCkhpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5oZWFkZXJfZm9ybWF0dGVycy5keW5hbWljX21vZHVsZXMudjNCE0R5bmFtaWNNb2R1bGVzUHJvdG9QAVpzZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL2hlYWRlcl9mb3JtYXR0ZXJzL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules HTTP/1 header formatter. This extension allows loading
@@ -110,5 +100,4 @@ export type DynamicModuleHeaderFormatter = Message<"envoy.extensions.http.header
  * Use `create(DynamicModuleHeaderFormatterSchema)` to create a new message.
  */
 export const DynamicModuleHeaderFormatterSchema: GenMessage<DynamicModuleHeaderFormatter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_header_formatters_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.http.header_formatters.dynamic_modules.v3.DynamicModuleHeaderFormatter");

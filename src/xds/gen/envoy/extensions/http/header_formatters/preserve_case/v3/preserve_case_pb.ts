@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.proto (package envoy.extensions.http.header_formatters.preserve_case.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.proto.
- */
-export const file_envoy_extensions_http_header_formatters_preserve_case_v3_preserve_case: GenFile = /*@__PURE__*/
-  fileDesc("CkxlbnZveS9leHRlbnNpb25zL2h0dHAvaGVhZGVyX2Zvcm1hdHRlcnMvcHJlc2VydmVfY2FzZS92My9wcmVzZXJ2ZV9jYXNlLnByb3RvEjhlbnZveS5leHRlbnNpb25zLmh0dHAuaGVhZGVyX2Zvcm1hdHRlcnMucHJlc2VydmVfY2FzZS52MyKgAgobUHJlc2VydmVDYXNlRm9ybWF0dGVyQ29uZmlnEh0KFWZvcndhcmRfcmVhc29uX3BocmFzZRgBIAEoCBKkAQofZm9ybWF0dGVyX3R5cGVfb25fZW52b3lfaGVhZGVycxgCIAEoDjJxLmVudm95LmV4dGVuc2lvbnMuaHR0cC5oZWFkZXJfZm9ybWF0dGVycy5wcmVzZXJ2ZV9jYXNlLnYzLlByZXNlcnZlQ2FzZUZvcm1hdHRlckNvbmZpZy5Gb3JtYXR0ZXJUeXBlT25FbnZveUhlYWRlcnNCCPpCBYIBAhABIjsKG0Zvcm1hdHRlclR5cGVPbkVudm95SGVhZGVycxILCgdERUZBVUxUEAASDwoLUFJPUEVSX0NBU0UQAULWAQpGaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmh0dHAuaGVhZGVyX2Zvcm1hdHRlcnMucHJlc2VydmVfY2FzZS52M0IRUHJlc2VydmVDYXNlUHJvdG9QAVpvZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL2hlYWRlcl9mb3JtYXR0ZXJzL3ByZXNlcnZlX2Nhc2UvdjM7cHJlc2VydmVfY2FzZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the preserve case header formatter.
@@ -58,7 +50,7 @@ export type PreserveCaseFormatterConfig = Message<"envoy.extensions.http.header_
  * Use `create(PreserveCaseFormatterConfigSchema)` to create a new message.
  */
 export const PreserveCaseFormatterConfigSchema: GenMessage<PreserveCaseFormatterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_header_formatters_preserve_case_v3_preserve_case, 0);
+  messageDesc("envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig");
 
 /**
  * @generated from enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders
@@ -90,5 +82,4 @@ export type PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders = (typeof Pr
  * Describes the enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders.
  */
 export const PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeadersSchema: GenEnum<PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_http_header_formatters_preserve_case_v3_preserve_case, 0, 0);
-
+  enumDesc("envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/header_validators/envoy_default/v3/header_validator.proto (package envoy.extensions.http.header_validators.envoy_default.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/header_validators/envoy_default/v3/header_validator.proto.
- */
-export const file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator: GenFile = /*@__PURE__*/
-  fileDesc("Ck9lbnZveS9leHRlbnNpb25zL2h0dHAvaGVhZGVyX3ZhbGlkYXRvcnMvZW52b3lfZGVmYXVsdC92My9oZWFkZXJfdmFsaWRhdG9yLnByb3RvEjhlbnZveS5leHRlbnNpb25zLmh0dHAuaGVhZGVyX3ZhbGlkYXRvcnMuZW52b3lfZGVmYXVsdC52MyLVCAoVSGVhZGVyVmFsaWRhdG9yQ29uZmlnEoQBChZodHRwMV9wcm90b2NvbF9vcHRpb25zGAEgASgLMmQuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmhlYWRlcl92YWxpZGF0b3JzLmVudm95X2RlZmF1bHQudjMuSGVhZGVyVmFsaWRhdG9yQ29uZmlnLkh0dHAxUHJvdG9jb2xPcHRpb25zEpMBCh51cmlfcGF0aF9ub3JtYWxpemF0aW9uX29wdGlvbnMYAiABKAsyay5lbnZveS5leHRlbnNpb25zLmh0dHAuaGVhZGVyX3ZhbGlkYXRvcnMuZW52b3lfZGVmYXVsdC52My5IZWFkZXJWYWxpZGF0b3JDb25maWcuVXJpUGF0aE5vcm1hbGl6YXRpb25PcHRpb25zEh0KFXJlc3RyaWN0X2h0dHBfbWV0aG9kcxgDIAEoCBKVAQofaGVhZGVyc193aXRoX3VuZGVyc2NvcmVzX2FjdGlvbhgEIAEoDjJsLmVudm95LmV4dGVuc2lvbnMuaHR0cC5oZWFkZXJfdmFsaWRhdG9ycy5lbnZveV9kZWZhdWx0LnYzLkhlYWRlclZhbGlkYXRvckNvbmZpZy5IZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEiAKGHN0cmlwX2ZyYWdtZW50X2Zyb21fcGF0aBgFIAEoCBq/AwobVXJpUGF0aE5vcm1hbGl6YXRpb25PcHRpb25zEh8KF3NraXBfcGF0aF9ub3JtYWxpemF0aW9uGAEgASgIEhwKFHNraXBfbWVyZ2luZ19zbGFzaGVzGAIgASgIEr0BCiBwYXRoX3dpdGhfZXNjYXBlZF9zbGFzaGVzX2FjdGlvbhgDIAEoDjKIAS5lbnZveS5leHRlbnNpb25zLmh0dHAuaGVhZGVyX3ZhbGlkYXRvcnMuZW52b3lfZGVmYXVsdC52My5IZWFkZXJWYWxpZGF0b3JDb25maWcuVXJpUGF0aE5vcm1hbGl6YXRpb25PcHRpb25zLlBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb25CCPpCBYIBAhABIqABChxQYXRoV2l0aEVzY2FwZWRTbGFzaGVzQWN0aW9uEiMKH0lNUExFTUVOVEFUSU9OX1NQRUNJRklDX0RFRkFVTFQQABISCg5LRUVQX1VOQ0hBTkdFRBABEhIKDlJFSkVDVF9SRVFVRVNUEAISGQoVVU5FU0NBUEVfQU5EX1JFRElSRUNUEAMSGAoUVU5FU0NBUEVfQU5EX0ZPUldBUkQQBBo0ChRIdHRwMVByb3RvY29sT3B0aW9ucxIcChRhbGxvd19jaHVua2VkX2xlbmd0aBgBIAEoCCJOChxIZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEgkKBUFMTE9XEAASEgoOUkVKRUNUX1JFUVVFU1QQARIPCgtEUk9QX0hFQURFUhACQtkBCkZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5oZWFkZXJfdmFsaWRhdG9ycy5lbnZveV9kZWZhdWx0LnYzQhRIZWFkZXJWYWxpZGF0b3JQcm90b1ABWm9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2h0dHAvaGVhZGVyX3ZhbGlkYXRvcnMvZW52b3lfZGVmYXVsdC92MztlbnZveV9kZWZhdWx0djO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This extension validates that HTTP request and response headers are well formed according to respective RFCs.
@@ -124,7 +116,7 @@ export type HeaderValidatorConfig = Message<"envoy.extensions.http.header_valida
  * Use `create(HeaderValidatorConfigSchema)` to create a new message.
  */
 export const HeaderValidatorConfigSchema: GenMessage<HeaderValidatorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator, 0);
+  messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig");
 
 /**
  * Configuration options for URI path normalization and transformation.
@@ -200,7 +192,7 @@ export type HeaderValidatorConfig_UriPathNormalizationOptions = Message<"envoy.e
  * Use `create(HeaderValidatorConfig_UriPathNormalizationOptionsSchema)` to create a new message.
  */
 export const HeaderValidatorConfig_UriPathNormalizationOptionsSchema: GenMessage<HeaderValidatorConfig_UriPathNormalizationOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator, 0, 0);
+  messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions");
 
 /**
  * Determines the action for requests that contain ``%2F``, ``%2f``, ``%5C`` or ``%5c`` sequences in the URI path.
@@ -290,7 +282,7 @@ export type HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSla
  * Describes the enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction.
  */
 export const HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesActionSchema: GenEnum<HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator, 0, 0, 0);
+  enumDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction");
 
 /**
  * HTTP/1 protocol specific options for header validation.
@@ -324,7 +316,7 @@ export type HeaderValidatorConfig_Http1ProtocolOptions = Message<"envoy.extensio
  * Use `create(HeaderValidatorConfig_Http1ProtocolOptionsSchema)` to create a new message.
  */
 export const HeaderValidatorConfig_Http1ProtocolOptionsSchema: GenMessage<HeaderValidatorConfig_Http1ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator, 0, 1);
+  messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions");
 
 /**
  * Action to take when Envoy receives client request with header names containing underscore
@@ -385,5 +377,4 @@ export type HeaderValidatorConfig_HeadersWithUnderscoresAction = (typeof HeaderV
  * Describes the enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction.
  */
 export const HeaderValidatorConfig_HeadersWithUnderscoresActionSchema: GenEnum<HeaderValidatorConfig_HeadersWithUnderscoresAction> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_http_header_validators_envoy_default_v3_header_validator, 0, 0);
-
+  enumDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction");

@@ -16,24 +16,12 @@
 // @generated from file envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.proto (package envoy.extensions.http.injected_credentials.oauth2.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
-import { file_envoy_config_core_v3_http_uri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { SdsSecretConfig } from "../../../../transport_sockets/tls/v3/secret_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "../../../../transport_sockets/tls/v3/secret_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.proto.
- */
-export const file_envoy_extensions_http_injected_credentials_oauth2_v3_oauth2: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL2h0dHAvaW5qZWN0ZWRfY3JlZGVudGlhbHMvb2F1dGgyL3YzL29hdXRoMi5wcm90bxI0ZW52b3kuZXh0ZW5zaW9ucy5odHRwLmluamVjdGVkX2NyZWRlbnRpYWxzLm9hdXRoMi52MyLjBQoGT0F1dGgyEj8KDnRva2VuX2VuZHBvaW50GAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFVyaUII+kIFigECEAESDgoGc2NvcGVzGAIgAygJEmwKEmNsaWVudF9jcmVkZW50aWFscxgDIAEoCzJOLmVudm95LmV4dGVuc2lvbnMuaHR0cC5pbmplY3RlZF9jcmVkZW50aWFscy5vYXV0aDIudjMuT0F1dGgyLkNsaWVudENyZWRlbnRpYWxzSAASSQoadG9rZW5fZmV0Y2hfcmV0cnlfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCvpCB6oBBDICCAESZwoPZW5kcG9pbnRfcGFyYW1zGAUgAygLMk4uZW52b3kuZXh0ZW5zaW9ucy5odHRwLmluamVjdGVkX2NyZWRlbnRpYWxzLm9hdXRoMi52My5PQXV0aDIuRW5kcG9pbnRQYXJhbWV0ZXIa5gEKEUNsaWVudENyZWRlbnRpYWxzEhoKCWNsaWVudF9pZBgBIAEoCUIH+kIEcgIQARJbCg1jbGllbnRfc2VjcmV0GAIgASgLMjouZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU2RzU2VjcmV0Q29uZmlnQgj6QgWKAQIQARJYCglhdXRoX3R5cGUYAyABKA4yRS5lbnZveS5leHRlbnNpb25zLmh0dHAuaW5qZWN0ZWRfY3JlZGVudGlhbHMub2F1dGgyLnYzLk9BdXRoMi5BdXRoVHlwZRo5ChFFbmRwb2ludFBhcmFtZXRlchIVCgRuYW1lGAEgASgJQgf6QgRyAhABEg0KBXZhbHVlGAIgASgJIjAKCEF1dGhUeXBlEg4KCkJBU0lDX0FVVEgQABIUChBVUkxfRU5DT0RFRF9CT0RZEAFCEAoJZmxvd190eXBlEgP4QgFCyQEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmluamVjdGVkX2NyZWRlbnRpYWxzLm9hdXRoMi52M0ILT2F1dGgyUHJvdG9QAVpkZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL2luamVjdGVkX2NyZWRlbnRpYWxzL29hdXRoMi92MztvYXV0aDJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_core_v3_http_uri, file_envoy_extensions_transport_sockets_tls_v3_secret, file_google_protobuf_duration, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * OAuth2 extension can be used to retrieve an OAuth2 access token from an authorization server and inject it into the
@@ -97,7 +85,7 @@ export type OAuth2 = Message<"envoy.extensions.http.injected_credentials.oauth2.
  * Use `create(OAuth2Schema)` to create a new message.
  */
 export const OAuth2Schema: GenMessage<OAuth2> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_injected_credentials_oauth2_v3_oauth2, 0);
+  messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2");
 
 /**
  * Credentials to authenticate client to the authorization server.
@@ -136,7 +124,7 @@ export type OAuth2_ClientCredentials = Message<"envoy.extensions.http.injected_c
  * Use `create(OAuth2_ClientCredentialsSchema)` to create a new message.
  */
 export const OAuth2_ClientCredentialsSchema: GenMessage<OAuth2_ClientCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_injected_credentials_oauth2_v3_oauth2, 0, 0);
+  messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials");
 
 /**
  * Optional additional parameters to include in the token endpoint request body.
@@ -166,7 +154,7 @@ export type OAuth2_EndpointParameter = Message<"envoy.extensions.http.injected_c
  * Use `create(OAuth2_EndpointParameterSchema)` to create a new message.
  */
 export const OAuth2_EndpointParameterSchema: GenMessage<OAuth2_EndpointParameter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_injected_credentials_oauth2_v3_oauth2, 0, 1);
+  messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter");
 
 /**
  * @generated from enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType
@@ -197,5 +185,4 @@ export type OAuth2_AuthType = (typeof OAuth2_AuthType)[keyof typeof OAuth2_AuthT
  * Describes the enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType.
  */
 export const OAuth2_AuthTypeSchema: GenEnum<OAuth2_AuthType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_http_injected_credentials_oauth2_v3_oauth2, 0, 0);
-
+  enumDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.proto (package envoy.extensions.http.original_ip_detection.custom_header.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
-import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.proto.
- */
-export const file_envoy_extensions_http_original_ip_detection_custom_header_v3_custom_header: GenFile = /*@__PURE__*/
-  fileDesc("ClBlbnZveS9leHRlbnNpb25zL2h0dHAvb3JpZ2luYWxfaXBfZGV0ZWN0aW9uL2N1c3RvbV9oZWFkZXIvdjMvY3VzdG9tX2hlYWRlci5wcm90bxI8ZW52b3kuZXh0ZW5zaW9ucy5odHRwLm9yaWdpbmFsX2lwX2RldGVjdGlvbi5jdXN0b21faGVhZGVyLnYzIqIBChJDdXN0b21IZWFkZXJDb25maWcSIgoLaGVhZGVyX25hbWUYASABKAlCDfpCCnIIEAHIAQHAAQESMQopYWxsb3dfZXh0ZW5zaW9uX3RvX3NldF9hZGRyZXNzX2FzX3RydXN0ZWQYAiABKAgSNQoScmVqZWN0X3dpdGhfc3RhdHVzGAMgASgLMhkuZW52b3kudHlwZS52My5IdHRwU3RhdHVzQt4BCkppby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuaHR0cC5vcmlnaW5hbF9pcF9kZXRlY3Rpb24uY3VzdG9tX2hlYWRlci52M0IRQ3VzdG9tSGVhZGVyUHJvdG9QAVpzZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL29yaWdpbmFsX2lwX2RldGVjdGlvbi9jdXN0b21faGVhZGVyL3YzO2N1c3RvbV9oZWFkZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_v3_http_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This extension allows for the original downstream remote IP to be detected
@@ -78,5 +69,4 @@ export type CustomHeaderConfig = Message<"envoy.extensions.http.original_ip_dete
  * Use `create(CustomHeaderConfigSchema)` to create a new message.
  */
 export const CustomHeaderConfigSchema: GenMessage<CustomHeaderConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_original_ip_detection_custom_header_v3_custom_header, 0);
-
+  messageDesc("envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig");

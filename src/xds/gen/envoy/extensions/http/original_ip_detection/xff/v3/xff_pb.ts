@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/http/original_ip_detection/xff/v3/xff.proto (package envoy.extensions.http.original_ip_detection.xff.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/original_ip_detection/xff/v3/xff.proto.
- */
-export const file_envoy_extensions_http_original_ip_detection_xff_v3_xff: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL2h0dHAvb3JpZ2luYWxfaXBfZGV0ZWN0aW9uL3hmZi92My94ZmYucHJvdG8SMmVudm95LmV4dGVuc2lvbnMuaHR0cC5vcmlnaW5hbF9pcF9kZXRlY3Rpb24ueGZmLnYzIr4BCglYZmZDb25maWcSHAoUeGZmX251bV90cnVzdGVkX2hvcHMYASABKA0SXgoReGZmX3RydXN0ZWRfY2lkcnMYAiABKAsyQy5lbnZveS5leHRlbnNpb25zLmh0dHAub3JpZ2luYWxfaXBfZGV0ZWN0aW9uLnhmZi52My5YZmZUcnVzdGVkQ2lkcnMSMwoPc2tpcF94ZmZfYXBwZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZSJBCg9YZmZUcnVzdGVkQ2lkcnMSLgoFY2lkcnMYASADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2VCtwEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5odHRwLm9yaWdpbmFsX2lwX2RldGVjdGlvbi54ZmYudjNCCFhmZlByb3RvUAFaX2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9vcmlnaW5hbF9pcF9kZXRlY3Rpb24veGZmL3YzO3hmZnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_google_protobuf_wrappers, file_udpa_annotations_status]);
 
 /**
  * This extension allows for the original downstream remote IP to be detected
@@ -128,7 +119,7 @@ export type XffConfig = Message<"envoy.extensions.http.original_ip_detection.xff
  * Use `create(XffConfigSchema)` to create a new message.
  */
 export const XffConfigSchema: GenMessage<XffConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_original_ip_detection_xff_v3_xff, 0);
+  messageDesc("envoy.extensions.http.original_ip_detection.xff.v3.XffConfig");
 
 /**
  * @generated from message envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs
@@ -148,5 +139,4 @@ export type XffTrustedCidrs = Message<"envoy.extensions.http.original_ip_detecti
  * Use `create(XffTrustedCidrsSchema)` to create a new message.
  */
 export const XffTrustedCidrsSchema: GenMessage<XffTrustedCidrs> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_original_ip_detection_xff_v3_xff, 1);
-
+  messageDesc("envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/stateful_session/envelope/v3/envelope.proto (package envoy.extensions.http.stateful_session.envelope.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/stateful_session/envelope/v3/envelope.proto.
- */
-export const file_envoy_extensions_http_stateful_session_envelope_v3_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CkFlbnZveS9leHRlbnNpb25zL2h0dHAvc3RhdGVmdWxfc2Vzc2lvbi9lbnZlbG9wZS92My9lbnZlbG9wZS5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy5odHRwLnN0YXRlZnVsX3Nlc3Npb24uZW52ZWxvcGUudjMiogEKFEVudmVsb3BlU2Vzc2lvblN0YXRlEmkKBmhlYWRlchgBIAEoCzJPLmVudm95LmV4dGVuc2lvbnMuaHR0cC5zdGF0ZWZ1bF9zZXNzaW9uLmVudmVsb3BlLnYzLkVudmVsb3BlU2Vzc2lvblN0YXRlLkhlYWRlckII+kIFigECEAEaHwoGSGVhZGVyEhUKBG5hbWUYASABKAlCB/pCBHICEAFCwQEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5odHRwLnN0YXRlZnVsX3Nlc3Npb24uZW52ZWxvcGUudjNCDUVudmVsb3BlUHJvdG9QAVpkZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9odHRwL3N0YXRlZnVsX3Nlc3Npb24vZW52ZWxvcGUvdjM7ZW52ZWxvcGV2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The extension allows the session state is tracked via existing session context that initialized
@@ -60,7 +52,7 @@ export type EnvelopeSessionState = Message<"envoy.extensions.http.stateful_sessi
  * Use `create(EnvelopeSessionStateSchema)` to create a new message.
  */
 export const EnvelopeSessionStateSchema: GenMessage<EnvelopeSessionState> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_stateful_session_envelope_v3_envelope, 0);
+  messageDesc("envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState");
 
 /**
  * @generated from message envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header
@@ -93,5 +85,4 @@ export type EnvelopeSessionState_Header = Message<"envoy.extensions.http.statefu
  * Use `create(EnvelopeSessionState_HeaderSchema)` to create a new message.
  */
 export const EnvelopeSessionState_HeaderSchema: GenMessage<EnvelopeSessionState_Header> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_stateful_session_envelope_v3_envelope, 0, 0);
-
+  messageDesc("envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header");

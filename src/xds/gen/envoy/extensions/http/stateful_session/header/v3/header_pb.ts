@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/stateful_session/header/v3/header.proto (package envoy.extensions.http.stateful_session.header.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/stateful_session/header/v3/header.proto.
- */
-export const file_envoy_extensions_http_stateful_session_header_v3_header: GenFile = /*@__PURE__*/
-  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2h0dHAvc3RhdGVmdWxfc2Vzc2lvbi9oZWFkZXIvdjMvaGVhZGVyLnByb3RvEjBlbnZveS5leHRlbnNpb25zLmh0dHAuc3RhdGVmdWxfc2Vzc2lvbi5oZWFkZXIudjMiMAoXSGVhZGVyQmFzZWRTZXNzaW9uU3RhdGUSFQoEbmFtZRgBIAEoCUIH+kIEcgIQAUK5AQo+aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmh0dHAuc3RhdGVmdWxfc2Vzc2lvbi5oZWFkZXIudjNCC0hlYWRlclByb3RvUAFaYGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9zdGF0ZWZ1bF9zZXNzaW9uL2hlYWRlci92MztoZWFkZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This extension allows the session state to be tracked via request headers.
@@ -69,5 +61,4 @@ export type HeaderBasedSessionState = Message<"envoy.extensions.http.stateful_se
  * Use `create(HeaderBasedSessionStateSchema)` to create a new message.
  */
 export const HeaderBasedSessionStateSchema: GenMessage<HeaderBasedSessionState> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_stateful_session_header_v3_header, 0);
-
+  messageDesc("envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState");

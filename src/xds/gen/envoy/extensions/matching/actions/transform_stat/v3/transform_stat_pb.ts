@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/matching/actions/transform_stat/v3/transform_stat.proto (package envoy.extensions.matching.actions.transform_stat.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/actions/transform_stat/v3/transform_stat.proto.
- */
-export const file_envoy_extensions_matching_actions_transform_stat_v3_transform_stat: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2FjdGlvbnMvdHJhbnNmb3JtX3N0YXQvdjMvdHJhbnNmb3JtX3N0YXQucHJvdG8SM2Vudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuYWN0aW9ucy50cmFuc2Zvcm1fc3RhdC52MyLqAgoNVHJhbnNmb3JtU3RhdBJeCglkcm9wX3N0YXQYASABKAsySy5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmFjdGlvbnMudHJhbnNmb3JtX3N0YXQudjMuVHJhbnNmb3JtU3RhdC5Ecm9wU3RhdBJcCghkcm9wX3RhZxgCIAEoCzJKLmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuYWN0aW9ucy50cmFuc2Zvcm1fc3RhdC52My5UcmFuc2Zvcm1TdGF0LkRyb3BUYWcSYAoKdXBkYXRlX3RhZxgDIAEoCzJMLmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuYWN0aW9ucy50cmFuc2Zvcm1fc3RhdC52My5UcmFuc2Zvcm1TdGF0LlVwZGF0ZVRhZxoKCghEcm9wU3RhdBoJCgdEcm9wVGFnGiIKCVVwZGF0ZVRhZxIVCg1uZXdfdGFnX3ZhbHVlGAIgASgJQs4BCkFpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuYWN0aW9ucy50cmFuc2Zvcm1fc3RhdC52M0ISVHJhbnNmb3JtU3RhdFByb3RvUAFaa2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbWF0Y2hpbmcvYWN0aW9ucy90cmFuc2Zvcm1fc3RhdC92Mzt0cmFuc2Zvcm1fc3RhdHYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Transform action for the stat matched by the tag.
@@ -61,7 +54,7 @@ export type TransformStat = Message<"envoy.extensions.matching.actions.transform
  * Use `create(TransformStatSchema)` to create a new message.
  */
 export const TransformStatSchema: GenMessage<TransformStat> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_actions_transform_stat_v3_transform_stat, 0);
+  messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat");
 
 /**
  * Action that drops the stat.
@@ -76,7 +69,7 @@ export type TransformStat_DropStat = Message<"envoy.extensions.matching.actions.
  * Use `create(TransformStat_DropStatSchema)` to create a new message.
  */
 export const TransformStat_DropStatSchema: GenMessage<TransformStat_DropStat> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_actions_transform_stat_v3_transform_stat, 0, 0);
+  messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat");
 
 /**
  * Action that drops the tag.
@@ -93,7 +86,7 @@ export type TransformStat_DropTag = Message<"envoy.extensions.matching.actions.t
  * Use `create(TransformStat_DropTagSchema)` to create a new message.
  */
 export const TransformStat_DropTagSchema: GenMessage<TransformStat_DropTag> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_actions_transform_stat_v3_transform_stat, 0, 1);
+  messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag");
 
 /**
  * Action that updates the tag.
@@ -114,5 +107,4 @@ export type TransformStat_UpdateTag = Message<"envoy.extensions.matching.actions
  * Use `create(TransformStat_UpdateTagSchema)` to create a new message.
  */
 export const TransformStat_UpdateTagSchema: GenMessage<TransformStat_UpdateTag> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_actions_transform_stat_v3_transform_stat, 0, 2);
-
+  messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/matching/common_inputs/environment_variable/v3/input.proto (package envoy.extensions.matching.common_inputs.environment_variable.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/common_inputs/environment_variable/v3/input.proto.
- */
-export const file_envoy_extensions_matching_common_inputs_environment_variable_v3_input: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2NvbW1vbl9pbnB1dHMvZW52aXJvbm1lbnRfdmFyaWFibGUvdjMvaW5wdXQucHJvdG8SP2Vudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuY29tbW9uX2lucHV0cy5lbnZpcm9ubWVudF92YXJpYWJsZS52MyIfCgZDb25maWcSFQoEbmFtZRgBIAEoCUIH+kIEcgIQAULkAQpNaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmNvbW1vbl9pbnB1dHMuZW52aXJvbm1lbnRfdmFyaWFibGUudjNCCklucHV0UHJvdG9QAVp9Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9tYXRjaGluZy9jb21tb25faW5wdXRzL2Vudmlyb25tZW50X3ZhcmlhYmxlL3YzO2Vudmlyb25tZW50X3ZhcmlhYmxldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Reads an environment variable to provide an input for matching.
@@ -47,5 +39,4 @@ export type Config = Message<"envoy.extensions.matching.common_inputs.environmen
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_environment_variable_v3_input, 0);
-
+  messageDesc("envoy.extensions.matching.common_inputs.environment_variable.v3.Config");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto (package envoy.extensions.matching.common_inputs.network.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto.
- */
-export const file_envoy_extensions_matching_common_inputs_network_v3_network_inputs: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2NvbW1vbl9pbnB1dHMvbmV0d29yay92My9uZXR3b3JrX2lucHV0cy5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5jb21tb25faW5wdXRzLm5ldHdvcmsudjMiFAoSRGVzdGluYXRpb25JUElucHV0IhYKFERlc3RpbmF0aW9uUG9ydElucHV0Ig8KDVNvdXJjZUlQSW5wdXQiEQoPU291cmNlUG9ydElucHV0IhUKE0RpcmVjdFNvdXJjZUlQSW5wdXQiEQoPU291cmNlVHlwZUlucHV0IhEKD1NlcnZlck5hbWVJbnB1dCIYChZUcmFuc3BvcnRQcm90b2NvbElucHV0IhoKGEFwcGxpY2F0aW9uUHJvdG9jb2xJbnB1dCI3ChBGaWx0ZXJTdGF0ZUlucHV0EhQKA2tleRgBIAEoCUIH+kIEcgIQARINCgVmaWVsZBgCIAEoCSLUAQoURHluYW1pY01ldGFkYXRhSW5wdXQSFwoGZmlsdGVyGAEgASgJQgf6QgRyAhABEmwKBHBhdGgYAiADKAsyVC5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmNvbW1vbl9pbnB1dHMubmV0d29yay52My5EeW5hbWljTWV0YWRhdGFJbnB1dC5QYXRoU2VnbWVudEII+kIFkgECCAEaNQoLUGF0aFNlZ21lbnQSFgoDa2V5GAEgASgJQgf6QgRyAhABSABCDgoHc2VnbWVudBID+EIBIhcKFU5ldHdvcmtOYW1lc3BhY2VJbnB1dELFAQpAaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmNvbW1vbl9pbnB1dHMubmV0d29yay52M0ISTmV0d29ya0lucHV0c1Byb3RvUAFaY2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbWF0Y2hpbmcvY29tbW9uX2lucHV0cy9uZXR3b3JrL3YzO25ldHdvcmt2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Specifies that matching should be performed by the destination IP address.
@@ -42,7 +34,7 @@ export type DestinationIPInput = Message<"envoy.extensions.matching.common_input
  * Use `create(DestinationIPInputSchema)` to create a new message.
  */
 export const DestinationIPInputSchema: GenMessage<DestinationIPInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput");
 
 /**
  * Specifies that matching should be performed by the destination port.
@@ -58,7 +50,7 @@ export type DestinationPortInput = Message<"envoy.extensions.matching.common_inp
  * Use `create(DestinationPortInputSchema)` to create a new message.
  */
 export const DestinationPortInputSchema: GenMessage<DestinationPortInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 1);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.DestinationPortInput");
 
 /**
  * Specifies that matching should be performed by the source IP address.
@@ -74,7 +66,7 @@ export type SourceIPInput = Message<"envoy.extensions.matching.common_inputs.net
  * Use `create(SourceIPInputSchema)` to create a new message.
  */
 export const SourceIPInputSchema: GenMessage<SourceIPInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 2);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.SourceIPInput");
 
 /**
  * Specifies that matching should be performed by the source port.
@@ -90,7 +82,7 @@ export type SourcePortInput = Message<"envoy.extensions.matching.common_inputs.n
  * Use `create(SourcePortInputSchema)` to create a new message.
  */
 export const SourcePortInputSchema: GenMessage<SourcePortInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 3);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.SourcePortInput");
 
 /**
  * Input that matches by the directly connected source IP address (this
@@ -109,7 +101,7 @@ export type DirectSourceIPInput = Message<"envoy.extensions.matching.common_inpu
  * Use `create(DirectSourceIPInputSchema)` to create a new message.
  */
 export const DirectSourceIPInputSchema: GenMessage<DirectSourceIPInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 4);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput");
 
 /**
  * Input that matches by the source IP type.
@@ -128,7 +120,7 @@ export type SourceTypeInput = Message<"envoy.extensions.matching.common_inputs.n
  * Use `create(SourceTypeInputSchema)` to create a new message.
  */
 export const SourceTypeInputSchema: GenMessage<SourceTypeInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 5);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.SourceTypeInput");
 
 /**
  * Input that matches by the requested server name (e.g. SNI in TLS).
@@ -147,7 +139,7 @@ export type ServerNameInput = Message<"envoy.extensions.matching.common_inputs.n
  * Use `create(ServerNameInputSchema)` to create a new message.
  */
 export const ServerNameInputSchema: GenMessage<ServerNameInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 6);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.ServerNameInput");
 
 /**
  * Input that matches by the transport protocol.
@@ -169,7 +161,7 @@ export type TransportProtocolInput = Message<"envoy.extensions.matching.common_i
  * Use `create(TransportProtocolInputSchema)` to create a new message.
  */
 export const TransportProtocolInputSchema: GenMessage<TransportProtocolInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 7);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput");
 
 /**
  * List of quoted and comma-separated requested application protocols. The list consists of a
@@ -209,7 +201,7 @@ export type ApplicationProtocolInput = Message<"envoy.extensions.matching.common
  * Use `create(ApplicationProtocolInputSchema)` to create a new message.
  */
 export const ApplicationProtocolInputSchema: GenMessage<ApplicationProtocolInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 8);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.ApplicationProtocolInput");
 
 /**
  * Input that matches by a specific filter state key.
@@ -257,7 +249,7 @@ export type FilterStateInput = Message<"envoy.extensions.matching.common_inputs.
  * Use `create(FilterStateInputSchema)` to create a new message.
  */
 export const FilterStateInputSchema: GenMessage<FilterStateInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 9);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.FilterStateInput");
 
 /**
  * Input that matches dynamic metadata by key.
@@ -309,7 +301,7 @@ export type DynamicMetadataInput = Message<"envoy.extensions.matching.common_inp
  * Use `create(DynamicMetadataInputSchema)` to create a new message.
  */
 export const DynamicMetadataInputSchema: GenMessage<DynamicMetadataInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 10);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput");
 
 /**
  * Specifies the segment in a path to retrieve value from Metadata.
@@ -338,7 +330,7 @@ export type DynamicMetadataInput_PathSegment = Message<"envoy.extensions.matchin
  * Use `create(DynamicMetadataInput_PathSegmentSchema)` to create a new message.
  */
 export const DynamicMetadataInput_PathSegmentSchema: GenMessage<DynamicMetadataInput_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 10, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput.PathSegment");
 
 /**
  * Input that matches by the network namespace of the listener address.
@@ -363,5 +355,4 @@ export type NetworkNamespaceInput = Message<"envoy.extensions.matching.common_in
  * Use `create(NetworkNamespaceInputSchema)` to create a new message.
  */
 export const NetworkNamespaceInputSchema: GenMessage<NetworkNamespaceInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_network_v3_network_inputs, 11);
-
+  messageDesc("envoy.extensions.matching.common_inputs.network.v3.NetworkNamespaceInput");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/matching/common_inputs/stats/v3/stats.proto (package envoy.extensions.matching.common_inputs.stats.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/common_inputs/stats/v3/stats.proto.
- */
-export const file_envoy_extensions_matching_common_inputs_stats_v3_stats: GenFile = /*@__PURE__*/
-  fileDesc("CjxlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2NvbW1vbl9pbnB1dHMvc3RhdHMvdjMvc3RhdHMucHJvdG8SMGVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuY29tbW9uX2lucHV0cy5zdGF0cy52MyIYChZTdGF0RnVsbE5hbWVNYXRjaElucHV0IhMKEVN0YXRUYWdWYWx1ZUlucHV0QrcBCj5pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuY29tbW9uX2lucHV0cy5zdGF0cy52M0IKU3RhdHNQcm90b1ABWl9naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2NvbW1vbl9pbnB1dHMvc3RhdHMvdjM7c3RhdHN2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * Specifies the way to match stats with full name.
@@ -40,7 +33,7 @@ export type StatFullNameMatchInput = Message<"envoy.extensions.matching.common_i
  * Use `create(StatFullNameMatchInputSchema)` to create a new message.
  */
 export const StatFullNameMatchInputSchema: GenMessage<StatFullNameMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_stats_v3_stats, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput");
 
 /**
  * Specifies the way to match stat tags with value.
@@ -55,5 +48,4 @@ export type StatTagValueInput = Message<"envoy.extensions.matching.common_inputs
  * Use `create(StatTagValueInputSchema)` to create a new message.
  */
 export const StatTagValueInputSchema: GenMessage<StatTagValueInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_stats_v3_stats, 1);
-
+  messageDesc("envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput");

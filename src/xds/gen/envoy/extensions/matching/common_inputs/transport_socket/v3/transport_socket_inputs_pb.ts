@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/matching/common_inputs/transport_socket/v3/transport_socket_inputs.proto (package envoy.extensions.matching.common_inputs.transport_socket.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/common_inputs/transport_socket/v3/transport_socket_inputs.proto.
- */
-export const file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2NvbW1vbl9pbnB1dHMvdHJhbnNwb3J0X3NvY2tldC92My90cmFuc3BvcnRfc29ja2V0X2lucHV0cy5wcm90bxI7ZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5jb21tb25faW5wdXRzLnRyYW5zcG9ydF9zb2NrZXQudjMi1gEKFUVuZHBvaW50TWV0YWRhdGFJbnB1dBIOCgZmaWx0ZXIYASABKAkSdgoEcGF0aBgCIAMoCzJeLmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuY29tbW9uX2lucHV0cy50cmFuc3BvcnRfc29ja2V0LnYzLkVuZHBvaW50TWV0YWRhdGFJbnB1dC5QYXRoU2VnbWVudEII+kIFkgECCAEaNQoLUGF0aFNlZ21lbnQSFgoDa2V5GAEgASgJQgf6QgRyAhABSABCDgoHc2VnbWVudBID+EIBItYBChVMb2NhbGl0eU1ldGFkYXRhSW5wdXQSDgoGZmlsdGVyGAEgASgJEnYKBHBhdGgYAiADKAsyXi5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmNvbW1vbl9pbnB1dHMudHJhbnNwb3J0X3NvY2tldC52My5Mb2NhbGl0eU1ldGFkYXRhSW5wdXQuUGF0aFNlZ21lbnRCCPpCBZIBAggBGjUKC1BhdGhTZWdtZW50EhYKA2tleRgBIAEoCUIH+kIEcgIQAUgAQg4KB3NlZ21lbnQSA/hCASIoChBGaWx0ZXJTdGF0ZUlucHV0EhQKA2tleRgBIAEoCUIH+kIEcgIQASIyChlUcmFuc3BvcnRTb2NrZXROYW1lQWN0aW9uEhUKBG5hbWUYASABKAlCB/pCBHICEAFC6AEKSWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5jb21tb25faW5wdXRzLnRyYW5zcG9ydF9zb2NrZXQudjNCGlRyYW5zcG9ydFNvY2tldElucHV0c1Byb3RvUAFadWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbWF0Y2hpbmcvY29tbW9uX2lucHV0cy90cmFuc3BvcnRfc29ja2V0L3YzO3RyYW5zcG9ydF9zb2NrZXR2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Specifies that matching should be performed by the endpoint metadata.
@@ -73,7 +65,7 @@ export type EndpointMetadataInput = Message<"envoy.extensions.matching.common_in
  * Use `create(EndpointMetadataInputSchema)` to create a new message.
  */
 export const EndpointMetadataInputSchema: GenMessage<EndpointMetadataInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput");
 
 /**
  * Specifies the segment in a path to retrieve value from Metadata.
@@ -102,7 +94,7 @@ export type EndpointMetadataInput_PathSegment = Message<"envoy.extensions.matchi
  * Use `create(EndpointMetadataInput_PathSegmentSchema)` to create a new message.
  */
 export const EndpointMetadataInput_PathSegmentSchema: GenMessage<EndpointMetadataInput_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 0, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment");
 
 /**
  * Specifies that matching should be performed by the locality metadata.
@@ -149,7 +141,7 @@ export type LocalityMetadataInput = Message<"envoy.extensions.matching.common_in
  * Use `create(LocalityMetadataInputSchema)` to create a new message.
  */
 export const LocalityMetadataInputSchema: GenMessage<LocalityMetadataInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 1);
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput");
 
 /**
  * Specifies the segment in a path to retrieve value from Metadata.
@@ -178,7 +170,7 @@ export type LocalityMetadataInput_PathSegment = Message<"envoy.extensions.matchi
  * Use `create(LocalityMetadataInput_PathSegmentSchema)` to create a new message.
  */
 export const LocalityMetadataInput_PathSegmentSchema: GenMessage<LocalityMetadataInput_PathSegment> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 1, 0);
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment");
 
 /**
  * Specifies that matching should be performed by filter state.
@@ -214,7 +206,7 @@ export type FilterStateInput = Message<"envoy.extensions.matching.common_inputs.
  * Use `create(FilterStateInputSchema)` to create a new message.
  */
 export const FilterStateInputSchema: GenMessage<FilterStateInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 2);
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput");
 
 /**
  * Configuration for the transport socket name action.
@@ -238,5 +230,4 @@ export type TransportSocketNameAction = Message<"envoy.extensions.matching.commo
  * Use `create(TransportSocketNameActionSchema)` to create a new message.
  */
 export const TransportSocketNameActionSchema: GenMessage<TransportSocketNameAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_common_inputs_transport_socket_v3_transport_socket_inputs, 3);
-
+  messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction");

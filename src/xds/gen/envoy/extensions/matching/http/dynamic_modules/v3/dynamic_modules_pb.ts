@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/matching/http/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.matching.http.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/http/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_matching_http_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2h0dHAvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxIxZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5odHRwLmR5bmFtaWNfbW9kdWxlcy52MyIdChtIdHRwRHluYW1pY01vZHVsZU1hdGNoSW5wdXQiuwEKFkR5bmFtaWNNb2R1bGVEYXRhSW5wdXQSYQoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZ0II+kIFigECEAESEgoKaW5wdXRfbmFtZRgCIAEoCRIqCgxpbnB1dF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QswBCj9pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuaHR0cC5keW5hbWljX21vZHVsZXMudjNCE0R5bmFtaWNNb2R1bGVzUHJvdG9QAVpqZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9tYXRjaGluZy9odHRwL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the dynamic modules HTTP match input. This input extracts HTTP request and
@@ -51,7 +41,7 @@ export type HttpDynamicModuleMatchInput = Message<"envoy.extensions.matching.htt
  * Use `create(HttpDynamicModuleMatchInputSchema)` to create a new message.
  */
 export const HttpDynamicModuleMatchInputSchema: GenMessage<HttpDynamicModuleMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_http_dynamic_modules_v3_dynamic_modules, 0);
+  messageDesc("envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput");
 
 /**
  * Configuration for the dynamic modules data input. This input loads a shared object file
@@ -106,5 +96,4 @@ export type DynamicModuleDataInput = Message<"envoy.extensions.matching.http.dyn
  * Use `create(DynamicModuleDataInputSchema)` to create a new message.
  */
 export const DynamicModuleDataInputSchema: GenMessage<DynamicModuleDataInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_http_dynamic_modules_v3_dynamic_modules, 1);
-
+  messageDesc("envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing.proto (package envoy.extensions.matching.input_matchers.consistent_hashing.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing.proto.
- */
-export const file_envoy_extensions_matching_input_matchers_consistent_hashing_v3_consistent_hashing: GenFile = /*@__PURE__*/
-  fileDesc("CldlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL2NvbnNpc3RlbnRfaGFzaGluZy92My9jb25zaXN0ZW50X2hhc2hpbmcucHJvdG8SPmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuaW5wdXRfbWF0Y2hlcnMuY29uc2lzdGVudF9oYXNoaW5nLnYzIk0KEUNvbnNpc3RlbnRIYXNoaW5nEhEKCXRocmVzaG9sZBgBIAEoDRIXCgZtb2R1bG8YAiABKA1CB/pCBCoCIAASDAoEc2VlZBgDIAEoBELsAQpMaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmlucHV0X21hdGNoZXJzLmNvbnNpc3RlbnRfaGFzaGluZy52M0IWQ29uc2lzdGVudEhhc2hpbmdQcm90b1ABWnpnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL2NvbnNpc3RlbnRfaGFzaGluZy92Mztjb25zaXN0ZW50X2hhc2hpbmd2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The consistent hashing matchers computes a consistent hash from the input and matches if the resulting hash
@@ -72,5 +64,4 @@ export type ConsistentHashing = Message<"envoy.extensions.matching.input_matcher
  * Use `create(ConsistentHashingSchema)` to create a new message.
  */
 export const ConsistentHashingSchema: GenMessage<ConsistentHashing> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_input_matchers_consistent_hashing_v3_consistent_hashing, 0);
-
+  messageDesc("envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing");

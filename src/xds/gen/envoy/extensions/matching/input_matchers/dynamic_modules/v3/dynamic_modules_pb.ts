@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/matching/input_matchers/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.matching.input_matchers.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/input_matchers/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_matching_input_matchers_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("ClFlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SO2Vudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuaW5wdXRfbWF0Y2hlcnMuZHluYW1pY19tb2R1bGVzLnYzIs4CChREeW5hbWljTW9kdWxlTWF0Y2hlchJhChVkeW5hbWljX21vZHVsZV9jb25maWcYASABKAsyOC5lbnZveS5leHRlbnNpb25zLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ29uZmlnQgj6QgWKAQIQARIUCgxtYXRjaGVyX25hbWUYAiABKAkSLAoObWF0Y2hlcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EmsKCG9uX2Vycm9yGAQgASgOMlkuZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5pbnB1dF9tYXRjaGVycy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZU1hdGNoZXIuT25FcnJvciIiCgdPbkVycm9yEgwKCE5PX01BVENIEAASCQoFTUFUQ0gQAULgAQpJaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmlucHV0X21hdGNoZXJzLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWnRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL2R5bmFtaWNfbW9kdWxlcy92MztkeW5hbWljX21vZHVsZXN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the Dynamic Modules Input Matcher. This matcher allows loading shared object
@@ -102,7 +92,7 @@ export type DynamicModuleMatcher = Message<"envoy.extensions.matching.input_matc
  * Use `create(DynamicModuleMatcherSchema)` to create a new message.
  */
 export const DynamicModuleMatcherSchema: GenMessage<DynamicModuleMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_input_matchers_dynamic_modules_v3_dynamic_modules, 0);
+  messageDesc("envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher");
 
 /**
  * The policy applied when the module cannot evaluate a match, for example after a panic in the
@@ -138,5 +128,4 @@ export type DynamicModuleMatcher_OnError = (typeof DynamicModuleMatcher_OnError)
  * Describes the enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError.
  */
 export const DynamicModuleMatcher_OnErrorSchema: GenEnum<DynamicModuleMatcher_OnError> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_matching_input_matchers_dynamic_modules_v3_dynamic_modules, 0, 0);
-
+  enumDesc("envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/matching/input_matchers/ip/v3/ip.proto (package envoy.extensions.matching.input_matchers.ip.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/input_matchers/ip/v3/ip.proto.
- */
-export const file_envoy_extensions_matching_input_matchers_ip_v3_ip: GenFile = /*@__PURE__*/
-  fileDesc("CjdlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL2lwL3YzL2lwLnByb3RvEi5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmlucHV0X21hdGNoZXJzLmlwLnYzImIKAklwEj4KC2NpZHJfcmFuZ2VzGAEgAygLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlQgj6QgWSAQIIARIcCgtzdGF0X3ByZWZpeBgCIAEoCUIH+kIEcgIQAUKtAQo8aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmlucHV0X21hdGNoZXJzLmlwLnYzQgdJcFByb3RvUAFaWmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbWF0Y2hpbmcvaW5wdXRfbWF0Y2hlcnMvaXAvdjM7aXB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * This input matcher matches IPv4 or IPv6 addresses against a list of CIDR
@@ -69,5 +60,4 @@ export type Ip = Message<"envoy.extensions.matching.input_matchers.ip.v3.Ip"> & 
  * Use `create(IpSchema)` to create a new message.
  */
 export const IpSchema: GenMessage<Ip> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_input_matchers_ip_v3_ip, 0);
-
+  messageDesc("envoy.extensions.matching.input_matchers.ip.v3.Ip");

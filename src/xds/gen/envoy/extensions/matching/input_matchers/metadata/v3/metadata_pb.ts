@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/matching/input_matchers/metadata/v3/metadata.proto (package envoy.extensions.matching.input_matchers.metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ValueMatcher } from "../../../../../type/matcher/v3/value_pb.ts";
-import { file_envoy_type_matcher_v3_value } from "../../../../../type/matcher/v3/value_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/input_matchers/metadata/v3/metadata.proto.
- */
-export const file_envoy_extensions_matching_input_matchers_metadata_v3_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL21ldGFkYXRhL3YzL21ldGFkYXRhLnByb3RvEjRlbnZveS5leHRlbnNpb25zLm1hdGNoaW5nLmlucHV0X21hdGNoZXJzLm1ldGFkYXRhLnYzIlgKCE1ldGFkYXRhEjwKBXZhbHVlGAEgASgLMiMuZW52b3kudHlwZS5tYXRjaGVyLnYzLlZhbHVlTWF0Y2hlckII+kIFigECEAESDgoGaW52ZXJ0GAQgASgIQsUBCkJpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuaW5wdXRfbWF0Y2hlcnMubWV0YWRhdGEudjNCDU1ldGFkYXRhUHJvdG9QAVpmZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9tYXRjaGluZy9pbnB1dF9tYXRjaGVycy9tZXRhZGF0YS92MzttZXRhZGF0YXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_matcher_v3_value, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Metadata matcher for metadata from http matching input data.
@@ -56,5 +47,4 @@ export type Metadata = Message<"envoy.extensions.matching.input_matchers.metadat
  * Use `create(MetadataSchema)` to create a new message.
  */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_input_matchers_metadata_v3_metadata, 0);
-
+  messageDesc("envoy.extensions.matching.input_matchers.metadata.v3.Metadata");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction.proto (package envoy.extensions.matching.input_matchers.runtime_fraction.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction.proto.
- */
-export const file_envoy_extensions_matching_input_matchers_runtime_fraction_v3_runtime_fraction: GenFile = /*@__PURE__*/
-  fileDesc("ClNlbnZveS9leHRlbnNpb25zL21hdGNoaW5nL2lucHV0X21hdGNoZXJzL3J1bnRpbWVfZnJhY3Rpb24vdjMvcnVudGltZV9mcmFjdGlvbi5wcm90bxI8ZW52b3kuZXh0ZW5zaW9ucy5tYXRjaGluZy5pbnB1dF9tYXRjaGVycy5ydW50aW1lX2ZyYWN0aW9uLnYzInMKD1J1bnRpbWVGcmFjdGlvbhJSChBydW50aW1lX2ZyYWN0aW9uGAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50Qgj6QgWKAQIQARIMCgRzZWVkGAIgASgEQuQBCkppby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMubWF0Y2hpbmcuaW5wdXRfbWF0Y2hlcnMucnVudGltZV9mcmFjdGlvbi52M0IUUnVudGltZUZyYWN0aW9uUHJvdG9QAVp2Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9tYXRjaGluZy9pbnB1dF9tYXRjaGVycy9ydW50aW1lX2ZyYWN0aW9uL3YzO3J1bnRpbWVfZnJhY3Rpb252M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * The runtime fraction matchers computes a hash from the input and matches if runtime feature is enabled
@@ -64,5 +55,4 @@ export type RuntimeFraction = Message<"envoy.extensions.matching.input_matchers.
  * Use `create(RuntimeFractionSchema)` to create a new message.
  */
 export const RuntimeFractionSchema: GenMessage<RuntimeFraction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_matching_input_matchers_runtime_fraction_v3_runtime_fraction, 0);
-
+  messageDesc("envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction");

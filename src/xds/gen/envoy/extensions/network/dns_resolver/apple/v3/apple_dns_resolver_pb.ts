@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/network/dns_resolver/apple/v3/apple_dns_resolver.proto (package envoy.extensions.network.dns_resolver.apple.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/network/dns_resolver/apple/v3/apple_dns_resolver.proto.
- */
-export const file_envoy_extensions_network_dns_resolver_apple_v3_apple_dns_resolver: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL25ldHdvcmsvZG5zX3Jlc29sdmVyL2FwcGxlL3YzL2FwcGxlX2Ruc19yZXNvbHZlci5wcm90bxIuZW52b3kuZXh0ZW5zaW9ucy5uZXR3b3JrLmRuc19yZXNvbHZlci5hcHBsZS52MyI9ChZBcHBsZURuc1Jlc29sdmVyQ29uZmlnEiMKG2luY2x1ZGVfdW5yb3V0YWJsZV9mYW1pbGllcxgBIAEoCEK+AQo8aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLm5ldHdvcmsuZG5zX3Jlc29sdmVyLmFwcGxlLnYzQhVBcHBsZURuc1Jlc29sdmVyUHJvdG9QAVpdZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9uZXR3b3JrL2Ruc19yZXNvbHZlci9hcHBsZS92MzthcHBsZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * Configuration for apple DNS resolver.
@@ -52,5 +45,4 @@ export type AppleDnsResolverConfig = Message<"envoy.extensions.network.dns_resol
  * Use `create(AppleDnsResolverConfigSchema)` to create a new message.
  */
 export const AppleDnsResolverConfigSchema: GenMessage<AppleDnsResolverConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_network_dns_resolver_apple_v3_apple_dns_resolver, 0);
-
+  messageDesc("envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/network/dns_resolver/hickory/v3/hickory_dns_resolver.proto (package envoy.extensions.network.dns_resolver.hickory.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Address } from "../../../../../config/core/v3/address_pb.ts";
-import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/network/dns_resolver/hickory/v3/hickory_dns_resolver.proto.
- */
-export const file_envoy_extensions_network_dns_resolver_hickory_v3_hickory_dns_resolver: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL25ldHdvcmsvZG5zX3Jlc29sdmVyL2hpY2tvcnkvdjMvaGlja29yeV9kbnNfcmVzb2x2ZXIucHJvdG8SMGVudm95LmV4dGVuc2lvbnMubmV0d29yay5kbnNfcmVzb2x2ZXIuaGlja29yeS52MyJkChBEbnNPdmVyVGxzQ29uZmlnEi4KB3NlcnZlcnMYASADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEiAKD3Rsc19zZXJ2ZXJfbmFtZRgCIAEoCUIH+kIEcgIQASI3ChJEbnNPdmVySHR0cHNDb25maWcSIQoLc2VydmVyX3VybHMYASADKAlCDPpCCZIBBiIEcgIQASLHBAoYSGlja29yeURuc1Jlc29sdmVyQ29uZmlnEjAKCXJlc29sdmVycxgBIAMoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSWAoMZG5zX292ZXJfdGxzGAIgASgLMkIuZW52b3kuZXh0ZW5zaW9ucy5uZXR3b3JrLmRuc19yZXNvbHZlci5oaWNrb3J5LnYzLkRuc092ZXJUbHNDb25maWcSXAoOZG5zX292ZXJfaHR0cHMYAyABKAsyRC5lbnZveS5leHRlbnNpb25zLm5ldHdvcmsuZG5zX3Jlc29sdmVyLmhpY2tvcnkudjMuRG5zT3Zlckh0dHBzQ29uZmlnEhUKDWVuYWJsZV9kbnNzZWMYBCABKAgSMAoKY2FjaGVfc2l6ZRgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJFChRudW1fcmVzb2x2ZXJfdGhyZWFkcxgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIJ+kIGKgQYECgBEjUKEXVzZV9zeXN0ZW1fY29uZmlnGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI+Cg1xdWVyeV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgz6QgmqAQYyBBDAhD0SOgoLcXVlcnlfdHJpZXMYCSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCB/pCBCoCKAFCxgEKPmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5uZXR3b3JrLmRuc19yZXNvbHZlci5oaWNrb3J5LnYzQhdIaWNrb3J5RG5zUmVzb2x2ZXJQcm90b1ABWmFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL25ldHdvcmsvZG5zX3Jlc29sdmVyL2hpY2tvcnkvdjM7aGlja29yeXYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for DNS-over-TLS (DoT) servers.
@@ -58,7 +48,7 @@ export type DnsOverTlsConfig = Message<"envoy.extensions.network.dns_resolver.hi
  * Use `create(DnsOverTlsConfigSchema)` to create a new message.
  */
 export const DnsOverTlsConfigSchema: GenMessage<DnsOverTlsConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_network_dns_resolver_hickory_v3_hickory_dns_resolver, 0);
+  messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig");
 
 /**
  * Configuration for DNS-over-HTTPS (DoH) servers.
@@ -79,7 +69,7 @@ export type DnsOverHttpsConfig = Message<"envoy.extensions.network.dns_resolver.
  * Use `create(DnsOverHttpsConfigSchema)` to create a new message.
  */
 export const DnsOverHttpsConfigSchema: GenMessage<DnsOverHttpsConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_network_dns_resolver_hickory_v3_hickory_dns_resolver, 1);
+  messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig");
 
 /**
  * Configuration for the Hickory DNS resolver. This resolver uses the Hickory DNS library,
@@ -185,5 +175,4 @@ export type HickoryDnsResolverConfig = Message<"envoy.extensions.network.dns_res
  * Use `create(HickoryDnsResolverConfigSchema)` to create a new message.
  */
 export const HickoryDnsResolverConfigSchema: GenMessage<HickoryDnsResolverConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_network_dns_resolver_hickory_v3_hickory_dns_resolver, 2);
-
+  messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/network/socket_interface/sockmap/v3/sockmap.proto (package envoy.extensions.network.socket_interface.sockmap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Int64Range } from "../../../../../type/v3/range_pb.ts";
-import { file_envoy_type_v3_range } from "../../../../../type/v3/range_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/network/socket_interface/sockmap/v3/sockmap.proto.
- */
-export const file_envoy_extensions_network_socket_interface_sockmap_v3_sockmap: GenFile = /*@__PURE__*/
-  fileDesc("CkJlbnZveS9leHRlbnNpb25zL25ldHdvcmsvc29ja2V0X2ludGVyZmFjZS9zb2NrbWFwL3YzL3NvY2ttYXAucHJvdG8SNGVudm95LmV4dGVuc2lvbnMubmV0d29yay5zb2NrZXRfaW50ZXJmYWNlLnNvY2ttYXAudjMi/wEKB1NvY2ttYXASGAoQYnBmX3Byb2dyYW1fcGF0aBgBIAEoCRITCgtjZ3JvdXBfcGF0aBgCIAEoCRJDChRzb2NraGFzaF9tYXhfZW50cmllcxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIH+kIEKgIoARI/ChtyZWdpc3Rlcl91c2VyX3NwYWNlX3NvY2tldHMYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEj8KEWFjY2VsZXJhdGVkX3BvcnRzGAUgAygLMhkuZW52b3kudHlwZS52My5JbnQ2NFJhbmdlQgn6QgaSAQMQgAFCwwEKQmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5uZXR3b3JrLnNvY2tldF9pbnRlcmZhY2Uuc29ja21hcC52M0IMU29ja21hcFByb3RvUAFaZWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvbmV0d29yay9zb2NrZXRfaW50ZXJmYWNlL3NvY2ttYXAvdjM7c29ja21hcHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_type_v3_range, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the ``sockmap`` socket interface. It accelerates same-host TCP hops by
@@ -104,5 +94,4 @@ export type Sockmap = Message<"envoy.extensions.network.socket_interface.sockmap
  * Use `create(SockmapSchema)` to create a new message.
  */
 export const SockmapSchema: GenMessage<Sockmap> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_network_socket_interface_sockmap_v3_sockmap, 0);
-
+  messageDesc("envoy.extensions.network.socket_interface.sockmap.v3.Sockmap");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/path/match/uri_template/v3/uri_template_match.proto (package envoy.extensions.path.match.uri_template.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/path/match/uri_template/v3/uri_template_match.proto.
- */
-export const file_envoy_extensions_path_match_uri_template_v3_uri_template_match: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL3BhdGgvbWF0Y2gvdXJpX3RlbXBsYXRlL3YzL3VyaV90ZW1wbGF0ZV9tYXRjaC5wcm90bxIrZW52b3kuZXh0ZW5zaW9ucy5wYXRoLm1hdGNoLnVyaV90ZW1wbGF0ZS52MyI7ChZVcmlUZW1wbGF0ZU1hdGNoQ29uZmlnEiEKDXBhdGhfdGVtcGxhdGUYASABKAlCCvpCB3IFEAEYgAJCvwEKOWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5wYXRoLm1hdGNoLnVyaV90ZW1wbGF0ZS52M0IVVXJpVGVtcGxhdGVNYXRjaFByb3RvUAFaYWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcGF0aC9tYXRjaC91cmlfdGVtcGxhdGUvdjM7dXJpX3RlbXBsYXRldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * If specified, the route is a template match rule meaning that the
@@ -76,5 +68,4 @@ export type UriTemplateMatchConfig = Message<"envoy.extensions.path.match.uri_te
  * Use `create(UriTemplateMatchConfigSchema)` to create a new message.
  */
 export const UriTemplateMatchConfigSchema: GenMessage<UriTemplateMatchConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_path_match_uri_template_v3_uri_template_match, 0);
-
+  messageDesc("envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/quic/connection_debug_visitor/quic_stats/v3/quic_stats.proto (package envoy.extensions.quic.connection_debug_visitor.quic_stats.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/quic/connection_debug_visitor/quic_stats/v3/quic_stats.proto.
- */
-export const file_envoy_extensions_quic_connection_debug_visitor_quic_stats_v3_quic_stats: GenFile = /*@__PURE__*/
-  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9kZWJ1Z192aXNpdG9yL3F1aWNfc3RhdHMvdjMvcXVpY19zdGF0cy5wcm90bxI8ZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNvbm5lY3Rpb25fZGVidWdfdmlzaXRvci5xdWljX3N0YXRzLnYzIkgKBkNvbmZpZxI+Cg11cGRhdGVfcGVyaW9kGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgz6QgmqAQYyBBDAhD1C2AEKSmlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5xdWljLmNvbm5lY3Rpb25fZGVidWdfdmlzaXRvci5xdWljX3N0YXRzLnYzQg5RdWljU3RhdHNQcm90b1ABWnBnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3F1aWMvY29ubmVjdGlvbl9kZWJ1Z192aXNpdG9yL3F1aWNfc3RhdHMvdjM7cXVpY19zdGF0c3YzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for a QUIC debug visitor which emits stats from the underlying QUIC transport.
@@ -50,5 +41,4 @@ export type Config = Message<"envoy.extensions.quic.connection_debug_visitor.qui
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_quic_connection_debug_visitor_quic_stats_v3_quic_stats, 0);
-
+  messageDesc("envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config");

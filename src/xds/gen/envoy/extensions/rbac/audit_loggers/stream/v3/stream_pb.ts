@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/rbac/audit_loggers/stream/v3/stream.proto (package envoy.extensions.rbac.audit_loggers.stream.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/rbac/audit_loggers/stream/v3/stream.proto.
- */
-export const file_envoy_extensions_rbac_audit_loggers_stream_v3_stream: GenFile = /*@__PURE__*/
-  fileDesc("CjplbnZveS9leHRlbnNpb25zL3JiYWMvYXVkaXRfbG9nZ2Vycy9zdHJlYW0vdjMvc3RyZWFtLnByb3RvEi1lbnZveS5leHRlbnNpb25zLnJiYWMuYXVkaXRfbG9nZ2Vycy5zdHJlYW0udjMiEAoOU3Rkb3V0QXVkaXRMb2dCswEKO2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5yYmFjLmF1ZGl0X2xvZ2dlcnMuc3RyZWFtLnYzQgtTdHJlYW1Qcm90b1ABWl1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3JiYWMvYXVkaXRfbG9nZ2Vycy9zdHJlYW0vdjM7c3RyZWFtdjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * Custom configuration for the RBAC audit logger that writes log entries
@@ -42,5 +35,4 @@ export type StdoutAuditLog = Message<"envoy.extensions.rbac.audit_loggers.stream
  * Use `create(StdoutAuditLogSchema)` to create a new message.
  */
 export const StdoutAuditLogSchema: GenMessage<StdoutAuditLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_rbac_audit_loggers_stream_v3_stream, 0);
-
+  messageDesc("envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog");

@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/rbac/principals/mtls_authenticated/v3/mtls_authenticated.proto (package envoy.extensions.rbac.principals.mtls_authenticated.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { SubjectAltNameMatcher } from "../../../../transport_sockets/tls/v3/common_pb.ts";
-import { file_envoy_extensions_transport_sockets_tls_v3_common } from "../../../../transport_sockets/tls/v3/common_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/rbac/principals/mtls_authenticated/v3/mtls_authenticated.proto.
- */
-export const file_envoy_extensions_rbac_principals_mtls_authenticated_v3_mtls_authenticated: GenFile = /*@__PURE__*/
-  fileDesc("Ck9lbnZveS9leHRlbnNpb25zL3JiYWMvcHJpbmNpcGFscy9tdGxzX2F1dGhlbnRpY2F0ZWQvdjMvbXRsc19hdXRoZW50aWNhdGVkLnByb3RvEjZlbnZveS5leHRlbnNpb25zLnJiYWMucHJpbmNpcGFscy5tdGxzX2F1dGhlbnRpY2F0ZWQudjMiiQEKBkNvbmZpZxJVCgtzYW5fbWF0Y2hlchgBIAEoCzJALmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlN1YmplY3RBbHROYW1lTWF0Y2hlchIoCiBhbnlfdmFsaWRhdGVkX2NsaWVudF9jZXJ0aWZpY2F0ZRgCIAEoCELcAQpEaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJiYWMucHJpbmNpcGFscy5tdGxzX2F1dGhlbnRpY2F0ZWQudjNCFk10bHNBdXRoZW50aWNhdGVkUHJvdG9QAVpyZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9yYmFjL3ByaW5jaXBhbHMvbXRsc19hdXRoZW50aWNhdGVkL3YzO210bHNfYXV0aGVudGljYXRlZHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_transport_sockets_tls_v3_common, file_udpa_annotations_status]);
 
 /**
  * Authentication attributes for a downstream mTLS connection. All modes require that a peer certificate
@@ -64,5 +56,4 @@ export type Config = Message<"envoy.extensions.rbac.principals.mtls_authenticate
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_rbac_principals_mtls_authenticated_v3_mtls_authenticated, 0);
-
+  messageDesc("envoy.extensions.rbac.principals.mtls_authenticated.v3.Config");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.proto (package envoy.extensions.retry.host.omit_canary_hosts.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.proto.
- */
-export const file_envoy_extensions_retry_host_omit_canary_hosts_v3_omit_canary_hosts: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL3JldHJ5L2hvc3Qvb21pdF9jYW5hcnlfaG9zdHMvdjMvb21pdF9jYW5hcnlfaG9zdHMucHJvdG8SMGVudm95LmV4dGVuc2lvbnMucmV0cnkuaG9zdC5vbWl0X2NhbmFyeV9ob3N0cy52MyJjChhPbWl0Q2FuYXJ5SG9zdHNQcmVkaWNhdGU6R5rFiB5CCkBlbnZveS5jb25maWcucmV0cnkub21pdF9jYW5hcnlfaG9zdHMudjIuT21pdENhbmFyeUhvc3RzUHJlZGljYXRlQs0BCj5pby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMucmV0cnkuaG9zdC5vbWl0X2NhbmFyeV9ob3N0cy52M0IUT21pdENhbmFyeUhvc3RzUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9yZXRyeS9ob3N0L29taXRfY2FuYXJ5X2hvc3RzL3YzO29taXRfY2FuYXJ5X2hvc3RzdjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
@@ -39,5 +31,4 @@ export type OmitCanaryHostsPredicate = Message<"envoy.extensions.retry.host.omit
  * Use `create(OmitCanaryHostsPredicateSchema)` to create a new message.
  */
 export const OmitCanaryHostsPredicateSchema: GenMessage<OmitCanaryHostsPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_retry_host_omit_canary_hosts_v3_omit_canary_hosts, 0);
-
+  messageDesc("envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate");

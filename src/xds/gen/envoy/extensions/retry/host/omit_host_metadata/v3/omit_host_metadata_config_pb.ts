@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.proto (package envoy.extensions.retry.host.omit_host_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Metadata } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.proto.
- */
-export const file_envoy_extensions_retry_host_omit_host_metadata_v3_omit_host_metadata_config: GenFile = /*@__PURE__*/
-  fileDesc("ClFlbnZveS9leHRlbnNpb25zL3JldHJ5L2hvc3Qvb21pdF9ob3N0X21ldGFkYXRhL3YzL29taXRfaG9zdF9tZXRhZGF0YV9jb25maWcucHJvdG8SMWVudm95LmV4dGVuc2lvbnMucmV0cnkuaG9zdC5vbWl0X2hvc3RfbWV0YWRhdGEudjMimAEKFk9taXRIb3N0TWV0YWRhdGFDb25maWcSNgoObWV0YWRhdGFfbWF0Y2gYASABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YTpGmsWIHkEKP2Vudm95LmNvbmZpZy5yZXRyeS5vbWl0X2hvc3RfbWV0YWRhdGEudjIuT21pdEhvc3RNZXRhZGF0YUNvbmZpZ0LXAQo/aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJldHJ5Lmhvc3Qub21pdF9ob3N0X21ldGFkYXRhLnYzQhtPbWl0SG9zdE1ldGFkYXRhQ29uZmlnUHJvdG9QAVptZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9yZXRyeS9ob3N0L29taXRfaG9zdF9tZXRhZGF0YS92MztvbWl0X2hvc3RfbWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * A retry host predicate that can be used to reject a host based on
@@ -54,5 +45,4 @@ export type OmitHostMetadataConfig = Message<"envoy.extensions.retry.host.omit_h
  * Use `create(OmitHostMetadataConfigSchema)` to create a new message.
  */
 export const OmitHostMetadataConfigSchema: GenMessage<OmitHostMetadataConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_retry_host_omit_host_metadata_v3_omit_host_metadata_config, 0);
-
+  messageDesc("envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig");

@@ -16,25 +16,13 @@
 // @generated from file envoy/extensions/router/cluster_specifiers/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.router.cluster_specifiers.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Metadata } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
 import type { RetryPolicy, RouteAction_HashPolicy, RouteAction_RequestMirrorPolicy } from "../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/router/cluster_specifiers/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_router_cluster_specifiers_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("ClNlbnZveS9leHRlbnNpb25zL3JvdXRlci9jbHVzdGVyX3NwZWNpZmllcnMvZHluYW1pY19tb2R1bGVzL3YzL2R5bmFtaWNfbW9kdWxlcy5wcm90bxI9ZW52b3kuZXh0ZW5zaW9ucy5yb3V0ZXIuY2x1c3Rlcl9zcGVjaWZpZXJzLmR5bmFtaWNfbW9kdWxlcy52MyKkAgoTUm91dGVBY3Rpb25PdmVycmlkZRI4CgxyZXRyeV9wb2xpY3kYASABKAsyIi5lbnZveS5jb25maWcucm91dGUudjMuUmV0cnlQb2xpY3kSNgoObWV0YWRhdGFfbWF0Y2gYAiABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRJXChdyZXF1ZXN0X21pcnJvcl9wb2xpY2llcxgDIAMoCzI2LmVudm95LmNvbmZpZy5yb3V0ZS52My5Sb3V0ZUFjdGlvbi5SZXF1ZXN0TWlycm9yUG9saWN5EkIKC2hhc2hfcG9saWN5GAQgAygLMi0uZW52b3kuY29uZmlnLnJvdXRlLnYzLlJvdXRlQWN0aW9uLkhhc2hQb2xpY3kigwQKHUR5bmFtaWNNb2R1bGVDbHVzdGVyU3BlY2lmaWVyEmEKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWdCCPpCBYoBAhABEhYKDnNwZWNpZmllcl9uYW1lGAIgASgJEi4KEHNwZWNpZmllcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EqQBChZyb3V0ZV9hY3Rpb25fb3ZlcnJpZGVzGAQgAygLMnYuZW52b3kuZXh0ZW5zaW9ucy5yb3V0ZXIuY2x1c3Rlcl9zcGVjaWZpZXJzLmR5bmFtaWNfbW9kdWxlcy52My5EeW5hbWljTW9kdWxlQ2x1c3RlclNwZWNpZmllci5Sb3V0ZUFjdGlvbk92ZXJyaWRlc0VudHJ5Qgz6QgmaAQYiBHICEAEajwEKGVJvdXRlQWN0aW9uT3ZlcnJpZGVzRW50cnkSCwoDa2V5GAEgASgJEmEKBXZhbHVlGAIgASgLMlIuZW52b3kuZXh0ZW5zaW9ucy5yb3V0ZXIuY2x1c3Rlcl9zcGVjaWZpZXJzLmR5bmFtaWNfbW9kdWxlcy52My5Sb3V0ZUFjdGlvbk92ZXJyaWRlOgI4AULkAQpLaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJvdXRlci5jbHVzdGVyX3NwZWNpZmllcnMuZHluYW1pY19tb2R1bGVzLnYzQhNEeW5hbWljTW9kdWxlc1Byb3RvUAFadmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcm91dGVyL2NsdXN0ZXJfc3BlY2lmaWVycy9keW5hbWljX21vZHVsZXMvdjM7ZHluYW1pY19tb2R1bGVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Route action properties that a dynamic module may select for a request in place of the properties
@@ -100,7 +88,7 @@ export type RouteActionOverride = Message<"envoy.extensions.router.cluster_speci
  * Use `create(RouteActionOverrideSchema)` to create a new message.
  */
 export const RouteActionOverrideSchema: GenMessage<RouteActionOverride> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_router_cluster_specifiers_dynamic_modules_v3_dynamic_modules, 0);
+  messageDesc("envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride");
 
 /**
  * Configuration for the Dynamic Modules Cluster Specifier. This cluster specifier allows loading
@@ -193,5 +181,4 @@ export type DynamicModuleClusterSpecifier = Message<"envoy.extensions.router.clu
  * Use `create(DynamicModuleClusterSpecifierSchema)` to create a new message.
  */
 export const DynamicModuleClusterSpecifierSchema: GenMessage<DynamicModuleClusterSpecifier> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_router_cluster_specifiers_dynamic_modules_v3_dynamic_modules, 1);
-
+  messageDesc("envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/router/cluster_specifiers/lua/v3/lua.proto (package envoy.extensions.router.cluster_specifiers.lua.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/router/cluster_specifiers/lua/v3/lua.proto.
- */
-export const file_envoy_extensions_router_cluster_specifiers_lua_v3_lua: GenFile = /*@__PURE__*/
-  fileDesc("CjtlbnZveS9leHRlbnNpb25zL3JvdXRlci9jbHVzdGVyX3NwZWNpZmllcnMvbHVhL3YzL2x1YS5wcm90bxIxZW52b3kuZXh0ZW5zaW9ucy5yb3V0ZXIuY2x1c3Rlcl9zcGVjaWZpZXJzLmx1YS52MyJlCglMdWFDb25maWcSPwoLc291cmNlX2NvZGUYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlQgj6QgWKAQIQARIXCg9kZWZhdWx0X2NsdXN0ZXIYAiABKAlCtQEKP2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5yb3V0ZXIuY2x1c3Rlcl9zcGVjaWZpZXJzLmx1YS52M0IITHVhUHJvdG9QAVpeZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9yb3V0ZXIvY2x1c3Rlcl9zcGVjaWZpZXJzL2x1YS92MztsdWF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig
@@ -54,5 +45,4 @@ export type LuaConfig = Message<"envoy.extensions.router.cluster_specifiers.lua.
  * Use `create(LuaConfigSchema)` to create a new message.
  */
 export const LuaConfigSchema: GenMessage<LuaConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_router_cluster_specifiers_lua_v3_lua, 0);
-
+  messageDesc("envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig");

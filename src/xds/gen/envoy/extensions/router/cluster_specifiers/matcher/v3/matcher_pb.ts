@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/router/cluster_specifiers/matcher/v3/matcher.proto (package envoy.extensions.router.cluster_specifiers.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_xds_type_matcher_v3_matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/router/cluster_specifiers/matcher/v3/matcher.proto.
- */
-export const file_envoy_extensions_router_cluster_specifiers_matcher_v3_matcher: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL3JvdXRlci9jbHVzdGVyX3NwZWNpZmllcnMvbWF0Y2hlci92My9tYXRjaGVyLnByb3RvEjVlbnZveS5leHRlbnNpb25zLnJvdXRlci5jbHVzdGVyX3NwZWNpZmllcnMubWF0Y2hlci52MyIpCg1DbHVzdGVyQWN0aW9uEhgKB2NsdXN0ZXIYASABKAlCB/pCBHICEAEiWgoXTWF0Y2hlckNsdXN0ZXJTcGVjaWZpZXISPwoPY2x1c3Rlcl9tYXRjaGVyGAEgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyQgj6QgWKAQIQAULFAQpDaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnJvdXRlci5jbHVzdGVyX3NwZWNpZmllcnMubWF0Y2hlci52M0IMTWF0Y2hlclByb3RvUAFaZmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvcm91dGVyL2NsdXN0ZXJfc3BlY2lmaWVycy9tYXRjaGVyL3YzO21hdGNoZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_xds_type_matcher_v3_matcher, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
@@ -48,7 +39,7 @@ export type ClusterAction = Message<"envoy.extensions.router.cluster_specifiers.
  * Use `create(ClusterActionSchema)` to create a new message.
  */
 export const ClusterActionSchema: GenMessage<ClusterAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_router_cluster_specifiers_matcher_v3_matcher, 0);
+  messageDesc("envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction");
 
 /**
  * @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier
@@ -114,5 +105,4 @@ export type MatcherClusterSpecifier = Message<"envoy.extensions.router.cluster_s
  * Use `create(MatcherClusterSpecifierSchema)` to create a new message.
  */
 export const MatcherClusterSpecifierSchema: GenMessage<MatcherClusterSpecifier> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_router_cluster_specifiers_matcher_v3_matcher, 1);
-
+  messageDesc("envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/tracers/opentelemetry/resource_detectors/v3/dynatrace_resource_detector.proto (package envoy.extensions.tracers.opentelemetry.resource_detectors.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/opentelemetry/resource_detectors/v3/dynatrace_resource_detector.proto.
- */
-export const file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_dynatrace_resource_detector: GenFile = /*@__PURE__*/
-  fileDesc("Cl5lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9yZXNvdXJjZV9kZXRlY3RvcnMvdjMvZHluYXRyYWNlX3Jlc291cmNlX2RldGVjdG9yLnByb3RvEjxlbnZveS5leHRlbnNpb25zLnRyYWNlcnMub3BlbnRlbGVtZXRyeS5yZXNvdXJjZV9kZXRlY3RvcnMudjMiIQofRHluYXRyYWNlUmVzb3VyY2VEZXRlY3RvckNvbmZpZ0LwAQpKaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYWNlcnMub3BlbnRlbGVtZXRyeS5yZXNvdXJjZV9kZXRlY3RvcnMudjNCHkR5bmF0cmFjZVJlc291cmNlRGV0ZWN0b3JQcm90b1ABWnhnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9yZXNvdXJjZV9kZXRlY3RvcnMvdjM7cmVzb3VyY2VfZGV0ZWN0b3JzdjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynatrace Resource Detector extension.
@@ -48,5 +41,4 @@ export type DynatraceResourceDetectorConfig = Message<"envoy.extensions.tracers.
  * Use `create(DynatraceResourceDetectorConfigSchema)` to create a new message.
  */
 export const DynatraceResourceDetectorConfigSchema: GenMessage<DynatraceResourceDetectorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_opentelemetry_resource_detectors_v3_dynatrace_resource_detector, 0);
-
+  messageDesc("envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler.proto (package envoy.extensions.tracers.opentelemetry.samplers.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler.proto.
- */
-export const file_envoy_extensions_tracers_opentelemetry_samplers_v3_always_on_sampler: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92My9hbHdheXNfb25fc2FtcGxlci5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLm9wZW50ZWxlbWV0cnkuc2FtcGxlcnMudjMiFwoVQWx3YXlzT25TYW1wbGVyQ29uZmlnQsgBCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhY2Vycy5vcGVudGVsZW1ldHJ5LnNhbXBsZXJzLnYzQhRBbHdheXNPblNhbXBsZXJQcm90b1ABWmRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92MztzYW1wbGVyc3YzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig
@@ -38,5 +31,4 @@ export type AlwaysOnSamplerConfig = Message<"envoy.extensions.tracers.openteleme
  * Use `create(AlwaysOnSamplerConfigSchema)` to create a new message.
  */
 export const AlwaysOnSamplerConfigSchema: GenMessage<AlwaysOnSamplerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_opentelemetry_samplers_v3_always_on_sampler, 0);
-
+  messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig");

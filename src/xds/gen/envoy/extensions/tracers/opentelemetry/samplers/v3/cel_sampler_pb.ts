@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/tracers/opentelemetry/samplers/v3/cel_sampler.proto (package envoy.extensions.tracers.opentelemetry.samplers.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../xds/annotations/v3/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CelExpression } from "../../../../../../xds/type/v3/cel_pb.ts";
-import { file_xds_type_v3_cel } from "../../../../../../xds/type/v3/cel_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/opentelemetry/samplers/v3/cel_sampler.proto.
- */
-export const file_envoy_extensions_tracers_opentelemetry_samplers_v3_cel_sampler: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92My9jZWxfc2FtcGxlci5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLm9wZW50ZWxlbWV0cnkuc2FtcGxlcnMudjMiTAoQQ0VMU2FtcGxlckNvbmZpZxI4CgpleHByZXNzaW9uGAEgASgLMhoueGRzLnR5cGUudjMuQ2VsRXhwcmVzc2lvbkII0sak4QYCCAFCwwEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLm9wZW50ZWxlbWV0cnkuc2FtcGxlcnMudjNCD0NlbFNhbXBsZXJQcm90b1ABWmRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92MztzYW1wbGVyc3YzuoDI0QYCEAJiBnByb3RvMw", [file_xds_annotations_v3_status, file_xds_type_v3_cel, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig
@@ -47,5 +38,4 @@ export type CELSamplerConfig = Message<"envoy.extensions.tracers.opentelemetry.s
  * Use `create(CELSamplerConfigSchema)` to create a new message.
  */
 export const CELSamplerConfigSchema: GenMessage<CELSamplerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_opentelemetry_samplers_v3_cel_sampler, 0);
-
+  messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig");

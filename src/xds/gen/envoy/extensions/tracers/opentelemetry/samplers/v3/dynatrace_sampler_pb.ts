@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/tracers/opentelemetry/samplers/v3/dynatrace_sampler.proto (package envoy.extensions.tracers.opentelemetry.samplers.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HttpService } from "../../../../../config/core/v3/http_service_pb.ts";
-import { file_envoy_config_core_v3_http_service } from "../../../../../config/core/v3/http_service_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/opentelemetry/samplers/v3/dynatrace_sampler.proto.
- */
-export const file_envoy_extensions_tracers_opentelemetry_samplers_v3_dynatrace_sampler: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92My9keW5hdHJhY2Vfc2FtcGxlci5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLm9wZW50ZWxlbWV0cnkuc2FtcGxlcnMudjMilAEKFkR5bmF0cmFjZVNhbXBsZXJDb25maWcSDgoGdGVuYW50GAEgASgJEhIKCmNsdXN0ZXJfaWQYAiABKAUSNwoMaHR0cF9zZXJ2aWNlGAMgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFNlcnZpY2USHQoVcm9vdF9zcGFuc19wZXJfbWludXRlGAQgASgNQskBCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhY2Vycy5vcGVudGVsZW1ldHJ5LnNhbXBsZXJzLnYzQhVEeW5hdHJhY2VTYW1wbGVyUHJvdG9QAVpkZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFjZXJzL29wZW50ZWxlbWV0cnkvc2FtcGxlcnMvdjM7c2FtcGxlcnN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_http_service, file_udpa_annotations_status]);
 
 /**
  * Configuration for the Dynatrace Sampler extension.
@@ -93,5 +85,4 @@ export type DynatraceSamplerConfig = Message<"envoy.extensions.tracers.opentelem
  * Use `create(DynatraceSamplerConfigSchema)` to create a new message.
  */
 export const DynatraceSamplerConfigSchema: GenMessage<DynatraceSamplerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_opentelemetry_samplers_v3_dynatrace_sampler, 0);
-
+  messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.DynatraceSamplerConfig");

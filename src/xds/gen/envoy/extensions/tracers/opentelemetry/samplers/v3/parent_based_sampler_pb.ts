@@ -16,18 +16,10 @@
 // @generated from file envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler.proto (package envoy.extensions.tracers.opentelemetry.samplers.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler.proto.
- */
-export const file_envoy_extensions_tracers_opentelemetry_samplers_v3_parent_based_sampler: GenFile = /*@__PURE__*/
-  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92My9wYXJlbnRfYmFzZWRfc2FtcGxlci5wcm90bxIyZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLm9wZW50ZWxlbWV0cnkuc2FtcGxlcnMudjMiXwoYUGFyZW50QmFzZWRTYW1wbGVyQ29uZmlnEkMKD3dyYXBwZWRfc2FtcGxlchgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQssBCkBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhY2Vycy5vcGVudGVsZW1ldHJ5LnNhbXBsZXJzLnYzQhdQYXJlbnRCYXNlZFNhbXBsZXJQcm90b1ABWmRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYWNlcnMvb3BlbnRlbGVtZXRyeS9zYW1wbGVycy92MztzYW1wbGVyc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig
@@ -50,5 +42,4 @@ export type ParentBasedSamplerConfig = Message<"envoy.extensions.tracers.opentel
  * Use `create(ParentBasedSamplerConfigSchema)` to create a new message.
  */
 export const ParentBasedSamplerConfigSchema: GenMessage<ParentBasedSamplerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_tracers_opentelemetry_samplers_v3_parent_based_sampler, 0);
-
+  messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/upstreams/http/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.upstreams.http.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/upstreams/http/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_upstreams_http_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL2R5bmFtaWNfbW9kdWxlcy92My9keW5hbWljX21vZHVsZXMucHJvdG8SMmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAuZHluYW1pY19tb2R1bGVzLnYzIrYBCgZDb25maWcSYQoVZHluYW1pY19tb2R1bGVfY29uZmlnGAEgASgLMjguZW52b3kuZXh0ZW5zaW9ucy5keW5hbWljX21vZHVsZXMudjMuRHluYW1pY01vZHVsZUNvbmZpZ0II+kIFigECEAESHAoLYnJpZGdlX25hbWUYAiABKAlCB/pCBHICEAESKwoNYnJpZGdlX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlCzgEKQGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC5keW5hbWljX21vZHVsZXMudjNCE0R5bmFtaWNNb2R1bGVzUHJvdG9QAVprZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy91cHN0cmVhbXMvaHR0cC9keW5hbWljX21vZHVsZXMvdjM7ZHluYW1pY19tb2R1bGVzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the dynamic modules upstream HTTP TCP bridge.
@@ -79,5 +69,4 @@ export type Config = Message<"envoy.extensions.upstreams.http.dynamic_modules.v3
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.upstreams.http.dynamic_modules.v3.Config");

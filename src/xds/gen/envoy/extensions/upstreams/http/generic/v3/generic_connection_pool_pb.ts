@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/upstreams/http/generic/v3/generic_connection_pool.proto (package envoy.extensions.upstreams.http.generic.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/upstreams/http/generic/v3/generic_connection_pool.proto.
- */
-export const file_envoy_extensions_upstreams_http_generic_v3_generic_connection_pool: GenFile = /*@__PURE__*/
-  fileDesc("CkhlbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL2dlbmVyaWMvdjMvZ2VuZXJpY19jb25uZWN0aW9uX3Bvb2wucHJvdG8SKmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAuZ2VuZXJpYy52MyIcChpHZW5lcmljQ29ubmVjdGlvblBvb2xQcm90b0LHAQo4aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLmdlbmVyaWMudjNCJEdlbmVyaWNDb25uZWN0aW9uUG9vbFByb3RvT3V0ZXJDbGFzc1ABWltnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL2dlbmVyaWMvdjM7Z2VuZXJpY3YzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
 
 /**
  * A connection pool which forwards downstream HTTP as TCP, UDP or HTTP to upstream,
@@ -42,5 +35,4 @@ export type GenericConnectionPoolProto = Message<"envoy.extensions.upstreams.htt
  * Use `create(GenericConnectionPoolProtoSchema)` to create a new message.
  */
 export const GenericConnectionPoolProtoSchema: GenMessage<GenericConnectionPoolProto> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_generic_v3_generic_connection_pool, 0);
-
+  messageDesc("envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto");

@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/upstreams/http/udp/v3/udp_connection_pool.proto (package envoy.extensions.upstreams.http.udp.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/upstreams/http/udp/v3/udp_connection_pool.proto.
- */
-export const file_envoy_extensions_upstreams_http_udp_v3_udp_connection_pool: GenFile = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3VkcC92My91ZHBfY29ubmVjdGlvbl9wb29sLnByb3RvEiZlbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLnVkcC52MyIYChZVZHBDb25uZWN0aW9uUG9vbFByb3RvQrcBCjRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAudWRwLnYzQiBVZHBDb25uZWN0aW9uUG9vbFByb3RvT3V0ZXJDbGFzc1ABWlNnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3VkcC92Mzt1ZHB2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * A connection pool which forwards downstream HTTP as UDP to upstream,
@@ -41,5 +34,4 @@ export type UdpConnectionPoolProto = Message<"envoy.extensions.upstreams.http.ud
  * Use `create(UdpConnectionPoolProtoSchema)` to create a new message.
  */
 export const UdpConnectionPoolProtoSchema: GenMessage<UdpConnectionPoolProto> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_udp_v3_udp_connection_pool, 0);
-
+  messageDesc("envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/filters/network/dubbo_proxy/router/v3/router.proto (package envoy.extensions.filters.network.dubbo_proxy.router.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/dubbo_proxy/router/v3/router.proto.
- */
-export const file_envoy_extensions_filters_network_dubbo_proxy_router_v3_router: GenFile = /*@__PURE__*/
-  fileDesc("CkNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9kdWJib19wcm94eS9yb3V0ZXIvdjMvcm91dGVyLnByb3RvEjZlbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5kdWJib19wcm94eS5yb3V0ZXIudjMiQQoGUm91dGVyOjeaxYgeMgowZW52b3kuY29uZmlnLmZpbHRlci5kdWJiby5yb3V0ZXIudjJhbHBoYTEuUm91dGVyQsUBCkRpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmR1YmJvX3Byb3h5LnJvdXRlci52M0ILUm91dGVyUHJvdG9QAVpmZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL25ldHdvcmsvZHViYm9fcHJveHkvcm91dGVyL3YzO3JvdXRlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.extensions.filters.network.dubbo_proxy.router.v3.Router
@@ -39,5 +31,4 @@ export type Router = Message<"envoy.extensions.filters.network.dubbo_proxy.route
  * Use `create(RouterSchema)` to create a new message.
  */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_dubbo_proxy_router_v3_router, 0);
-
+  messageDesc("envoy.extensions.filters.network.dubbo_proxy.router.v3.Router");

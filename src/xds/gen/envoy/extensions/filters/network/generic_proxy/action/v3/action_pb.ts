@@ -16,24 +16,12 @@
 // @generated from file envoy/extensions/filters/network/generic_proxy/action/v3/action.proto (package envoy.extensions.filters.network.generic_proxy.action.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Metadata, RetryPolicy } from "../../../../../../config/core/v3/base_pb.ts";
-import { file_envoy_config_core_v3_base } from "../../../../../../config/core/v3/base_pb.ts";
 import type { WeightedCluster } from "../../../../../../config/route/v3/route_components_pb.ts";
-import { file_envoy_config_route_v3_route_components } from "../../../../../../config/route/v3/route_components_pb.ts";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/generic_proxy/action/v3/action.proto.
- */
-export const file_envoy_extensions_filters_network_generic_proxy_action_v3_action: GenFile = /*@__PURE__*/
-  fileDesc("CkVlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L2FjdGlvbi92My9hY3Rpb24ucHJvdG8SOGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmdlbmVyaWNfcHJveHkuYWN0aW9uLnYzIukDCgtSb3V0ZUFjdGlvbhIMCgRuYW1lGAUgASgJEhEKB2NsdXN0ZXIYASABKAlIABJDChF3ZWlnaHRlZF9jbHVzdGVycxgCIAEoCzImLmVudm95LmNvbmZpZy5yb3V0ZS52My5XZWlnaHRlZENsdXN0ZXJIABIwCghtZXRhZGF0YRgDIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEnUKEXBlcl9maWx0ZXJfY29uZmlnGAQgAygLMlouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZ2VuZXJpY19wcm94eS5hY3Rpb24udjMuUm91dGVBY3Rpb24uUGVyRmlsdGVyQ29uZmlnRW50cnkSKgoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3CgxyZXRyeV9wb2xpY3kYByABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5SZXRyeVBvbGljeRpMChRQZXJGaWx0ZXJDb25maWdFbnRyeRILCgNrZXkYASABKAkSIwoFdmFsdWUYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OgI4AUIYChFjbHVzdGVyX3NwZWNpZmllchID+EIBQtEBCkZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmdlbmVyaWNfcHJveHkuYWN0aW9uLnYzQgtBY3Rpb25Qcm90b1ABWmhnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L2FjdGlvbi92MzthY3Rpb252M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_google_protobuf_any, file_google_protobuf_duration, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the route match action.
@@ -117,5 +105,4 @@ export type RouteAction = Message<"envoy.extensions.filters.network.generic_prox
  * Use `create(RouteActionSchema)` to create a new message.
  */
 export const RouteActionSchema: GenMessage<RouteAction> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_action_v3_action, 0);
-
+  messageDesc("envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction");

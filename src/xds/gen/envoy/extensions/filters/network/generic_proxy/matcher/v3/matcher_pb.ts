@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/network/generic_proxy/matcher/v3/matcher.proto (package envoy.extensions.filters.network.generic_proxy.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { StringMatcher } from "../../../../../../type/matcher/v3/string_pb.ts";
-import { file_envoy_type_matcher_v3_string } from "../../../../../../type/matcher/v3/string_pb.ts";
-import { file_xds_annotations_v3_status } from "../../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/generic_proxy/matcher/v3/matcher.proto.
- */
-export const file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L21hdGNoZXIvdjMvbWF0Y2hlci5wcm90bxI5ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZ2VuZXJpY19wcm94eS5tYXRjaGVyLnYzIhMKEVNlcnZpY2VNYXRjaElucHV0IhAKDkhvc3RNYXRjaElucHV0IhAKDlBhdGhNYXRjaElucHV0IhIKEE1ldGhvZE1hdGNoSW5wdXQiNAoSUHJvcGVydHlNYXRjaElucHV0Eh4KDXByb3BlcnR5X25hbWUYASABKAlCB/pCBHICEAEiEwoRUmVxdWVzdE1hdGNoSW5wdXQicQoSS2V5VmFsdWVNYXRjaEVudHJ5EhUKBG5hbWUYASABKAlCB/pCBHICEAESRAoMc3RyaW5nX21hdGNoGAIgASgLMiQuZW52b3kudHlwZS5tYXRjaGVyLnYzLlN0cmluZ01hdGNoZXJCCPpCBYoBAhABIpECCg5SZXF1ZXN0TWF0Y2hlchIyCgRob3N0GAEgASgLMiQuZW52b3kudHlwZS5tYXRjaGVyLnYzLlN0cmluZ01hdGNoZXISMgoEcGF0aBgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyEjQKBm1ldGhvZBgDIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyEmEKCnByb3BlcnRpZXMYBCADKAsyTS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5Lm1hdGNoZXIudjMuS2V5VmFsdWVNYXRjaEVudHJ5QtUBCkdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmdlbmVyaWNfcHJveHkubWF0Y2hlci52M0IMTWF0Y2hlclByb3RvUAFaamdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL2dlbmVyaWNfcHJveHkvbWF0Y2hlci92MzttYXRjaGVydjO6gMjRBgIQAtLGpOEGAggBYgZwcm90bzM", [file_envoy_type_matcher_v3_string, file_xds_annotations_v3_status, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Used to match request service of the downstream request. Only applicable if a service provided
@@ -46,7 +36,7 @@ export type ServiceMatchInput = Message<"envoy.extensions.filters.network.generi
  * Use `create(ServiceMatchInputSchema)` to create a new message.
  */
 export const ServiceMatchInputSchema: GenMessage<ServiceMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 0);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput");
 
 /**
  * Used to match request host of the generic downstream request. Only applicable if a host provided
@@ -63,7 +53,7 @@ export type HostMatchInput = Message<"envoy.extensions.filters.network.generic_p
  * Use `create(HostMatchInputSchema)` to create a new message.
  */
 export const HostMatchInputSchema: GenMessage<HostMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 1);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput");
 
 /**
  * Used to match request path of the generic downstream request. Only applicable if a path provided
@@ -79,7 +69,7 @@ export type PathMatchInput = Message<"envoy.extensions.filters.network.generic_p
  * Use `create(PathMatchInputSchema)` to create a new message.
  */
 export const PathMatchInputSchema: GenMessage<PathMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 2);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput");
 
 /**
  * Used to match request method of the generic downstream request. Only applicable if a method provided
@@ -95,7 +85,7 @@ export type MethodMatchInput = Message<"envoy.extensions.filters.network.generic
  * Use `create(MethodMatchInputSchema)` to create a new message.
  */
 export const MethodMatchInputSchema: GenMessage<MethodMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 3);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput");
 
 /**
  * Used to match an arbitrary property of the generic downstream request.
@@ -117,7 +107,7 @@ export type PropertyMatchInput = Message<"envoy.extensions.filters.network.gener
  * Use `create(PropertyMatchInputSchema)` to create a new message.
  */
 export const PropertyMatchInputSchema: GenMessage<PropertyMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 4);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput");
 
 /**
  * Used to match an whole generic downstream request.
@@ -132,7 +122,7 @@ export type RequestMatchInput = Message<"envoy.extensions.filters.network.generi
  * Use `create(RequestMatchInputSchema)` to create a new message.
  */
 export const RequestMatchInputSchema: GenMessage<RequestMatchInput> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 5);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput");
 
 /**
  * Used to match an arbitrary key-value pair for headers, trailers or properties.
@@ -160,7 +150,7 @@ export type KeyValueMatchEntry = Message<"envoy.extensions.filters.network.gener
  * Use `create(KeyValueMatchEntrySchema)` to create a new message.
  */
 export const KeyValueMatchEntrySchema: GenMessage<KeyValueMatchEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 6);
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry");
 
 /**
  * Custom matcher to match on the generic downstream request. This is used to match
@@ -206,5 +196,4 @@ export type RequestMatcher = Message<"envoy.extensions.filters.network.generic_p
  * Use `create(RequestMatcherSchema)` to create a new message.
  */
 export const RequestMatcherSchema: GenMessage<RequestMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_matcher_v3_matcher, 7);
-
+  messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher");

@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/filters/network/thrift_proxy/router/v3/router.proto (package envoy.extensions.filters.network.thrift_proxy.router.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../../udpa/annotations/versioning_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/thrift_proxy/router/v3/router.proto.
- */
-export const file_envoy_extensions_filters_network_thrift_proxy_router_v3_router: GenFile = /*@__PURE__*/
-  fileDesc("CkRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvcm91dGVyL3YzL3JvdXRlci5wcm90bxI3ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LnJvdXRlci52MyKKAQoGUm91dGVyEkYKImNsb3NlX2Rvd25zdHJlYW1fb25fdXBzdHJlYW1fZXJyb3IYASABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlOjiaxYgeMwoxZW52b3kuY29uZmlnLmZpbHRlci50aHJpZnQucm91dGVyLnYyYWxwaGExLlJvdXRlckLHAQpFaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkucm91dGVyLnYzQgtSb3V0ZXJQcm90b1ABWmdnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvcm91dGVyL3YzO3JvdXRlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning]);
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.router.v3.Router
@@ -46,5 +37,4 @@ export type Router = Message<"envoy.extensions.filters.network.thrift_proxy.rout
  * Use `create(RouterSchema)` to create a new message.
  */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_router_v3_router, 0);
-
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.router.v3.Router");

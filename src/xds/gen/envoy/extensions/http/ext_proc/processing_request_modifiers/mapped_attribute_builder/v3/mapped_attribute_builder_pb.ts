@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/ext_proc/processing_request_modifiers/mapped_attribute_builder/v3/mapped_attribute_builder.proto (package envoy.extensions.http.ext_proc.processing_request_modifiers.mapped_attribute_builder.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/ext_proc/processing_request_modifiers/mapped_attribute_builder/v3/mapped_attribute_builder.proto.
- */
-export const file_envoy_extensions_http_ext_proc_processing_request_modifiers_mapped_attribute_builder_v3_mapped_attribute_builder: GenFile = /*@__PURE__*/
-  fileDesc("CnZlbnZveS9leHRlbnNpb25zL2h0dHAvZXh0X3Byb2MvcHJvY2Vzc2luZ19yZXF1ZXN0X21vZGlmaWVycy9tYXBwZWRfYXR0cmlidXRlX2J1aWxkZXIvdjMvbWFwcGVkX2F0dHJpYnV0ZV9idWlsZGVyLnByb3RvEldlbnZveS5leHRlbnNpb25zLmh0dHAuZXh0X3Byb2MucHJvY2Vzc2luZ19yZXF1ZXN0X21vZGlmaWVycy5tYXBwZWRfYXR0cmlidXRlX2J1aWxkZXIudjMigQQKFk1hcHBlZEF0dHJpYnV0ZUJ1aWxkZXISsAEKGW1hcHBlZF9yZXF1ZXN0X2F0dHJpYnV0ZXMYASADKAsyjAEuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmV4dF9wcm9jLnByb2Nlc3NpbmdfcmVxdWVzdF9tb2RpZmllcnMubWFwcGVkX2F0dHJpYnV0ZV9idWlsZGVyLnYzLk1hcHBlZEF0dHJpYnV0ZUJ1aWxkZXIuTWFwcGVkUmVxdWVzdEF0dHJpYnV0ZXNFbnRyeRKyAQoabWFwcGVkX3Jlc3BvbnNlX2F0dHJpYnV0ZXMYAiADKAsyjQEuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmV4dF9wcm9jLnByb2Nlc3NpbmdfcmVxdWVzdF9tb2RpZmllcnMubWFwcGVkX2F0dHJpYnV0ZV9idWlsZGVyLnYzLk1hcHBlZEF0dHJpYnV0ZUJ1aWxkZXIuTWFwcGVkUmVzcG9uc2VBdHRyaWJ1dGVzRW50cnkaPgocTWFwcGVkUmVxdWVzdEF0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGj8KHU1hcHBlZFJlc3BvbnNlQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCsgIKZWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmV4dF9wcm9jLnByb2Nlc3NpbmdfcmVxdWVzdF9tb2RpZmllcnMubWFwcGVkX2F0dHJpYnV0ZV9idWlsZGVyLnYzQhtNYXBwZWRBdHRyaWJ1dGVCdWlsZGVyUHJvdG9QAVqZAWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9leHRfcHJvYy9wcm9jZXNzaW5nX3JlcXVlc3RfbW9kaWZpZXJzL21hcHBlZF9hdHRyaWJ1dGVfYnVpbGRlci92MzttYXBwZWRfYXR0cmlidXRlX2J1aWxkZXJ2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Extension to build custom attributes in the
@@ -115,5 +107,4 @@ export type MappedAttributeBuilder = Message<"envoy.extensions.http.ext_proc.pro
  * Use `create(MappedAttributeBuilderSchema)` to create a new message.
  */
 export const MappedAttributeBuilderSchema: GenMessage<MappedAttributeBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_ext_proc_processing_request_modifiers_mapped_attribute_builder_v3_mapped_attribute_builder, 0);
-
+  messageDesc("envoy.extensions.http.ext_proc.processing_request_modifiers.mapped_attribute_builder.v3.MappedAttributeBuilder");

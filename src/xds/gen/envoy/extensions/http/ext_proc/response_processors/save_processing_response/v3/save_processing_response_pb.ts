@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/http/ext_proc/response_processors/save_processing_response/v3/save_processing_response.proto (package envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/http/ext_proc/response_processors/save_processing_response/v3/save_processing_response.proto.
- */
-export const file_envoy_extensions_http_ext_proc_response_processors_save_processing_response_v3_save_processing_response: GenFile = /*@__PURE__*/
-  fileDesc("Cm1lbnZveS9leHRlbnNpb25zL2h0dHAvZXh0X3Byb2MvcmVzcG9uc2VfcHJvY2Vzc29ycy9zYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2UvdjMvc2F2ZV9wcm9jZXNzaW5nX3Jlc3BvbnNlLnByb3RvEk5lbnZveS5leHRlbnNpb25zLmh0dHAuZXh0X3Byb2MucmVzcG9uc2VfcHJvY2Vzc29ycy5zYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2UudjMi3QYKFlNhdmVQcm9jZXNzaW5nUmVzcG9uc2USIAoYZmlsdGVyX3N0YXRlX25hbWVfc3VmZml4GAEgASgJEpABChRzYXZlX3JlcXVlc3RfaGVhZGVycxgCIAEoCzJyLmVudm95LmV4dGVuc2lvbnMuaHR0cC5leHRfcHJvYy5yZXNwb25zZV9wcm9jZXNzb3JzLnNhdmVfcHJvY2Vzc2luZ19yZXNwb25zZS52My5TYXZlUHJvY2Vzc2luZ1Jlc3BvbnNlLlNhdmVPcHRpb25zEpEBChVzYXZlX3Jlc3BvbnNlX2hlYWRlcnMYAyABKAsyci5lbnZveS5leHRlbnNpb25zLmh0dHAuZXh0X3Byb2MucmVzcG9uc2VfcHJvY2Vzc29ycy5zYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2UudjMuU2F2ZVByb2Nlc3NpbmdSZXNwb25zZS5TYXZlT3B0aW9ucxKRAQoVc2F2ZV9yZXF1ZXN0X3RyYWlsZXJzGAQgASgLMnIuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmV4dF9wcm9jLnJlc3BvbnNlX3Byb2Nlc3NvcnMuc2F2ZV9wcm9jZXNzaW5nX3Jlc3BvbnNlLnYzLlNhdmVQcm9jZXNzaW5nUmVzcG9uc2UuU2F2ZU9wdGlvbnMSkgEKFnNhdmVfcmVzcG9uc2VfdHJhaWxlcnMYBSABKAsyci5lbnZveS5leHRlbnNpb25zLmh0dHAuZXh0X3Byb2MucmVzcG9uc2VfcHJvY2Vzc29ycy5zYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2UudjMuU2F2ZVByb2Nlc3NpbmdSZXNwb25zZS5TYXZlT3B0aW9ucxKTAQoXc2F2ZV9pbW1lZGlhdGVfcmVzcG9uc2UYBiABKAsyci5lbnZveS5leHRlbnNpb25zLmh0dHAuZXh0X3Byb2MucmVzcG9uc2VfcHJvY2Vzc29ycy5zYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2UudjMuU2F2ZVByb2Nlc3NpbmdSZXNwb25zZS5TYXZlT3B0aW9ucxo7CgtTYXZlT3B0aW9ucxIVCg1zYXZlX3Jlc3BvbnNlGAEgASgIEhUKDXNhdmVfb25fZXJyb3IYAiABKAhCoAIKXGlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5odHRwLmV4dF9wcm9jLnJlc3BvbnNlX3Byb2Nlc3NvcnMuc2F2ZV9wcm9jZXNzaW5nX3Jlc3BvbnNlLnYzQhtTYXZlUHJvY2Vzc2luZ1Jlc3BvbnNlUHJvdG9QAVqQAWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvaHR0cC9leHRfcHJvYy9yZXNwb25zZV9wcm9jZXNzb3JzL3NhdmVfcHJvY2Vzc2luZ19yZXNwb25zZS92MztzYXZlX3Byb2Nlc3NpbmdfcmVzcG9uc2V2M7qAyNEGAhAC0sak4QYCCAFiBnByb3RvMw", [file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Extension to save the
@@ -111,7 +103,7 @@ export type SaveProcessingResponse = Message<"envoy.extensions.http.ext_proc.res
  * Use `create(SaveProcessingResponseSchema)` to create a new message.
  */
 export const SaveProcessingResponseSchema: GenMessage<SaveProcessingResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_ext_proc_response_processors_save_processing_response_v3_save_processing_response, 0);
+  messageDesc("envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse");
 
 /**
  * Options for saving the processing response.
@@ -144,5 +136,4 @@ export type SaveProcessingResponse_SaveOptions = Message<"envoy.extensions.http.
  * Use `create(SaveProcessingResponse_SaveOptionsSchema)` to create a new message.
  */
 export const SaveProcessingResponse_SaveOptionsSchema: GenMessage<SaveProcessingResponse_SaveOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_http_ext_proc_response_processors_save_processing_response_v3_save_processing_response, 0, 0);
-
+  messageDesc("envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions");

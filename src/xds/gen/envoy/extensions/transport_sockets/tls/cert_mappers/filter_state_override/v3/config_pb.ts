@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/transport_sockets/tls/cert_mappers/filter_state_override/v3/config.proto (package envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/cert_mappers/filter_state_override/v3/config.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_cert_mappers_filter_state_override_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X21hcHBlcnMvZmlsdGVyX3N0YXRlX292ZXJyaWRlL3YzL2NvbmZpZy5wcm90bxJMZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMuY2VydF9tYXBwZXJzLmZpbHRlcl9zdGF0ZV9vdmVycmlkZS52MyIoCgZDb25maWcSHgoNZGVmYXVsdF92YWx1ZRgBIAEoCUIH+kIEcgIQAUKBAgpaaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy5jZXJ0X21hcHBlcnMuZmlsdGVyX3N0YXRlX292ZXJyaWRlLnYzQgtDb25maWdQcm90b1ABWosBZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFuc3BvcnRfc29ja2V0cy90bHMvY2VydF9tYXBwZXJzL2ZpbHRlcl9zdGF0ZV9vdmVycmlkZS92MztmaWx0ZXJfc3RhdGVfb3ZlcnJpZGV2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Uses a filter state value for the key ``envoy.tls.certificate_mappers.on_demand_secret`` as the
@@ -48,5 +40,4 @@ export type Config = Message<"envoy.extensions.transport_sockets.tls.cert_mapper
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_cert_mappers_filter_state_override_v3_config, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config");

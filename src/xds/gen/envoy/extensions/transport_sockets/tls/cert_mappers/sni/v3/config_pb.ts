@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto (package envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_cert_mappers_sni_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X21hcHBlcnMvc25pL3YzL2NvbmZpZy5wcm90bxI6ZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMuY2VydF9tYXBwZXJzLnNuaS52MyIlCgNTTkkSHgoNZGVmYXVsdF92YWx1ZRgBIAEoCUIH+kIEcgIQAULKAQpIaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy5jZXJ0X21hcHBlcnMuc25pLnYzQgtDb25maWdQcm90b1ABWmdnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X21hcHBlcnMvc25pL3YzO3NuaXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Uses the SNI value from the TLS client hello as the secret resource name in the downstream selector.
@@ -47,5 +39,4 @@ export type SNI = Message<"envoy.extensions.transport_sockets.tls.cert_mappers.s
  * Use `create(SNISchema)` to create a new message.
  */
 export const SNISchema: GenMessage<SNI> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_cert_mappers_sni_v3_config, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI");

@@ -16,17 +16,9 @@
 // @generated from file envoy/extensions/transport_sockets/tls/cert_mappers/static_name/v3/config.proto (package envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/cert_mappers/static_name/v3/config.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_cert_mappers_static_name_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("Ck9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X21hcHBlcnMvc3RhdGljX25hbWUvdjMvY29uZmlnLnByb3RvEkJlbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy5jZXJ0X21hcHBlcnMuc3RhdGljX25hbWUudjMiIwoKU3RhdGljTmFtZRIVCgRuYW1lGAEgASgJQgf6QgRyAhABQuIBClBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLmNlcnRfbWFwcGVycy5zdGF0aWNfbmFtZS52M0ILQ29uZmlnUHJvdG9QAVp3Z2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFuc3BvcnRfc29ja2V0cy90bHMvY2VydF9tYXBwZXJzL3N0YXRpY19uYW1lL3YzO3N0YXRpY19uYW1ldjO6gMjRBgIQAmIGcHJvdG8z", [file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * A mapping to a fixed secret name for all certificates.
@@ -47,5 +39,4 @@ export type StaticName = Message<"envoy.extensions.transport_sockets.tls.cert_ma
  * Use `create(StaticNameSchema)` to create a new message.
  */
 export const StaticNameSchema: GenMessage<StaticName> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_cert_mappers_static_name_v3_config, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName");

@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto (package envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { ConfigSource } from "../../../../../../config/core/v3/config_source_pb.ts";
-import { file_envoy_config_core_v3_config_source } from "../../../../../../config/core/v3/config_source_pb.ts";
 import type { TypedExtensionConfig } from "../../../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../../../config/core/v3/extension_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_cert_selectors_on_demand_secret_v3_config: GenFile = /*@__PURE__*/
-  fileDesc("ClZlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X3NlbGVjdG9ycy9vbl9kZW1hbmRfc2VjcmV0L3YzL2NvbmZpZy5wcm90bxJJZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMuY2VydF9zZWxlY3RvcnMub25fZGVtYW5kX3NlY3JldC52MyK+AQoGQ29uZmlnEkMKDWNvbmZpZ19zb3VyY2UYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2VCCPpCBYoBAhABElAKEmNlcnRpZmljYXRlX21hcHBlchgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnQgj6QgWKAQIQARIdChVwcmVmZXRjaF9zZWNyZXRfbmFtZXMYAyADKAlC9gEKV2lvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMuY2VydF9zZWxlY3RvcnMub25fZGVtYW5kX3NlY3JldC52M0ILQ29uZmlnUHJvdG9QAVqDAWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhbnNwb3J0X3NvY2tldHMvdGxzL2NlcnRfc2VsZWN0b3JzL29uX2RlbWFuZF9zZWNyZXQvdjM7b25fZGVtYW5kX3NlY3JldHYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Fetches the secret on-demand while allowing the parent cluster or listener to accept connections
@@ -78,5 +68,4 @@ export type Config = Message<"envoy.extensions.transport_sockets.tls.cert_select
  * Use `create(ConfigSchema)` to create a new message.
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_cert_selectors_on_demand_secret_v3_config, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config");

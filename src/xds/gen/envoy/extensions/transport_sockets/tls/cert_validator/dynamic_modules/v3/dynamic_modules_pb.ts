@@ -16,21 +16,11 @@
 // @generated from file envoy/extensions/transport_sockets/tls/cert_validator/dynamic_modules/v3/dynamic_modules.proto (package envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { DynamicModuleConfig } from "../../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
-import { file_envoy_extensions_dynamic_modules_v3_dynamic_modules } from "../../../../../dynamic_modules/v3/dynamic_modules_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/transport_sockets/tls/cert_validator/dynamic_modules/v3/dynamic_modules.proto.
- */
-export const file_envoy_extensions_transport_sockets_tls_cert_validator_dynamic_modules_v3_dynamic_modules: GenFile = /*@__PURE__*/
-  fileDesc("Cl5lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy9jZXJ0X3ZhbGlkYXRvci9keW5hbWljX21vZHVsZXMvdjMvZHluYW1pY19tb2R1bGVzLnByb3RvEkhlbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy5jZXJ0X3ZhbGlkYXRvci5keW5hbWljX21vZHVsZXMudjMi1gEKIER5bmFtaWNNb2R1bGVDZXJ0VmFsaWRhdG9yQ29uZmlnEmEKFWR5bmFtaWNfbW9kdWxlX2NvbmZpZxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMuZHluYW1pY19tb2R1bGVzLnYzLkR5bmFtaWNNb2R1bGVDb25maWdCCPpCBYoBAhABEh8KDnZhbGlkYXRvcl9uYW1lGAIgASgJQgf6QgRyAhABEi4KEHZhbGlkYXRvcl9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QvsBClZpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLmNlcnRfdmFsaWRhdG9yLmR5bmFtaWNfbW9kdWxlcy52M0ITRHluYW1pY01vZHVsZXNQcm90b1ABWoEBZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy90cmFuc3BvcnRfc29ja2V0cy90bHMvY2VydF92YWxpZGF0b3IvZHluYW1pY19tb2R1bGVzL3YzO2R5bmFtaWNfbW9kdWxlc3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_extensions_dynamic_modules_v3_dynamic_modules, file_google_protobuf_any, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the dynamic module certificate validator.
@@ -82,5 +72,4 @@ export type DynamicModuleCertValidatorConfig = Message<"envoy.extensions.transpo
  * Use `create(DynamicModuleCertValidatorConfigSchema)` to create a new message.
  */
 export const DynamicModuleCertValidatorConfigSchema: GenMessage<DynamicModuleCertValidatorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_cert_validator_dynamic_modules_v3_dynamic_modules, 0);
-
+  messageDesc("envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig");

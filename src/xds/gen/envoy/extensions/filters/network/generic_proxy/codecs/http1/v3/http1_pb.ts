@@ -16,18 +16,9 @@
 // @generated from file envoy/extensions/filters/network/generic_proxy/codecs/http1/v3/http1.proto (package envoy.extensions.filters.network.generic_proxy.codecs.http1.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_xds_annotations_v3_status } from "../../../../../../../../xds/annotations/v3/status_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/generic_proxy/codecs/http1/v3/http1.proto.
- */
-export const file_envoy_extensions_filters_network_generic_proxy_codecs_http1_v3_http1: GenFile = /*@__PURE__*/
-  fileDesc("CkplbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L2NvZGVjcy9odHRwMS92My9odHRwMS5wcm90bxI+ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuZ2VuZXJpY19wcm94eS5jb2RlY3MuaHR0cDEudjMigAEKEEh0dHAxQ29kZWNDb25maWcSNQoRc2luZ2xlX2ZyYW1lX21vZGUYASABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjUKD21heF9idWZmZXJfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZULbAQpMaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5nZW5lcmljX3Byb3h5LmNvZGVjcy5odHRwMS52M0IKSHR0cDFQcm90b1ABWm1naXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9nZW5lcmljX3Byb3h5L2NvZGVjcy9odHRwMS92MztodHRwMXYzuoDI0QYCEALSxqThBgIIAWIGcHJvdG8z", [file_google_protobuf_wrappers, file_xds_annotations_v3_status, file_udpa_annotations_status]);
 
 /**
  * Configuration for HTTP codec. This HTTP1 codec is used to parse and serialize HTTP1 messages
@@ -76,5 +67,4 @@ export type Http1CodecConfig = Message<"envoy.extensions.filters.network.generic
  * Use `create(Http1CodecConfigSchema)` to create a new message.
  */
 export const Http1CodecConfigSchema: GenMessage<Http1CodecConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_generic_proxy_codecs_http1_v3_http1, 0);
-
+  messageDesc("envoy.extensions.filters.network.generic_proxy.codecs.http1.v3.Http1CodecConfig");

@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/network/thrift_proxy/filters/header_to_metadata/v3/header_to_metadata.proto (package envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { RegexMatchAndSubstitute } from "../../../../../../../type/matcher/v3/regex_pb.ts";
-import { file_envoy_type_matcher_v3_regex } from "../../../../../../../type/matcher/v3/regex_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/thrift_proxy/filters/header_to_metadata/v3/header_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CmRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvZmlsdGVycy9oZWFkZXJfdG9fbWV0YWRhdGEvdjMvaGVhZGVyX3RvX21ldGFkYXRhLnByb3RvEktlbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkuZmlsdGVycy5oZWFkZXJfdG9fbWV0YWRhdGEudjMi2wcKEEhlYWRlclRvTWV0YWRhdGESgwEKDXJlcXVlc3RfcnVsZXMYASADKAsyYi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkuZmlsdGVycy5oZWFkZXJfdG9fbWV0YWRhdGEudjMuSGVhZGVyVG9NZXRhZGF0YS5SdWxlQgj6QgWSAQIIARqqAwoMS2V5VmFsdWVQYWlyEhoKEm1ldGFkYXRhX25hbWVzcGFjZRgBIAEoCRIUCgNrZXkYAiABKAlCB/pCBHICEAESDwoFdmFsdWUYAyABKAlIABJNChNyZWdleF92YWx1ZV9yZXdyaXRlGAQgASgLMi4uZW52b3kudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hBbmRTdWJzdGl0dXRlSAASfwoEdHlwZRgFIAEoDjJnLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS5maWx0ZXJzLmhlYWRlcl90b19tZXRhZGF0YS52My5IZWFkZXJUb01ldGFkYXRhLlZhbHVlVHlwZUII+kIFggECEAESeQoGZW5jb2RlGAYgASgOMmkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LmZpbHRlcnMuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkhlYWRlclRvTWV0YWRhdGEuVmFsdWVFbmNvZGVCDAoKdmFsdWVfdHlwZRq1AgoEUnVsZRIdCgZoZWFkZXIYASABKAlCDfpCCnIIEAHIAQDAAQESfgoKb25fcHJlc2VudBgCIAEoCzJqLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS5maWx0ZXJzLmhlYWRlcl90b19tZXRhZGF0YS52My5IZWFkZXJUb01ldGFkYXRhLktleVZhbHVlUGFpchJ+Cgpvbl9taXNzaW5nGAMgASgLMmouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LmZpbHRlcnMuaGVhZGVyX3RvX21ldGFkYXRhLnYzLkhlYWRlclRvTWV0YWRhdGEuS2V5VmFsdWVQYWlyEg4KBnJlbW92ZRgEIAEoCCI3CglWYWx1ZVR5cGUSCgoGU1RSSU5HEAASCgoGTlVNQkVSEAESEgoOUFJPVE9CVUZfVkFMVUUQAiIjCgtWYWx1ZUVuY29kZRIICgROT05FEAASCgoGQkFTRTY0EAFChgIKWWlvLmVudm95cHJveHkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LmZpbHRlcnMuaGVhZGVyX3RvX21ldGFkYXRhLnYzQhVIZWFkZXJUb01ldGFkYXRhUHJvdG9QAVqHAWdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9uZXR3b3JrL3RocmlmdF9wcm94eS9maWx0ZXJzL2hlYWRlcl90b19tZXRhZGF0YS92MztoZWFkZXJfdG9fbWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_matcher_v3_regex, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata
@@ -47,7 +38,7 @@ export type HeaderToMetadata = Message<"envoy.extensions.filters.network.thrift_
  * Use `create(HeaderToMetadataSchema)` to create a new message.
  */
 export const HeaderToMetadataSchema: GenMessage<HeaderToMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata");
 
 /**
  * [#next-free-field: 7]
@@ -119,7 +110,7 @@ export type HeaderToMetadata_KeyValuePair = Message<"envoy.extensions.filters.ne
  * Use `create(HeaderToMetadata_KeyValuePairSchema)` to create a new message.
  */
 export const HeaderToMetadata_KeyValuePairSchema: GenMessage<HeaderToMetadata_KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata, 0, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.KeyValuePair");
 
 /**
  * A Rule defines what metadata to apply when a header is present or missing.
@@ -171,7 +162,7 @@ export type HeaderToMetadata_Rule = Message<"envoy.extensions.filters.network.th
  * Use `create(HeaderToMetadata_RuleSchema)` to create a new message.
  */
 export const HeaderToMetadata_RuleSchema: GenMessage<HeaderToMetadata_Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata, 0, 1);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.Rule");
 
 /**
  * @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.ValueType
@@ -205,7 +196,7 @@ export type HeaderToMetadata_ValueType = (typeof HeaderToMetadata_ValueType)[key
  * Describes the enum envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.ValueType.
  */
 export const HeaderToMetadata_ValueTypeSchema: GenEnum<HeaderToMetadata_ValueType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata, 0, 0);
+  enumDesc("envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.ValueType");
 
 /**
  * ValueEncode defines the encoding algorithm.
@@ -241,5 +232,4 @@ export type HeaderToMetadata_ValueEncode = (typeof HeaderToMetadata_ValueEncode)
  * Describes the enum envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.ValueEncode.
  */
 export const HeaderToMetadata_ValueEncodeSchema: GenEnum<HeaderToMetadata_ValueEncode> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_header_to_metadata_v3_header_to_metadata, 0, 1);
-
+  enumDesc("envoy.extensions.filters.network.thrift_proxy.filters.header_to_metadata.v3.HeaderToMetadata.ValueEncode");

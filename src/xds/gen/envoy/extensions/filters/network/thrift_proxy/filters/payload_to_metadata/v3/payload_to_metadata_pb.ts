@@ -16,19 +16,10 @@
 // @generated from file envoy/extensions/filters/network/thrift_proxy/filters/payload_to_metadata/v3/payload_to_metadata.proto (package envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { RegexMatchAndSubstitute } from "../../../../../../../type/matcher/v3/regex_pb.ts";
-import { file_envoy_type_matcher_v3_regex } from "../../../../../../../type/matcher/v3/regex_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../../validate/validate_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/network/thrift_proxy/filters/payload_to_metadata/v3/payload_to_metadata.proto.
- */
-export const file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata: GenFile = /*@__PURE__*/
-  fileDesc("CmZlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvZmlsdGVycy9wYXlsb2FkX3RvX21ldGFkYXRhL3YzL3BheWxvYWRfdG9fbWV0YWRhdGEucHJvdG8STGVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS5maWx0ZXJzLnBheWxvYWRfdG9fbWV0YWRhdGEudjMipgkKEVBheWxvYWRUb01ldGFkYXRhEoUBCg1yZXF1ZXN0X3J1bGVzGAEgAygLMmQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LmZpbHRlcnMucGF5bG9hZF90b19tZXRhZGF0YS52My5QYXlsb2FkVG9NZXRhZGF0YS5SdWxlQgj6QgWSAQIIARqyAgoMS2V5VmFsdWVQYWlyEhoKEm1ldGFkYXRhX25hbWVzcGFjZRgBIAEoCRIUCgNrZXkYAiABKAlCB/pCBHICEAESDwoFdmFsdWUYAyABKAlIABJNChNyZWdleF92YWx1ZV9yZXdyaXRlGAQgASgLMi4uZW52b3kudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hBbmRTdWJzdGl0dXRlSAASgQEKBHR5cGUYBSABKA4yaS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkuZmlsdGVycy5wYXlsb2FkX3RvX21ldGFkYXRhLnYzLlBheWxvYWRUb01ldGFkYXRhLlZhbHVlVHlwZUII+kIFggECEAFCDAoKdmFsdWVfdHlwZRrlAwoEUnVsZRIVCgttZXRob2RfbmFtZRgBIAEoCUgAEhYKDHNlcnZpY2VfbmFtZRgCIAEoCUgAEo8BCg5maWVsZF9zZWxlY3RvchgDIAEoCzJtLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS5maWx0ZXJzLnBheWxvYWRfdG9fbWV0YWRhdGEudjMuUGF5bG9hZFRvTWV0YWRhdGEuRmllbGRTZWxlY3RvckII+kIFigECEAESgAEKCm9uX3ByZXNlbnQYBCABKAsybC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkuZmlsdGVycy5wYXlsb2FkX3RvX21ldGFkYXRhLnYzLlBheWxvYWRUb01ldGFkYXRhLktleVZhbHVlUGFpchKAAQoKb25fbWlzc2luZxgFIAEoCzJsLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRocmlmdF9wcm94eS5maWx0ZXJzLnBheWxvYWRfdG9fbWV0YWRhdGEudjMuUGF5bG9hZFRvTWV0YWRhdGEuS2V5VmFsdWVQYWlyQhYKD21hdGNoX3NwZWNpZmllchID+EIBGsYBCg1GaWVsZFNlbGVjdG9yEhUKBG5hbWUYASABKAlCB/pCBHICEAESIAoCaWQYAiABKAVCFPpCERoPGP//ASiAgP7///////8BEnwKBWNoaWxkGAMgASgLMm0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGhyaWZ0X3Byb3h5LmZpbHRlcnMucGF5bG9hZF90b19tZXRhZGF0YS52My5QYXlsb2FkVG9NZXRhZGF0YS5GaWVsZFNlbGVjdG9yIiMKCVZhbHVlVHlwZRIKCgZTVFJJTkcQABIKCgZOVU1CRVIQAUKKAgpaaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50aHJpZnRfcHJveHkuZmlsdGVycy5wYXlsb2FkX3RvX21ldGFkYXRhLnYzQhZQYXlsb2FkVG9NZXRhZGF0YVByb3RvUAFaiQFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90aHJpZnRfcHJveHkvZmlsdGVycy9wYXlsb2FkX3RvX21ldGFkYXRhL3YzO3BheWxvYWRfdG9fbWV0YWRhdGF2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_type_matcher_v3_regex, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata
@@ -47,7 +38,7 @@ export type PayloadToMetadata = Message<"envoy.extensions.filters.network.thrift
  * Use `create(PayloadToMetadataSchema)` to create a new message.
  */
 export const PayloadToMetadataSchema: GenMessage<PayloadToMetadata> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata");
 
 /**
  * [#next-free-field: 6]
@@ -111,7 +102,7 @@ export type PayloadToMetadata_KeyValuePair = Message<"envoy.extensions.filters.n
  * Use `create(PayloadToMetadata_KeyValuePairSchema)` to create a new message.
  */
 export const PayloadToMetadata_KeyValuePairSchema: GenMessage<PayloadToMetadata_KeyValuePair> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata, 0, 0);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair");
 
 /**
  * A Rule defines what metadata to apply when a field is present or missing.
@@ -174,7 +165,7 @@ export type PayloadToMetadata_Rule = Message<"envoy.extensions.filters.network.t
  * Use `create(PayloadToMetadata_RuleSchema)` to create a new message.
  */
 export const PayloadToMetadata_RuleSchema: GenMessage<PayloadToMetadata_Rule> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata, 0, 1);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule");
 
 /**
  * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector
@@ -207,7 +198,7 @@ export type PayloadToMetadata_FieldSelector = Message<"envoy.extensions.filters.
  * Use `create(PayloadToMetadata_FieldSelectorSchema)` to create a new message.
  */
 export const PayloadToMetadata_FieldSelectorSchema: GenMessage<PayloadToMetadata_FieldSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata, 0, 2);
+  messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector");
 
 /**
  * @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType
@@ -233,5 +224,4 @@ export type PayloadToMetadata_ValueType = (typeof PayloadToMetadata_ValueType)[k
  * Describes the enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType.
  */
 export const PayloadToMetadata_ValueTypeSchema: GenEnum<PayloadToMetadata_ValueType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_filters_network_thrift_proxy_filters_payload_to_metadata_v3_payload_to_metadata, 0, 0);
-
+  enumDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType");

@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/udp/udp_proxy/session/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto (package envoy.extensions.filters.udp.udp_proxy.session.dynamic_forward_proxy.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { DnsCacheConfig } from "../../../../../../common/dynamic_forward_proxy/v3/dns_cache_pb.ts";
-import { file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache } from "../../../../../../common/dynamic_forward_proxy/v3/dns_cache_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/udp_proxy/session/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto.
- */
-export const file_envoy_extensions_filters_udp_udp_proxy_session_dynamic_forward_proxy_v3_dynamic_forward_proxy: GenFile = /*@__PURE__*/
-  fileDesc("CmNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS9zZXNzaW9uL2R5bmFtaWNfZm9yd2FyZF9wcm94eS92My9keW5hbWljX2ZvcndhcmRfcHJveHkucHJvdG8SR2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uZHluYW1pY19mb3J3YXJkX3Byb3h5LnYzIrcDCgxGaWx0ZXJDb25maWcSHAoLc3RhdF9wcmVmaXgYASABKAlCB/pCBHICEAESZgoQZG5zX2NhY2hlX2NvbmZpZxgCIAEoCzJALmVudm95LmV4dGVuc2lvbnMuY29tbW9uLmR5bmFtaWNfZm9yd2FyZF9wcm94eS52My5EbnNDYWNoZUNvbmZpZ0II+kIFigECEAFIABJ7Cg5idWZmZXJfb3B0aW9ucxgDIAEoCzJjLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uZHluYW1pY19mb3J3YXJkX3Byb3h5LnYzLkZpbHRlckNvbmZpZy5CdWZmZXJPcHRpb25zGocBCg1CdWZmZXJPcHRpb25zEjwKFm1heF9idWZmZXJlZF9kYXRhZ3JhbXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOAoSbWF4X2J1ZmZlcmVkX2J5dGVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlQhoKGGltcGxlbWVudGF0aW9uX3NwZWNpZmllckKEAgpVaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLnVkcF9wcm94eS5zZXNzaW9uLmR5bmFtaWNfZm9yd2FyZF9wcm94eS52M0IYRHluYW1pY0ZvcndhcmRQcm94eVByb3RvUAFahgFnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS9zZXNzaW9uL2R5bmFtaWNfZm9yd2FyZF9wcm94eS92MztkeW5hbWljX2ZvcndhcmRfcHJveHl2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * Configuration for the filter state based dynamic forward proxy filter. See the
@@ -80,7 +70,7 @@ export type FilterConfig = Message<"envoy.extensions.filters.udp.udp_proxy.sessi
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_session_dynamic_forward_proxy_v3_dynamic_forward_proxy, 0);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.session.dynamic_forward_proxy.v3.FilterConfig");
 
 /**
  * Configuration for UDP datagrams buffering.
@@ -112,5 +102,4 @@ export type FilterConfig_BufferOptions = Message<"envoy.extensions.filters.udp.u
  * Use `create(FilterConfig_BufferOptionsSchema)` to create a new message.
  */
 export const FilterConfig_BufferOptionsSchema: GenMessage<FilterConfig_BufferOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_session_dynamic_forward_proxy_v3_dynamic_forward_proxy, 0, 0);
-
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.session.dynamic_forward_proxy.v3.FilterConfig.BufferOptions");

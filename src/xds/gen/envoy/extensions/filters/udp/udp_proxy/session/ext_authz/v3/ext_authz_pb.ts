@@ -16,20 +16,10 @@
 // @generated from file envoy/extensions/filters/udp/udp_proxy/session/ext_authz/v3/ext_authz.proto (package envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { GrpcService } from "../../../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_envoy_config_core_v3_grpc_service } from "../../../../../../../config/core/v3/grpc_service_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/udp_proxy/session/ext_authz/v3/ext_authz.proto.
- */
-export const file_envoy_extensions_filters_udp_udp_proxy_session_ext_authz_v3_ext_authz: GenFile = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS9zZXNzaW9uL2V4dF9hdXRoei92My9leHRfYXV0aHoucHJvdG8SO2Vudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uZXh0X2F1dGh6LnYzIoYDCgxGaWx0ZXJDb25maWcSHAoLc3RhdF9wcmVmaXgYASABKAlCB/pCBHICEAESQQoMZ3JwY19zZXJ2aWNlGAIgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2VCCPpCBYoBAhABEhoKEmZhaWx1cmVfbW9kZV9hbGxvdxgDIAEoCBJvCg5idWZmZXJfb3B0aW9ucxgEIAEoCzJXLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uZXh0X2F1dGh6LnYzLkZpbHRlckNvbmZpZy5CdWZmZXJPcHRpb25zGocBCg1CdWZmZXJPcHRpb25zEjwKFm1heF9idWZmZXJlZF9kYXRhZ3JhbXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOAoSbWF4X2J1ZmZlcmVkX2J5dGVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlQtQBCklpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uZXh0X2F1dGh6LnYzQg1FeHRBdXRoelByb3RvUAFabmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy91ZHAvdWRwX3Byb3h5L3Nlc3Npb24vZXh0X2F1dGh6L3YzO2V4dF9hdXRoenYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_grpc_service, file_google_protobuf_wrappers, file_udpa_annotations_status, file_validate_validate]);
 
 /**
  * External authorization for UDP proxy sessions over the gRPC
@@ -79,7 +69,7 @@ export type FilterConfig = Message<"envoy.extensions.filters.udp.udp_proxy.sessi
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_session_ext_authz_v3_ext_authz, 0);
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig");
 
 /**
  * Configuration for UDP datagrams buffering while the authorization call is in flight.
@@ -111,5 +101,4 @@ export type FilterConfig_BufferOptions = Message<"envoy.extensions.filters.udp.u
  * Use `create(FilterConfig_BufferOptionsSchema)` to create a new message.
  */
 export const FilterConfig_BufferOptionsSchema: GenMessage<FilterConfig_BufferOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_session_ext_authz_v3_ext_authz, 0, 0);
-
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions");

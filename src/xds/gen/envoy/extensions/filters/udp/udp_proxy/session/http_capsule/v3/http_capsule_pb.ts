@@ -16,16 +16,9 @@
 // @generated from file envoy/extensions/filters/udp/udp_proxy/session/http_capsule/v3/http_capsule.proto (package envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../../../../../udpa/annotations/status_pb.ts";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
-
-/**
- * Describes the file envoy/extensions/filters/udp/udp_proxy/session/http_capsule/v3/http_capsule.proto.
- */
-export const file_envoy_extensions_filters_udp_udp_proxy_session_http_capsule_v3_http_capsule: GenFile = /*@__PURE__*/
-  fileDesc("ClFlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS9zZXNzaW9uL2h0dHBfY2Fwc3VsZS92My9odHRwX2NhcHN1bGUucHJvdG8SPmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy51ZHAudWRwX3Byb3h5LnNlc3Npb24uaHR0cF9jYXBzdWxlLnYzIg4KDEZpbHRlckNvbmZpZ0LgAQpMaW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMudWRwLnVkcF9wcm94eS5zZXNzaW9uLmh0dHBfY2Fwc3VsZS52M0IQSHR0cENhcHN1bGVQcm90b1ABWnRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvdWRwL3VkcF9wcm94eS9zZXNzaW9uL2h0dHBfY2Fwc3VsZS92MztodHRwX2NhcHN1bGV2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
 
 /**
  * @generated from message envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig
@@ -38,5 +31,4 @@ export type FilterConfig = Message<"envoy.extensions.filters.udp.udp_proxy.sessi
  * Use `create(FilterConfigSchema)` to create a new message.
  */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_udp_udp_proxy_session_http_capsule_v3_http_capsule, 0);
-
+  messageDesc("envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig");
