@@ -124,8 +124,11 @@ function object({ view }: Mesh, question: Question): ObjectResponse {
 
 async function adminJson({ view }: Mesh, question: Question, path: string): Promise<unknown> {
   const proxy = findProxy(view, question.parameter('name'));
+  const { admin } = proxy;
+  if (admin === null)
+    throw new ApiError(409, `${proxy.name} is a gRPC client without a proxy: it shows its configuration to nobody`, '');
   try {
-    return JSON.parse((await fetchAdmin(proxy.admin, path)).toString('utf8'));
+    return JSON.parse((await fetchAdmin(admin, path)).toString('utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ApiError(502, `the admin interface of ${proxy.name} cannot be read: ${reason}`, 'is the proxy running?');

@@ -10,8 +10,9 @@ export type RunningProxy = {
   readonly namespace: string;
   readonly workload: string;
   readonly nodeId: string;
-  readonly admin: { readonly host: string; readonly port: number };
-  readonly dataPlane: 'tulle' | 'envoy';
+  /** null: it has none (a proxyless client). */
+  readonly admin: { readonly host: string; readonly port: number } | null;
+  readonly dataPlane: 'tulle' | 'envoy' | 'proxyless';
   readonly pid: number | null;
 };
 

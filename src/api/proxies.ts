@@ -10,7 +10,7 @@ export function proxyStatuses(view: MeshView, scrapeError: (nodeId: string) => s
       const sync = view.sync(proxy.nodeId);
       return {
         ...proxy,
-        admin: `${admin.host}:${admin.port}`,
+        admin: admin === null ? '' : `${admin.host}:${admin.port}`,
         identity: identities.get(proxy.nodeId) ?? '',
         connected: sync !== null,
         sync: sync ?? [],

@@ -13,21 +13,22 @@ export function scrapeTargets(view: Pick<MeshView, 'plans' | 'proxies'>): () => 
   return () => {
     const plans = new Map(view.plans().map((plan) => [plan.proxy.id, plan]));
     const next: typeof kept = new Map();
-    const targets = view.proxies().map((proxy) => {
+    const targets = view.proxies().flatMap(({ admin, ...proxy }) => {
+      if (admin === null) return [];
       const plan = plans.get(proxy.nodeId);
       const known = kept.get(proxy.nodeId);
       // Only Envoy's reader depends on the plan.
       const fits = known !== undefined && (proxy.dataPlane === 'tulle' || known.plan === plan);
       const reader = fits ? known.reader : readerFor(proxy, plan);
       next.set(proxy.nodeId, { reader, plan });
-      return { name: proxy.nodeId, ...proxy.admin, reader };
+      return [{ name: proxy.nodeId, ...admin, reader }];
     });
     kept = next;
     return targets;
   };
 }
 
-function readerFor(proxy: RunningProxy, plan: ProxyPlan | undefined): FlowReader {
+function readerFor(proxy: Pick<RunningProxy, 'dataPlane'>, plan: ProxyPlan | undefined): FlowReader {
   if (proxy.dataPlane === 'tulle' || plan === undefined) return istioReader();
   return envoyReader(plan.proxy.workload, clusterDestinations(plan.clusters));
 }

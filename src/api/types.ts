@@ -117,7 +117,7 @@ export type ProxyStatus = {
   readonly nodeId: string;
   readonly dataPlane: string;
   readonly identity: string;
-  /** Its admin interface, `host:port`. */
+  /** Its admin interface, `host:port`; '' when it has none. */
   readonly admin: string;
   readonly pid: number | null;
   readonly connected: boolean;

@@ -4,6 +4,7 @@ import type { MeshView, RunningProxy } from '../api/mesh-view.ts';
 import { type ApiServer, startApi } from '../api/server.ts';
 import { answerQuestion } from '../explain/question.ts';
 import { CertificateAuthority } from '../identity/ca.ts';
+import { listenPrivately } from '../identity/private-socket.ts';
 import { certificateService } from '../identity/service.ts';
 import { formatSpiffe } from '../identity/spiffe.ts';
 import { JoinTokens } from '../identity/tokens.ts';
@@ -69,6 +70,8 @@ export class ControlPlane {
   #listening: { readonly xds: XdsServer; readonly api: ApiServer; readonly xdsPort: number } | null = null;
   #cancelRenewal: () => void = () => undefined;
   #closed = false;
+  /** How to end what `serveNode` began, by node id. */
+  readonly #sockets = new Map<string, Promise<() => Promise<void>>>();
 
   private constructor(authority: CertificateAuthority, tokens: JoinTokens, options: ControlPlaneOptions) {
     const { trustDomain, clock, log } = options;
@@ -116,9 +119,29 @@ export class ControlPlane {
   /** In force when it returns: a proxy that is started next may connect. */
   setRunning({ instances, gateways, proxies, problems }: Running): void {
     this.#proxies = proxies;
+    void this.#closeSockets(new Set(proxies.map(({ nodeId }) => nodeId)));
     this.#forgetOthers(new Set([...instances, ...gateways].map(({ name, namespace }) => `${name}.${namespace}`)));
     this.loop.setInstances(instances, gateways, problems);
     this.loop.flush();
+  }
+
+  /**
+   * Serves this node, and no other, on a Unix socket of our own user: for gRPC clients, which cannot show a certificate here.
+   * Ends with the node. @throws when the socket cannot be bound
+   */
+  async serveNode(nodeId: string, socket: string): Promise<void> {
+    const server = new XdsServer({
+      cache: this.cache,
+      address: `unix:${socket}`,
+      security: { kind: 'plaintext' },
+      authorize: (node) =>
+        node.id === nodeId
+          ? { ok: true, nodeId }
+          : { ok: false, reason: `this socket is for ${nodeId}, not ${node.id}` },
+      log: this.#options.log,
+    });
+    if (!this.#sockets.has(nodeId)) this.#sockets.set(nodeId, listenPrivately(server, socket));
+    await this.#sockets.get(nodeId);
   }
 
   async close(): Promise<void> {
@@ -126,6 +149,7 @@ export class ControlPlane {
     this.#cancelRenewal();
     this.loop.close();
     this.#listening?.xds.close();
+    await this.#closeSockets(new Set());
     await this.#listening?.api.close();
   }
 
@@ -173,6 +197,20 @@ export class ControlPlane {
     const answer = authorizeNode(claim, this.#options.trustDomain, this.loop.state.plans);
     if (answer.ok && peer !== null) this.#certificates.note(peer.instance, peer.expires);
     return answer;
+  }
+
+  /** Those of all other nodes. */
+  async #closeSockets(nodes: ReadonlySet<string>): Promise<void> {
+    const gone = [...this.#sockets].filter(([nodeId]) => !nodes.has(nodeId));
+    for (const [nodeId] of gone) this.#sockets.delete(nodeId);
+    const ended = gone.map(async ([nodeId, listening]) => {
+      try {
+        await (await listening)();
+      } catch (error) {
+        this.#options.log.error({ nodeId, err: error }, 'the socket was not closed');
+      }
+    });
+    await Promise.all(ended);
   }
 
   /** Who runs no more has no certificate to tell of, and its token is void. */

@@ -15,10 +15,14 @@ export const mutualTlsMatch = { tlsMode: 'istio' };
 
 /** Without endpoints it is an empty assignment, not an absent one: clients would wait for it. */
 export function encodeEndpoints(plan: ClusterPlan & { readonly kind: 'service' }): EncodedResource {
-  const endpoints = plan.endpoints.length === 0 ? [] : [{ lbEndpoints: plan.endpoints.map(lbEndpoint) }];
+  const endpoints =
+    plan.endpoints.length === 0 ? [] : [{ ...oneLocality, lbEndpoints: plan.endpoints.map(lbEndpoint) }];
   const message = create(ClusterLoadAssignmentSchema, { clusterName: plan.name, endpoints });
   return resource(typeUrl.endpoints, plan.name, toBinary(ClusterLoadAssignmentSchema, message), plan.shapedBy);
 }
+
+/** gRPC clients refuse a group without locality, and pass over one without weight (gRFC A27). */
+const oneLocality = { locality: {}, loadBalancingWeight: 1 };
 
 /** Endpoints that never change: an application's address. */
 export const fixedEndpoints = (clusterName: string, at: EndpointPlan['address']): ClusterLoadAssignment =>

@@ -1,10 +1,9 @@
 // Serves the agent's secrets to the proxy beside it over a Unix socket that only its own user can open.
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { SnapshotCache } from '../xds/cache.ts';
 import { unlimitedAge, XdsServer } from '../xds/server.ts';
 import type { XdsLog } from '../xds/stream.ts';
 import type { IdentityAgent } from './agent.ts';
+import { listenPrivately } from './private-socket.ts';
 import { secretSnapshot } from './secret-resource.ts';
 
 export type SecretServer = { close(): Promise<void> };
@@ -23,10 +22,7 @@ export async function serveSecrets(agent: IdentityAgent, socket: string, log: Xd
     // Envoy opens a stream for every use of a secret, and keeps them as long as it lives.
     limits: { maxStreamsPerNode: 10_000, maxConnectionAge: unlimitedAge },
   });
-  await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
-  await removeStale(socket);
-  await server.listen();
-  await chmod(socket, 0o600);
+  const close = await listenPrivately(server, socket);
   let version = 0;
   const stop = agent.onUpdate((secrets) => {
     version += 1;
@@ -35,17 +31,7 @@ export async function serveSecrets(agent: IdentityAgent, socket: string, log: Xd
   return {
     async close() {
       stop();
-      server.close();
-      await removeStale(socket);
+      await close();
     },
   };
-}
-
-/** A socket that an earlier run left would keep us from binding; anything else there is not ours to remove. */
-async function removeStale(path: string): Promise<void> {
-  try {
-    if ((await lstat(path)).isSocket()) await unlink(path);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
 }

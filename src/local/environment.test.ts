@@ -34,7 +34,7 @@ spec:
           env: [ { name: PORT, value: "8080" }, { name: MAIL_OFFICE_URL, value: "http://fake" }, { name: COLOUR, value: red } ]
 `;
 
-async function environmentOf(text: string): Promise<Record<string, string>> {
+async function environmentOf(text: string, grpcBootstrap: string | null = null): Promise<Record<string, string>> {
   const { fragment } = readAll(parseFile('mesh.yaml', text).objects);
   const ports = new PortAllocator('127.0.0.1', {
     isFree: () => Promise.resolve(true),
@@ -44,7 +44,7 @@ async function environmentOf(text: string): Promise<Record<string, string>> {
   const { replicas } = await layOut(fragment, ports, defaults);
   const { workload, instance } = replicas[0]!;
   const direct = () => ({ host: '127.0.0.1', port: instance.ports[0]!.application.port });
-  return applicationEnvironment({ workload, instance, services: fragment.services, direct });
+  return applicationEnvironment({ workload, instance, services: fragment.services, direct, grpcBootstrap });
 }
 
 test('an application is told its ports, its proxy and every service', async () => {
@@ -81,4 +81,13 @@ test('without a proxy services are reached directly and nothing is a proxy', asy
   const environment = await environmentOf(mesh.replace('command: web }', 'command: web, tulle.dev/data-plane: none }'));
   expect(environment.PRICE_LIST_URL).toBe('http://127.0.0.1:21001');
   expect(Object.keys(environment).filter((name) => /proxy/i.test(name))).toEqual([]);
+});
+
+test('a proxyless gRPC client is told where its bootstrap is, and of no proxy', async () => {
+  const environment = await environmentOf(
+    mesh.replace('tulle.dev/command: web', 'tulle.dev/command: web, tulle.dev/data-plane: proxyless'),
+    '/state/web.json',
+  );
+  expect(environment).toMatchObject({ GRPC_XDS_BOOTSTRAP: '/state/web.json' });
+  expect(environment).not.toHaveProperty('HTTP_PROXY');
 });

@@ -8,6 +8,8 @@ export type EnvironmentInput = {
   readonly services: readonly Service[];
   /** Where an application without a proxy reaches a service; null when nothing answers for it. */
   readonly direct: (host: Hostname, port: number) => Address | null;
+  /** The bootstrap of a proxyless gRPC client; null for all others. */
+  readonly grpcBootstrap: string | null;
 };
 
 /** Later ones win: the services, the containers' own `env`, then what Tulle alone can know. */
@@ -19,6 +21,7 @@ export function applicationEnvironment(input: EnvironmentInput): Record<string, 
     ...Object.fromEntries(own),
     ...portVariables(workload, instance),
     ...proxyVariables(instance.capture.forwardProxy),
+    ...(input.grpcBootstrap === null ? {} : { GRPC_XDS_BOOTSTRAP: input.grpcBootstrap }),
     TULLE_WORKLOAD: workload.name,
     TULLE_NAMESPACE: workload.namespace,
     TULLE_INSTANCE: instance.name,

@@ -16,14 +16,14 @@ export type LocalDefaults = {
   readonly dataPlane: 'tulle' | 'envoy';
 };
 
-/** One application process and, unless its data plane is `none`, one proxy process. */
+/** One application process and, unless its data plane is `none` or `proxyless`, one proxy process. */
 export type Replica = {
   readonly workload: Workload;
   /** Not ready: whoever runs it knows. */
   readonly instance: Instance;
   readonly command: readonly [string, ...string[]];
   readonly cwd: string;
-  /** Of its proxy. */
+  /** Of its proxy; null when it has none. */
   readonly admin: Address | null;
 };
 
@@ -99,7 +99,7 @@ async function placeReplica(
   { fragment, assign, defaults }: Placing,
 ): Promise<Pick<Replica, 'instance' | 'admin'>> {
   const key = `${workload.namespace}/${name}`;
-  const proxied = dataPlane !== 'none';
+  const proxied = dataPlane === 'tulle' || dataPlane === 'envoy';
   const ports: InstancePort[] = [];
   for (const container of distinctPorts(workload)) {
     const application = await assign.address(`${key} application ${container}`);

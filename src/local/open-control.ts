@@ -8,7 +8,7 @@ import { port } from '../model/units.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { type MeshFiles, openFiles } from './mesh-files.ts';
 import { type FixedPort, requireFree } from './ports.ts';
-import { type ProxySurroundings, proxyNodeId } from './proxy-files.ts';
+import { grpcNodeId, type ProxySurroundings, proxyNodeId } from './proxy-files.ts';
 import { gatewayOwner, ownerOf } from './replica-files.ts';
 import type { LocalProxy, Running } from './running.ts';
 import { StateFolder } from './state-folder.ts';
@@ -89,6 +89,7 @@ async function surroundings(
     trustDomain,
     control: address,
     rootFile,
+    serveNode: (nodeId, socket) => control.serveNode(nodeId, socket),
     envoy,
     env: childEnvironment(env, state.compileCache),
   };
@@ -104,6 +105,13 @@ function childEnvironment(env: ControlOptions['env'], compileCache: string): Rec
 }
 
 function runningProxy(proxy: LocalProxy): RunningProxy[] {
+  if (proxy.kind === 'proxyless') {
+    const { instance } = proxy.replica;
+    const { name, namespace, workload } = instance;
+    return [
+      { name, namespace, workload, nodeId: grpcNodeId(instance), admin: null, dataPlane: 'proxyless', pid: null },
+    ];
+  }
   const owner = proxy.kind === 'gateway' ? gatewayOwner(proxy.gateway) : ownerOf(proxy.replica);
   if (owner === null) return [];
   const { name, namespace, workload, admin, dataPlane } = owner;

@@ -1,9 +1,10 @@
 // What a proxy starts with: its bootstrap, its join token and the mesh's root, written into the state folder; and its command.
 import { join } from 'node:path';
 import { encodeBootstrap } from '../encode/bootstrap.ts';
+import { encodeGrpcBootstrap } from '../encode/grpc-bootstrap.ts';
 import type { JoinTokens } from '../identity/tokens.ts';
 import { nodeId } from '../mesh/names.ts';
-import type { Address, Labels } from '../model/service.ts';
+import type { Address, Instance, Labels } from '../model/service.ts';
 import type { SpiffeId } from '../model/units.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { ProcessSpec } from './supervised-process.ts';
@@ -30,6 +31,8 @@ export type ProxySurroundings = {
   readonly rootFile: string;
   /** Path of the Envoy binary; null when there is none. */
   readonly envoy: string | null;
+  /** Serves the node's configuration on the Unix socket; again and again is the same as once. */
+  readonly serveNode: (nodeId: string, socket: string) => Promise<void>;
   /** Given to every process. */
   readonly env: Readonly<Record<string, string>>;
 };
@@ -58,6 +61,20 @@ export async function prepareProxy(owner: ProxyOwner, around: ProxySurroundings)
     env: around.env,
     logFile: state.logFile(`${file}.proxy`),
   };
+}
+
+/** Its port stands for the client in its node id: it has no other address. */
+export const grpcNodeId = ({ name, namespace, ports }: Instance): string =>
+  nodeId('proxyless', ports[0]?.reach.host ?? '127.0.0.1', name, namespace);
+
+/** Writes the bootstrap of a proxyless gRPC client and has its configuration served; the result is the file. */
+export async function prepareGrpcClient(instance: Instance, { state, serveNode }: ProxySurroundings): Promise<string> {
+  const { name, namespace, serviceAccount } = instance;
+  const id = grpcNodeId(instance);
+  const socket = state.socket(`${name}.${namespace}`);
+  await serveNode(id, socket);
+  const bootstrap = encodeGrpcBootstrap({ nodeId: id, namespace, serviceAccount, socket });
+  return state.writeProxyFile(`${name}.${namespace}.grpc.json`, `${JSON.stringify(bootstrap, null, 2)}\n`);
 }
 
 function bootstrapFor(owner: ProxyOwner, around: ProxySurroundings, tokenFile: string) {

@@ -4,7 +4,7 @@ import type { Address, Service } from '../model/service.ts';
 import { applicationEnvironment } from './environment.ts';
 import { findEnvoy } from './find-envoy.ts';
 import type { Layout, LocalGateway, Replica } from './layout.ts';
-import { type ProxyOwner, type ProxySurroundings, prepareProxy } from './proxy-files.ts';
+import { type ProxyOwner, type ProxySurroundings, prepareGrpcClient, prepareProxy } from './proxy-files.ts';
 import type { ReplicaProcesses } from './running-replica.ts';
 import type { ProcessSpec } from './supervised-process.ts';
 
@@ -17,8 +17,10 @@ export async function prepareReplica(
   around: ProxySurroundings,
 ): Promise<Prepared> {
   const owner = ownerOf(replica);
+  const isProxyless = replica.instance.dataPlane === 'proxyless';
+  const grpcBootstrap = isProxyless ? await prepareGrpcClient(replica.instance, around) : null;
   return {
-    application: applicationSpec(replica, fragment, layout, around),
+    application: applicationSpec(replica, { fragment, layout, around, grpcBootstrap }),
     proxy: owner === null ? null : await prepareProxy(owner, await withEnvoy(owner, around)),
     admin: replica.admin,
     ports: replica.instance.ports.map(({ application }) => application),
@@ -48,11 +50,16 @@ export function gatewayOwner({ instance, admin }: LocalGateway): ProxyOwner {
 const withEnvoy = async (owner: ProxyOwner, around: ProxySurroundings): Promise<ProxySurroundings> =>
   owner.dataPlane === 'envoy' && around.envoy === null ? { ...around, envoy: await findEnvoy(around.env) } : around;
 
+type ApplicationSurroundings = {
+  readonly fragment: Fragment;
+  readonly layout: Layout;
+  readonly around: ProxySurroundings;
+  readonly grpcBootstrap: string | null;
+};
+
 function applicationSpec(
   { workload, instance, command, cwd }: Replica,
-  { services }: Fragment,
-  layout: Layout,
-  { env, state }: ProxySurroundings,
+  { fragment: { services }, layout, around: { env, state }, grpcBootstrap }: ApplicationSurroundings,
 ): ProcessSpec {
   const [program, ...args] = command;
   const direct = (host: Service['host'], port: number): Address | null => directAddress(services, layout, host, port);
@@ -61,7 +68,7 @@ function applicationSpec(
     command: program,
     args,
     cwd,
-    env: { ...env, ...applicationEnvironment({ workload, instance, services, direct }) },
+    env: { ...env, ...applicationEnvironment({ workload, instance, services, direct, grpcBootstrap }) },
     logFile: state.logFile(`${instance.name}.${instance.namespace}`),
   };
 }

@@ -13,6 +13,8 @@ export type Running = {
 
 export type LocalProxy =
   | { readonly kind: 'sidecar'; readonly replica: Replica; readonly pid: number | null }
+  /** A gRPC client without a proxy. */
+  | { readonly kind: 'proxyless'; readonly replica: Replica; readonly pid: null }
   | { readonly kind: 'gateway'; readonly gateway: LocalGateway; readonly pid: number | null };
 
 /** `pid` is null while the proxy does not run, or when somebody else runs it. */
@@ -25,6 +27,7 @@ export function describeRunning(
 ): Running {
   const pidOf = (key: string): number | null => stateOf(key)?.proxyPid ?? null;
   const sidecars = replicas.filter(({ admin }) => admin !== null);
+  const proxyless = replicas.filter(({ instance }) => instance.dataPlane === 'proxyless');
   return {
     instances: replicas.map((replica) => ({
       ...replica.instance,
@@ -33,6 +36,7 @@ export function describeRunning(
     gateways: gateways.map(({ instance }) => instance),
     proxies: [
       ...sidecars.map((replica) => ({ kind: 'sidecar' as const, replica, pid: pidOf(replicaKey(replica)) })),
+      ...proxyless.map((replica) => ({ kind: 'proxyless' as const, replica, pid: null })),
       ...gateways.map((gateway) => ({ kind: 'gateway' as const, gateway, pid: pidOf(gatewayKey(gateway)) })),
     ],
     problems,

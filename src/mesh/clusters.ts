@@ -1,6 +1,6 @@
 // Clusters: a service's port (and subset) as one class of clients sees it.
 import { type ObjectRef, objectKey } from '../model/origin.ts';
-import type { DestinationSettings } from '../model/policy.ts';
+import type { DestinationSettings, LoadBalancer } from '../model/policy.ts';
 import type { Protocol, Service } from '../model/service.ts';
 import type { Setting } from '../model/setting.ts';
 import type { ClientClass } from './client.ts';
@@ -60,7 +60,7 @@ function planCluster(
     service: serviceLabels(service),
     subset: subsetName,
     protocol: port.protocol,
-    loadBalancer: settingValue(settings.loadBalancer) ?? { kind: 'least-request' },
+    loadBalancer: balancerFor(client, settingValue(settings.loadBalancer) ?? { kind: 'least-request' }),
     pool: settings.connectionPool,
     outlierDetection: settingValue(settings.outlierDetection),
     transport: plain
@@ -71,6 +71,10 @@ function planCluster(
     shapedBy: shapedBy([service.origin], policies, behind),
   };
 }
+
+/** gRPC libraries know round robin and hashing (gRFC A27, A42), and refuse a cluster that asks for more. */
+const balancerFor = ({ proxyless }: ClientClass, wanted: LoadBalancer): LoadBalancer =>
+  proxyless && wanted.kind !== 'hash' ? { kind: 'round-robin' } : wanted;
 
 /** Where mutual TLS is asked for by name there is no falling back to plain text, whatever the endpoint looks like. */
 function withTls(endpoint: EndpointPlan, { tls }: DestinationSettings, plain: boolean): EndpointPlan {

@@ -57,7 +57,7 @@ function endpoint(mesh: Mesh, instance: Instance, port: InstancePort, proxyless:
   const transport = transportOf(mesh, subjectOf(mesh, instance), port.container);
   const hasProxy = instance.dataPlane === 'tulle' || instance.dataPlane === 'envoy';
   const plan: EndpointPlan = {
-    address: proxyless || instance.dataPlane === 'proxyless' ? port.application : port.reach,
+    address: port.reach,
     mutualTls: hasProxy && !proxyless && transport.mode !== 'disable',
     workload: workloadLabels(instance.namespace, instance.workload, instance.labels),
     labels: instance.labels,

@@ -4,6 +4,7 @@ import { objectKey } from '../model/origin.ts';
 import type { Problem } from '../model/problem.ts';
 import type { GatewayInstance, Instance } from '../model/service.ts';
 import { checkMesh } from './checks.ts';
+import { checkEnforcement } from './enforcement.ts';
 import { planGateway } from './gateway.ts';
 import { instanceKey, mergeMesh } from './merge.ts';
 import { compareOrigins, compareText } from './order.ts';
@@ -29,6 +30,7 @@ export function planMesh({ fragment, instances, gateways, trustDomain, previous 
   const report = (problem: Problem) => problems.set(problemKey(problem), problem);
   const shared = planning(mergeMesh(fragment, instances, trustDomain, report), report);
   checkMesh(shared);
+  checkEnforcement(shared, instances);
   const plans = [
     ...instances
       .toSorted((a, b) => compareText(instanceKey(a), instanceKey(b)))
