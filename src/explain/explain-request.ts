@@ -1,5 +1,5 @@
 // One request from a listener of the client's (or gateway's) proxy to its end: every decision, and the object behind it.
-import type { EndpointConfig, FilterChainConfig, ListenerConfig } from '../proxy/config/types.ts';
+import type { EndpointConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Exchange } from '../proxy/http/exchange.ts';
 import type { RequestHead } from '../proxy/http/message.ts';
 import type { ForwardAction, RouteEntry } from '../proxy/route/table.ts';
@@ -35,23 +35,23 @@ export function explainRequest(asked: Asked): Explanation {
     originIn(listener.metadata),
   );
   const exchange = rehearse(requestHead(asked.request), null);
+  if (chain.network.kind !== 'http') return refuse([taken], 'listener', `${listener.name} speaks no HTTP`, 503);
   const { http } = chain.network;
   if (!normalize(exchange, http)) return refuse([taken], 'listener', `the path ${asked.request.path} is refused`, 400);
   const judged = judge(listener, http, exchange, listener.name);
   const steps = [taken, ...judged.steps];
   if (judged.refusal !== null) return conclude([{ ...judged.refusal, share: 1 }], steps);
-  return explainRoute(asked, listener, chain, exchange, steps);
+  return explainRoute(asked, listener, http, exchange, steps);
 }
 
 function explainRoute(
   asked: Asked,
   { name }: ListenerConfig,
-  chain: FilterChainConfig,
+  http: HttpConnectionConfig,
   exchange: Exchange,
   before: readonly Step[],
 ): Explanation {
   const { request } = exchange;
-  const { http } = chain.network;
   const entry = asked.client.routesOf(http)?.match(request, exchange, () => 0) ?? null;
   if (entry === null) {
     return refuse(

@@ -28,6 +28,10 @@ export function serve(listener: ListenerConfig, { head, tls, identity, where }: 
   const spoken = tls ? `mutual TLS to ${where} as ${identity}` : `plain text to ${where}`;
   const steps = [step('transport', 'passed', spoken, origin)];
   const exchange = rehearse(head, tls ? identity : null);
+  if (chain.network.kind !== 'http') {
+    const text = `${where} takes connections without looking at requests`;
+    return { steps, ending: { verdict: 'forwarded', status: null, text } };
+  }
   const { http } = chain.network;
   if (!normalize(exchange, http)) {
     const text = `${where} refuses the path ${head.path}`;

@@ -54,7 +54,9 @@ export class Cluster {
   /** null: no healthy endpoint. */
   pick(context: PickContext): Host | null {
     const picked = this.#balancer.pick(context);
-    return picked instanceof Host ? picked : null;
+    if (picked instanceof Host) return picked;
+    this.stats.upstream_cx_none_healthy += 1;
+    return null;
   }
 
   /** Takes a new configuration of the same cluster. Endpoints and their connections stay where address and transport do. */
@@ -124,8 +126,8 @@ export class Cluster {
   #makeHost(endpoint: EndpointConfig): Host {
     const labels = endpoint.metadata['envoy.transport_socket_match'];
     const transport = this.#transports.find(({ when }) => isSubset(when, labels));
-    const pool = new Pool(endpoint.address, endpoint.port, transport?.connector ?? plainConnector, this.#settings);
-    return new Host(endpoint, pool);
+    const connector = transport?.connector ?? plainConnector;
+    return new Host(endpoint, new Pool(endpoint.address, endpoint.port, connector, this.#settings), connector);
   }
 
   #makeTransports(choices: readonly TransportChoice[]): Transport[] {

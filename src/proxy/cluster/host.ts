@@ -1,6 +1,7 @@
 // An endpoint with its pool: what a balancer chooses and a request is sent to. Its identity outlives updates of weight and health.
 import type { Endpoint } from '../balance/balancer.ts';
 import type { EndpointConfig } from '../config/types.ts';
+import type { Connector } from './connector.ts';
 import type { Pool } from './pool.ts';
 
 export class Host implements Endpoint {
@@ -18,8 +19,10 @@ export class Host implements Endpoint {
   readonly priority: number;
   metadata: Readonly<Record<string, unknown>>;
   readonly pool: Pool;
+  /** For connections that no pool keeps. */
+  readonly connector: Connector;
 
-  constructor(config: EndpointConfig, pool: Pool) {
+  constructor(config: EndpointConfig, pool: Pool, connector: Connector) {
     this.address = config.address;
     this.port = config.port;
     this.name = config.address.includes(':')
@@ -31,5 +34,6 @@ export class Host implements Endpoint {
     this.priority = config.priority;
     this.metadata = config.metadata;
     this.pool = pool;
+    this.connector = connector;
   }
 }

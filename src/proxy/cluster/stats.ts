@@ -5,6 +5,8 @@ export class ClusterStats {
   upstream_cx_active = 0;
   upstream_cx_connect_fail = 0;
   upstream_cx_connect_timeout = 0;
+  upstream_cx_connect_attempts_exceeded = 0;
+  upstream_cx_none_healthy = 0;
   upstream_cx_overflow = 0;
   upstream_cx_idle_timeout = 0;
   upstream_cx_max_requests = 0;

@@ -5,7 +5,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     stat_prefix: 'names a statistic',
     enable_reuse_port: 'one worker accepts for all',
     drain_type: 'every listener drains the same way',
-    per_connection_buffer_limit_bytes: 'buffers follow the socket',
     tcp_backlog_size: 'the system decides',
     listener_filters_timeout: 'the inspector has its own limit',
   },
@@ -15,6 +14,12 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     delayed_close_timeout: 'the socket lingers on its own',
     http2_protocol_options: 'the listener does not offer HTTP/2',
   },
+  'envoy.extensions.filters.network.rbac.v3.RBAC': {
+    enforcement_type: 'nothing a connection is judged by changes while it lasts',
+    shadow_rules_stat_prefix: 'names a statistic',
+  },
+  'envoy.config.core.v3.RuntimeFeatureFlag': { runtime_key: 'there is no runtime' },
+  'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': { read_only: 'nothing changes it later' },
   'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },
   'envoy.config.core.v3.Http1ProtocolOptions': {
     allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',

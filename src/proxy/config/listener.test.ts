@@ -110,7 +110,7 @@ describe('listener', () => {
     [{ address: { pipe: { path: '/x' } } }, 'address.pipe: is not supported'],
     [{ address: socket(70_000) }, 'address.socket_address.port_value: 70000 is not a port'],
     [{ filter_chains: [] }, 'filter_chains: is empty'],
-    [{ filter_chains: [{}] }, 'filter_chains[0].filters: must be one http_connection_manager'],
+    [{ filter_chains: [{}] }, 'filter_chains[0].filters: is empty'],
     [
       { filter_chains: [chain(), chain()] },
       'filter_chains[1].filter_chain_match: is the same as that of filter_chains[0]',

@@ -1,21 +1,25 @@
 // Listener → ListenerConfig.
+import { createHash } from 'node:crypto';
+import { toBinary } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import type {
-  FilterChain,
-  FilterChainMatch,
-  ListenerFilter,
+import {
+  type FilterChain,
+  type FilterChainMatch,
+  FilterChainSchema,
+  type ListenerFilter,
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
-import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { decodeAddress } from './address.ts';
 import { unpack } from './any.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { decodeHttpConnection } from './http-connection.ts';
+import { decodeNetwork } from './network-filters.ts';
 import { decodeDownstreamSocket } from './tls.ts';
 import type { FilterChainConfig, ListenerConfig } from './types.ts';
 import { plainMetadata } from './values.ts';
+
+const BUFFER_LIMIT = 1_048_576;
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
@@ -34,22 +38,18 @@ export function decodeListener(listener: Listener): ListenerConfig {
     inspectTls: hasTlsInspector(listener.listenerFilters) || chains.some(needsInspection),
     chains,
     defaultChain,
+    bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
     metadata: plainMetadata(listener.metadata),
   };
 }
 
 function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
-  const [filter] = chain.filters;
-  if (chain.filters.length !== 1 || filter?.configType.case !== 'typedConfig') {
-    throw new ConfigError(at(path, 'filters'), 'must be one http_connection_manager');
-  }
-  const here = at(path, 'filters[0].typed_config');
-  const manager = unpack(filter.configType.value, HttpConnectionManagerSchema, here);
   return {
     name: chain.name || path,
+    fingerprint: createHash('sha256').update(toBinary(FilterChainSchema, chain)).digest('base64'),
     match: decodeMatch(chain.filterChainMatch, at(path, 'filter_chain_match')),
     tls: decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket')),
-    network: { kind: 'http', http: decodeHttpConnection(manager, here) },
+    ...decodeNetwork(chain.filters, at(path, 'filters')),
   };
 }
 

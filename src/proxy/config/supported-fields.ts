@@ -1,14 +1,16 @@
 // Which fields of which messages this proxy implements, by their names in the .proto files. A type that is not listed has none.
 import { harmlessFields } from './harmless-fields.ts';
+import { networkFields } from './supported-network-fields.ts';
 
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction',
+    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config',
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
   'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
   'envoy.config.listener.v3.Filter': 'name typed_config',
+  ...networkFields,
   'envoy.config.core.v3.Address': 'socket_address',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
   'envoy.config.core.v3.Metadata': 'filter_metadata',

@@ -2,7 +2,9 @@
 
 import type { HttpFilter } from '../filter/filter.ts';
 import type { AccessLog } from '../log/access-log.ts';
+import type { NetworkFilter } from '../network-filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
+import type { StreamConfig } from './network-types.ts';
 
 export type ListenerConfig = {
   readonly name: string;
@@ -14,12 +16,16 @@ export type ListenerConfig = {
   /** In the order of the resource; the most specific match wins (Envoy's rules), then `defaultChain`. */
   readonly chains: readonly FilterChainConfig[];
   readonly defaultChain: FilterChainConfig | null;
+  /** Bytes a connection without HTTP may hold per direction; Envoy's default 1 MiB. */
+  readonly bufferLimit: number;
   /** `filter_metadata` as plain JSON values. */
   readonly metadata: Readonly<Record<string, unknown>>;
 };
 
 export type FilterChainConfig = {
   readonly name: string;
+  /** Digest of the resource: a chain with the same one goes on when its listener is updated. '' is like no other. */
+  readonly fingerprint: string;
   readonly match: {
     readonly transport: '' | 'tls' | 'raw_buffer';
     /** Exact or `*.suffix`; [] is any. */
@@ -28,7 +34,9 @@ export type FilterChainConfig = {
     readonly destinationPort: number | null;
   };
   readonly tls: DownstreamTlsConfig | null;
-  readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig };
+  /** In the order a connection passes them. */
+  readonly networkFilters: readonly NetworkFilter[];
+  readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig } | StreamConfig;
 };
 
 export type DownstreamTlsConfig = {

@@ -99,7 +99,7 @@ function chainsOf({ chains, defaultChain }: ListenerConfig): readonly FilterChai
 
 function routesOf(config: ListenerConfig): readonly string[] {
   return chainsOf(config).flatMap(({ network }) =>
-    network.http.routes.kind === 'rds' ? [network.http.routes.name] : [],
+    network.kind === 'http' && network.http.routes.kind === 'rds' ? [network.http.routes.name] : [],
   );
 }
 

@@ -11,6 +11,8 @@ export type Downstream = {
   readonly directRemote: SocketName;
   readonly local: SocketName;
   readonly tls: PeerTls | null;
+  /** What the ClientHello asked for, also where TLS is passed through; '' without. */
+  readonly serverName: string;
   readonly listener: ListenerPlace;
 };
 
@@ -74,6 +76,8 @@ export class Exchange {
   upstream: UpstreamConnection | null = null;
   /** Envoy's `RESPONSE_CODE_DETAILS`, as in `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[…]`. */
   details = '';
+  /** Why the proxy ended the connection itself (`CONNECTION_TERMINATION_DETAILS`), else ''. */
+  terminationDetails = '';
   flags = 0;
   attempts = 0;
   requestBytes = 0;

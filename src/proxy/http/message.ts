@@ -1,7 +1,8 @@
 // Heads of messages as every codec delivers and takes them, whatever the wire. Strings hold one byte per character (latin1).
 import type { HeaderMap } from './headers.ts';
 
-export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+/** '' stands for a connection that carries no HTTP. */
+export type Protocol = '' | 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
 
 export type RequestHead = {
   method: string;

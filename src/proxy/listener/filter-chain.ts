@@ -1,42 +1,99 @@
-// A filter chain at run time: its connection manager, its TLS, and the connections that were accepted on it.
+// A filter chain at run time: its TLS, its network filters, what serves its connections, and the connections that were accepted on it.
+import type { Socket } from 'node:net';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
-import type { ListenerPlace } from '../http/exchange.ts';
-import type { Http1ServerConnection } from '../http1/server-connection.ts';
-import { ConnectionManager } from '../router/connection-manager.ts';
-import type { RouterServices } from '../router/services.ts';
-import type { HttpStats } from '../router/stats.ts';
+import type { Downstream, Exchange, ListenerPlace } from '../http/exchange.ts';
+import type { Refusal, RunningNetworkFilter } from '../network-filter/filter.ts';
+import { connectionRecord } from '../tcp/connection-record.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
+import { createTerminal, type Served, type Terminal, type TerminalServices } from './terminal.ts';
+
+export type ChainOwner = {
+  onGone(chain: FilterChain): void;
+  onBug(error: unknown): void;
+};
 
 export class FilterChain {
   readonly config: FilterChainConfig;
-  readonly direction: ListenerConfig['direction'];
+  readonly listener: ListenerConfig;
   readonly place: ListenerPlace;
-  readonly manager: ConnectionManager;
   readonly tls: ServerTls | null;
-  readonly connections = new Set<Http1ServerConnection>();
+  readonly connections = new Set<Served>();
+  readonly #services: TerminalServices;
+  readonly #owner: ChainOwner;
+  readonly #terminal: Terminal;
+  readonly #filters: readonly RunningNetworkFilter[];
 
   constructor(
     config: FilterChainConfig,
-    direction: ListenerConfig['direction'],
-    place: ListenerPlace,
+    listener: ListenerConfig,
     tls: ServerTls | null,
-    services: RouterServices,
-    stats: HttpStats,
+    services: TerminalServices,
+    owner: ChainOwner,
   ) {
     this.config = config;
-    this.direction = direction;
-    this.place = place;
-    this.manager = new ConnectionManager(config.network.http, direction, services, stats);
+    this.listener = listener;
+    this.place = { name: listener.name, chain: config.name, metadata: listener.metadata };
     this.tls = tls;
+    this.#services = services;
+    this.#owner = owner;
+    this.#terminal = createTerminal(config.network, listener, services);
+    const scope = { clock: services.clock, stats: services.filterStats };
+    this.#filters = config.networkFilters.map((filter) => filter.start(scope));
+  }
+
+  /** `socket` is paused, and secured where the chain says so. */
+  serve(socket: Socket, downstream: Downstream): void {
+    let record: Exchange | null = null;
+    const recorded = (): Exchange => (record ??= connectionRecord(downstream, this.#services.clock));
+    if (this.#filters.length > 0) {
+      const refusal = this.#admit(recorded(), socket);
+      if (refusal !== null) {
+        this.#refuse(socket, recorded(), refusal);
+        return;
+      }
+    }
+    let gone = false;
+    const served: Served = this.#terminal.serve({
+      socket,
+      downstream,
+      record: recorded,
+      onGone: () => {
+        gone = true;
+        this.connections.delete(served);
+        this.#owner.onGone(this);
+      },
+      onBug: (error) => this.#owner.onBug(error),
+    });
+    if (!gone) this.connections.add(served);
   }
 
   /** Idle connections close now, the others with their next answer. */
   drain(): void {
-    this.manager.draining = true;
+    this.#terminal.drain();
     for (const connection of this.connections) connection.drain();
   }
 
   destroy(): void {
     for (const connection of this.connections) connection.destroy();
+  }
+
+  #admit(record: Exchange, socket: Socket): Refusal | null {
+    for (const filter of this.#filters) {
+      const refusal = filter.admit(record);
+      if (refusal !== null) return refusal;
+      const leave = filter.leave;
+      if (leave !== undefined) socket.once('close', () => leave.call(filter));
+    }
+    return null;
+  }
+
+  #refuse(socket: Socket, record: Exchange, { delay, details }: Refusal): void {
+    record.terminationDetails = details;
+    socket.on('error', () => socket.destroy());
+    if (delay > 0) this.#services.wheel.set(delay, () => socket.destroy());
+    else socket.destroy();
+    const { network } = this.config;
+    if (network.kind !== 'tcp') return;
+    for (const log of network.tcp.accessLogs) log.write(record, this.#services.clock.now());
   }
 }

@@ -4,18 +4,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { Downstream, PeerTls } from '../http/exchange.ts';
-import { Http1ServerConnection } from '../http1/server-connection.ts';
-import type { RouterServices } from '../router/services.ts';
-import type { HttpStats } from '../router/stats.ts';
-import { withReusedReads } from '../socket/reused-reads.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
 import { type ConnectionTraits, matchChain } from './chain-match.ts';
 import { FilterChain } from './filter-chain.ts';
 import { ListenerStats } from './stats.ts';
+import type { TerminalServices } from './terminal.ts';
 import { inspect } from './tls-inspector.ts';
 
-export type ListenerServices = RouterServices & {
-  httpStats(prefix: string): HttpStats;
+export type ListenerServices = TerminalServices & {
   serverTls(config: NonNullable<FilterChainConfig['tls']>): ServerTls;
   nextConnectionId(): number;
 };
@@ -103,22 +99,19 @@ export class Listener {
 
   #setChains(config: ListenerConfig, before: readonly FilterChain[]): void {
     const make = (chain: FilterChainConfig): FilterChain =>
-      before.find((old) => old.config === chain && old.direction === config.direction) ??
-      this.#makeChain(chain, config);
+      before.find((old) => serves(old, chain, config)) ?? this.#makeChain(chain, config);
     this.#chains = config.chains.map(make);
     this.#fallback = config.defaultChain === null ? null : make(config.defaultChain);
   }
 
-  #makeChain(chain: FilterChainConfig, { name, direction, metadata }: ListenerConfig): FilterChain {
+  #makeChain(chain: FilterChainConfig, config: ListenerConfig): FilterChain {
     const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls);
-    return new FilterChain(
-      chain,
-      direction,
-      { name, chain: chain.name, metadata },
-      tls,
-      this.#services,
-      this.#services.httpStats(chain.network.http.statPrefix),
-    );
+    return new FilterChain(chain, config, tls, this.#services, {
+      onGone: (left) => {
+        if (left.connections.size === 0) this.#leaving.delete(left);
+      },
+      onBug: (error) => this.#bug(error),
+    });
   }
 
   #leave(chain: FilterChain): void {
@@ -153,7 +146,7 @@ export class Listener {
     if (chain === null) {
       this.stats.no_filter_chain_match += 1;
       socket.destroy();
-    } else if (chain.tls === null) this.#serve(socket, chain, null);
+    } else if (chain.tls === null) this.#serve(socket, chain, null, traits.serverName);
     else this.#handshake(socket, chain, chain.tls);
   }
 
@@ -164,7 +157,7 @@ export class Listener {
         this.#boundary(secure, () => {
           done();
           this.stats.ssl_handshake += 1;
-          this.#serve(secure, chain, peer);
+          this.#serve(secure, chain, peer, peer.sni);
         }),
       onFailed: (failure, detail) => {
         done();
@@ -194,45 +187,17 @@ export class Listener {
     return done;
   }
 
-  #serve(accepted: Socket, chain: FilterChain, peer: PeerTls | null): void {
-    const socket = peer === null ? withReusedReads(accepted) : accepted;
-    const { manager } = chain;
-    const { stats } = manager;
-    stats.downstream_cx_total += 1;
-    stats.downstream_cx_active += 1;
-    if (peer !== null) {
-      stats.downstream_cx_ssl_total += 1;
-      stats.downstream_cx_ssl_active += 1;
-    }
-    const connection: Http1ServerConnection = new Http1ServerConnection(
-      socket,
-      this.#describe(socket, peer, chain),
-      manager,
-      manager.config,
-      {
-        clock: this.#services.clock,
-        wheel: this.#services.wheel,
-        onClosed: () => {
-          stats.downstream_cx_active -= 1;
-          stats.downstream_cx_destroy += 1;
-          if (peer !== null) stats.downstream_cx_ssl_active -= 1;
-          chain.connections.delete(connection);
-          if (chain.connections.size === 0) this.#leaving.delete(chain);
-        },
-        onBug: (error) => this.#bug(error),
-      },
-    );
-    chain.connections.add(connection);
-    // A chain that was replaced during the handshake still answers, once.
-    if (manager.draining) connection.closeAfter();
+  #serve(socket: Socket, chain: FilterChain, peer: PeerTls | null, serverName: string): void {
+    chain.serve(socket, this.#describe(socket, peer, serverName, chain));
   }
 
-  #describe(socket: Socket, tls: PeerTls | null, { place }: FilterChain): Downstream {
+  #describe(socket: Socket, tls: PeerTls | null, serverName: string, { place }: FilterChain): Downstream {
     return {
       id: this.#services.nextConnectionId(),
       directRemote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
       local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
       tls,
+      serverName,
       listener: place,
     };
   }
@@ -247,10 +212,15 @@ export class Listener {
   }
 
   #bug(error: unknown): void {
-    const [first] = this.#allChains();
-    if (first !== undefined) first.manager.stats.uncaught_exceptions += 1;
+    this.stats.uncaught_exceptions += 1;
     this.#services.log.error({ err: error, listener: this.#config.name }, 'exception while handling a connection');
   }
+}
+
+/** Whether a chain that runs is what the new configuration asks for. */
+function serves({ config, listener }: FilterChain, wanted: FilterChainConfig, next: ListenerConfig): boolean {
+  const same = config === wanted || (wanted.fingerprint !== '' && config.fingerprint === wanted.fingerprint);
+  return same && listener.direction === next.direction && listener.bufferLimit === next.bufferLimit;
 }
 
 function listenError(name: string, address: string, port: number, error: NodeJS.ErrnoException): Error {

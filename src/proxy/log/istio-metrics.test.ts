@@ -5,6 +5,7 @@ import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { chain, http, listener, routeTable } from '../testing/configs.ts';
 import { peerTls, type RequestInit, testExchange } from '../testing/exchange.ts';
+import { httpOf } from '../testing/resources.ts';
 import { IstioMetrics } from './istio-metrics.ts';
 import { ownEnd, peerEnd, unknownEnd } from './workload-end.ts';
 
@@ -33,7 +34,7 @@ function samples(
 ) {
   const metrics = new IstioMetrics(own, limit);
   const observed = metrics.observe(listener([plain], config));
-  const [log] = observed.chains[0]!.network.http.accessLogs;
+  const [log] = httpOf(observed.chains[0]!).accessLogs;
   for (const exchange of exchanges) log!.write(exchange, exchange.started + 7);
   return metrics
     .text()
@@ -153,6 +154,6 @@ test('a listener keeps its own logs, on every chain', () => {
   const log = { write: () => undefined };
   const config = listener([chain(http(noRoutes, { accessLogs: [log] }))], { defaultChain: plain });
   const observed = new IstioMetrics(own).observe(config);
-  expect(observed.chains[0]!.network.http.accessLogs[0]).toBe(log);
-  expect(observed.defaultChain?.network.http.accessLogs).toHaveLength(1);
+  expect(httpOf(observed.chains[0]!).accessLogs[0]).toBe(log);
+  expect(httpOf(observed.defaultChain!).accessLogs).toHaveLength(1);
 });

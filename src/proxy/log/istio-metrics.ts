@@ -47,8 +47,10 @@ export class IstioMetrics {
   observe(config: ListenerConfig): ListenerConfig {
     const log = this.#logOf(config);
     const counted = (chain: ListenerConfig['chains'][number]) => {
-      const { http } = chain.network;
-      return { ...chain, network: { ...chain.network, http: { ...http, accessLogs: [...http.accessLogs, log] } } };
+      const { network } = chain;
+      if (network.kind !== 'http') return chain;
+      const { http } = network;
+      return { ...chain, network: { ...network, http: { ...http, accessLogs: [...http.accessLogs, log] } } };
     };
     return {
       ...config,

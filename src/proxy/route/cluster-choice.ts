@@ -86,7 +86,7 @@ function compileHost(cluster: WeightedCluster_ClusterWeight, action: RouteAction
 }
 
 /** Only what is under `envoy.lb` chooses; of two with the same name the later, more specific one does. */
-function compileSubset(matches: readonly (Metadata | undefined)[]): Exchange['subset'] {
+export function compileSubset(matches: readonly (Metadata | undefined)[]): Exchange['subset'] {
   const members = new Map(matches.flatMap((match) => Object.entries(match?.filterMetadata['envoy.lb'] ?? {})));
   if (members.size === 0) return null;
   return [...members]

@@ -97,8 +97,10 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
 export function chain(config: HttpConnectionConfig, change: Partial<FilterChainConfig> = {}): FilterChainConfig {
   return {
     name: 'chain',
+    fingerprint: '',
     match: { transport: '', serverNames: [], applicationProtocols: [], destinationPort: null },
     tls: null,
+    networkFilters: [],
     network: { kind: 'http', http: config },
     ...change,
   };
@@ -113,6 +115,7 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     inspectTls: false,
     chains,
     defaultChain: null,
+    bufferLimit: 1_048_576,
     metadata: {},
     ...change,
   };

@@ -8,7 +8,14 @@ import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fau
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
+import { ConfigSchema as DirectResponseSchema } from '../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
+import { EchoSchema } from '../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
 import { HttpConnectionManagerSchema } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { RBACSchema as NetworkRbacSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { ConfigSchema as NetworkFilterStateSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
+import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import {
   DownstreamTlsContextSchema,
@@ -16,9 +23,16 @@ import {
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decoders } from '../config/decoders.ts';
-import type { ClusterConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 
 export const registry: Registry = createRegistry(
+  ConnectionLimitSchema,
+  LocalRateLimitSchema,
+  NetworkFilterStateSchema,
+  NetworkRbacSchema,
+  TcpProxySchema,
+  DirectResponseSchema,
+  EchoSchema,
   BufferSchema,
   DownstreamTlsContextSchema,
   HTTPFaultSchema,
@@ -59,8 +73,15 @@ export function listener(change: JsonObject): ListenerConfig {
   return decoders.decodeListener(fromJson(ListenerSchema, json, { registry }));
 }
 
-export const http = (change: JsonObject): HttpConnectionConfig =>
-  listener({ filter_chains: [chain(change)] }).chains[0]!.network.http;
+export function http(change: JsonObject): HttpConnectionConfig {
+  return httpOf(listener({ filter_chains: [chain(change)] }).chains[0]!);
+}
+
+/** Throws where the chain serves something else. */
+export function httpOf({ network }: FilterChainConfig): HttpConnectionConfig {
+  if (network.kind !== 'http') throw new Error(network.kind);
+  return network.http;
+}
 
 export function cluster(change: JsonObject): ClusterConfig {
   const json = { name: 'c', ...('type' in change ? {} : { load_assignment: {} }), ...change };

@@ -46,7 +46,7 @@ export function compilePermission({ rule }: Permission, path: string, depth = 0)
     }
     case 'requestedServerName': {
       const test = compileString(rule.value, at(path, 'requested_server_name'));
-      return ({ downstream }) => test(downstream.tls?.sni ?? '');
+      return ({ downstream }) => test(downstream.serverName);
     }
     default:
       throw new ConfigError(path, 'has no supported rule');

@@ -6,7 +6,7 @@ import { compileTime } from './time.ts';
 
 export const certificates: Operators = {
   ...plain({
-    REQUESTED_SERVER_NAME: ofTls((tls) => filled(tls.sni)),
+    REQUESTED_SERVER_NAME: ({ downstream }) => filled(downstream.serverName),
     DOWNSTREAM_PEER_URI_SAN: ofTls((tls) => filled(tls.uriSans.join(','))),
     DOWNSTREAM_PEER_DNS_SAN: ofTls((tls) => filled(tls.dnsSans.join(','))),
     DOWNSTREAM_LOCAL_URI_SAN: ofTls((tls) => filled(tls.localUriSans.join(','))),

@@ -33,13 +33,12 @@ export function compileOperator(
 const exchanged: Operators = plain({
   BYTES_RECEIVED: (exchange) => exchange.requestBytes,
   BYTES_SENT: (exchange) => exchange.responseBytes,
-  PROTOCOL: (exchange) => exchange.request.protocol,
-  UPSTREAM_PROTOCOL: ({ upstream }) => upstream?.protocol,
+  PROTOCOL: (exchange) => filled(exchange.request.protocol),
+  UPSTREAM_PROTOCOL: ({ upstream }) => filled(upstream?.protocol),
   RESPONSE_CODE: (_exchange, response) => response?.status ?? 0,
   RESPONSE_FLAGS: (exchange) => formatFlags(exchange.flags),
   RESPONSE_FLAGS_LONG: (exchange) => formatFlagsLong(exchange.flags),
-  // No connection is closed for a reason of its own while an exchange is on it.
-  CONNECTION_TERMINATION_DETAILS: () => undefined,
+  CONNECTION_TERMINATION_DETAILS: (exchange) => filled(exchange.terminationDetails.replaceAll(' ', '_')),
   UPSTREAM_TRANSPORT_FAILURE_REASON: (exchange) => filled(exchange.upstreamFailure.replaceAll(' ', '_')),
   UPSTREAM_CLUSTER: knownCluster,
   UPSTREAM_CLUSTER_RAW: knownCluster,

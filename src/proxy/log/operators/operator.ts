@@ -47,6 +47,9 @@ export function filled(text: string | undefined): string | undefined {
 /** Of a header that is there more than once logs show the first; matchers see all. */
 export function requestReader(name: string): (request: RequestHead) => string | undefined {
   const lower = name.toLowerCase();
-  if (lower.startsWith(':') || lower === 'host') return requestLookup(lower);
+  if (lower.startsWith(':') || lower === 'host') {
+    const lookup = requestLookup(lower);
+    return (request) => filled(lookup(request));
+  }
   return ({ headers }) => headers.get(lower);
 }

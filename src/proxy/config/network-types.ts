@@ -1,0 +1,31 @@
+// What the network filters of a filter chain compile to: filters that let a connection in or not, and the one that serves it.
+import type { SubsetCriteria } from '../balance/balancer.ts';
+import type { AccessLog } from '../log/access-log.ts';
+
+/** Serves the connections of a chain without HTTP. */
+export type StreamConfig =
+  | { readonly kind: 'tcp'; readonly tcp: TcpProxyConfig }
+  | { readonly kind: 'echo' }
+  | { readonly kind: 'respond'; readonly body: Buffer };
+
+export type TcpProxyConfig = {
+  readonly statPrefix: string;
+  /** Picked by weight, once per connection. A filter may have named another (`envoy.tcp_proxy.cluster`). */
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly weight: number;
+    readonly subset: SubsetCriteria | null;
+  }[];
+  readonly totalWeight: number;
+  /** Milliseconds without a byte either way, 0 is none; Envoy's default 1 h. */
+  readonly idleTimeout: number;
+  /** Milliseconds, 0 is none. */
+  readonly maxDuration: number;
+  /** Envoy's default 1. */
+  readonly maxConnectAttempts: number;
+  /** Balancers that hash go by the client's address. */
+  readonly hashSourceIp: boolean;
+  readonly accessLogs: readonly AccessLog[];
+  /** Logs also when the upstream is connected. */
+  readonly logOnConnected: boolean;
+};

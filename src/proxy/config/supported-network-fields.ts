@@ -1,0 +1,21 @@
+// Supported fields (see supported-fields.ts) of network filters, listener filters and transport sockets.
+
+export const networkFields: Readonly<Record<string, string>> = {
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
+    'stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration flush_access_log_on_connected access_log_options',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight metadata_match',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'flush_access_log_on_connected',
+  'envoy.type.v3.HashPolicy': 'source_ip',
+  'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules stat_prefix delay_deny',
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit':
+    'stat_prefix max_connections delay runtime_enabled',
+  'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
+  'envoy.type.v3.TokenBucket': 'max_tokens tokens_per_fill fill_interval',
+  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value',
+  'envoy.extensions.filters.network.set_filter_state.v3.Config':
+    'on_new_connection on_downstream_tls_handshake on_downstream_data',
+  'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':
+    'object_key factory_key format_string shared_with_upstream skip_if_empty',
+};

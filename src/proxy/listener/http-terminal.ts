@@ -1,0 +1,53 @@
+// HTTP on the connections of a filter chain: the codec, and the connection manager its requests go to.
+import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import { Http1ServerConnection } from '../http1/server-connection.ts';
+import { ConnectionManager } from '../router/connection-manager.ts';
+import { withReusedReads } from '../socket/reused-reads.ts';
+import type { Accepted, Served, Terminal, TerminalServices } from './terminal.ts';
+
+export class HttpTerminal implements Terminal {
+  readonly #manager: ConnectionManager;
+  readonly #services: TerminalServices;
+
+  constructor(config: HttpConnectionConfig, direction: ListenerConfig['direction'], services: TerminalServices) {
+    this.#services = services;
+    this.#manager = new ConnectionManager(config, direction, services, services.httpStats(config.statPrefix));
+  }
+
+  drain(): void {
+    this.#manager.draining = true;
+  }
+
+  serve({ socket: accepted, downstream, onGone, onBug }: Accepted): Served {
+    const secure = downstream.tls !== null;
+    const socket = secure ? accepted : withReusedReads(accepted);
+    const manager = this.#manager;
+    const { clock, wheel } = this.#services;
+    this.#count(1, secure);
+    const connection = new Http1ServerConnection(socket, downstream, manager, manager.config, {
+      clock,
+      wheel,
+      onClosed: () => {
+        this.#count(-1, secure);
+        onGone();
+      },
+      onBug: (error) => {
+        manager.stats.uncaught_exceptions += 1;
+        onBug(error);
+      },
+    });
+    // A chain that was replaced during the handshake still answers, once.
+    if (manager.draining) connection.closeAfter();
+    return connection;
+  }
+
+  #count(change: 1 | -1, secure: boolean): void {
+    const { stats } = this.#manager;
+    stats.downstream_cx_active += change;
+    if (change === 1) stats.downstream_cx_total += 1;
+    else stats.downstream_cx_destroy += 1;
+    if (!secure) return;
+    stats.downstream_cx_ssl_active += change;
+    if (change === 1) stats.downstream_cx_ssl_total += 1;
+  }
+}

@@ -1,0 +1,148 @@
+// Network filters as a resource gives them: what is refused when they are compiled, and who is admitted.
+import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../lib/manual-clock.ts';
+import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
+import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { ConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
+import { SniClusterSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
+import { testExchange } from '../testing/exchange.ts';
+import { compileNetworkFilter } from './registry.ts';
+
+function compile(schema: DescMessage, json: JsonObject) {
+  const value = toBinary(schema, fromJson(schema, json));
+  const any = { $typeName: 'google.protobuf.Any' as const, typeUrl: `type.googleapis.com/${schema.typeName}`, value };
+  return compileNetworkFilter(any, 'filter', 'f');
+}
+
+function start(schema: DescMessage, json: JsonObject) {
+  const clock = new ManualClock();
+  const counters = new Map<string, object>();
+  const running = compile(schema, json).start({
+    clock,
+    stats(name, make) {
+      const stats = make();
+      counters.set(name, stats);
+      return stats;
+    },
+  });
+  return { clock, counters, running };
+}
+
+const from = (prefix: string) => ({
+  policies: {
+    p: {
+      permissions: [{ any: true }],
+      principals: [{ direct_remote_ip: { address_prefix: prefix, prefix_len: 8 } }],
+    },
+  },
+});
+
+describe('rbac', () => {
+  const cases: readonly (readonly [string, JsonObject, string | null, object])[] = [
+    ['allowed', { rules: from('10.0.0.0') }, null, { allowed: 1, denied: 0 }],
+    ['not allowed', { rules: from('11.0.0.0') }, 'rbac_access_denied_matched_policy[none]', { allowed: 0, denied: 1 }],
+    [
+      'denied by name',
+      { rules: { action: 'DENY', ...from('10.0.0.0') } },
+      'rbac_access_denied_matched_policy[p]',
+      { denied: 1 },
+    ],
+    ['only in the shadow', { shadow_rules: from('11.0.0.0') }, null, { allowed: 0, shadow_denied: 1 }],
+    [
+      'a header is never there',
+      {
+        rules: {
+          policies: {
+            p: { permissions: [{ header: { name: 'a', present_match: true } }], principals: [{ any: true }] },
+          },
+        },
+      },
+      'rbac_access_denied_matched_policy[none]',
+      { denied: 1 },
+    ],
+  ];
+  test.each(cases)('%s', (_name, rules, details, counted) => {
+    const { counters, running } = start(RBACSchema, { stat_prefix: 'tcp.', ...rules });
+    expect(running.admit(testExchange())?.details ?? null).toBe(details);
+    expect(counters.get('tcp.rbac')).toMatchObject(counted);
+  });
+
+  test('a refusal may wait', () => {
+    const { running } = start(RBACSchema, { stat_prefix: 's', rules: {}, delay_deny: '2s' });
+    expect(running.admit(testExchange())?.delay).toBe(2_000);
+  });
+});
+
+test('connection_limit: so many at a time', () => {
+  const { running, counters } = start(ConnectionLimitSchema, { stat_prefix: 's', max_connections: 2, delay: '1s' });
+  const admitted = () => running.admit(testExchange()) === null;
+  expect([admitted(), admitted(), admitted()]).toEqual([true, true, false]);
+  running.leave?.();
+  expect(admitted()).toBe(true);
+  expect(counters.get('connection_limit.s')).toEqual({ active_connections: 2, limited_connections: 1 });
+});
+
+test('local_ratelimit: so many per interval, never more than full', () => {
+  const { running, clock, counters } = start(LocalRateLimitSchema, {
+    stat_prefix: 's',
+    token_bucket: { max_tokens: 2, tokens_per_fill: 1, fill_interval: '1s' },
+  });
+  const admitted = () => running.admit(testExchange()) === null;
+  expect([admitted(), admitted(), admitted()]).toEqual([true, true, false]);
+  clock.advance(1_000);
+  expect([admitted(), admitted()]).toEqual([true, false]);
+  clock.advance(60_000);
+  expect([admitted(), admitted(), admitted()]).toEqual([true, true, false]);
+  expect(counters.get('local_rate_limit.s')).toEqual({ rate_limited: 3 });
+});
+
+describe('filter state', () => {
+  const cluster = (running: ReturnType<typeof start>['running'], serverName: string) => {
+    const record = testExchange({}, { serverName });
+    running.admit(record);
+    return record.filterState?.get('envoy.tcp_proxy.cluster');
+  };
+  test('sni_cluster', () => {
+    const { running } = start(SniClusterSchema, {});
+    expect([cluster(running, 'db.example'), cluster(running, '')]).toEqual(['db.example', undefined]);
+  });
+
+  test('set_filter_state', () => {
+    const value = {
+      object_key: 'envoy.tcp_proxy.cluster',
+      format_string: { text_format_source: { inline_string: 'to-%REQUESTED_SERVER_NAME%' } },
+    };
+    const { running } = start(ConfigSchema, { on_new_connection: [value] });
+    expect(cluster(running, 'db')).toBe('to-db');
+  });
+});
+
+const bucket = { max_tokens: 1, fill_interval: '1s' };
+test.each<readonly [string, DescMessage, JsonObject, string]>([
+  ['no prefix', RBACSchema, {}, 'f.stat_prefix: is empty'],
+  ['a matcher', RBACSchema, { stat_prefix: 's', matcher: {} }, 'f.matcher: is not supported'],
+  ['no limit', ConnectionLimitSchema, { stat_prefix: 's' }, 'f.max_connections: must be at least 1'],
+  ['no bucket', LocalRateLimitSchema, { stat_prefix: 's' }, 'f.token_bucket: is required'],
+  [
+    'too short an interval',
+    LocalRateLimitSchema,
+    { stat_prefix: 's', token_bucket: { ...bucket, fill_interval: '0.01s' } },
+    'f.token_bucket.fill_interval: must be at least 50 ms',
+  ],
+  [
+    'a shared bucket',
+    LocalRateLimitSchema,
+    { stat_prefix: 's', token_bucket: bucket, share_key: 'k' },
+    'f.share_key: is not supported',
+  ],
+  [
+    'an unknown object',
+    ConfigSchema,
+    { on_new_connection: [{ object_key: 'other', format_string: { text_format_source: { inline_string: 'x' } } }] },
+    'f.on_new_connection[0].object_key: other is not supported (hint: envoy.tcp_proxy.cluster)',
+  ],
+])('refused: %s', (_name, schema, json, message) => {
+  expect(() => compile(schema, json)).toThrow(message);
+});

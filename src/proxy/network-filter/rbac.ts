@@ -1,0 +1,51 @@
+// envoy.filters.network.rbac: the HTTP filter's engine asked about a connection. It is asked when the connection is ready, where Envoy waits for the
+// first byte: a client that may not connect learns nothing from servers that speak first.
+import type { RBAC } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { at, ConfigError } from '../config/config-error.ts';
+import { millis } from '../config/values.ts';
+import { compileRbac, evaluateRbac, type RbacEngine } from '../filter/rbac/engine.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { NetworkFilter } from './filter.ts';
+
+/** `<stat_prefix>.rbac.<field>` */
+class RbacStats {
+  allowed = 0;
+  denied = 0;
+  shadow_allowed = 0;
+  shadow_denied = 0;
+}
+
+const METADATA = 'envoy.filters.network.rbac';
+
+export function createNetworkRbac(config: RBAC, name: string, path: string): NetworkFilter {
+  if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
+  const rules = config.rules ? compileRbac(config.rules, at(path, 'rules')) : null;
+  const shadowRules = config.shadowRules ? compileRbac(config.shadowRules, at(path, 'shadow_rules')) : null;
+  const delay = millis(config.delayDeny, 0, at(path, 'delay_deny'));
+  return {
+    name,
+    start(scope) {
+      const stats = scope.stats(`${config.statPrefix.replace(/\.$/, '')}.rbac`, () => new RbacStats());
+      return {
+        admit(record) {
+          if (shadowRules !== null) noteShadow(shadowRules, record, stats);
+          if (rules === null) return null;
+          const { allowed, policy } = evaluateRbac(rules, record);
+          if (rules.action === 'log') return null;
+          stats[allowed ? 'allowed' : 'denied'] += 1;
+          return allowed ? null : { delay, details: `rbac_access_denied_matched_policy[${policy ?? 'none'}]` };
+        },
+      };
+    },
+  };
+}
+
+function noteShadow(engine: RbacEngine, record: Exchange, stats: RbacStats): void {
+  const { allowed, policy } = evaluateRbac(engine, record);
+  stats[allowed ? 'shadow_allowed' : 'shadow_denied'] += 1;
+  record.metadata ??= new Map();
+  record.metadata.set(METADATA, {
+    shadow_engine_result: allowed ? 'allowed' : 'denied',
+    ...(policy === null ? {} : { shadow_effective_policy_id: policy }),
+  });
+}

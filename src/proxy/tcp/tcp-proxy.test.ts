@@ -1,0 +1,254 @@
+// TCP proxied over loopback: bytes, ends, limits, and what is counted and logged of it.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import type { TcpProxyConfig } from '../config/network-types.ts';
+import type { ClusterConfig } from '../config/types.ts';
+import { formatFlags } from '../http/flags.ts';
+import { ProxyRuntime } from '../runtime.ts';
+import { chain, cluster, http, listener, routeTable } from '../testing/configs.ts';
+import { silentLog } from '../testing/harness.ts';
+import { freePort, openClient } from '../testing/origin.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
+  return {
+    statPrefix: 'test',
+    clusters: [{ name: 'c', weight: 1, subset: null }],
+    totalWeight: 1,
+    idleTimeout: 0,
+    maxDuration: 0,
+    maxConnectAttempts: 1,
+    hashSourceIp: false,
+    accessLogs: [],
+    logOnConnected: false,
+    ...change,
+  };
+}
+
+type Proxy = {
+  readonly port: number;
+  readonly runtime: ProxyRuntime;
+  readonly log: string[];
+  stat(name: string): number;
+};
+
+async function start(
+  config: Partial<TcpProxyConfig>,
+  clusters: readonly ClusterConfig[],
+  bufferLimit = 1e6,
+): Promise<Proxy> {
+  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog([]) });
+  open.push(runtime);
+  const log: string[] = [];
+  for (const one of clusters) runtime.setCluster(one);
+  const accessLogs = [
+    {
+      write: (record: Parameters<TcpProxyConfig['accessLogs'][number]['write']>[0]) =>
+        void log.push(`${record.requestBytes} ${record.responseBytes} ${formatFlags(record.flags)}`),
+    },
+  ];
+  const network = { kind: 'tcp', tcp: tcp({ accessLogs, ...config }) } as const;
+  await runtime.setListener(listener([chain(http(routeTable('', {})), { network })], { bufferLimit }));
+  const stat = (name: string) => new Map(runtime.stats()).get(name) ?? Number.NaN;
+  return { port: runtime.listeners()[0]!.port, runtime, log, stat };
+}
+
+async function upstream(serve: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    serve(socket);
+  });
+  open.push({
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const echo = () =>
+  upstream((socket) => {
+    socket.on('data', (bytes) => socket.write(bytes));
+    socket.on('end', () => socket.end());
+  });
+
+function client(port: number) {
+  const opened = openClient(port);
+  open.push({ close: () => opened.socket.destroy() });
+  return opened;
+}
+
+describe('bytes', () => {
+  test('both ways, and counted', async () => {
+    const proxy = await start({}, [cluster('c', [await echo()])]);
+    const one = client(proxy.port);
+    one.write('hello');
+    await one.until(/hello$/);
+    one.socket.end();
+    expect(await one.ended()).toBe('hello');
+    await expect.poll(() => proxy.log).toEqual(['5 5 -']);
+    expect(proxy.stat('tcp.test.downstream_cx_total')).toBe(1);
+    expect(proxy.stat('tcp.test.downstream_cx_rx_bytes_total')).toBe(5);
+    expect(proxy.stat('tcp.test.downstream_cx_tx_bytes_total')).toBe(5);
+    await expect.poll(() => proxy.stat('cluster.c.upstream_cx_active')).toBe(0);
+    await expect.poll(() => proxy.stat('listener.listener.downstream_cx_active')).toBe(0);
+  });
+
+  test('a server that speaks first', async () => {
+    const port = await upstream((socket) => socket.write('220 ready\r\n'));
+    const proxy = await start({}, [cluster('c', [port])]);
+    expect(await client(proxy.port).until(/ready/)).toBe('220 ready\r\n');
+  });
+
+  test('megabytes unchanged, through a small buffer too', async () => {
+    const all = Buffer.alloc(3_000_001);
+    for (let i = 0; i < all.length; i++) all[i] = (i * 7 + (i >> 8)) & 0xff;
+    for (const limit of [1, 1_048_576]) {
+      const size = limit === 1 ? 5_000 : all.length;
+      const proxy = await start({}, [cluster('c', [await echo()])], limit);
+      const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+      const parts: Buffer[] = [];
+      socket.on('data', (bytes) => parts.push(bytes));
+      socket.end(all.subarray(0, size));
+      await once(socket, 'end');
+      expect(Buffer.concat(parts).equals(all.subarray(0, size))).toBe(true);
+    }
+  });
+
+  test('a client that does not read stops the server: memory is bounded', async () => {
+    let sent = 0;
+    const chunk = Buffer.alloc(65_536);
+    const port = await upstream((socket) => {
+      const push = () => {
+        while (sent < 1e9 && socket.write(chunk)) sent += chunk.length;
+      };
+      socket.on('drain', push);
+      push();
+    });
+    const proxy = await start({}, [cluster('c', [port])]);
+    const slow = connect({ port: proxy.port, host: '127.0.0.1' });
+    open.push({ close: () => slow.destroy() });
+    slow.pause();
+    await once(slow, 'connect');
+    let before = -1;
+    await expect
+      .poll(
+        () => {
+          const still = sent === before;
+          before = sent;
+          return still && sent > 0;
+        },
+        { interval: 200 },
+      )
+      .toBe(true);
+    expect(sent).toBeLessThan(100e6);
+  });
+});
+
+describe('ends', () => {
+  test('a half-closed client still gets its answer', async () => {
+    const port = await upstream((socket) => {
+      let text = '';
+      socket.on('data', (bytes) => {
+        text += bytes.toString();
+      });
+      socket.on('end', () => socket.end(`got ${text}`));
+    });
+    const proxy = await start({}, [cluster('c', [port])]);
+    const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.end('question');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toBe('got question');
+    await once(socket, 'end');
+  });
+
+  test('a half-closed server still gets the rest', async () => {
+    let text = '';
+    const port = await upstream((socket) => {
+      socket.end('bye');
+      socket.on('data', (bytes) => {
+        text += bytes.toString();
+      });
+    });
+    const proxy = await start({}, [cluster('c', [port])]);
+    const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.resume();
+    await once(socket, 'end');
+    socket.end('still here');
+    await expect.poll(() => text).toBe('still here');
+  });
+
+  test('a reset is passed on', async () => {
+    const port = await upstream((socket) => socket.once('data', () => socket.resetAndDestroy()));
+    const proxy = await start({}, [cluster('c', [port])]);
+    const socket = connect({ port: proxy.port, host: '127.0.0.1' });
+    socket.write('x');
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNRESET');
+  });
+});
+
+describe('failures', () => {
+  const cases: readonly (readonly [string, Partial<TcpProxyConfig>, () => Promise<ClusterConfig[]>, string, string])[] =
+    [
+      ['no cluster', {}, async () => [], '0 0 NC', 'tcp.test.downstream_cx_no_route'],
+      ['no endpoint', {}, async () => [cluster('c', [])], '0 0 UH', 'cluster.c.upstream_cx_none_healthy'],
+      [
+        'nobody listens',
+        {},
+        async () => [cluster('c', [await freePort()])],
+        '0 0 URX,UF',
+        'cluster.c.upstream_cx_connect_attempts_exceeded',
+      ],
+      [
+        'too many connections',
+        {},
+        async () => [
+          cluster('c', [await echo()], {
+            limits: { maxConnections: 0, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1 },
+          }),
+        ],
+        '0 0 UO',
+        'cluster.c.upstream_cx_overflow',
+      ],
+    ];
+  test.each(cases)('%s', async (_name, config, clusters, logged, counter) => {
+    const proxy = await start(config, await clusters());
+    await client(proxy.port).ended();
+    await expect.poll(() => proxy.log).toEqual([logged]);
+    expect(proxy.stat(counter)).toBe(1);
+  });
+
+  test('another endpoint is tried', async () => {
+    const proxy = await start({ maxConnectAttempts: 3 }, [cluster('c', [await freePort(), await echo()])]);
+    const one = client(proxy.port);
+    one.write('x');
+    await one.until(/x/);
+  });
+});
+
+test('a silent connection is closed after the idle timeout', async () => {
+  const proxy = await start({ idleTimeout: 60 }, [cluster('c', [await echo()])]);
+  await client(proxy.port).ended();
+  expect(proxy.stat('tcp.test.idle_timeout')).toBe(1);
+});
+
+test('a busy one after the longest duration', async () => {
+  const proxy = await start({ maxDuration: 60 }, [cluster('c', [await echo()])]);
+  const one = client(proxy.port);
+  const timer = setInterval(() => one.write('x'), 10);
+  await one.ended();
+  clearInterval(timer);
+  expect(proxy.stat('tcp.test.max_downstream_connection_duration')).toBe(1);
+  await expect.poll(() => proxy.log[0]).toMatch(/DT$/);
+});

@@ -1,0 +1,58 @@
+// The TCP proxy of one filter chain: a session for every connection it is given.
+import type { Socket } from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { TcpProxyConfig } from '../config/network-types.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { TcpStats } from './stats.ts';
+import { TcpSession } from './tcp-session.ts';
+
+export type TcpServices = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: () => number;
+  readonly clusters: { get(name: string): Cluster | undefined };
+};
+
+/** What filters before it may have chosen (Envoy's filter state of that name). */
+const CHOSEN_CLUSTER = 'envoy.tcp_proxy.cluster';
+
+export class TcpProxy {
+  readonly config: TcpProxyConfig;
+  readonly services: TcpServices;
+  readonly stats: TcpStats;
+  /** The most that is read at once. */
+  readonly bufferLimit: number;
+
+  constructor(config: TcpProxyConfig, services: TcpServices, stats: TcpStats, bufferLimit: number) {
+    this.config = config;
+    this.services = services;
+    this.stats = stats;
+    this.bufferLimit = bufferLimit;
+  }
+
+  /** `socket` is paused. */
+  serve(socket: Socket, record: Exchange, onGone: () => void): TcpSession {
+    const session = new TcpSession(this, socket, record, onGone);
+    session.begin();
+    return session;
+  }
+
+  chooseCluster(record: Exchange): TcpProxyConfig['clusters'][number] {
+    const { clusters, totalWeight } = this.config;
+    const chosen = record.filterState?.get(CHOSEN_CLUSTER);
+    if (chosen !== undefined && chosen !== '') return { name: chosen, weight: 1, subset: null };
+    if (clusters.length === 1) return clusters[0]!;
+    let rest = this.services.random() * totalWeight;
+    for (const cluster of clusters) {
+      rest -= cluster.weight;
+      if (rest < 0) return cluster;
+    }
+    return clusters.findLast(({ weight }) => weight > 0)!;
+  }
+
+  log(record: Exchange, ended: number): void {
+    for (const log of this.config.accessLogs) log.write(record, ended);
+  }
+}

@@ -1,0 +1,234 @@
+// One proxied connection:
+//
+//   connecting ──► piping ──both ends closed──► gone
+//     │  └─failed, attempts left─► connecting      (access log when the client's side is closed)
+//     └─nobody to connect to─► closed
+//
+// While it connects nothing is read from the client: what it sends waits in the kernel.
+import type { Socket } from 'node:net';
+import { xxHash64 } from '../../lib/hash.ts';
+import type { Timer } from '../../lib/timer-wheel.ts';
+import { anyEndpoint } from '../balance/balancer.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Host } from '../cluster/host.ts';
+import type { TcpProxyConfig } from '../config/network-types.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { flag } from '../http/flags.ts';
+import { Pump } from './pump.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
+
+export class TcpSession {
+  readonly #proxy: TcpProxy;
+  readonly #record: Exchange;
+  readonly #onGone: () => void;
+  readonly #down: Pump;
+  #up: Pump | null = null;
+  #giveUp: (() => void) | null = null;
+  #tried: Host[] = [];
+  #lastActive: number;
+  #idleTimer: Timer | null = null;
+  #durationTimer: Timer | null = null;
+  #closed = false;
+
+  constructor(proxy: TcpProxy, socket: Socket, record: Exchange, onGone: () => void) {
+    this.#proxy = proxy;
+    this.#record = record;
+    this.#onGone = onGone;
+    this.#lastActive = record.started;
+    const { stats } = proxy;
+    this.#down = new Pump(
+      socket,
+      {
+        onBytes: (length) => {
+          this.#lastActive = proxy.services.clock.now();
+          record.requestBytes += length;
+          stats.downstream_cx_rx_bytes_total += length;
+        },
+        onStopped: () => {
+          stats.downstream_flow_control_paused_reading_total += 1;
+        },
+        onFlowing: () => {
+          stats.downstream_flow_control_resumed_reading_total += 1;
+        },
+      },
+      proxy.bufferLimit,
+    );
+    watch(this.#down.source, (reset) => this.#onDownstreamClosed(reset));
+    stats.downstream_cx_total += 1;
+    stats.downstream_cx_active += 1;
+  }
+
+  begin(): void {
+    const { config, services, stats } = this.#proxy;
+    if (config.maxDuration > 0) {
+      this.#durationTimer = services.wheel.set(config.maxDuration, () => {
+        stats.max_downstream_connection_duration += 1;
+        this.#record.flags |= flag.durationTimeout;
+        this.destroy();
+      });
+    }
+    const choice = this.#proxy.chooseCluster(this.#record);
+    const cluster = services.clusters.get(choice.name);
+    if (cluster === undefined) {
+      stats.downstream_cx_no_route += 1;
+      this.#fail(flag.noClusterFound);
+      return;
+    }
+    this.#record.cluster = choice.name;
+    this.#record.clusterMetadata = cluster.config.metadata;
+    this.#connect(cluster, choice);
+  }
+
+  /** Connections without HTTP have no moment between exchanges to leave at: they stay until the drain time is over. */
+  drain(): void {
+    // Nothing to do before `destroy`.
+  }
+
+  destroy(): void {
+    this.#down.source.destroy();
+    this.#up?.source.destroy();
+  }
+
+  #connect(cluster: Cluster, choice: TcpProxyConfig['clusters'][number]): void {
+    const { config, services } = this.#proxy;
+    const { stats } = cluster;
+    const record = this.#record;
+    if (stats.upstream_cx_active >= cluster.config.limits.maxConnections) {
+      stats.upstream_cx_overflow += 1;
+      this.#fail(flag.upstreamOverflow);
+      return;
+    }
+    if (record.attempts >= config.maxConnectAttempts) {
+      stats.upstream_cx_connect_attempts_exceeded += 1;
+      this.#fail(flag.upstreamRetryLimitExceeded);
+      return;
+    }
+    const host = cluster.pick({
+      ...anyEndpoint,
+      hash: config.hashSourceIp ? xxHash64(record.downstream.directRemote.address) : null,
+      now: services.clock.now(),
+      tried: this.#tried,
+      subset: choice.subset,
+    });
+    if (host === null) {
+      this.#fail(flag.noHealthyUpstream);
+      return;
+    }
+    record.attempts += 1;
+    record.endpoint = host;
+    stats.upstream_cx_total += 1;
+    stats.upstream_cx_active += 1;
+    this.#await(cluster, host, () => this.#connect(cluster, choice));
+  }
+
+  #await(cluster: Cluster, host: Host, again: () => void): void {
+    const { wheel } = this.#proxy.services;
+    const { stats } = cluster;
+    const failed = (detail: string) => {
+      this.#giveUp = null;
+      wheel.cancel(timer);
+      stats.upstream_cx_active -= 1;
+      stats.upstream_cx_connect_fail += 1;
+      this.#tried.push(host);
+      this.#record.flags |= flag.upstreamConnectionFailure;
+      this.#record.upstreamFailure = detail;
+      cluster.observe(host, 503);
+      if (!this.#closed) again();
+    };
+    const cancel = host.connector.connect(host.address, host.port, {
+      onConnected: (socket) => {
+        this.#giveUp = null;
+        wheel.cancel(timer);
+        cluster.observe(host, 200);
+        this.#onConnected(socket, cluster);
+      },
+      onFailed: failed,
+    });
+    const timer = wheel.set(cluster.config.connectTimeout, () => {
+      cancel();
+      stats.upstream_cx_connect_timeout += 1;
+      failed('');
+    });
+    this.#giveUp = () => {
+      wheel.cancel(timer);
+      cancel();
+      stats.upstream_cx_active -= 1;
+    };
+  }
+
+  #onConnected(socket: Socket, cluster: Cluster): void {
+    const { config, services, stats, bufferLimit } = this.#proxy;
+    const record = this.#record;
+    const onBytes = (length: number) => {
+      this.#lastActive = services.clock.now();
+      record.responseBytes += length;
+      stats.downstream_cx_tx_bytes_total += length;
+    };
+    const up = new Pump(socket, { onBytes, onStopped: nothing, onFlowing: nothing }, bufferLimit);
+    this.#up = up;
+    record.upstream = {
+      protocol: '',
+      local: { address: up.source.localAddress ?? '', port: up.source.localPort ?? 0 },
+    };
+    watch(up.source, (reset) => {
+      cluster.stats.upstream_cx_active -= 1;
+      cluster.stats.upstream_cx_destroy += 1;
+      closeAfter(this.#down.source, reset);
+    });
+    if (config.logOnConnected) this.#proxy.log(record, 0);
+    if (config.idleTimeout > 0) this.#watchIdle(config.idleTimeout);
+    up.start(this.#down.source);
+    this.#down.start(up.source);
+  }
+
+  /** Bytes only note the time: the timer finds out whether it was too long ago. */
+  #watchIdle(delay: number): void {
+    const { config, services, stats } = this.#proxy;
+    this.#idleTimer = services.wheel.set(delay, () => {
+      const left = this.#lastActive + config.idleTimeout - services.clock.now();
+      if (left > 0) {
+        this.#watchIdle(left);
+        return;
+      }
+      stats.idle_timeout += 1;
+      this.destroy();
+    });
+  }
+
+  #fail(flags: number): void {
+    this.#record.flags |= flags;
+    this.#down.source.destroy();
+  }
+
+  #onDownstreamClosed(reset: boolean): void {
+    this.#closed = true;
+    const { services, stats } = this.#proxy;
+    services.wheel.cancel(this.#idleTimer);
+    services.wheel.cancel(this.#durationTimer);
+    this.#giveUp?.();
+    this.#giveUp = null;
+    if (this.#up !== null) closeAfter(this.#up.source, reset);
+    stats.downstream_cx_active -= 1;
+    this.#proxy.log(this.#record, services.clock.now());
+    this.#onGone();
+  }
+}
+
+function watch(socket: Socket, onClosed: (reset: boolean) => void): void {
+  let reset = false;
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    reset = error.code === 'ECONNRESET';
+  });
+  socket.once('close', () => onClosed(reset));
+}
+
+/** The other side has closed: what waits is still written. A reset is passed on as one. */
+function closeAfter(socket: Socket, reset: boolean): void {
+  if (socket.destroyed) return;
+  if (reset) socket.resetAndDestroy();
+  else socket.destroySoon();
+}
+
+function nothing(): void {
+  // Only the client's side counts how often it was stopped.
+}
