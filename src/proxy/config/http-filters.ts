@@ -23,8 +23,7 @@ function decodeFilter(filter: FilterMessage, path: string): HttpFilter | null {
   // The sender allows that a proxy which does not know the filter leaves it out.
   if (filter.isOptional && !isSupportedFilter(configType.value)) return null;
   const compiled = compileFilter(configType.value, filter.name, at(path, 'typed_config'));
-  // Off, but there for a route to put its own in this place.
-  return filter.disabled ? { name: filter.name } : compiled;
+  return filter.disabled ? { name: filter.name, disabled: compiled } : compiled;
 }
 
 function isRouter(config: Any): boolean {

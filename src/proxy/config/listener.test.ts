@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { BufferSchema } from '../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { GzipSchema } from '../../xds/gen/envoy/extensions/filters/http/gzip/v3/gzip_pb.ts';
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { chain, http, listener, packed, router, socket } from '../testing/resources.ts';
@@ -73,7 +73,7 @@ describe('listener', () => {
   test('filters are compiled in order, without the router; an unknown one may be optional, a disabled one does nothing', () => {
     const filters = [
       { name: 'rbac', typed_config: packed(RBACSchema, { rules: {} }), disabled: true },
-      { name: 'buffer', typed_config: packed(BufferSchema), is_optional: true },
+      { name: 'buffer', typed_config: packed(GzipSchema), is_optional: true },
       { name: 'fault', typed_config: packed(HTTPFaultSchema) },
     ];
     const compiled = http({ http_filters: [...filters, router] }).filters;
@@ -124,8 +124,8 @@ describe('listener', () => {
       'filter_chains[0].filter_chain_match.server_names[0]: ',
     ],
     [
-      { listener_filters: [{ name: 'x', typed_config: packed(BufferSchema) }] },
-      'listener_filters[0].typed_config: type envoy.extensions.filters.http.buffer.v3.Buffer is not supported',
+      { listener_filters: [{ name: 'x', typed_config: packed(GzipSchema) }] },
+      'listener_filters[0].typed_config: type envoy.extensions.filters.http.gzip.v3.Gzip is not supported',
     ],
     [withManager({ codec_type: 'HTTP2' }), `${here}.codec_type: must be AUTO or HTTP1`],
     [withManager({ tracing: {} }), `${here}.tracing: is not supported`],
@@ -133,8 +133,8 @@ describe('listener', () => {
     [withManager({ http_filters: [] }), `${here}.http_filters: must end with the router`],
     [withManager({ http_filters: [router, router] }), `${here}.http_filters[0]: the router must be last`],
     [
-      withManager({ http_filters: [{ name: 'b', typed_config: packed(BufferSchema) }, router] }),
-      `${here}.http_filters[0].typed_config: type envoy.extensions.filters.http.buffer.v3.Buffer is not supported`,
+      withManager({ http_filters: [{ name: 'b', typed_config: packed(GzipSchema) }, router] }),
+      `${here}.http_filters[0].typed_config: type envoy.extensions.filters.http.gzip.v3.Gzip is not supported`,
     ],
     [
       withManager({

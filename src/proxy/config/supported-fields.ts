@@ -1,5 +1,6 @@
 // Which fields of which messages this proxy implements, by their names in the .proto files. A type that is not listed has none.
 import { harmlessFields } from './harmless-fields.ts';
+import { filterFields } from './supported-filter-fields.ts';
 import { networkFields } from './supported-network-fields.ts';
 
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
@@ -10,6 +11,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
   'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
   'envoy.config.listener.v3.Filter': 'name typed_config',
+  ...filterFields,
   ...networkFields,
   'envoy.config.core.v3.Address': 'socket_address',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
@@ -105,26 +107,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body',
-  'envoy.config.route.v3.FilterConfig': 'config disabled',
+  'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
   'envoy.config.core.v3.HeaderValue': 'key value',
-
-  'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules shadow_rules',
-  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
-  'envoy.config.rbac.v3.RBAC': 'action policies',
-  'envoy.config.rbac.v3.Policy': 'permissions principals',
-  'envoy.config.rbac.v3.Permission':
-    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name',
-  'envoy.config.rbac.v3.Permission.Set': 'rules',
-  'envoy.config.rbac.v3.Principal':
-    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id',
-  'envoy.config.rbac.v3.Principal.Set': 'ids',
-  'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
-  'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
-  'envoy.type.matcher.v3.PathMatcher': 'path',
-  'envoy.extensions.filters.http.fault.v3.HTTPFault': 'delay abort headers',
-  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage',
-  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage',
 
   'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
   'envoy.config.accesslog.v3.AccessLogFilter':

@@ -1,15 +1,25 @@
 // The filter envoy.filters.http.fault: delays and aborts a share of the requests.
 import type { FaultDelay } from '../../xds/gen/envoy/extensions/filters/common/fault/v3/fault_pb.ts';
-import type { FaultAbort, HTTPFault } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import {
+  type FaultAbort,
+  type HTTPFault,
+  HTTPFaultSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { positiveMillis, share } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import { compileHeaders } from '../route/match/header-matcher.ts';
+import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, HttpFilter, LocalReply } from './filter.ts';
 
 type Delay = { readonly share: number; readonly duration: number };
 type Abort = { readonly share: number; readonly reply: LocalReply };
+
+export const fault: FilterKind = {
+  chain: compiler(HTTPFaultSchema, createFault),
+  route: compiler(HTTPFaultSchema, createFault),
+};
 
 export function createFault(config: HTTPFault, name: string, path: string): HttpFilter {
   const delay = compileDelay(config.delay, at(path, 'delay'));

@@ -39,6 +39,10 @@ export type FilterScope = {
 };
 
 export type HttpFilter = {
+  /** Only in a chain: the filter is off, unless a route has something in its place or for it. */
+  readonly disabled?: HttpFilter;
+  /** Only of a route: settings for the filter of the chain, in whose place nothing is put (see `routeSettings`). */
+  readonly settings?: { readonly key: symbol; readonly value: unknown };
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
   /** Downstream to upstream, in chain order, once per request. Undefined goes on; a reply ends the request there. */

@@ -55,7 +55,10 @@ export function compileOverrides(configs: Route['typedPerFilterConfig'], outer: 
   const entries = Object.entries(configs);
   if (entries.length === 0) return outer;
   const filters = new Map(outer);
-  for (const [name, config] of entries) filters.set(name, compileOverride(name, config, `${path}[${name}]`));
+  for (const [name, config] of entries) {
+    const override = compileOverride(name, config, `${path}[${name}]`);
+    if (override !== undefined) filters.set(name, override);
+  }
   return filters;
 }
 

@@ -187,9 +187,10 @@ export class FilterRun {
   #effective(index: number): HttpFilter | null {
     const filter = this.#manager.config.filters[index]!;
     const overrides = this.exchange.route?.filters;
-    if (overrides === undefined || overrides.size === 0) return filter;
-    const override = overrides.get(filter.name);
-    return override === undefined ? filter : override;
+    const override = overrides === undefined || overrides.size === 0 ? undefined : overrides.get(filter.name);
+    if (override === undefined) return filter.disabled === undefined ? filter : null;
+    if (override === null || override.settings === undefined) return override;
+    return filter.disabled ?? filter;
   }
 
   #opened(): OpenFilters {

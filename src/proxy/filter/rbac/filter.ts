@@ -1,7 +1,12 @@
 // The filter envoy.filters.http.rbac: enforces its rules, and notes what its shadow rules would have done.
-import type { RBAC } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import {
+  type RBAC,
+  RBACPerRouteSchema,
+  RBACSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { at } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import { compiler, type FilterKind } from '../define.ts';
 import type { HttpFilter, LocalReply } from '../filter.ts';
 import { compileRbac, evaluateRbac, type RbacEngine } from './engine.ts';
 
@@ -17,6 +22,14 @@ export type RbacFilter = HttpFilter & {
 export function isRbac(filter: HttpFilter): filter is RbacFilter {
   return 'kind' in filter && filter.kind === 'rbac';
 }
+
+export const rbac: FilterKind = {
+  chain: compiler(RBACSchema, createRbac),
+  // Without `rbac` the filter is off for the route.
+  route: compiler(RBACPerRouteSchema, (config, name, path) =>
+    config.rbac === undefined ? null : createRbac(config.rbac, name, at(path, 'rbac')),
+  ),
+};
 
 /** Exchange.metadata and `%DYNAMIC_METADATA(envoy.filters.http.rbac:…)%`. */
 const METADATA = 'envoy.filters.http.rbac';
