@@ -159,3 +159,10 @@ export class Call implements AttemptOwner {
     this.#services.wheel.cancel(this.#timer);
   }
 }
+
+/** What Envoy adds to requests of its own. */
+export function markOwn(headers: HeaderMap, { localAddress }: CallServices, timeout: number): void {
+  headers.set('x-envoy-internal', 'true');
+  headers.set('x-forwarded-for', localAddress);
+  if (timeout > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(timeout));
+}

@@ -11,7 +11,7 @@ import {
 import { grpcStatusOf } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
-import { Call, type CallFailure, type CallServices } from './call.ts';
+import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
 import { frameMessage, MessageReader } from './grpc-messages.ts';
 
 export type GrpcTarget = {
@@ -133,12 +133,11 @@ function startStream<Input extends DescMessage, Output extends DescMessage>(
 
 const NO_STATUS: GrpcStatus = { code: 2, message: 'the stream ended without a status' };
 
-function requestHead(method: DescMethod, target: GrpcTarget, { localAddress }: CallServices): RequestHead {
+function requestHead(method: DescMethod, target: GrpcTarget, services: CallServices): RequestHead {
   const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
   if (target.timeout > 0) headers.append('grpc-timeout', `${Math.ceil(target.timeout)}m`);
   if (target.metadata !== null) for (const [name, value] of target.metadata) headers.append(name, value);
-  headers.append('x-envoy-internal', 'true');
-  headers.append('x-forwarded-for', localAddress);
+  markOwn(headers, services, target.timeout);
   return {
     method: 'POST',
     scheme: 'http',

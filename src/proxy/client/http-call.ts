@@ -2,7 +2,7 @@
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import { kept } from '../socket/reused-reads.ts';
-import { Call, type CallFailure, type CallServices } from './call.ts';
+import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
 
 export type HttpCall = {
   readonly cluster: string;
@@ -47,18 +47,19 @@ export function callHttp(services: CallServices, call: HttpCall, done: (outcome:
 
 function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
   let status = 0;
-  let headers: HeaderMap | null = null;
+  let answered: HeaderMap | null = null;
   let size = 0;
   const chunks: Buffer[] = [];
-  const complete = () => done({ kind: 'answer', answer: { status, headers: headers!, body: Buffer.concat(chunks) } });
-  const head = { ...call.head, headers: call.head.headers.clone() };
+  const complete = () => done({ kind: 'answer', answer: { status, headers: answered!, body: Buffer.concat(chunks) } });
+  const headers = call.head.headers.clone();
+  markOwn(headers, services, call.timeout);
   const running = new Call(
     services,
-    { cluster: call.cluster, head, timeout: call.timeout },
+    { cluster: call.cluster, head: { ...call.head, headers }, timeout: call.timeout },
     {
       onHead(response, last) {
         status = response.status;
-        headers = response.headers;
+        answered = response.headers;
         if (last) complete();
       },
       onData(chunk) {

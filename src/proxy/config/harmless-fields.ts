@@ -1,6 +1,20 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': {
+    async_fetch: 'keys are fetched with the first request that needs them, which waits for them',
+  },
+  'envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch': {
+    fast_listener: 'no listener waits for keys',
+    failed_refetch_duration: 'every request that needs keys asks for them',
+  },
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider': {
+    jwt_cache_config: 'verified tokens are always remembered, up to a fixed number',
+  },
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig': {
+    jwt_cache_size: 'the number remembered is fixed',
+    jwt_max_token_size: 'tokens over 4 KiB are never remembered',
+  },
   'envoy.config.listener.v3.Listener': {
     stat_prefix: 'names a statistic',
     enable_reuse_port: 'one worker accepts for all',

@@ -1,15 +1,16 @@
 // Which fields of the messages of HTTP filters this proxy implements: a part of `supported-fields.ts`.
 
 export const filterFields: Readonly<Record<string, string>> = {
-  'envoy.extensions.filters.http.rbac.v3.RBAC': 'rules shadow_rules',
+  'envoy.extensions.filters.http.rbac.v3.RBAC':
+    'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.config.rbac.v3.RBAC': 'action policies',
   'envoy.config.rbac.v3.Policy': 'permissions principals',
   'envoy.config.rbac.v3.Permission':
-    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name',
+    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name metadata sourced_metadata',
   'envoy.config.rbac.v3.Permission.Set': 'rules',
   'envoy.config.rbac.v3.Principal':
-    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id',
+    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id metadata filter_state sourced_metadata',
   'envoy.config.rbac.v3.Principal.Set': 'ids',
   'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
@@ -26,4 +27,35 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':
     'users forward_username_header authentication_header allow_missing emit_dynamic_metadata',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute': 'users',
+
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
+    'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':
+    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds claim_to_headers clear_route_cache',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload': 'space_delimited_claims',
+  'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': 'http_uri cache_duration retry_policy',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtHeader': 'name value_prefix',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader': 'header_name claim_name claim_path',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.PathSegment': 'key',
+  'envoy.extensions.filters.http.jwt_authn.v3.RequirementRule': 'match requires requirement_name',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement':
+    'provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing',
+  'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': 'provider_name audiences',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList': 'requirements',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': 'requirements',
+  'envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule': 'name requires',
+  'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': 'disabled requirement_name',
+  'envoy.config.core.v3.HttpUri': 'uri cluster timeout',
+  'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries',
+  'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
+  'envoy.config.rbac.v3.SourcedMetadata': 'metadata_matcher metadata_source',
+  'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
+  'envoy.type.matcher.v3.MetadataMatcher.PathSegment': 'key',
+  'envoy.type.matcher.v3.ValueMatcher':
+    'null_match double_match string_match bool_match present_match list_match or_match',
+  'envoy.type.matcher.v3.DoubleMatcher': 'range exact',
+  'envoy.type.v3.DoubleRange': 'start end',
+  'envoy.type.matcher.v3.ListMatcher': 'one_of',
+  'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
+  'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
 };

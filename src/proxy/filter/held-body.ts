@@ -18,11 +18,6 @@ export class HeldBody {
     return this.size <= this.#limit;
   }
 
-  whole(): Buffer {
-    const [only] = this.#chunks;
-    return this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
-  }
-
   /** Passes it on in the pieces it came in, and forgets it. */
   moveTo(write: (chunk: Buffer) => void): void {
     const chunks = this.#chunks;
@@ -32,21 +27,10 @@ export class HeldBody {
   }
 }
 
-/** Bytes a filter may hold of one body where its configuration names no limit: Envoy's default for a connection's buffer. */
-export const BUFFER_LIMIT = 1024 * 1024;
-
 export const requestTooLarge: LocalReply = {
   status: 413,
   body: 'Payload Too Large',
   details: 'request_payload_too_large',
-  flags: 0,
-  headers: null,
-};
-
-export const responseTooLarge: LocalReply = {
-  status: 500,
-  body: 'Internal Server Error',
-  details: 'response_payload_too_large',
   flags: 0,
   headers: null,
 };

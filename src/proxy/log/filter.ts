@@ -14,7 +14,7 @@ import { share } from '../config/values.ts';
 import type { Exchange, LogType } from '../http/exchange.ts';
 import { flagNamed } from '../http/flags.ts';
 import { compileHeader } from '../route/match/header-matcher.ts';
-import { compileValueMatcher } from './metadata-matcher.ts';
+import { compileValue } from '../route/match/metadata-matcher.ts';
 import { statusOf } from './operators/grpc.ts';
 
 export type LogTest = (exchange: Exchange, ended: number) => boolean;
@@ -119,7 +119,7 @@ function compileMetadata({ matcher, matchIfKeyNotFound }: MetadataFilter, path: 
   const absent = matchIfKeyNotFound ?? true;
   if (matcher === undefined) return () => absent;
   const here = at(path, 'matcher');
-  const test = compileValueMatcher(matcher.value, at(here, 'value'));
+  const test = compileValue(matcher.value, at(here, 'value'));
   const keys = mapAt(matcher.path, at(here, 'path'), ({ segment }, there) => {
     if (segment.case !== 'key' || segment.value === '') throw new ConfigError(at(there, 'key'), 'is required');
     return segment.value;

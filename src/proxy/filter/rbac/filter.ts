@@ -8,7 +8,8 @@ import { at } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compiler, type FilterKind } from '../define.ts';
 import type { HttpFilter, LocalReply } from '../filter.ts';
-import { compileRbac, evaluateRbac, type RbacEngine } from './engine.ts';
+import { compileRbac, evaluateRbac, type RbacDecision, type RbacEngine } from './engine.ts';
+import { compileStats } from './stats.ts';
 
 export type RbacFilter = HttpFilter & {
   readonly kind: 'rbac';
@@ -42,25 +43,32 @@ export function createRbac(config: RBAC, name: string, path: string): RbacFilter
     const { allowed, policy } = evaluateRbac(rules, exchange);
     return allowed ? undefined : denial(policy);
   };
+  const track = compileStats(config);
   return {
     kind: 'rbac',
     name,
     rules,
     shadowRules,
     judge,
-    request(exchange) {
-      if (shadowRules !== null) noteShadow(shadowRules, exchange);
-      if (rules?.action === 'log') note(exchange, { access_log_hint: evaluateRbac(rules, exchange).policy !== null });
-      return judge(exchange);
+    request(exchange, scope) {
+      if (shadowRules !== null) {
+        const decision = evaluateRbac(shadowRules, exchange);
+        noteShadow(config.shadowRulesStatPrefix, decision, exchange);
+        track.shadow(scope, decision);
+      }
+      if (rules === null) return undefined;
+      const decision = evaluateRbac(rules, exchange);
+      if (rules.action === 'log') note(exchange, { access_log_hint: decision.policy !== null });
+      track.enforced(scope, decision);
+      return decision.allowed ? undefined : denial(decision.policy);
     },
   };
 }
 
-function noteShadow(engine: RbacEngine, exchange: Exchange): void {
-  const { allowed, policy } = evaluateRbac(engine, exchange);
+function noteShadow(prefix: string, { allowed, policy }: RbacDecision, exchange: Exchange): void {
   note(exchange, {
-    shadow_engine_result: allowed ? 'allowed' : 'denied',
-    ...(policy === null ? {} : { shadow_effective_policy_id: policy }),
+    [`${prefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied',
+    ...(policy === null ? {} : { [`${prefix}shadow_effective_policy_id`]: policy }),
   });
 }
 

@@ -8,6 +8,7 @@ import type { Exchange } from '../../http/exchange.ts';
 import { all, compileHeader } from '../../route/match/header-matcher.ts';
 import { pathOnly } from '../../route/match/query.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
+import { compileDynamicMetadata, compileSourcedMetadata } from './metadata.ts';
 
 export type ExchangeTest = (exchange: Exchange) => boolean;
 
@@ -48,6 +49,10 @@ export function compilePermission({ rule }: Permission, path: string, depth = 0)
       const test = compileString(rule.value, at(path, 'requested_server_name'));
       return ({ downstream }) => test(downstream.serverName);
     }
+    case 'metadata':
+      return compileDynamicMetadata(rule.value, at(path, 'metadata'));
+    case 'sourcedMetadata':
+      return compileSourcedMetadata(rule.value, at(path, 'sourced_metadata'));
     default:
       throw new ConfigError(path, 'has no supported rule');
   }

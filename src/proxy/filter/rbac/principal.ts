@@ -4,6 +4,7 @@ import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { PeerTls } from '../../http/exchange.ts';
 import { all, compileHeader } from '../../route/match/header-matcher.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
+import { compileDynamicMetadata, compileFilterState, compileSourcedMetadata } from './metadata.ts';
 import { always, compileRange, compileUrlPath, type ExchangeTest, refuseDeep, some } from './permission.ts';
 
 export function compilePrincipal({ identifier }: Principal, path: string, depth = 0): ExchangeTest {
@@ -38,6 +39,12 @@ export function compilePrincipal({ identifier }: Principal, path: string, depth 
     }
     case 'urlPath':
       return compileUrlPath(identifier.value, at(path, 'url_path'));
+    case 'metadata':
+      return compileDynamicMetadata(identifier.value, at(path, 'metadata'));
+    case 'sourcedMetadata':
+      return compileSourcedMetadata(identifier.value, at(path, 'sourced_metadata'));
+    case 'filterState':
+      return compileFilterState(identifier.value, at(path, 'filter_state'));
     default:
       throw new ConfigError(path, 'has no supported identifier');
   }

@@ -158,7 +158,7 @@ describe('refused', () => {
       'rules.policies[p].permissions[0].destination_ip: ',
     ],
     [{ permissions: [{ destination_port_range: { start: 2, end: 2 } }] }, 'destination_port_range: is empty'],
-    [{ principals: [{ metadata: {} }] }, 'rules.policies[p].principals[0]: has no supported identifier'],
+    [{ principals: [{ metadata: {} }] }, 'rules.policies[p].principals[0].metadata.filter: is empty'],
     [
       { principals: [{ and_ids: { ids: [{ any: true }, { authenticated: { principal_name: {} } }] } }] },
       'rules.policies[p].principals[0].and_ids.ids[1].authenticated.principal_name: has no pattern',

@@ -1,9 +1,9 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { ValueMatcherSchema } from '../../xds/gen/envoy/type/matcher/v3/value_pb.ts';
-import { compileValueMatcher } from './metadata-matcher.ts';
+import { ValueMatcherSchema } from '../../../xds/gen/envoy/type/matcher/v3/value_pb.ts';
+import { compileValue } from './metadata-matcher.ts';
 
-const compile = (json: JsonObject) => compileValueMatcher(fromJson(ValueMatcherSchema, json), 'v');
+const compile = (json: JsonObject) => compileValue(fromJson(ValueMatcherSchema, json), 'v');
 
 test.each<[JsonObject, unknown, unknown]>([
   [{ nullMatch: {} }, null, 0],

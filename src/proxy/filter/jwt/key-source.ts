@@ -1,0 +1,100 @@
+// Where a provider's keys come from: a text of the configuration, or a URL that is asked when they are needed and again when they have become old.
+import type { RemoteJwks } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import { at, ConfigError } from '../../config/config-error.ts';
+import { decodeHttpUri, type HttpUriConfig } from '../../config/http-uri.ts';
+import { millis, positiveMillis } from '../../config/values.ts';
+import { HeaderMap } from '../../http/headers.ts';
+import type { FilterScope } from '../filter.ts';
+import { KeySet } from './keys.ts';
+import { status } from './status.ts';
+
+export type KeySource = {
+  /** null: they must be fetched first. */
+  known(scope: FilterScope): KeySet | null;
+  /** The keys, or why there are none. */
+  fetch(scope: FilterScope): Promise<KeySet | string>;
+};
+
+export type FetchStats = { jwks_fetch_success: number; jwks_fetch_failed: number };
+
+const CACHE_DURATION = 600_000;
+const LARGEST_KEY_SET = 1024 * 1024;
+
+export function compileLocalKeys(text: string, path: string): KeySource {
+  const keys = KeySet.parse(text);
+  if (keys === null) throw new ConfigError(path, 'is no JSON Web Key Set');
+  return { known: () => keys, fetch: async () => keys };
+}
+
+export function compileRemoteKeys(
+  remote: RemoteJwks,
+  path: string,
+  statsOf: (scope: FilterScope) => FetchStats,
+): KeySource {
+  const uri = decodeHttpUri(remote.httpUri, at(path, 'http_uri'));
+  const lifetime = millis(remote.cacheDuration, CACHE_DURATION, at(path, 'cache_duration'));
+  const retry = compileRetry(remote, at(path, 'retry_policy'));
+  return new RemoteKeys({ uri, lifetime, retry }, statsOf);
+}
+
+type Remote = {
+  readonly uri: HttpUriConfig;
+  readonly lifetime: number;
+  readonly retry: { readonly retries: number; readonly base: number; readonly max: number } | null;
+};
+
+class RemoteKeys implements KeySource {
+  readonly #remote: Remote;
+  readonly #statsOf: (scope: FilterScope) => FetchStats;
+  #keys: KeySet | null = null;
+  #until = 0;
+  #fetching: Promise<KeySet | string> | null = null;
+
+  constructor(remote: Remote, statsOf: (scope: FilterScope) => FetchStats) {
+    this.#remote = remote;
+    this.#statsOf = statsOf;
+  }
+
+  known(scope: FilterScope): KeySet | null {
+    return scope.clock.now() < this.#until ? this.#keys : null;
+  }
+
+  /** However many ask at a time, one request is made. */
+  fetch(scope: FilterScope): Promise<KeySet | string> {
+    this.#fetching ??= this.#ask(scope).finally(() => {
+      this.#fetching = null;
+    });
+    return this.#fetching;
+  }
+
+  #ask(scope: FilterScope): Promise<KeySet | string> {
+    const { uri, lifetime, retry } = this.#remote;
+    const { scheme, authority, path } = uri;
+    const headers = new HeaderMap(['user-agent', 'Go-browser']);
+    const head = { method: 'GET', scheme, authority, path, protocol: 'HTTP/1.1' as const, headers };
+    const call = { cluster: uri.cluster, head, body: null, timeout: uri.timeout, maxBytes: LARGEST_KEY_SET, retry };
+    return new Promise((resolve) => {
+      scope.client.http(call, (outcome) => {
+        const keys =
+          outcome.kind === 'answer' && outcome.answer.status === 200
+            ? KeySet.parse(outcome.answer.body.toString('utf8'))
+            : null;
+        this.#statsOf(scope)[keys === null ? 'jwks_fetch_failed' : 'jwks_fetch_success'] += 1;
+        if (keys !== null) {
+          this.#keys = keys;
+          this.#until = scope.clock.now() + lifetime;
+        }
+        resolve(keys ?? status.fetchFailed);
+      });
+    });
+  }
+}
+
+function compileRetry({ retryPolicy: policy }: RemoteJwks, path: string): Remote['retry'] {
+  if (policy === undefined) return null;
+  const here = at(path, 'retry_back_off');
+  const base = positiveMillis(policy.retryBackOff?.baseInterval, 1_000, at(here, 'base_interval'));
+  const max = positiveMillis(policy.retryBackOff?.maxInterval, base * 10, at(here, 'max_interval'));
+  if (max < base) throw new ConfigError(at(here, 'max_interval'), 'is less than base_interval');
+  return { retries: policy.numRetries ?? 1, base, max };
+}
