@@ -1,5 +1,6 @@
 // Where in the application we are, kept in the URL's hash so that it can be linked and the back button works.
 import { useCallback, useSyncExternalStore } from 'react';
+import type { ObjectRef } from '../../src/model/origin.ts';
 
 const subscribe = (listener: () => void): (() => void) => {
   addEventListener('hashchange', listener);
@@ -14,6 +15,15 @@ export function useHash(): { segments: readonly string[]; go: (...segments: stri
   }, []);
   return { segments: hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decode), go };
 }
+
+/** Of an object's page; `-` stands for no namespace. */
+export const objectSegments = ({ group, kind, namespace, name }: ObjectRef): readonly [string, string, string] => [
+  group === '' ? kind : `${kind}.${group}`,
+  namespace || '-',
+  name,
+];
+
+export const objectHref = (object: ObjectRef): string => hrefOf('configuration', ...objectSegments(object));
 
 export const hrefOf = (...segments: string[]): string => `#/${segments.map(encodeURIComponent).join('/')}`;
 

@@ -1,10 +1,12 @@
 // Every question the API answers, one entry each. A handler returns data or an ApiError; the server does the rest.
+import { refOf } from '../model/object.ts';
+import { objectKey, qualifiedKind } from '../model/origin.ts';
 import type { TelemetryStore } from '../telemetry/store.ts';
 import { fetchAdmin } from './admin-client.ts';
 import { graphOf, workloadNodes } from './graph.ts';
 import { type HistorySubject, historyOf } from './history.ts';
 import type { MeshView, RunningProxy } from './mesh-view.ts';
-import { objectResponse, summarize } from './objects.ts';
+import { findObjects, objectResponse, summarize } from './objects.ts';
 import { proxyStatuses } from './proxies.ts';
 import { ApiError, badRequest, integerParameter, type Question } from './question.ts';
 import type {
@@ -79,19 +81,14 @@ function workload(mesh: Mesh, question: Question): WorkloadResponse {
     (proxy) => `${proxy.namespace}/${proxy.workload}` === id,
   );
   const keys = [...new Set(own.flatMap(({ nodeId }) => mesh.view.origins(nodeId)))].sort();
-  const known = new Set(mesh.view.objects().map((one) => `${one.kind}/${one.namespace}/${one.name}`));
+  const known = new Map(mesh.view.objects().map((one) => [objectKey(refOf(one)), refOf(one)]));
   return {
     workload: node,
     proxies: own,
-    objects: keys.filter((key) => known.has(key)).map(refOf),
+    objects: keys.flatMap((key) => known.get(key) ?? []),
     inbound: edges.filter(({ to }) => to === id),
     outbound: edges.filter(({ from }) => from === id),
   };
-}
-
-function refOf(key: string): { kind: string; namespace: string; name: string } {
-  const [kind = '', namespace = '', name = ''] = key.split('/');
-  return { kind, namespace, name };
 }
 
 function history({ view, store }: Mesh, question: Question): HistoryResponse {
@@ -116,10 +113,13 @@ function object({ view }: Mesh, question: Question): ObjectResponse {
   const kind = question.parameter('kind');
   const name = question.parameter('name');
   const namespace = question.parameter('namespace').replace(/^-$/, '');
-  const found = objectResponse(view, { kind, namespace, name });
-  if (found === null)
+  const found = findObjects(view, { kind, namespace, name });
+  const [only] = found;
+  if (only === undefined)
     throw new ApiError(404, `there is no ${kind} ${namespace}/${name}`, 'tulle get lists the objects');
-  return found;
+  if (found.length === 1) return objectResponse(view, only);
+  const kinds = found.map((one) => qualifiedKind(refOf(one))).join(', ');
+  throw badRequest(`${kind} ${namespace}/${name} is ambiguous`, `say one of ${kinds}`);
 }
 
 async function adminJson({ view }: Mesh, question: Question, path: string): Promise<unknown> {

@@ -1,7 +1,7 @@
 // The objects as read, each with its problems and how far it is applied; one object as YAML.
 import { stringify } from 'yaml';
-import type { MeshObject } from '../model/object.ts';
-import { type ObjectRef, objectKey } from '../model/origin.ts';
+import { type MeshObject, refOf } from '../model/object.ts';
+import { objectKey, qualifiedKind } from '../model/origin.ts';
 import type { Problem } from '../model/problem.ts';
 import { dialectOf } from './dialect.ts';
 import type { MeshView } from './mesh-view.ts';
@@ -12,35 +12,44 @@ export function summarize(view: Pick<MeshView, 'objects' | 'problems' | 'applied
   const problems = Map.groupBy(view.problems(), ({ origin }) => objectKey(origin));
   return view
     .objects()
-    .map((object) => summary(object, problems.get(objectKey(object)) ?? [], view))
+    .map((object) => summary(object, problems.get(objectKey(refOf(object))) ?? [], view))
     .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
-export function objectResponse(view: MeshView, wanted: ObjectRef): ObjectResponse | null {
-  const key = objectKey(wanted);
-  const object = view.objects().find((one) => objectKey(one) === key);
-  if (object === undefined) return null;
+/** `kind` as in Gateway, or as in Gateway.networking.istio.io. */
+export type WantedObject = { readonly kind: string; readonly namespace: string; readonly name: string };
+
+/** All that are meant: objects of two groups may share a kind and a name. */
+export function findObjects(view: Pick<MeshView, 'objects'>, wanted: WantedObject): readonly MeshObject[] {
+  const isOfKind = (object: MeshObject): boolean =>
+    object.kind === wanted.kind || qualifiedKind(refOf(object)) === wanted.kind;
+  return view
+    .objects()
+    .filter((one) => one.namespace === wanted.namespace && one.name === wanted.name && isOfKind(one));
+}
+
+export function objectResponse(view: MeshView, object: MeshObject): ObjectResponse {
+  const key = objectKey(refOf(object));
   const problems = view.problems().filter(({ origin }) => objectKey(origin) === key);
   return { object: summary(object, problems, view), yaml: stringify(presentable(object)) };
 }
 
 function summary(object: MeshObject, problems: readonly Problem[], view: Pick<MeshView, 'applied'>): ObjectSummary {
-  const { apiVersion, kind, namespace, name, place } = object;
+  const { apiVersion, place } = object;
+  const ref = refOf(object);
   return {
     apiVersion,
-    kind,
-    namespace,
-    name,
+    ...ref,
     dialect: dialectOf(apiVersion),
     file: place?.file ?? '',
     line: place?.line([]) ?? 0,
     problems,
-    applied: view.applied(objectKey(object)),
+    applied: view.applied(objectKey(ref)),
   };
 }
 
-const sortKey = ({ dialect, kind, namespace, name }: ObjectSummary): string =>
-  [dialect, kind, namespace, name].join('/');
+const sortKey = ({ dialect, kind, namespace, name, group }: ObjectSummary): string =>
+  [dialect, kind, namespace, name, group].join('/');
 
 /** A Secret's values never leave the process; its annotations may hold a copy of them. */
 function presentable({ kind, apiVersion, body }: MeshObject): unknown {

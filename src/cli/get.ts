@@ -1,6 +1,7 @@
 // `tulle get [kind] [namespace/name]`: the objects that were read, with their place, problems and how far they are applied.
 import { Command } from 'commander';
 import type { ObjectResponse, ObjectSummary, ObjectsResponse } from '../api/types.ts';
+import { qualifiedKind } from '../model/origin.ts';
 import type { ApiClient } from './client.ts';
 import { type Context, clientOf, printStructured, withApi, withOutput } from './context.ts';
 import { CommandFailure } from './failure.ts';
@@ -14,13 +15,13 @@ type Options = { api: string; output: string };
 export function getCommand({ terminal }: Context): Command {
   const command = new Command('get')
     .description('the objects that were read: dialect, place, problems, on how many proxies they are applied')
-    .argument('[kind]', 'as in VirtualService; case and plural do not matter')
+    .argument('[kind]', 'as in VirtualService or gateways.networking.istio.io; case and plural do not matter')
     .argument('[name]', 'namespace/name, or a name: that object as YAML');
   return withOutput(withApi(command)).action(
     async (kind: string | undefined, name: string | undefined, options: Options) => {
       const client = clientOf(options);
       const { objects } = await client.get<ObjectsResponse>('/api/v1/objects');
-      const ofKind = objects.filter((object) => kind === undefined || isKind(object.kind, kind));
+      const ofKind = objects.filter((object) => kind === undefined || isKind(object, kind));
       if (kind !== undefined && ofKind.length === 0) {
         throw new CommandFailure(`there are no objects of kind ${kind}`, 'tulle get lists all');
       }
@@ -30,8 +31,11 @@ export function getCommand({ terminal }: Context): Command {
   );
 }
 
-function isKind(kind: string, asked: string): boolean {
-  const [one, other] = [kind.toLowerCase(), SHORT_NAMES.get(asked.toLowerCase()) ?? asked.toLowerCase()];
+/** `gateway`, `gateways` and `gateways.networking.istio.io` all mean the kind, as with kubectl. */
+function isKind({ kind, group }: ObjectSummary, asked: string): boolean {
+  const [written = '', ...rest] = asked.toLowerCase().split('.');
+  if (rest.length > 0 && rest.join('.') !== group) return false;
+  const [one, other] = [kind.toLowerCase(), SHORT_NAMES.get(written) ?? written];
   return [one, `${one}s`, `${one}es`, one.replace(/y$/, 'ies')].includes(other);
 }
 
@@ -55,12 +59,12 @@ function oneOf(objects: readonly ObjectSummary[], name: string): ObjectSummary {
   if (only === undefined)
     throw new CommandFailure(`there is no object ${name} of that kind`, 'tulle get KIND lists them');
   if (found.length === 1) return only;
-  const names = found.map((object) => `${object.namespace}/${object.name}`).join(', ');
+  const names = found.map((object) => `${qualifiedKind(object)} ${object.namespace}/${object.name}`).join(', ');
   throw new CommandFailure(`${name} is ambiguous`, `say one of ${names}`);
 }
 
 async function printOne(terminal: Terminal, client: ApiClient, found: ObjectSummary, options: Options): Promise<void> {
-  const segments = [found.kind, found.namespace || '-', found.name].map(encodeURIComponent);
+  const segments = [qualifiedKind(found), found.namespace || '-', found.name].map(encodeURIComponent);
   const answer = await client.get<ObjectResponse>(`/api/v1/objects/${segments.join('/')}`);
   if (options.output === 'json') return void printStructured(terminal, 'json', answer);
   const { object, yaml } = answer;

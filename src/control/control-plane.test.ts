@@ -7,7 +7,7 @@ import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../../test/support/wait-for.ts';
-import type { ProblemsResponse, ProxiesResponse } from '../api/types.ts';
+import type { ErrorResponse, ObjectResponse, ProblemsResponse, ProxiesResponse } from '../api/types.ts';
 import { IdentityAgent, type WorkloadSecrets } from '../identity/agent.ts';
 import { caClient } from '../identity/ca-client.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -69,6 +69,18 @@ apiVersion: v1
 kind: Service
 metadata: { name: cart, namespace: shop }
 spec: { selector: { app: cart }, ports: [ { name: http, port: 80, colour: red } ] }
+`;
+
+const doors = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: door, namespace: shop }
+spec: { colour: red, servers: [ { port: { number: 8081, name: http, protocol: HTTP }, hosts: [ "*" ] } ] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: door, namespace: shop }
+spec: { gatewayClassName: tulle, listeners: [ { name: web, port: 8082, protocol: HTTP } ] }
 `;
 
 const identityOf = (name: string): SpiffeId => `spiffe://cluster.local/ns/shop/sa/${name}` as SpiffeId;
@@ -253,4 +265,22 @@ test('the API tells when the certificate of each proxy ends, also after a restar
   expect(await expiries()).toEqual([null, null]);
   await watch('web', channelOf(secrets));
   expect(await expiries()).toEqual([null, expires]);
+});
+
+test('objects of two groups may share a kind and a name: each is itself', async () => {
+  const ask = async (kind: string) => {
+    const response = await fetch(`${control.api?.url}/api/v1/objects/${kind}/shop/door`);
+    return (await response.json()) as Partial<ObjectResponse & ErrorResponse>;
+  };
+  const { objects } = parseFile('doors.yaml', doors);
+  control.setObjects(objects, []);
+  control.loop.flush();
+  expect((await ask('Gateway')).hint).toBe('say one of Gateway.networking.istio.io, Gateway.gateway.networking.k8s.io');
+  const [istio, other] = [await ask('Gateway.networking.istio.io'), await ask('Gateway.gateway.networking.k8s.io')];
+  expect([istio, other].map(({ object }) => object?.dialect)).toEqual(['istio', 'gateway-api']);
+  expect([istio, other].map(({ object }) => object?.problems.map(({ message }) => message))).toEqual([
+    // A way in is served once under a name, whatever its dialect.
+    ['not used: Gateway shop/door of doors.yaml:7 is already shop/door', 'unknown field "colour"'],
+    [],
+  ]);
 });

@@ -1,5 +1,5 @@
 // A file that does not parse keeps what it said when it last did: a typo while editing must not take routes out of the mesh.
-import type { MeshObject } from '../model/object.ts';
+import { type MeshObject, refOf } from '../model/object.ts';
 import { objectKey } from '../model/origin.ts';
 import type { Problem } from '../model/problem.ts';
 
@@ -13,13 +13,15 @@ export class LastGood {
     const isBroken = (file: string): boolean => broken.some((path) => file === path || file.startsWith(`${path}/`));
     const remembered = [...this.#byFile].filter(([file]) => isBroken(file));
     const healthy = objects.filter(({ place }) => place === null || !remembered.some(([file]) => file === place.file));
-    const moved = new Set(healthy.map(objectKey));
-    const kept = remembered.flatMap(([, known]) => known).filter((object) => !moved.has(objectKey(object)));
+    const moved = new Set(healthy.map(keyOf));
+    const kept = remembered.flatMap(([, known]) => known).filter((object) => !moved.has(keyOf(object)));
     const good = groupByFile(healthy.filter(({ place }) => place !== null && !isBroken(place.file)));
     this.#byFile = new Map([...remembered, ...good]);
     return kept.length === 0 ? healthy : [...healthy, ...kept];
   }
 }
+
+const keyOf = (object: MeshObject): string => objectKey(refOf(object));
 
 const isSyntaxError = ({ severity, code }: Problem): boolean => severity === 'error' && code === 'syntax';
 

@@ -207,6 +207,7 @@ test('problems of all stages are sorted by place, each once', () => {
   give(weights(90).replace('hosts: [web]', 'hosts: [web, nowhere]\n  colour: red'));
   const origin = {
     dialect: 'tulle',
+    group: '',
     kind: 'File',
     namespace: '',
     name: 'a.yaml',

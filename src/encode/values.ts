@@ -47,8 +47,17 @@ type Json = string | number | boolean | null | { [key: string]: Json };
 export const metadata = (entries: Record<string, { [key: string]: Json }>): Metadata =>
   create(MetadataSchema, { filterMetadata: entries });
 
-export const originJson = ({ dialect, kind, namespace, name, path, place }: Origin): { [key: string]: Json } => ({
+export const originJson = ({
   dialect,
+  group,
+  kind,
+  namespace,
+  name,
+  path,
+  place,
+}: Origin): { [key: string]: Json } => ({
+  dialect,
+  group,
   kind,
   namespace,
   name,

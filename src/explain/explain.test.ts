@@ -27,6 +27,7 @@ type Ready = {
 const [clientId, serverId] = ['sidecar~client', 'sidecar~server'];
 const origin = (name: string) => ({
   dialect: 'istio',
+  group: '',
   kind: 'VirtualService',
   namespace: 'shop',
   name,
@@ -266,7 +267,7 @@ function mesh(client: Ready, server: Ready | null): ExplainedMesh {
         service: null,
         transport: {
           mode: 'strict',
-          origin: { dialect: 'tulle', kind: 'Default', namespace: '', name: '', path: '', place: null },
+          origin: { dialect: 'tulle', group: '', kind: 'Default', namespace: '', name: '', path: '', place: null },
         },
         authorization: [],
         shapedBy: [],

@@ -10,6 +10,7 @@ export function originOf(value: unknown): Origin | null {
   const line = typeof fields['line'] === 'number' ? fields['line'] : 0;
   return {
     dialect: text('dialect') as Dialect,
+    group: text('group'),
     kind: text('kind'),
     namespace: text('namespace'),
     name: text('name'),

@@ -31,7 +31,7 @@ const workload = (name: string, annotations: Record<string, string>): Workload =
   replicas: 1,
   ports: [],
   environment: [],
-  origin: { dialect: 'kubernetes', kind: 'Deployment', namespace: 'shop', name, path: '', place: null },
+  origin: { dialect: 'kubernetes', group: '', kind: 'Deployment', namespace: 'shop', name, path: '', place: null },
 });
 
 const workloads = [

@@ -1,6 +1,6 @@
 // Who may call a workload's port: one layer per dialect that speaks about it, and all layers must agree.
 import type { ObjectRef } from '../model/origin.ts';
-import { objectKey } from '../model/origin.ts';
+import { objectName } from '../model/origin.ts';
 import type { AuthorizationPolicy } from '../model/policy.ts';
 import { dialectRank } from './dialects.ts';
 import type { Mesh } from './merge.ts';
@@ -37,7 +37,7 @@ export function authorizationOf(mesh: Mesh, subject: Subject, port: number): Aut
 function namedRules(policies: readonly AuthorizationPolicy[], taken: Set<string>): readonly NamedRule[] {
   return policies.flatMap(({ rules, origin }) =>
     rules.map((rule, index) => {
-      const wanted = `${objectKey(origin)}[${index}]`;
+      const wanted = `${objectName(origin)}[${index}]`;
       let name = wanted;
       for (let copy = 2; taken.has(name); copy++) name = `${wanted}#${copy}`;
       taken.add(name);

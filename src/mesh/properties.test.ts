@@ -66,7 +66,11 @@ test('one object gone leaves what does not depend on it as it was', () => {
     routes: input.fragment.routes.filter(({ origin }) => objectKey(origin) !== name),
   });
   const whole = planMesh(input);
-  const part = planMesh({ ...input, fragment: without('VirtualService/shop/lost'), previous: whole.plans });
+  const part = planMesh({
+    ...input,
+    fragment: without('VirtualService.networking.istio.io/shop/lost'),
+    previous: whole.plans,
+  });
   expect(part.plans).toBe(whole.plans);
   expect(whole.problems.length - part.problems.length).toBe(1);
 });

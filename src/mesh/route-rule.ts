@@ -1,5 +1,5 @@
 // A user's rule as a route of the plan: references resolved, defaults of its dialect filled in.
-import { objectKey } from '../model/origin.ts';
+import { objectName } from '../model/origin.ts';
 import type { LoadBalancer } from '../model/policy.ts';
 import type { Backend, RetryPolicy, RouteAction, RouteRule } from '../model/route.ts';
 import { off, type Setting, set } from '../model/setting.ts';
@@ -37,7 +37,7 @@ export function resolveCandidate(planning: Planning, candidate: Candidate, place
 /** What users call the rule, else where it stands in its object. */
 function routeName({ set: { origin }, rule, ruleIndex, matchIndex }: Candidate): string {
   const own = rule.name || rule.origin.path || `rules[${ruleIndex}]`;
-  return `${objectKey(origin)}/${own}${rule.matches.length > 1 ? `/${matchIndex}` : ''}`;
+  return `${objectName(origin)}/${own}${rule.matches.length > 1 ? `/${matchIndex}` : ''}`;
 }
 
 type Resolved = { readonly action: RouteActionPlan; readonly backings: readonly Backing[] };

@@ -34,7 +34,7 @@ const policy = ([where, mode, dialect = 'istio', created = '']: Row, i: number):
   target: where,
   mode: mode === null ? unset : set(mode),
   created,
-  origin: { dialect, kind: 'Policy', namespace: 'shop', name: `p${i}`, path: '', place: null },
+  origin: { dialect, group: '', kind: 'Policy', namespace: 'shop', name: `p${i}`, path: '', place: null },
 });
 
 test.each<readonly [string, readonly Row[], TransportMode]>([

@@ -1,4 +1,5 @@
 // An object as a source hands it to the readers: parsed, not yet understood.
+import type { ObjectRef } from './origin.ts';
 
 /** Finds the line of a field: `['spec', 'http', 0]` → 1-based line of that node, or of its nearest ancestor that is there. */
 export type Place = { readonly file: string; line(path: readonly (string | number)[]): number };
@@ -17,3 +18,13 @@ export type MeshObject = {
   readonly body: Readonly<Record<string, unknown>>;
   readonly place: Place | null;
 };
+
+export const refOf = ({ apiVersion, kind, namespace, name }: MeshObject): ObjectRef => ({
+  group: groupOf(apiVersion),
+  kind,
+  namespace,
+  name,
+});
+
+/** `networking.istio.io` of `networking.istio.io/v1`; '' is Kubernetes' core. */
+export const groupOf = (apiVersion: string): string => apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));

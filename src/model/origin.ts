@@ -2,8 +2,13 @@
 
 export type Dialect = 'kubernetes' | 'gateway-api' | 'istio' | 'linkerd' | 'smi' | 'tulle';
 
-/** An object as users name it. `namespace` is '' for cluster-scoped kinds. */
-export type ObjectRef = { readonly kind: string; readonly namespace: string; readonly name: string };
+/** An object as users name it. `group` is that of its API ('' for Kubernetes' core), `namespace` '' for cluster-scoped kinds. */
+export type ObjectRef = {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+};
 
 export type Origin = ObjectRef & {
   readonly dialect: Dialect;
@@ -16,6 +21,7 @@ export type Origin = ObjectRef & {
 /** What the mesh decides by itself, where no object speaks. */
 export const builtIn = (path: string): Origin => ({
   dialect: 'tulle',
+  group: '',
   kind: 'Default',
   namespace: '',
   name: 'mesh',
@@ -33,5 +39,12 @@ export function describeOrigin(origin: Origin): string {
   return origin.path === '' ? describeObject(origin) : `${describeObject(origin)} ${origin.path}`;
 }
 
-/** A key for maps and sets: one per object. */
-export const objectKey = (ref: ObjectRef): string => `${ref.kind}/${ref.namespace}/${ref.name}`;
+/** A key for maps and sets, one per object: `Service/shop/cart`, `Gateway.networking.istio.io/shop/door`. */
+export const objectKey = (ref: ObjectRef): string => `${qualifiedKind(ref)}/${ref.namespace}/${ref.name}`;
+
+/** As kubectl takes it. Kinds of two groups may share a name: Istio and Gateway API both have a Gateway. */
+export const qualifiedKind = ({ group, kind }: Pick<ObjectRef, 'group' | 'kind'>): string =>
+  group === '' ? kind : `${kind}.${group}`;
+
+/** For names that people read (of routes, of policies): not unique where two groups have a kind of one name. */
+export const objectName = (ref: ObjectRef): string => `${ref.kind}/${ref.namespace}/${ref.name}`;

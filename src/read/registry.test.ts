@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Fragment } from '../model/fragment.ts';
-import type { MeshObject } from '../model/object.ts';
+import { type MeshObject, refOf } from '../model/object.ts';
 import { type Origin, objectKey } from '../model/origin.ts';
 import { parseFile } from '../sources/document.ts';
 import { readAll } from './registry.ts';
@@ -77,7 +77,7 @@ test('a broken object takes nothing from the others', () => {
       const object = independent[index]!;
       const objects = independent.with(index, broken(object, path, value));
       const found = partsByObject(readAll(objects).fragment);
-      const key = `${objectKey(object)} ${object.place?.file}`;
+      const key = `${objectKey(refOf(object))} ${object.place?.file}`;
       found.delete(key);
       expect(found).toEqual(new Map([...expected].filter(([name]) => name !== key)));
     }),
@@ -88,7 +88,7 @@ test('a broken object takes nothing from the others', () => {
 test('a missing object takes nothing from the others', () => {
   const expected = partsByObject(readAll(independent).fragment);
   for (const object of independent) {
-    const key = `${objectKey(object)} ${object.place?.file}`;
+    const key = `${objectKey(refOf(object))} ${object.place?.file}`;
     const found = partsByObject(readAll(independent.filter((other) => other !== object)).fragment);
     expect(found).toEqual(new Map([...expected].filter(([name]) => name !== key)));
   }

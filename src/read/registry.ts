@@ -1,7 +1,7 @@
 // Every dialect, and the one way in: objects → one fragment and the problems found on the way.
 import type { Fragment, Reader } from '../model/fragment.ts';
 import { emptyFragment } from '../model/fragment.ts';
-import type { MeshObject } from '../model/object.ts';
+import { groupOf, type MeshObject, refOf } from '../model/object.ts';
 import type { Problem, ProblemCode, Severity } from '../model/problem.ts';
 import { nearest } from './field/nearest.ts';
 import { gatewayApiKinds } from './gateway-api/kinds.ts';
@@ -43,7 +43,6 @@ function merge(a: Fragment, b: Fragment): Fragment {
   };
 }
 
-const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? apiVersion.split('/', 1)[0]! : '');
 const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
 
 function findKind(object: MeshObject): Kind | null {
@@ -87,12 +86,10 @@ function hintFor(object: MeshObject): string {
 }
 
 function problemOf(object: MeshObject, severity: Severity, code: ProblemCode, message: string, hint: string): Problem {
-  const { kind, namespace, name, place } = object;
+  const { place } = object;
   const origin = {
     dialect: 'tulle' as const,
-    kind,
-    namespace,
-    name,
+    ...refOf(object),
     path: '',
     place: place === null ? null : { file: place.file, line: place.line([]) },
   };

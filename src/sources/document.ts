@@ -128,7 +128,7 @@ function texts(raw: unknown): Readonly<Record<string, string>> {
 }
 
 function fileOrigin(file: string, line: number): Problem['origin'] {
-  return { dialect: 'tulle', kind: 'File', namespace: '', name: file, path: '', place: { file, line } };
+  return { dialect: 'tulle', group: '', kind: 'File', namespace: '', name: file, path: '', place: { file, line } };
 }
 
 const firstLine = (message: string): string => message.split('\n', 1)[0]!.replace(/ at line \d+, column \d+:?$/, '');

@@ -1,7 +1,7 @@
 // A folder or file of YAML and JSON → objects and problems. What was parsed is kept by content, so that a re-read costs what changed.
 import { open } from 'node:fs/promises';
-import type { MeshObject } from '../model/object.ts';
-import { describeObject } from '../model/origin.ts';
+import { type MeshObject, refOf } from '../model/object.ts';
+import { describeObject, objectKey } from '../model/origin.ts';
 import type { Problem } from '../model/problem.ts';
 import { type FileContent, fileProblem, parseFile } from './document.ts';
 import { isMissing, listTree } from './tree.ts';
@@ -77,7 +77,7 @@ function withoutDuplicates(contents: readonly FileContent[]): Reading {
   const first = new Map<string, MeshObject>();
   const problems: Problem[] = contents.flatMap((content) => content.problems);
   for (const object of contents.flatMap((content) => content.objects)) {
-    const key = `${object.apiVersion.replace(/\/?[^/]*$/, '')}/${object.kind}/${object.namespace}/${object.name}`;
+    const key = objectKey(refOf(object));
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, object);
     else problems.push(duplicate(object, earlier));
@@ -89,7 +89,7 @@ function duplicate(object: MeshObject, earlier: MeshObject): Problem {
   const { file = '', line = 0 } = placeOf(object);
   const kept = placeOf(earlier);
   return {
-    ...fileProblem(file, line, `${describeObject(object)} is also at ${kept.file}:${kept.line}, which is kept`),
+    ...fileProblem(file, line, `${describeObject(refOf(object))} is also at ${kept.file}:${kept.line}, which is kept`),
     code: 'conflict',
   };
 }

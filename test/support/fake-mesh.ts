@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { MeshView, RunningProxy } from '../../src/api/mesh-view.ts';
 import type { SyncStatus } from '../../src/api/types.ts';
 import type { ProxyPlan, ProxyRef } from '../../src/mesh/plan.ts';
-import type { MeshObject } from '../../src/model/object.ts';
+import { groupOf, type MeshObject } from '../../src/model/object.ts';
 import type { Origin } from '../../src/model/origin.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { SpiffeId } from '../../src/model/units.ts';
@@ -84,7 +84,7 @@ function viewOf(proxies: readonly RunningProxy[], listeners: Set<() => void>, fo
           ? { applied: 6, total: 7, rejected: 1, millis: 61 }
           : { applied: 0, total: 0, rejected: 0, millis: null },
     sync: (nodeId) => (nodeId.includes('inventory') ? null : synced),
-    origins: (nodeId) => (nodeId.includes('frontend') ? ['VirtualService/shop/catalog'] : []),
+    origins: (nodeId) => (nodeId.includes('frontend') ? ['VirtualService.networking.istio.io/shop/catalog'] : []),
     certificateExpires: () => '2030-01-01T00:00:00Z',
     explain: ({ from, to, method }) =>
       from === 'nobody'
@@ -225,6 +225,7 @@ const objects: readonly MeshObject[] = [
 
 const originOf = (kind: string, name: string, dialect: Origin['dialect'], path: string, line: number): Origin => ({
   dialect,
+  group: groupOf(objects.find((one) => one.kind === kind && one.name === name)?.apiVersion ?? ''),
   kind,
   namespace: 'shop',
   name,

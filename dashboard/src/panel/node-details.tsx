@@ -5,7 +5,7 @@ import { percent, rate } from '../format.ts';
 import { Lock } from '../lock.tsx';
 import type { Selection } from '../selection.ts';
 import { useAnswer } from '../use-answer.ts';
-import { hrefOf } from '../use-hash.ts';
+import { objectHref } from '../use-hash.ts';
 import { GoldenFigures } from './golden-figures.tsx';
 import { HistoryCharts } from './history-charts.tsx';
 
@@ -72,10 +72,10 @@ function Objects({ objects }: { objects: WorkloadResponse['objects'] }): ReactNo
     <>
       <h3>Configured by</h3>
       <ul className="objects">
-        {objects.map(({ kind, namespace, name }) => (
-          <li key={`${kind}/${namespace}/${name}`}>
-            <a href={hrefOf('configuration', kind, namespace || '-', name)}>
-              {kind} {namespace}/{name}
+        {objects.map((object) => (
+          <li key={objectHref(object)}>
+            <a href={objectHref(object)}>
+              {object.kind} {object.namespace}/{object.name}
             </a>
           </li>
         ))}

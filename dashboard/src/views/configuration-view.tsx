@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { ObjectSummary } from '../../../src/api/types.ts';
 import type { Problem } from '../../../src/model/problem.ts';
-import { hrefOf } from '../use-hash.ts';
+import { objectHref, objectSegments } from '../use-hash.ts';
 import { AppliedBadge } from './applied-badge.tsx';
 import { ObjectView } from './object-view.tsx';
 import { ProblemList } from './problem-list.tsx';
@@ -10,7 +10,7 @@ import { ProblemList } from './problem-list.tsx';
 type Props = {
   objects: readonly ObjectSummary[];
   problems: readonly Problem[];
-  /** Kind, namespace (`-` for none) and name of the object to show, or nothing. */
+  /** Kind with its group, namespace (`-` for none) and name of the object to show, or nothing. */
   shown: readonly string[];
 };
 
@@ -30,7 +30,7 @@ export function ConfigurationView({ objects, problems, shown }: Props): ReactNod
             </h2>
             <ul className="objects object-rows">
               {group.map((object) => (
-                <ObjectRow key={`${object.kind}/${object.namespace}/${object.name}`} object={object} shown={shown} />
+                <ObjectRow key={objectHref(object)} object={object} shown={shown} />
               ))}
             </ul>
           </section>
@@ -45,12 +45,11 @@ export function ConfigurationView({ objects, problems, shown }: Props): ReactNod
 
 function ObjectRow({ object, shown }: { object: ObjectSummary; shown: readonly string[] }): ReactNode {
   const { kind, namespace, name, problems, applied } = object;
-  const segments = [kind, namespace || '-', name];
-  const current = segments.every((segment, i) => shown[i] === segment);
+  const current = objectSegments(object).every((segment, i) => shown[i] === segment);
   const worst = problems.some(({ severity }) => severity === 'error') ? 'error' : 'warning';
   return (
     <li className="object-row">
-      <a href={hrefOf('configuration', ...segments)} aria-current={current ? 'true' : undefined}>
+      <a href={objectHref(object)} aria-current={current ? 'true' : undefined}>
         <span className="kind">{kind}</span> <b>{name}</b> <span className="hint">{namespace}</span>
       </a>
       {problems.length > 0 && (

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { ExplainResponse, ExplainStep } from '../../../src/api/types.ts';
 import { placeText } from '../format.ts';
-import { hrefOf } from '../use-hash.ts';
+import { objectHref } from '../use-hash.ts';
 
 export function DecisionChain({ answer }: { answer: ExplainResponse }): ReactNode {
   const { verdict, status, summary, steps } = answer;
@@ -37,7 +37,7 @@ function Behind({ origin }: { origin: ExplainStep['origin'] }): ReactNode {
   if (origin === null || origin.dialect === 'tulle') return null;
   return (
     <p className="where">
-      <a href={hrefOf('configuration', origin.kind, origin.namespace || '-', origin.name)}>
+      <a href={objectHref(origin)}>
         {origin.kind} {origin.namespace}/{origin.name}
       </a>{' '}
       {origin.path} {origin.place !== null && <code>{placeText(origin.place.file, origin.place.line)}</code>}

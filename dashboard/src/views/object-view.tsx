@@ -21,7 +21,7 @@ export function ObjectView({ kind, namespace, name }: Props): ReactNode {
         ×
       </a>
       <h2>
-        {kind} {name}
+        {kind.split('.', 1)[0]} {name}
       </h2>
       {value === null ? (
         <p className="hint">{error || 'loading …'}</p>

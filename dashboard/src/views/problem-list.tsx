@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { Problem } from '../../../src/model/problem.ts';
 import { placeText } from '../format.ts';
-import { hrefOf } from '../use-hash.ts';
+import { objectHref } from '../use-hash.ts';
 
 export function ProblemList({ problems }: { problems: readonly Problem[] }): ReactNode {
   return (
@@ -19,7 +19,7 @@ export function ProblemList({ problems }: { problems: readonly Problem[] }): Rea
               {hint !== '' && <span className="hint"> — {hint}</span>}
             </p>
             <p className="where">
-              <a href={hrefOf('configuration', origin.kind, origin.namespace || '-', origin.name)}>
+              <a href={objectHref(origin)}>
                 {origin.kind} {origin.namespace}/{origin.name}
               </a>{' '}
               {origin.path} {origin.place !== null && <code>{placeText(origin.place.file, origin.place.line)}</code>}

@@ -1,6 +1,6 @@
 // A cursor over one untrusted object: it knows where it is, records what is wrong instead of throwing,
 // and reports every field that was there and never asked for. Readers are written with nothing else.
-import type { MeshObject } from '../../model/object.ts';
+import { type MeshObject, refOf } from '../../model/object.ts';
 import type { Dialect, Origin } from '../../model/origin.ts';
 import type { Problem, ProblemCode, Severity } from '../../model/problem.ts';
 import { nearest } from './nearest.ts';
@@ -62,9 +62,7 @@ export class Fields {
     const place = object.place === null ? null : { file: object.place.file, line: object.place.line(path) };
     return {
       dialect,
-      kind: object.kind,
-      namespace: object.namespace,
-      name: object.name,
+      ...refOf(object),
       path: describePath(path),
       place,
     };
