@@ -60,7 +60,9 @@ test('one workload: proxies, objects, neighbours', async () => {
   const answer = await ask<WorkloadResponse>('workloads/shop/frontend');
   expect(answer.workload.identity).toBe('spiffe://cluster.local/ns/shop/sa/frontend');
   expect(answer.proxies.map(({ name }) => name)).toEqual(['frontend-0']);
-  expect(answer.objects).toEqual([{ kind: 'VirtualService', namespace: 'shop', name: 'catalog' }]);
+  expect(answer.objects).toEqual([
+    { group: 'networking.istio.io', kind: 'VirtualService', namespace: 'shop', name: 'catalog' },
+  ]);
   expect(answer.inbound.map(({ from }) => from)).toEqual(['shop/entrance', 'shop/visitors']);
   expect(answer.outbound).toHaveLength(4);
 });
