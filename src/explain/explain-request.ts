@@ -1,5 +1,6 @@
 // One request from a listener of the client's (or gateway's) proxy to its end: every decision, and the object behind it.
-import type { EndpointConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
+import type { EndpointConfig } from '../proxy/config/cluster-types.ts';
+import type { HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Exchange } from '../proxy/http/exchange.ts';
 import type { RequestHead } from '../proxy/http/message.ts';
 import type { ForwardAction, RouteEntry } from '../proxy/route/table.ts';

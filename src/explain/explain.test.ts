@@ -4,6 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import type { ProxyPlan } from '../mesh/plan.ts';
 import { port, type SpiffeId } from '../model/units.ts';
+import { plainAssignment } from '../proxy/config/endpoints.ts';
 import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig, UpstreamTlsConfig } from '../proxy/config/types.ts';
 import type { Decoders } from '../proxy/discovery/runtime.ts';
 import type { HttpFilter } from '../proxy/filter/filter.ts';
@@ -89,7 +90,7 @@ const outbound = (table: RouteTable): ListenerConfig =>
 
 const catalog = (change: Partial<ClusterConfig> = {}): ClusterConfig =>
   cluster('catalog', [], {
-    discovery: { kind: 'static', endpoints: [endpoint(8080, inMesh('catalog-v1'))] },
+    discovery: { kind: 'static', assignment: plainAssignment([endpoint(8080, inMesh('catalog-v1'))]) },
     ...overTls,
     ...change,
   });
@@ -339,7 +340,7 @@ function decoders(client: Ready, server: Ready | null): Decoders {
     decodeListener: ({ name }) => find([...client.listeners, ...(server?.listeners ?? [])], name),
     decodeCluster: ({ name }) => find(client.clusters ?? [], name),
     decodeRoutes: ({ name }) => find(client.table === undefined ? [] : [client.table], name),
-    decodeEndpoints: ({ clusterName }) => ({ name: clusterName, endpoints: [] }),
+    decodeEndpoints: ({ clusterName }) => ({ name: clusterName, assignment: plainAssignment([]) }),
     decodeSecret: () => ({ kind: 'trust', roots: '' }),
   };
 }

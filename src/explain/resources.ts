@@ -1,6 +1,7 @@
 // Resources of a snapshot, decoded as the proxy decodes them.
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
-import type { ClusterConfig, EndpointConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
+import type { EndpointConfig } from '../proxy/config/cluster-types.ts';
+import type { ClusterConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Decoders } from '../proxy/discovery/runtime.ts';
 import type { RouteTable } from '../proxy/route/table.ts';
 import { ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -49,9 +50,9 @@ export class ProxyResources {
   }
 
   endpoints({ name, discovery }: ClusterConfig): readonly EndpointConfig[] {
-    if (discovery.kind !== 'eds') return discovery.endpoints;
+    if (discovery.kind !== 'eds') return discovery.assignment.endpoints;
     const message = this.#message(typeUrl.endpoints, discovery.serviceName || name, ClusterLoadAssignmentSchema);
-    return message === null ? [] : this.#decoders.decodeEndpoints(message).endpoints;
+    return message === null ? [] : this.#decoders.decodeEndpoints(message).assignment.endpoints;
   }
 
   #message<Desc extends DescMessage>(type: TypeUrl, name: string, schema: Desc): MessageShape<Desc> | null {

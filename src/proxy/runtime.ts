@@ -3,9 +3,11 @@ import { networkInterfaces } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
+import type { LocalCluster } from './balance/balancer.ts';
 import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster, type ClusterServices } from './cluster/cluster.ts';
-import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from './config/types.ts';
+import type { Assignment } from './config/cluster-types.ts';
+import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { RouteTable } from './route/table.ts';
 import { FilterStats } from './router/filter-stats.ts';
@@ -19,6 +21,9 @@ export type RuntimeOptions = {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+  /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`), and its own place as an endpoint's locality. */
+  readonly localCluster?: string;
+  readonly zone?: string;
   /** Milliseconds that `drain` waits for requests in progress. */
   readonly drainTime?: number;
 };
@@ -32,7 +37,7 @@ export class ProxyRuntime {
   readonly #secrets = new SecretStore();
   readonly #clusters = new Map<string, Cluster>();
   /** Endpoints by EDS service name: they may come before their cluster, and several clusters may share them. */
-  readonly #endpoints = new Map<string, readonly EndpointConfig[]>();
+  readonly #endpoints = new Map<string, Assignment>();
   readonly #routes = new Map<string, RouteTable>();
   readonly #listeners = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
@@ -50,6 +55,7 @@ export class ProxyRuntime {
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats) => new TlsConnector(config, stats, this.#secrets),
+      local: () => this.#localCluster(),
     };
     const calls = {
       ...shared,
@@ -78,8 +84,8 @@ export class ProxyRuntime {
       cluster = new Cluster(config, this.#clusterServices);
       this.#clusters.set(config.name, cluster);
     }
-    const endpoints = config.discovery.kind === 'eds' ? this.#endpoints.get(config.discovery.serviceName) : undefined;
-    if (endpoints !== undefined) cluster.setEndpoints(endpoints);
+    const assignment = config.discovery.kind === 'eds' ? this.#endpoints.get(config.discovery.serviceName) : undefined;
+    if (assignment !== undefined) cluster.setEndpoints(assignment);
   }
 
   removeCluster(name: string): void {
@@ -87,11 +93,11 @@ export class ProxyRuntime {
     this.#clusters.delete(name);
   }
 
-  setEndpoints(edsServiceName: string, endpoints: readonly EndpointConfig[]): void {
-    this.#endpoints.set(edsServiceName, endpoints);
+  setEndpoints(edsServiceName: string, assignment: Assignment): void {
+    this.#endpoints.set(edsServiceName, assignment);
     for (const cluster of this.#clusters.values()) {
       const { discovery } = cluster.config;
-      if (discovery.kind === 'eds' && discovery.serviceName === edsServiceName) cluster.setEndpoints(endpoints);
+      if (discovery.kind === 'eds' && discovery.serviceName === edsServiceName) cluster.setEndpoints(assignment);
     }
   }
 
@@ -161,6 +167,12 @@ export class ProxyRuntime {
     this.#clusters.clear();
   }
 
+  #localCluster(): LocalCluster | null {
+    const { localCluster, zone } = this.#options;
+    if (localCluster === undefined) return null;
+    return this.#clusters.get(localCluster)?.asLocal(zone ?? '') ?? null;
+  }
+
   #retire(listener: Listener): void {
     for (const old of this.#draining) if (old.activeConnections === 0) this.#draining.delete(old);
     this.#draining.add(listener);
@@ -177,8 +189,10 @@ export class ProxyRuntime {
 }
 
 function* named(prefix: string, stats: object): IterableIterator<readonly [string, number]> {
-  for (const [field, value] of Object.entries(stats))
+  for (const [field, value] of Object.entries(stats)) {
     if (typeof value === 'number') yield [`${prefix}.${field}`, value];
+    else if (typeof value === 'object' && value !== null) yield* named(`${prefix}.${field}`, value);
+  }
 }
 
 function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {

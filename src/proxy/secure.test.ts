@@ -12,6 +12,7 @@ import {
   signRequest,
 } from '../identity/certificate.ts';
 import { systemClock } from '../lib/clock.ts';
+import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
 import type { Exchange } from './http/exchange.ts';
 import { ProxyRuntime } from './runtime.ts';
@@ -122,7 +123,7 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
       ],
     }),
   );
-  runtime.setEndpoints('api', [target]);
+  runtime.setEndpoints('api', plainAssignment([target]));
   const table = routeTable('', { '/': route(forward('api')) });
   await runtime.setListener(
     listener([chain(http(table, { statPrefix: 'out', accessLogs: [memoryLog(logs.outbound)] }))], { name: 'out' }),

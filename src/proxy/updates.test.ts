@@ -1,9 +1,19 @@
 // Configuration changes under traffic: what is kept, what is drained, what takes effect at once.
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
-import type { OutlierConfig } from './config/types.ts';
+import { plainAssignment } from './config/endpoints.ts';
 import { ProxyRuntime } from './runtime.ts';
-import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from './testing/configs.ts';
+import {
+  chain,
+  cluster,
+  endpoint,
+  forward,
+  http,
+  listener,
+  outlierDetection,
+  route,
+  routeTable,
+} from './testing/configs.ts';
 import { silentLog, startProxy } from './testing/harness.ts';
 import { type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
 
@@ -136,7 +146,7 @@ test('endpoints that stay keep their connections; one that goes closes its idle 
   const up = cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } });
   const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [up]);
   keep(runtime);
-  runtime.setEndpoints('up', [endpoint(a.port), endpoint(b.port)]);
+  runtime.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
   for (let i = 0; i < 4; i++) {
     const connection = client(port);
     connection.write(GET);
@@ -144,7 +154,7 @@ test('endpoints that stay keep their connections; one that goes closes its idle 
   }
   expect(stat('cluster.up.upstream_cx_active')).toBe(2);
   const host = runtime.clusters()[0]!.hosts[0];
-  runtime.setEndpoints('up', [endpoint(a.port, { weight: 5 })]);
+  runtime.setEndpoints('up', plainAssignment([endpoint(a.port, { weight: 5 })]));
   expect(stat('cluster.up.upstream_cx_active')).toBe(1);
   runtime.setCluster({ ...up, connectTimeout: 1_234 });
   expect(runtime.clusters()[0]!.hosts[0]).toBe(host);
@@ -158,7 +168,7 @@ test('endpoints that came before their cluster are used', async () => {
   const up = keep(await startEcho());
   const { runtime, port } = await startProxy({ '/': route(forward('up')) }, []);
   keep(runtime);
-  runtime.setEndpoints('up', [endpoint(up.port)]);
+  runtime.setEndpoints('up', plainAssignment([endpoint(up.port)]));
   runtime.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } }));
   const connection = client(port);
   connection.write(GET);
@@ -168,16 +178,10 @@ test('endpoints that came before their cluster are used', async () => {
 test('an endpoint that fails in a row is left out', async () => {
   const bad = keep(await startOrigin((socket) => socket.write('HTTP/1.1 500 x\r\ncontent-length: 0\r\n\r\n')));
   const good = await named('good');
-  const outlierDetection: OutlierConfig = {
-    consecutive5xx: 3,
-    consecutiveGatewayFailure: 0,
-    interval: 10_000,
-    baseEjection: 30_000,
-    maxEjection: 300_000,
-    maxEjectionPercent: 50,
-  };
   const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [
-    cluster('up', [bad.port, good.port], { outlierDetection }),
+    cluster('up', [bad.port, good.port], {
+      outlierDetection: outlierDetection({ consecutive5xx: { count: 3, enforcing: 100 }, maxEjectionPercent: 50 }),
+    }),
   ]);
   keep(runtime);
   const statuses: string[] = [];
@@ -187,5 +191,5 @@ test('an endpoint that fails in a row is left out', async () => {
     statuses.push((await connection.until(/\r\n\r\n(good)?$/)).slice(9, 12));
   }
   expect(statuses.filter((status) => status === '500')).toHaveLength(3);
-  expect(stat('cluster.up.outlier_detection_ejections_enforced_total')).toBe(1);
+  expect(stat('cluster.up.outlier_detection.ejections_enforced_total')).toBe(1);
 });

@@ -1,13 +1,13 @@
 // Envoy's /clusters: every endpoint the proxy knows, as text or JSON.
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Endpoint } from '../balance/balancer.ts';
+import { HEALTH_FLAG_NAMES, unfit } from '../balance/health.ts';
 import type { ClusterConfig } from '../config/types.ts';
 
 /** What is read of a running cluster. */
 export type ClusterView = { readonly config: ClusterConfig; readonly hosts: readonly Endpoint[] };
 
-/** `now` is monotonic milliseconds. */
-export function clustersJson(clusters: readonly ClusterView[], now: number): JsonObject {
+export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
   return {
     cluster_statuses: clusters.map(({ config, hosts }) => ({
       name: config.name,
@@ -17,10 +17,7 @@ export function clustersJson(clusters: readonly ClusterView[], now: number): Jso
       host_statuses: hosts.map((host) => ({
         address: { socket_address: { address: host.address, port_value: host.port } },
         stats: [{ type: 'GAUGE', name: 'rq_active', value: String(host.activeRequests) }],
-        health_status: {
-          eds_health_status: host.healthy ? 'HEALTHY' : 'UNHEALTHY',
-          ...(host.ejectedUntil > now && { failed_outlier_check: true }),
-        },
+        health_status: healthStatus(host),
         weight: host.weight,
         priority: host.priority,
       })),
@@ -28,8 +25,7 @@ export function clustersJson(clusters: readonly ClusterView[], now: number): Jso
   };
 }
 
-/** `now` is monotonic milliseconds. */
-export function clustersText(clusters: readonly ClusterView[], now: number): string {
+export function clustersText(clusters: readonly ClusterView[]): string {
   const lines = clusters.flatMap(({ config, hosts }) => {
     const { max_connections, max_pending_requests, max_requests, max_retries } = limitsOf(config);
     const limits = { max_connections, max_pending_requests, max_requests, max_retries };
@@ -39,7 +35,7 @@ export function clustersText(clusters: readonly ClusterView[], now: number): str
         const name = `${config.name}::${host.name}`;
         return [
           `${name}::rq_active::${host.activeRequests}`,
-          `${name}::health_flags::${healthFlags(host, now)}`,
+          `${name}::health_flags::${healthFlags(host)}`,
           `${name}::weight::${host.weight}`,
           `${name}::priority::${host.priority}`,
         ];
@@ -58,7 +54,29 @@ function limitsOf({ limits }: ClusterConfig) {
   };
 }
 
-function healthFlags(host: Endpoint, now: number): string {
-  const flags = [!host.healthy && '/failed_eds_health', host.ejectedUntil > now && '/failed_outlier_check'];
-  return flags.filter((flag) => flag !== false).join('') || 'healthy';
+function healthFlags({ health }: Endpoint): string {
+  const flags = HEALTH_FLAG_NAMES.filter(([bit]) => (health & bit) !== 0);
+  return flags.map(([, name]) => name).join('') || 'healthy';
+}
+
+/** Fields of `HostHealthStatus` that are true, beside what the control plane says. */
+const STATUS_FIELDS: readonly (readonly [bit: number, field: string])[] = [
+  [unfit.failedActiveCheck, 'failed_active_health_check'],
+  [unfit.failedOutlierCheck, 'failed_outlier_check'],
+  [unfit.degradedActiveCheck, 'failed_active_degraded_check'],
+  [unfit.pendingRemoval, 'pending_dynamic_removal'],
+  [unfit.pendingActiveCheck, 'pending_active_hc'],
+  [unfit.excludedByImmediateFailure, 'excluded_via_immediate_hc_fail'],
+  [unfit.activeCheckTimeout, 'active_hc_timeout'],
+];
+
+function healthStatus({ health }: Endpoint): JsonObject {
+  const set = STATUS_FIELDS.filter(([bit]) => (health & bit) !== 0).map(([, field]) => [field, true] as const);
+  return { ...Object.fromEntries(set), eds_health_status: edsStatus(health) };
+}
+
+function edsStatus(health: number): string {
+  if ((health & unfit.failedEds) !== 0) return 'UNHEALTHY';
+  if ((health & unfit.edsDraining) !== 0) return 'DRAINING';
+  return (health & unfit.degradedEds) === 0 ? 'HEALTHY' : 'DEGRADED';
 }

@@ -56,9 +56,8 @@ export const endpoints: readonly AdminEndpoint[] = [
     return json(dumpConfig(input, query.has('include_eds')));
   }),
   get('/clusters', (view, query) => {
-    const now = view.clock.now();
-    if (query.get('format') === 'json') return json(clustersJson(view.clusters(), now));
-    return text(clustersText(view.clusters(), now));
+    if (query.get('format') === 'json') return json(clustersJson(view.clusters()));
+    return text(clustersText(view.clusters()));
   }),
   get('/listeners', (view, query) => answerListeners(view, query)),
   get('/certs', (view) => json(describeCertificates(view.secrets(), view.clock.epoch()))),

@@ -10,9 +10,10 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
+import { Host } from '../cluster/host.ts';
 import { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
-import { cluster } from '../testing/configs.ts';
+import { cluster, endpoint } from '../testing/configs.ts';
 import type { AdminView } from './endpoints.ts';
 import { type AdminServer, serveAdmin } from './server.ts';
 
@@ -24,10 +25,8 @@ let level = 'info';
 let server: AdminServer;
 
 const name = 'outbound|80||web.shop.svc';
-const host = {
-  ...{ address: '127.0.0.1', port: 8080, name: '127.0.0.1:8080', weight: 1, healthy: true, locality: '', priority: 0 },
-  ...{ ejectedUntil: 0, consecutive5xx: 0, consecutiveGatewayErrors: 0, ejections: 0, activeRequests: 2, metadata: {} },
-};
+const host = new Host(endpoint(8080), null as never, null as never, 0);
+host.activeRequests = 2;
 
 beforeAll(async () => {
   const resources = new ResourceLog(() => clock.epoch());

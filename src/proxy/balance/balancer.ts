@@ -1,5 +1,6 @@
-// Choosing an endpoint. A balancer is rebuilt when the endpoints of its cluster change; counters live in the Endpoint and survive that.
+// Choosing an endpoint. A balancer is rebuilt when the endpoints of its cluster change; what is counted and measured lives in the Endpoint and survives that.
 import type { Hash64 } from '../../lib/hash.ts';
+import type { PeakEwma } from './peak-ewma.ts';
 
 /** One endpoint of a cluster while it exists; identity is kept across updates that do not change its address. */
 export type Endpoint = {
@@ -7,19 +8,19 @@ export type Endpoint = {
   readonly port: number;
   /** `127.0.0.1:8080`, as in `%UPSTREAM_HOST%`. */
   readonly name: string;
-  weight: number;
-  /** As EDS says it; the load balancer skips the unhealthy. */
-  healthy: boolean;
-  /** Ejected by outlier detection until this monotonic millisecond; 0 when not. */
-  ejectedUntil: number;
-  consecutive5xx: number;
-  consecutiveGatewayErrors: number;
-  ejections: number;
-  activeRequests: number;
+  readonly hostname: string;
+  readonly weight: number;
+  /** What is known against it: bits of `unfit`. */
+  readonly health: number;
+  /** Monotonic milliseconds since when it takes requests: it warms up from then on. */
+  readonly healthySince: number;
+  readonly activeRequests: number;
   readonly locality: string;
   readonly priority: number;
   /** `filter_metadata` as plain JSON values: `envoy.transport_socket_match`, `istio`, `tulle.workload`. */
-  metadata: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Measured where the policy asks for it. */
+  readonly latency: PeakEwma | null;
 };
 
 /** What a request wants of the endpoint it goes to. */
@@ -49,7 +50,50 @@ export type EndpointOverride = { readonly name: string; readonly strict: boolean
 /** A request that wants nothing in particular. */
 export const anyEndpoint = { hash: null, tried: [], reselect: 0, rejects: null, subset: null, override: null } as const;
 
+/** What a cluster tells its balancer. */
+export type BalancerContext = {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly now: () => number;
+  readonly stats: BalancerStats;
+  /** Requests to the cluster in progress. */
+  readonly active: () => number;
+  /** The cluster that this proxy itself belongs to, for zone-aware routing; null when there is none. */
+  readonly local: () => LocalCluster | null;
+};
+
+/** `zone` is where this proxy runs, as an endpoint's locality. `version` changes with its endpoints and their health. */
+export type LocalCluster = {
+  readonly zone: string;
+  readonly version: number;
+  readonly endpoints: readonly Endpoint[];
+  /** Too few of them are fit to say where callers are. */
+  readonly panic: boolean;
+};
+
+/** Counters with Envoy's names. */
+export type BalancerStats = {
+  lb_healthy_panic: number;
+  lb_local_cluster_not_ok: number;
+  lb_recalculate_zone_structures: number;
+  lb_zone_cluster_too_small: number;
+  lb_zone_no_capacity_left: number;
+  lb_zone_routing_all_directly: number;
+  lb_zone_routing_cross_zone: number;
+  lb_zone_routing_sampled: number;
+  lb_subsets_active: number;
+  lb_subsets_created: number;
+  lb_subsets_removed: number;
+  lb_subsets_selected: number;
+  lb_subsets_fallback: number;
+  lb_subsets_fallback_panic: number;
+};
+
 export type Balancer = {
   /** null: no healthy endpoint (503, flag UH). */
   pick(context: PickContext): Endpoint | null;
+  /** The health or weight of an endpoint has changed: looked at with the next pick. */
+  invalidate(): void;
+  /** Endpoints that a pick could choose among. */
+  readonly size: number;
 };

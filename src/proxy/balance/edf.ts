@@ -1,28 +1,33 @@
 // Earliest deadline first: weighted picking in O(log n) with even spacing. A binary heap of deadlines; picking moves
-// the endpoint 1/weight into the future, so one of weight 3 comes up three times as often as one of weight 1.
-import type { Endpoint } from './balancer.ts';
+// an item 1/weight into the future, so one of weight 3 comes up three times as often as one of weight 1.
 
-type Entry = { readonly endpoint: Endpoint; readonly order: number; deadline: number };
+type Entry<Item> = { readonly item: Item; readonly order: number; deadline: number };
 
-export class EarliestDeadline {
-  readonly #heap: Entry[] = [];
-  readonly #weightOf: (endpoint: Endpoint) => number;
+export class EarliestDeadline<Item> {
+  readonly #heap: Entry<Item>[];
+  readonly #weightOf: (item: Item, now: number) => number;
 
-  /** `random` spreads the first deadlines, so that many proxies started at once do not all begin with the same endpoint. */
-  constructor(endpoints: readonly Endpoint[], weightOf: (endpoint: Endpoint) => number, random: () => number) {
+  /** Weights are more than 0. `random` spreads the first deadlines, so that many proxies started at once do not all begin with the same item. */
+  constructor(
+    items: readonly Item[],
+    weightOf: (item: Item, now: number) => number,
+    now: number,
+    random: () => number,
+  ) {
     this.#weightOf = weightOf;
-    const entries = endpoints.map((endpoint, order) => ({ endpoint, order, deadline: random() / weightOf(endpoint) }));
+    const entries = items.map((item, order) => ({ item, order, deadline: random() / weightOf(item, now) }));
     this.#heap = entries.sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
-  pick(): Endpoint {
+  /** Of at least one. */
+  pick(now: number): Item {
     const first = this.#heap[0]!;
-    first.deadline += 1 / this.#weightOf(first.endpoint);
+    first.deadline += 1 / this.#weightOf(first.item, now);
     this.#sink(first);
-    return first.endpoint;
+    return first.item;
   }
 
-  #sink(entry: Entry): void {
+  #sink(entry: Entry<Item>): void {
     const heap = this.#heap;
     let at = 0;
     for (;;) {
@@ -37,6 +42,6 @@ export class EarliestDeadline {
   }
 }
 
-function before(a: Entry, b: Entry): boolean {
+function before(a: Entry<unknown>, b: Entry<unknown>): boolean {
   return a.deadline < b.deadline || (a.deadline === b.deadline && a.order < b.order);
 }

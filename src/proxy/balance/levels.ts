@@ -1,99 +1,126 @@
 // Priorities of a cluster: how many endpoints of each are fit, what share of requests each gets, and panic. Envoy's rules
-// (load balancing, "Priority levels" and "Panic threshold"): a level is full while 1/1.4 of its endpoints are healthy.
+// (load balancing, "Priority levels", "Degraded endpoints" and "Panic threshold"): with its default overprovisioning of 140 %
+// a level is full while 1/1.4 of its endpoints are fit.
+import type { Assignment } from '../config/cluster-types.ts';
 import type { Endpoint } from './balancer.ts';
+import { isExcluded } from './health.ts';
+import { type Availability, Level } from './level.ts';
 
-/** Percent of traffic a level can take per percent of healthy endpoints. */
-const OVERPROVISIONING = 140;
-/** A level this large is looked over at most every so many milliseconds; smaller ones at each pick. */
-const LARGE = 128;
-const LARGE_INTERVAL = 20;
+export type LevelChoice = { readonly level: Level; readonly availability: Availability };
+/** What holds for all endpoints of an assignment. */
+export type Factors = Pick<Assignment, 'overprovisioning' | 'weightedHealth' | 'localityWeights'>;
+/** Percent of requests by level, which add up to 100 over both. */
+type Loads = Record<Availability, number[]>;
 
 export class Levels {
-  readonly #levels: readonly Level[];
+  readonly levels: readonly Level[];
   readonly #panicThreshold: number;
-  readonly #everyone: readonly Endpoint[];
-  #shares: readonly number[] = [];
-  #totalPanic = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  readonly #factors: Factors;
+  #choices: readonly LevelChoice[] = [];
+  #ends: readonly number[] = [];
 
-  constructor(endpoints: readonly Endpoint[], panicThreshold: number) {
-    const priorities = [...new Set(endpoints.map((endpoint) => endpoint.priority))].sort((a, b) => a - b);
-    this.#levels = priorities.map((priority) => new Level(endpoints.filter((it) => it.priority === priority)));
+  constructor(endpoints: readonly Endpoint[], factors: Factors, panicThreshold: number) {
     this.#panicThreshold = panicThreshold;
-    this.#everyone = endpoints;
+    this.#factors = factors;
+    const highest = endpoints.reduce((most, { priority }) => Math.max(most, priority), 0);
+    this.levels = Array.from({ length: highest + 1 }, (_, priority) => {
+      const weights = factors.localityWeights.filter((one) => one.priority === priority);
+      return new Level(
+        highest === 0 ? endpoints : endpoints.filter((it) => it.priority === priority),
+        new Map(weights.map(({ locality, weight }) => [locality, weight])),
+      );
+    });
     this.#share();
   }
 
-  /** Those to choose from for a request whose place in [0, 100) is given; [] when no endpoint is fit. */
-  candidates(now: number, place: number): readonly Endpoint[] {
-    this.#refresh(now);
-    if (this.#totalPanic) return this.#panicThreshold > 0 ? this.#everyone : [];
-    let rest = place;
-    for (let i = 0; i < this.#levels.length; i++) {
-      rest -= this.#shares[i]!;
-      if (rest < 0) return this.#levels[i]!.candidates;
-    }
-    return [];
+  /** `place` in [0, 100) says which request of a hundred it is. */
+  choose(place: number): LevelChoice {
+    let at = 0;
+    while (at < this.#ends.length - 1 && place >= this.#ends[at]!) at += 1;
+    return this.#choices[at]!;
   }
 
-  #refresh(now: number): void {
-    if (this.#everyone.length > LARGE && now - this.#lookedAt < LARGE_INTERVAL) return;
-    this.#lookedAt = now;
-    let changed = false;
-    for (const level of this.#levels) changed = level.refresh(now) || changed;
-    if (changed) this.#share();
+  /** The health of endpoints has changed. */
+  refresh(): void {
+    for (const level of this.levels) level.refresh();
+    this.#share();
+  }
+
+  isPanic(level: Pick<Level, 'all' | 'healthy' | 'degraded' | 'excluded'>): boolean {
+    const count = level.all.length - level.excluded;
+    const fit = count === 0 ? 0 : (100 * (level.healthy.length + level.degraded.length)) / count;
+    return fit < this.#panicThreshold;
   }
 
   #share(): void {
-    const healths = this.#levels.map((level) => Math.min(100, Math.floor(OVERPROVISIONING * level.fitShare)));
-    const sum = Math.min(
-      100,
-      healths.reduce((total, health) => total + health, 0),
-    );
-    for (const level of this.#levels) level.panic = sum < 100 && level.fitShare * 100 < this.#panicThreshold;
-    this.#totalPanic = sum === 0 || (this.#panicThreshold > 0 && this.#levels.every((level) => level.panic));
-    let left = 100;
-    this.#shares = healths.map((health, i) => {
-      const share = i === healths.length - 1 ? left : Math.min(left, Math.floor((health * 100) / sum));
-      left -= share;
-      return share;
-    });
+    const { levels } = this;
+    const health = levels.map((level) => this.#available(level, level.healthy));
+    const degraded = levels.map((level) => this.#available(level, level.degraded));
+    const total = Math.min(100, sum(health) + sum(degraded));
+    for (const level of levels) level.panic = total < 100 && this.isPanic(level);
+    let loads: Loads;
+    if (this.#panicThreshold > 0 && levels.every(({ panic }) => panic)) loads = loadsBySize(levels);
+    else if (total === 0) loads = { healthy: [100], degraded: [] };
+    else loads = loadsByHealth(health, degraded, total);
+    this.#cut(loads);
+  }
+
+  #available({ all, excluded }: Level, fit: readonly Endpoint[]): number {
+    const { overprovisioning, weightedHealth } = this.#factors;
+    if (all.length === excluded) return 0;
+    const counted = weightedHealth ? all.filter(({ health }) => !isExcluded(health)) : all;
+    const whole = weightedHealth ? weightOf(counted) : all.length - excluded;
+    const part = weightedHealth ? weightOf(fit) : fit.length;
+    return Math.min(100, Math.floor((overprovisioning * part) / whole));
+  }
+
+  /** Healthy endpoints of all levels first, then degraded ones; each gets a stretch of [0, 100). */
+  #cut(loads: Loads): void {
+    const choices: LevelChoice[] = [];
+    const ends: number[] = [];
+    let end = 0;
+    for (const availability of ['healthy', 'degraded'] as const) {
+      loads[availability].forEach((load, i) => {
+        if (load === 0) return;
+        end += load;
+        choices.push({ level: this.levels[i]!, availability });
+        ends.push(end);
+      });
+    }
+    this.#choices = choices;
+    this.#ends = ends;
   }
 }
 
-/** The endpoints of one priority. Ejections come and go without notice, so every look compares all of them. */
-class Level {
-  readonly #endpoints: readonly Endpoint[];
-  readonly #fit: boolean[];
-  #available: readonly Endpoint[];
-  panic = false;
+function loadsByHealth(health: readonly number[], degraded: readonly number[], total: number): Loads {
+  let left = 100;
+  const distribute = (available: readonly number[]) =>
+    available.map((percent) => {
+      const load = Math.min(left, Math.floor((percent * 100) / total));
+      left -= load;
+      return load;
+    });
+  const loads: Loads = { healthy: distribute(health), degraded: distribute(degraded) };
+  // What rounding has left goes to the first that is there.
+  const first = health.findIndex((percent) => percent > 0);
+  if (first !== -1) loads.healthy[first]! += left;
+  else loads.degraded[degraded.findIndex((percent) => percent > 0)]! += left;
+  return loads;
+}
 
-  constructor(endpoints: readonly Endpoint[]) {
-    this.#endpoints = endpoints;
-    this.#fit = endpoints.map((endpoint) => endpoint.healthy);
-    this.#available = endpoints.filter((endpoint) => endpoint.healthy);
-  }
+/** When all are in panic: by the number of endpoints, fit or not. */
+function loadsBySize(levels: readonly Level[]): Loads {
+  const count = sum(levels.map(({ all }) => all.length));
+  if (count === 0) return { healthy: [100], degraded: [] };
+  const healthy = levels.map(({ all }) => Math.floor((100 * all.length) / count));
+  healthy[levels.findIndex(({ all }) => all.length > 0)]! += 100 - sum(healthy);
+  return { healthy, degraded: [] };
+}
 
-  get fitShare(): number {
-    return this.#available.length / this.#endpoints.length;
-  }
+function weightOf(endpoints: readonly Endpoint[]): number {
+  return sum(endpoints.map(({ weight }) => weight));
+}
 
-  get candidates(): readonly Endpoint[] {
-    return this.panic ? this.#endpoints : this.#available;
-  }
-
-  /** True when an endpoint has become fit or unfit. */
-  refresh(now: number): boolean {
-    let changed = false;
-    for (let i = 0; i < this.#endpoints.length; i++) {
-      const endpoint = this.#endpoints[i]!;
-      const fit = endpoint.healthy && endpoint.ejectedUntil <= now;
-      if (fit !== this.#fit[i]) {
-        this.#fit[i] = fit;
-        changed = true;
-      }
-    }
-    if (changed) this.#available = this.#endpoints.filter((_, i) => this.#fit[i]);
-    return changed;
-  }
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

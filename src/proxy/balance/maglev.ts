@@ -1,38 +1,45 @@
 // MAGLEV (Eisenbud et al., NSDI 2016, section 3.4): a table of fixed prime size that endpoints fill in turn, each in the
 // order of its own permutation; a request's slot is its hash modulo the size.
 import { remainder, xxHash64 } from '../../lib/hash.ts';
+import type { PolicyConfig } from '../config/cluster-types.ts';
 import type { Endpoint } from './balancer.ts';
-import type { Policy } from './policy.ts';
+import type { HashTable } from './hash-balancer.ts';
+import { keyOf, type Share } from './weights.ts';
 
-export function maglev(candidates: readonly Endpoint[], tableSize: number): Policy {
-  const table = fillTable(candidates, tableSize);
+type Config = Extract<PolicyConfig, { kind: 'maglev' }>;
+
+export function maglev(shares: readonly Share[], config: Config): HashTable {
+  const { tableSize } = config;
+  const { owners, table } = fillTable(shares, config);
   return (hash, attempt) => {
+    // A later attempt looks far away, at `hash ^ -attempt`.
     const turned = attempt === 0 ? hash : { high: ~hash.high >>> 0, low: (hash.low ^ -attempt) >>> 0 };
-    return table[remainder(turned, tableSize)]!;
+    return owners[table[remainder(turned, tableSize)]!]!;
   };
 }
 
-function fillTable(endpoints: readonly Endpoint[], size: number): readonly Endpoint[] {
-  const heaviest = endpoints.reduce((most, endpoint) => Math.max(most, endpoint.weight), 0);
-  // In the order of their names, so that the order of the configuration does not matter.
-  const sorted = [...endpoints].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const turns = sorted.map((endpoint) => ({ endpoint, due: 0, ...permutation(endpoint, size) }));
-  const table: (Endpoint | undefined)[] = new Array<Endpoint | undefined>(size).fill(undefined);
+function fillTable(shares: readonly Share[], { tableSize, key }: Config) {
+  const heaviest = shares.reduce((most, { weight }) => Math.max(most, weight), 0);
+  // In the order of their keys, so that the order of the configuration does not matter.
+  const turns = shares
+    .map(({ endpoint, weight }) => ({ endpoint, weight, due: 0, ...permutation(keyOf(endpoint, key), tableSize) }))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+  const table = new Int32Array(tableSize).fill(-1);
   let filled = 0;
   // An endpoint takes part in a round when its weight, added up over the rounds, has earned it a slot.
-  for (let round = 1; filled < size; round++) {
-    for (const turn of turns) {
-      if (filled === size) break;
-      if (round * turn.endpoint.weight < turn.due) continue;
+  for (let round = 1; filled < tableSize; round++) {
+    for (let i = 0; i < turns.length && filled < tableSize; i++) {
+      const turn = turns[i]!;
+      if (round * turn.weight < turn.due) continue;
       turn.due += heaviest;
-      while (table[turn.at] !== undefined) turn.at = (turn.at + turn.skip) % size;
-      table[turn.at] = turn.endpoint;
+      while (table[turn.at] !== -1) turn.at = (turn.at + turn.skip) % tableSize;
+      table[turn.at] = i;
       filled += 1;
     }
   }
-  return table as Endpoint[];
+  return { owners: turns.map(({ endpoint }): Endpoint => endpoint), table };
 }
 
-function permutation(endpoint: Endpoint, size: number): { at: number; readonly skip: number } {
-  return { at: remainder(xxHash64(endpoint.name), size), skip: remainder(xxHash64(endpoint.name, 1), size - 1) + 1 };
+function permutation(name: string, size: number): { readonly name: string; at: number; readonly skip: number } {
+  return { name, at: remainder(xxHash64(name), size), skip: remainder(xxHash64(name, 1), size - 1) + 1 };
 }

@@ -1,34 +1,31 @@
 // RING_HASH (ketama): each endpoint owns points on a circle in proportion to its weight; a request belongs to the next point.
-import { compareHashes, type Hash64, xxHash64 } from '../../lib/hash.ts';
+import { compareHashes, type Hash64, murmurHash2, xxHash64 } from '../../lib/hash.ts';
+import type { PolicyConfig } from '../config/cluster-types.ts';
 import type { Endpoint } from './balancer.ts';
-import type { Policy } from './policy.ts';
+import type { HashTable } from './hash-balancer.ts';
+import { keyOf, type Share } from './weights.ts';
+
+type Config = Extract<PolicyConfig, { kind: 'ring-hash' }>;
 
 /** Points in ascending order; `owners[i]` owns the point `highs[i] * 2^32 + lows[i]`. */
 type Ring = { readonly highs: Uint32Array; readonly lows: Uint32Array; readonly owners: readonly Endpoint[] };
 
-export function ringHash(
-  candidates: readonly Endpoint[],
-  sizes: { readonly minimumRingSize: number; readonly maximumRingSize: number },
-): Policy {
-  const ring = buildRing(candidates, sizes.minimumRingSize, sizes.maximumRingSize);
-  return (hash, attempt) => {
-    const first = firstNotBelow(ring, hash);
-    return ring.owners[(first + attempt) % ring.owners.length]!;
-  };
+export function ringHash(shares: readonly Share[], config: Config): HashTable {
+  const ring = buildRing(shares, config);
+  return (hash, attempt) => ring.owners[(firstNotBelow(ring, hash) + attempt) % ring.owners.length]!;
 }
 
 /** Every endpoint gets a whole number of points on average, so fractions carry over to the next endpoint, as in Envoy. */
-function buildRing(endpoints: readonly Endpoint[], minimumSize: number, maximumSize: number): Ring {
-  const total = endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0);
-  const smallest = endpoints.reduce((least, endpoint) => Math.min(least, endpoint.weight), Infinity) / total;
-  const scale = Math.min(Math.ceil(smallest * minimumSize) / smallest, maximumSize);
+function buildRing(shares: readonly Share[], { minimumRingSize, maximumRingSize, hash, key }: Config): Ring {
+  const hashOf = hash === 'murmur2' ? murmurHash2 : xxHash64;
+  const smallest = shares.reduce((least, { weight }) => Math.min(least, weight), 1);
+  const scale = Math.min(Math.ceil(smallest * minimumRingSize) / smallest, maximumRingSize);
   const points: { readonly at: Hash64; readonly owner: Endpoint }[] = [];
   let target = 0;
-  for (const endpoint of endpoints) {
-    target += (scale * endpoint.weight) / total;
-    for (let i = 0; points.length < target; i++) {
-      points.push({ at: xxHash64(`${endpoint.name}_${i}`), owner: endpoint });
-    }
+  for (const { endpoint, weight } of shares) {
+    target += scale * weight;
+    const name = keyOf(endpoint, key);
+    for (let i = 0; points.length < target; i++) points.push({ at: hashOf(`${name}_${i}`), owner: endpoint });
   }
   points.sort((a, b) => compareHashes(a.at, b.at));
   return {

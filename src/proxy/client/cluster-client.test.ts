@@ -59,6 +59,7 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
   const shared = { clock: systemClock, wheel, random: () => 0, log };
   const up = new Cluster(cluster('up', ports), {
     ...shared,
+    local: () => null,
     tlsConnector: () => {
       throw new Error('no TLS here');
     },

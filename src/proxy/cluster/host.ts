@@ -1,39 +1,99 @@
-// An endpoint with its pool: what a balancer chooses and a request is sent to. Its identity outlives updates of weight and health.
+// An endpoint with its pool: what a balancer chooses and a request is sent to. Its identity outlives updates of weight, health and place.
 import type { Endpoint } from '../balance/balancer.ts';
-import type { EndpointConfig } from '../config/types.ts';
+import { unfit } from '../balance/health.ts';
+import type { PeakEwma } from '../balance/peak-ewma.ts';
+import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../config/cluster-types.ts';
 import type { Connector } from './connector.ts';
+import type { FailureAccrual } from './failure-accrual.ts';
+import { OutlierMonitor } from './outlier-monitor.ts';
 import type { Pool } from './pool.ts';
+
+/** What EDS says, as bits. */
+const FROM_EDS: Readonly<Record<EndpointHealth, number>> = {
+  unknown: 0,
+  healthy: 0,
+  unhealthy: unfit.failedEds,
+  timeout: unfit.failedEds,
+  draining: unfit.edsDraining,
+  degraded: unfit.degradedEds,
+};
+const ALL_FROM_EDS = unfit.failedEds | unfit.edsDraining | unfit.degradedEds;
 
 export class Host implements Endpoint {
   readonly address: string;
   readonly port: number;
   readonly name: string;
+  hostname: string;
   weight: number;
-  healthy: boolean;
-  ejectedUntil = 0;
-  consecutive5xx = 0;
-  consecutiveGatewayErrors = 0;
-  ejections = 0;
+  health = 0;
+  healthySince: number;
   activeRequests = 0;
-  readonly locality: string;
-  readonly priority: number;
+  locality: string;
+  priority: number;
   metadata: Readonly<Record<string, unknown>>;
+  check: EndpointCheckConfig;
+  latency: PeakEwma | null = null;
   readonly pool: Pool;
   /** For connections that no pool keeps. */
   readonly connector: Connector;
+  readonly outlier = new OutlierMonitor();
+  accrual: FailureAccrual | null = null;
+  #edsHealth: EndpointHealth;
 
-  constructor(config: EndpointConfig, pool: Pool, connector: Connector) {
+  constructor(config: EndpointConfig, pool: Pool, connector: Connector, now: number) {
     this.address = config.address;
     this.port = config.port;
-    this.name = config.address.includes(':')
-      ? `[${config.address}]:${config.port}`
-      : `${config.address}:${config.port}`;
+    this.name = socketName(config);
+    this.hostname = config.hostname;
     this.weight = config.weight;
-    this.healthy = config.healthy;
+    this.healthySince = now;
     this.locality = config.locality;
     this.priority = config.priority;
     this.metadata = config.metadata;
+    this.check = config.check;
     this.pool = pool;
     this.connector = connector;
+    this.#edsHealth = config.health;
+    this.health = FROM_EDS[config.health];
   }
+
+  get edsHealth(): EndpointHealth {
+    return this.#edsHealth;
+  }
+
+  /** In the control plane's words, but what the proxy found out goes first. */
+  get status(): EndpointHealth {
+    if (this.is(unfit.failedActiveCheck | unfit.failedOutlierCheck)) return 'unhealthy';
+    const isFine = this.#edsHealth === 'unknown' || this.#edsHealth === 'healthy';
+    return isFine && this.is(unfit.degradedActiveCheck) ? 'degraded' : this.#edsHealth;
+  }
+
+  /** Whether any of the bits is set. */
+  is(bits: number): boolean {
+    return (this.health & bits) !== 0;
+  }
+
+  mark(bits: number): void {
+    this.health |= bits;
+  }
+
+  unmark(bits: number): void {
+    this.health &= ~bits;
+  }
+
+  /** The control plane describes it anew. */
+  describe(config: EndpointConfig): void {
+    this.hostname = config.hostname;
+    this.weight = config.weight;
+    this.locality = config.locality;
+    this.priority = config.priority;
+    this.metadata = config.metadata;
+    this.check = config.check;
+    this.#edsHealth = config.health;
+    this.health = (this.health & ~ALL_FROM_EDS) | FROM_EDS[config.health];
+  }
+}
+
+function socketName({ address, port }: { readonly address: string; readonly port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

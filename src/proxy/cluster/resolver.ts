@@ -2,7 +2,8 @@
 import { lookup } from 'node:dns/promises';
 import type { Log } from '../../lib/log.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
-import type { ClusterConfig, EndpointConfig } from '../config/types.ts';
+import type { EndpointConfig } from '../config/cluster-types.ts';
+import type { ClusterConfig } from '../config/types.ts';
 
 type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
 
@@ -39,7 +40,7 @@ export class Resolver {
   }
 
   async #resolve(): Promise<void> {
-    const lists = await Promise.all(this.#discovery.endpoints.map((endpoint) => this.#lookup(endpoint)));
+    const lists = await Promise.all(this.#discovery.assignment.endpoints.map((endpoint) => this.#lookup(endpoint)));
     if (!this.#stopped) this.#apply(lists.flat());
   }
 

@@ -1,4 +1,25 @@
-// Counters and gauges of one cluster under Envoy's names (`cluster.<name>.<field>`). Plain numbers: whoever prints them reads them.
+// Counters and gauges of one cluster under Envoy's names (`cluster.<name>.<field>`, groups as `<group>.<field>`). Plain numbers:
+// whoever prints them reads them.
+
+export class OutlierStats {
+  ejections_active = 0;
+  ejections_enforced_total = 0;
+  ejections_overflow = 0;
+  ejections_detected_consecutive_5xx = 0;
+  ejections_enforced_consecutive_5xx = 0;
+  ejections_detected_consecutive_gateway_failure = 0;
+  ejections_enforced_consecutive_gateway_failure = 0;
+  ejections_detected_consecutive_local_origin_failure = 0;
+  ejections_enforced_consecutive_local_origin_failure = 0;
+  ejections_detected_success_rate = 0;
+  ejections_enforced_success_rate = 0;
+  ejections_detected_local_origin_success_rate = 0;
+  ejections_enforced_local_origin_success_rate = 0;
+  ejections_detected_failure_percentage = 0;
+  ejections_enforced_failure_percentage = 0;
+  ejections_detected_local_origin_failure_percentage = 0;
+  ejections_enforced_local_origin_failure_percentage = 0;
+}
 
 export class ClusterStats {
   upstream_cx_total = 0;
@@ -35,14 +56,30 @@ export class ClusterStats {
   upstream_rq_retry_overflow = 0;
   membership_total = 0;
   membership_healthy = 0;
+  membership_degraded = 0;
+  membership_excluded = 0;
   membership_change = 0;
+  assignment_stale = 0;
+  upstream_rq_drop_overload = 0;
+  lb_healthy_panic = 0;
+  lb_local_cluster_not_ok = 0;
+  lb_recalculate_zone_structures = 0;
+  lb_zone_cluster_too_small = 0;
+  lb_zone_no_capacity_left = 0;
+  lb_zone_routing_all_directly = 0;
+  lb_zone_routing_cross_zone = 0;
+  lb_zone_routing_sampled = 0;
+  lb_subsets_active = 0;
+  lb_subsets_created = 0;
+  lb_subsets_removed = 0;
+  lb_subsets_selected = 0;
+  lb_subsets_fallback = 0;
+  lb_subsets_fallback_panic = 0;
   ssl_handshake = 0;
   ssl_fail_verify_error = 0;
   ssl_fail_verify_san = 0;
   ssl_connection_error = 0;
-  outlier_detection_ejections_active = 0;
-  outlier_detection_ejections_enforced_total = 0;
-  outlier_detection_ejections_overflow = 0;
+  readonly outlier_detection = new OutlierStats();
 
   countResponse(status: number): void {
     this.upstream_rq_completed += 1;

@@ -1,19 +1,38 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
+import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
+import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { outlierDetection } from '../testing/configs.ts';
 import { cluster, packed, socket } from '../testing/resources.ts';
+import { plainAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
+
+const struct = (type: string, value: JsonObject) => ({
+  '@type': 'type.googleapis.com/xds.type.v3.TypedStruct',
+  type_url: `type.googleapis.com/tulle.${type}`,
+  value,
+});
+const typedPolicies = (...configs: JsonObject[]) => ({
+  load_balancing_policy: {
+    policies: configs.map((typed_config, i) => ({ typed_extension_config: { name: `p${i}`, typed_config } })),
+  },
+});
 
 describe('cluster', () => {
   test('defaults are Envoy’s', () => {
     expect(cluster({})).toEqual({
       name: 'c',
-      discovery: { kind: 'static', endpoints: [] },
+      discovery: { kind: 'static', assignment: plainAssignment([]) },
       connectTimeout: 5000,
-      balancing: { kind: 'round-robin' },
+      balancing: { kind: 'round-robin', slowStart: null },
+      localities: { kind: 'zone-aware', minClusterSize: 6, routedPercent: 100, failOnPanic: false, forceDirect: false },
+      subsets: null,
+      overrideHealths: ['unknown', 'healthy', 'degraded'],
       tls: [{ name: 'default', when: {}, tls: null }],
-      limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+      limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3, retryBudget: null },
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,
       outlierDetection: null,
@@ -29,7 +48,7 @@ describe('cluster', () => {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packed(HttpProtocolOptionsSchema, json),
     },
   });
-  const outlier = { interval: 10_000, baseEjection: 30_000, maxEjection: 300_000, maxEjectionPercent: 10 };
+  const hashing = { key: 'address', balanceFactor: 0 } as const;
   test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([
     ['EDS', eds, { discovery: { kind: 'eds', serviceName: 'c' } }],
     [
@@ -40,23 +59,27 @@ describe('cluster', () => {
     [
       'STRICT_DNS',
       { type: 'STRICT_DNS', load_assignment: {} },
-      { discovery: { kind: 'strict-dns', endpoints: [], refresh: 5000 } },
+      { discovery: { kind: 'strict-dns', assignment: plainAssignment([]), refresh: 5000 } },
     ],
-    ['least request', { lb_policy: 'LEAST_REQUEST' }, { balancing: { kind: 'least-request', choices: 2 } }],
+    [
+      'least request',
+      { lb_policy: 'LEAST_REQUEST' },
+      { balancing: { kind: 'least-request', choices: 2, bias: 1, fullScan: false, slowStart: null } },
+    ],
     [
       'ring',
       { lb_policy: 'RING_HASH' },
-      { balancing: { kind: 'ring-hash', minimumRingSize: 1024, maximumRingSize: 8_388_608 } },
+      { balancing: { kind: 'ring-hash', minimumRingSize: 1024, maximumRingSize: 8_388_608, hash: 'xx', ...hashing } },
     ],
     [
       'maglev',
       { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: '251' } },
-      { balancing: { kind: 'maglev', tableSize: 251 } },
+      { balancing: { kind: 'maglev', tableSize: 251, ...hashing } },
     ],
     [
       'limits',
       { circuit_breakers: { thresholds: [{ priority: 'HIGH', max_requests: 1 }, { max_requests: 2 }] } },
-      { limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 2, maxRetries: 3 } },
+      { limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 2, maxRetries: 3, retryBudget: null } },
     ],
     ['panic off', { common_lb_config: { healthy_panic_threshold: { value: 0 } } }, { panicThreshold: 0 }],
     [
@@ -67,27 +90,159 @@ describe('cluster', () => {
       }),
       { idleTimeout: 1000, maxRequestsPerConnection: 2 },
     ],
+    ['outlier detection', { outlier_detection: {} }, { outlierDetection: outlierDetection() }],
     [
-      'outlier detection',
-      { outlier_detection: {} },
-      { outlierDetection: { consecutive5xx: 5, consecutiveGatewayFailure: 0, ...outlier } },
-    ],
-    [
-      'outlier detectors that are off',
+      'outlier detectors and times',
       {
         outlier_detection: {
-          enforcing_consecutive_5xx: 0,
+          enforcing_consecutive_5xx: 50,
+          consecutive_gateway_failure: 3,
           enforcing_consecutive_gateway_failure: 100,
           base_ejection_time: '600s',
+          max_ejection_time_jitter: '1s',
+          split_external_local_origin_errors: true,
+          failure_percentage_threshold: 50,
+          enforcing_failure_percentage: 10,
+          success_rate_stdev_factor: 1000,
+          always_eject_one_host: true,
+          monitors: [
+            {
+              name: 'accrual',
+              typed_config: struct('outlier_detection_monitors.consecutive_failures.v1.ConsecutiveFailures', {
+                max_failures: 3,
+                min_penalty: '0.5s',
+              }),
+            },
+          ],
         },
       },
       {
-        outlierDetection: {
-          consecutive5xx: 0,
-          consecutiveGatewayFailure: 5,
-          ...outlier,
+        outlierDetection: outlierDetection({
+          consecutive5xx: { count: 5, enforcing: 50 },
+          consecutiveGatewayFailure: { count: 3, enforcing: 100 },
           baseEjection: 600_000,
           maxEjection: 600_000,
+          maxEjectionJitter: 1000,
+          splitLocalOrigin: true,
+          failurePercentage: { ...outlierDetection().failurePercentage, threshold: 50, enforcing: 10 },
+          successRate: { ...outlierDetection().successRate, stdevFactor: 1000 },
+          alwaysEjectOne: true,
+          accrual: { maxFailures: 3, minPenalty: 500, maxPenalty: 60_000, jitterRatio: 0.5 },
+        }),
+      },
+    ],
+    [
+      'slow start',
+      {
+        round_robin_lb_config: {
+          slow_start_config: { slow_start_window: '60s', aggression: { default_value: 2, runtime_key: 'k' } },
+        },
+      },
+      { balancing: { kind: 'round-robin', slowStart: { window: 60_000, aggression: 2, minWeightPercent: 10 } } },
+    ],
+    [
+      'ring of hostnames, bounded',
+      {
+        lb_policy: 'RING_HASH',
+        ring_hash_lb_config: { hash_function: 'MURMUR_HASH_2', minimum_ring_size: '1' },
+        common_lb_config: {
+          consistent_hashing_lb_config: { use_hostname_for_hashing: true, hash_balance_factor: 150 },
+        },
+      },
+      {
+        balancing: {
+          kind: 'ring-hash',
+          minimumRingSize: 1,
+          maximumRingSize: 8_388_608,
+          hash: 'murmur2',
+          key: 'hostname',
+          balanceFactor: 150,
+        },
+      },
+    ],
+    [
+      'localities by weight',
+      { common_lb_config: { locality_weighted_lb_config: {} } },
+      { localities: { kind: 'weighted' } },
+    ],
+    [
+      'localities by zone',
+      { common_lb_config: { zone_aware_lb_config: { routing_enabled: { value: 50 }, fail_traffic_on_panic: true } } },
+      {
+        localities: {
+          kind: 'zone-aware',
+          minClusterSize: 6,
+          routedPercent: 50,
+          failOnPanic: true,
+          forceDirect: false,
+        },
+      },
+    ],
+    [
+      'subsets',
+      {
+        lb_subset_config: {
+          fallback_policy: 'DEFAULT_SUBSET',
+          default_subset: { stage: 'prod' },
+          subset_selectors: [
+            { keys: ['version', 'stage'], fallback_policy: 'KEYS_SUBSET', fallback_keys_subset: ['stage'] },
+            { keys: ['id'], single_host_per_subset: true },
+            { keys: ['x'], fallback_policy: 'NO_FALLBACK' },
+          ],
+          list_as_any: true,
+          metadata_fallback_policy: 'FALLBACK_LIST',
+        },
+      },
+      {
+        subsets: {
+          fallback: 'default',
+          defaultSubset: { stage: 'prod' },
+          selectors: [
+            { keys: ['stage', 'version'], singleHost: false, fallback: { keys: ['stage'] } },
+            { keys: ['id'], singleHost: true, fallback: null },
+            { keys: ['x'], singleHost: false, fallback: 'none' },
+          ],
+          localityWeightAware: false,
+          scaleLocalityWeight: false,
+          panicModeAny: false,
+          listAsAny: true,
+          metadataFallback: true,
+        },
+      },
+    ],
+    [
+      'the first policy that is known',
+      typedPolicies(
+        struct('unheard.of.Policy', {}),
+        struct('load_balancing_policies.peak_ewma.v1.PeakEwma', { decay: '5s' }),
+        packed(RandomSchema),
+      ),
+      { balancing: { kind: 'peak-ewma', decay: 5000, defaultRtt: 30 } },
+    ],
+    [
+      'a typed policy inside another',
+      typedPolicies(
+        packed(WrrLocalitySchema, {
+          endpoint_picking_policy: typedPolicies(
+            packed(LeastRequestSchema, { choice_count: 3, selection_method: 'FULL_SCAN' }),
+          ).load_balancing_policy,
+        }),
+      ),
+      {
+        balancing: { kind: 'least-request', choices: 3, bias: 1, fullScan: true, slowStart: null },
+        localities: { kind: 'weighted' },
+      },
+    ],
+    [
+      'retry budget',
+      { circuit_breakers: { thresholds: [{ retry_budget: { min_retry_concurrency: 7 } }] } },
+      {
+        limits: {
+          maxConnections: 1024,
+          maxPendingRequests: 1024,
+          maxRequests: 1024,
+          maxRetries: 3,
+          retryBudget: { percent: 20, minimum: 7 },
         },
       },
     ],
@@ -108,17 +263,12 @@ describe('cluster', () => {
   test.each<[change: JsonObject, wants: string]>([
     [{ name: '' }, 'name: is empty'],
     [{ health_checks: [{}] }, 'health_checks: is not supported'],
-    [{ lb_subset_config: {} }, 'lb_subset_config: is not supported'],
     [{ type: 'ORIGINAL_DST', load_assignment: {} }, 'type: is not supported'],
     [{ type: 'STATIC' }, 'load_assignment: is required'],
     [{ type: 'EDS', eds_cluster_config: { eds_config: { path: '/x' } } }, 'eds_cluster_config.eds_config: must be ads'],
     [{ type: 'LOGICAL_DNS', load_assignment: { endpoints: [host, host] } }, 'load_assignment: must have one endpoint'],
     [{ lb_policy: 'CLUSTER_PROVIDED' }, 'lb_policy: is not supported'],
     [{ lb_policy: 'MAGLEV', maglev_lb_config: { table_size: '250' } }, 'maglev_lb_config.table_size: must be a prime'],
-    [
-      { lb_policy: 'RING_HASH', ring_hash_lb_config: { hash_function: 'MURMUR_HASH_2' } },
-      'ring_hash_lb_config.hash_function: ',
-    ],
     [
       { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: '9000000' } },
       'ring_hash_lb_config.minimum_ring_size: ',
@@ -131,20 +281,43 @@ describe('cluster', () => {
     [options({ use_downstream_protocol_config: {} }), `${extension}.use_downstream_protocol_config: is not supported`],
     [options({}), `${extension}.explicit_http_config.http_protocol_options: is required`],
     [
-      { common_lb_config: { locality_weighted_lb_config: {} } },
-      'common_lb_config.locality_weighted_lb_config: is not supported',
+      { common_lb_config: { consistent_hashing_lb_config: { hash_balance_factor: 99 } }, lb_policy: 'MAGLEV' },
+      'maglev_lb_config.hash_balance_factor: 99 is less than 100',
     ],
     [
-      { circuit_breakers: { thresholds: [{ retry_budget: {} }] } },
-      'circuit_breakers.thresholds[0].retry_budget: is not supported',
+      { lb_subset_config: { subset_selectors: [{ keys: ['a', 'b'], single_host_per_subset: true }] } },
+      'lb_subset_config.subset_selectors[0].single_host_per_subset: must have a single key',
     ],
     [
-      { outlier_detection: { enforcing_success_rate: 100 } },
-      'outlier_detection.enforcing_success_rate: is not supported',
+      {
+        lb_subset_config: {
+          subset_selectors: [{ keys: ['a'], fallback_policy: 'KEYS_SUBSET', fallback_keys_subset: ['b'] }],
+        },
+      },
+      'lb_subset_config.subset_selectors[0].fallback_keys_subset: must be some of the keys',
     ],
     [
-      { outlier_detection: { enforcing_consecutive_5xx: 50 } },
-      'outlier_detection.enforcing_consecutive_5xx: 50 is not supported',
+      { outlier_detection: { enforcing_success_rate: 101 } },
+      'outlier_detection.enforcing_success_rate: 101 is over 100',
+    ],
+    [typedPolicies(struct('unheard.of.Policy', {})), 'load_balancing_policy.policies: none of [p0] is supported'],
+    [
+      typedPolicies(struct('load_balancing_policies.peak_ewma.v1.PeakEwma', { half_life: '5s' })),
+      'load_balancing_policy.policies[0].typed_extension_config.typed_config.value.half_life: is not known',
+    ],
+    [
+      typedPolicies(struct('load_balancing_policies.peak_ewma.v1.PeakEwma', { decay: '5' })),
+      'load_balancing_policy.policies[0].typed_extension_config.typed_config.value.decay: is no duration',
+    ],
+    [
+      {
+        load_assignment: {
+          endpoints: [
+            { lb_endpoints: [{ endpoint: { address: { socket_address: { address: 'a', port_value: 1 } } } }] },
+          ],
+        },
+      },
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: a is no IP address',
     ],
     [{ connect_timeout: '0s' }, 'connect_timeout: must be more than 0'],
     [

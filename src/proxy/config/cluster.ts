@@ -1,4 +1,6 @@
 // Cluster → ClusterConfig.
+
+import type { CircuitBreakers_Thresholds_RetryBudget as RetryBudget } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import {
   type Cluster,
   type Cluster_TransportSocketMatch,
@@ -6,17 +8,20 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
 import type { HttpProtocolOptions as CommonOptions } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { unpack } from './any.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
+import type { Assignment, EndpointHealth, Limits } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { requireAds } from './config-source.ts';
-import { flattenEndpoints } from './endpoints.ts';
+import { decodeAssignment, healthOf } from './endpoints.ts';
 import { decodeOutlier } from './outlier.ts';
+import { percentOf } from './slow-start.ts';
 import { decodeUpstreamSocket } from './tls.ts';
-import type { ClusterConfig, EndpointConfig, TransportChoice } from './types.ts';
+import type { ClusterConfig, TransportChoice } from './types.ts';
 import { millis, plainMetadata, positiveMillis } from './values.ts';
 
 const DEFAULTS = { connect: 5_000, idle: 3_600_000, dnsRefresh: 5_000, panic: 50 };
@@ -33,7 +38,8 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     name: cluster.name,
     discovery: decodeDiscovery(cluster),
     connectTimeout: positiveMillis(cluster.connectTimeout, DEFAULTS.connect, 'connect_timeout'),
-    balancing: decodeBalancing(cluster),
+    ...decodeBalancing(cluster),
+    overrideHealths: decodeOverrideHealths(cluster.commonLbConfig?.overrideHostStatus?.statuses),
     tls: decodeTransport(cluster),
     limits: decodeLimits(cluster),
     maxRequestsPerConnection: options?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
@@ -74,24 +80,35 @@ function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {
     return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
   }
   if (cluster.edsClusterConfig) throw new ConfigError('eds_cluster_config', 'is for clusters of type EDS');
-  const endpoints = inlineEndpoints(cluster);
   const refresh = positiveMillis(cluster.dnsRefreshRate, DEFAULTS.dnsRefresh, 'dns_refresh_rate');
   switch (type.value ?? DiscoveryType.STATIC) {
     case DiscoveryType.STATIC:
-      return { kind: 'static', endpoints };
+      return { kind: 'static', assignment: inlineAssignment(cluster, 'addresses') };
     case DiscoveryType.STRICT_DNS:
-      return { kind: 'strict-dns', endpoints, refresh };
+      return { kind: 'strict-dns', assignment: inlineAssignment(cluster, 'names'), refresh };
     case DiscoveryType.LOGICAL_DNS:
-      if (endpoints.length !== 1) throw new ConfigError('load_assignment', 'must have one endpoint for LOGICAL_DNS');
-      return { kind: 'logical-dns', endpoints, refresh };
+      return { kind: 'logical-dns', assignment: logicalAssignment(cluster), refresh };
     default:
       throw new ConfigError('type', 'is not supported (hint: STATIC, EDS, STRICT_DNS, LOGICAL_DNS)');
   }
 }
 
-function inlineEndpoints(cluster: Cluster): readonly EndpointConfig[] {
-  if (cluster.loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
-  return flattenEndpoints(cluster.loadAssignment, 'load_assignment');
+function inlineAssignment({ loadAssignment }: Cluster, hosts: 'addresses' | 'names'): Assignment {
+  if (loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
+  return decodeAssignment(loadAssignment, 'load_assignment', hosts);
+}
+
+function logicalAssignment(cluster: Cluster): Assignment {
+  const assignment = inlineAssignment(cluster, 'names');
+  if (assignment.endpoints.length !== 1)
+    throw new ConfigError('load_assignment', 'must have one endpoint for LOGICAL_DNS');
+  return assignment;
+}
+
+/** Envoy's default: what is not said to be bad. */
+function decodeOverrideHealths(statuses: readonly HealthStatus[] | undefined): readonly EndpointHealth[] {
+  if (statuses === undefined) return ['unknown', 'healthy', 'degraded'];
+  return mapAt(statuses, 'common_lb_config.override_host_status.statuses', healthOf);
 }
 
 function decodeTransport(cluster: Cluster): TransportChoice[] {
@@ -112,6 +129,14 @@ function decodeSocketMatch(match: Cluster_TransportSocketMatch, path: string): T
   };
 }
 
+/** Envoy's defaults: a fifth of the requests in progress, at least three. */
+function decodeBudget(budget: RetryBudget, path: string): Limits['retryBudget'] {
+  return {
+    percent: percentOf(budget.budgetPercent, 20, at(path, 'budget_percent')),
+    minimum: budget.minRetryConcurrency ?? 3,
+  };
+}
+
 /** Thresholds for priority HIGH are accepted: no route that asks for it is. */
 function decodeLimits(cluster: Cluster): ClusterConfig['limits'] {
   const limits = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT);
@@ -120,5 +145,8 @@ function decodeLimits(cluster: Cluster): ClusterConfig['limits'] {
     maxPendingRequests: limits?.maxPendingRequests ?? 1024,
     maxRequests: limits?.maxRequests ?? 1024,
     maxRetries: limits?.maxRetries ?? 3,
+    retryBudget: limits?.retryBudget
+      ? decodeBudget(limits.retryBudget, 'circuit_breakers.thresholds.retry_budget')
+      : null,
   };
 }

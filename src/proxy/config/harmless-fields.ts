@@ -68,18 +68,18 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     track_remaining: 'a statistic',
     max_connection_pools: 'there is one pool per endpoint',
   },
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': {
+    budget_interval: 'requests in progress are counted, as Envoy does without it',
+  },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'updates are applied at once',
     close_connections_on_host_set_change: 'connections to removed endpoints always drain',
   },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
-    load_balancing_weight: 'only locality-weighted balancing reads it, which is refused',
     proximity: 'unused by Envoy itself',
     metadata: 'read by no balancer',
   },
-  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': { weighted_priority_health: 'needs weights of localities' },
   'envoy.config.endpoint.v3.Endpoint': {
-    hostname: 'for active health checks',
     observability_name: 'names a statistic',
   },
   'envoy.config.route.v3.RouteConfiguration': {
@@ -107,6 +107,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.route.v3.RouteAction': { max_grpc_timeout: 'deadlines of gRPC are kept by the client' },
   'envoy.config.core.v3.RuntimeFractionalPercent': { runtime_key: 'there is no runtime' },
+  'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'there is no runtime' },
   'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'there is no runtime' },
   'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },

@@ -48,26 +48,68 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count',
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',
+  'envoy.config.cluster.v3.Cluster.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
+  'envoy.config.core.v3.RuntimeDouble': 'default_value',
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
-  'envoy.config.cluster.v3.Cluster.CommonLbConfig': 'healthy_panic_threshold',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig':
+    'healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config override_host_status',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig':
+    'routing_enabled min_cluster_size fail_traffic_on_panic',
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig':
+    'use_hostname_for_hashing hash_balance_factor',
+  'envoy.config.core.v3.HealthStatusSet': 'statuses',
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig':
+    'fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy',
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector':
+    'keys single_host_per_subset fallback_policy fallback_keys_subset',
+  'envoy.config.cluster.v3.LoadBalancingPolicy': 'policies',
+  'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': 'typed_extension_config',
+  'xds.type.v3.TypedStruct': 'type_url value',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig':
+    'zone_aware_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig':
+    'routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing',
+  'envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig':
+    'slow_start_window aggression min_weight_percent',
+  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig':
+    'use_hostname_for_hashing hash_balance_factor',
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': 'slow_start_config locality_lb_config',
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest':
+    'choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan selection_method',
+  'envoy.extensions.load_balancing_policies.random.v3.Random': 'locality_lb_config',
+  'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash':
+    'hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev':
+    'table_size consistent_hashing_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': 'endpoint_picking_policy',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset':
+    'fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy',
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector':
+    'keys single_host_per_subset fallback_policy fallback_keys_subset',
   'envoy.type.v3.Percent': 'value',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
-    'priority max_connections max_pending_requests max_requests max_retries',
+    'priority max_connections max_pending_requests max_requests max_retries retry_budget',
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
-    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time',
+    'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time max_ejection_time_jitter success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host monitors always_eject_one_host',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': 'common_http_protocol_options explicit_http_config',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options',
-  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints policy',
-  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': 'overprovisioning_factor',
-  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority',
-  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint health_status metadata load_balancing_weight',
-  'envoy.config.endpoint.v3.Endpoint': 'address',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints named_endpoints policy',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy':
+    'drop_overloads overprovisioning_factor endpoint_stale_after weighted_priority_health',
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload': 'category drop_percentage',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority load_balancing_weight',
+  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint endpoint_name health_status metadata load_balancing_weight',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config',
+  'envoy.config.endpoint.v3.Endpoint.AdditionalAddress': 'address',
+  'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': 'port_value hostname address disable_active_health_check',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',
 
   'envoy.config.route.v3.RouteConfiguration':

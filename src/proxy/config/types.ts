@@ -4,6 +4,15 @@ import type { HttpFilter } from '../filter/filter.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
+import type {
+  Assignment,
+  EndpointHealth,
+  Limits,
+  LocalityConfig,
+  OutlierConfig,
+  PolicyConfig,
+  SubsetConfig,
+} from './cluster-types.ts';
 import type { StreamConfig } from './network-types.ts';
 
 export type ListenerConfig = {
@@ -116,28 +125,22 @@ export type HttpConnectionConfig = {
 export type ClusterConfig = {
   readonly name: string;
   readonly discovery:
-    | { readonly kind: 'static'; readonly endpoints: readonly EndpointConfig[] }
+    | { readonly kind: 'static'; readonly assignment: Assignment }
     | { readonly kind: 'eds'; readonly serviceName: string }
     | {
         readonly kind: 'strict-dns' | 'logical-dns';
-        readonly endpoints: readonly EndpointConfig[];
+        readonly assignment: Assignment;
         readonly refresh: number;
       };
   /** Milliseconds; Envoy's default 5,000. */
   readonly connectTimeout: number;
-  readonly balancing:
-    | { readonly kind: 'round-robin' | 'random' }
-    | { readonly kind: 'least-request'; readonly choices: number }
-    | { readonly kind: 'ring-hash'; readonly minimumRingSize: number; readonly maximumRingSize: number }
-    | { readonly kind: 'maglev'; readonly tableSize: number };
+  readonly balancing: PolicyConfig;
+  readonly localities: LocalityConfig;
+  readonly subsets: SubsetConfig | null;
+  /** What of the control plane's words an endpoint may bear that a session belongs to. */
+  readonly overrideHealths: readonly EndpointHealth[];
   readonly tls: readonly TransportChoice[];
-  /** Envoy's defaults: 1024, 1024, 1024, 3. */
-  readonly limits: {
-    readonly maxConnections: number;
-    readonly maxPendingRequests: number;
-    readonly maxRequests: number;
-    readonly maxRetries: number;
-  };
+  readonly limits: Limits;
   /** 0 is no limit. */
   readonly maxRequestsPerConnection: number;
   /** Milliseconds; Envoy's default 1 h. */
@@ -153,25 +156,4 @@ export type TransportChoice = {
   readonly name: string;
   readonly when: Readonly<Record<string, unknown>>;
   readonly tls: UpstreamTlsConfig | null;
-};
-
-export type EndpointConfig = {
-  readonly address: string;
-  readonly port: number;
-  readonly weight: number;
-  readonly healthy: boolean;
-  readonly locality: string;
-  readonly priority: number;
-  readonly metadata: Readonly<Record<string, unknown>>;
-};
-
-export type OutlierConfig = {
-  /** 0 switches a detector off. */
-  readonly consecutive5xx: number;
-  readonly consecutiveGatewayFailure: number;
-  /** Milliseconds. */
-  readonly interval: number;
-  readonly baseEjection: number;
-  readonly maxEjection: number;
-  readonly maxEjectionPercent: number;
 };

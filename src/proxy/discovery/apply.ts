@@ -6,7 +6,7 @@ import type { ResourceLog } from './resource-log.ts';
 export type ResourceHandler = {
   readonly typeUrl: TypeUrl;
   /** Decodes, at once and by throwing; the result puts it to use, and settles when it is. */
-  set(bytes: Uint8Array): void | Promise<void>;
+  set(bytes: Uint8Array, name: string): void | Promise<void>;
   remove(name: string): void;
 };
 
@@ -24,7 +24,7 @@ export async function applyUpdate(
   const outcomes = update.added.map(async ({ name, version, bytes }): Promise<Rejection | null> => {
     log.received(typeUrl, name, version, bytes);
     try {
-      await handler.set(bytes);
+      await handler.set(bytes, name);
       log.activated(typeUrl, name);
       return null;
     } catch (error) {

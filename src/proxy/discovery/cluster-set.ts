@@ -1,6 +1,7 @@
 // Clusters and their endpoints: a cluster is used once its endpoints and secrets have come; until then its predecessor is.
 import type { Clock } from '../../lib/clock.ts';
-import type { ClusterConfig, EndpointConfig, SecretRef } from '../config/types.ts';
+import type { Assignment } from '../config/cluster-types.ts';
+import type { ClusterConfig, SecretRef } from '../config/types.ts';
 import type { Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import { Warming } from './warming.ts';
@@ -18,7 +19,7 @@ export class ClusterSet {
   readonly #options: ClusterSetOptions;
   readonly #active = new Map<string, ClusterConfig>();
   /** null: the control plane said that there are none of this name. */
-  readonly #endpoints = new Map<string, readonly EndpointConfig[] | null>();
+  readonly #endpoints = new Map<string, Assignment | null>();
   readonly #warming: Warming<ClusterConfig>;
 
   constructor(options: ClusterSetOptions) {
@@ -46,9 +47,9 @@ export class ClusterSet {
     this.#announceNames();
   }
 
-  setEndpoints(name: string, endpoints: readonly EndpointConfig[]): void {
-    this.#endpoints.set(name, endpoints);
-    this.#options.runtime.setEndpoints(name, endpoints);
+  setEndpoints(name: string, assignment: Assignment): void {
+    this.#endpoints.set(name, assignment);
+    this.#options.runtime.setEndpoints(name, assignment);
     this.#warming.check();
   }
 

@@ -16,6 +16,7 @@ import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/t
 import { type EncodedResource, type TypeUrl, typeUrl } from '../../xds/resource.ts';
 import { XdsServer } from '../../xds/server.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
+import { plainAssignment } from '../config/endpoints.ts';
 import type { SecretRef } from '../config/types.ts';
 import { chain, cluster, http, listener, routeTable } from '../testing/configs.ts';
 import { Discovery } from './discovery.ts';
@@ -51,7 +52,7 @@ const secretRef = (name: string): SecretRef => ({ kind: 'sds', source: 'ads', na
 /** Decodes what `encode` makes; a name that begins with `bad` is refused. */
 const decoders: Decoders = {
   decodeCluster: ({ name }) => refuseBad(name) ?? cluster(name, [], { discovery: { kind: 'eds', serviceName: name } }),
-  decodeEndpoints: ({ clusterName }) => ({ name: clusterName, endpoints: [] }),
+  decodeEndpoints: ({ clusterName }) => ({ name: clusterName, assignment: plainAssignment([]) }),
   decodeRoutes: ({ name }) => routeTable(name, {}),
   decodeListener({ name }) {
     refuseBad(name);

@@ -18,6 +18,7 @@ import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
 import type { GrpcTarget } from '../bootstrap/grpc-target.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
+import { Decoded } from './decoded.ts';
 import { openChannel } from './grpc-channel.ts';
 import { ListenerSet } from './listener-set.ts';
 import { ResourceFile } from './resource-file.ts';
@@ -47,6 +48,12 @@ export class Discovery {
   readonly #secrets: SecretStore;
   readonly #clusters: ClusterSet;
   readonly #listeners: ListenerSet;
+  readonly #decodedClusters = new Decoded((bytes) =>
+    this.#options.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)),
+  );
+  readonly #decodedEndpoints = new Decoded((bytes) =>
+    this.#options.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
+  );
   readonly #ads: XdsClient | null;
   readonly #closers: (() => void)[] = [];
   #ready = false;
@@ -109,8 +116,11 @@ export class Discovery {
 
   readonly #clusterHandler: ResourceHandler = {
     typeUrl: typeUrl.cluster,
-    set: (bytes) => this.#clusters.set(this.#options.decoders.decodeCluster(fromBinary(ClusterSchema, bytes))),
-    remove: (name) => this.#clusters.remove(name),
+    set: (bytes, name) => this.#clusters.set(this.#decodedClusters.get(name, bytes)),
+    remove: (name) => {
+      this.#decodedClusters.forget(name);
+      this.#clusters.remove(name);
+    },
   };
 
   readonly #listenerHandler: ResourceHandler = {
@@ -121,13 +131,14 @@ export class Discovery {
 
   readonly #endpoints: ResourceHandler = {
     typeUrl: typeUrl.endpoints,
-    set: (bytes) => {
-      const { name, endpoints } = this.#options.decoders.decodeEndpoints(
-        fromBinary(ClusterLoadAssignmentSchema, bytes),
-      );
-      this.#clusters.setEndpoints(name, endpoints);
+    set: (bytes, name) => {
+      const decoded = this.#decodedEndpoints.get(name, bytes);
+      this.#clusters.setEndpoints(decoded.name, decoded.assignment);
     },
-    remove: (name) => this.#clusters.endpointsAbsent(name),
+    remove: (name) => {
+      this.#decodedEndpoints.forget(name);
+      this.#clusters.endpointsAbsent(name);
+    },
   };
 
   readonly #routes: ResourceHandler = {

@@ -4,14 +4,15 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import type { ClusterConfig, EndpointConfig, ListenerConfig, SecretValue } from '../config/types.ts';
+import type { Assignment } from '../config/cluster-types.ts';
+import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
 export type Runtime = {
   setSecret(source: string, name: string, value: SecretValue): void;
   setCluster(config: ClusterConfig): void;
   removeCluster(name: string): void;
-  setEndpoints(edsServiceName: string, endpoints: readonly EndpointConfig[]): void;
+  setEndpoints(edsServiceName: string, assignment: Assignment): void;
   setRoutes(table: RouteTable): void;
   removeRoutes(name: string): void;
   /** Rejects when the address cannot be bound. */
@@ -25,7 +26,7 @@ export type Decoders = {
   decodeCluster(cluster: Cluster): ClusterConfig;
   decodeEndpoints(assignment: ClusterLoadAssignment): {
     readonly name: string;
-    readonly endpoints: readonly EndpointConfig[];
+    readonly assignment: Assignment;
   };
   decodeRoutes(routes: RouteConfiguration): RouteTable;
   decodeSecret(secret: Secret): SecretValue;

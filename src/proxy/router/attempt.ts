@@ -30,6 +30,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   readonly #owner: AttemptOwner;
   #stream: ClientStream | null = null;
   #over = false;
+  /** When it began; NaN where nobody measures, or once it was measured. */
+  #measuredFrom = Number.NaN;
   #starting = false;
 
   constructor(cluster: Cluster, host: Host, head: RequestHead, body: RequestBody, owner: AttemptOwner) {
@@ -44,6 +46,10 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     const { stats } = this.#cluster;
     stats.upstream_rq_active += 1;
     this.host.activeRequests += 1;
+    if (this.host.latency !== null) {
+      this.host.latency.begin();
+      this.#measuredFrom = this.#cluster.now();
+    }
     this.#starting = true;
     this.host.pool.acquire(this);
     this.#starting = false;
@@ -77,6 +83,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   onReady(session: ClientSession): void {
     this.#cluster.stats.upstream_rq_total += 1;
     this.sent = true;
+    this.#cluster.observeConnected(this.host);
     this.#owner.onSent(session);
     const last = this.#body.empty;
     const stream = session.open(this.#head, last, this);
@@ -99,6 +106,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   }
 
   onResponse(head: ResponseHead, last: boolean): void {
+    this.#measure(true);
     if (last) this.#settle();
     this.#owner.onResponse(this, head, last);
   }
@@ -132,10 +140,20 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#owner.onBug(error);
   }
 
+  /** Tells the endpoint how long it took to answer, or that it did not. */
+  #measure(answered: boolean): void {
+    const { latency } = this.host;
+    if (latency === null || Number.isNaN(this.#measuredFrom)) return;
+    const now = this.#cluster.now();
+    latency.end(answered ? now - this.#measuredFrom : null, now);
+    this.#measuredFrom = Number.NaN;
+  }
+
   /** The attempt holds its endpoint no longer. */
   #settle(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#measure(false);
     this.#cluster.stats.upstream_rq_active -= 1;
     this.host.activeRequests -= 1;
     this.#body.detach();

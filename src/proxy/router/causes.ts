@@ -7,6 +7,9 @@ import type { CodecFault, ResetReason } from '../http/stream.ts';
 export const cause = {
   routeNotFound: reply(404, flag.noRouteFound, 'route_not_found', ''),
   noHealthyUpstream: reply(503, flag.noHealthyUpstream, 'no_healthy_upstream', 'no healthy upstream'),
+  dropOverload: {
+    ...reply(503, flag.dropOverload, 'drop_overload', 'drop overload'),
+  },
   responseTimeout: reply(504, flag.upstreamRequestTimeout, 'response_timeout', 'upstream request timeout'),
   perTryTimeout: reply(504, flag.upstreamRequestTimeout, 'upstream_per_try_timeout', 'upstream request timeout'),
   /** The request stopped coming. */

@@ -166,6 +166,10 @@ export class Forwarding implements AttemptOwner {
 
   #try(): void {
     const { stats, config } = this.#cluster;
+    if (this.#cluster.drops()) {
+      this.#giveUp(cause.dropOverload);
+      return;
+    }
     const host = this.#cluster.pick(this.#wanted());
     if (host === null) {
       this.#giveUp(cause.noHealthyUpstream);
@@ -208,7 +212,7 @@ export class Forwarding implements AttemptOwner {
   /** An attempt ended without a response. */
   #failed(attempt: Attempt, outcome: AttemptOutcome | null, reply: LocalReply): void {
     this.#cancel(this.#tryTimeout);
-    if (outcome !== null) this.#cluster.observe(attempt.host, reply.status);
+    if (outcome !== null) this.#cluster.observeFailure(attempt.host, reply.status);
     if (this.#retry !== null && outcome !== null && this.#mayRetry(this.#retry, outcome)) this.#again(this.#retry);
     else this.#giveUp(reply);
   }
@@ -233,7 +237,7 @@ export class Forwarding implements AttemptOwner {
   #timedOut(): void {
     this.#cluster.stats.upstream_rq_timeout += 1;
     const attempt = this.#attempt;
-    if (attempt !== null) this.#cluster.observe(attempt.host, cause.responseTimeout.status);
+    if (attempt !== null) this.#cluster.observeFailure(attempt.host, cause.responseTimeout.status);
     const begun = this.#responding;
     this.stop();
     if (begun) this.#target.breakOff(flag.upstreamRequestTimeout, cause.responseTimeout.details);

@@ -22,13 +22,13 @@ export class RetryState {
 
   decide(outcome: AttemptOutcome): RetryDecision {
     this.release();
-    const { stats, config } = this.#cluster;
+    const { stats } = this.#cluster;
     if (!this.#policy.retriable(outcome)) return 'no';
     if (this.count >= this.#policy.retries) {
       stats.upstream_rq_retry_limit_exceeded += 1;
       return 'limit';
     }
-    if (this.#cluster.activeRetries >= config.limits.maxRetries) {
+    if (this.#cluster.activeRetries >= this.#cluster.maxRetries) {
       stats.upstream_rq_retry_overflow += 1;
       return 'overflow';
     }

@@ -215,7 +215,7 @@ describe('failures', () => {
         {},
         async () => [
           cluster('c', [await echo()], {
-            limits: { maxConnections: 0, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1 },
+            limits: { maxConnections: 0, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1, retryBudget: null },
           }),
         ],
         '0 0 UO',

@@ -132,7 +132,7 @@ export class TcpSession {
       this.#tried.push(host);
       this.#record.flags |= flag.upstreamConnectionFailure;
       this.#record.upstreamFailure = detail;
-      cluster.observe(host, 503);
+      cluster.observeFailure(host, 503);
       if (!this.#closed) again();
     };
     const cancel = host.connector.connect(host.address, host.port, {

@@ -1,30 +1,62 @@
 // Configurations as the decoder makes them of an empty resource: a test names only what it is about.
-import type {
-  ClusterConfig,
-  EndpointConfig,
-  FilterChainConfig,
-  HttpConnectionConfig,
-  ListenerConfig,
-} from '../config/types.ts';
+import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
+import { plainAssignment } from '../config/endpoints.ts';
+import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
 
 export function endpoint(port: number, change: Partial<EndpointConfig> = {}): EndpointConfig {
-  return { address: '127.0.0.1', port, weight: 1, healthy: true, locality: '', priority: 0, metadata: {}, ...change };
+  return {
+    address: '127.0.0.1',
+    port,
+    moreAddresses: [],
+    hostname: '',
+    weight: 1,
+    health: 'unknown',
+    locality: '',
+    priority: 0,
+    metadata: {},
+    check: { address: '', port: 0, hostname: '', disabled: false },
+    ...change,
+  };
 }
 
 export function cluster(name: string, ports: readonly number[], change: Partial<ClusterConfig> = {}): ClusterConfig {
   return {
     name,
-    discovery: { kind: 'static', endpoints: ports.map((port) => endpoint(port)) },
+    discovery: { kind: 'static', assignment: plainAssignment(ports.map((port) => endpoint(port))) },
     connectTimeout: 5_000,
-    balancing: { kind: 'round-robin' },
+    balancing: { kind: 'round-robin', slowStart: null },
+    localities: { kind: 'zone-aware', minClusterSize: 6, routedPercent: 100, failOnPanic: false, forceDirect: false },
+    subsets: null,
+    overrideHealths: ['unknown', 'healthy', 'degraded'],
     tls: [],
-    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3, retryBudget: null },
     maxRequestsPerConnection: 0,
     idleTimeout: 3_600_000,
     outlierDetection: null,
     panicThreshold: 50,
     metadata: {},
+    ...change,
+  };
+}
+
+export function outlierDetection(change: Partial<OutlierConfig> = {}): OutlierConfig {
+  const never = { count: 5, enforcing: 0 };
+  return {
+    interval: 10_000,
+    baseEjection: 30_000,
+    maxEjection: 300_000,
+    maxEjectionJitter: 0,
+    maxEjectionPercent: 10,
+    alwaysEjectOne: false,
+    splitLocalOrigin: false,
+    unejectOnCheck: true,
+    consecutive5xx: { count: 5, enforcing: 100 },
+    consecutiveGatewayFailure: never,
+    consecutiveLocalOriginFailure: { count: 5, enforcing: 100 },
+    successRate: { minimumHosts: 5, requestVolume: 100, stdevFactor: 1900, enforcing: 100, enforcingLocalOrigin: 100 },
+    failurePercentage: { minimumHosts: 5, requestVolume: 50, threshold: 85, enforcing: 0, enforcingLocalOrigin: 0 },
+    accrual: null,
     ...change,
   };
 }
