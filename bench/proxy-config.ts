@@ -26,6 +26,12 @@ export type HopShape = {
 
 type TlsEnd = { readonly own: 'client' | 'server'; readonly peer: 'client' | 'server'; readonly alpn?: string };
 
+/** The two ends of a hop between proxies. */
+export const mutualTls: { readonly here: TlsEnd; readonly there: TlsEnd } = {
+  here: { own: 'client', peer: 'server' },
+  there: { own: 'server', peer: 'client' },
+};
+
 const TYPES = 'type.googleapis.com/envoy.extensions';
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 

@@ -4,9 +4,8 @@ import { parseArgs } from 'node:util';
 import { compare, type Scenario } from './comparison.ts';
 import { http1 } from './http1/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
-import { mtls } from './mtls/benchmark.ts';
 
-const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, mtls };
+const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
