@@ -19,10 +19,10 @@ import { XdsServer } from '../xds/server.ts';
 import { IdentityAgent, type WorkloadSecrets } from './agent.ts';
 import { CertificateAuthority } from './ca.ts';
 import { caClient, type Proof, type RequestCertificate } from './ca-client.ts';
-import { createRequest, exportPrivateKey, generateKeys } from './certificate.ts';
 import { serveSecrets } from './sds-server.ts';
 import { certificateService } from './service.ts';
 import { JoinTokens } from './tokens.ts';
+import { createRequest, exportPrivateKey, generateKeys } from './workload-keys.ts';
 
 const identity = 'spiffe://cluster.local/ns/shop/sa/web' as SpiffeId;
 const other = 'spiffe://cluster.local/ns/shop/sa/admin' as SpiffeId;

@@ -10,7 +10,7 @@ import { jitteredBackoff } from '../xds/backoff.ts';
 import { uriSansOf } from '../xds/peer.ts';
 import type { KeyedCertificate } from './ca.ts';
 import type { Proof, RequestCertificate } from './ca-client.ts';
-import { createRequest, exportPrivateKey, exportPublicKey, generateKeys } from './certificate.ts';
+import { createRequest, exportPrivateKey, exportPublicKey, generateKeys } from './workload-keys.ts';
 
 /** PEM. */
 export type WorkloadSecrets = {

@@ -1,8 +1,8 @@
 // Asks the CA for one certificate over gRPC; proves who asks with a join token or with the certificate to be renewed.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Client, Metadata } from '@grpc/grpc-js';
-import { tlsChannel } from '../xds/channel.ts';
+import type { Metadata } from '@grpc/grpc-js';
+import { type Grpc, tlsChannel } from '../xds/channel.ts';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/gen/istio/v1/auth/ca_pb.ts';
 import type { KeyedCertificate } from './ca.ts';
 import { certificateMethod } from './service.ts';
@@ -26,10 +26,11 @@ export type CaClientOptions = {
 const TIMEOUT = 10_000;
 
 export function caClient({ address, roots, lifetime = 0 }: CaClientOptions): RequestCertificate {
-  return (csr, proof) => {
+  return async (csr, proof) => {
+    const grpc = await import('@grpc/grpc-js');
     const renewing = proof.kind === 'certificate' ? proof.certificate : null;
     const { credentials, options } = tlsChannel(address, { roots, client: renewing });
-    const client = new Client(address, credentials, { ...options, 'grpc.use_local_subchannel_pool': 1 });
+    const client = new grpc.Client(address, credentials(grpc), { ...options, 'grpc.use_local_subchannel_pool': 1 });
     const request = create(IstioCertificateRequestSchema, { csr, validityDuration: BigInt(Math.ceil(lifetime)) });
     const { path, requestSerialize, responseDeserialize } = certificateMethod;
     return new Promise<readonly string[]>((resolve, reject) => {
@@ -38,7 +39,7 @@ export function caClient({ address, roots, lifetime = 0 }: CaClientOptions): Req
         requestSerialize,
         responseDeserialize,
         toBinary(IstioCertificateRequestSchema, request),
-        metadataOf(proof),
+        metadataOf(grpc, proof),
         { deadline: Date.now() + TIMEOUT },
         (error, response) => {
           if (error !== null)
@@ -50,8 +51,8 @@ export function caClient({ address, roots, lifetime = 0 }: CaClientOptions): Req
   };
 }
 
-function metadataOf(proof: Proof): Metadata {
-  const metadata = new Metadata();
+function metadataOf(grpc: Grpc, proof: Proof): Metadata {
+  const metadata = new grpc.Metadata();
   if (proof.kind === 'token') metadata.set('authorization', `Bearer ${proof.token}`);
   return metadata;
 }

@@ -9,8 +9,9 @@ import { ManualClock } from '../lib/manual-clock.ts';
 import type { SpiffeId } from '../model/units.ts';
 import { uriSansOf } from '../xds/peer.ts';
 import { CertificateAuthority } from './ca.ts';
-import { BadRequest, createRequest, generateKeys } from './certificate.ts';
+import { BadRequest } from './certificate.ts';
 import { trustDomainOf } from './spiffe.ts';
+import { createRequest, generateKeys } from './workload-keys.ts';
 
 const clock = new ManualClock();
 const identity = 'spiffe://cluster.local/ns/shop/sa/web' as SpiffeId;

@@ -5,18 +5,9 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { SpiffeId } from '../model/units.ts';
-import {
-  createRequest,
-  exportPrivateKey,
-  generateKeys,
-  type Holder,
-  type Issuer,
-  importSigningKey,
-  selfSign,
-  signRequest,
-  type Validity,
-} from './certificate.ts';
+import { type Holder, type Issuer, importSigningKey, selfSign, signRequest, type Validity } from './certificate.ts';
 import { readIfThere, writeWhole } from './whole-file.ts';
+import { createRequest, exportPrivateKey, generateKeys } from './workload-keys.ts';
 
 export type AuthorityOptions = {
   readonly trustDomain: string;

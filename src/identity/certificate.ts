@@ -1,4 +1,4 @@
-// X.509 as the mesh writes it: roots, workload and server certificates, certificate requests.
+// X.509 as the CA writes and reads it: roots, workload and server certificates; requests that others made.
 import './reflect-metadata.ts';
 import { type KeyObject, webcrypto } from 'node:crypto';
 import {
@@ -12,7 +12,6 @@ import {
   KeyUsagesExtension,
   Name,
   Pkcs10CertificateRequest,
-  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -29,10 +28,6 @@ const MAX_REQUEST = 16 * 1024;
 
 /** The request is not one we sign; the message says why. */
 export class BadRequest extends Error {}
-
-export async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-}
 
 export async function importSigningKey(key: KeyObject): Promise<SigningKey> {
   const der = key.export({ type: 'pkcs8', format: 'der' });
@@ -86,21 +81,6 @@ export async function signRequest(pem: string, holder: Holder, validity: Validit
     ...validity,
   });
   return certificate.toString('pem');
-}
-
-export async function createRequest(keys: webcrypto.CryptoKeyPair): Promise<string> {
-  const request = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: algorithm });
-  return request.toString('pem');
-}
-
-export async function exportPrivateKey(keys: webcrypto.CryptoKeyPair): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END PRIVATE KEY-----\n`;
-}
-
-/** DER of the SubjectPublicKeyInfo. */
-export async function exportPublicKey(keys: webcrypto.CryptoKeyPair): Promise<Buffer> {
-  return Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
 }
 
 async function verifyRequest(pem: string): Promise<Pkcs10CertificateRequest> {

@@ -3,14 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import {
-  createRequest,
-  exportPrivateKey,
-  generateKeys,
-  type Issuer,
-  selfSign,
-  signRequest,
-} from '../identity/certificate.ts';
+import { type Issuer, selfSign, signRequest } from '../identity/certificate.ts';
+import { createRequest, exportPrivateKey, generateKeys } from '../identity/workload-keys.ts';
 import { systemClock } from '../lib/clock.ts';
 import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';

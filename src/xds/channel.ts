@@ -3,10 +3,16 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import { uriSansOf } from './peer.ts';
 
-export type Channel = { readonly credentials: ChannelCredentials; readonly options: ChannelOptions };
+/** The library, loaded with the first connection: a proxy without a control plane never needs it. */
+export type Grpc = typeof import('@grpc/grpc-js');
+
+export type Channel = {
+  readonly credentials: (grpc: Grpc) => ChannelCredentials;
+  readonly options: ChannelOptions;
+};
 
 /** PEM. */
 export type TlsMaterial = {
@@ -17,7 +23,7 @@ export type TlsMaterial = {
   readonly serverUris?: readonly string[];
 };
 
-export const plaintextChannel: Channel = { credentials: credentials.createInsecure(), options: {} };
+export const plaintextChannel: Channel = { credentials: (grpc) => grpc.credentials.createInsecure(), options: {} };
 
 /** `address` is `host:port`. */
 export function tlsChannel(address: string, { roots, client, serverUris = [] }: TlsMaterial): Channel {
@@ -29,7 +35,7 @@ export function tlsChannel(address: string, { roots, client, serverUris = [] }: 
   const key = client && Buffer.from(client.key);
   const chain = client && Buffer.from(client.chain);
   return {
-    credentials: credentials.createSsl(Buffer.from(roots), key, chain, check),
+    credentials: (grpc) => grpc.credentials.createSsl(Buffer.from(roots), key, chain, check),
     // RFC 6066 section 3 forbids IP addresses as server names; the check above is against the address all the same.
     options: isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' },
   };

@@ -1,6 +1,6 @@
 // The xDS client of our proxy: one ADS (or SDS) stream, subscriptions that outlive it, acknowledgements with reasons.
 // While the control plane is gone everything received stays as it is; what changed meanwhile comes on reconnecting.
-import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../lib/clock.ts';
 import type { Backoff } from './backoff.ts';
 import type { Channel } from './channel.ts';
@@ -84,8 +84,9 @@ export class XdsClient {
   async #connect(): Promise<void> {
     try {
       const { credentials, options } = await this.#options.channel();
+      const grpc = await import('@grpc/grpc-js');
       if (this.#closed) return;
-      const channel = new Client(this.#options.target, credentials, {
+      const channel = new grpc.Client(this.#options.target, credentials(grpc), {
         'grpc.keepalive_time_ms': 30_000,
         'grpc.keepalive_timeout_ms': 10_000,
         'grpc.max_receive_message_length': 64 * 1024 * 1024,

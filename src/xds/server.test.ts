@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CertificateAuthority, type KeyedCertificate } from '../identity/ca.ts';
-import { createRequest, exportPrivateKey, generateKeys } from '../identity/certificate.ts';
+import { createRequest, exportPrivateKey, generateKeys } from '../identity/workload-keys.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { SpiffeId } from '../model/units.ts';
 import { jitteredBackoff } from './backoff.ts';
