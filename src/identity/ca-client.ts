@@ -4,8 +4,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Metadata } from '@grpc/grpc-js';
 import { type Grpc, tlsChannel } from '../xds/channel.ts';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/gen/istio/v1/auth/ca_pb.ts';
+import { unary } from '../xds/service.ts';
 import type { KeyedCertificate } from './ca.ts';
-import { certificateMethod } from './service.ts';
 
 export type Proof =
   | { readonly kind: 'token'; readonly token: string }
@@ -22,6 +22,8 @@ export type CaClientOptions = {
   /** Seconds to ask for; the CA's own limit when absent. */
   readonly lifetime?: number;
 };
+
+export const certificateMethod = unary('/istio.v1.auth.IstioCertificateService/CreateCertificate');
 
 const TIMEOUT = 10_000;
 

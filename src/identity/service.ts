@@ -15,13 +15,12 @@ import {
 import type { SpiffeId } from '../model/units.ts';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/gen/istio/v1/auth/ca_pb.ts';
 import { peerOf } from '../xds/peer.ts';
-import { serviceOf, unary } from '../xds/service.ts';
+import { serviceOf } from '../xds/service.ts';
 import type { CertificateAuthority } from './ca.ts';
+import { certificateMethod } from './ca-client.ts';
 import { BadRequest } from './certificate.ts';
 import { parseSpiffe } from './spiffe.ts';
 import type { JoinTokens, TokenBinding } from './tokens.ts';
-
-export const certificateMethod = unary('/istio.v1.auth.IstioCertificateService/CreateCertificate');
 
 export type CertificateServiceOptions = {
   readonly authority: CertificateAuthority;

@@ -45,7 +45,7 @@ beforeAll(async () => {
     { source: 'sds-grpc', name: 'ROOTCA', value: { kind: 'trust', roots: authority.certificate } },
   );
   const view: AdminView = {
-    bootstrap: readBootstrap('node: {id: n}', 'b.yaml'),
+    bootstrap: await readBootstrap('node: {id: n}', 'b.yaml'),
     resources,
     clock,
     version: 'test',

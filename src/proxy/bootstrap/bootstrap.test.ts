@@ -39,8 +39,8 @@ static_resources:
 `;
 
 describe('bootstrap', () => {
-  it('says what to start from', () => {
-    const bootstrap = readBootstrap(complete, 'b.yaml');
+  it('says what to start from', async () => {
+    const bootstrap = await readBootstrap(complete, 'b.yaml');
     expect(bootstrap.admin).toEqual({ address: '127.0.0.1', port: 9901 });
     expect(bootstrap.agent).toEqual({ ca: '127.0.0.1:15010', rootFile: '/r', tokenFile: '/t' });
     expect(bootstrap.ads).toEqual({
@@ -59,8 +59,8 @@ describe('bootstrap', () => {
     expect(bootstrap.clusterSource).toEqual({ kind: 'path', path: '/etc/clusters.yaml' });
   });
 
-  it('keeps clusters that only gRPC streams use from the request path', () => {
-    const bootstrap = readBootstrap(complete, 'b.yaml');
+  it('keeps clusters that only gRPC streams use from the request path', async () => {
+    const bootstrap = await readBootstrap(complete, 'b.yaml');
     expect(bootstrap.clusters.map(({ name }) => name)).toEqual(['application']);
     expect(bootstrap.grpcTargets.get('sds-grpc')).toEqual({
       cluster: 'sds-grpc',
@@ -69,12 +69,12 @@ describe('bootstrap', () => {
     });
   });
 
-  it('reads the same as JSON', () => {
+  it('reads the same as JSON', async () => {
     const json = '{"node": {"id": "n"}, "admin": {"address": {"socketAddress": {"address": "::1", "portValue": 1}}}}';
-    expect(readBootstrap(json, 'b.json').admin).toEqual({ address: '::1', port: 1 });
+    expect((await readBootstrap(json, 'b.json')).admin).toEqual({ address: '::1', port: 1 });
   });
 
-  it('reads what the control plane writes for a proxy', () => {
+  it('reads what the control plane writes for a proxy', async () => {
     const written = encodeBootstrap({
       node: { id: 'n', name: 'web-1', namespace: 'shop', serviceAccount: 'web', workload: 'web', labels: {} },
       admin: { host: '127.0.0.1', port: 15000 },
@@ -84,7 +84,7 @@ describe('bootstrap', () => {
       secretSocket: '/run/sds.sock',
       agent: { ca: { host: '127.0.0.1', port: 15010 }, rootFile: '/r', tokenFile: '/t' },
     } as Parameters<typeof encodeBootstrap>[0]);
-    const { ads, agent } = readBootstrap(JSON.stringify(written), 'b.json');
+    const { ads, agent } = await readBootstrap(JSON.stringify(written), 'b.json');
     expect(ads?.target.tls).toMatchObject({
       roots: { kind: 'sds', source: 'sds-grpc', name: 'ROOTCA' },
       serverUris: ['spiffe://cluster.local/ns/tulle-system/sa/control'],
@@ -165,8 +165,8 @@ it.each([
     /validation_context: missing, so nothing is trusted/,
   ],
   ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
-])('refuses %s', (_, text, reason) => {
-  const read = (): unknown => readBootstrap(text, 'b.yaml');
-  expect(read).toThrow(BootstrapError);
-  expect(read).toThrow(reason);
+])('refuses %s', async (_, text, reason) => {
+  const read = readBootstrap(text, 'b.yaml');
+  await expect(read).rejects.toThrow(BootstrapError);
+  await expect(read).rejects.toThrow(reason);
 });

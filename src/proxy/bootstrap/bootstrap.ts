@@ -45,7 +45,7 @@ export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; r
 const readFields = new Set(['node', 'admin', 'staticResources', 'dynamicResources']);
 const harmlessFields = new Set(['statsConfig', 'statsFlushInterval', 'applicationLogConfig', '$typeName', '$unknown']);
 
-/** @throws BootstrapError */
+/** Rejects with a BootstrapError. */
 export async function loadBootstrap(file: string): Promise<Bootstrap> {
   let text: string;
   try {
@@ -56,9 +56,9 @@ export async function loadBootstrap(file: string): Promise<Bootstrap> {
   return readBootstrap(text, file);
 }
 
-/** @throws BootstrapError */
-export function readBootstrap(text: string, file: string): Bootstrap {
-  const message = parseMessage(BootstrapSchema, text, file, types);
+/** Rejects with a BootstrapError. */
+export async function readBootstrap(text: string, file: string): Promise<Bootstrap> {
+  const message = await parseMessage(BootstrapSchema, text, file, types);
   try {
     return readMessage(message);
   } catch (error) {

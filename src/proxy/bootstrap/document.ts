@@ -8,20 +8,19 @@ import {
   type MessageShape,
   type Registry,
 } from '@bufbuild/protobuf';
-import { parseDocument } from 'yaml';
 import { BootstrapError } from './bootstrap-error.ts';
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 100;
 
-/** JSON is a subset of YAML 1.2. @throws BootstrapError */
-export function parseMessage<Desc extends DescMessage>(
+/** Rejects with a BootstrapError. */
+export async function parseMessage<Desc extends DescMessage>(
   schema: Desc,
   text: string,
   file: string,
   registry: Registry,
-): MessageShape<Desc> {
-  const json = parseText(text, file);
+): Promise<MessageShape<Desc>> {
+  const json = await parseText(text, file);
   const problem = findUnknown(schema, json, '', registry, 0);
   if (problem !== null) throw new BootstrapError(`${file}: ${problem}`);
   try {
@@ -31,8 +30,12 @@ export function parseMessage<Desc extends DescMessage>(
   }
 }
 
-function parseText(text: string, file: string): JsonValue {
+async function parseText(text: string, file: string): Promise<JsonValue> {
   if (text.length > MAX_BYTES) throw new BootstrapError(`${file}: longer than ${MAX_BYTES} bytes`);
+  const json = parseJson(text);
+  if (json !== null) return json;
+  // Loaded when it is needed: a control plane writes JSON.
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { prettyErrors: true });
   const [error] = document.errors;
   if (error !== undefined) throw new BootstrapError(`${file}: ${error.message}`);
@@ -40,6 +43,16 @@ function parseText(text: string, file: string): JsonValue {
     return document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
     throw new BootstrapError(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** null for what is no JSON: JSON is a subset of YAML, whose reader says where it is wrong. */
+function parseJson(text: string): JsonValue | null {
+  if (!/^\s*\{/.test(text)) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

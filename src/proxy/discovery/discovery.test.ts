@@ -115,7 +115,7 @@ async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = sys
   });
   const port = await server.listen();
   cleanups.push(() => server.close());
-  const bootstrap = readBootstrap(
+  const bootstrap = await readBootstrap(
     `{node: {id: ${NODE}}, dynamic_resources: {lds_config: {ads: {}}, cds_config: {ads: {}}, ads_config: {api_type: ${protocol}, grpc_services: [{envoy_grpc: {cluster_name: x}}]}},
       static_resources: {clusters: [{name: x, load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}}]}}`,
     'b.yaml',
@@ -244,7 +244,10 @@ describe('files', () => {
       warn: (fields: object) => void warned.push(fields),
       error: () => undefined,
     };
-    const bootstrap = readBootstrap(`dynamic_resources: {cds_config: {path_config_source: {path: ${path}}}}`, 'b.yaml');
+    const bootstrap = await readBootstrap(
+      `dynamic_resources: {cds_config: {path_config_source: {path: ${path}}}}`,
+      'b.yaml',
+    );
     const { runtime, calls } = recorder();
     const plain: Decoders = { ...decoders, decodeCluster: ({ name }) => cluster(name, []) };
     const discovery = new Discovery({

@@ -50,7 +50,7 @@ export class ResourceFile {
   async #read(): Promise<void> {
     const { path, typeUrl, handler, onProblem } = this.#options;
     try {
-      const update = this.#difference(readResources(await readFile(path, 'utf8'), path, typeUrl));
+      const update = this.#difference(await readResources(await readFile(path, 'utf8'), path, typeUrl));
       if (update.added.length + update.removed.length === 0) return;
       const rejections = await handler(update);
       this.#remember(update, rejections);
@@ -75,8 +75,8 @@ export class ResourceFile {
   }
 }
 
-function readResources(text: string, path: string, typeUrl: TypeUrl): Update['added'] {
-  const { resources } = parseMessage(DiscoveryResponseSchema, text, path, types);
+async function readResources(text: string, path: string, typeUrl: TypeUrl): Promise<Update['added']> {
+  const { resources } = await parseMessage(DiscoveryResponseSchema, text, path, types);
   return resources.map((resource, at) => {
     if (resource.typeUrl !== typeUrl) {
       throw new BootstrapError(`${path}: resources[${at}]: is a ${resource.typeUrl}, this file is for ${typeUrl}`);
