@@ -20,22 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.annotations.ResourceAnnotation
- */
+/** @generated from message envoy.annotations.ResourceAnnotation */
 export type ResourceAnnotation = Message<"envoy.annotations.ResourceAnnotation"> & {
-  /**
-   * Annotation for xDS services that indicates the fully-qualified Protobuf type for the resource
-   * type.
-   *
-   * @generated from field: string type = 1;
-   */
+  /** @generated from field: string type = 1; */
   type: string;
 };
 
-/**
- * Describes the message envoy.annotations.ResourceAnnotation.
- * Use `create(ResourceAnnotationSchema)` to create a new message.
- */
 export const ResourceAnnotationSchema: GenMessage<ResourceAnnotation> = /*@__PURE__*/
   messageDesc("envoy.annotations.ResourceAnnotation");

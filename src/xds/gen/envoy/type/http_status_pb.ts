@@ -20,333 +20,191 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * HTTP status.
- *
- * @generated from message envoy.type.HttpStatus
- */
+/** @generated from message envoy.type.HttpStatus */
 export type HttpStatus = Message<"envoy.type.HttpStatus"> & {
-  /**
-   * Supplies HTTP response code.
-   *
-   * @generated from field: envoy.type.StatusCode code = 1;
-   */
+  /** @generated from field: envoy.type.StatusCode code = 1; */
   code: StatusCode;
 };
 
-/**
- * Describes the message envoy.type.HttpStatus.
- * Use `create(HttpStatusSchema)` to create a new message.
- */
 export const HttpStatusSchema: GenMessage<HttpStatus> = /*@__PURE__*/
   messageDesc("envoy.type.HttpStatus");
 
-/**
- * HTTP response codes supported in Envoy.
- * For more details: https://www.iana.org/assignments/http-status-codes/http-status-codes.xhtml
- *
- * @generated from enum envoy.type.StatusCode
- */
+/** @generated from enum envoy.type.StatusCode */
 export const StatusCode = {
-  /**
-   * Empty - This code not part of the HTTP status code specification, but it is needed for proto
-   * `enum` type.
-   *
-   * @generated from enum value: Empty = 0;
-   */
+  /** @generated from enum value: Empty = 0; */
   Empty: 0,
 
-  /**
-   * @generated from enum value: Continue = 100;
-   */
+  /** @generated from enum value: Continue = 100; */
   Continue: 100,
 
-  /**
-   * @generated from enum value: OK = 200;
-   */
+  /** @generated from enum value: OK = 200; */
   OK: 200,
 
-  /**
-   * @generated from enum value: Created = 201;
-   */
+  /** @generated from enum value: Created = 201; */
   Created: 201,
 
-  /**
-   * @generated from enum value: Accepted = 202;
-   */
+  /** @generated from enum value: Accepted = 202; */
   Accepted: 202,
 
-  /**
-   * @generated from enum value: NonAuthoritativeInformation = 203;
-   */
+  /** @generated from enum value: NonAuthoritativeInformation = 203; */
   NonAuthoritativeInformation: 203,
 
-  /**
-   * @generated from enum value: NoContent = 204;
-   */
+  /** @generated from enum value: NoContent = 204; */
   NoContent: 204,
 
-  /**
-   * @generated from enum value: ResetContent = 205;
-   */
+  /** @generated from enum value: ResetContent = 205; */
   ResetContent: 205,
 
-  /**
-   * @generated from enum value: PartialContent = 206;
-   */
+  /** @generated from enum value: PartialContent = 206; */
   PartialContent: 206,
 
-  /**
-   * @generated from enum value: MultiStatus = 207;
-   */
+  /** @generated from enum value: MultiStatus = 207; */
   MultiStatus: 207,
 
-  /**
-   * @generated from enum value: AlreadyReported = 208;
-   */
+  /** @generated from enum value: AlreadyReported = 208; */
   AlreadyReported: 208,
 
-  /**
-   * @generated from enum value: IMUsed = 226;
-   */
+  /** @generated from enum value: IMUsed = 226; */
   IMUsed: 226,
 
-  /**
-   * @generated from enum value: MultipleChoices = 300;
-   */
+  /** @generated from enum value: MultipleChoices = 300; */
   MultipleChoices: 300,
 
-  /**
-   * @generated from enum value: MovedPermanently = 301;
-   */
+  /** @generated from enum value: MovedPermanently = 301; */
   MovedPermanently: 301,
 
-  /**
-   * @generated from enum value: Found = 302;
-   */
+  /** @generated from enum value: Found = 302; */
   Found: 302,
 
-  /**
-   * @generated from enum value: SeeOther = 303;
-   */
+  /** @generated from enum value: SeeOther = 303; */
   SeeOther: 303,
 
-  /**
-   * @generated from enum value: NotModified = 304;
-   */
+  /** @generated from enum value: NotModified = 304; */
   NotModified: 304,
 
-  /**
-   * @generated from enum value: UseProxy = 305;
-   */
+  /** @generated from enum value: UseProxy = 305; */
   UseProxy: 305,
 
-  /**
-   * @generated from enum value: TemporaryRedirect = 307;
-   */
+  /** @generated from enum value: TemporaryRedirect = 307; */
   TemporaryRedirect: 307,
 
-  /**
-   * @generated from enum value: PermanentRedirect = 308;
-   */
+  /** @generated from enum value: PermanentRedirect = 308; */
   PermanentRedirect: 308,
 
-  /**
-   * @generated from enum value: BadRequest = 400;
-   */
+  /** @generated from enum value: BadRequest = 400; */
   BadRequest: 400,
 
-  /**
-   * @generated from enum value: Unauthorized = 401;
-   */
+  /** @generated from enum value: Unauthorized = 401; */
   Unauthorized: 401,
 
-  /**
-   * @generated from enum value: PaymentRequired = 402;
-   */
+  /** @generated from enum value: PaymentRequired = 402; */
   PaymentRequired: 402,
 
-  /**
-   * @generated from enum value: Forbidden = 403;
-   */
+  /** @generated from enum value: Forbidden = 403; */
   Forbidden: 403,
 
-  /**
-   * @generated from enum value: NotFound = 404;
-   */
+  /** @generated from enum value: NotFound = 404; */
   NotFound: 404,
 
-  /**
-   * @generated from enum value: MethodNotAllowed = 405;
-   */
+  /** @generated from enum value: MethodNotAllowed = 405; */
   MethodNotAllowed: 405,
 
-  /**
-   * @generated from enum value: NotAcceptable = 406;
-   */
+  /** @generated from enum value: NotAcceptable = 406; */
   NotAcceptable: 406,
 
-  /**
-   * @generated from enum value: ProxyAuthenticationRequired = 407;
-   */
+  /** @generated from enum value: ProxyAuthenticationRequired = 407; */
   ProxyAuthenticationRequired: 407,
 
-  /**
-   * @generated from enum value: RequestTimeout = 408;
-   */
+  /** @generated from enum value: RequestTimeout = 408; */
   RequestTimeout: 408,
 
-  /**
-   * @generated from enum value: Conflict = 409;
-   */
+  /** @generated from enum value: Conflict = 409; */
   Conflict: 409,
 
-  /**
-   * @generated from enum value: Gone = 410;
-   */
+  /** @generated from enum value: Gone = 410; */
   Gone: 410,
 
-  /**
-   * @generated from enum value: LengthRequired = 411;
-   */
+  /** @generated from enum value: LengthRequired = 411; */
   LengthRequired: 411,
 
-  /**
-   * @generated from enum value: PreconditionFailed = 412;
-   */
+  /** @generated from enum value: PreconditionFailed = 412; */
   PreconditionFailed: 412,
 
-  /**
-   * @generated from enum value: PayloadTooLarge = 413;
-   */
+  /** @generated from enum value: PayloadTooLarge = 413; */
   PayloadTooLarge: 413,
 
-  /**
-   * @generated from enum value: URITooLong = 414;
-   */
+  /** @generated from enum value: URITooLong = 414; */
   URITooLong: 414,
 
-  /**
-   * @generated from enum value: UnsupportedMediaType = 415;
-   */
+  /** @generated from enum value: UnsupportedMediaType = 415; */
   UnsupportedMediaType: 415,
 
-  /**
-   * @generated from enum value: RangeNotSatisfiable = 416;
-   */
+  /** @generated from enum value: RangeNotSatisfiable = 416; */
   RangeNotSatisfiable: 416,
 
-  /**
-   * @generated from enum value: ExpectationFailed = 417;
-   */
+  /** @generated from enum value: ExpectationFailed = 417; */
   ExpectationFailed: 417,
 
-  /**
-   * @generated from enum value: MisdirectedRequest = 421;
-   */
+  /** @generated from enum value: MisdirectedRequest = 421; */
   MisdirectedRequest: 421,
 
-  /**
-   * @generated from enum value: UnprocessableEntity = 422;
-   */
+  /** @generated from enum value: UnprocessableEntity = 422; */
   UnprocessableEntity: 422,
 
-  /**
-   * @generated from enum value: Locked = 423;
-   */
+  /** @generated from enum value: Locked = 423; */
   Locked: 423,
 
-  /**
-   * @generated from enum value: FailedDependency = 424;
-   */
+  /** @generated from enum value: FailedDependency = 424; */
   FailedDependency: 424,
 
-  /**
-   * @generated from enum value: UpgradeRequired = 426;
-   */
+  /** @generated from enum value: UpgradeRequired = 426; */
   UpgradeRequired: 426,
 
-  /**
-   * @generated from enum value: PreconditionRequired = 428;
-   */
+  /** @generated from enum value: PreconditionRequired = 428; */
   PreconditionRequired: 428,
 
-  /**
-   * @generated from enum value: TooManyRequests = 429;
-   */
+  /** @generated from enum value: TooManyRequests = 429; */
   TooManyRequests: 429,
 
-  /**
-   * @generated from enum value: RequestHeaderFieldsTooLarge = 431;
-   */
+  /** @generated from enum value: RequestHeaderFieldsTooLarge = 431; */
   RequestHeaderFieldsTooLarge: 431,
 
-  /**
-   * @generated from enum value: InternalServerError = 500;
-   */
+  /** @generated from enum value: InternalServerError = 500; */
   InternalServerError: 500,
 
-  /**
-   * @generated from enum value: NotImplemented = 501;
-   */
+  /** @generated from enum value: NotImplemented = 501; */
   NotImplemented: 501,
 
-  /**
-   * @generated from enum value: BadGateway = 502;
-   */
+  /** @generated from enum value: BadGateway = 502; */
   BadGateway: 502,
 
-  /**
-   * @generated from enum value: ServiceUnavailable = 503;
-   */
+  /** @generated from enum value: ServiceUnavailable = 503; */
   ServiceUnavailable: 503,
 
-  /**
-   * @generated from enum value: GatewayTimeout = 504;
-   */
+  /** @generated from enum value: GatewayTimeout = 504; */
   GatewayTimeout: 504,
 
-  /**
-   * @generated from enum value: HTTPVersionNotSupported = 505;
-   */
+  /** @generated from enum value: HTTPVersionNotSupported = 505; */
   HTTPVersionNotSupported: 505,
 
-  /**
-   * @generated from enum value: VariantAlsoNegotiates = 506;
-   */
+  /** @generated from enum value: VariantAlsoNegotiates = 506; */
   VariantAlsoNegotiates: 506,
 
-  /**
-   * @generated from enum value: InsufficientStorage = 507;
-   */
+  /** @generated from enum value: InsufficientStorage = 507; */
   InsufficientStorage: 507,
 
-  /**
-   * @generated from enum value: LoopDetected = 508;
-   */
+  /** @generated from enum value: LoopDetected = 508; */
   LoopDetected: 508,
 
-  /**
-   * @generated from enum value: NotExtended = 510;
-   */
+  /** @generated from enum value: NotExtended = 510; */
   NotExtended: 510,
 
-  /**
-   * @generated from enum value: NetworkAuthenticationRequired = 511;
-   */
+  /** @generated from enum value: NetworkAuthenticationRequired = 511; */
   NetworkAuthenticationRequired: 511,
 } as const;
 
-/**
- * HTTP response codes supported in Envoy.
- * For more details: https://www.iana.org/assignments/http-status-codes/http-status-codes.xhtml
- *
- * @generated from enum envoy.type.StatusCode
- */
+/** @generated from enum envoy.type.StatusCode */
 export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.type.StatusCode.
- */
 export const StatusCodeSchema: GenEnum<StatusCode> = /*@__PURE__*/
   enumDesc("envoy.type.StatusCode");

@@ -24,69 +24,32 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message udpa.annotations.MigrateAnnotation
- */
+/** @generated from message udpa.annotations.MigrateAnnotation */
 export type MigrateAnnotation = Message<"udpa.annotations.MigrateAnnotation"> & {
-  /**
-   * Rename the message/enum/enum value in next version.
-   *
-   * @generated from field: string rename = 1;
-   */
+  /** @generated from field: string rename = 1; */
   rename: string;
 };
 
-/**
- * Describes the message udpa.annotations.MigrateAnnotation.
- * Use `create(MigrateAnnotationSchema)` to create a new message.
- */
 export const MigrateAnnotationSchema: GenMessage<MigrateAnnotation> = /*@__PURE__*/
   messageDesc("udpa.annotations.MigrateAnnotation");
 
-/**
- * @generated from message udpa.annotations.FieldMigrateAnnotation
- */
+/** @generated from message udpa.annotations.FieldMigrateAnnotation */
 export type FieldMigrateAnnotation = Message<"udpa.annotations.FieldMigrateAnnotation"> & {
-  /**
-   * Rename the field in next version.
-   *
-   * @generated from field: string rename = 1;
-   */
+  /** @generated from field: string rename = 1; */
   rename: string;
 
-  /**
-   * Add the field to a named oneof in next version. If this already exists, the
-   * field will join its siblings under the oneof, otherwise a new oneof will be
-   * created with the given name.
-   *
-   * @generated from field: string oneof_promotion = 2;
-   */
+  /** @generated from field: string oneof_promotion = 2; */
   oneofPromotion: string;
 };
 
-/**
- * Describes the message udpa.annotations.FieldMigrateAnnotation.
- * Use `create(FieldMigrateAnnotationSchema)` to create a new message.
- */
 export const FieldMigrateAnnotationSchema: GenMessage<FieldMigrateAnnotation> = /*@__PURE__*/
   messageDesc("udpa.annotations.FieldMigrateAnnotation");
 
-/**
- * @generated from message udpa.annotations.FileMigrateAnnotation
- */
+/** @generated from message udpa.annotations.FileMigrateAnnotation */
 export type FileMigrateAnnotation = Message<"udpa.annotations.FileMigrateAnnotation"> & {
-  /**
-   * Move all types in the file to another package, this implies changing proto
-   * file path.
-   *
-   * @generated from field: string move_to_package = 2;
-   */
+  /** @generated from field: string move_to_package = 2; */
   moveToPackage: string;
 };
 
-/**
- * Describes the message udpa.annotations.FileMigrateAnnotation.
- * Use `create(FileMigrateAnnotationSchema)` to create a new message.
- */
 export const FileMigrateAnnotationSchema: GenMessage<FileMigrateAnnotation> = /*@__PURE__*/
   messageDesc("udpa.annotations.FileMigrateAnnotation");

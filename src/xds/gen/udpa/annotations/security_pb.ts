@@ -24,31 +24,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * These annotations indicate metadata for the purpose of understanding the
- * security significance of fields.
- *
- * @generated from message udpa.annotations.FieldSecurityAnnotation
- */
+/** @generated from message udpa.annotations.FieldSecurityAnnotation */
 export type FieldSecurityAnnotation = Message<"udpa.annotations.FieldSecurityAnnotation"> & {
-  /**
-   * Field should be set in the presence of untrusted downstreams.
-   *
-   * @generated from field: bool configure_for_untrusted_downstream = 1;
-   */
+  /** @generated from field: bool configure_for_untrusted_downstream = 1; */
   configureForUntrustedDownstream: boolean;
 
-  /**
-   * Field should be set in the presence of untrusted upstreams.
-   *
-   * @generated from field: bool configure_for_untrusted_upstream = 2;
-   */
+  /** @generated from field: bool configure_for_untrusted_upstream = 2; */
   configureForUntrustedUpstream: boolean;
 };
 
-/**
- * Describes the message udpa.annotations.FieldSecurityAnnotation.
- * Use `create(FieldSecurityAnnotationSchema)` to create a new message.
- */
 export const FieldSecurityAnnotationSchema: GenMessage<FieldSecurityAnnotation> = /*@__PURE__*/
   messageDesc("udpa.annotations.FieldSecurityAnnotation");

@@ -24,23 +24,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message udpa.annotations.VersioningAnnotation
- */
+/** @generated from message udpa.annotations.VersioningAnnotation */
 export type VersioningAnnotation = Message<"udpa.annotations.VersioningAnnotation"> & {
-  /**
-   * Track the previous message type. E.g. this message might be
-   * udpa.foo.v3alpha.Foo and it was previously udpa.bar.v2.Bar. This
-   * information is consumed by UDPA via proto descriptors.
-   *
-   * @generated from field: string previous_message_type = 1;
-   */
+  /** @generated from field: string previous_message_type = 1; */
   previousMessageType: string;
 };
 
-/**
- * Describes the message udpa.annotations.VersioningAnnotation.
- * Use `create(VersioningAnnotationSchema)` to create a new message.
- */
 export const VersioningAnnotationSchema: GenMessage<VersioningAnnotation> = /*@__PURE__*/
   messageDesc("udpa.annotations.VersioningAnnotation");

@@ -21,177 +21,83 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Proto representation of certificate details. Admin endpoint uses this wrapper for ``/certs`` to
- * display certificate information. See :ref:`/certs <operations_admin_interface_certs>` for more
- * information.
- *
- * @generated from message envoy.admin.v3.Certificates
- */
+/** @generated from message envoy.admin.v3.Certificates */
 export type Certificates = Message<"envoy.admin.v3.Certificates"> & {
-  /**
-   * List of certificates known to an Envoy.
-   *
-   * @generated from field: repeated envoy.admin.v3.Certificate certificates = 1;
-   */
+  /** @generated from field: repeated envoy.admin.v3.Certificate certificates = 1; */
   certificates: Certificate[];
 };
 
-/**
- * Describes the message envoy.admin.v3.Certificates.
- * Use `create(CertificatesSchema)` to create a new message.
- */
 export const CertificatesSchema: GenMessage<Certificates> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.Certificates");
 
-/**
- * @generated from message envoy.admin.v3.Certificate
- */
+/** @generated from message envoy.admin.v3.Certificate */
 export type Certificate = Message<"envoy.admin.v3.Certificate"> & {
-  /**
-   * Details of CA certificate.
-   *
-   * @generated from field: repeated envoy.admin.v3.CertificateDetails ca_cert = 1;
-   */
+  /** @generated from field: repeated envoy.admin.v3.CertificateDetails ca_cert = 1; */
   caCert: CertificateDetails[];
 
-  /**
-   * Details of Certificate Chain
-   *
-   * @generated from field: repeated envoy.admin.v3.CertificateDetails cert_chain = 2;
-   */
+  /** @generated from field: repeated envoy.admin.v3.CertificateDetails cert_chain = 2; */
   certChain: CertificateDetails[];
 };
 
-/**
- * Describes the message envoy.admin.v3.Certificate.
- * Use `create(CertificateSchema)` to create a new message.
- */
 export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.Certificate");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.admin.v3.CertificateDetails
- */
+/** @generated from message envoy.admin.v3.CertificateDetails */
 export type CertificateDetails = Message<"envoy.admin.v3.CertificateDetails"> & {
-  /**
-   * Path of the certificate.
-   *
-   * @generated from field: string path = 1;
-   */
+  /** @generated from field: string path = 1; */
   path: string;
 
-  /**
-   * Certificate Serial Number.
-   *
-   * @generated from field: string serial_number = 2;
-   */
+  /** @generated from field: string serial_number = 2; */
   serialNumber: string;
 
-  /**
-   * List of Subject Alternate names.
-   *
-   * @generated from field: repeated envoy.admin.v3.SubjectAlternateName subject_alt_names = 3;
-   */
+  /** @generated from field: repeated envoy.admin.v3.SubjectAlternateName subject_alt_names = 3; */
   subjectAltNames: SubjectAlternateName[];
 
-  /**
-   * Minimum of days until expiration of certificate and it's chain.
-   *
-   * @generated from field: uint64 days_until_expiration = 4;
-   */
+  /** @generated from field: uint64 days_until_expiration = 4; */
   daysUntilExpiration: bigint;
 
-  /**
-   * Indicates the time from which the certificate is valid.
-   *
-   * @generated from field: google.protobuf.Timestamp valid_from = 5;
-   */
+  /** @generated from field: google.protobuf.Timestamp valid_from = 5; */
   validFrom?: Timestamp | undefined;
 
-  /**
-   * Indicates the time at which the certificate expires.
-   *
-   * @generated from field: google.protobuf.Timestamp expiration_time = 6;
-   */
+  /** @generated from field: google.protobuf.Timestamp expiration_time = 6; */
   expirationTime?: Timestamp | undefined;
 
-  /**
-   * Details related to the OCSP response associated with this certificate, if any.
-   *
-   * @generated from field: envoy.admin.v3.CertificateDetails.OcspDetails ocsp_details = 7;
-   */
+  /** @generated from field: envoy.admin.v3.CertificateDetails.OcspDetails ocsp_details = 7; */
   ocspDetails?: CertificateDetails_OcspDetails | undefined;
 };
 
-/**
- * Describes the message envoy.admin.v3.CertificateDetails.
- * Use `create(CertificateDetailsSchema)` to create a new message.
- */
 export const CertificateDetailsSchema: GenMessage<CertificateDetails> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.CertificateDetails");
 
-/**
- * @generated from message envoy.admin.v3.CertificateDetails.OcspDetails
- */
+/** @generated from message envoy.admin.v3.CertificateDetails.OcspDetails */
 export type CertificateDetails_OcspDetails = Message<"envoy.admin.v3.CertificateDetails.OcspDetails"> & {
-  /**
-   * Indicates the time from which the OCSP response is valid.
-   *
-   * @generated from field: google.protobuf.Timestamp valid_from = 1;
-   */
+  /** @generated from field: google.protobuf.Timestamp valid_from = 1; */
   validFrom?: Timestamp | undefined;
 
-  /**
-   * Indicates the time at which the OCSP response expires.
-   *
-   * @generated from field: google.protobuf.Timestamp expiration = 2;
-   */
+  /** @generated from field: google.protobuf.Timestamp expiration = 2; */
   expiration?: Timestamp | undefined;
 };
 
-/**
- * Describes the message envoy.admin.v3.CertificateDetails.OcspDetails.
- * Use `create(CertificateDetails_OcspDetailsSchema)` to create a new message.
- */
 export const CertificateDetails_OcspDetailsSchema: GenMessage<CertificateDetails_OcspDetails> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.CertificateDetails.OcspDetails");
 
-/**
- * @generated from message envoy.admin.v3.SubjectAlternateName
- */
+/** @generated from message envoy.admin.v3.SubjectAlternateName */
 export type SubjectAlternateName = Message<"envoy.admin.v3.SubjectAlternateName"> & {
-  /**
-   * Subject Alternate Name.
-   *
-   * @generated from oneof envoy.admin.v3.SubjectAlternateName.name
-   */
+  /** @generated from oneof envoy.admin.v3.SubjectAlternateName.name */
   name: {
-    /**
-     * @generated from field: string dns = 1;
-     */
+    /** @generated from field: string dns = 1; */
     value: string;
     case: "dns";
   } | {
-    /**
-     * @generated from field: string uri = 2;
-     */
+    /** @generated from field: string uri = 2; */
     value: string;
     case: "uri";
   } | {
-    /**
-     * @generated from field: string ip_address = 3;
-     */
+    /** @generated from field: string ip_address = 3; */
     value: string;
     case: "ipAddress";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.admin.v3.SubjectAlternateName.
- * Use `create(SubjectAlternateNameSchema)` to create a new message.
- */
 export const SubjectAlternateNameSchema: GenMessage<SubjectAlternateName> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.SubjectAlternateName");

@@ -20,55 +20,23 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Dumps of unready targets of envoy init managers. Envoy's admin fills this message with init managers,
- * which provides the information of their unready targets.
- * The :ref:`/init_dump <operations_admin_interface_init_dump>` will dump all unready targets information.
- *
- * @generated from message envoy.admin.v3.UnreadyTargetsDumps
- */
+/** @generated from message envoy.admin.v3.UnreadyTargetsDumps */
 export type UnreadyTargetsDumps = Message<"envoy.admin.v3.UnreadyTargetsDumps"> & {
-  /**
-   * You can choose specific component to dump unready targets with mask query parameter.
-   * See :ref:`/init_dump?mask={} <operations_admin_interface_init_dump_by_mask>` for more information.
-   * The dumps of unready targets of all init managers.
-   *
-   * @generated from field: repeated envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump unready_targets_dumps = 1;
-   */
+  /** @generated from field: repeated envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump unready_targets_dumps = 1; */
   unreadyTargetsDumps: UnreadyTargetsDumps_UnreadyTargetsDump[];
 };
 
-/**
- * Describes the message envoy.admin.v3.UnreadyTargetsDumps.
- * Use `create(UnreadyTargetsDumpsSchema)` to create a new message.
- */
 export const UnreadyTargetsDumpsSchema: GenMessage<UnreadyTargetsDumps> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.UnreadyTargetsDumps");
 
-/**
- * Message of unready targets information of an init manager.
- *
- * @generated from message envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump
- */
+/** @generated from message envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump */
 export type UnreadyTargetsDumps_UnreadyTargetsDump = Message<"envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump"> & {
-  /**
-   * Name of the init manager. Example: "init_manager_xxx".
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Names of unready targets of the init manager. Example: "target_xxx".
-   *
-   * @generated from field: repeated string target_names = 2;
-   */
+  /** @generated from field: repeated string target_names = 2; */
   targetNames: string[];
 };
 
-/**
- * Describes the message envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump.
- * Use `create(UnreadyTargetsDumps_UnreadyTargetsDumpSchema)` to create a new message.
- */
 export const UnreadyTargetsDumps_UnreadyTargetsDumpSchema: GenMessage<UnreadyTargetsDumps_UnreadyTargetsDump> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.UnreadyTargetsDumps.UnreadyTargetsDump");

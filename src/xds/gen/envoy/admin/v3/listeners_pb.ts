@@ -21,61 +21,26 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Address } from "../../config/core/v3/address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Admin endpoint uses this wrapper for ``/listeners`` to display listener status information.
- * See :ref:`/listeners <operations_admin_interface_listeners>` for more information.
- *
- * @generated from message envoy.admin.v3.Listeners
- */
+/** @generated from message envoy.admin.v3.Listeners */
 export type Listeners = Message<"envoy.admin.v3.Listeners"> & {
-  /**
-   * List of listener statuses.
-   *
-   * @generated from field: repeated envoy.admin.v3.ListenerStatus listener_statuses = 1;
-   */
+  /** @generated from field: repeated envoy.admin.v3.ListenerStatus listener_statuses = 1; */
   listenerStatuses: ListenerStatus[];
 };
 
-/**
- * Describes the message envoy.admin.v3.Listeners.
- * Use `create(ListenersSchema)` to create a new message.
- */
 export const ListenersSchema: GenMessage<Listeners> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.Listeners");
 
-/**
- * Details an individual listener's current status.
- *
- * @generated from message envoy.admin.v3.ListenerStatus
- */
+/** @generated from message envoy.admin.v3.ListenerStatus */
 export type ListenerStatus = Message<"envoy.admin.v3.ListenerStatus"> & {
-  /**
-   * Name of the listener
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The actual local address that the listener is listening on. If a listener was configured
-   * to listen on port 0, then this address has the port that was allocated by the OS.
-   *
-   * @generated from field: envoy.config.core.v3.Address local_address = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Address local_address = 2; */
   localAddress?: Address | undefined;
 
-  /**
-   * The additional addresses the listener is listening on as specified via the :ref:`additional_addresses <envoy_v3_api_field_config.listener.v3.Listener.additional_addresses>`
-   * configuration.
-   *
-   * @generated from field: repeated envoy.config.core.v3.Address additional_local_addresses = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.Address additional_local_addresses = 3; */
   additionalLocalAddresses: Address[];
 };
 
-/**
- * Describes the message envoy.admin.v3.ListenerStatus.
- * Use `create(ListenerStatusSchema)` to create a new message.
- */
 export const ListenerStatusSchema: GenMessage<ListenerStatus> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.ListenerStatus");

@@ -20,63 +20,32 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Proto representation of an Envoy Counter or Gauge value.
- *
- * @generated from message envoy.admin.v3.SimpleMetric
- */
+/** @generated from message envoy.admin.v3.SimpleMetric */
 export type SimpleMetric = Message<"envoy.admin.v3.SimpleMetric"> & {
-  /**
-   * Type of the metric represented.
-   *
-   * @generated from field: envoy.admin.v3.SimpleMetric.Type type = 1;
-   */
+  /** @generated from field: envoy.admin.v3.SimpleMetric.Type type = 1; */
   type: SimpleMetric_Type;
 
-  /**
-   * Current metric value.
-   *
-   * @generated from field: uint64 value = 2;
-   */
+  /** @generated from field: uint64 value = 2; */
   value: bigint;
 
-  /**
-   * Name of the metric.
-   *
-   * @generated from field: string name = 3;
-   */
+  /** @generated from field: string name = 3; */
   name: string;
 };
 
-/**
- * Describes the message envoy.admin.v3.SimpleMetric.
- * Use `create(SimpleMetricSchema)` to create a new message.
- */
 export const SimpleMetricSchema: GenMessage<SimpleMetric> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.SimpleMetric");
 
-/**
- * @generated from enum envoy.admin.v3.SimpleMetric.Type
- */
+/** @generated from enum envoy.admin.v3.SimpleMetric.Type */
 export const SimpleMetric_Type = {
-  /**
-   * @generated from enum value: COUNTER = 0;
-   */
+  /** @generated from enum value: COUNTER = 0; */
   COUNTER: 0,
 
-  /**
-   * @generated from enum value: GAUGE = 1;
-   */
+  /** @generated from enum value: GAUGE = 1; */
   GAUGE: 1,
 } as const;
 
-/**
- * @generated from enum envoy.admin.v3.SimpleMetric.Type
- */
+/** @generated from enum envoy.admin.v3.SimpleMetric.Type */
 export type SimpleMetric_Type = (typeof SimpleMetric_Type)[keyof typeof SimpleMetric_Type] | UnknownEnum;
 
-/**
- * Describes the enum envoy.admin.v3.SimpleMetric.Type.
- */
 export const SimpleMetric_TypeSchema: GenEnum<SimpleMetric_Type> = /*@__PURE__*/
   enumDesc("envoy.admin.v3.SimpleMetric.Type");

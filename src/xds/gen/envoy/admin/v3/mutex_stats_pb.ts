@@ -20,43 +20,17 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Proto representation of the statistics collected upon absl::Mutex contention, if Envoy is run
- * under :option:`--enable-mutex-tracing`. For more information, see the ``absl::Mutex``
- * `docs <https://abseil.io/about/design/mutex#extra-features>`__.
- *
- * *NB*: The wait cycles below are measured by ``absl::base_internal::CycleClock``, and may not
- * correspond to core clock frequency. For more information, see the ``CycleClock``
- * `docs <https://github.com/abseil/abseil-cpp/blob/master/absl/base/internal/cycleclock.h>`__.
- *
- * @generated from message envoy.admin.v3.MutexStats
- */
+/** @generated from message envoy.admin.v3.MutexStats */
 export type MutexStats = Message<"envoy.admin.v3.MutexStats"> & {
-  /**
-   * The number of individual mutex contentions which have occurred since startup.
-   *
-   * @generated from field: uint64 num_contentions = 1;
-   */
+  /** @generated from field: uint64 num_contentions = 1; */
   numContentions: bigint;
 
-  /**
-   * The length of the current contention wait cycle.
-   *
-   * @generated from field: uint64 current_wait_cycles = 2;
-   */
+  /** @generated from field: uint64 current_wait_cycles = 2; */
   currentWaitCycles: bigint;
 
-  /**
-   * The lifetime total of all contention wait cycles.
-   *
-   * @generated from field: uint64 lifetime_wait_cycles = 3;
-   */
+  /** @generated from field: uint64 lifetime_wait_cycles = 3; */
   lifetimeWaitCycles: bigint;
 };
 
-/**
- * Describes the message envoy.admin.v3.MutexStats.
- * Use `create(MutexStatsSchema)` to create a new message.
- */
 export const MutexStatsSchema: GenMessage<MutexStats> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.MutexStats");

@@ -22,498 +22,224 @@ import type { Node } from "../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Proto representation of the value returned by /server_info, containing
- * server version/server status information.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.admin.v3.ServerInfo
- */
+/** @generated from message envoy.admin.v3.ServerInfo */
 export type ServerInfo = Message<"envoy.admin.v3.ServerInfo"> & {
-  /**
-   * Server version.
-   *
-   * @generated from field: string version = 1;
-   */
+  /** @generated from field: string version = 1; */
   version: string;
 
-  /**
-   * State of the server.
-   *
-   * @generated from field: envoy.admin.v3.ServerInfo.State state = 2;
-   */
+  /** @generated from field: envoy.admin.v3.ServerInfo.State state = 2; */
   state: ServerInfo_State;
 
-  /**
-   * Uptime since current epoch was started.
-   *
-   * @generated from field: google.protobuf.Duration uptime_current_epoch = 3;
-   */
+  /** @generated from field: google.protobuf.Duration uptime_current_epoch = 3; */
   uptimeCurrentEpoch?: Duration | undefined;
 
-  /**
-   * Uptime since the start of the first epoch.
-   *
-   * @generated from field: google.protobuf.Duration uptime_all_epochs = 4;
-   */
+  /** @generated from field: google.protobuf.Duration uptime_all_epochs = 4; */
   uptimeAllEpochs?: Duration | undefined;
 
-  /**
-   * Hot restart version.
-   *
-   * @generated from field: string hot_restart_version = 5;
-   */
+  /** @generated from field: string hot_restart_version = 5; */
   hotRestartVersion: string;
 
-  /**
-   * Command line options the server is currently running with.
-   *
-   * @generated from field: envoy.admin.v3.CommandLineOptions command_line_options = 6;
-   */
+  /** @generated from field: envoy.admin.v3.CommandLineOptions command_line_options = 6; */
   commandLineOptions?: CommandLineOptions | undefined;
 
-  /**
-   * Populated node identity of this server.
-   *
-   * @generated from field: envoy.config.core.v3.Node node = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.Node node = 7; */
   node?: Node | undefined;
 
-  /**
-   * Whether the server is currently initializing during a hot restart.
-   *
-   * @generated from field: bool hot_restart_initializing = 8;
-   */
+  /** @generated from field: bool hot_restart_initializing = 8; */
   hotRestartInitializing: boolean;
 };
 
-/**
- * Describes the message envoy.admin.v3.ServerInfo.
- * Use `create(ServerInfoSchema)` to create a new message.
- */
 export const ServerInfoSchema: GenMessage<ServerInfo> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.ServerInfo");
 
-/**
- * @generated from enum envoy.admin.v3.ServerInfo.State
- */
+/** @generated from enum envoy.admin.v3.ServerInfo.State */
 export const ServerInfo_State = {
-  /**
-   * Server is live and serving traffic.
-   *
-   * @generated from enum value: LIVE = 0;
-   */
+  /** @generated from enum value: LIVE = 0; */
   LIVE: 0,
 
-  /**
-   * Server is draining listeners in response to external health checks failing.
-   *
-   * @generated from enum value: DRAINING = 1;
-   */
+  /** @generated from enum value: DRAINING = 1; */
   DRAINING: 1,
 
-  /**
-   * Server has not yet completed cluster manager initialization.
-   *
-   * @generated from enum value: PRE_INITIALIZING = 2;
-   */
+  /** @generated from enum value: PRE_INITIALIZING = 2; */
   PRE_INITIALIZING: 2,
 
-  /**
-   * Server is running the cluster manager initialization callbacks (e.g., RDS).
-   *
-   * @generated from enum value: INITIALIZING = 3;
-   */
+  /** @generated from enum value: INITIALIZING = 3; */
   INITIALIZING: 3,
 } as const;
 
-/**
- * @generated from enum envoy.admin.v3.ServerInfo.State
- */
+/** @generated from enum envoy.admin.v3.ServerInfo.State */
 export type ServerInfo_State = (typeof ServerInfo_State)[keyof typeof ServerInfo_State] | UnknownEnum;
 
-/**
- * Describes the enum envoy.admin.v3.ServerInfo.State.
- */
 export const ServerInfo_StateSchema: GenEnum<ServerInfo_State> = /*@__PURE__*/
   enumDesc("envoy.admin.v3.ServerInfo.State");
 
-/**
- * [#next-free-field: 44]
- *
- * @generated from message envoy.admin.v3.CommandLineOptions
- */
+/** @generated from message envoy.admin.v3.CommandLineOptions */
 export type CommandLineOptions = Message<"envoy.admin.v3.CommandLineOptions"> & {
-  /**
-   * See :option:`--base-id` for details.
-   *
-   * @generated from field: uint64 base_id = 1;
-   */
+  /** @generated from field: uint64 base_id = 1; */
   baseId: bigint;
 
-  /**
-   * See :option:`--use-dynamic-base-id` for details.
-   *
-   * @generated from field: bool use_dynamic_base_id = 31;
-   */
+  /** @generated from field: bool use_dynamic_base_id = 31; */
   useDynamicBaseId: boolean;
 
-  /**
-   * See :option:`--skip-hot-restart-on-no-parent` for details.
-   *
-   * @generated from field: bool skip_hot_restart_on_no_parent = 39;
-   */
+  /** @generated from field: bool skip_hot_restart_on_no_parent = 39; */
   skipHotRestartOnNoParent: boolean;
 
-  /**
-   * See :option:`--skip-hot-restart-parent-stats` for details.
-   *
-   * @generated from field: bool skip_hot_restart_parent_stats = 40;
-   */
+  /** @generated from field: bool skip_hot_restart_parent_stats = 40; */
   skipHotRestartParentStats: boolean;
 
-  /**
-   * See :option:`--base-id-path` for details.
-   *
-   * @generated from field: string base_id_path = 32;
-   */
+  /** @generated from field: string base_id_path = 32; */
   baseIdPath: string;
 
-  /**
-   * See :option:`--concurrency` for details.
-   *
-   * @generated from field: uint32 concurrency = 2;
-   */
+  /** @generated from field: uint32 concurrency = 2; */
   concurrency: number;
 
-  /**
-   * See :option:`--config-path` for details.
-   *
-   * @generated from field: string config_path = 3;
-   */
+  /** @generated from field: string config_path = 3; */
   configPath: string;
 
-  /**
-   * See :option:`--config-yaml` for details.
-   *
-   * @generated from field: string config_yaml = 4;
-   */
+  /** @generated from field: string config_yaml = 4; */
   configYaml: string;
 
-  /**
-   * See :option:`--allow-unknown-static-fields` for details.
-   *
-   * @generated from field: bool allow_unknown_static_fields = 5;
-   */
+  /** @generated from field: bool allow_unknown_static_fields = 5; */
   allowUnknownStaticFields: boolean;
 
-  /**
-   * See :option:`--reject-unknown-dynamic-fields` for details.
-   *
-   * @generated from field: bool reject_unknown_dynamic_fields = 26;
-   */
+  /** @generated from field: bool reject_unknown_dynamic_fields = 26; */
   rejectUnknownDynamicFields: boolean;
 
-  /**
-   * See :option:`--ignore-unknown-dynamic-fields` for details.
-   *
-   * @generated from field: bool ignore_unknown_dynamic_fields = 30;
-   */
+  /** @generated from field: bool ignore_unknown_dynamic_fields = 30; */
   ignoreUnknownDynamicFields: boolean;
 
-  /**
-   * See :option:`--skip-deprecated-logs` for details.
-   *
-   * @generated from field: bool skip_deprecated_logs = 41;
-   */
+  /** @generated from field: bool skip_deprecated_logs = 41; */
   skipDeprecatedLogs: boolean;
 
-  /**
-   * See :option:`--admin-address-path` for details.
-   *
-   * @generated from field: string admin_address_path = 6;
-   */
+  /** @generated from field: string admin_address_path = 6; */
   adminAddressPath: string;
 
-  /**
-   * See :option:`--local-address-ip-version` for details.
-   *
-   * @generated from field: envoy.admin.v3.CommandLineOptions.IpVersion local_address_ip_version = 7;
-   */
+  /** @generated from field: envoy.admin.v3.CommandLineOptions.IpVersion local_address_ip_version = 7; */
   localAddressIpVersion: CommandLineOptions_IpVersion;
 
-  /**
-   * See :option:`--log-level` for details.
-   *
-   * @generated from field: string log_level = 8;
-   */
+  /** @generated from field: string log_level = 8; */
   logLevel: string;
 
-  /**
-   * See :option:`--component-log-level` for details.
-   *
-   * @generated from field: string component_log_level = 9;
-   */
+  /** @generated from field: string component_log_level = 9; */
   componentLogLevel: string;
 
-  /**
-   * See :option:`--log-format` for details.
-   *
-   * @generated from field: string log_format = 10;
-   */
+  /** @generated from field: string log_format = 10; */
   logFormat: string;
 
-  /**
-   * See :option:`--log-format-escaped` for details.
-   *
-   * @generated from field: bool log_format_escaped = 27;
-   */
+  /** @generated from field: bool log_format_escaped = 27; */
   logFormatEscaped: boolean;
 
-  /**
-   * See :option:`--log-path` for details.
-   *
-   * @generated from field: string log_path = 11;
-   */
+  /** @generated from field: string log_path = 11; */
   logPath: string;
 
-  /**
-   * See :option:`--service-cluster` for details.
-   *
-   * @generated from field: string service_cluster = 13;
-   */
+  /** @generated from field: string service_cluster = 13; */
   serviceCluster: string;
 
-  /**
-   * See :option:`--service-node` for details.
-   *
-   * @generated from field: string service_node = 14;
-   */
+  /** @generated from field: string service_node = 14; */
   serviceNode: string;
 
-  /**
-   * See :option:`--service-zone` for details.
-   *
-   * @generated from field: string service_zone = 15;
-   */
+  /** @generated from field: string service_zone = 15; */
   serviceZone: string;
 
-  /**
-   * See :option:`--file-flush-interval-msec` for details.
-   *
-   * @generated from field: google.protobuf.Duration file_flush_interval = 16;
-   */
+  /** @generated from field: google.protobuf.Duration file_flush_interval = 16; */
   fileFlushInterval?: Duration | undefined;
 
-  /**
-   * See :option:`--file-flush-min-size-kb` for details.
-   *
-   * @generated from field: uint32 file_flush_min_size = 42;
-   */
+  /** @generated from field: uint32 file_flush_min_size = 42; */
   fileFlushMinSize: number;
 
-  /**
-   * See :option:`--drain-time-s` for details.
-   *
-   * @generated from field: google.protobuf.Duration drain_time = 17;
-   */
+  /** @generated from field: google.protobuf.Duration drain_time = 17; */
   drainTime?: Duration | undefined;
 
-  /**
-   * See :option:`--drain-strategy` for details.
-   *
-   * @generated from field: envoy.admin.v3.CommandLineOptions.DrainStrategy drain_strategy = 33;
-   */
+  /** @generated from field: envoy.admin.v3.CommandLineOptions.DrainStrategy drain_strategy = 33; */
   drainStrategy: CommandLineOptions_DrainStrategy;
 
-  /**
-   * See :option:`--parent-shutdown-time-s` for details.
-   *
-   * @generated from field: google.protobuf.Duration parent_shutdown_time = 18;
-   */
+  /** @generated from field: google.protobuf.Duration parent_shutdown_time = 18; */
   parentShutdownTime?: Duration | undefined;
 
-  /**
-   * See :option:`--mode` for details.
-   *
-   * @generated from field: envoy.admin.v3.CommandLineOptions.Mode mode = 19;
-   */
+  /** @generated from field: envoy.admin.v3.CommandLineOptions.Mode mode = 19; */
   mode: CommandLineOptions_Mode;
 
-  /**
-   * See :option:`--disable-hot-restart` for details.
-   *
-   * @generated from field: bool disable_hot_restart = 22;
-   */
+  /** @generated from field: bool disable_hot_restart = 22; */
   disableHotRestart: boolean;
 
-  /**
-   * See :option:`--enable-mutex-tracing` for details.
-   *
-   * @generated from field: bool enable_mutex_tracing = 23;
-   */
+  /** @generated from field: bool enable_mutex_tracing = 23; */
   enableMutexTracing: boolean;
 
-  /**
-   * See :option:`--restart-epoch` for details.
-   *
-   * @generated from field: uint32 restart_epoch = 24;
-   */
+  /** @generated from field: uint32 restart_epoch = 24; */
   restartEpoch: number;
 
-  /**
-   * See :option:`--cpuset-threads` for details.
-   *
-   * @generated from field: bool cpuset_threads = 25;
-   */
+  /** @generated from field: bool cpuset_threads = 25; */
   cpusetThreads: boolean;
 
-  /**
-   * See :option:`--disable-extensions` for details.
-   *
-   * @generated from field: repeated string disabled_extensions = 28;
-   */
+  /** @generated from field: repeated string disabled_extensions = 28; */
   disabledExtensions: string[];
 
-  /**
-   * See :option:`--enable-fine-grain-logging` for details.
-   *
-   * @generated from field: bool enable_fine_grain_logging = 34;
-   */
+  /** @generated from field: bool enable_fine_grain_logging = 34; */
   enableFineGrainLogging: boolean;
 
-  /**
-   * See :option:`--log-stacktrace-single-entry` for details.
-   *
-   * @generated from field: bool log_stacktrace_single_entry = 43;
-   */
+  /** @generated from field: bool log_stacktrace_single_entry = 43; */
   logStacktraceSingleEntry: boolean;
 
-  /**
-   * See :option:`--socket-path` for details.
-   *
-   * @generated from field: string socket_path = 35;
-   */
+  /** @generated from field: string socket_path = 35; */
   socketPath: string;
 
-  /**
-   * See :option:`--socket-mode` for details.
-   *
-   * @generated from field: uint32 socket_mode = 36;
-   */
+  /** @generated from field: uint32 socket_mode = 36; */
   socketMode: number;
 
-  /**
-   * See :option:`--enable-core-dump` for details.
-   *
-   * @generated from field: bool enable_core_dump = 37;
-   */
+  /** @generated from field: bool enable_core_dump = 37; */
   enableCoreDump: boolean;
 
-  /**
-   * See :option:`--stats-tag` for details.
-   *
-   * @generated from field: repeated string stats_tag = 38;
-   */
+  /** @generated from field: repeated string stats_tag = 38; */
   statsTag: string[];
 };
 
-/**
- * Describes the message envoy.admin.v3.CommandLineOptions.
- * Use `create(CommandLineOptionsSchema)` to create a new message.
- */
 export const CommandLineOptionsSchema: GenMessage<CommandLineOptions> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.CommandLineOptions");
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.IpVersion
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.IpVersion */
 export const CommandLineOptions_IpVersion = {
-  /**
-   * @generated from enum value: v4 = 0;
-   */
+  /** @generated from enum value: v4 = 0; */
   v4: 0,
 
-  /**
-   * @generated from enum value: v6 = 1;
-   */
+  /** @generated from enum value: v6 = 1; */
   v6: 1,
 } as const;
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.IpVersion
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.IpVersion */
 export type CommandLineOptions_IpVersion = (typeof CommandLineOptions_IpVersion)[keyof typeof CommandLineOptions_IpVersion] | UnknownEnum;
 
-/**
- * Describes the enum envoy.admin.v3.CommandLineOptions.IpVersion.
- */
 export const CommandLineOptions_IpVersionSchema: GenEnum<CommandLineOptions_IpVersion> = /*@__PURE__*/
   enumDesc("envoy.admin.v3.CommandLineOptions.IpVersion");
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.Mode
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.Mode */
 export const CommandLineOptions_Mode = {
-  /**
-   * Validate configs and then serve traffic normally.
-   *
-   * @generated from enum value: Serve = 0;
-   */
+  /** @generated from enum value: Serve = 0; */
   Serve: 0,
 
-  /**
-   * Validate configs and exit.
-   *
-   * @generated from enum value: Validate = 1;
-   */
+  /** @generated from enum value: Validate = 1; */
   Validate: 1,
 
-  /**
-   * Completely load and initialize the config, and then exit without running the listener loop.
-   *
-   * @generated from enum value: InitOnly = 2;
-   */
+  /** @generated from enum value: InitOnly = 2; */
   InitOnly: 2,
 } as const;
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.Mode
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.Mode */
 export type CommandLineOptions_Mode = (typeof CommandLineOptions_Mode)[keyof typeof CommandLineOptions_Mode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.admin.v3.CommandLineOptions.Mode.
- */
 export const CommandLineOptions_ModeSchema: GenEnum<CommandLineOptions_Mode> = /*@__PURE__*/
   enumDesc("envoy.admin.v3.CommandLineOptions.Mode");
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.DrainStrategy
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.DrainStrategy */
 export const CommandLineOptions_DrainStrategy = {
-  /**
-   * Gradually discourage connections over the course of the drain period.
-   *
-   * @generated from enum value: Gradual = 0;
-   */
+  /** @generated from enum value: Gradual = 0; */
   Gradual: 0,
 
-  /**
-   * Discourage all connections for the duration of the drain sequence.
-   *
-   * @generated from enum value: Immediate = 1;
-   */
+  /** @generated from enum value: Immediate = 1; */
   Immediate: 1,
 } as const;
 
-/**
- * @generated from enum envoy.admin.v3.CommandLineOptions.DrainStrategy
- */
+/** @generated from enum envoy.admin.v3.CommandLineOptions.DrainStrategy */
 export type CommandLineOptions_DrainStrategy = (typeof CommandLineOptions_DrainStrategy)[keyof typeof CommandLineOptions_DrainStrategy] | UnknownEnum;
 
-/**
- * Describes the enum envoy.admin.v3.CommandLineOptions.DrainStrategy.
- */
 export const CommandLineOptions_DrainStrategySchema: GenEnum<CommandLineOptions_DrainStrategy> = /*@__PURE__*/
   enumDesc("envoy.admin.v3.CommandLineOptions.DrainStrategy");

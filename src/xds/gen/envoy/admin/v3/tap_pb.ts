@@ -21,31 +21,14 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { TapConfig } from "../../config/tap/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The /tap admin request body that is used to configure an active tap session.
- *
- * @generated from message envoy.admin.v3.TapRequest
- */
+/** @generated from message envoy.admin.v3.TapRequest */
 export type TapRequest = Message<"envoy.admin.v3.TapRequest"> & {
-  /**
-   * The opaque configuration ID used to match the configuration to a loaded extension.
-   * A tap extension configures a similar opaque ID that is used to match.
-   *
-   * @generated from field: string config_id = 1;
-   */
+  /** @generated from field: string config_id = 1; */
   configId: string;
 
-  /**
-   * The tap configuration to load.
-   *
-   * @generated from field: envoy.config.tap.v3.TapConfig tap_config = 2;
-   */
+  /** @generated from field: envoy.config.tap.v3.TapConfig tap_config = 2; */
   tapConfig?: TapConfig | undefined;
 };
 
-/**
- * Describes the message envoy.admin.v3.TapRequest.
- * Use `create(TapRequestSchema)` to create a new message.
- */
 export const TapRequestSchema: GenMessage<TapRequest> = /*@__PURE__*/
   messageDesc("envoy.admin.v3.TapRequest");

@@ -20,73 +20,35 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the hash policy
- *
- * @generated from message envoy.type.v3.HashPolicy
- */
+/** @generated from message envoy.type.v3.HashPolicy */
 export type HashPolicy = Message<"envoy.type.v3.HashPolicy"> & {
-  /**
-   * @generated from oneof envoy.type.v3.HashPolicy.policy_specifier
-   */
+  /** @generated from oneof envoy.type.v3.HashPolicy.policy_specifier */
   policySpecifier: {
-    /**
-     * @generated from field: envoy.type.v3.HashPolicy.SourceIp source_ip = 1;
-     */
+    /** @generated from field: envoy.type.v3.HashPolicy.SourceIp source_ip = 1; */
     value: HashPolicy_SourceIp;
     case: "sourceIp";
   } | {
-    /**
-     * @generated from field: envoy.type.v3.HashPolicy.FilterState filter_state = 2;
-     */
+    /** @generated from field: envoy.type.v3.HashPolicy.FilterState filter_state = 2; */
     value: HashPolicy_FilterState;
     case: "filterState";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.v3.HashPolicy.
- * Use `create(HashPolicySchema)` to create a new message.
- */
 export const HashPolicySchema: GenMessage<HashPolicy> = /*@__PURE__*/
   messageDesc("envoy.type.v3.HashPolicy");
 
-/**
- * The source IP will be used to compute the hash used by hash-based load balancing
- * algorithms.
- *
- * @generated from message envoy.type.v3.HashPolicy.SourceIp
- */
+/** @generated from message envoy.type.v3.HashPolicy.SourceIp */
 export type HashPolicy_SourceIp = Message<"envoy.type.v3.HashPolicy.SourceIp"> & {
 };
 
-/**
- * Describes the message envoy.type.v3.HashPolicy.SourceIp.
- * Use `create(HashPolicy_SourceIpSchema)` to create a new message.
- */
 export const HashPolicy_SourceIpSchema: GenMessage<HashPolicy_SourceIp> = /*@__PURE__*/
   messageDesc("envoy.type.v3.HashPolicy.SourceIp");
 
-/**
- * An Object in the :ref:`filterState <arch_overview_data_sharing_between_filters>` will be used
- * to compute the hash used by hash-based load balancing algorithms.
- *
- * @generated from message envoy.type.v3.HashPolicy.FilterState
- */
+/** @generated from message envoy.type.v3.HashPolicy.FilterState */
 export type HashPolicy_FilterState = Message<"envoy.type.v3.HashPolicy.FilterState"> & {
-  /**
-   * The name of the Object in the filterState, which is an Envoy::Hashable object. If there is no
-   * data associated with the key, or the stored object is not Envoy::Hashable, no hash will be
-   * produced.
-   *
-   * @generated from field: string key = 1;
-   */
+  /** @generated from field: string key = 1; */
   key: string;
 };
 
-/**
- * Describes the message envoy.type.v3.HashPolicy.FilterState.
- * Use `create(HashPolicy_FilterStateSchema)` to create a new message.
- */
 export const HashPolicy_FilterStateSchema: GenMessage<HashPolicy_FilterState> = /*@__PURE__*/
   messageDesc("envoy.type.v3.HashPolicy.FilterState");

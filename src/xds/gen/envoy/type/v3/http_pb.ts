@@ -20,33 +20,20 @@ import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc } from "../../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from enum envoy.type.v3.CodecClientType
- */
+/** @generated from enum envoy.type.v3.CodecClientType */
 export const CodecClientType = {
-  /**
-   * @generated from enum value: HTTP1 = 0;
-   */
+  /** @generated from enum value: HTTP1 = 0; */
   HTTP1: 0,
 
-  /**
-   * @generated from enum value: HTTP2 = 1;
-   */
+  /** @generated from enum value: HTTP2 = 1; */
   HTTP2: 1,
 
-  /**
-   * @generated from enum value: HTTP3 = 2;
-   */
+  /** @generated from enum value: HTTP3 = 2; */
   HTTP3: 2,
 } as const;
 
-/**
- * @generated from enum envoy.type.v3.CodecClientType
- */
+/** @generated from enum envoy.type.v3.CodecClientType */
 export type CodecClientType = (typeof CodecClientType)[keyof typeof CodecClientType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.type.v3.CodecClientType.
- */
 export const CodecClientTypeSchema: GenEnum<CodecClientType> = /*@__PURE__*/
   enumDesc("envoy.type.v3.CodecClientType");

@@ -20,102 +20,41 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Identifies a percentage, in the range [0.0, 100.0].
- *
- * @generated from message envoy.type.v3.Percent
- */
+/** @generated from message envoy.type.v3.Percent */
 export type Percent = Message<"envoy.type.v3.Percent"> & {
-  /**
-   * @generated from field: double value = 1;
-   */
+  /** @generated from field: double value = 1; */
   value: number;
 };
 
-/**
- * Describes the message envoy.type.v3.Percent.
- * Use `create(PercentSchema)` to create a new message.
- */
 export const PercentSchema: GenMessage<Percent> = /*@__PURE__*/
   messageDesc("envoy.type.v3.Percent");
 
-/**
- * A fractional percentage is used in cases in which for performance reasons performing floating
- * point to integer conversions during randomness calculations is undesirable. The message includes
- * both a numerator and denominator that together determine the final fractional value.
- *
- * * **Example**: 1/100 = 1%.
- * * **Example**: 3/10000 = 0.03%.
- *
- * @generated from message envoy.type.v3.FractionalPercent
- */
+/** @generated from message envoy.type.v3.FractionalPercent */
 export type FractionalPercent = Message<"envoy.type.v3.FractionalPercent"> & {
-  /**
-   * Specifies the numerator. Defaults to 0.
-   *
-   * @generated from field: uint32 numerator = 1;
-   */
+  /** @generated from field: uint32 numerator = 1; */
   numerator: number;
 
-  /**
-   * Specifies the denominator. If the denominator specified is less than the numerator, the final
-   * fractional percentage is capped at 1 (100%).
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent.DenominatorType denominator = 2;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent.DenominatorType denominator = 2; */
   denominator: FractionalPercent_DenominatorType;
 };
 
-/**
- * Describes the message envoy.type.v3.FractionalPercent.
- * Use `create(FractionalPercentSchema)` to create a new message.
- */
 export const FractionalPercentSchema: GenMessage<FractionalPercent> = /*@__PURE__*/
   messageDesc("envoy.type.v3.FractionalPercent");
 
-/**
- * Fraction percentages support several fixed denominator values.
- *
- * @generated from enum envoy.type.v3.FractionalPercent.DenominatorType
- */
+/** @generated from enum envoy.type.v3.FractionalPercent.DenominatorType */
 export const FractionalPercent_DenominatorType = {
-  /**
-   * 100.
-   *
-   * **Example**: 1/100 = 1%.
-   *
-   * @generated from enum value: HUNDRED = 0;
-   */
+  /** @generated from enum value: HUNDRED = 0; */
   HUNDRED: 0,
 
-  /**
-   * 10,000.
-   *
-   * **Example**: 1/10000 = 0.01%.
-   *
-   * @generated from enum value: TEN_THOUSAND = 1;
-   */
+  /** @generated from enum value: TEN_THOUSAND = 1; */
   TEN_THOUSAND: 1,
 
-  /**
-   * 1,000,000.
-   *
-   * **Example**: 1/1000000 = 0.0001%.
-   *
-   * @generated from enum value: MILLION = 2;
-   */
+  /** @generated from enum value: MILLION = 2; */
   MILLION: 2,
 } as const;
 
-/**
- * Fraction percentages support several fixed denominator values.
- *
- * @generated from enum envoy.type.v3.FractionalPercent.DenominatorType
- */
+/** @generated from enum envoy.type.v3.FractionalPercent.DenominatorType */
 export type FractionalPercent_DenominatorType = (typeof FractionalPercent_DenominatorType)[keyof typeof FractionalPercent_DenominatorType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.type.v3.FractionalPercent.DenominatorType.
- */
 export const FractionalPercent_DenominatorTypeSchema: GenEnum<FractionalPercent_DenominatorType> = /*@__PURE__*/
   enumDesc("envoy.type.v3.FractionalPercent.DenominatorType");

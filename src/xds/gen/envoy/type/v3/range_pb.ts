@@ -20,89 +20,38 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the int64 start and end of the range using half-open interval semantics [start,
- * end).
- *
- * @generated from message envoy.type.v3.Int64Range
- */
+/** @generated from message envoy.type.v3.Int64Range */
 export type Int64Range = Message<"envoy.type.v3.Int64Range"> & {
-  /**
-   * start of the range (inclusive)
-   *
-   * @generated from field: int64 start = 1;
-   */
+  /** @generated from field: int64 start = 1; */
   start: bigint;
 
-  /**
-   * end of the range (exclusive)
-   *
-   * @generated from field: int64 end = 2;
-   */
+  /** @generated from field: int64 end = 2; */
   end: bigint;
 };
 
-/**
- * Describes the message envoy.type.v3.Int64Range.
- * Use `create(Int64RangeSchema)` to create a new message.
- */
 export const Int64RangeSchema: GenMessage<Int64Range> = /*@__PURE__*/
   messageDesc("envoy.type.v3.Int64Range");
 
-/**
- * Specifies the int32 start and end of the range using half-open interval semantics [start,
- * end).
- *
- * @generated from message envoy.type.v3.Int32Range
- */
+/** @generated from message envoy.type.v3.Int32Range */
 export type Int32Range = Message<"envoy.type.v3.Int32Range"> & {
-  /**
-   * start of the range (inclusive)
-   *
-   * @generated from field: int32 start = 1;
-   */
+  /** @generated from field: int32 start = 1; */
   start: number;
 
-  /**
-   * end of the range (exclusive)
-   *
-   * @generated from field: int32 end = 2;
-   */
+  /** @generated from field: int32 end = 2; */
   end: number;
 };
 
-/**
- * Describes the message envoy.type.v3.Int32Range.
- * Use `create(Int32RangeSchema)` to create a new message.
- */
 export const Int32RangeSchema: GenMessage<Int32Range> = /*@__PURE__*/
   messageDesc("envoy.type.v3.Int32Range");
 
-/**
- * Specifies the double start and end of the range using half-open interval semantics [start,
- * end).
- *
- * @generated from message envoy.type.v3.DoubleRange
- */
+/** @generated from message envoy.type.v3.DoubleRange */
 export type DoubleRange = Message<"envoy.type.v3.DoubleRange"> & {
-  /**
-   * start of the range (inclusive)
-   *
-   * @generated from field: double start = 1;
-   */
+  /** @generated from field: double start = 1; */
   start: number;
 
-  /**
-   * end of the range (exclusive)
-   *
-   * @generated from field: double end = 2;
-   */
+  /** @generated from field: double end = 2; */
   end: number;
 };
 
-/**
- * Describes the message envoy.type.v3.DoubleRange.
- * Use `create(DoubleRangeSchema)` to create a new message.
- */
 export const DoubleRangeSchema: GenMessage<DoubleRange> = /*@__PURE__*/
   messageDesc("envoy.type.v3.DoubleRange");

@@ -20,71 +20,32 @@ import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc } from "../../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Identifies the unit of of time for rate limit.
- *
- * @generated from enum envoy.type.v3.RateLimitUnit
- */
+/** @generated from enum envoy.type.v3.RateLimitUnit */
 export const RateLimitUnit = {
-  /**
-   * The time unit is not known.
-   *
-   * @generated from enum value: UNKNOWN = 0;
-   */
+  /** @generated from enum value: UNKNOWN = 0; */
   UNKNOWN: 0,
 
-  /**
-   * The time unit representing a second.
-   *
-   * @generated from enum value: SECOND = 1;
-   */
+  /** @generated from enum value: SECOND = 1; */
   SECOND: 1,
 
-  /**
-   * The time unit representing a minute.
-   *
-   * @generated from enum value: MINUTE = 2;
-   */
+  /** @generated from enum value: MINUTE = 2; */
   MINUTE: 2,
 
-  /**
-   * The time unit representing an hour.
-   *
-   * @generated from enum value: HOUR = 3;
-   */
+  /** @generated from enum value: HOUR = 3; */
   HOUR: 3,
 
-  /**
-   * The time unit representing a day.
-   *
-   * @generated from enum value: DAY = 4;
-   */
+  /** @generated from enum value: DAY = 4; */
   DAY: 4,
 
-  /**
-   * The time unit representing a month.
-   *
-   * @generated from enum value: MONTH = 5;
-   */
+  /** @generated from enum value: MONTH = 5; */
   MONTH: 5,
 
-  /**
-   * The time unit representing a year.
-   *
-   * @generated from enum value: YEAR = 6;
-   */
+  /** @generated from enum value: YEAR = 6; */
   YEAR: 6,
 } as const;
 
-/**
- * Identifies the unit of of time for rate limit.
- *
- * @generated from enum envoy.type.v3.RateLimitUnit
- */
+/** @generated from enum envoy.type.v3.RateLimitUnit */
 export type RateLimitUnit = (typeof RateLimitUnit)[keyof typeof RateLimitUnit] | UnknownEnum;
 
-/**
- * Describes the enum envoy.type.v3.RateLimitUnit.
- */
 export const RateLimitUnitSchema: GenEnum<RateLimitUnit> = /*@__PURE__*/
   enumDesc("envoy.type.v3.RateLimitUnit");

@@ -20,67 +20,26 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Stats scope configuration.
- * This configuration can be used to create a singleton scope that is shared
- * across multiple instances within the process.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.type.v3.Scope
- */
+/** @generated from message envoy.type.v3.Scope */
 export type Scope = Message<"envoy.type.v3.Scope"> & {
-  /**
-   * Max number of counters allowed in this scope.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_counters = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_counters = 1; */
   maxCounters?: number | undefined;
 
-  /**
-   * Max number of gauges allowed in this scope.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_gauges = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_gauges = 2; */
   maxGauges?: number | undefined;
 
-  /**
-   * Max number of histograms allowed in this scope.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_histograms = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_histograms = 3; */
   maxHistograms?: number | undefined;
 
-  /**
-   * Whether the scope and its stats can be evicted from the store caches.
-   * The eviction policy is a mark-and-sweep approach where stats are evicted
-   * if they are not updated or accessed between two successive eviction sweeps.
-   * The eviction will happen only if the :ref:`stats_eviction_interval <envoy_v3_api_field_config.bootstrap.v3.Bootstrap.stats_eviction_interval>` is configured in
-   * the bootstrap.
-   *
-   * @generated from field: bool enable_eviction = 4;
-   */
+  /** @generated from field: bool enable_eviction = 4; */
   enableEviction: boolean;
 
-  /**
-   * The stats scope prefix.
-   *
-   * @generated from field: string prefix = 5;
-   */
+  /** @generated from field: string prefix = 5; */
   prefix: string;
 
-  /**
-   * The sharing name of the scope. If non-empty, the scope is shared across
-   * multiple instances with the same sharing_name if all fields in this message
-   * have the same values.
-   *
-   * @generated from field: string sharing_name = 6;
-   */
+  /** @generated from field: string sharing_name = 6; */
   sharingName: string;
 };
 
-/**
- * Describes the message envoy.type.v3.Scope.
- * Use `create(ScopeSchema)` to create a new message.
- */
 export const ScopeSchema: GenMessage<Scope> = /*@__PURE__*/
   messageDesc("envoy.type.v3.Scope");

@@ -20,33 +20,17 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Envoy uses SemVer (https://semver.org/). Major/minor versions indicate
- * expected behaviors and APIs, the patch version field is used only
- * for security fixes and can be generally ignored.
- *
- * @generated from message envoy.type.v3.SemanticVersion
- */
+/** @generated from message envoy.type.v3.SemanticVersion */
 export type SemanticVersion = Message<"envoy.type.v3.SemanticVersion"> & {
-  /**
-   * @generated from field: uint32 major_number = 1;
-   */
+  /** @generated from field: uint32 major_number = 1; */
   majorNumber: number;
 
-  /**
-   * @generated from field: uint32 minor_number = 2;
-   */
+  /** @generated from field: uint32 minor_number = 2; */
   minorNumber: number;
 
-  /**
-   * @generated from field: uint32 patch = 3;
-   */
+  /** @generated from field: uint32 patch = 3; */
   patch: number;
 };
 
-/**
- * Describes the message envoy.type.v3.SemanticVersion.
- * Use `create(SemanticVersionSchema)` to create a new message.
- */
 export const SemanticVersionSchema: GenMessage<SemanticVersion> = /*@__PURE__*/
   messageDesc("envoy.type.v3.SemanticVersion");

@@ -21,42 +21,17 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configures a token bucket, typically used for rate limiting.
- *
- * @generated from message envoy.type.v3.TokenBucket
- */
+/** @generated from message envoy.type.v3.TokenBucket */
 export type TokenBucket = Message<"envoy.type.v3.TokenBucket"> & {
-  /**
-   * The maximum tokens that the bucket can hold. This is also the number of tokens that the bucket
-   * initially contains. A value of 0 means the bucket will always be empty and all requests will
-   * be rate limited (i.e., always reject).
-   *
-   * @generated from field: uint32 max_tokens = 1;
-   */
+  /** @generated from field: uint32 max_tokens = 1; */
   maxTokens: number;
 
-  /**
-   * The number of tokens added to the bucket during each fill interval. If not specified, defaults
-   * to a single token.
-   *
-   * @generated from field: google.protobuf.UInt32Value tokens_per_fill = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value tokens_per_fill = 2; */
   tokensPerFill?: number | undefined;
 
-  /**
-   * The fill interval that tokens are added to the bucket. During each fill interval
-   * ``tokens_per_fill`` are added to the bucket. The bucket will never contain more than
-   * ``max_tokens`` tokens.
-   *
-   * @generated from field: google.protobuf.Duration fill_interval = 3;
-   */
+  /** @generated from field: google.protobuf.Duration fill_interval = 3; */
   fillInterval?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.type.v3.TokenBucket.
- * Use `create(TokenBucketSchema)` to create a new message.
- */
 export const TokenBucketSchema: GenMessage<TokenBucket> = /*@__PURE__*/
   messageDesc("envoy.type.v3.TokenBucket");

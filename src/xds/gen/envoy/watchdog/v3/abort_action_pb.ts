@@ -21,29 +21,11 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A GuardDogAction that will terminate the process by killing the
- * stuck thread. This would allow easier access to the call stack of the stuck
- * thread since we would run signal handlers on that thread. By default
- * this will be registered to run as the last watchdog action on KILL and
- * MULTIKILL events if those are enabled.
- *
- * @generated from message envoy.watchdog.v3.AbortActionConfig
- */
+/** @generated from message envoy.watchdog.v3.AbortActionConfig */
 export type AbortActionConfig = Message<"envoy.watchdog.v3.AbortActionConfig"> & {
-  /**
-   * How long to wait for the thread to respond to the thread kill function
-   * before killing the process from this action. This is a blocking action.
-   * By default this is 5 seconds.
-   *
-   * @generated from field: google.protobuf.Duration wait_duration = 1;
-   */
+  /** @generated from field: google.protobuf.Duration wait_duration = 1; */
   waitDuration?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.watchdog.v3.AbortActionConfig.
- * Use `create(AbortActionConfigSchema)` to create a new message.
- */
 export const AbortActionConfigSchema: GenMessage<AbortActionConfig> = /*@__PURE__*/
   messageDesc("envoy.watchdog.v3.AbortActionConfig");

@@ -20,519 +20,251 @@ import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message io.prometheus.client.LabelPair
- */
+/** @generated from message io.prometheus.client.LabelPair */
 export type LabelPair = Message<"io.prometheus.client.LabelPair"> & {
-  /**
-   * @generated from field: optional string name = 1;
-   */
+  /** @generated from field: optional string name = 1; */
   name: string;
 
-  /**
-   * @generated from field: optional string value = 2;
-   */
+  /** @generated from field: optional string value = 2; */
   value: string;
 };
 
-/**
- * Describes the message io.prometheus.client.LabelPair.
- * Use `create(LabelPairSchema)` to create a new message.
- */
 export const LabelPairSchema: GenMessage<LabelPair> = /*@__PURE__*/
   messageDesc("io.prometheus.client.LabelPair");
 
-/**
- * @generated from message io.prometheus.client.Gauge
- */
+/** @generated from message io.prometheus.client.Gauge */
 export type Gauge = Message<"io.prometheus.client.Gauge"> & {
-  /**
-   * @generated from field: optional double value = 1;
-   */
+  /** @generated from field: optional double value = 1; */
   value: number;
 };
 
-/**
- * Describes the message io.prometheus.client.Gauge.
- * Use `create(GaugeSchema)` to create a new message.
- */
 export const GaugeSchema: GenMessage<Gauge> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Gauge");
 
-/**
- * @generated from message io.prometheus.client.Counter
- */
+/** @generated from message io.prometheus.client.Counter */
 export type Counter = Message<"io.prometheus.client.Counter"> & {
-  /**
-   * @generated from field: optional double value = 1;
-   */
+  /** @generated from field: optional double value = 1; */
   value: number;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Exemplar exemplar = 2;
-   */
+  /** @generated from field: optional io.prometheus.client.Exemplar exemplar = 2; */
   exemplar?: Exemplar | undefined;
 
-  /**
-   * @generated from field: optional google.protobuf.Timestamp created_timestamp = 3;
-   */
+  /** @generated from field: optional google.protobuf.Timestamp created_timestamp = 3; */
   createdTimestamp?: Timestamp | undefined;
 };
 
-/**
- * Describes the message io.prometheus.client.Counter.
- * Use `create(CounterSchema)` to create a new message.
- */
 export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Counter");
 
-/**
- * @generated from message io.prometheus.client.Quantile
- */
+/** @generated from message io.prometheus.client.Quantile */
 export type Quantile = Message<"io.prometheus.client.Quantile"> & {
-  /**
-   * @generated from field: optional double quantile = 1;
-   */
+  /** @generated from field: optional double quantile = 1; */
   quantile: number;
 
-  /**
-   * @generated from field: optional double value = 2;
-   */
+  /** @generated from field: optional double value = 2; */
   value: number;
 };
 
-/**
- * Describes the message io.prometheus.client.Quantile.
- * Use `create(QuantileSchema)` to create a new message.
- */
 export const QuantileSchema: GenMessage<Quantile> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Quantile");
 
-/**
- * @generated from message io.prometheus.client.Summary
- */
+/** @generated from message io.prometheus.client.Summary */
 export type Summary = Message<"io.prometheus.client.Summary"> & {
-  /**
-   * @generated from field: optional uint64 sample_count = 1;
-   */
+  /** @generated from field: optional uint64 sample_count = 1; */
   sampleCount: bigint;
 
-  /**
-   * @generated from field: optional double sample_sum = 2;
-   */
+  /** @generated from field: optional double sample_sum = 2; */
   sampleSum: number;
 
-  /**
-   * @generated from field: repeated io.prometheus.client.Quantile quantile = 3;
-   */
+  /** @generated from field: repeated io.prometheus.client.Quantile quantile = 3; */
   quantile: Quantile[];
 
-  /**
-   * @generated from field: optional google.protobuf.Timestamp created_timestamp = 4;
-   */
+  /** @generated from field: optional google.protobuf.Timestamp created_timestamp = 4; */
   createdTimestamp?: Timestamp | undefined;
 };
 
-/**
- * Describes the message io.prometheus.client.Summary.
- * Use `create(SummarySchema)` to create a new message.
- */
 export const SummarySchema: GenMessage<Summary> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Summary");
 
-/**
- * @generated from message io.prometheus.client.Untyped
- */
+/** @generated from message io.prometheus.client.Untyped */
 export type Untyped = Message<"io.prometheus.client.Untyped"> & {
-  /**
-   * @generated from field: optional double value = 1;
-   */
+  /** @generated from field: optional double value = 1; */
   value: number;
 };
 
-/**
- * Describes the message io.prometheus.client.Untyped.
- * Use `create(UntypedSchema)` to create a new message.
- */
 export const UntypedSchema: GenMessage<Untyped> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Untyped");
 
-/**
- * @generated from message io.prometheus.client.Histogram
- */
+/** @generated from message io.prometheus.client.Histogram */
 export type Histogram = Message<"io.prometheus.client.Histogram"> & {
-  /**
-   * @generated from field: optional uint64 sample_count = 1;
-   */
+  /** @generated from field: optional uint64 sample_count = 1; */
   sampleCount: bigint;
 
-  /**
-   * Overrides sample_count if > 0.
-   *
-   * @generated from field: optional double sample_count_float = 4;
-   */
+  /** @generated from field: optional double sample_count_float = 4; */
   sampleCountFloat: number;
 
-  /**
-   * @generated from field: optional double sample_sum = 2;
-   */
+  /** @generated from field: optional double sample_sum = 2; */
   sampleSum: number;
 
-  /**
-   * Buckets for the conventional histogram.
-   *
-   * Ordered in increasing order of upper_bound, +Inf bucket is optional.
-   *
-   * @generated from field: repeated io.prometheus.client.Bucket bucket = 3;
-   */
+  /** @generated from field: repeated io.prometheus.client.Bucket bucket = 3; */
   bucket: Bucket[];
 
-  /**
-   * @generated from field: optional google.protobuf.Timestamp created_timestamp = 15;
-   */
+  /** @generated from field: optional google.protobuf.Timestamp created_timestamp = 15; */
   createdTimestamp?: Timestamp | undefined;
 
-  /**
-   * schema defines the bucket schema. Currently, valid numbers are -4 <= n <= 8.
-   * They are all for base-2 bucket schemas, where 1 is a bucket boundary in each case, and
-   * then each power of two is divided into 2^n logarithmic buckets.
-   * Or in other words, each bucket boundary is the previous boundary times 2^(2^-n).
-   * In the future, more bucket schemas may be added using numbers < -4 or > 8.
-   *
-   * @generated from field: optional sint32 schema = 5;
-   */
+  /** @generated from field: optional sint32 schema = 5; */
   schema: number;
 
-  /**
-   * Breadth of the zero bucket.
-   *
-   * @generated from field: optional double zero_threshold = 6;
-   */
+  /** @generated from field: optional double zero_threshold = 6; */
   zeroThreshold: number;
 
-  /**
-   * Count in zero bucket.
-   *
-   * @generated from field: optional uint64 zero_count = 7;
-   */
+  /** @generated from field: optional uint64 zero_count = 7; */
   zeroCount: bigint;
 
-  /**
-   * Overrides sb_zero_count if > 0.
-   *
-   * @generated from field: optional double zero_count_float = 8;
-   */
+  /** @generated from field: optional double zero_count_float = 8; */
   zeroCountFloat: number;
 
-  /**
-   * Negative buckets for the native histogram.
-   *
-   * @generated from field: repeated io.prometheus.client.BucketSpan negative_span = 9;
-   */
+  /** @generated from field: repeated io.prometheus.client.BucketSpan negative_span = 9; */
   negativeSpan: BucketSpan[];
 
-  /**
-   * Use either "negative_delta" or "negative_count", the former for
-   * regular histograms with integer counts, the latter for float
-   * histograms.
-   *
-   * Count delta of each bucket compared to previous one (or to zero for 1st bucket).
-   *
-   * @generated from field: repeated sint64 negative_delta = 10;
-   */
+  /** @generated from field: repeated sint64 negative_delta = 10; */
   negativeDelta: bigint[];
 
-  /**
-   * Absolute count of each bucket.
-   *
-   * @generated from field: repeated double negative_count = 11;
-   */
+  /** @generated from field: repeated double negative_count = 11; */
   negativeCount: number[];
 
-  /**
-   * Positive buckets for the native histogram.
-   * Use a no-op span (offset 0, length 0) for a native histogram without any
-   * observations yet and with a zero_threshold of 0. Otherwise, it would be
-   * indistinguishable from a classic histogram.
-   *
-   * @generated from field: repeated io.prometheus.client.BucketSpan positive_span = 12;
-   */
+  /** @generated from field: repeated io.prometheus.client.BucketSpan positive_span = 12; */
   positiveSpan: BucketSpan[];
 
-  /**
-   * Use either "positive_delta" or "positive_count", the former for
-   * regular histograms with integer counts, the latter for float
-   * histograms.
-   *
-   * Count delta of each bucket compared to previous one (or to zero for 1st bucket).
-   *
-   * @generated from field: repeated sint64 positive_delta = 13;
-   */
+  /** @generated from field: repeated sint64 positive_delta = 13; */
   positiveDelta: bigint[];
 
-  /**
-   * Absolute count of each bucket.
-   *
-   * @generated from field: repeated double positive_count = 14;
-   */
+  /** @generated from field: repeated double positive_count = 14; */
   positiveCount: number[];
 
-  /**
-   * Only used for native histograms. These exemplars MUST have a timestamp.
-   *
-   * @generated from field: repeated io.prometheus.client.Exemplar exemplars = 16;
-   */
+  /** @generated from field: repeated io.prometheus.client.Exemplar exemplars = 16; */
   exemplars: Exemplar[];
 };
 
-/**
- * Describes the message io.prometheus.client.Histogram.
- * Use `create(HistogramSchema)` to create a new message.
- */
 export const HistogramSchema: GenMessage<Histogram> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Histogram");
 
-/**
- * A Bucket of a conventional histogram, each of which is treated as
- * an individual counter-like time series by Prometheus.
- *
- * @generated from message io.prometheus.client.Bucket
- */
+/** @generated from message io.prometheus.client.Bucket */
 export type Bucket = Message<"io.prometheus.client.Bucket"> & {
-  /**
-   * Cumulative in increasing order.
-   *
-   * @generated from field: optional uint64 cumulative_count = 1;
-   */
+  /** @generated from field: optional uint64 cumulative_count = 1; */
   cumulativeCount: bigint;
 
-  /**
-   * Overrides cumulative_count if > 0.
-   *
-   * @generated from field: optional double cumulative_count_float = 4;
-   */
+  /** @generated from field: optional double cumulative_count_float = 4; */
   cumulativeCountFloat: number;
 
-  /**
-   * Inclusive.
-   *
-   * @generated from field: optional double upper_bound = 2;
-   */
+  /** @generated from field: optional double upper_bound = 2; */
   upperBound: number;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Exemplar exemplar = 3;
-   */
+  /** @generated from field: optional io.prometheus.client.Exemplar exemplar = 3; */
   exemplar?: Exemplar | undefined;
 };
 
-/**
- * Describes the message io.prometheus.client.Bucket.
- * Use `create(BucketSchema)` to create a new message.
- */
 export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Bucket");
 
-/**
- * A BucketSpan defines a number of consecutive buckets in a native
- * histogram with their offset. Logically, it would be more
- * straightforward to include the bucket counts in the Span. However,
- * the protobuf representation is more compact in the way the data is
- * structured here (with all the buckets in a single array separate
- * from the Spans).
- *
- * @generated from message io.prometheus.client.BucketSpan
- */
+/** @generated from message io.prometheus.client.BucketSpan */
 export type BucketSpan = Message<"io.prometheus.client.BucketSpan"> & {
-  /**
-   * Gap to previous span, or starting point for 1st span (which can be negative).
-   *
-   * @generated from field: optional sint32 offset = 1;
-   */
+  /** @generated from field: optional sint32 offset = 1; */
   offset: number;
 
-  /**
-   * Length of consecutive buckets.
-   *
-   * @generated from field: optional uint32 length = 2;
-   */
+  /** @generated from field: optional uint32 length = 2; */
   length: number;
 };
 
-/**
- * Describes the message io.prometheus.client.BucketSpan.
- * Use `create(BucketSpanSchema)` to create a new message.
- */
 export const BucketSpanSchema: GenMessage<BucketSpan> = /*@__PURE__*/
   messageDesc("io.prometheus.client.BucketSpan");
 
-/**
- * @generated from message io.prometheus.client.Exemplar
- */
+/** @generated from message io.prometheus.client.Exemplar */
 export type Exemplar = Message<"io.prometheus.client.Exemplar"> & {
-  /**
-   * @generated from field: repeated io.prometheus.client.LabelPair label = 1;
-   */
+  /** @generated from field: repeated io.prometheus.client.LabelPair label = 1; */
   label: LabelPair[];
 
-  /**
-   * @generated from field: optional double value = 2;
-   */
+  /** @generated from field: optional double value = 2; */
   value: number;
 
-  /**
-   * OpenMetrics-style.
-   *
-   * @generated from field: optional google.protobuf.Timestamp timestamp = 3;
-   */
+  /** @generated from field: optional google.protobuf.Timestamp timestamp = 3; */
   timestamp?: Timestamp | undefined;
 };
 
-/**
- * Describes the message io.prometheus.client.Exemplar.
- * Use `create(ExemplarSchema)` to create a new message.
- */
 export const ExemplarSchema: GenMessage<Exemplar> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Exemplar");
 
-/**
- * @generated from message io.prometheus.client.Metric
- */
+/** @generated from message io.prometheus.client.Metric */
 export type Metric = Message<"io.prometheus.client.Metric"> & {
-  /**
-   * @generated from field: repeated io.prometheus.client.LabelPair label = 1;
-   */
+  /** @generated from field: repeated io.prometheus.client.LabelPair label = 1; */
   label: LabelPair[];
 
-  /**
-   * @generated from field: optional io.prometheus.client.Gauge gauge = 2;
-   */
+  /** @generated from field: optional io.prometheus.client.Gauge gauge = 2; */
   gauge?: Gauge | undefined;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Counter counter = 3;
-   */
+  /** @generated from field: optional io.prometheus.client.Counter counter = 3; */
   counter?: Counter | undefined;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Summary summary = 4;
-   */
+  /** @generated from field: optional io.prometheus.client.Summary summary = 4; */
   summary?: Summary | undefined;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Untyped untyped = 5;
-   */
+  /** @generated from field: optional io.prometheus.client.Untyped untyped = 5; */
   untyped?: Untyped | undefined;
 
-  /**
-   * @generated from field: optional io.prometheus.client.Histogram histogram = 7;
-   */
+  /** @generated from field: optional io.prometheus.client.Histogram histogram = 7; */
   histogram?: Histogram | undefined;
 
-  /**
-   * @generated from field: optional int64 timestamp_ms = 6;
-   */
+  /** @generated from field: optional int64 timestamp_ms = 6; */
   timestampMs: bigint;
 };
 
-/**
- * Describes the message io.prometheus.client.Metric.
- * Use `create(MetricSchema)` to create a new message.
- */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
   messageDesc("io.prometheus.client.Metric");
 
-/**
- * @generated from message io.prometheus.client.MetricFamily
- */
+/** @generated from message io.prometheus.client.MetricFamily */
 export type MetricFamily = Message<"io.prometheus.client.MetricFamily"> & {
-  /**
-   * @generated from field: optional string name = 1;
-   */
+  /** @generated from field: optional string name = 1; */
   name: string;
 
-  /**
-   * @generated from field: optional string help = 2;
-   */
+  /** @generated from field: optional string help = 2; */
   help: string;
 
-  /**
-   * @generated from field: optional io.prometheus.client.MetricType type = 3;
-   */
+  /** @generated from field: optional io.prometheus.client.MetricType type = 3; */
   type: MetricType;
 
-  /**
-   * @generated from field: repeated io.prometheus.client.Metric metric = 4;
-   */
+  /** @generated from field: repeated io.prometheus.client.Metric metric = 4; */
   metric: Metric[];
 
-  /**
-   * @generated from field: optional string unit = 5;
-   */
+  /** @generated from field: optional string unit = 5; */
   unit: string;
 };
 
-/**
- * Describes the message io.prometheus.client.MetricFamily.
- * Use `create(MetricFamilySchema)` to create a new message.
- */
 export const MetricFamilySchema: GenMessage<MetricFamily> = /*@__PURE__*/
   messageDesc("io.prometheus.client.MetricFamily");
 
-/**
- * @generated from enum io.prometheus.client.MetricType
- */
+/** @generated from enum io.prometheus.client.MetricType */
 export const MetricType = {
-  /**
-   * COUNTER must use the Metric field "counter".
-   *
-   * @generated from enum value: COUNTER = 0;
-   */
+  /** @generated from enum value: COUNTER = 0; */
   COUNTER: 0,
 
-  /**
-   * GAUGE must use the Metric field "gauge".
-   *
-   * @generated from enum value: GAUGE = 1;
-   */
+  /** @generated from enum value: GAUGE = 1; */
   GAUGE: 1,
 
-  /**
-   * SUMMARY must use the Metric field "summary".
-   *
-   * @generated from enum value: SUMMARY = 2;
-   */
+  /** @generated from enum value: SUMMARY = 2; */
   SUMMARY: 2,
 
-  /**
-   * UNTYPED must use the Metric field "untyped".
-   *
-   * @generated from enum value: UNTYPED = 3;
-   */
+  /** @generated from enum value: UNTYPED = 3; */
   UNTYPED: 3,
 
-  /**
-   * HISTOGRAM must use the Metric field "histogram".
-   *
-   * @generated from enum value: HISTOGRAM = 4;
-   */
+  /** @generated from enum value: HISTOGRAM = 4; */
   HISTOGRAM: 4,
 
-  /**
-   * GAUGE_HISTOGRAM must use the Metric field "histogram".
-   *
-   * @generated from enum value: GAUGE_HISTOGRAM = 5;
-   */
+  /** @generated from enum value: GAUGE_HISTOGRAM = 5; */
   GAUGE_HISTOGRAM: 5,
 } as const;
 
-/**
- * @generated from enum io.prometheus.client.MetricType
- */
+/** @generated from enum io.prometheus.client.MetricType */
 export type MetricType = (typeof MetricType)[keyof typeof MetricType];
 
-/**
- * Describes the enum io.prometheus.client.MetricType.
- */
 export const MetricTypeSchema: GenEnum<MetricType> = /*@__PURE__*/
   enumDesc("io.prometheus.client.MetricType");

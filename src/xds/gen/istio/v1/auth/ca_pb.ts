@@ -9,63 +9,33 @@ import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc, serviceDesc } from "../../../../descriptors/generated.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message istio.v1.auth.IstioCertificateRequest
- */
+/** @generated from message istio.v1.auth.IstioCertificateRequest */
 export type IstioCertificateRequest = Message<"istio.v1.auth.IstioCertificateRequest"> & {
-  /**
-   * PEM-encoded PKCS#10 request.
-   *
-   * @generated from field: string csr = 1;
-   */
+  /** @generated from field: string csr = 1; */
   csr: string;
 
-  /**
-   * Requested lifetime in seconds; the CA may shorten it.
-   *
-   * @generated from field: int64 validity_duration = 3;
-   */
+  /** @generated from field: int64 validity_duration = 3; */
   validityDuration: bigint;
 
-  /**
-   * @generated from field: google.protobuf.Struct metadata = 4;
-   */
+  /** @generated from field: google.protobuf.Struct metadata = 4; */
   metadata?: JsonObject | undefined;
 };
 
-/**
- * Describes the message istio.v1.auth.IstioCertificateRequest.
- * Use `create(IstioCertificateRequestSchema)` to create a new message.
- */
 export const IstioCertificateRequestSchema: GenMessage<IstioCertificateRequest> = /*@__PURE__*/
   messageDesc("istio.v1.auth.IstioCertificateRequest");
 
-/**
- * @generated from message istio.v1.auth.IstioCertificateResponse
- */
+/** @generated from message istio.v1.auth.IstioCertificateResponse */
 export type IstioCertificateResponse = Message<"istio.v1.auth.IstioCertificateResponse"> & {
-  /**
-   * PEM certificates, leaf first, root last.
-   *
-   * @generated from field: repeated string cert_chain = 1;
-   */
+  /** @generated from field: repeated string cert_chain = 1; */
   certChain: string[];
 };
 
-/**
- * Describes the message istio.v1.auth.IstioCertificateResponse.
- * Use `create(IstioCertificateResponseSchema)` to create a new message.
- */
 export const IstioCertificateResponseSchema: GenMessage<IstioCertificateResponse> = /*@__PURE__*/
   messageDesc("istio.v1.auth.IstioCertificateResponse");
 
-/**
- * @generated from service istio.v1.auth.IstioCertificateService
- */
+/** @generated from service istio.v1.auth.IstioCertificateService */
 export const IstioCertificateService: GenService<{
-  /**
-   * @generated from rpc istio.v1.auth.IstioCertificateService.CreateCertificate
-   */
+  /** @generated from rpc istio.v1.auth.IstioCertificateService.CreateCertificate */
   createCertificate: {
     methodKind: "unary";
     input: typeof IstioCertificateRequestSchema;

@@ -20,130 +20,62 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message xds.annotations.v3.FileStatusAnnotation
- */
+/** @generated from message xds.annotations.v3.FileStatusAnnotation */
 export type FileStatusAnnotation = Message<"xds.annotations.v3.FileStatusAnnotation"> & {
-  /**
-   * The entity is work-in-progress and subject to breaking changes.
-   *
-   * @generated from field: bool work_in_progress = 1;
-   */
+  /** @generated from field: bool work_in_progress = 1; */
   workInProgress: boolean;
 };
 
-/**
- * Describes the message xds.annotations.v3.FileStatusAnnotation.
- * Use `create(FileStatusAnnotationSchema)` to create a new message.
- */
 export const FileStatusAnnotationSchema: GenMessage<FileStatusAnnotation> = /*@__PURE__*/
   messageDesc("xds.annotations.v3.FileStatusAnnotation");
 
-/**
- * @generated from message xds.annotations.v3.MessageStatusAnnotation
- */
+/** @generated from message xds.annotations.v3.MessageStatusAnnotation */
 export type MessageStatusAnnotation = Message<"xds.annotations.v3.MessageStatusAnnotation"> & {
-  /**
-   * The entity is work-in-progress and subject to breaking changes.
-   *
-   * @generated from field: bool work_in_progress = 1;
-   */
+  /** @generated from field: bool work_in_progress = 1; */
   workInProgress: boolean;
 };
 
-/**
- * Describes the message xds.annotations.v3.MessageStatusAnnotation.
- * Use `create(MessageStatusAnnotationSchema)` to create a new message.
- */
 export const MessageStatusAnnotationSchema: GenMessage<MessageStatusAnnotation> = /*@__PURE__*/
   messageDesc("xds.annotations.v3.MessageStatusAnnotation");
 
-/**
- * @generated from message xds.annotations.v3.FieldStatusAnnotation
- */
+/** @generated from message xds.annotations.v3.FieldStatusAnnotation */
 export type FieldStatusAnnotation = Message<"xds.annotations.v3.FieldStatusAnnotation"> & {
-  /**
-   * The entity is work-in-progress and subject to breaking changes.
-   *
-   * @generated from field: bool work_in_progress = 1;
-   */
+  /** @generated from field: bool work_in_progress = 1; */
   workInProgress: boolean;
 };
 
-/**
- * Describes the message xds.annotations.v3.FieldStatusAnnotation.
- * Use `create(FieldStatusAnnotationSchema)` to create a new message.
- */
 export const FieldStatusAnnotationSchema: GenMessage<FieldStatusAnnotation> = /*@__PURE__*/
   messageDesc("xds.annotations.v3.FieldStatusAnnotation");
 
-/**
- * @generated from message xds.annotations.v3.StatusAnnotation
- */
+/** @generated from message xds.annotations.v3.StatusAnnotation */
 export type StatusAnnotation = Message<"xds.annotations.v3.StatusAnnotation"> & {
-  /**
-   * The entity is work-in-progress and subject to breaking changes.
-   *
-   * @generated from field: bool work_in_progress = 1;
-   */
+  /** @generated from field: bool work_in_progress = 1; */
   workInProgress: boolean;
 
-  /**
-   * The entity belongs to a package with the given version status.
-   *
-   * @generated from field: xds.annotations.v3.PackageVersionStatus package_version_status = 2;
-   */
+  /** @generated from field: xds.annotations.v3.PackageVersionStatus package_version_status = 2; */
   packageVersionStatus: PackageVersionStatus;
 };
 
-/**
- * Describes the message xds.annotations.v3.StatusAnnotation.
- * Use `create(StatusAnnotationSchema)` to create a new message.
- */
 export const StatusAnnotationSchema: GenMessage<StatusAnnotation> = /*@__PURE__*/
   messageDesc("xds.annotations.v3.StatusAnnotation");
 
-/**
- * @generated from enum xds.annotations.v3.PackageVersionStatus
- */
+/** @generated from enum xds.annotations.v3.PackageVersionStatus */
 export const PackageVersionStatus = {
-  /**
-   * Unknown package version status.
-   *
-   * @generated from enum value: UNKNOWN = 0;
-   */
+  /** @generated from enum value: UNKNOWN = 0; */
   UNKNOWN: 0,
 
-  /**
-   * This version of the package is frozen.
-   *
-   * @generated from enum value: FROZEN = 1;
-   */
+  /** @generated from enum value: FROZEN = 1; */
   FROZEN: 1,
 
-  /**
-   * This version of the package is the active development version.
-   *
-   * @generated from enum value: ACTIVE = 2;
-   */
+  /** @generated from enum value: ACTIVE = 2; */
   ACTIVE: 2,
 
-  /**
-   * This version of the package is the candidate for the next major version. It
-   * is typically machine generated from the active development version.
-   *
-   * @generated from enum value: NEXT_MAJOR_VERSION_CANDIDATE = 3;
-   */
+  /** @generated from enum value: NEXT_MAJOR_VERSION_CANDIDATE = 3; */
   NEXT_MAJOR_VERSION_CANDIDATE: 3,
 } as const;
 
-/**
- * @generated from enum xds.annotations.v3.PackageVersionStatus
- */
+/** @generated from enum xds.annotations.v3.PackageVersionStatus */
 export type PackageVersionStatus = (typeof PackageVersionStatus)[keyof typeof PackageVersionStatus] | UnknownEnum;
 
-/**
- * Describes the enum xds.annotations.v3.PackageVersionStatus.
- */
 export const PackageVersionStatusSchema: GenEnum<PackageVersionStatus> = /*@__PURE__*/
   enumDesc("xds.annotations.v3.PackageVersionStatus");

@@ -20,21 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * xDS authority information.
- *
- * @generated from message xds.core.v3.Authority
- */
+/** @generated from message xds.core.v3.Authority */
 export type Authority = Message<"xds.core.v3.Authority"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message xds.core.v3.Authority.
- * Use `create(AuthoritySchema)` to create a new message.
- */
 export const AuthoritySchema: GenMessage<Authority> = /*@__PURE__*/
   messageDesc("xds.core.v3.Authority");

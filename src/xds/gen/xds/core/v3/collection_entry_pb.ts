@@ -22,85 +22,34 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import type { ResourceLocator } from "./resource_locator_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * xDS collection resource wrapper. This encapsulates a xDS resource when
- * appearing inside a list collection resource. List collection resources are
- * regular Resource messages of type:
- *
- * .. code-block:: proto
- *
- *   message <T>Collection {
- *     repeated CollectionEntry resources = 1;
- *   }
- *
- *
- * @generated from message xds.core.v3.CollectionEntry
- */
+/** @generated from message xds.core.v3.CollectionEntry */
 export type CollectionEntry = Message<"xds.core.v3.CollectionEntry"> & {
-  /**
-   * @generated from oneof xds.core.v3.CollectionEntry.resource_specifier
-   */
+  /** @generated from oneof xds.core.v3.CollectionEntry.resource_specifier */
   resourceSpecifier: {
-    /**
-     * A resource locator describing how the member resource is to be located.
-     *
-     * @generated from field: xds.core.v3.ResourceLocator locator = 1;
-     */
+    /** @generated from field: xds.core.v3.ResourceLocator locator = 1; */
     value: ResourceLocator;
     case: "locator";
   } | {
-    /**
-     * The resource is inlined in the list collection.
-     *
-     * @generated from field: xds.core.v3.CollectionEntry.InlineEntry inline_entry = 2;
-     */
+    /** @generated from field: xds.core.v3.CollectionEntry.InlineEntry inline_entry = 2; */
     value: CollectionEntry_InlineEntry;
     case: "inlineEntry";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message xds.core.v3.CollectionEntry.
- * Use `create(CollectionEntrySchema)` to create a new message.
- */
 export const CollectionEntrySchema: GenMessage<CollectionEntry> = /*@__PURE__*/
   messageDesc("xds.core.v3.CollectionEntry");
 
-/**
- * Inlined resource entry.
- *
- * @generated from message xds.core.v3.CollectionEntry.InlineEntry
- */
+/** @generated from message xds.core.v3.CollectionEntry.InlineEntry */
 export type CollectionEntry_InlineEntry = Message<"xds.core.v3.CollectionEntry.InlineEntry"> & {
-  /**
-   * Optional name to describe the inlined resource. Resource names must match
-   * ``[a-zA-Z0-9_-\./]+`` (TODO(htuch): turn this into a PGV constraint once
-   * finalized, probably should be a RFC3986 pchar). This name allows
-   * reference via the #entry directive in ResourceLocator.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The resource's logical version. It is illegal to have the same named xDS
-   * resource name at a given version with different resource payloads.
-   *
-   * @generated from field: string version = 2;
-   */
+  /** @generated from field: string version = 2; */
   version: string;
 
-  /**
-   * The resource payload, including type URL.
-   *
-   * @generated from field: google.protobuf.Any resource = 3;
-   */
+  /** @generated from field: google.protobuf.Any resource = 3; */
   resource?: Any | undefined;
 };
 
-/**
- * Describes the message xds.core.v3.CollectionEntry.InlineEntry.
- * Use `create(CollectionEntry_InlineEntrySchema)` to create a new message.
- */
 export const CollectionEntry_InlineEntrySchema: GenMessage<CollectionEntry_InlineEntry> = /*@__PURE__*/
   messageDesc("xds.core.v3.CollectionEntry.InlineEntry");

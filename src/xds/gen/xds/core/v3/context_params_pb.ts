@@ -20,27 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Additional parameters that can be used to select resource variants. These include any
- * global context parameters, per-resource type client feature capabilities and per-resource
- * type functional attributes. All per-resource type attributes will be `xds.resource.`
- * prefixed and some of these are documented below:
- *
- * `xds.resource.listening_address`: The value is "IP:port" (e.g. "10.1.1.3:8080") which is
- *   the listening address of a Listener. Used in a Listener resource query.
- *
- * @generated from message xds.core.v3.ContextParams
- */
+/** @generated from message xds.core.v3.ContextParams */
 export type ContextParams = Message<"xds.core.v3.ContextParams"> & {
-  /**
-   * @generated from field: map<string, string> params = 1;
-   */
+  /** @generated from field: map<string, string> params = 1; */
   params: { [key: string]: string };
 };
 
-/**
- * Describes the message xds.core.v3.ContextParams.
- * Use `create(ContextParamsSchema)` to create a new message.
- */
 export const ContextParamsSchema: GenMessage<ContextParams> = /*@__PURE__*/
   messageDesc("xds.core.v3.ContextParams");

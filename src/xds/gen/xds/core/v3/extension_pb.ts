@@ -21,36 +21,14 @@ import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Message type for extension configuration.
- *
- * @generated from message xds.core.v3.TypedExtensionConfig
- */
+/** @generated from message xds.core.v3.TypedExtensionConfig */
 export type TypedExtensionConfig = Message<"xds.core.v3.TypedExtensionConfig"> & {
-  /**
-   * The name of an extension. This is not used to select the extension, instead
-   * it serves the role of an opaque identifier.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The typed config for the extension. The type URL will be used to identify
-   * the extension. In the case that the type URL is *xds.type.v3.TypedStruct*
-   * (or, for historical reasons, *udpa.type.v1.TypedStruct*), the inner type
-   * URL of *TypedStruct* will be utilized. See the
-   * :ref:`extension configuration overview
-   * <config_overview_extension_configuration>` for further details.
-   *
-   * @generated from field: google.protobuf.Any typed_config = 2;
-   */
+  /** @generated from field: google.protobuf.Any typed_config = 2; */
   typedConfig?: Any | undefined;
 };
 
-/**
- * Describes the message xds.core.v3.TypedExtensionConfig.
- * Use `create(TypedExtensionConfigSchema)` to create a new message.
- */
 export const TypedExtensionConfigSchema: GenMessage<TypedExtensionConfig> = /*@__PURE__*/
   messageDesc("xds.core.v3.TypedExtensionConfig");

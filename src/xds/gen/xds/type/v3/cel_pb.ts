@@ -24,114 +24,40 @@ import type { CheckedExpr as CheckedExpr$1 } from "../../../cel/expr/checked_pb.
 import type { ParsedExpr as ParsedExpr$1 } from "../../../cel/expr/syntax_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Either parsed or checked representation of the `Common Expression Language
- * <https://github.com/google/cel-spec>`_ (CEL) program.
- *
- * @generated from message xds.type.v3.CelExpression
- */
+/** @generated from message xds.type.v3.CelExpression */
 export type CelExpression = Message<"xds.type.v3.CelExpression"> & {
-  /**
-   * @generated from oneof xds.type.v3.CelExpression.expr_specifier
-   */
+  /** @generated from oneof xds.type.v3.CelExpression.expr_specifier */
   exprSpecifier: {
-    /**
-     * Parsed expression in abstract syntax tree (AST) form.
-     *
-     * Deprecated -- use ``cel_expr_parsed`` field instead.
-     * If ``cel_expr_parsed`` or ``cel_expr_checked`` is set, this field is not used.
-     *
-     * @generated from field: google.api.expr.v1alpha1.ParsedExpr parsed_expr = 1 [deprecated = true];
-     * @deprecated
-     */
+    /** @generated from field: google.api.expr.v1alpha1.ParsedExpr parsed_expr = 1 [deprecated = true]; @deprecated */
     value: ParsedExpr;
     case: "parsedExpr";
   } | {
-    /**
-     * Parsed expression in abstract syntax tree (AST) form that has been successfully type checked.
-     *
-     * Deprecated -- use ``cel_expr_checked`` field instead.
-     * If ``cel_expr_parsed`` or ``cel_expr_checked`` is set, this field is not used.
-     *
-     * @generated from field: google.api.expr.v1alpha1.CheckedExpr checked_expr = 2 [deprecated = true];
-     * @deprecated
-     */
+    /** @generated from field: google.api.expr.v1alpha1.CheckedExpr checked_expr = 2 [deprecated = true]; @deprecated */
     value: CheckedExpr;
     case: "checkedExpr";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Parsed expression in abstract syntax tree (AST) form.
-   *
-   * If ``cel_expr_checked`` is set, this field is not used.
-   *
-   * @generated from field: cel.expr.ParsedExpr cel_expr_parsed = 3;
-   */
+  /** @generated from field: cel.expr.ParsedExpr cel_expr_parsed = 3; */
   celExprParsed?: ParsedExpr$1 | undefined;
 
-  /**
-   * Parsed expression in abstract syntax tree (AST) form that has been successfully type checked.
-   *
-   * If set, takes precedence over ``cel_expr_parsed``.
-   *
-   * @generated from field: cel.expr.CheckedExpr cel_expr_checked = 4;
-   */
+  /** @generated from field: cel.expr.CheckedExpr cel_expr_checked = 4; */
   celExprChecked?: CheckedExpr$1 | undefined;
 
-  /**
-   * Unparsed expression in string form. For example, ``request.headers['x-env'] == 'prod'`` will
-   * get ``x-env`` header value and compare it with ``prod``.
-   * Check the `Common Expression Language <https://github.com/google/cel-spec>`_ for more details.
-   *
-   * If set, takes precedence over ``cel_expr_parsed`` and ``cel_expr_checked``.
-   *
-   * @generated from field: string cel_expr_string = 5;
-   */
+  /** @generated from field: string cel_expr_string = 5; */
   celExprString: string;
 };
 
-/**
- * Describes the message xds.type.v3.CelExpression.
- * Use `create(CelExpressionSchema)` to create a new message.
- */
 export const CelExpressionSchema: GenMessage<CelExpression> = /*@__PURE__*/
   messageDesc("xds.type.v3.CelExpression");
 
-/**
- * Extracts a string by evaluating a `Common Expression Language
- * <https://github.com/google/cel-spec>`_ (CEL) expression against the standardized set of
- * :ref:`HTTP attributes <arch_overview_attributes>`.
- *
- * .. attention::
- *
- *   Besides CEL evaluation raising an error explicitly, CEL program returning a type other than
- *   the ``string``, or not returning anything, are considered an error as well.
- *
- * [#comment:TODO(sergiitk): When implemented, add the extension tag.]
- *
- * @generated from message xds.type.v3.CelExtractString
- */
+/** @generated from message xds.type.v3.CelExtractString */
 export type CelExtractString = Message<"xds.type.v3.CelExtractString"> & {
-  /**
-   * The CEL expression used to extract a string from the CEL environment.
-   * the "subject string") that should be replaced.
-   *
-   * @generated from field: xds.type.v3.CelExpression expr_extract = 1;
-   */
+  /** @generated from field: xds.type.v3.CelExpression expr_extract = 1; */
   exprExtract?: CelExpression | undefined;
 
-  /**
-   * If CEL expression evaluates to an error, this value is be returned to the caller.
-   * If not set, the error is propagated to the caller.
-   *
-   * @generated from field: google.protobuf.StringValue default_value = 2;
-   */
+  /** @generated from field: google.protobuf.StringValue default_value = 2; */
   defaultValue?: string | undefined;
 };
 
-/**
- * Describes the message xds.type.v3.CelExtractString.
- * Use `create(CelExtractStringSchema)` to create a new message.
- */
 export const CelExtractStringSchema: GenMessage<CelExtractString> = /*@__PURE__*/
   messageDesc("xds.type.v3.CelExtractString");

@@ -9,26 +9,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../descriptors/generated.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message xds.type.v3.TypedStruct
- */
+/** @generated from message xds.type.v3.TypedStruct */
 export type TypedStruct = Message<"xds.type.v3.TypedStruct"> & {
-  /**
-   * The type that the struct stands for, such as type.googleapis.com/example.Policy.
-   *
-   * @generated from field: string type_url = 1;
-   */
+  /** @generated from field: string type_url = 1; */
   typeUrl: string;
 
-  /**
-   * @generated from field: google.protobuf.Struct value = 2;
-   */
+  /** @generated from field: google.protobuf.Struct value = 2; */
   value?: JsonObject | undefined;
 };
 
-/**
- * Describes the message xds.type.v3.TypedStruct.
- * Use `create(TypedStructSchema)` to create a new message.
- */
 export const TypedStructSchema: GenMessage<TypedStruct> = /*@__PURE__*/
   messageDesc("xds.type.v3.TypedStruct");

@@ -26,692 +26,310 @@ import type { FractionalPercent } from "../../../type/v3/percent_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.config.accesslog.v3.AccessLog
- */
+/** @generated from message envoy.config.accesslog.v3.AccessLog */
 export type AccessLog = Message<"envoy.config.accesslog.v3.AccessLog"> & {
-  /**
-   * The name of the access log extension configuration.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Filter which is used to determine if the access log needs to be written.
-   *
-   * @generated from field: envoy.config.accesslog.v3.AccessLogFilter filter = 2;
-   */
+  /** @generated from field: envoy.config.accesslog.v3.AccessLogFilter filter = 2; */
   filter?: AccessLogFilter | undefined;
 
-  /**
-   * Custom configuration that must be set according to the access logger extension being instantiated.
-   * [#extension-category: envoy.access_loggers]
-   *
-   * @generated from oneof envoy.config.accesslog.v3.AccessLog.config_type
-   */
+  /** @generated from oneof envoy.config.accesslog.v3.AccessLog.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 4;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 4; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.AccessLog.
- * Use `create(AccessLogSchema)` to create a new message.
- */
 export const AccessLogSchema: GenMessage<AccessLog> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.AccessLog");
 
-/**
- * [#next-free-field: 14]
- *
- * @generated from message envoy.config.accesslog.v3.AccessLogFilter
- */
+/** @generated from message envoy.config.accesslog.v3.AccessLogFilter */
 export type AccessLogFilter = Message<"envoy.config.accesslog.v3.AccessLogFilter"> & {
-  /**
-   * @generated from oneof envoy.config.accesslog.v3.AccessLogFilter.filter_specifier
-   */
+  /** @generated from oneof envoy.config.accesslog.v3.AccessLogFilter.filter_specifier */
   filterSpecifier: {
-    /**
-     * Status code filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.StatusCodeFilter status_code_filter = 1;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.StatusCodeFilter status_code_filter = 1; */
     value: StatusCodeFilter;
     case: "statusCodeFilter";
   } | {
-    /**
-     * Duration filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.DurationFilter duration_filter = 2;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.DurationFilter duration_filter = 2; */
     value: DurationFilter;
     case: "durationFilter";
   } | {
-    /**
-     * Not health check filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.NotHealthCheckFilter not_health_check_filter = 3;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.NotHealthCheckFilter not_health_check_filter = 3; */
     value: NotHealthCheckFilter;
     case: "notHealthCheckFilter";
   } | {
-    /**
-     * Traceable filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.TraceableFilter traceable_filter = 4;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.TraceableFilter traceable_filter = 4; */
     value: TraceableFilter;
     case: "traceableFilter";
   } | {
-    /**
-     * Runtime filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.RuntimeFilter runtime_filter = 5;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.RuntimeFilter runtime_filter = 5; */
     value: RuntimeFilter;
     case: "runtimeFilter";
   } | {
-    /**
-     * And filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.AndFilter and_filter = 6;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.AndFilter and_filter = 6; */
     value: AndFilter;
     case: "andFilter";
   } | {
-    /**
-     * Or filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.OrFilter or_filter = 7;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.OrFilter or_filter = 7; */
     value: OrFilter;
     case: "orFilter";
   } | {
-    /**
-     * Header filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.HeaderFilter header_filter = 8;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.HeaderFilter header_filter = 8; */
     value: HeaderFilter;
     case: "headerFilter";
   } | {
-    /**
-     * Response flag filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.ResponseFlagFilter response_flag_filter = 9;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.ResponseFlagFilter response_flag_filter = 9; */
     value: ResponseFlagFilter;
     case: "responseFlagFilter";
   } | {
-    /**
-     * gRPC status filter.
-     *
-     * @generated from field: envoy.config.accesslog.v3.GrpcStatusFilter grpc_status_filter = 10;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.GrpcStatusFilter grpc_status_filter = 10; */
     value: GrpcStatusFilter;
     case: "grpcStatusFilter";
   } | {
-    /**
-     * Extension filter.
-     * [#extension-category: envoy.access_loggers.extension_filters]
-     *
-     * @generated from field: envoy.config.accesslog.v3.ExtensionFilter extension_filter = 11;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.ExtensionFilter extension_filter = 11; */
     value: ExtensionFilter;
     case: "extensionFilter";
   } | {
-    /**
-     * Metadata Filter
-     *
-     * @generated from field: envoy.config.accesslog.v3.MetadataFilter metadata_filter = 12;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.MetadataFilter metadata_filter = 12; */
     value: MetadataFilter;
     case: "metadataFilter";
   } | {
-    /**
-     * Log Type Filter
-     *
-     * @generated from field: envoy.config.accesslog.v3.LogTypeFilter log_type_filter = 13;
-     */
+    /** @generated from field: envoy.config.accesslog.v3.LogTypeFilter log_type_filter = 13; */
     value: LogTypeFilter;
     case: "logTypeFilter";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.AccessLogFilter.
- * Use `create(AccessLogFilterSchema)` to create a new message.
- */
 export const AccessLogFilterSchema: GenMessage<AccessLogFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.AccessLogFilter");
 
-/**
- * Filter on an integer comparison.
- *
- * @generated from message envoy.config.accesslog.v3.ComparisonFilter
- */
+/** @generated from message envoy.config.accesslog.v3.ComparisonFilter */
 export type ComparisonFilter = Message<"envoy.config.accesslog.v3.ComparisonFilter"> & {
-  /**
-   * Comparison operator.
-   *
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter.Op op = 1;
-   */
+  /** @generated from field: envoy.config.accesslog.v3.ComparisonFilter.Op op = 1; */
   op: ComparisonFilter_Op;
 
-  /**
-   * Value to compare against.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeUInt32 value = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeUInt32 value = 2; */
   value?: RuntimeUInt32 | undefined;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.ComparisonFilter.
- * Use `create(ComparisonFilterSchema)` to create a new message.
- */
 export const ComparisonFilterSchema: GenMessage<ComparisonFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.ComparisonFilter");
 
-/**
- * @generated from enum envoy.config.accesslog.v3.ComparisonFilter.Op
- */
+/** @generated from enum envoy.config.accesslog.v3.ComparisonFilter.Op */
 export const ComparisonFilter_Op = {
-  /**
-   * =
-   *
-   * @generated from enum value: EQ = 0;
-   */
+  /** @generated from enum value: EQ = 0; */
   EQ: 0,
 
-  /**
-   * >=
-   *
-   * @generated from enum value: GE = 1;
-   */
+  /** @generated from enum value: GE = 1; */
   GE: 1,
 
-  /**
-   * <=
-   *
-   * @generated from enum value: LE = 2;
-   */
+  /** @generated from enum value: LE = 2; */
   LE: 2,
 
-  /**
-   * !=
-   *
-   * @generated from enum value: NE = 3;
-   */
+  /** @generated from enum value: NE = 3; */
   NE: 3,
 } as const;
 
-/**
- * @generated from enum envoy.config.accesslog.v3.ComparisonFilter.Op
- */
+/** @generated from enum envoy.config.accesslog.v3.ComparisonFilter.Op */
 export type ComparisonFilter_Op = (typeof ComparisonFilter_Op)[keyof typeof ComparisonFilter_Op] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.accesslog.v3.ComparisonFilter.Op.
- */
 export const ComparisonFilter_OpSchema: GenEnum<ComparisonFilter_Op> = /*@__PURE__*/
   enumDesc("envoy.config.accesslog.v3.ComparisonFilter.Op");
 
-/**
- * Filters on HTTP response/status code.
- *
- * @generated from message envoy.config.accesslog.v3.StatusCodeFilter
- */
+/** @generated from message envoy.config.accesslog.v3.StatusCodeFilter */
 export type StatusCodeFilter = Message<"envoy.config.accesslog.v3.StatusCodeFilter"> & {
-  /**
-   * Comparison.
-   *
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1;
-   */
+  /** @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1; */
   comparison?: ComparisonFilter | undefined;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.StatusCodeFilter.
- * Use `create(StatusCodeFilterSchema)` to create a new message.
- */
 export const StatusCodeFilterSchema: GenMessage<StatusCodeFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.StatusCodeFilter");
 
-/**
- * Filters based on the duration of the request or stream, in milliseconds.
- * For end of stream access logs, the total duration of the stream will be used.
- * For :ref:`periodic access logs<arch_overview_access_log_periodic>`,
- * the duration of the stream at the time of log recording will be used.
- *
- * @generated from message envoy.config.accesslog.v3.DurationFilter
- */
+/** @generated from message envoy.config.accesslog.v3.DurationFilter */
 export type DurationFilter = Message<"envoy.config.accesslog.v3.DurationFilter"> & {
-  /**
-   * Comparison.
-   *
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1;
-   */
+  /** @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1; */
   comparison?: ComparisonFilter | undefined;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.DurationFilter.
- * Use `create(DurationFilterSchema)` to create a new message.
- */
 export const DurationFilterSchema: GenMessage<DurationFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.DurationFilter");
 
-/**
- * Filters for requests that are not health check requests. A health check
- * request is marked by the health check filter.
- *
- * @generated from message envoy.config.accesslog.v3.NotHealthCheckFilter
- */
+/** @generated from message envoy.config.accesslog.v3.NotHealthCheckFilter */
 export type NotHealthCheckFilter = Message<"envoy.config.accesslog.v3.NotHealthCheckFilter"> & {
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.NotHealthCheckFilter.
- * Use `create(NotHealthCheckFilterSchema)` to create a new message.
- */
 export const NotHealthCheckFilterSchema: GenMessage<NotHealthCheckFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.NotHealthCheckFilter");
 
-/**
- * Filters for requests that are traceable. See the tracing overview for more
- * information on how a request becomes traceable.
- *
- * @generated from message envoy.config.accesslog.v3.TraceableFilter
- */
+/** @generated from message envoy.config.accesslog.v3.TraceableFilter */
 export type TraceableFilter = Message<"envoy.config.accesslog.v3.TraceableFilter"> & {
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.TraceableFilter.
- * Use `create(TraceableFilterSchema)` to create a new message.
- */
 export const TraceableFilterSchema: GenMessage<TraceableFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.TraceableFilter");
 
-/**
- * Filters requests based on runtime-configurable sampling rates.
- *
- * @generated from message envoy.config.accesslog.v3.RuntimeFilter
- */
+/** @generated from message envoy.config.accesslog.v3.RuntimeFilter */
 export type RuntimeFilter = Message<"envoy.config.accesslog.v3.RuntimeFilter"> & {
-  /**
-   * Specifies a key used to look up a custom sampling rate from the runtime configuration. If a value is found for this
-   * key, it will override the default sampling rate specified in ``percent_sampled``.
-   *
-   * @generated from field: string runtime_key = 1;
-   */
+  /** @generated from field: string runtime_key = 1; */
   runtimeKey: string;
 
-  /**
-   * Defines the default sampling percentage when no runtime override is present. If not specified, the default is
-   * **0%** (with a denominator of 100).
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent percent_sampled = 2;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent percent_sampled = 2; */
   percentSampled?: FractionalPercent | undefined;
 
-  /**
-   * Controls how sampling decisions are made.
-   *
-   * - Default behavior (``false``):
-   *
-   *   * Uses the :ref:`x-request-id<config_http_conn_man_headers_x-request-id>` as a consistent sampling pivot.
-   *   * When :ref:`x-request-id<config_http_conn_man_headers_x-request-id>` is present, sampling will be consistent
-   *     across multiple hosts based on both the ``runtime_key`` and
-   *     :ref:`x-request-id<config_http_conn_man_headers_x-request-id>`.
-   *   * Useful for tracking related requests across a distributed system.
-   *
-   * - When set to ``true`` or :ref:`x-request-id<config_http_conn_man_headers_x-request-id>` is missing:
-   *
-   *   * Sampling decisions are made randomly based only on the ``runtime_key``.
-   *   * Useful in complex filter configurations (like nested
-   *     :ref:`AndFilter<envoy_v3_api_msg_config.accesslog.v3.AndFilter>`/
-   *     :ref:`OrFilter<envoy_v3_api_msg_config.accesslog.v3.OrFilter>` blocks) where independent probability
-   *     calculations are desired.
-   *   * Can be used to implement logging kill switches with predictable probability distributions.
-   *
-   *
-   * @generated from field: bool use_independent_randomness = 3;
-   */
+  /** @generated from field: bool use_independent_randomness = 3; */
   useIndependentRandomness: boolean;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.RuntimeFilter.
- * Use `create(RuntimeFilterSchema)` to create a new message.
- */
 export const RuntimeFilterSchema: GenMessage<RuntimeFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.RuntimeFilter");
 
-/**
- * Performs a logical “and” operation on the result of each filter in filters.
- * Filters are evaluated sequentially and if one of them returns false, the
- * filter returns false immediately.
- *
- * @generated from message envoy.config.accesslog.v3.AndFilter
- */
+/** @generated from message envoy.config.accesslog.v3.AndFilter */
 export type AndFilter = Message<"envoy.config.accesslog.v3.AndFilter"> & {
-  /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 1;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 1; */
   filters: AccessLogFilter[];
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.AndFilter.
- * Use `create(AndFilterSchema)` to create a new message.
- */
 export const AndFilterSchema: GenMessage<AndFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.AndFilter");
 
-/**
- * Performs a logical “or” operation on the result of each individual filter.
- * Filters are evaluated sequentially and if one of them returns true, the
- * filter returns true immediately.
- *
- * @generated from message envoy.config.accesslog.v3.OrFilter
- */
+/** @generated from message envoy.config.accesslog.v3.OrFilter */
 export type OrFilter = Message<"envoy.config.accesslog.v3.OrFilter"> & {
-  /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 2;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 2; */
   filters: AccessLogFilter[];
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.OrFilter.
- * Use `create(OrFilterSchema)` to create a new message.
- */
 export const OrFilterSchema: GenMessage<OrFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.OrFilter");
 
-/**
- * Filters requests based on the presence or value of a request header.
- *
- * @generated from message envoy.config.accesslog.v3.HeaderFilter
- */
+/** @generated from message envoy.config.accesslog.v3.HeaderFilter */
 export type HeaderFilter = Message<"envoy.config.accesslog.v3.HeaderFilter"> & {
-  /**
-   * Only requests with a header which matches the specified HeaderMatcher will
-   * pass the filter check.
-   *
-   * @generated from field: envoy.config.route.v3.HeaderMatcher header = 1;
-   */
+  /** @generated from field: envoy.config.route.v3.HeaderMatcher header = 1; */
   header?: HeaderMatcher | undefined;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.HeaderFilter.
- * Use `create(HeaderFilterSchema)` to create a new message.
- */
 export const HeaderFilterSchema: GenMessage<HeaderFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.HeaderFilter");
 
-/**
- * Filters requests that received responses with an Envoy response flag set.
- * A list of the response flags can be found
- * in the access log formatter
- * :ref:`documentation<config_access_log_format_response_flags>`.
- *
- * @generated from message envoy.config.accesslog.v3.ResponseFlagFilter
- */
+/** @generated from message envoy.config.accesslog.v3.ResponseFlagFilter */
 export type ResponseFlagFilter = Message<"envoy.config.accesslog.v3.ResponseFlagFilter"> & {
-  /**
-   * Only responses with the any of the flags listed in this field will be
-   * logged. This field is optional. If it is not specified, then any response
-   * flag will pass the filter check.
-   *
-   * @generated from field: repeated string flags = 1;
-   */
+  /** @generated from field: repeated string flags = 1; */
   flags: string[];
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.ResponseFlagFilter.
- * Use `create(ResponseFlagFilterSchema)` to create a new message.
- */
 export const ResponseFlagFilterSchema: GenMessage<ResponseFlagFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.ResponseFlagFilter");
 
-/**
- * Filters gRPC requests based on their response status. If a gRPC status is not
- * provided, the filter will infer the status from the HTTP status code.
- *
- * @generated from message envoy.config.accesslog.v3.GrpcStatusFilter
- */
+/** @generated from message envoy.config.accesslog.v3.GrpcStatusFilter */
 export type GrpcStatusFilter = Message<"envoy.config.accesslog.v3.GrpcStatusFilter"> & {
-  /**
-   * Logs only responses that have any one of the gRPC statuses in this field.
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.GrpcStatusFilter.Status statuses = 1;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.GrpcStatusFilter.Status statuses = 1; */
   statuses: GrpcStatusFilter_Status[];
 
-  /**
-   * If included and set to true, the filter will instead block all responses
-   * with a gRPC status or inferred gRPC status enumerated in statuses, and
-   * allow all other responses.
-   *
-   * @generated from field: bool exclude = 2;
-   */
+  /** @generated from field: bool exclude = 2; */
   exclude: boolean;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.GrpcStatusFilter.
- * Use `create(GrpcStatusFilterSchema)` to create a new message.
- */
 export const GrpcStatusFilterSchema: GenMessage<GrpcStatusFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.GrpcStatusFilter");
 
-/**
- * @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status
- */
+/** @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status */
 export const GrpcStatusFilter_Status = {
-  /**
-   * @generated from enum value: OK = 0;
-   */
+  /** @generated from enum value: OK = 0; */
   OK: 0,
 
-  /**
-   * @generated from enum value: CANCELED = 1;
-   */
+  /** @generated from enum value: CANCELED = 1; */
   CANCELED: 1,
 
-  /**
-   * @generated from enum value: UNKNOWN = 2;
-   */
+  /** @generated from enum value: UNKNOWN = 2; */
   UNKNOWN: 2,
 
-  /**
-   * @generated from enum value: INVALID_ARGUMENT = 3;
-   */
+  /** @generated from enum value: INVALID_ARGUMENT = 3; */
   INVALID_ARGUMENT: 3,
 
-  /**
-   * @generated from enum value: DEADLINE_EXCEEDED = 4;
-   */
+  /** @generated from enum value: DEADLINE_EXCEEDED = 4; */
   DEADLINE_EXCEEDED: 4,
 
-  /**
-   * @generated from enum value: NOT_FOUND = 5;
-   */
+  /** @generated from enum value: NOT_FOUND = 5; */
   NOT_FOUND: 5,
 
-  /**
-   * @generated from enum value: ALREADY_EXISTS = 6;
-   */
+  /** @generated from enum value: ALREADY_EXISTS = 6; */
   ALREADY_EXISTS: 6,
 
-  /**
-   * @generated from enum value: PERMISSION_DENIED = 7;
-   */
+  /** @generated from enum value: PERMISSION_DENIED = 7; */
   PERMISSION_DENIED: 7,
 
-  /**
-   * @generated from enum value: RESOURCE_EXHAUSTED = 8;
-   */
+  /** @generated from enum value: RESOURCE_EXHAUSTED = 8; */
   RESOURCE_EXHAUSTED: 8,
 
-  /**
-   * @generated from enum value: FAILED_PRECONDITION = 9;
-   */
+  /** @generated from enum value: FAILED_PRECONDITION = 9; */
   FAILED_PRECONDITION: 9,
 
-  /**
-   * @generated from enum value: ABORTED = 10;
-   */
+  /** @generated from enum value: ABORTED = 10; */
   ABORTED: 10,
 
-  /**
-   * @generated from enum value: OUT_OF_RANGE = 11;
-   */
+  /** @generated from enum value: OUT_OF_RANGE = 11; */
   OUT_OF_RANGE: 11,
 
-  /**
-   * @generated from enum value: UNIMPLEMENTED = 12;
-   */
+  /** @generated from enum value: UNIMPLEMENTED = 12; */
   UNIMPLEMENTED: 12,
 
-  /**
-   * @generated from enum value: INTERNAL = 13;
-   */
+  /** @generated from enum value: INTERNAL = 13; */
   INTERNAL: 13,
 
-  /**
-   * @generated from enum value: UNAVAILABLE = 14;
-   */
+  /** @generated from enum value: UNAVAILABLE = 14; */
   UNAVAILABLE: 14,
 
-  /**
-   * @generated from enum value: DATA_LOSS = 15;
-   */
+  /** @generated from enum value: DATA_LOSS = 15; */
   DATA_LOSS: 15,
 
-  /**
-   * @generated from enum value: UNAUTHENTICATED = 16;
-   */
+  /** @generated from enum value: UNAUTHENTICATED = 16; */
   UNAUTHENTICATED: 16,
 } as const;
 
-/**
- * @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status
- */
+/** @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status */
 export type GrpcStatusFilter_Status = (typeof GrpcStatusFilter_Status)[keyof typeof GrpcStatusFilter_Status] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.accesslog.v3.GrpcStatusFilter.Status.
- */
 export const GrpcStatusFilter_StatusSchema: GenEnum<GrpcStatusFilter_Status> = /*@__PURE__*/
   enumDesc("envoy.config.accesslog.v3.GrpcStatusFilter.Status");
 
-/**
- * Filters based on matching dynamic metadata.
- * If the matcher path and key correspond to an existing key in dynamic
- * metadata, the request is logged only if the matcher value is equal to the
- * metadata value. If the matcher path and key *do not* correspond to an
- * existing key in dynamic metadata, the request is logged only if
- * match_if_key_not_found is "true" or unset.
- *
- * @generated from message envoy.config.accesslog.v3.MetadataFilter
- */
+/** @generated from message envoy.config.accesslog.v3.MetadataFilter */
 export type MetadataFilter = Message<"envoy.config.accesslog.v3.MetadataFilter"> & {
-  /**
-   * Matcher to check metadata for specified value. For example, to match on the
-   * access_log_hint metadata, set the filter to "envoy.common" and the path to
-   * "access_log_hint", and the value to "true".
-   *
-   * @generated from field: envoy.type.matcher.v3.MetadataMatcher matcher = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.MetadataMatcher matcher = 1; */
   matcher?: MetadataMatcher | undefined;
 
-  /**
-   * Default result if the key does not exist in dynamic metadata: if unset or
-   * true, then log; if false, then don't log.
-   *
-   * @generated from field: google.protobuf.BoolValue match_if_key_not_found = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue match_if_key_not_found = 2; */
   matchIfKeyNotFound?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.MetadataFilter.
- * Use `create(MetadataFilterSchema)` to create a new message.
- */
 export const MetadataFilterSchema: GenMessage<MetadataFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.MetadataFilter");
 
-/**
- * Filters based on access log type.
- *
- * @generated from message envoy.config.accesslog.v3.LogTypeFilter
- */
+/** @generated from message envoy.config.accesslog.v3.LogTypeFilter */
 export type LogTypeFilter = Message<"envoy.config.accesslog.v3.LogTypeFilter"> & {
-  /**
-   * Logs only records which their type is one of the types defined in this field.
-   *
-   * @generated from field: repeated envoy.data.accesslog.v3.AccessLogType types = 1;
-   */
+  /** @generated from field: repeated envoy.data.accesslog.v3.AccessLogType types = 1; */
   types: AccessLogType[];
 
-  /**
-   * If this field is set to true, the filter will instead block all records
-   * with a access log type in types field, and allow all other records.
-   *
-   * @generated from field: bool exclude = 2;
-   */
+  /** @generated from field: bool exclude = 2; */
   exclude: boolean;
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.LogTypeFilter.
- * Use `create(LogTypeFilterSchema)` to create a new message.
- */
 export const LogTypeFilterSchema: GenMessage<LogTypeFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.LogTypeFilter");
 
-/**
- * Extension filter is statically registered at runtime.
- *
- * @generated from message envoy.config.accesslog.v3.ExtensionFilter
- */
+/** @generated from message envoy.config.accesslog.v3.ExtensionFilter */
 export type ExtensionFilter = Message<"envoy.config.accesslog.v3.ExtensionFilter"> & {
-  /**
-   * The name of the filter implementation to instantiate. The name must
-   * match a statically registered filter.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Custom configuration that depends on the filter being instantiated.
-   *
-   * @generated from oneof envoy.config.accesslog.v3.ExtensionFilter.config_type
-   */
+  /** @generated from oneof envoy.config.accesslog.v3.ExtensionFilter.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 3; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.accesslog.v3.ExtensionFilter.
- * Use `create(ExtensionFilterSchema)` to create a new message.
- */
 export const ExtensionFilterSchema: GenMessage<ExtensionFilter> = /*@__PURE__*/
   messageDesc("envoy.config.accesslog.v3.ExtensionFilter");

@@ -22,42 +22,17 @@ import type { ExtensionConfigSource } from "../../core/v3/config_source_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.config.cluster.v3.Filter
- */
+/** @generated from message envoy.config.cluster.v3.Filter */
 export type Filter = Message<"envoy.config.cluster.v3.Filter"> & {
-  /**
-   * The name of the filter configuration.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Filter specific configuration which depends on the filter being
-   * instantiated. See the supported filters for further documentation.
-   * Note that Envoy's :ref:`downstream network
-   * filters <config_network_filters>` are not valid upstream network filters.
-   * Only one of typed_config or config_discovery can be used.
-   *
-   * @generated from field: google.protobuf.Any typed_config = 2;
-   */
+  /** @generated from field: google.protobuf.Any typed_config = 2; */
   typedConfig?: Any | undefined;
 
-  /**
-   * Configuration source specifier for an extension configuration discovery
-   * service. In case of a failure and without the default configuration, the
-   * listener closes the connections.
-   * Only one of typed_config or config_discovery can be used.
-   *
-   * @generated from field: envoy.config.core.v3.ExtensionConfigSource config_discovery = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.ExtensionConfigSource config_discovery = 3; */
   configDiscovery?: ExtensionConfigSource | undefined;
 };
 
-/**
- * Describes the message envoy.config.cluster.v3.Filter.
- * Use `create(FilterSchema)` to create a new message.
- */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
   messageDesc("envoy.config.cluster.v3.Filter");

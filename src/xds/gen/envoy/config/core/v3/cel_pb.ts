@@ -20,75 +20,17 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * CEL expression evaluation configuration.
- * These options control the behavior of the Common Expression Language runtime for
- * individual CEL expressions.
- *
- * @generated from message envoy.config.core.v3.CelExpressionConfig
- */
+/** @generated from message envoy.config.core.v3.CelExpressionConfig */
 export type CelExpressionConfig = Message<"envoy.config.core.v3.CelExpressionConfig"> & {
-  /**
-   * Enable string conversion functions for CEL expressions. When enabled, CEL expressions
-   * can convert values to strings using the ``string()`` function.
-   *
-   * .. attention::
-   *
-   *   This option is disabled by default to avoid unbounded memory allocation.
-   *   CEL evaluation cost is typically bounded by the expression size, but converting
-   *   arbitrary values (e.g., large messages, lists, or maps) to strings may allocate
-   *   memory proportional to input data size, which can be unbounded and lead to
-   *   memory exhaustion.
-   *
-   * @generated from field: bool enable_string_conversion = 1;
-   */
+  /** @generated from field: bool enable_string_conversion = 1; */
   enableStringConversion: boolean;
 
-  /**
-   * Enable string concatenation for CEL expressions. When enabled, CEL expressions
-   * can concatenate strings using the ``+`` operator.
-   *
-   * .. attention::
-   *
-   *   This option is disabled by default to avoid unbounded memory allocation.
-   *   While CEL normally bounds evaluation by expression size, enabling string
-   *   concatenation allows building outputs whose size depends on input data,
-   *   potentially causing large intermediate allocations and memory exhaustion.
-   *
-   * @generated from field: bool enable_string_concat = 2;
-   */
+  /** @generated from field: bool enable_string_concat = 2; */
   enableStringConcat: boolean;
 
-  /**
-   * Enable string manipulation functions for CEL expressions. When enabled, CEL
-   * expressions can use additional string functions:
-   *
-   * * ``replace(old, new)`` - Replaces all occurrences of ``old`` with ``new``.
-   * * ``split(separator)`` - Splits a string into a list of substrings.
-   * * ``lowerAscii()`` - Converts ASCII characters to lowercase.
-   * * ``upperAscii()`` - Converts ASCII characters to uppercase.
-   *
-   * .. note::
-   *
-   *   Standard CEL string functions like ``contains()``, ``startsWith()``, and
-   *   ``endsWith()`` are always available regardless of this setting.
-   *
-   * .. attention::
-   *
-   *   This option is disabled by default to avoid unbounded memory allocation.
-   *   Although CEL generally bounds evaluation by expression size, functions such as
-   *   ``replace``, ``split``, ``lowerAscii()``, and ``upperAscii()`` can allocate memory
-   *   proportional to input data size. Under adversarial inputs this can lead to
-   *   unbounded allocations and memory exhaustion.
-   *
-   * @generated from field: bool enable_string_functions = 3;
-   */
+  /** @generated from field: bool enable_string_functions = 3; */
   enableStringFunctions: boolean;
 };
 
-/**
- * Describes the message envoy.config.core.v3.CelExpressionConfig.
- * Use `create(CelExpressionConfigSchema)` to create a new message.
- */
 export const CelExpressionConfigSchema: GenMessage<CelExpressionConfig> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.CelExpressionConfig");

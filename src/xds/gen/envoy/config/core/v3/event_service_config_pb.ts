@@ -21,30 +21,15 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { GrpcService } from "./grpc_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- * Configuration of the event reporting service endpoint.
- *
- * @generated from message envoy.config.core.v3.EventServiceConfig
- */
+/** @generated from message envoy.config.core.v3.EventServiceConfig */
 export type EventServiceConfig = Message<"envoy.config.core.v3.EventServiceConfig"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.EventServiceConfig.config_source_specifier
-   */
+  /** @generated from oneof envoy.config.core.v3.EventServiceConfig.config_source_specifier */
   configSourceSpecifier: {
-    /**
-     * Specifies the gRPC service that hosts the event reporting service.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
     value: GrpcService;
     case: "grpcService";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.core.v3.EventServiceConfig.
- * Use `create(EventServiceConfigSchema)` to create a new message.
- */
 export const EventServiceConfigSchema: GenMessage<EventServiceConfig> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.EventServiceConfig");

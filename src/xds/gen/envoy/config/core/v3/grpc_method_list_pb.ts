@@ -20,47 +20,23 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A list of gRPC methods which can be used as an allowlist, for example.
- *
- * @generated from message envoy.config.core.v3.GrpcMethodList
- */
+/** @generated from message envoy.config.core.v3.GrpcMethodList */
 export type GrpcMethodList = Message<"envoy.config.core.v3.GrpcMethodList"> & {
-  /**
-   * @generated from field: repeated envoy.config.core.v3.GrpcMethodList.Service services = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.GrpcMethodList.Service services = 1; */
   services: GrpcMethodList_Service[];
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcMethodList.
- * Use `create(GrpcMethodListSchema)` to create a new message.
- */
 export const GrpcMethodListSchema: GenMessage<GrpcMethodList> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcMethodList");
 
-/**
- * @generated from message envoy.config.core.v3.GrpcMethodList.Service
- */
+/** @generated from message envoy.config.core.v3.GrpcMethodList.Service */
 export type GrpcMethodList_Service = Message<"envoy.config.core.v3.GrpcMethodList.Service"> & {
-  /**
-   * The name of the gRPC service.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The names of the gRPC methods in this service.
-   *
-   * @generated from field: repeated string method_names = 2;
-   */
+  /** @generated from field: repeated string method_names = 2; */
   methodNames: string[];
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcMethodList.Service.
- * Use `create(GrpcMethodList_ServiceSchema)` to create a new message.
- */
 export const GrpcMethodList_ServiceSchema: GenMessage<GrpcMethodList_Service> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcMethodList.Service");

@@ -22,649 +22,264 @@ import type { DataSource, HeaderValue, RetryPolicy } from "./base_pb.ts";
 import type { Any, Duration, Empty } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * gRPC service configuration. This is used by :ref:`ApiConfigSource
- * <envoy_v3_api_msg_config.core.v3.ApiConfigSource>` and filter configurations.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.config.core.v3.GrpcService
- */
+/** @generated from message envoy.config.core.v3.GrpcService */
 export type GrpcService = Message<"envoy.config.core.v3.GrpcService"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.target_specifier
-   */
+  /** @generated from oneof envoy.config.core.v3.GrpcService.target_specifier */
   targetSpecifier: {
-    /**
-     * Envoy's in-built gRPC client.
-     * See the :ref:`gRPC services overview <arch_overview_grpc_services>`
-     * documentation for discussion on gRPC client selection.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.EnvoyGrpc envoy_grpc = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.EnvoyGrpc envoy_grpc = 1; */
     value: GrpcService_EnvoyGrpc;
     case: "envoyGrpc";
   } | {
-    /**
-     * `Google C++ gRPC client <https://github.com/grpc/grpc>`_
-     * See the :ref:`gRPC services overview <arch_overview_grpc_services>`
-     * documentation for discussion on gRPC client selection.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc google_grpc = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc google_grpc = 2; */
     value: GrpcService_GoogleGrpc;
     case: "googleGrpc";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The timeout for the gRPC request. This is the timeout for a specific
-   * request.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 3; */
   timeout?: Duration | undefined;
 
-  /**
-   * Additional metadata to include in streams initiated to the GrpcService. This can be used for
-   * scenarios in which additional ad hoc authorization headers (e.g. ``x-foo-bar: baz-key``) are to
-   * be injected. For more information, including details on header value syntax, see the
-   * documentation on :ref:`custom request headers
-   * <config_http_conn_man_headers_custom_request_headers>`.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue initial_metadata = 5;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValue initial_metadata = 5; */
   initialMetadata: HeaderValue[];
 
-  /**
-   * Optional default retry policy for RPCs or streams initiated toward this gRPC service.
-   *
-   * If an async stream does not have a retry policy configured in its per‑stream options, this
-   * policy is used as the default.
-   *
-   * .. note::
-   *
-   *   This field is only applied by Envoy gRPC (``envoy_grpc``) clients. Google gRPC
-   *   (``google_grpc``) clients currently ignore this field.
-   *
-   * If not specified, no default retry policy is applied at the client level and retries only occur
-   * when explicitly configured in per‑stream options.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 6; */
   retryPolicy?: RetryPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.
- * Use `create(GrpcServiceSchema)` to create a new message.
- */
 export const GrpcServiceSchema: GenMessage<GrpcService> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.config.core.v3.GrpcService.EnvoyGrpc
- */
+/** @generated from message envoy.config.core.v3.GrpcService.EnvoyGrpc */
 export type GrpcService_EnvoyGrpc = Message<"envoy.config.core.v3.GrpcService.EnvoyGrpc"> & {
-  /**
-   * The name of the upstream gRPC cluster. SSL credentials will be supplied
-   * in the :ref:`Cluster <envoy_v3_api_msg_config.cluster.v3.Cluster>` :ref:`transport_socket
-   * <envoy_v3_api_field_config.cluster.v3.Cluster.transport_socket>`.
-   *
-   * @generated from field: string cluster_name = 1;
-   */
+  /** @generated from field: string cluster_name = 1; */
   clusterName: string;
 
-  /**
-   * The ``:authority`` header in the grpc request. If this field is not set, the authority header value will be ``cluster_name``.
-   * Note that this authority does not override the SNI. The SNI is provided by the transport socket of the cluster.
-   *
-   * @generated from field: string authority = 2;
-   */
+  /** @generated from field: string authority = 2; */
   authority: string;
 
-  /**
-   * Specifies the retry backoff policy for re-establishing long‑lived xDS gRPC streams.
-   *
-   * This field is optional. If ``retry_back_off.max_interval`` is not provided, it will be set to
-   * ten times the configured ``retry_back_off.base_interval``.
-   *
-   * .. note::
-   *
-   *   This field is only honored for management‑plane xDS gRPC streams created from
-   *   :ref:`ApiConfigSource <envoy_v3_api_msg_config.core.v3.ApiConfigSource>` that use
-   *   ``envoy_grpc``. Data‑plane gRPC clients (for example external authorization or external
-   *   processing filters) must use :ref:`GrpcService.retry_policy
-   *   <envoy_v3_api_field_config.core.v3.GrpcService.retry_policy>` instead.
-   *
-   * If not set, xDS gRPC streams default to a base interval of 500ms and a maximum interval of 30s.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 3; */
   retryPolicy?: RetryPolicy | undefined;
 
-  /**
-   * Maximum gRPC message size that is allowed to be received.
-   * If a message over this limit is received, the gRPC stream is terminated with the RESOURCE_EXHAUSTED error.
-   * This limit is applied to individual messages in the streaming response and not the total size of streaming response.
-   * Defaults to 0, which means unlimited.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_receive_message_length = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_receive_message_length = 4; */
   maxReceiveMessageLength?: number | undefined;
 
-  /**
-   * This provides gRPC client level control over envoy generated headers.
-   * If false, the header will be sent but it can be overridden by per stream option.
-   * If true, the header will be removed and can not be overridden by per stream option.
-   * Default to false.
-   *
-   * @generated from field: bool skip_envoy_headers = 5;
-   */
+  /** @generated from field: bool skip_envoy_headers = 5; */
   skipEnvoyHeaders: boolean;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.EnvoyGrpc.
- * Use `create(GrpcService_EnvoyGrpcSchema)` to create a new message.
- */
 export const GrpcService_EnvoyGrpcSchema: GenMessage<GrpcService_EnvoyGrpc> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.EnvoyGrpc");
 
-/**
- * [#next-free-field: 11]
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc */
 export type GrpcService_GoogleGrpc = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc"> & {
-  /**
-   * The target URI when using the `Google C++ gRPC client
-   * <https://github.com/grpc/grpc>`_.
-   *
-   * @generated from field: string target_uri = 1;
-   */
+  /** @generated from field: string target_uri = 1; */
   targetUri: string;
 
-  /**
-   * The channel credentials to use. See `channel credentials
-   * <https://grpc.io/docs/guides/auth.html#credential-types>`_.
-   * Ignored if ``channel_credentials_plugin`` is set.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials channel_credentials = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials channel_credentials = 2; */
   channelCredentials?: GrpcService_GoogleGrpc_ChannelCredentials | undefined;
 
-  /**
-   * A list of channel credentials plugins.
-   * The data plane will iterate over the list in order and stop at the first credential type
-   * that it supports. This provides a mechanism for starting to use new credential types that
-   * are not yet supported by all data planes.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: repeated google.protobuf.Any channel_credentials_plugin = 9;
-   */
+  /** @generated from field: repeated google.protobuf.Any channel_credentials_plugin = 9; */
   channelCredentialsPlugin: Any[];
 
-  /**
-   * The call credentials to use. See `channel credentials
-   * <https://grpc.io/docs/guides/auth.html#credential-types>`_.
-   * Ignored if ``call_credentials_plugin`` is set.
-   *
-   * @generated from field: repeated envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials call_credentials = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials call_credentials = 3; */
   callCredentials: GrpcService_GoogleGrpc_CallCredentials[];
 
-  /**
-   * A list of call credentials plugins. All supported plugins will be used.
-   * Unsupported plugin types will be ignored.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: repeated google.protobuf.Any call_credentials_plugin = 10;
-   */
+  /** @generated from field: repeated google.protobuf.Any call_credentials_plugin = 10; */
   callCredentialsPlugin: Any[];
 
-  /**
-   * The human readable prefix to use when emitting statistics for the gRPC
-   * service.
-   *
-   * .. csv-table::
-   *    :header: Name, Type, Description
-   *    :widths: 1, 1, 2
-   *
-   *    streams_total, Counter, Total number of streams opened
-   *    streams_closed_<gRPC status code>, Counter, Total streams closed with <gRPC status code>
-   *
-   * @generated from field: string stat_prefix = 4;
-   */
+  /** @generated from field: string stat_prefix = 4; */
   statPrefix: string;
 
-  /**
-   * The name of the Google gRPC credentials factory to use. This must have been registered with
-   * Envoy. If this is empty, a default credentials factory will be used that sets up channel
-   * credentials based on other configuration parameters.
-   *
-   * @generated from field: string credentials_factory_name = 5;
-   */
+  /** @generated from field: string credentials_factory_name = 5; */
   credentialsFactoryName: string;
 
-  /**
-   * Additional configuration for site-specific customizations of the Google
-   * gRPC library.
-   *
-   * @generated from field: google.protobuf.Struct config = 6;
-   */
+  /** @generated from field: google.protobuf.Struct config = 6; */
   config?: JsonObject | undefined;
 
-  /**
-   * How many bytes each stream can buffer internally.
-   * If not set an implementation defined default is applied (1MiB).
-   *
-   * @generated from field: google.protobuf.UInt32Value per_stream_buffer_limit_bytes = 7;
-   */
+  /** @generated from field: google.protobuf.UInt32Value per_stream_buffer_limit_bytes = 7; */
   perStreamBufferLimitBytes?: number | undefined;
 
-  /**
-   * Custom channels args.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs channel_args = 8;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs channel_args = 8; */
   channelArgs?: GrpcService_GoogleGrpc_ChannelArgs | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.
- * Use `create(GrpcService_GoogleGrpcSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpcSchema: GenMessage<GrpcService_GoogleGrpc> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc");
 
-/**
- * See https://grpc.io/grpc/cpp/structgrpc_1_1_ssl_credentials_options.html.
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials */
 export type GrpcService_GoogleGrpc_SslCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials"> & {
-  /**
-   * PEM encoded server root certificates.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource root_certs = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource root_certs = 1; */
   rootCerts?: DataSource | undefined;
 
-  /**
-   * PEM encoded client private key.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource private_key = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource private_key = 2; */
   privateKey?: DataSource | undefined;
 
-  /**
-   * PEM encoded client certificate chain.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource cert_chain = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource cert_chain = 3; */
   certChain?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials.
- * Use `create(GrpcService_GoogleGrpc_SslCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_SslCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_SslCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials");
 
-/**
- * Local channel credentials. Only UDS is supported for now.
- * See https://github.com/grpc/grpc/pull/15909.
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials */
 export type GrpcService_GoogleGrpc_GoogleLocalCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials"> & {
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials.
- * Use `create(GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_GoogleLocalCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials");
 
-/**
- * See https://grpc.io/docs/guides/auth.html#credential-types to understand Channel and Call
- * credential types.
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials */
 export type GrpcService_GoogleGrpc_ChannelCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.credential_specifier
-   */
+  /** @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.credential_specifier */
   credentialSpecifier: {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials ssl_credentials = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials ssl_credentials = 1; */
     value: GrpcService_GoogleGrpc_SslCredentials;
     case: "sslCredentials";
   } | {
-    /**
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a6beb3ac70ff94bd2ebbd89b8f21d1f61
-     *
-     * @generated from field: google.protobuf.Empty google_default = 2;
-     */
+    /** @generated from field: google.protobuf.Empty google_default = 2; */
     value: Empty;
     case: "googleDefault";
   } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials local_credentials = 3;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials local_credentials = 3; */
     value: GrpcService_GoogleGrpc_GoogleLocalCredentials;
     case: "localCredentials";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.
- * Use `create(GrpcService_GoogleGrpc_ChannelCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_ChannelCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials */
 export type GrpcService_GoogleGrpc_CallCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.credential_specifier
-   */
+  /** @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.credential_specifier */
   credentialSpecifier: {
-    /**
-     * Access token credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#ad3a80da696ffdaea943f0f858d7a360d.
-     *
-     * @generated from field: string access_token = 1;
-     */
+    /** @generated from field: string access_token = 1; */
     value: string;
     case: "accessToken";
   } | {
-    /**
-     * Google Compute Engine credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a6beb3ac70ff94bd2ebbd89b8f21d1f61
-     *
-     * @generated from field: google.protobuf.Empty google_compute_engine = 2;
-     */
+    /** @generated from field: google.protobuf.Empty google_compute_engine = 2; */
     value: Empty;
     case: "googleComputeEngine";
   } | {
-    /**
-     * Google refresh token credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a96901c997b91bc6513b08491e0dca37c.
-     *
-     * @generated from field: string google_refresh_token = 3;
-     */
+    /** @generated from field: string google_refresh_token = 3; */
     value: string;
     case: "googleRefreshToken";
   } | {
-    /**
-     * Service Account JWT Access credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a92a9f959d6102461f66ee973d8e9d3aa.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials service_account_jwt_access = 4;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials service_account_jwt_access = 4; */
     value: GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials;
     case: "serviceAccountJwtAccess";
   } | {
-    /**
-     * Google IAM credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a9fc1fc101b41e680d47028166e76f9d0.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials google_iam = 5;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials google_iam = 5; */
     value: GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials;
     case: "googleIam";
   } | {
-    /**
-     * Custom authenticator credentials.
-     * https://grpc.io/grpc/cpp/namespacegrpc.html#a823c6a4b19ffc71fb33e90154ee2ad07.
-     * https://grpc.io/docs/guides/auth.html#extending-grpc-to-support-other-authentication-mechanisms.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin from_plugin = 6;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin from_plugin = 6; */
     value: GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin;
     case: "fromPlugin";
   } | {
-    /**
-     * Custom security token service which implements OAuth 2.0 token exchange.
-     * https://tools.ietf.org/html/draft-ietf-oauth-token-exchange-16
-     * See https://github.com/grpc/grpc/pull/19587.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService sts_service = 7;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService sts_service = 7; */
     value: GrpcService_GoogleGrpc_CallCredentials_StsService;
     case: "stsService";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_CallCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials");
 
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials */
 export type GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials"> & {
-  /**
-   * @generated from field: string json_key = 1;
-   */
+  /** @generated from field: string json_key = 1; */
   jsonKey: string;
 
-  /**
-   * @generated from field: uint64 token_lifetime_seconds = 2;
-   */
+  /** @generated from field: uint64 token_lifetime_seconds = 2; */
   tokenLifetimeSeconds: bigint;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials");
 
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials */
 export type GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials"> & {
-  /**
-   * @generated from field: string authorization_token = 1;
-   */
+  /** @generated from field: string authorization_token = 1; */
   authorizationToken: string;
 
-  /**
-   * @generated from field: string authority_selector = 2;
-   */
+  /** @generated from field: string authority_selector = 2; */
   authoritySelector: string;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials");
 
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin */
 export type GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * [#extension-category: envoy.grpc_credentials]
-   *
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin.config_type
-   */
+  /** @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 3; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin");
 
-/**
- * Security token service configuration that allows Google gRPC to
- * fetch security token from an OAuth 2.0 authorization server.
- * See https://tools.ietf.org/html/draft-ietf-oauth-token-exchange-16 and
- * https://github.com/grpc/grpc/pull/19587.
- * [#next-free-field: 10]
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService */
 export type GrpcService_GoogleGrpc_CallCredentials_StsService = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService"> & {
-  /**
-   * URI of the token exchange service that handles token exchange requests.
-   * [#comment:TODO(asraa): Add URI validation when implemented. Tracked by
-   * https://github.com/bufbuild/protoc-gen-validate/issues/303]
-   *
-   * @generated from field: string token_exchange_service_uri = 1;
-   */
+  /** @generated from field: string token_exchange_service_uri = 1; */
   tokenExchangeServiceUri: string;
 
-  /**
-   * Location of the target service or resource where the client
-   * intends to use the requested security token.
-   *
-   * @generated from field: string resource = 2;
-   */
+  /** @generated from field: string resource = 2; */
   resource: string;
 
-  /**
-   * Logical name of the target service where the client intends to
-   * use the requested security token.
-   *
-   * @generated from field: string audience = 3;
-   */
+  /** @generated from field: string audience = 3; */
   audience: string;
 
-  /**
-   * The desired scope of the requested security token in the
-   * context of the service or resource where the token will be used.
-   *
-   * @generated from field: string scope = 4;
-   */
+  /** @generated from field: string scope = 4; */
   scope: string;
 
-  /**
-   * Type of the requested security token.
-   *
-   * @generated from field: string requested_token_type = 5;
-   */
+  /** @generated from field: string requested_token_type = 5; */
   requestedTokenType: string;
 
-  /**
-   * The path of subject token, a security token that represents the
-   * identity of the party on behalf of whom the request is being made.
-   *
-   * @generated from field: string subject_token_path = 6;
-   */
+  /** @generated from field: string subject_token_path = 6; */
   subjectTokenPath: string;
 
-  /**
-   * Type of the subject token.
-   *
-   * @generated from field: string subject_token_type = 7;
-   */
+  /** @generated from field: string subject_token_type = 7; */
   subjectTokenType: string;
 
-  /**
-   * The path of actor token, a security token that represents the identity
-   * of the acting party. The acting party is authorized to use the
-   * requested security token and act on behalf of the subject.
-   *
-   * @generated from field: string actor_token_path = 8;
-   */
+  /** @generated from field: string actor_token_path = 8; */
   actorTokenPath: string;
 
-  /**
-   * Type of the actor token.
-   *
-   * @generated from field: string actor_token_type = 9;
-   */
+  /** @generated from field: string actor_token_type = 9; */
   actorTokenType: string;
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_StsService> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService");
 
-/**
- * Channel arguments.
- *
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs */
 export type GrpcService_GoogleGrpc_ChannelArgs = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs"> & {
-  /**
-   * See grpc_types.h GRPC_ARG #defines for keys that work here.
-   *
-   * @generated from field: map<string, envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value> args = 1;
-   */
+  /** @generated from field: map<string, envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value> args = 1; */
   args: { [key: string]: GrpcService_GoogleGrpc_ChannelArgs_Value };
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.
- * Use `create(GrpcService_GoogleGrpc_ChannelArgsSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_ChannelArgsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs");
 
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value
- */
+/** @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value */
 export type GrpcService_GoogleGrpc_ChannelArgs_Value = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value"> & {
-  /**
-   * Pointer values are not supported, since they don't make any sense when
-   * delivered via the API.
-   *
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value.value_specifier
-   */
+  /** @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value.value_specifier */
   valueSpecifier: {
-    /**
-     * @generated from field: string string_value = 1;
-     */
+    /** @generated from field: string string_value = 1; */
     value: string;
     case: "stringValue";
   } | {
-    /**
-     * @generated from field: int64 int_value = 2;
-     */
+    /** @generated from field: int64 int_value = 2; */
     value: bigint;
     case: "intValue";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value.
- * Use `create(GrpcService_GoogleGrpc_ChannelArgs_ValueSchema)` to create a new message.
- */
 export const GrpcService_GoogleGrpc_ChannelArgs_ValueSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs_Value> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value");

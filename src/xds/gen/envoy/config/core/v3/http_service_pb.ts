@@ -23,48 +23,17 @@ import type { TypedExtensionConfig } from "./extension_pb.ts";
 import type { HttpUri } from "./http_uri_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * HTTP service configuration.
- *
- * @generated from message envoy.config.core.v3.HttpService
- */
+/** @generated from message envoy.config.core.v3.HttpService */
 export type HttpService = Message<"envoy.config.core.v3.HttpService"> & {
-  /**
-   * The service's HTTP URI. For example:
-   *
-   * .. code-block:: yaml
-   *
-   *    http_uri:
-   *      uri: https://www.myserviceapi.com/v1/data
-   *      cluster: www.myserviceapi.com|443
-   *
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri http_uri = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri http_uri = 1; */
   httpUri?: HttpUri | undefined;
 
-  /**
-   * Specifies a list of HTTP headers that should be added to each request
-   * handled by this virtual host. Substitution formatters are supported.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 2; */
   requestHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * Specifies a collection of Formatter plugins that can be used in substitution formatters
-   * in ``request_headers_to_add``.
-   * See the formatters extensions documentation for details.
-   * [#extension-category: envoy.formatter]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 3; */
   formatters: TypedExtensionConfig[];
 };
 
-/**
- * Describes the message envoy.config.core.v3.HttpService.
- * Use `create(HttpServiceSchema)` to create a new message.
- */
 export const HttpServiceSchema: GenMessage<HttpService> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.HttpService");

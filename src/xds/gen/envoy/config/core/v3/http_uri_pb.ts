@@ -21,63 +21,21 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Envoy external URI descriptor
- *
- * @generated from message envoy.config.core.v3.HttpUri
- */
+/** @generated from message envoy.config.core.v3.HttpUri */
 export type HttpUri = Message<"envoy.config.core.v3.HttpUri"> & {
-  /**
-   * The HTTP server URI. It should be a full FQDN with protocol, host and path.
-   *
-   * Example:
-   *
-   * .. code-block:: yaml
-   *
-   *    uri: https://www.googleapis.com/oauth2/v1/certs
-   *
-   *
-   * @generated from field: string uri = 1;
-   */
+  /** @generated from field: string uri = 1; */
   uri: string;
 
-  /**
-   * Specify how ``uri`` is to be fetched. Today, this requires an explicit
-   * cluster, but in the future we may support dynamic cluster creation or
-   * inline DNS resolution. See `issue
-   * <https://github.com/envoyproxy/envoy/issues/1606>`_.
-   *
-   * @generated from oneof envoy.config.core.v3.HttpUri.http_upstream_type
-   */
+  /** @generated from oneof envoy.config.core.v3.HttpUri.http_upstream_type */
   httpUpstreamType: {
-    /**
-     * A cluster is created in the Envoy "cluster_manager" config
-     * section. This field specifies the cluster name.
-     *
-     * Example:
-     *
-     * .. code-block:: yaml
-     *
-     *    cluster: jwks_cluster
-     *
-     *
-     * @generated from field: string cluster = 2;
-     */
+    /** @generated from field: string cluster = 2; */
     value: string;
     case: "cluster";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Sets the maximum duration in milliseconds that a response can take to arrive upon request.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 3; */
   timeout?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.HttpUri.
- * Use `create(HttpUriSchema)` to create a new message.
- */
 export const HttpUriSchema: GenMessage<HttpUri> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.HttpUri");

@@ -21,60 +21,26 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "./address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration of DNS resolver option flags which control the behavior of the DNS resolver.
- *
- * @generated from message envoy.config.core.v3.DnsResolverOptions
- */
+/** @generated from message envoy.config.core.v3.DnsResolverOptions */
 export type DnsResolverOptions = Message<"envoy.config.core.v3.DnsResolverOptions"> & {
-  /**
-   * Use TCP for all DNS queries instead of the default protocol UDP.
-   *
-   * @generated from field: bool use_tcp_for_dns_lookups = 1;
-   */
+  /** @generated from field: bool use_tcp_for_dns_lookups = 1; */
   useTcpForDnsLookups: boolean;
 
-  /**
-   * Do not use the default search domains; only query hostnames as-is or as aliases.
-   *
-   * @generated from field: bool no_default_search_domain = 2;
-   */
+  /** @generated from field: bool no_default_search_domain = 2; */
   noDefaultSearchDomain: boolean;
 };
 
-/**
- * Describes the message envoy.config.core.v3.DnsResolverOptions.
- * Use `create(DnsResolverOptionsSchema)` to create a new message.
- */
 export const DnsResolverOptionsSchema: GenMessage<DnsResolverOptions> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.DnsResolverOptions");
 
-/**
- * DNS resolution configuration which includes the underlying dns resolver addresses and options.
- *
- * @generated from message envoy.config.core.v3.DnsResolutionConfig
- */
+/** @generated from message envoy.config.core.v3.DnsResolutionConfig */
 export type DnsResolutionConfig = Message<"envoy.config.core.v3.DnsResolutionConfig"> & {
-  /**
-   * A list of dns resolver addresses. If specified, the DNS client library will perform resolution
-   * via the underlying DNS resolvers. Otherwise, the default system resolvers
-   * (e.g., /etc/resolv.conf) will be used.
-   *
-   * @generated from field: repeated envoy.config.core.v3.Address resolvers = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.Address resolvers = 1; */
   resolvers: Address[];
 
-  /**
-   * Configuration of DNS resolver option flags which control the behavior of the DNS resolver.
-   *
-   * @generated from field: envoy.config.core.v3.DnsResolverOptions dns_resolver_options = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.DnsResolverOptions dns_resolver_options = 2; */
   dnsResolverOptions?: DnsResolverOptions | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.DnsResolutionConfig.
- * Use `create(DnsResolutionConfigSchema)` to create a new message.
- */
 export const DnsResolutionConfigSchema: GenMessage<DnsResolutionConfig> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.DnsResolutionConfig");

@@ -20,38 +20,17 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for socket cmsg headers.
- * See `:ref:CMSG <https://man7.org/linux/man-pages/man3/cmsg.3.html>`_ for further information.
- *
- * @generated from message envoy.config.core.v3.SocketCmsgHeaders
- */
+/** @generated from message envoy.config.core.v3.SocketCmsgHeaders */
 export type SocketCmsgHeaders = Message<"envoy.config.core.v3.SocketCmsgHeaders"> & {
-  /**
-   * cmsg level. Default is unset.
-   *
-   * @generated from field: google.protobuf.UInt32Value level = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value level = 1; */
   level?: number | undefined;
 
-  /**
-   * cmsg type. Default is unset.
-   *
-   * @generated from field: google.protobuf.UInt32Value type = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value type = 2; */
   type?: number | undefined;
 
-  /**
-   * Expected size of cmsg value. Default is zero.
-   *
-   * @generated from field: uint32 expected_size = 3;
-   */
+  /** @generated from field: uint32 expected_size = 3; */
   expectedSize: number;
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketCmsgHeaders.
- * Use `create(SocketCmsgHeadersSchema)` to create a new message.
- */
 export const SocketCmsgHeadersSchema: GenMessage<SocketCmsgHeaders> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketCmsgHeaders");

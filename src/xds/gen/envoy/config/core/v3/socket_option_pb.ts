@@ -20,267 +20,108 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Generic socket option message. This would be used to set socket options that
- * might not exist in upstream kernels or precompiled Envoy binaries.
- *
- * For example:
- *
- * .. code-block:: json
- *
- *  {
- *    "description": "support tcp keep alive",
- *    "state": 0,
- *    "level": 1,
- *    "name": 9,
- *    "int_value": 1,
- *  }
- *
- * 1 means SOL_SOCKET and 9 means SO_KEEPALIVE on Linux.
- * With the above configuration, `TCP Keep-Alives <https://www.freesoft.org/CIE/RFC/1122/114.htm>`_
- * can be enabled in socket with Linux, which can be used in
- * :ref:`listener's<envoy_v3_api_field_config.listener.v3.Listener.socket_options>` or
- * :ref:`admin's <envoy_v3_api_field_config.bootstrap.v3.Admin.socket_options>` socket_options etc.
- *
- * It should be noted that the name or level may have different values on different platforms.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.config.core.v3.SocketOption
- */
+/** @generated from message envoy.config.core.v3.SocketOption */
 export type SocketOption = Message<"envoy.config.core.v3.SocketOption"> & {
-  /**
-   * An optional name to give this socket option for debugging, etc.
-   * Uniqueness is not required and no special meaning is assumed.
-   *
-   * @generated from field: string description = 1;
-   */
+  /** @generated from field: string description = 1; */
   description: string;
 
-  /**
-   * Corresponding to the level value passed to setsockopt, such as IPPROTO_TCP
-   *
-   * @generated from field: int64 level = 2;
-   */
+  /** @generated from field: int64 level = 2; */
   level: bigint;
 
-  /**
-   * The numeric name as passed to setsockopt
-   *
-   * @generated from field: int64 name = 3;
-   */
+  /** @generated from field: int64 name = 3; */
   name: bigint;
 
-  /**
-   * @generated from oneof envoy.config.core.v3.SocketOption.value
-   */
+  /** @generated from oneof envoy.config.core.v3.SocketOption.value */
   value: {
-    /**
-     * Because many sockopts take an int value.
-     *
-     * @generated from field: int64 int_value = 4;
-     */
+    /** @generated from field: int64 int_value = 4; */
     value: bigint;
     case: "intValue";
   } | {
-    /**
-     * Otherwise it's a byte buffer.
-     *
-     * @generated from field: bytes buf_value = 5;
-     */
+    /** @generated from field: bytes buf_value = 5; */
     value: Uint8Array;
     case: "bufValue";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The state in which the option will be applied. When used in BindConfig
-   * STATE_PREBIND is currently the only valid value.
-   *
-   * @generated from field: envoy.config.core.v3.SocketOption.SocketState state = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketOption.SocketState state = 6; */
   state: SocketOption_SocketState;
 
-  /**
-   * Apply the socket option to the specified `socket type <https://linux.die.net/man/2/socket>`_.
-   * If not specified, the socket option will be applied to all socket types.
-   *
-   * @generated from field: envoy.config.core.v3.SocketOption.SocketType type = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketOption.SocketType type = 7; */
   type?: SocketOption_SocketType | undefined;
 
-  /**
-   * Apply the socket option to the specified `socket Ip version
-   * <https://linux.die.net/man/2/socket>`_. If not specified, the socket option
-   * will be applied to all socket ip versions.
-   *
-   * @generated from field: envoy.config.core.v3.SocketOption.SocketIpVersion ip_version = 8;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketOption.SocketIpVersion ip_version = 8; */
   ipVersion: SocketOption_SocketIpVersion;
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketOption.
- * Use `create(SocketOptionSchema)` to create a new message.
- */
 export const SocketOptionSchema: GenMessage<SocketOption> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketOption");
 
-/**
- * The `socket type <https://linux.die.net/man/2/socket>`_ to apply the socket option to.
- * Only one field should be set. If multiple fields are set, the precedence order will determine
- * the selected one. If none of the fields is set, the socket option will be applied to all socket types.
- *
- * For example:
- * If :ref:`stream <envoy_v3_api_field_config.core.v3.SocketOption.SocketType.stream>` is set,
- * it takes precedence over :ref:`datagram <envoy_v3_api_field_config.core.v3.SocketOption.SocketType.datagram>`.
- *
- * @generated from message envoy.config.core.v3.SocketOption.SocketType
- */
+/** @generated from message envoy.config.core.v3.SocketOption.SocketType */
 export type SocketOption_SocketType = Message<"envoy.config.core.v3.SocketOption.SocketType"> & {
-  /**
-   * Apply the socket option to the stream socket type.
-   *
-   * @generated from field: envoy.config.core.v3.SocketOption.SocketType.Stream stream = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketOption.SocketType.Stream stream = 1; */
   stream?: SocketOption_SocketType_Stream | undefined;
 
-  /**
-   * Apply the socket option to the datagram socket type.
-   *
-   * @generated from field: envoy.config.core.v3.SocketOption.SocketType.Datagram datagram = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketOption.SocketType.Datagram datagram = 2; */
   datagram?: SocketOption_SocketType_Datagram | undefined;
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketOption.SocketType.
- * Use `create(SocketOption_SocketTypeSchema)` to create a new message.
- */
 export const SocketOption_SocketTypeSchema: GenMessage<SocketOption_SocketType> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketOption.SocketType");
 
-/**
- * The stream socket type.
- *
- * @generated from message envoy.config.core.v3.SocketOption.SocketType.Stream
- */
+/** @generated from message envoy.config.core.v3.SocketOption.SocketType.Stream */
 export type SocketOption_SocketType_Stream = Message<"envoy.config.core.v3.SocketOption.SocketType.Stream"> & {
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketOption.SocketType.Stream.
- * Use `create(SocketOption_SocketType_StreamSchema)` to create a new message.
- */
 export const SocketOption_SocketType_StreamSchema: GenMessage<SocketOption_SocketType_Stream> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketOption.SocketType.Stream");
 
-/**
- * The datagram socket type.
- *
- * @generated from message envoy.config.core.v3.SocketOption.SocketType.Datagram
- */
+/** @generated from message envoy.config.core.v3.SocketOption.SocketType.Datagram */
 export type SocketOption_SocketType_Datagram = Message<"envoy.config.core.v3.SocketOption.SocketType.Datagram"> & {
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketOption.SocketType.Datagram.
- * Use `create(SocketOption_SocketType_DatagramSchema)` to create a new message.
- */
 export const SocketOption_SocketType_DatagramSchema: GenMessage<SocketOption_SocketType_Datagram> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketOption.SocketType.Datagram");
 
-/**
- * @generated from enum envoy.config.core.v3.SocketOption.SocketState
- */
+/** @generated from enum envoy.config.core.v3.SocketOption.SocketState */
 export const SocketOption_SocketState = {
-  /**
-   * Socket options are applied after socket creation but before binding the socket to a port
-   *
-   * @generated from enum value: STATE_PREBIND = 0;
-   */
+  /** @generated from enum value: STATE_PREBIND = 0; */
   STATE_PREBIND: 0,
 
-  /**
-   * Socket options are applied after binding the socket to a port but before calling listen()
-   *
-   * @generated from enum value: STATE_BOUND = 1;
-   */
+  /** @generated from enum value: STATE_BOUND = 1; */
   STATE_BOUND: 1,
 
-  /**
-   * Socket options are applied after calling listen()
-   *
-   * @generated from enum value: STATE_LISTENING = 2;
-   */
+  /** @generated from enum value: STATE_LISTENING = 2; */
   STATE_LISTENING: 2,
 } as const;
 
-/**
- * @generated from enum envoy.config.core.v3.SocketOption.SocketState
- */
+/** @generated from enum envoy.config.core.v3.SocketOption.SocketState */
 export type SocketOption_SocketState = (typeof SocketOption_SocketState)[keyof typeof SocketOption_SocketState] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.core.v3.SocketOption.SocketState.
- */
 export const SocketOption_SocketStateSchema: GenEnum<SocketOption_SocketState> = /*@__PURE__*/
   enumDesc("envoy.config.core.v3.SocketOption.SocketState");
 
-/**
- * The `socket IP version <https://linux.die.net/man/2/socket>`_ to apply the
- * socket option to.
- *
- * @generated from enum envoy.config.core.v3.SocketOption.SocketIpVersion
- */
+/** @generated from enum envoy.config.core.v3.SocketOption.SocketIpVersion */
 export const SocketOption_SocketIpVersion = {
-  /**
-   * Apply the socket option to all socket IP versions.
-   *
-   * @generated from enum value: SOCKET_IP_VERSION_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: SOCKET_IP_VERSION_UNSPECIFIED = 0; */
   UNSPECIFIED: 0,
 
-  /**
-   * Apply the socket option to the IPv4 socket type.
-   *
-   * @generated from enum value: SOCKET_IP_VERSION_IPV4 = 1;
-   */
+  /** @generated from enum value: SOCKET_IP_VERSION_IPV4 = 1; */
   IPV4: 1,
 
-  /**
-   * Apply the socket option to the IPv6 socket type.
-   *
-   * @generated from enum value: SOCKET_IP_VERSION_IPV6 = 2;
-   */
+  /** @generated from enum value: SOCKET_IP_VERSION_IPV6 = 2; */
   IPV6: 2,
 } as const;
 
-/**
- * The `socket IP version <https://linux.die.net/man/2/socket>`_ to apply the
- * socket option to.
- *
- * @generated from enum envoy.config.core.v3.SocketOption.SocketIpVersion
- */
+/** @generated from enum envoy.config.core.v3.SocketOption.SocketIpVersion */
 export type SocketOption_SocketIpVersion = (typeof SocketOption_SocketIpVersion)[keyof typeof SocketOption_SocketIpVersion] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.core.v3.SocketOption.SocketIpVersion.
- */
 export const SocketOption_SocketIpVersionSchema: GenEnum<SocketOption_SocketIpVersion> = /*@__PURE__*/
   enumDesc("envoy.config.core.v3.SocketOption.SocketIpVersion");
 
-/**
- * @generated from message envoy.config.core.v3.SocketOptionsOverride
- */
+/** @generated from message envoy.config.core.v3.SocketOptionsOverride */
 export type SocketOptionsOverride = Message<"envoy.config.core.v3.SocketOptionsOverride"> & {
-  /**
-   * @generated from field: repeated envoy.config.core.v3.SocketOption socket_options = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.SocketOption socket_options = 1; */
   socketOptions: SocketOption[];
 };
 
-/**
- * Describes the message envoy.config.core.v3.SocketOptionsOverride.
- * Use `create(SocketOptionsOverrideSchema)` to create a new message.
- */
 export const SocketOptionsOverrideSchema: GenMessage<SocketOptionsOverride> = /*@__PURE__*/
   messageDesc("envoy.config.core.v3.SocketOptionsOverride");

@@ -23,384 +23,140 @@ import type { Locality } from "../../core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * These are stats Envoy reports to the management server at a frequency defined by
- * :ref:`LoadStatsResponse.load_reporting_interval<envoy_v3_api_field_service.load_stats.v3.LoadStatsResponse.load_reporting_interval>`.
- * Stats per upstream region/zone and optionally per subzone.
- * [#next-free-field: 15]
- *
- * @generated from message envoy.config.endpoint.v3.UpstreamLocalityStats
- */
+/** @generated from message envoy.config.endpoint.v3.UpstreamLocalityStats */
 export type UpstreamLocalityStats = Message<"envoy.config.endpoint.v3.UpstreamLocalityStats"> & {
-  /**
-   * Name of zone, region and optionally endpoint group these metrics were
-   * collected from. Zone and region names could be empty if unknown.
-   *
-   * @generated from field: envoy.config.core.v3.Locality locality = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Locality locality = 1; */
   locality?: Locality | undefined;
 
-  /**
-   * The total number of requests successfully completed by the endpoints in the
-   * locality.
-   *
-   * @generated from field: uint64 total_successful_requests = 2;
-   */
+  /** @generated from field: uint64 total_successful_requests = 2; */
   totalSuccessfulRequests: bigint;
 
-  /**
-   * The total number of unfinished requests. A request can be an HTTP request
-   * or a TCP connection for a TCP connection pool.
-   *
-   * @generated from field: uint64 total_requests_in_progress = 3;
-   */
+  /** @generated from field: uint64 total_requests_in_progress = 3; */
   totalRequestsInProgress: bigint;
 
-  /**
-   * The total number of requests that failed due to errors at the endpoint,
-   * aggregated over all endpoints in the locality.
-   *
-   * @generated from field: uint64 total_error_requests = 4;
-   */
+  /** @generated from field: uint64 total_error_requests = 4; */
   totalErrorRequests: bigint;
 
-  /**
-   * The total number of requests that were issued by this Envoy since
-   * the last report. This information is aggregated over all the
-   * upstream endpoints in the locality. A request can be an HTTP request
-   * or a TCP connection for a TCP connection pool.
-   *
-   * @generated from field: uint64 total_issued_requests = 8;
-   */
+  /** @generated from field: uint64 total_issued_requests = 8; */
   totalIssuedRequests: bigint;
 
-  /**
-   * The total number of connections in an established state at the time of the
-   * report. This field is aggregated over all the upstream endpoints in the
-   * locality.
-   * In Envoy, this information may be based on ``upstream_cx_active metric``.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: uint64 total_active_connections = 9;
-   */
+  /** @generated from field: uint64 total_active_connections = 9; */
   totalActiveConnections: bigint;
 
-  /**
-   * The total number of connections opened since the last report.
-   * This field is aggregated over all the upstream endpoints in the locality.
-   * In Envoy, this information may be based on ``upstream_cx_total`` metric
-   * compared to itself between start and end of an interval, i.e.
-   * ``upstream_cx_total``(now) - ``upstream_cx_total``(now -
-   * load_report_interval).
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: uint64 total_new_connections = 10;
-   */
+  /** @generated from field: uint64 total_new_connections = 10; */
   totalNewConnections: bigint;
 
-  /**
-   * The total number of connection failures since the last report.
-   * This field is aggregated over all the upstream endpoints in the locality.
-   * In Envoy, this information may be based on ``upstream_cx_connect_fail``
-   * metric compared to itself between start and end of an interval, i.e.
-   * ``upstream_cx_connect_fail``(now) - ``upstream_cx_connect_fail``(now -
-   * load_report_interval).
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: uint64 total_fail_connections = 11;
-   */
+  /** @generated from field: uint64 total_fail_connections = 11; */
   totalFailConnections: bigint;
 
-  /**
-   * CPU utilization stats for multi-dimensional load balancing.
-   * This typically comes from endpoint metrics reported via ORCA.
-   *
-   * @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats cpu_utilization = 12;
-   */
+  /** @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats cpu_utilization = 12; */
   cpuUtilization?: UnnamedEndpointLoadMetricStats | undefined;
 
-  /**
-   * Memory utilization for multi-dimensional load balancing.
-   * This typically comes from endpoint metrics reported via ORCA.
-   *
-   * @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats mem_utilization = 13;
-   */
+  /** @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats mem_utilization = 13; */
   memUtilization?: UnnamedEndpointLoadMetricStats | undefined;
 
-  /**
-   * Blended application-defined utilization for multi-dimensional load balancing.
-   * This typically comes from endpoint metrics reported via ORCA.
-   *
-   * @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats application_utilization = 14;
-   */
+  /** @generated from field: envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats application_utilization = 14; */
   applicationUtilization?: UnnamedEndpointLoadMetricStats | undefined;
 
-  /**
-   * Named stats for multi-dimensional load balancing.
-   * These typically come from endpoint metrics reported via ORCA.
-   *
-   * @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5;
-   */
+  /** @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5; */
   loadMetricStats: EndpointLoadMetricStats[];
 
-  /**
-   * Endpoint granularity stats information for this locality. This information
-   * is populated if the Server requests it by setting
-   * :ref:`LoadStatsResponse.report_endpoint_granularity<envoy_v3_api_field_service.load_stats.v3.LoadStatsResponse.report_endpoint_granularity>`.
-   *
-   * @generated from field: repeated envoy.config.endpoint.v3.UpstreamEndpointStats upstream_endpoint_stats = 7;
-   */
+  /** @generated from field: repeated envoy.config.endpoint.v3.UpstreamEndpointStats upstream_endpoint_stats = 7; */
   upstreamEndpointStats: UpstreamEndpointStats[];
 
-  /**
-   * [#not-implemented-hide:] The priority of the endpoint group these metrics
-   * were collected from.
-   *
-   * @generated from field: uint32 priority = 6;
-   */
+  /** @generated from field: uint32 priority = 6; */
   priority: number;
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.UpstreamLocalityStats.
- * Use `create(UpstreamLocalityStatsSchema)` to create a new message.
- */
 export const UpstreamLocalityStatsSchema: GenMessage<UpstreamLocalityStats> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.UpstreamLocalityStats");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.config.endpoint.v3.UpstreamEndpointStats
- */
+/** @generated from message envoy.config.endpoint.v3.UpstreamEndpointStats */
 export type UpstreamEndpointStats = Message<"envoy.config.endpoint.v3.UpstreamEndpointStats"> & {
-  /**
-   * Upstream host address.
-   *
-   * @generated from field: envoy.config.core.v3.Address address = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Address address = 1; */
   address?: Address | undefined;
 
-  /**
-   * Opaque and implementation dependent metadata of the
-   * endpoint. Envoy will pass this directly to the management server.
-   *
-   * @generated from field: google.protobuf.Struct metadata = 6;
-   */
+  /** @generated from field: google.protobuf.Struct metadata = 6; */
   metadata?: JsonObject | undefined;
 
-  /**
-   * The total number of requests successfully completed by the endpoints in the
-   * locality. These include non-5xx responses for HTTP, where errors
-   * originate at the client and the endpoint responded successfully. For gRPC,
-   * the grpc-status values are those not covered by total_error_requests below.
-   *
-   * @generated from field: uint64 total_successful_requests = 2;
-   */
+  /** @generated from field: uint64 total_successful_requests = 2; */
   totalSuccessfulRequests: bigint;
 
-  /**
-   * The total number of unfinished requests for this endpoint.
-   *
-   * @generated from field: uint64 total_requests_in_progress = 3;
-   */
+  /** @generated from field: uint64 total_requests_in_progress = 3; */
   totalRequestsInProgress: bigint;
 
-  /**
-   * The total number of requests that failed due to errors at the endpoint.
-   * For HTTP these are responses with 5xx status codes and for gRPC the
-   * grpc-status values:
-   *
-   *   - DeadlineExceeded
-   *   - Unimplemented
-   *   - Internal
-   *   - Unavailable
-   *   - Unknown
-   *   - DataLoss
-   *
-   * @generated from field: uint64 total_error_requests = 4;
-   */
+  /** @generated from field: uint64 total_error_requests = 4; */
   totalErrorRequests: bigint;
 
-  /**
-   * The total number of requests that were issued to this endpoint
-   * since the last report. A single TCP connection, HTTP or gRPC
-   * request or stream is counted as one request.
-   *
-   * @generated from field: uint64 total_issued_requests = 7;
-   */
+  /** @generated from field: uint64 total_issued_requests = 7; */
   totalIssuedRequests: bigint;
 
-  /**
-   * Stats for multi-dimensional load balancing.
-   *
-   * @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5;
-   */
+  /** @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5; */
   loadMetricStats: EndpointLoadMetricStats[];
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.UpstreamEndpointStats.
- * Use `create(UpstreamEndpointStatsSchema)` to create a new message.
- */
 export const UpstreamEndpointStatsSchema: GenMessage<UpstreamEndpointStats> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.UpstreamEndpointStats");
 
-/**
- * @generated from message envoy.config.endpoint.v3.EndpointLoadMetricStats
- */
+/** @generated from message envoy.config.endpoint.v3.EndpointLoadMetricStats */
 export type EndpointLoadMetricStats = Message<"envoy.config.endpoint.v3.EndpointLoadMetricStats"> & {
-  /**
-   * Name of the metric; may be empty.
-   *
-   * @generated from field: string metric_name = 1;
-   */
+  /** @generated from field: string metric_name = 1; */
   metricName: string;
 
-  /**
-   * Number of calls that finished and included this metric.
-   *
-   * @generated from field: uint64 num_requests_finished_with_metric = 2;
-   */
+  /** @generated from field: uint64 num_requests_finished_with_metric = 2; */
   numRequestsFinishedWithMetric: bigint;
 
-  /**
-   * Sum of metric values across all calls that finished with this metric for
-   * load_reporting_interval.
-   *
-   * @generated from field: double total_metric_value = 3;
-   */
+  /** @generated from field: double total_metric_value = 3; */
   totalMetricValue: number;
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.EndpointLoadMetricStats.
- * Use `create(EndpointLoadMetricStatsSchema)` to create a new message.
- */
 export const EndpointLoadMetricStatsSchema: GenMessage<EndpointLoadMetricStats> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.EndpointLoadMetricStats");
 
-/**
- * Same as EndpointLoadMetricStats, except without the metric_name field.
- *
- * @generated from message envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats
- */
+/** @generated from message envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats */
 export type UnnamedEndpointLoadMetricStats = Message<"envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats"> & {
-  /**
-   * Number of calls that finished and included this metric.
-   *
-   * @generated from field: uint64 num_requests_finished_with_metric = 1;
-   */
+  /** @generated from field: uint64 num_requests_finished_with_metric = 1; */
   numRequestsFinishedWithMetric: bigint;
 
-  /**
-   * Sum of metric values across all calls that finished with this metric for
-   * load_reporting_interval.
-   *
-   * @generated from field: double total_metric_value = 2;
-   */
+  /** @generated from field: double total_metric_value = 2; */
   totalMetricValue: number;
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats.
- * Use `create(UnnamedEndpointLoadMetricStatsSchema)` to create a new message.
- */
 export const UnnamedEndpointLoadMetricStatsSchema: GenMessage<UnnamedEndpointLoadMetricStats> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.UnnamedEndpointLoadMetricStats");
 
-/**
- * Per cluster load stats. Envoy reports these stats a management server in a
- * :ref:`LoadStatsRequest<envoy_v3_api_msg_service.load_stats.v3.LoadStatsRequest>`
- * Next ID: 7
- * [#next-free-field: 7]
- *
- * @generated from message envoy.config.endpoint.v3.ClusterStats
- */
+/** @generated from message envoy.config.endpoint.v3.ClusterStats */
 export type ClusterStats = Message<"envoy.config.endpoint.v3.ClusterStats"> & {
-  /**
-   * The name of the cluster.
-   *
-   * @generated from field: string cluster_name = 1;
-   */
+  /** @generated from field: string cluster_name = 1; */
   clusterName: string;
 
-  /**
-   * The eds_cluster_config service_name of the cluster.
-   * It's possible that two clusters send the same service_name to EDS,
-   * in that case, the management server is supposed to do aggregation on the load reports.
-   *
-   * @generated from field: string cluster_service_name = 6;
-   */
+  /** @generated from field: string cluster_service_name = 6; */
   clusterServiceName: string;
 
-  /**
-   * Need at least one.
-   *
-   * @generated from field: repeated envoy.config.endpoint.v3.UpstreamLocalityStats upstream_locality_stats = 2;
-   */
+  /** @generated from field: repeated envoy.config.endpoint.v3.UpstreamLocalityStats upstream_locality_stats = 2; */
   upstreamLocalityStats: UpstreamLocalityStats[];
 
-  /**
-   * Cluster-level stats such as total_successful_requests may be computed by
-   * summing upstream_locality_stats. In addition, below there are additional
-   * cluster-wide stats.
-   *
-   * The total number of dropped requests. This covers requests
-   * deliberately dropped by the drop_overload policy and circuit breaking.
-   *
-   * @generated from field: uint64 total_dropped_requests = 3;
-   */
+  /** @generated from field: uint64 total_dropped_requests = 3; */
   totalDroppedRequests: bigint;
 
-  /**
-   * Information about deliberately dropped requests for each category specified
-   * in the DropOverload policy.
-   *
-   * @generated from field: repeated envoy.config.endpoint.v3.ClusterStats.DroppedRequests dropped_requests = 5;
-   */
+  /** @generated from field: repeated envoy.config.endpoint.v3.ClusterStats.DroppedRequests dropped_requests = 5; */
   droppedRequests: ClusterStats_DroppedRequests[];
 
-  /**
-   * Period over which the actual load report occurred. This will be guaranteed to include every
-   * request reported. Due to system load and delays between the ``LoadStatsRequest`` sent from Envoy
-   * and the ``LoadStatsResponse`` message sent from the management server, this may be longer than
-   * the requested load reporting interval in the ``LoadStatsResponse``.
-   *
-   * @generated from field: google.protobuf.Duration load_report_interval = 4;
-   */
+  /** @generated from field: google.protobuf.Duration load_report_interval = 4; */
   loadReportInterval?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.ClusterStats.
- * Use `create(ClusterStatsSchema)` to create a new message.
- */
 export const ClusterStatsSchema: GenMessage<ClusterStats> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.ClusterStats");
 
-/**
- * @generated from message envoy.config.endpoint.v3.ClusterStats.DroppedRequests
- */
+/** @generated from message envoy.config.endpoint.v3.ClusterStats.DroppedRequests */
 export type ClusterStats_DroppedRequests = Message<"envoy.config.endpoint.v3.ClusterStats.DroppedRequests"> & {
-  /**
-   * Identifier for the policy specifying the drop.
-   *
-   * @generated from field: string category = 1;
-   */
+  /** @generated from field: string category = 1; */
   category: string;
 
-  /**
-   * Total number of deliberately dropped requests for the category.
-   *
-   * @generated from field: uint64 dropped_count = 2;
-   */
+  /** @generated from field: uint64 dropped_count = 2; */
   droppedCount: bigint;
 };
 
-/**
- * Describes the message envoy.config.endpoint.v3.ClusterStats.DroppedRequests.
- * Use `create(ClusterStats_DroppedRequestsSchema)` to create a new message.
- */
 export const ClusterStats_DroppedRequestsSchema: GenMessage<ClusterStats_DroppedRequests> = /*@__PURE__*/
   messageDesc("envoy.config.endpoint.v3.ClusterStats.DroppedRequests");

@@ -21,38 +21,17 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.config.grpc_credential.v3.FileBasedMetadataConfig
- */
+/** @generated from message envoy.config.grpc_credential.v3.FileBasedMetadataConfig */
 export type FileBasedMetadataConfig = Message<"envoy.config.grpc_credential.v3.FileBasedMetadataConfig"> & {
-  /**
-   * Location or inline data of secret to use for authentication of the Google gRPC connection
-   * this secret will be attached to a header of the gRPC connection
-   *
-   * @generated from field: envoy.config.core.v3.DataSource secret_data = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource secret_data = 1; */
   secretData?: DataSource | undefined;
 
-  /**
-   * Metadata header key to use for sending the secret data
-   * if no header key is set, "authorization" header will be used
-   *
-   * @generated from field: string header_key = 2;
-   */
+  /** @generated from field: string header_key = 2; */
   headerKey: string;
 
-  /**
-   * Prefix to prepend to the secret in the metadata header
-   * if no prefix is set, the default is to use no prefix
-   *
-   * @generated from field: string header_prefix = 3;
-   */
+  /** @generated from field: string header_prefix = 3; */
   headerPrefix: string;
 };
 
-/**
- * Describes the message envoy.config.grpc_credential.v3.FileBasedMetadataConfig.
- * Use `create(FileBasedMetadataConfigSchema)` to create a new message.
- */
 export const FileBasedMetadataConfigSchema: GenMessage<FileBasedMetadataConfig> = /*@__PURE__*/
   messageDesc("envoy.config.grpc_credential.v3.FileBasedMetadataConfig");

@@ -21,32 +21,11 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Describes a type of API listener, which is used in non-proxy clients. The type of API
- * exposed to the non-proxy application depends on the type of API listener.
- *
- * @generated from message envoy.config.listener.v3.ApiListener
- */
+/** @generated from message envoy.config.listener.v3.ApiListener */
 export type ApiListener = Message<"envoy.config.listener.v3.ApiListener"> & {
-  /**
-   * The type in this field determines the type of API listener. At present, the following
-   * types are supported:
-   * envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager (HTTP)
-   * envoy.extensions.filters.network.http_connection_manager.v3.EnvoyMobileHttpConnectionManager (HTTP)
-   * [#next-major-version: In the v3 API, replace this Any field with a oneof containing the
-   * specific config message for each type of API listener. We could not do this in v2 because
-   * it would have caused circular dependencies for go protos: lds.proto depends on this file,
-   * and http_connection_manager.proto depends on rds.proto, which is in the same directory as
-   * lds.proto, so lds.proto cannot depend on this file.]
-   *
-   * @generated from field: google.protobuf.Any api_listener = 1;
-   */
+  /** @generated from field: google.protobuf.Any api_listener = 1; */
   apiListener?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.config.listener.v3.ApiListener.
- * Use `create(ApiListenerSchema)` to create a new message.
- */
 export const ApiListenerSchema: GenMessage<ApiListener> = /*@__PURE__*/
   messageDesc("envoy.config.listener.v3.ApiListener");

@@ -23,59 +23,24 @@ import type { UdpSocketConfig } from "../../core/v3/udp_socket_config_pb.ts";
 import type { QuicProtocolOptions } from "./quic_config_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 9]
- *
- * @generated from message envoy.config.listener.v3.UdpListenerConfig
- */
+/** @generated from message envoy.config.listener.v3.UdpListenerConfig */
 export type UdpListenerConfig = Message<"envoy.config.listener.v3.UdpListenerConfig"> & {
-  /**
-   * UDP socket configuration for the listener. The default for
-   * :ref:`prefer_gro <envoy_v3_api_field_config.core.v3.UdpSocketConfig.prefer_gro>` is false for
-   * listener sockets. If receiving a large amount of datagrams from a small number of sources, it
-   * may be worthwhile to enable this option after performance testing.
-   *
-   * @generated from field: envoy.config.core.v3.UdpSocketConfig downstream_socket_config = 5;
-   */
+  /** @generated from field: envoy.config.core.v3.UdpSocketConfig downstream_socket_config = 5; */
   downstreamSocketConfig?: UdpSocketConfig | undefined;
 
-  /**
-   * Configuration for QUIC protocol. If empty, QUIC will not be enabled on this listener. Set
-   * to the default object to enable QUIC without modifying any additional options.
-   *
-   * @generated from field: envoy.config.listener.v3.QuicProtocolOptions quic_options = 7;
-   */
+  /** @generated from field: envoy.config.listener.v3.QuicProtocolOptions quic_options = 7; */
   quicOptions?: QuicProtocolOptions | undefined;
 
-  /**
-   * Configuration for the UDP packet writer. If empty, HTTP/3 will use GSO if available
-   * (:ref:`UdpDefaultWriterFactory <envoy_v3_api_msg_extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory>`)
-   * or the default kernel sendmsg if not,
-   * (:ref:`UdpDefaultWriterFactory <envoy_v3_api_msg_extensions.udp_packet_writer.v3.UdpDefaultWriterFactory>`)
-   * and raw UDP will use kernel sendmsg.
-   * [#extension-category: envoy.udp_packet_writer]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig udp_packet_packet_writer_config = 8;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig udp_packet_packet_writer_config = 8; */
   udpPacketPacketWriterConfig?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.config.listener.v3.UdpListenerConfig.
- * Use `create(UdpListenerConfigSchema)` to create a new message.
- */
 export const UdpListenerConfigSchema: GenMessage<UdpListenerConfig> = /*@__PURE__*/
   messageDesc("envoy.config.listener.v3.UdpListenerConfig");
 
-/**
- * @generated from message envoy.config.listener.v3.ActiveRawUdpListenerConfig
- */
+/** @generated from message envoy.config.listener.v3.ActiveRawUdpListenerConfig */
 export type ActiveRawUdpListenerConfig = Message<"envoy.config.listener.v3.ActiveRawUdpListenerConfig"> & {
 };
 
-/**
- * Describes the message envoy.config.listener.v3.ActiveRawUdpListenerConfig.
- * Use `create(ActiveRawUdpListenerConfigSchema)` to create a new message.
- */
 export const ActiveRawUdpListenerConfigSchema: GenMessage<ActiveRawUdpListenerConfig> = /*@__PURE__*/
   messageDesc("envoy.config.listener.v3.ActiveRawUdpListenerConfig");

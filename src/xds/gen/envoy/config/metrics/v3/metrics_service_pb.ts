@@ -22,123 +22,44 @@ import type { ApiVersion } from "../../core/v3/config_source_pb.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Metrics Service is configured as a built-in ``envoy.stat_sinks.metrics_service`` :ref:`StatsSink
- * <envoy_v3_api_msg_config.metrics.v3.StatsSink>`. This opaque configuration will be used to create
- * Metrics Service.
- *
- * Example:
- *
- * .. code-block:: yaml
- *
- *     stats_sinks:
- *       - name: envoy.stat_sinks.metrics_service
- *         typed_config:
- *           "@type": type.googleapis.com/envoy.config.metrics.v3.MetricsServiceConfig
- *
- * [#extension: envoy.stat_sinks.metrics_service]
- * [#next-free-field: 7]
- *
- * @generated from message envoy.config.metrics.v3.MetricsServiceConfig
- */
+/** @generated from message envoy.config.metrics.v3.MetricsServiceConfig */
 export type MetricsServiceConfig = Message<"envoy.config.metrics.v3.MetricsServiceConfig"> & {
-  /**
-   * The upstream gRPC cluster that hosts the metrics service.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * API version for metric service transport protocol. This describes the metric service gRPC
-   * endpoint and version of messages used on the wire.
-   *
-   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 3; */
   transportApiVersion: ApiVersion;
 
-  /**
-   * If true, counters are reported as the delta between flushing intervals. Otherwise, the current
-   * counter value is reported. Defaults to false.
-   * Eventually (https://github.com/envoyproxy/envoy/issues/10968) if this value is not set, the
-   * sink will take updates from the :ref:`MetricsResponse <envoy_v3_api_msg_service.metrics.v3.StreamMetricsResponse>`.
-   *
-   * @generated from field: google.protobuf.BoolValue report_counters_as_deltas = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue report_counters_as_deltas = 2; */
   reportCountersAsDeltas?: boolean | undefined;
 
-  /**
-   * If true, metrics will have their tags emitted as labels on the metrics objects sent to the MetricsService,
-   * and the tag extracted name will be used instead of the full name, which may contain values used by the tag
-   * extractor or additional tags added during stats creation.
-   *
-   * @generated from field: bool emit_tags_as_labels = 4;
-   */
+  /** @generated from field: bool emit_tags_as_labels = 4; */
   emitTagsAsLabels: boolean;
 
-  /**
-   * Specify which metrics types to emit for histograms. Defaults to SUMMARY_AND_HISTOGRAM.
-   *
-   * @generated from field: envoy.config.metrics.v3.HistogramEmitMode histogram_emit_mode = 5;
-   */
+  /** @generated from field: envoy.config.metrics.v3.HistogramEmitMode histogram_emit_mode = 5; */
   histogramEmitMode: HistogramEmitMode;
 
-  /**
-   * The maximum number of metrics to send in a single gRPC message. If not set or set to 0,
-   * all metrics will be sent in a single message (current behavior). When set to a positive value,
-   * metrics will be batched into multiple messages, with each message containing at most batch_size
-   * metric families. This helps avoid hitting gRPC message size limits (typically 4MB) when sending
-   * large numbers of metrics.
-   *
-   * @generated from field: uint32 batch_size = 6;
-   */
+  /** @generated from field: uint32 batch_size = 6; */
   batchSize: number;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.MetricsServiceConfig.
- * Use `create(MetricsServiceConfigSchema)` to create a new message.
- */
 export const MetricsServiceConfigSchema: GenMessage<MetricsServiceConfig> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.MetricsServiceConfig");
 
-/**
- * HistogramEmitMode is used to configure which metric types should be emitted for histograms.
- *
- * @generated from enum envoy.config.metrics.v3.HistogramEmitMode
- */
+/** @generated from enum envoy.config.metrics.v3.HistogramEmitMode */
 export const HistogramEmitMode = {
-  /**
-   * Emit Histogram and Summary metric types.
-   *
-   * @generated from enum value: SUMMARY_AND_HISTOGRAM = 0;
-   */
+  /** @generated from enum value: SUMMARY_AND_HISTOGRAM = 0; */
   SUMMARY_AND_HISTOGRAM: 0,
 
-  /**
-   * Emit only Summary metric types.
-   *
-   * @generated from enum value: SUMMARY = 1;
-   */
+  /** @generated from enum value: SUMMARY = 1; */
   SUMMARY: 1,
 
-  /**
-   * Emit only Histogram metric types.
-   *
-   * @generated from enum value: HISTOGRAM = 2;
-   */
+  /** @generated from enum value: HISTOGRAM = 2; */
   HISTOGRAM: 2,
 } as const;
 
-/**
- * HistogramEmitMode is used to configure which metric types should be emitted for histograms.
- *
- * @generated from enum envoy.config.metrics.v3.HistogramEmitMode
- */
+/** @generated from enum envoy.config.metrics.v3.HistogramEmitMode */
 export type HistogramEmitMode = (typeof HistogramEmitMode)[keyof typeof HistogramEmitMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.metrics.v3.HistogramEmitMode.
- */
 export const HistogramEmitModeSchema: GenEnum<HistogramEmitMode> = /*@__PURE__*/
   enumDesc("envoy.config.metrics.v3.HistogramEmitMode");

@@ -23,575 +23,143 @@ import type { ListStringMatcher, StringMatcher } from "../../../type/matcher/v3/
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for pluggable stats sinks.
- *
- * @generated from message envoy.config.metrics.v3.StatsSink
- */
+/** @generated from message envoy.config.metrics.v3.StatsSink */
 export type StatsSink = Message<"envoy.config.metrics.v3.StatsSink"> & {
-  /**
-   * The name of the stats sink to instantiate. The name must match a supported
-   * stats sink.
-   * See the :ref:`extensions listed in typed_config below <extension_category_envoy.stats_sinks>` for the default list of available stats sink.
-   * Sinks optionally support tagged/multiple dimensional metrics.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Stats sink specific configuration which depends on the sink being instantiated. See
-   * :ref:`StatsdSink <envoy_v3_api_msg_config.metrics.v3.StatsdSink>` for an example.
-   * [#extension-category: envoy.stats_sinks]
-   *
-   * @generated from oneof envoy.config.metrics.v3.StatsSink.config_type
-   */
+  /** @generated from oneof envoy.config.metrics.v3.StatsSink.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 3; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.StatsSink.
- * Use `create(StatsSinkSchema)` to create a new message.
- */
 export const StatsSinkSchema: GenMessage<StatsSink> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.StatsSink");
 
-/**
- * Statistics configuration such as tagging.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.config.metrics.v3.StatsConfig
- */
+/** @generated from message envoy.config.metrics.v3.StatsConfig */
 export type StatsConfig = Message<"envoy.config.metrics.v3.StatsConfig"> & {
-  /**
-   * Each stat name is independently processed through these tag specifiers. When a tag is
-   * matched, the first capture group is not immediately removed from the name, so later
-   * :ref:`TagSpecifiers <envoy_v3_api_msg_config.metrics.v3.TagSpecifier>` can also match that
-   * same portion of the match. After all tag matching is complete, a tag-extracted version of
-   * the name is produced and is used in stats sinks that represent tags, such as Prometheus.
-   *
-   * @generated from field: repeated envoy.config.metrics.v3.TagSpecifier stats_tags = 1;
-   */
+  /** @generated from field: repeated envoy.config.metrics.v3.TagSpecifier stats_tags = 1; */
   statsTags: TagSpecifier[];
 
-  /**
-   * Use all default tag regexes specified in Envoy. These can be combined with
-   * custom tags specified in :ref:`stats_tags
-   * <envoy_v3_api_field_config.metrics.v3.StatsConfig.stats_tags>`. They will be processed before
-   * the custom tags.
-   *
-   * See :repo:`well_known_names.h <source/common/config/well_known_names.h>` for a list of the
-   * default tags in Envoy.
-   *
-   * If not provided, the value is assumed to be true.
-   *
-   * @generated from field: google.protobuf.BoolValue use_all_default_tags = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue use_all_default_tags = 2; */
   useAllDefaultTags?: boolean | undefined;
 
-  /**
-   * Inclusion/exclusion matcher for stat name creation. If not provided, all stats are instantiated
-   * as normal. Preventing the instantiation of certain families of stats can improve memory
-   * performance for Envoys running especially large configs.
-   *
-   * .. warning::
-   *   Excluding stats may affect Envoy's behavior in undocumented ways. See
-   *   `issue #8771 <https://github.com/envoyproxy/envoy/issues/8771>`_ for more information.
-   *   If any unexpected behavior changes are observed, please open a new issue immediately.
-   *
-   * @generated from field: envoy.config.metrics.v3.StatsMatcher stats_matcher = 3;
-   */
+  /** @generated from field: envoy.config.metrics.v3.StatsMatcher stats_matcher = 3; */
   statsMatcher?: StatsMatcher | undefined;
 
-  /**
-   * Defines rules for setting the histogram buckets. Rules are evaluated in order, and the first
-   * match is applied. If no match is found (or if no rules are set), the following default buckets
-   * are used:
-   *
-   *   .. code-block:: json
-   *
-   *     [
-   *       0.5,
-   *       1,
-   *       5,
-   *       10,
-   *       25,
-   *       50,
-   *       100,
-   *       250,
-   *       500,
-   *       1000,
-   *       2500,
-   *       5000,
-   *       10000,
-   *       30000,
-   *       60000,
-   *       300000,
-   *       600000,
-   *       1800000,
-   *       3600000
-   *     ]
-   *
-   * @generated from field: repeated envoy.config.metrics.v3.HistogramBucketSettings histogram_bucket_settings = 4;
-   */
+  /** @generated from field: repeated envoy.config.metrics.v3.HistogramBucketSettings histogram_bucket_settings = 4; */
   histogramBucketSettings: HistogramBucketSettings[];
 
-  /**
-   * When set to ``true``, tag extractors specified in :ref:`stats_tags
-   * <envoy_v3_api_field_config.metrics.v3.StatsConfig.stats_tags>` take precedence over the built-in
-   * default tag extractors that share the same ``tag_name``, instead of the default taking
-   * precedence. This allows overriding individual default Envoy tags (for example
-   * ``envoy.cluster_name``) while keeping :ref:`use_all_default_tags
-   * <envoy_v3_api_field_config.metrics.v3.StatsConfig.use_all_default_tags>` enabled, so it is not
-   * necessary to disable all defaults and re-declare every extractor.
-   *
-   * Has no effect when ``use_all_default_tags`` is ``false`` (no default extractors are added in
-   * that case). If not provided, the value is assumed to be false, preserving existing behavior
-   * where the default extractor takes precedence over custom extractors with the same ``tag_name``.
-   *
-   * @generated from field: google.protobuf.BoolValue allow_default_tag_overrides = 5;
-   */
+  /** @generated from field: google.protobuf.BoolValue allow_default_tag_overrides = 5; */
   allowDefaultTagOverrides?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.StatsConfig.
- * Use `create(StatsConfigSchema)` to create a new message.
- */
 export const StatsConfigSchema: GenMessage<StatsConfig> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.StatsConfig");
 
-/**
- * Configuration for disabling stat instantiation.
- *
- * The instantiation of stats is unrestricted by default. If the goal is to configure Envoy to
- * instantiate all stats, there is no need to construct a StatsMatcher.
- *
- * However, StatsMatcher can be used to limit the creation of families of stats in order to
- * conserve memory. Stats can either be disabled entirely, or they can be
- * limited by either an exclusion or an inclusion list of :ref:`StringMatcher
- * <envoy_v3_api_msg_type.matcher.v3.StringMatcher>` protos:
- *
- * * If ``reject_all`` is set to ``true``, no stats will be instantiated. If ``reject_all`` is set to
- *   ``false``, all stats will be instantiated.
- *
- * * If an exclusion list is supplied, any stat name matching *any* of the StringMatchers in the
- *   list will not instantiate.
- *
- * * If an inclusion list is supplied, no stats will instantiate, except those matching *any* of
- *   the StringMatchers in the list.
- *
- *
- * A StringMatcher can be used to match against an exact string, a suffix / prefix, or a regex.
- * **NB:** For performance reasons, it is highly recommended to use a prefix- or suffix-based
- * matcher rather than a regex-based matcher.
- *
- * Example 1. Excluding all stats.
- *
- * .. code-block:: json
- *
- *   {
- *     "statsMatcher": {
- *       "rejectAll": "true"
- *     }
- *   }
- *
- * Example 2. Excluding all cluster-specific stats, but not cluster-manager stats:
- *
- * .. code-block:: json
- *
- *   {
- *     "statsMatcher": {
- *       "exclusionList": {
- *         "patterns": [
- *           {
- *             "prefix": "cluster."
- *           }
- *         ]
- *       }
- *     }
- *   }
- *
- * Example 3. Including only manager-related stats:
- *
- * .. code-block:: json
- *
- *   {
- *     "statsMatcher": {
- *       "inclusionList": {
- *         "patterns": [
- *           {
- *             "prefix": "cluster_manager."
- *           },
- *           {
- *             "prefix": "listener_manager."
- *           }
- *         ]
- *       }
- *     }
- *   }
- *
- *
- * @generated from message envoy.config.metrics.v3.StatsMatcher
- */
+/** @generated from message envoy.config.metrics.v3.StatsMatcher */
 export type StatsMatcher = Message<"envoy.config.metrics.v3.StatsMatcher"> & {
-  /**
-   * @generated from oneof envoy.config.metrics.v3.StatsMatcher.stats_matcher
-   */
+  /** @generated from oneof envoy.config.metrics.v3.StatsMatcher.stats_matcher */
   statsMatcher: {
-    /**
-     * If ``reject_all`` is true, then all stats are disabled. If ``reject_all`` is false, then all
-     * stats are enabled.
-     *
-     * @generated from field: bool reject_all = 1;
-     */
+    /** @generated from field: bool reject_all = 1; */
     value: boolean;
     case: "rejectAll";
   } | {
-    /**
-     * Exclusive match. All stats are enabled except for those matching one of the supplied
-     * StringMatcher protos.
-     *
-     * @generated from field: envoy.type.matcher.v3.ListStringMatcher exclusion_list = 2;
-     */
+    /** @generated from field: envoy.type.matcher.v3.ListStringMatcher exclusion_list = 2; */
     value: ListStringMatcher;
     case: "exclusionList";
   } | {
-    /**
-     * Inclusive match. No stats are enabled except for those matching one of the supplied
-     * StringMatcher protos.
-     *
-     * @generated from field: envoy.type.matcher.v3.ListStringMatcher inclusion_list = 3;
-     */
+    /** @generated from field: envoy.type.matcher.v3.ListStringMatcher inclusion_list = 3; */
     value: ListStringMatcher;
     case: "inclusionList";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.StatsMatcher.
- * Use `create(StatsMatcherSchema)` to create a new message.
- */
 export const StatsMatcherSchema: GenMessage<StatsMatcher> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.StatsMatcher");
 
-/**
- * Designates a tag name and value pair. The value may be either a fixed value
- * or a regex providing the value via capture groups. The specified tag will be
- * unconditionally set if a fixed value, otherwise it will only be set if one
- * or more capture groups in the regex match.
- *
- * @generated from message envoy.config.metrics.v3.TagSpecifier
- */
+/** @generated from message envoy.config.metrics.v3.TagSpecifier */
 export type TagSpecifier = Message<"envoy.config.metrics.v3.TagSpecifier"> & {
-  /**
-   * Attaches an identifier to the tag values to identify the tag being in the
-   * sink. Envoy has a set of default names and regexes to extract dynamic
-   * portions of existing stats, which can be found in :repo:`well_known_names.h
-   * <source/common/config/well_known_names.h>` in the Envoy repository. If a :ref:`tag_name
-   * <envoy_v3_api_field_config.metrics.v3.TagSpecifier.tag_name>` is provided in the config and
-   * neither :ref:`regex <envoy_v3_api_field_config.metrics.v3.TagSpecifier.regex>` or
-   * :ref:`fixed_value <envoy_v3_api_field_config.metrics.v3.TagSpecifier.fixed_value>` were specified,
-   * Envoy will attempt to find that name in its set of defaults and use the accompanying regex.
-   *
-   * .. note::
-   *
-   *   A stat name may be spelled in such a way that it matches two different
-   *   tag extractors for the same tag name. In that case, all but one of the
-   *   tag values will be dropped. It is not specified which tag value will be
-   *   retained. The extraction will only occur for one of the extractors, and
-   *   only the matched extraction will be removed from the tag name.
-   *
-   * @generated from field: string tag_name = 1;
-   */
+  /** @generated from field: string tag_name = 1; */
   tagName: string;
 
-  /**
-   * @generated from oneof envoy.config.metrics.v3.TagSpecifier.tag_value
-   */
+  /** @generated from oneof envoy.config.metrics.v3.TagSpecifier.tag_value */
   tagValue: {
-    /**
-     * Designates a tag to strip from the tag extracted name and provide as a named
-     * tag value for all statistics. This will only occur if any part of the name
-     * matches the regex provided with one or more capture groups.
-     *
-     * The first capture group identifies the portion of the name to remove. The
-     * second capture group (which will normally be nested inside the first) will
-     * designate the value of the tag for the statistic. If no second capture
-     * group is provided, the first will also be used to set the value of the tag.
-     * All other capture groups will be ignored.
-     *
-     * Example 1. a stat name ``cluster.foo_cluster.upstream_rq_timeout`` and
-     * one tag specifier:
-     *
-     * .. code-block:: json
-     *
-     *   {
-     *     "tag_name": "envoy.cluster_name",
-     *     "regex": "^cluster\\.((.+?)\\.)"
-     *   }
-     *
-     * Note that the regex will remove ``foo_cluster.`` making the tag extracted
-     * name ``cluster.upstream_rq_timeout`` and the tag value for
-     * ``envoy.cluster_name`` will be ``foo_cluster`` (note: there will be no
-     * ``.`` character because of the second capture group).
-     *
-     * Example 2. a stat name
-     * ``http.connection_manager_1.user_agent.ios.downstream_cx_total`` and two
-     * tag specifiers:
-     *
-     * .. code-block:: json
-     *
-     *   [
-     *     {
-     *       "tag_name": "envoy.http_user_agent",
-     *       "regex": "^http(?=\\.).*?\\.user_agent\\.((.+?)\\.)\\w+?$"
-     *     },
-     *     {
-     *       "tag_name": "envoy.http_conn_manager_prefix",
-     *       "regex": "^http\\.((.*?)\\.)"
-     *     }
-     *   ]
-     *
-     * The two regexes of the specifiers will be processed from the elaborated
-     * stat name.
-     *
-     * The first regex will save ``ios.`` as the tag value for ``envoy.http_user_agent``. It will
-     * leave it in the name for potential matching with additional tag specifiers. After all tag
-     * specifiers are processed the tags will be removed from the name.
-     *
-     * The second regex will populate tag ``envoy.http_conn_manager_prefix`` with value
-     * ``connection_manager_1.``, based on the original stat name.
-     *
-     * As a final step, the matched tags are removed, leaving
-     * ``http.user_agent.downstream_cx_total`` as the tag extracted name.
-     *
-     * @generated from field: string regex = 2;
-     */
+    /** @generated from field: string regex = 2; */
     value: string;
     case: "regex";
   } | {
-    /**
-     * Specifies a fixed tag value for the ``tag_name``.
-     *
-     * @generated from field: string fixed_value = 3;
-     */
+    /** @generated from field: string fixed_value = 3; */
     value: string;
     case: "fixedValue";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.TagSpecifier.
- * Use `create(TagSpecifierSchema)` to create a new message.
- */
 export const TagSpecifierSchema: GenMessage<TagSpecifier> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.TagSpecifier");
 
-/**
- * Specifies a matcher for stats and the buckets that matching stats should use.
- *
- * @generated from message envoy.config.metrics.v3.HistogramBucketSettings
- */
+/** @generated from message envoy.config.metrics.v3.HistogramBucketSettings */
 export type HistogramBucketSettings = Message<"envoy.config.metrics.v3.HistogramBucketSettings"> & {
-  /**
-   * The stats that this rule applies to. The match is applied to the original stat name
-   * before tag-extraction, for example ``cluster.exampleclustername.upstream_cx_length_ms``.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher match = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher match = 1; */
   match?: StringMatcher | undefined;
 
-  /**
-   * Each value is the upper bound of a bucket. Each bucket must be greater than 0 and unique.
-   * The order of the buckets does not matter.
-   *
-   * @generated from field: repeated double buckets = 2;
-   */
+  /** @generated from field: repeated double buckets = 2; */
   buckets: number[];
 
-  /**
-   * Initial number of bins for the ``circllhist`` thread local histogram per time series. Default value is 100.
-   *
-   * @generated from field: google.protobuf.UInt32Value bins = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value bins = 3; */
   bins?: number | undefined;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.HistogramBucketSettings.
- * Use `create(HistogramBucketSettingsSchema)` to create a new message.
- */
 export const HistogramBucketSettingsSchema: GenMessage<HistogramBucketSettings> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.HistogramBucketSettings");
 
-/**
- * Stats configuration proto schema for built-in ``envoy.stat_sinks.statsd`` sink. This sink does not support
- * tagged metrics.
- * [#extension: envoy.stat_sinks.statsd]
- *
- * @generated from message envoy.config.metrics.v3.StatsdSink
- */
+/** @generated from message envoy.config.metrics.v3.StatsdSink */
 export type StatsdSink = Message<"envoy.config.metrics.v3.StatsdSink"> & {
-  /**
-   * @generated from oneof envoy.config.metrics.v3.StatsdSink.statsd_specifier
-   */
+  /** @generated from oneof envoy.config.metrics.v3.StatsdSink.statsd_specifier */
   statsdSpecifier: {
-    /**
-     * The UDP address of a running `statsd <https://github.com/etsy/statsd>`_
-     * compliant listener. If specified, statistics will be flushed to this
-     * address.
-     *
-     * @generated from field: envoy.config.core.v3.Address address = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.Address address = 1; */
     value: Address;
     case: "address";
   } | {
-    /**
-     * The name of a cluster that is running a TCP `statsd
-     * <https://github.com/etsy/statsd>`_ compliant listener. If specified,
-     * Envoy will connect to this cluster to flush statistics.
-     *
-     * @generated from field: string tcp_cluster_name = 2;
-     */
+    /** @generated from field: string tcp_cluster_name = 2; */
     value: string;
     case: "tcpClusterName";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional custom prefix for StatsdSink. If
-   * specified, this will override the default prefix.
-   * For example:
-   *
-   * .. code-block:: json
-   *
-   *   {
-   *     "prefix" : "envoy-prod"
-   *   }
-   *
-   * will change emitted stats to
-   *
-   * .. code-block:: cpp
-   *
-   *   envoy-prod.test_counter:1|c
-   *   envoy-prod.test_timer:5|ms
-   *
-   * Note that the default prefix, "envoy", will be used if a prefix is not
-   * specified.
-   *
-   * Stats with default prefix:
-   *
-   * .. code-block:: cpp
-   *
-   *   envoy.test_counter:1|c
-   *   envoy.test_timer:5|ms
-   *
-   * @generated from field: string prefix = 3;
-   */
+  /** @generated from field: string prefix = 3; */
   prefix: string;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.StatsdSink.
- * Use `create(StatsdSinkSchema)` to create a new message.
- */
 export const StatsdSinkSchema: GenMessage<StatsdSink> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.StatsdSink");
 
-/**
- * Stats configuration proto schema for built-in ``envoy.stat_sinks.dog_statsd`` sink.
- * The sink emits stats with `DogStatsD <https://docs.datadoghq.com/guides/dogstatsd/>`_
- * compatible tags. Tags are configurable via :ref:`StatsConfig
- * <envoy_v3_api_msg_config.metrics.v3.StatsConfig>`.
- * [#extension: envoy.stat_sinks.dog_statsd]
- *
- * @generated from message envoy.config.metrics.v3.DogStatsdSink
- */
+/** @generated from message envoy.config.metrics.v3.DogStatsdSink */
 export type DogStatsdSink = Message<"envoy.config.metrics.v3.DogStatsdSink"> & {
-  /**
-   * @generated from oneof envoy.config.metrics.v3.DogStatsdSink.dog_statsd_specifier
-   */
+  /** @generated from oneof envoy.config.metrics.v3.DogStatsdSink.dog_statsd_specifier */
   dogStatsdSpecifier: {
-    /**
-     * The UDP address of a running DogStatsD compliant listener. If specified,
-     * statistics will be flushed to this address.
-     *
-     * @generated from field: envoy.config.core.v3.Address address = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.Address address = 1; */
     value: Address;
     case: "address";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional custom metric name prefix. See :ref:`StatsdSink's prefix field
-   * <envoy_v3_api_field_config.metrics.v3.StatsdSink.prefix>` for more details.
-   *
-   * @generated from field: string prefix = 3;
-   */
+  /** @generated from field: string prefix = 3; */
   prefix: string;
 
-  /**
-   * Optional max datagram size to use when sending UDP messages. By default Envoy
-   * will emit one metric per datagram. By specifying a max-size larger than a single
-   * metric, Envoy will emit multiple, new-line separated metrics. The max datagram
-   * size should not exceed your network's MTU.
-   *
-   * Note that this value may not be respected if smaller than a single metric.
-   *
-   * @generated from field: google.protobuf.UInt64Value max_bytes_per_datagram = 4;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_bytes_per_datagram = 4; */
   maxBytesPerDatagram?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.DogStatsdSink.
- * Use `create(DogStatsdSinkSchema)` to create a new message.
- */
 export const DogStatsdSinkSchema: GenMessage<DogStatsdSink> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.DogStatsdSink");
 
-/**
- * Stats configuration proto schema for built-in ``envoy.stat_sinks.hystrix`` sink.
- * The sink emits stats in `text/event-stream
- * <https://developer.mozilla.org/en-US/docs/Web/API/Server-sent_events/Using_server-sent_events>`_
- * formatted stream for use by `Hystrix dashboard
- * <https://github.com/Netflix-Skunkworks/hystrix-dashboard/wiki>`_.
- *
- * Note that only a single HystrixSink should be configured.
- *
- * Streaming is started through an admin endpoint :http:get:`/hystrix_event_stream`.
- * [#extension: envoy.stat_sinks.hystrix]
- *
- * @generated from message envoy.config.metrics.v3.HystrixSink
- */
+/** @generated from message envoy.config.metrics.v3.HystrixSink */
 export type HystrixSink = Message<"envoy.config.metrics.v3.HystrixSink"> & {
-  /**
-   * The number of buckets the rolling statistical window is divided into.
-   *
-   * Each time the sink is flushed, all relevant Envoy statistics are sampled and
-   * added to the rolling window (removing the oldest samples in the window
-   * in the process). The sink then outputs the aggregate statistics across the
-   * current rolling window to the event stream(s).
-   *
-   * ``rolling_window(ms)`` = ``stats_flush_interval(ms)`` * ``num_of_buckets``
-   *
-   * More detailed explanation can be found in `Hystrix wiki
-   * <https://github.com/Netflix/Hystrix/wiki/Metrics-and-Monitoring#hystrixrollingnumber>`_.
-   *
-   * @generated from field: int64 num_buckets = 1;
-   */
+  /** @generated from field: int64 num_buckets = 1; */
   numBuckets: bigint;
 };
 
-/**
- * Describes the message envoy.config.metrics.v3.HystrixSink.
- * Use `create(HystrixSinkSchema)` to create a new message.
- */
 export const HystrixSinkSchema: GenMessage<HystrixSink> = /*@__PURE__*/
   messageDesc("envoy.config.metrics.v3.HystrixSink");

@@ -26,609 +26,233 @@ import type { HeaderMatcher } from "../../route/v3/route_components_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Tap configuration.
- *
- * [#comment:TODO(mattklein123): Rate limiting]
- *
- * @generated from message envoy.config.tap.v3.TapConfig
- */
+/** @generated from message envoy.config.tap.v3.TapConfig */
 export type TapConfig = Message<"envoy.config.tap.v3.TapConfig"> & {
-  /**
-   * The match configuration. If the configuration matches the data source being tapped, a tap will
-   * occur, with the result written to the configured output.
-   * Exactly one of :ref:`match <envoy_v3_api_field_config.tap.v3.TapConfig.match>` and
-   * :ref:`match_config <envoy_v3_api_field_config.tap.v3.TapConfig.match_config>` must be set. If both
-   * are set, the :ref:`match <envoy_v3_api_field_config.tap.v3.TapConfig.match>` will be used.
-   *
-   * @generated from field: envoy.config.tap.v3.MatchPredicate match_config = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.tap.v3.MatchPredicate match_config = 1 [deprecated = true]; @deprecated */
   matchConfig?: MatchPredicate | undefined;
 
-  /**
-   * The match configuration. If the configuration matches the data source being tapped, a tap will
-   * occur, with the result written to the configured output.
-   * Exactly one of :ref:`match <envoy_v3_api_field_config.tap.v3.TapConfig.match>` and
-   * :ref:`match_config <envoy_v3_api_field_config.tap.v3.TapConfig.match_config>` must be set. If both
-   * are set, the :ref:`match <envoy_v3_api_field_config.tap.v3.TapConfig.match>` will be used.
-   *
-   * @generated from field: envoy.config.common.matcher.v3.MatchPredicate match = 4;
-   */
+  /** @generated from field: envoy.config.common.matcher.v3.MatchPredicate match = 4; */
   match?: MatchPredicate$1 | undefined;
 
-  /**
-   * The tap output configuration. If a match configuration matches a data source being tapped,
-   * a tap will occur and the data will be written to the configured output.
-   *
-   * @generated from field: envoy.config.tap.v3.OutputConfig output_config = 2;
-   */
+  /** @generated from field: envoy.config.tap.v3.OutputConfig output_config = 2; */
   outputConfig?: OutputConfig | undefined;
 
-  /**
-   * Specifies the fraction of requests (HTTP tap filter) or connections (transport
-   * socket tap) for which the tap match predicate is evaluated. When unset, every
-   * request/connection proceeds to match evaluation (equivalent to sampling at 100%),
-   * the runtime layer is not consulted, and ``configured_sample_rate`` is not set on
-   * emitted traces. When set, only the configured fraction is matched; the remainder
-   * is not tapped. The value can be overridden at runtime via :ref:`runtime_key
-   * <envoy_v3_api_field_config.core.v3.RuntimeFractionalPercent.runtime_key>`. The
-   * configured sampling rate is recorded on the :ref:`configured_sample_rate
-   * <envoy_v3_api_field_data.tap.v3.TraceWrapper.configured_sample_rate>` of the
-   * first segment of each emitted trace.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent tap_enabled = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent tap_enabled = 3; */
   tapEnabled?: RuntimeFractionalPercent | undefined;
 };
 
-/**
- * Describes the message envoy.config.tap.v3.TapConfig.
- * Use `create(TapConfigSchema)` to create a new message.
- */
 export const TapConfigSchema: GenMessage<TapConfig> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.TapConfig");
 
-/**
- * Tap match configuration. This is a recursive structure which allows complex nested match
- * configurations to be built using various logical operators.
- * [#next-free-field: 11]
- *
- * @generated from message envoy.config.tap.v3.MatchPredicate
- */
+/** @generated from message envoy.config.tap.v3.MatchPredicate */
 export type MatchPredicate = Message<"envoy.config.tap.v3.MatchPredicate"> & {
-  /**
-   * @generated from oneof envoy.config.tap.v3.MatchPredicate.rule
-   */
+  /** @generated from oneof envoy.config.tap.v3.MatchPredicate.rule */
   rule: {
-    /**
-     * A set that describes a logical OR. If any member of the set matches, the match configuration
-     * matches.
-     *
-     * @generated from field: envoy.config.tap.v3.MatchPredicate.MatchSet or_match = 1;
-     */
+    /** @generated from field: envoy.config.tap.v3.MatchPredicate.MatchSet or_match = 1; */
     value: MatchPredicate_MatchSet;
     case: "orMatch";
   } | {
-    /**
-     * A set that describes a logical AND. If all members of the set match, the match configuration
-     * matches.
-     *
-     * @generated from field: envoy.config.tap.v3.MatchPredicate.MatchSet and_match = 2;
-     */
+    /** @generated from field: envoy.config.tap.v3.MatchPredicate.MatchSet and_match = 2; */
     value: MatchPredicate_MatchSet;
     case: "andMatch";
   } | {
-    /**
-     * A negation match. The match configuration will match if the negated match condition matches.
-     *
-     * @generated from field: envoy.config.tap.v3.MatchPredicate not_match = 3;
-     */
+    /** @generated from field: envoy.config.tap.v3.MatchPredicate not_match = 3; */
     value: MatchPredicate;
     case: "notMatch";
   } | {
-    /**
-     * The match configuration will always match.
-     *
-     * @generated from field: bool any_match = 4;
-     */
+    /** @generated from field: bool any_match = 4; */
     value: boolean;
     case: "anyMatch";
   } | {
-    /**
-     * HTTP request headers match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_request_headers_match = 5;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_request_headers_match = 5; */
     value: HttpHeadersMatch;
     case: "httpRequestHeadersMatch";
   } | {
-    /**
-     * HTTP request trailers match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_request_trailers_match = 6;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_request_trailers_match = 6; */
     value: HttpHeadersMatch;
     case: "httpRequestTrailersMatch";
   } | {
-    /**
-     * HTTP response headers match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_response_headers_match = 7;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_response_headers_match = 7; */
     value: HttpHeadersMatch;
     case: "httpResponseHeadersMatch";
   } | {
-    /**
-     * HTTP response trailers match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_response_trailers_match = 8;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpHeadersMatch http_response_trailers_match = 8; */
     value: HttpHeadersMatch;
     case: "httpResponseTrailersMatch";
   } | {
-    /**
-     * HTTP request generic body match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpGenericBodyMatch http_request_generic_body_match = 9;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpGenericBodyMatch http_request_generic_body_match = 9; */
     value: HttpGenericBodyMatch;
     case: "httpRequestGenericBodyMatch";
   } | {
-    /**
-     * HTTP response generic body match configuration.
-     *
-     * @generated from field: envoy.config.tap.v3.HttpGenericBodyMatch http_response_generic_body_match = 10;
-     */
+    /** @generated from field: envoy.config.tap.v3.HttpGenericBodyMatch http_response_generic_body_match = 10; */
     value: HttpGenericBodyMatch;
     case: "httpResponseGenericBodyMatch";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.tap.v3.MatchPredicate.
- * Use `create(MatchPredicateSchema)` to create a new message.
- */
 export const MatchPredicateSchema: GenMessage<MatchPredicate> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.MatchPredicate");
 
-/**
- * A set of match configurations used for logical operations.
- *
- * @generated from message envoy.config.tap.v3.MatchPredicate.MatchSet
- */
+/** @generated from message envoy.config.tap.v3.MatchPredicate.MatchSet */
 export type MatchPredicate_MatchSet = Message<"envoy.config.tap.v3.MatchPredicate.MatchSet"> & {
-  /**
-   * The list of rules that make up the set.
-   *
-   * @generated from field: repeated envoy.config.tap.v3.MatchPredicate rules = 1;
-   */
+  /** @generated from field: repeated envoy.config.tap.v3.MatchPredicate rules = 1; */
   rules: MatchPredicate[];
 };
 
-/**
- * Describes the message envoy.config.tap.v3.MatchPredicate.MatchSet.
- * Use `create(MatchPredicate_MatchSetSchema)` to create a new message.
- */
 export const MatchPredicate_MatchSetSchema: GenMessage<MatchPredicate_MatchSet> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.MatchPredicate.MatchSet");
 
-/**
- * HTTP headers match configuration.
- *
- * @generated from message envoy.config.tap.v3.HttpHeadersMatch
- */
+/** @generated from message envoy.config.tap.v3.HttpHeadersMatch */
 export type HttpHeadersMatch = Message<"envoy.config.tap.v3.HttpHeadersMatch"> & {
-  /**
-   * HTTP headers to match.
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 1;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 1; */
   headers: HeaderMatcher[];
 };
 
-/**
- * Describes the message envoy.config.tap.v3.HttpHeadersMatch.
- * Use `create(HttpHeadersMatchSchema)` to create a new message.
- */
 export const HttpHeadersMatchSchema: GenMessage<HttpHeadersMatch> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.HttpHeadersMatch");
 
-/**
- * HTTP generic body match configuration.
- * List of text strings and hex strings to be located in HTTP body.
- * All specified strings must be found in the HTTP body for positive match.
- * The search may be limited to specified number of bytes from the body start.
- *
- * .. attention::
- *
- *   Searching for patterns in HTTP body is potentially cpu intensive. For each specified pattern, http body is scanned byte by byte to find a match.
- *   If multiple patterns are specified, the process is repeated for each pattern. If location of a pattern is known, ``bytes_limit`` should be specified
- *   to scan only part of the http body.
- *
- * @generated from message envoy.config.tap.v3.HttpGenericBodyMatch
- */
+/** @generated from message envoy.config.tap.v3.HttpGenericBodyMatch */
 export type HttpGenericBodyMatch = Message<"envoy.config.tap.v3.HttpGenericBodyMatch"> & {
-  /**
-   * Limits search to specified number of bytes - default zero (no limit - match entire captured buffer).
-   *
-   * @generated from field: uint32 bytes_limit = 1;
-   */
+  /** @generated from field: uint32 bytes_limit = 1; */
   bytesLimit: number;
 
-  /**
-   * List of patterns to match.
-   *
-   * @generated from field: repeated envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch patterns = 2;
-   */
+  /** @generated from field: repeated envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch patterns = 2; */
   patterns: HttpGenericBodyMatch_GenericTextMatch[];
 };
 
-/**
- * Describes the message envoy.config.tap.v3.HttpGenericBodyMatch.
- * Use `create(HttpGenericBodyMatchSchema)` to create a new message.
- */
 export const HttpGenericBodyMatchSchema: GenMessage<HttpGenericBodyMatch> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.HttpGenericBodyMatch");
 
-/**
- * @generated from message envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch
- */
+/** @generated from message envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch */
 export type HttpGenericBodyMatch_GenericTextMatch = Message<"envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch"> & {
-  /**
-   * @generated from oneof envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch.rule
-   */
+  /** @generated from oneof envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch.rule */
   rule: {
-    /**
-     * Text string to be located in HTTP body.
-     *
-     * @generated from field: string string_match = 1;
-     */
+    /** @generated from field: string string_match = 1; */
     value: string;
     case: "stringMatch";
   } | {
-    /**
-     * Sequence of bytes to be located in HTTP body.
-     *
-     * @generated from field: bytes binary_match = 2;
-     */
+    /** @generated from field: bytes binary_match = 2; */
     value: Uint8Array;
     case: "binaryMatch";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch.
- * Use `create(HttpGenericBodyMatch_GenericTextMatchSchema)` to create a new message.
- */
 export const HttpGenericBodyMatch_GenericTextMatchSchema: GenMessage<HttpGenericBodyMatch_GenericTextMatch> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch");
 
-/**
- * Tap output configuration.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.config.tap.v3.OutputConfig
- */
+/** @generated from message envoy.config.tap.v3.OutputConfig */
 export type OutputConfig = Message<"envoy.config.tap.v3.OutputConfig"> & {
-  /**
-   * Output sinks for tap data. Currently a single sink is allowed in the list. Once multiple
-   * sink types are supported this constraint will be relaxed.
-   *
-   * @generated from field: repeated envoy.config.tap.v3.OutputSink sinks = 1;
-   */
+  /** @generated from field: repeated envoy.config.tap.v3.OutputSink sinks = 1; */
   sinks: OutputSink[];
 
-  /**
-   * For buffered tapping, the maximum amount of received body that will be buffered prior to
-   * truncation. If truncation occurs, the :ref:`truncated
-   * <envoy_v3_api_field_data.tap.v3.Body.truncated>` field will be set. If not specified, the
-   * default is 1KiB.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_buffered_rx_bytes = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_buffered_rx_bytes = 2; */
   maxBufferedRxBytes?: number | undefined;
 
-  /**
-   * For buffered tapping, the maximum amount of transmitted body that will be buffered prior to
-   * truncation. If truncation occurs, the :ref:`truncated
-   * <envoy_v3_api_field_data.tap.v3.Body.truncated>` field will be set. If not specified, the
-   * default is 1KiB.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_buffered_tx_bytes = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_buffered_tx_bytes = 3; */
   maxBufferedTxBytes?: number | undefined;
 
-  /**
-   * Indicates whether taps produce a single buffered message per tap, or multiple streamed
-   * messages per tap in the emitted :ref:`TraceWrapper
-   * <envoy_v3_api_msg_data.tap.v3.TraceWrapper>` messages. Note that streamed tapping does not
-   * mean that no buffering takes place. Buffering may be required if data is processed before a
-   * match can be determined. See the HTTP tap filter :ref:`streaming
-   * <config_http_filters_tap_streaming>` documentation for more information.
-   *
-   * @generated from field: bool streaming = 4;
-   */
+  /** @generated from field: bool streaming = 4; */
   streaming: boolean;
 
-  /**
-   * Tapped messages will be sent on each read/write event for streamed tapping by default.
-   * But this behavior could be controlled by setting this field.
-   * If set then the tapped messages will be send once the threshold is reached.
-   * This could be used to avoid high frequent sending.
-   *
-   * @generated from field: google.protobuf.UInt32Value min_streamed_sent_bytes = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value min_streamed_sent_bytes = 5; */
   minStreamedSentBytes?: number | undefined;
 };
 
-/**
- * Describes the message envoy.config.tap.v3.OutputConfig.
- * Use `create(OutputConfigSchema)` to create a new message.
- */
 export const OutputConfigSchema: GenMessage<OutputConfig> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.OutputConfig");
 
-/**
- * Tap output sink configuration.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.config.tap.v3.OutputSink
- */
+/** @generated from message envoy.config.tap.v3.OutputSink */
 export type OutputSink = Message<"envoy.config.tap.v3.OutputSink"> & {
-  /**
-   * Sink output format.
-   *
-   * @generated from field: envoy.config.tap.v3.OutputSink.Format format = 1;
-   */
+  /** @generated from field: envoy.config.tap.v3.OutputSink.Format format = 1; */
   format: OutputSink_Format;
 
-  /**
-   * @generated from oneof envoy.config.tap.v3.OutputSink.output_sink_type
-   */
+  /** @generated from oneof envoy.config.tap.v3.OutputSink.output_sink_type */
   outputSinkType: {
-    /**
-     * Tap output will be streamed out the :http:post:`/tap` admin endpoint.
-     *
-     * .. attention::
-     *
-     *   It is only allowed to specify the streaming admin output sink if the tap is being
-     *   configured from the :http:post:`/tap` admin endpoint. Thus, if an extension has
-     *   been configured to receive tap configuration from some other source (e.g., static
-     *   file, XDS, etc.) configuring the streaming admin output type will fail.
-     *
-     * @generated from field: envoy.config.tap.v3.StreamingAdminSink streaming_admin = 2;
-     */
+    /** @generated from field: envoy.config.tap.v3.StreamingAdminSink streaming_admin = 2; */
     value: StreamingAdminSink;
     case: "streamingAdmin";
   } | {
-    /**
-     * Tap output will be written to a file per tap sink.
-     *
-     * @generated from field: envoy.config.tap.v3.FilePerTapSink file_per_tap = 3;
-     */
+    /** @generated from field: envoy.config.tap.v3.FilePerTapSink file_per_tap = 3; */
     value: FilePerTapSink;
     case: "filePerTap";
   } | {
-    /**
-     * [#not-implemented-hide:]
-     * GrpcService to stream data to. The format argument must be PROTO_BINARY.
-     * [#comment: TODO(samflattery): remove cleanup in uber_per_filter.cc once implemented]
-     *
-     * @generated from field: envoy.config.tap.v3.StreamingGrpcSink streaming_grpc = 4;
-     */
+    /** @generated from field: envoy.config.tap.v3.StreamingGrpcSink streaming_grpc = 4; */
     value: StreamingGrpcSink;
     case: "streamingGrpc";
   } | {
-    /**
-     * Tap output will be buffered in a single block before flushing to the :http:post:`/tap` admin endpoint
-     *
-     * .. attention::
-     *
-     *   It is only allowed to specify the buffered admin output sink if the tap is being
-     *   configured from the :http:post:`/tap` admin endpoint. Thus, if an extension has
-     *   been configured to receive tap configuration from some other source (e.g., static
-     *   file, XDS, etc.) configuring the buffered admin output type will fail.
-     *
-     * @generated from field: envoy.config.tap.v3.BufferedAdminSink buffered_admin = 5;
-     */
+    /** @generated from field: envoy.config.tap.v3.BufferedAdminSink buffered_admin = 5; */
     value: BufferedAdminSink;
     case: "bufferedAdmin";
   } | {
-    /**
-     * Tap output filter will be defined by an extension type
-     *
-     * @generated from field: envoy.config.core.v3.TypedExtensionConfig custom_sink = 6;
-     */
+    /** @generated from field: envoy.config.core.v3.TypedExtensionConfig custom_sink = 6; */
     value: TypedExtensionConfig;
     case: "customSink";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.tap.v3.OutputSink.
- * Use `create(OutputSinkSchema)` to create a new message.
- */
 export const OutputSinkSchema: GenMessage<OutputSink> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.OutputSink");
 
-/**
- * Output format. All output is in the form of one or more :ref:`TraceWrapper
- * <envoy_v3_api_msg_data.tap.v3.TraceWrapper>` messages. This enumeration indicates
- * how those messages are written. Note that not all sinks support all output formats. See
- * individual sink documentation for more information.
- *
- * @generated from enum envoy.config.tap.v3.OutputSink.Format
- */
+/** @generated from enum envoy.config.tap.v3.OutputSink.Format */
 export const OutputSink_Format = {
-  /**
-   * Each message will be written as JSON. Any :ref:`body <envoy_v3_api_msg_data.tap.v3.Body>`
-   * data will be present in the :ref:`as_bytes
-   * <envoy_v3_api_field_data.tap.v3.Body.as_bytes>` field. This means that body data will be
-   * base64 encoded as per the `proto3 JSON mappings
-   * <https://developers.google.com/protocol-buffers/docs/proto3#json>`_.
-   *
-   * @generated from enum value: JSON_BODY_AS_BYTES = 0;
-   */
+  /** @generated from enum value: JSON_BODY_AS_BYTES = 0; */
   JSON_BODY_AS_BYTES: 0,
 
-  /**
-   * Each message will be written as JSON. Any :ref:`body <envoy_v3_api_msg_data.tap.v3.Body>`
-   * data will be present in the :ref:`as_string
-   * <envoy_v3_api_field_data.tap.v3.Body.as_string>` field. This means that body data will be
-   * string encoded as per the `proto3 JSON mappings
-   * <https://developers.google.com/protocol-buffers/docs/proto3#json>`_. This format type is
-   * useful when it is known that that body is human readable (e.g., JSON over HTTP) and the
-   * user wishes to view it directly without being forced to base64 decode the body.
-   *
-   * @generated from enum value: JSON_BODY_AS_STRING = 1;
-   */
+  /** @generated from enum value: JSON_BODY_AS_STRING = 1; */
   JSON_BODY_AS_STRING: 1,
 
-  /**
-   * Binary proto format. Note that binary proto is not self-delimiting. If a sink writes
-   * multiple binary messages without any length information the data stream will not be
-   * useful. However, for certain sinks that are self-delimiting (e.g., one message per file)
-   * this output format makes consumption simpler.
-   *
-   * @generated from enum value: PROTO_BINARY = 2;
-   */
+  /** @generated from enum value: PROTO_BINARY = 2; */
   PROTO_BINARY: 2,
 
-  /**
-   * Messages are written as a sequence tuples, where each tuple is the message length encoded
-   * as a `protobuf 32-bit varint
-   * <https://developers.google.com/protocol-buffers/docs/reference/cpp/google.protobuf.io.coded_stream>`_
-   * followed by the binary message. The messages can be read back using the language specific
-   * protobuf coded stream implementation to obtain the message length and the message.
-   *
-   * @generated from enum value: PROTO_BINARY_LENGTH_DELIMITED = 3;
-   */
+  /** @generated from enum value: PROTO_BINARY_LENGTH_DELIMITED = 3; */
   PROTO_BINARY_LENGTH_DELIMITED: 3,
 
-  /**
-   * Text proto format.
-   *
-   * @generated from enum value: PROTO_TEXT = 4;
-   */
+  /** @generated from enum value: PROTO_TEXT = 4; */
   PROTO_TEXT: 4,
 } as const;
 
-/**
- * Output format. All output is in the form of one or more :ref:`TraceWrapper
- * <envoy_v3_api_msg_data.tap.v3.TraceWrapper>` messages. This enumeration indicates
- * how those messages are written. Note that not all sinks support all output formats. See
- * individual sink documentation for more information.
- *
- * @generated from enum envoy.config.tap.v3.OutputSink.Format
- */
+/** @generated from enum envoy.config.tap.v3.OutputSink.Format */
 export type OutputSink_Format = (typeof OutputSink_Format)[keyof typeof OutputSink_Format] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.tap.v3.OutputSink.Format.
- */
 export const OutputSink_FormatSchema: GenEnum<OutputSink_Format> = /*@__PURE__*/
   enumDesc("envoy.config.tap.v3.OutputSink.Format");
 
-/**
- * Streaming admin sink configuration.
- *
- * @generated from message envoy.config.tap.v3.StreamingAdminSink
- */
+/** @generated from message envoy.config.tap.v3.StreamingAdminSink */
 export type StreamingAdminSink = Message<"envoy.config.tap.v3.StreamingAdminSink"> & {
 };
 
-/**
- * Describes the message envoy.config.tap.v3.StreamingAdminSink.
- * Use `create(StreamingAdminSinkSchema)` to create a new message.
- */
 export const StreamingAdminSinkSchema: GenMessage<StreamingAdminSink> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.StreamingAdminSink");
 
-/**
- * BufferedAdminSink configures a tap output to collect traces without returning them until
- * one of multiple criteria are satisfied.
- * Similar to StreamingAdminSink, it is only allowed to specify the buffered admin output
- * sink if the tap is being configured from the ``/tap`` admin endpoint.
- *
- * @generated from message envoy.config.tap.v3.BufferedAdminSink
- */
+/** @generated from message envoy.config.tap.v3.BufferedAdminSink */
 export type BufferedAdminSink = Message<"envoy.config.tap.v3.BufferedAdminSink"> & {
-  /**
-   * Stop collecting traces when the specified number are collected.
-   * If other criteria for ending collection are reached first, this value will not be used.
-   *
-   * @generated from field: uint64 max_traces = 1;
-   */
+  /** @generated from field: uint64 max_traces = 1; */
   maxTraces: bigint;
 
-  /**
-   * Acts as a fallback to prevent the client from waiting for long periods of time.
-   * After timeout has occurred, a buffer flush will be triggered, returning the traces buffered so far.
-   * This may result in returning fewer traces than were requested, and in the case that no traces are
-   * buffered during this time, no traces will be returned.
-   * Specifying 0 for the timeout value (or not specifying a value at all) indicates an infinite timeout.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 2;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 2; */
   timeout?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.config.tap.v3.BufferedAdminSink.
- * Use `create(BufferedAdminSinkSchema)` to create a new message.
- */
 export const BufferedAdminSinkSchema: GenMessage<BufferedAdminSink> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.BufferedAdminSink");
 
-/**
- * The file per tap sink outputs a discrete file for every tapped stream.
- *
- * @generated from message envoy.config.tap.v3.FilePerTapSink
- */
+/** @generated from message envoy.config.tap.v3.FilePerTapSink */
 export type FilePerTapSink = Message<"envoy.config.tap.v3.FilePerTapSink"> & {
-  /**
-   * Path prefix. The output file will be of the form <path_prefix>_<id>.pb, where <id> is an
-   * identifier distinguishing the recorded trace for stream instances (the Envoy
-   * connection ID, HTTP stream ID, etc.).
-   *
-   * @generated from field: string path_prefix = 1;
-   */
+  /** @generated from field: string path_prefix = 1; */
   pathPrefix: string;
 };
 
-/**
- * Describes the message envoy.config.tap.v3.FilePerTapSink.
- * Use `create(FilePerTapSinkSchema)` to create a new message.
- */
 export const FilePerTapSinkSchema: GenMessage<FilePerTapSink> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.FilePerTapSink");
 
-/**
- * [#not-implemented-hide:] Streaming gRPC sink configuration sends the taps to an external gRPC
- * server.
- *
- * @generated from message envoy.config.tap.v3.StreamingGrpcSink
- */
+/** @generated from message envoy.config.tap.v3.StreamingGrpcSink */
 export type StreamingGrpcSink = Message<"envoy.config.tap.v3.StreamingGrpcSink"> & {
-  /**
-   * Opaque identifier, that will be sent back to the streaming grpc server.
-   *
-   * @generated from field: string tap_id = 1;
-   */
+  /** @generated from field: string tap_id = 1; */
   tapId: string;
 
-  /**
-   * The gRPC server that hosts the Tap Sink Service.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2; */
   grpcService?: GrpcService | undefined;
 };
 
-/**
- * Describes the message envoy.config.tap.v3.StreamingGrpcSink.
- * Use `create(StreamingGrpcSinkSchema)` to create a new message.
- */
 export const StreamingGrpcSinkSchema: GenMessage<StreamingGrpcSink> = /*@__PURE__*/
   messageDesc("envoy.config.tap.v3.StreamingGrpcSink");

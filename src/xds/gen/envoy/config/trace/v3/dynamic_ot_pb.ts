@@ -20,37 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * DynamicOtConfig was used to dynamically load a tracer from a shared library
- * that implements the `OpenTracing dynamic loading API
- * <https://github.com/opentracing/opentracing-cpp>`_.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.config.trace.v3.DynamicOtConfig
- */
+/** @generated from message envoy.config.trace.v3.DynamicOtConfig */
 export type DynamicOtConfig = Message<"envoy.config.trace.v3.DynamicOtConfig"> & {
-  /**
-   * Dynamic library implementing the `OpenTracing API
-   * <https://github.com/opentracing/opentracing-cpp>`_.
-   *
-   * @generated from field: string library = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string library = 1 [deprecated = true]; @deprecated */
   library: string;
 
-  /**
-   * The configuration to use when creating a tracer from the given dynamic
-   * library.
-   *
-   * @generated from field: google.protobuf.Struct config = 2 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: google.protobuf.Struct config = 2 [deprecated = true]; @deprecated */
   config?: JsonObject | undefined;
 };
 
-/**
- * Describes the message envoy.config.trace.v3.DynamicOtConfig.
- * Use `create(DynamicOtConfigSchema)` to create a new message.
- */
 export const DynamicOtConfigSchema: GenMessage<DynamicOtConfig> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.DynamicOtConfig");

@@ -21,73 +21,27 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The tracing configuration specifies settings for an HTTP tracer provider used by Envoy.
- *
- * Envoy may support other tracers in the future, but right now the HTTP tracer is the only one
- * supported.
- *
- * .. attention::
- *
- *   Use of this message type has been deprecated in favor of direct use of
- *   :ref:`Tracing.Http <envoy_v3_api_msg_config.trace.v3.Tracing.Http>`.
- *
- * @generated from message envoy.config.trace.v3.Tracing
- */
+/** @generated from message envoy.config.trace.v3.Tracing */
 export type Tracing = Message<"envoy.config.trace.v3.Tracing"> & {
-  /**
-   * Provides configuration for the HTTP tracer.
-   *
-   * @generated from field: envoy.config.trace.v3.Tracing.Http http = 1;
-   */
+  /** @generated from field: envoy.config.trace.v3.Tracing.Http http = 1; */
   http?: Tracing_Http | undefined;
 };
 
-/**
- * Describes the message envoy.config.trace.v3.Tracing.
- * Use `create(TracingSchema)` to create a new message.
- */
 export const TracingSchema: GenMessage<Tracing> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.Tracing");
 
-/**
- * Configuration for an HTTP tracer provider used by Envoy.
- *
- * The configuration is defined by the
- * :ref:`HttpConnectionManager.Tracing <envoy_v3_api_msg_extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing>`
- * :ref:`provider <envoy_v3_api_field_extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.provider>`
- * field.
- *
- * @generated from message envoy.config.trace.v3.Tracing.Http
- */
+/** @generated from message envoy.config.trace.v3.Tracing.Http */
 export type Tracing_Http = Message<"envoy.config.trace.v3.Tracing.Http"> & {
-  /**
-   * The name of the HTTP trace driver to instantiate. The name must match a
-   * supported HTTP trace driver.
-   * See the :ref:`extensions listed in typed_config below <extension_category_envoy.tracers>` for the default list of the HTTP trace driver.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Trace driver specific configuration which must be set according to the driver being instantiated.
-   * [#extension-category: envoy.tracers]
-   *
-   * @generated from oneof envoy.config.trace.v3.Tracing.Http.config_type
-   */
+  /** @generated from oneof envoy.config.trace.v3.Tracing.Http.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 3; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.trace.v3.Tracing.Http.
- * Use `create(Tracing_HttpSchema)` to create a new message.
- */
 export const Tracing_HttpSchema: GenMessage<Tracing_Http> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.Tracing.Http");

@@ -21,96 +21,41 @@ import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../core/v3/base_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the LightStep tracer.
- * [#extension: envoy.tracers.lightstep]
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.config.trace.v3.LightstepConfig
- */
+/** @generated from message envoy.config.trace.v3.LightstepConfig */
 export type LightstepConfig = Message<"envoy.config.trace.v3.LightstepConfig"> & {
-  /**
-   * The cluster manager cluster that hosts the LightStep collectors.
-   *
-   * @generated from field: string collector_cluster = 1;
-   */
+  /** @generated from field: string collector_cluster = 1; */
   collectorCluster: string;
 
-  /**
-   * File containing the access token to the `LightStep
-   * <https://lightstep.com/>`_ API.
-   *
-   * @generated from field: string access_token_file = 2 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string access_token_file = 2 [deprecated = true]; @deprecated */
   accessTokenFile: string;
 
-  /**
-   * Access token to the `LightStep <https://lightstep.com/>`_ API.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource access_token = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource access_token = 4; */
   accessToken?: DataSource | undefined;
 
-  /**
-   * Propagation modes to use by LightStep's tracer.
-   *
-   * @generated from field: repeated envoy.config.trace.v3.LightstepConfig.PropagationMode propagation_modes = 3;
-   */
+  /** @generated from field: repeated envoy.config.trace.v3.LightstepConfig.PropagationMode propagation_modes = 3; */
   propagationModes: LightstepConfig_PropagationMode[];
 };
 
-/**
- * Describes the message envoy.config.trace.v3.LightstepConfig.
- * Use `create(LightstepConfigSchema)` to create a new message.
- */
 export const LightstepConfigSchema: GenMessage<LightstepConfig> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.LightstepConfig");
 
-/**
- * Available propagation modes
- *
- * @generated from enum envoy.config.trace.v3.LightstepConfig.PropagationMode
- */
+/** @generated from enum envoy.config.trace.v3.LightstepConfig.PropagationMode */
 export const LightstepConfig_PropagationMode = {
-  /**
-   * Propagate trace context in the single header x-ot-span-context.
-   *
-   * @generated from enum value: ENVOY = 0;
-   */
+  /** @generated from enum value: ENVOY = 0; */
   ENVOY: 0,
 
-  /**
-   * Propagate trace context using LightStep's native format.
-   *
-   * @generated from enum value: LIGHTSTEP = 1;
-   */
+  /** @generated from enum value: LIGHTSTEP = 1; */
   LIGHTSTEP: 1,
 
-  /**
-   * Propagate trace context using the b3 format.
-   *
-   * @generated from enum value: B3 = 2;
-   */
+  /** @generated from enum value: B3 = 2; */
   B3: 2,
 
-  /**
-   * Propagation trace context using the w3 trace-context standard.
-   *
-   * @generated from enum value: TRACE_CONTEXT = 3;
-   */
+  /** @generated from enum value: TRACE_CONTEXT = 3; */
   TRACE_CONTEXT: 3,
 } as const;
 
-/**
- * Available propagation modes
- *
- * @generated from enum envoy.config.trace.v3.LightstepConfig.PropagationMode
- */
+/** @generated from enum envoy.config.trace.v3.LightstepConfig.PropagationMode */
 export type LightstepConfig_PropagationMode = (typeof LightstepConfig_PropagationMode)[keyof typeof LightstepConfig_PropagationMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.config.trace.v3.LightstepConfig.PropagationMode.
- */
 export const LightstepConfig_PropagationModeSchema: GenEnum<LightstepConfig_PropagationMode> = /*@__PURE__*/
   enumDesc("envoy.config.trace.v3.LightstepConfig.PropagationMode");

@@ -23,121 +23,38 @@ import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
 import type { HttpService } from "../../core/v3/http_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the OpenTelemetry tracer.
- *  [#extension: envoy.tracers.opentelemetry]
- * [#next-free-field: 11]
- *
- * @generated from message envoy.config.trace.v3.OpenTelemetryConfig
- */
+/** @generated from message envoy.config.trace.v3.OpenTelemetryConfig */
 export type OpenTelemetryConfig = Message<"envoy.config.trace.v3.OpenTelemetryConfig"> & {
-  /**
-   * The upstream gRPC cluster that will receive OTLP traces.
-   * Note that the tracer drops traces if the server does not read data fast enough.
-   * This field can be left empty to disable reporting traces to the gRPC service.
-   * Only one of ``grpc_service``, ``http_service``, ``exporter`` may be used.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * The upstream HTTP cluster that will receive OTLP traces.
-   * This field can be left empty to disable reporting traces to the HTTP service.
-   * Only one of ``grpc_service``, ``http_service``, ``exporter`` may be used.
-   *
-   * .. note::
-   *
-   *   The ``request_headers_to_add`` property in the OTLP HTTP exporter service supports
-   *   substitution formatters. The formatters cannot access any HTTP or connection properties, but
-   *   can load content such as environment variables or files or secrets.
-   *
-   * @generated from field: envoy.config.core.v3.HttpService http_service = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpService http_service = 3; */
   httpService?: HttpService | undefined;
 
-  /**
-   * Specifies the custom exporter to be used by the OpenTelemetry tracer.
-   * Only one of ``grpc_service``, ``http_service``, ``exporter`` may be used.
-   *
-   * [#extension-category: envoy.tracers.opentelemetry.exporters]
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig exporter = 10;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig exporter = 10; */
   exporter?: TypedExtensionConfig | undefined;
 
-  /**
-   * The name for the service. This will be populated in the ResourceSpan Resource attributes.
-   * If it is not provided, it will default to "unknown_service:envoy".
-   *
-   * @generated from field: string service_name = 2;
-   */
+  /** @generated from field: string service_name = 2; */
   serviceName: string;
 
-  /**
-   * An ordered list of resource detectors
-   * [#extension-category: envoy.tracers.opentelemetry.resource_detectors]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 4;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 4; */
   resourceDetectors: TypedExtensionConfig[];
 
-  /**
-   * Specifies the sampler to be used by the OpenTelemetry tracer.
-   * The configured sampler implements the Sampler interface defined by the OpenTelemetry specification.
-   * This field can be left empty. In this case, the default Envoy sampling decision is used.
-   *
-   * See: `OpenTelemetry sampler specification <https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler>`_
-   * [#extension-category: envoy.tracers.opentelemetry.samplers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig sampler = 5;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig sampler = 5; */
   sampler?: TypedExtensionConfig | undefined;
 
-  /**
-   * Envoy caches the span in memory when the OpenTelemetry backend service is temporarily unavailable.
-   * This field specifies the maximum number of spans that can be cached. If not specified, the
-   * default is 1024.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_cache_size = 6;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_cache_size = 6; */
   maxCacheSize?: number | undefined;
 
-  /**
-   * Specifies whether to set the telemetry SDK resource attributes.
-   * The following attributes will be set:
-   *
-   * - telemetry.sdk.language
-   * - telemetry.sdk.name
-   * - telemetry.sdk.version
-   *
-   * If not specified, the default is to set these attributes.
-   *
-   * @generated from field: google.protobuf.BoolValue set_telemetry_sdk_resource_attributes = 7;
-   */
+  /** @generated from field: google.protobuf.BoolValue set_telemetry_sdk_resource_attributes = 7; */
   setTelemetrySdkResourceAttributes?: boolean | undefined;
 
-  /**
-   * Specifies whether to set the ``service.name`` resource attribute.
-   * If not specified, the default is to set this attribute.
-   *
-   * @generated from field: google.protobuf.BoolValue set_service_name_resource_attribute = 8;
-   */
+  /** @generated from field: google.protobuf.BoolValue set_service_name_resource_attribute = 8; */
   setServiceNameResourceAttribute?: boolean | undefined;
 
-  /**
-   * Specifies whether to set the instrumentation scope name ("envoy") and version on emitted traces.
-   * If not specified, the default is to set the instrumentation scope name and version.
-   *
-   * @generated from field: google.protobuf.BoolValue set_instrumentation_scope = 9;
-   */
+  /** @generated from field: google.protobuf.BoolValue set_instrumentation_scope = 9; */
   setInstrumentationScope?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.config.trace.v3.OpenTelemetryConfig.
- * Use `create(OpenTelemetryConfigSchema)` to create a new message.
- */
 export const OpenTelemetryConfigSchema: GenMessage<OpenTelemetryConfig> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.OpenTelemetryConfig");

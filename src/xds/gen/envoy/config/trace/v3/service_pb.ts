@@ -21,23 +21,11 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { GrpcService } from "../../core/v3/grpc_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration structure.
- *
- * @generated from message envoy.config.trace.v3.TraceServiceConfig
- */
+/** @generated from message envoy.config.trace.v3.TraceServiceConfig */
 export type TraceServiceConfig = Message<"envoy.config.trace.v3.TraceServiceConfig"> & {
-  /**
-   * The upstream gRPC cluster that hosts the metrics service.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
   grpcService?: GrpcService | undefined;
 };
 
-/**
- * Describes the message envoy.config.trace.v3.TraceServiceConfig.
- * Use `create(TraceServiceConfigSchema)` to create a new message.
- */
 export const TraceServiceConfigSchema: GenMessage<TraceServiceConfig> = /*@__PURE__*/
   messageDesc("envoy.config.trace.v3.TraceServiceConfig");

@@ -21,62 +21,26 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiProtocol } from "../../../type/ai/v3/api_protocol_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Request attributes published as typed dynamic metadata by the :ref:`request info AI
- * filter <envoy_v3_api_msg_extensions.http.ai_filters.request_info.v3.RequestInfo>`. Values are
- * client-declared and unverified. A value the client sent that Envoy cannot use, such as one
- * of the wrong type, out of range, or a string over 256 bytes, is ignored.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.data.ai.v3.RequestInfo
- */
+/** @generated from message envoy.data.ai.v3.RequestInfo */
 export type RequestInfo = Message<"envoy.data.ai.v3.RequestInfo"> & {
-  /**
-   * The route's declared wire API. When unspecified, only ``model`` and ``stream`` are read.
-   *
-   * @generated from field: envoy.type.ai.v3.ApiProtocol input_api_protocol = 1;
-   */
+  /** @generated from field: envoy.type.ai.v3.ApiProtocol input_api_protocol = 1; */
   inputApiProtocol: ApiProtocol;
 
-  /**
-   * The requested model.
-   *
-   * @generated from field: string model = 2;
-   */
+  /** @generated from field: string model = 2; */
   model: string;
 
-  /**
-   * Whether a streamed response was requested.
-   *
-   * @generated from field: google.protobuf.BoolValue stream = 3;
-   */
+  /** @generated from field: google.protobuf.BoolValue stream = 3; */
   stream?: boolean | undefined;
 
-  /**
-   * The requested output token cap.
-   *
-   * @generated from field: google.protobuf.UInt64Value max_output_tokens = 4;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_output_tokens = 4; */
   maxOutputTokens?: bigint | undefined;
 
-  /**
-   * Number of messages in the conversation.
-   *
-   * @generated from field: google.protobuf.UInt32Value message_count = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value message_count = 5; */
   messageCount?: number | undefined;
 
-  /**
-   * Number of tools declared.
-   *
-   * @generated from field: google.protobuf.UInt32Value tool_count = 6;
-   */
+  /** @generated from field: google.protobuf.UInt32Value tool_count = 6; */
   toolCount?: number | undefined;
 };
 
-/**
- * Describes the message envoy.data.ai.v3.RequestInfo.
- * Use `create(RequestInfoSchema)` to create a new message.
- */
 export const RequestInfoSchema: GenMessage<RequestInfo> = /*@__PURE__*/
   messageDesc("envoy.data.ai.v3.RequestInfo");

@@ -21,211 +21,80 @@ import { enumDesc, messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ApiProtocol } from "../../../type/ai/v3/api_protocol_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Canonical LLM token usage extracted from a provider response by the
- * :ref:`AI Protocol Manager filter <config_http_filters_ai_protocol_manager>`,
- * published as typed dynamic metadata under one namespace at a clean end of
- * stream.
- *
- * Counts are normalized onto one *inclusive* contract regardless of wire API:
- * ``input_tokens`` covers all input consumed (uncached input, cached reads,
- * cache writes, and tool-use prompt tokens) and ``output_tokens`` covers all
- * generated output including reasoning/thought tokens; the detail messages
- * are subsets of those canonical values. Every value remains
- * provider-reported and is not independently verified by Envoy.
- *
- * Every count is optional: wire APIs report different subsets, and a
- * status-only record (``api_protocol``, ``model`` when captured, and
- * ``extraction_status: FAILED``) is published when extraction failed
- * outright, distinguishing that from a response that supplied no usage
- * (which publishes nothing).
- * [#next-free-field: 10]
- *
- * @generated from message envoy.data.ai.v3.TokenUsage
- */
+/** @generated from message envoy.data.ai.v3.TokenUsage */
 export type TokenUsage = Message<"envoy.data.ai.v3.TokenUsage"> & {
-  /**
-   * The wire API the usage was extracted from. This names an API contract,
-   * not a provider identity: any OpenAI-compatible backend reports an OpenAI
-   * protocol here.
-   *
-   * @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1;
-   */
+  /** @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1; */
   apiProtocol: ApiProtocol;
 
-  /**
-   * The model reported by the response, when present.
-   *
-   * @generated from field: string model = 2;
-   */
+  /** @generated from field: string model = 2; */
   model: string;
 
-  /**
-   * Canonical inclusive input token count.
-   *
-   * @generated from field: google.protobuf.UInt64Value input_tokens = 3;
-   */
+  /** @generated from field: google.protobuf.UInt64Value input_tokens = 3; */
   inputTokens?: bigint | undefined;
 
-  /**
-   * Canonical inclusive output token count.
-   *
-   * @generated from field: google.protobuf.UInt64Value output_tokens = 4;
-   */
+  /** @generated from field: google.protobuf.UInt64Value output_tokens = 4; */
   outputTokens?: bigint | undefined;
 
-  /**
-   * Canonical total: ``input_tokens + output_tokens``. Present only when
-   * both canonical components are known, so the triple is always internally
-   * consistent. Compare against ``provider_total_tokens`` to detect a
-   * provider that reports inconsistently or in buckets unknown to the
-   * extractor.
-   *
-   * @generated from field: google.protobuf.UInt64Value total_tokens = 5;
-   */
+  /** @generated from field: google.protobuf.UInt64Value total_tokens = 5; */
   totalTokens?: bigint | undefined;
 
-  /**
-   * Canonical input token breakdown.
-   *
-   * @generated from field: envoy.data.ai.v3.InputTokenDetails input_token_details = 6;
-   */
+  /** @generated from field: envoy.data.ai.v3.InputTokenDetails input_token_details = 6; */
   inputTokenDetails?: InputTokenDetails | undefined;
 
-  /**
-   * Canonical output token breakdown.
-   *
-   * @generated from field: envoy.data.ai.v3.OutputTokenDetails output_token_details = 7;
-   */
+  /** @generated from field: envoy.data.ai.v3.OutputTokenDetails output_token_details = 7; */
   outputTokenDetails?: OutputTokenDetails | undefined;
 
-  /**
-   * The total token count reported directly by the provider, when it
-   * reported one — preserved regardless of whether it agrees with
-   * ``total_tokens``.
-   *
-   * @generated from field: google.protobuf.UInt64Value provider_total_tokens = 8;
-   */
+  /** @generated from field: google.protobuf.UInt64Value provider_total_tokens = 8; */
   providerTotalTokens?: bigint | undefined;
 
-  /**
-   * Quality of the extraction result.
-   *
-   * @generated from field: envoy.data.ai.v3.TokenUsage.ExtractionStatus extraction_status = 9;
-   */
+  /** @generated from field: envoy.data.ai.v3.TokenUsage.ExtractionStatus extraction_status = 9; */
   extractionStatus: TokenUsage_ExtractionStatus;
 };
 
-/**
- * Describes the message envoy.data.ai.v3.TokenUsage.
- * Use `create(TokenUsageSchema)` to create a new message.
- */
 export const TokenUsageSchema: GenMessage<TokenUsage> = /*@__PURE__*/
   messageDesc("envoy.data.ai.v3.TokenUsage");
 
-/**
- * Quality of the extraction result.
- *
- * @generated from enum envoy.data.ai.v3.TokenUsage.ExtractionStatus
- */
+/** @generated from enum envoy.data.ai.v3.TokenUsage.ExtractionStatus */
 export const TokenUsage_ExtractionStatus = {
-  /**
-   * @generated from enum value: EXTRACTION_STATUS_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: EXTRACTION_STATUS_UNSPECIFIED = 0; */
   EXTRACTION_STATUS_UNSPECIFIED: 0,
 
-  /**
-   * All observed usage-bearing data was parsed successfully.
-   *
-   * @generated from enum value: COMPLETE = 1;
-   */
+  /** @generated from enum value: COMPLETE = 1; */
   COMPLETE: 1,
 
-  /**
-   * Usable counts were extracted, but some usage-bearing input was lost:
-   * malformed, truncated, or skipped by a configured resource limit. The
-   * counts may be stale (an earlier cumulative snapshot) or incomplete.
-   *
-   * @generated from enum value: PARTIAL = 2;
-   */
+  /** @generated from enum value: PARTIAL = 2; */
   PARTIAL: 2,
 
-  /**
-   * Usage-bearing input was observed but no usable canonical count could
-   * be extracted; only ``api_protocol`` and ``model`` may be populated.
-   *
-   * @generated from enum value: FAILED = 3;
-   */
+  /** @generated from enum value: FAILED = 3; */
   FAILED: 3,
 } as const;
 
-/**
- * Quality of the extraction result.
- *
- * @generated from enum envoy.data.ai.v3.TokenUsage.ExtractionStatus
- */
+/** @generated from enum envoy.data.ai.v3.TokenUsage.ExtractionStatus */
 export type TokenUsage_ExtractionStatus = (typeof TokenUsage_ExtractionStatus)[keyof typeof TokenUsage_ExtractionStatus] | UnknownEnum;
 
-/**
- * Describes the enum envoy.data.ai.v3.TokenUsage.ExtractionStatus.
- */
 export const TokenUsage_ExtractionStatusSchema: GenEnum<TokenUsage_ExtractionStatus> = /*@__PURE__*/
   enumDesc("envoy.data.ai.v3.TokenUsage.ExtractionStatus");
 
-/**
- * Subsets of :ref:`input_tokens
- * <envoy_v3_api_field_data.ai.v3.TokenUsage.input_tokens>`.
- *
- * @generated from message envoy.data.ai.v3.InputTokenDetails
- */
+/** @generated from message envoy.data.ai.v3.InputTokenDetails */
 export type InputTokenDetails = Message<"envoy.data.ai.v3.InputTokenDetails"> & {
-  /**
-   * Cache-read input tokens.
-   *
-   * @generated from field: google.protobuf.UInt64Value cached_tokens = 1;
-   */
+  /** @generated from field: google.protobuf.UInt64Value cached_tokens = 1; */
   cachedTokens?: bigint | undefined;
 
-  /**
-   * Cache-creation (cache-write) input tokens.
-   *
-   * @generated from field: google.protobuf.UInt64Value cache_creation_tokens = 2;
-   */
+  /** @generated from field: google.protobuf.UInt64Value cache_creation_tokens = 2; */
   cacheCreationTokens?: bigint | undefined;
 
-  /**
-   * Tool-use prompt tokens.
-   *
-   * @generated from field: google.protobuf.UInt64Value tool_use_tokens = 3;
-   */
+  /** @generated from field: google.protobuf.UInt64Value tool_use_tokens = 3; */
   toolUseTokens?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.data.ai.v3.InputTokenDetails.
- * Use `create(InputTokenDetailsSchema)` to create a new message.
- */
 export const InputTokenDetailsSchema: GenMessage<InputTokenDetails> = /*@__PURE__*/
   messageDesc("envoy.data.ai.v3.InputTokenDetails");
 
-/**
- * Subsets of :ref:`output_tokens
- * <envoy_v3_api_field_data.ai.v3.TokenUsage.output_tokens>`.
- *
- * @generated from message envoy.data.ai.v3.OutputTokenDetails
- */
+/** @generated from message envoy.data.ai.v3.OutputTokenDetails */
 export type OutputTokenDetails = Message<"envoy.data.ai.v3.OutputTokenDetails"> & {
-  /**
-   * Reasoning or thought tokens.
-   *
-   * @generated from field: google.protobuf.UInt64Value reasoning_tokens = 1;
-   */
+  /** @generated from field: google.protobuf.UInt64Value reasoning_tokens = 1; */
   reasoningTokens?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.data.ai.v3.OutputTokenDetails.
- * Use `create(OutputTokenDetailsSchema)` to create a new message.
- */
 export const OutputTokenDetailsSchema: GenMessage<OutputTokenDetails> = /*@__PURE__*/
   messageDesc("envoy.data.ai.v3.OutputTokenDetails");

@@ -23,315 +23,158 @@ import type { Locality, Metadata } from "../../../config/core/v3/base_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 13]
- *
- * @generated from message envoy.data.core.v3.HealthCheckEvent
- */
+/** @generated from message envoy.data.core.v3.HealthCheckEvent */
 export type HealthCheckEvent = Message<"envoy.data.core.v3.HealthCheckEvent"> & {
-  /**
-   * @generated from field: envoy.data.core.v3.HealthCheckerType health_checker_type = 1;
-   */
+  /** @generated from field: envoy.data.core.v3.HealthCheckerType health_checker_type = 1; */
   healthCheckerType: HealthCheckerType;
 
-  /**
-   * @generated from field: envoy.config.core.v3.Address host = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Address host = 2; */
   host?: Address | undefined;
 
-  /**
-   * @generated from field: string cluster_name = 3;
-   */
+  /** @generated from field: string cluster_name = 3; */
   clusterName: string;
 
-  /**
-   * @generated from oneof envoy.data.core.v3.HealthCheckEvent.event
-   */
+  /** @generated from oneof envoy.data.core.v3.HealthCheckEvent.event */
   event: {
-    /**
-     * Host ejection.
-     *
-     * @generated from field: envoy.data.core.v3.HealthCheckEjectUnhealthy eject_unhealthy_event = 4;
-     */
+    /** @generated from field: envoy.data.core.v3.HealthCheckEjectUnhealthy eject_unhealthy_event = 4; */
     value: HealthCheckEjectUnhealthy;
     case: "ejectUnhealthyEvent";
   } | {
-    /**
-     * Host addition.
-     *
-     * @generated from field: envoy.data.core.v3.HealthCheckAddHealthy add_healthy_event = 5;
-     */
+    /** @generated from field: envoy.data.core.v3.HealthCheckAddHealthy add_healthy_event = 5; */
     value: HealthCheckAddHealthy;
     case: "addHealthyEvent";
   } | {
-    /**
-     * A health check was successful. Note: a host will be considered healthy either if it is
-     * the first ever health check, or if the healthy threshold is reached. This kind of event
-     * indicate that a health check was successful, but does not indicates that the host is
-     * considered healthy. A host is considered healthy if HealthCheckAddHealthy kind of event is sent.
-     *
-     * @generated from field: envoy.data.core.v3.HealthCheckSuccessful successful_health_check_event = 12;
-     */
+    /** @generated from field: envoy.data.core.v3.HealthCheckSuccessful successful_health_check_event = 12; */
     value: HealthCheckSuccessful;
     case: "successfulHealthCheckEvent";
   } | {
-    /**
-     * Host failure.
-     *
-     * @generated from field: envoy.data.core.v3.HealthCheckFailure health_check_failure_event = 7;
-     */
+    /** @generated from field: envoy.data.core.v3.HealthCheckFailure health_check_failure_event = 7; */
     value: HealthCheckFailure;
     case: "healthCheckFailureEvent";
   } | {
-    /**
-     * Healthy host became degraded.
-     *
-     * @generated from field: envoy.data.core.v3.DegradedHealthyHost degraded_healthy_host = 8;
-     */
+    /** @generated from field: envoy.data.core.v3.DegradedHealthyHost degraded_healthy_host = 8; */
     value: DegradedHealthyHost;
     case: "degradedHealthyHost";
   } | {
-    /**
-     * A degraded host returned to being healthy.
-     *
-     * @generated from field: envoy.data.core.v3.NoLongerDegradedHost no_longer_degraded_host = 9;
-     */
+    /** @generated from field: envoy.data.core.v3.NoLongerDegradedHost no_longer_degraded_host = 9; */
     value: NoLongerDegradedHost;
     case: "noLongerDegradedHost";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Timestamp for event.
-   *
-   * @generated from field: google.protobuf.Timestamp timestamp = 6;
-   */
+  /** @generated from field: google.protobuf.Timestamp timestamp = 6; */
   timestamp?: Timestamp | undefined;
 
-  /**
-   * Host metadata
-   *
-   * @generated from field: envoy.config.core.v3.Metadata metadata = 10;
-   */
+  /** @generated from field: envoy.config.core.v3.Metadata metadata = 10; */
   metadata?: Metadata | undefined;
 
-  /**
-   * Host locality
-   *
-   * @generated from field: envoy.config.core.v3.Locality locality = 11;
-   */
+  /** @generated from field: envoy.config.core.v3.Locality locality = 11; */
   locality?: Locality | undefined;
 };
 
-/**
- * Describes the message envoy.data.core.v3.HealthCheckEvent.
- * Use `create(HealthCheckEventSchema)` to create a new message.
- */
 export const HealthCheckEventSchema: GenMessage<HealthCheckEvent> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.HealthCheckEvent");
 
-/**
- * @generated from message envoy.data.core.v3.HealthCheckEjectUnhealthy
- */
+/** @generated from message envoy.data.core.v3.HealthCheckEjectUnhealthy */
 export type HealthCheckEjectUnhealthy = Message<"envoy.data.core.v3.HealthCheckEjectUnhealthy"> & {
-  /**
-   * The type of failure that caused this ejection.
-   *
-   * @generated from field: envoy.data.core.v3.HealthCheckFailureType failure_type = 1;
-   */
+  /** @generated from field: envoy.data.core.v3.HealthCheckFailureType failure_type = 1; */
   failureType: HealthCheckFailureType;
 
-  /**
-   * HTTP status code observed on the response associated with the failure.
-   * Only set when the health checker type is HTTP and the failure type is ``ACTIVE``.
-   * A value of ``0`` indicates that no HTTP status code was recorded (e.g., network-level failures
-   * or non-HTTP health checkers).
-   *
-   * @generated from field: uint32 http_status_code = 2;
-   */
+  /** @generated from field: uint32 http_status_code = 2; */
   httpStatusCode: number;
 };
 
-/**
- * Describes the message envoy.data.core.v3.HealthCheckEjectUnhealthy.
- * Use `create(HealthCheckEjectUnhealthySchema)` to create a new message.
- */
 export const HealthCheckEjectUnhealthySchema: GenMessage<HealthCheckEjectUnhealthy> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.HealthCheckEjectUnhealthy");
 
-/**
- * @generated from message envoy.data.core.v3.HealthCheckAddHealthy
- */
+/** @generated from message envoy.data.core.v3.HealthCheckAddHealthy */
 export type HealthCheckAddHealthy = Message<"envoy.data.core.v3.HealthCheckAddHealthy"> & {
-  /**
-   * Whether this addition is the result of the first ever health check on a host, in which case
-   * the configured :ref:`healthy threshold <envoy_v3_api_field_config.core.v3.HealthCheck.healthy_threshold>`
-   * is bypassed and the host is immediately added.
-   *
-   * @generated from field: bool first_check = 1;
-   */
+  /** @generated from field: bool first_check = 1; */
   firstCheck: boolean;
 };
 
-/**
- * Describes the message envoy.data.core.v3.HealthCheckAddHealthy.
- * Use `create(HealthCheckAddHealthySchema)` to create a new message.
- */
 export const HealthCheckAddHealthySchema: GenMessage<HealthCheckAddHealthy> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.HealthCheckAddHealthy");
 
-/**
- * @generated from message envoy.data.core.v3.HealthCheckSuccessful
- */
+/** @generated from message envoy.data.core.v3.HealthCheckSuccessful */
 export type HealthCheckSuccessful = Message<"envoy.data.core.v3.HealthCheckSuccessful"> & {
 };
 
-/**
- * Describes the message envoy.data.core.v3.HealthCheckSuccessful.
- * Use `create(HealthCheckSuccessfulSchema)` to create a new message.
- */
 export const HealthCheckSuccessfulSchema: GenMessage<HealthCheckSuccessful> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.HealthCheckSuccessful");
 
-/**
- * @generated from message envoy.data.core.v3.HealthCheckFailure
- */
+/** @generated from message envoy.data.core.v3.HealthCheckFailure */
 export type HealthCheckFailure = Message<"envoy.data.core.v3.HealthCheckFailure"> & {
-  /**
-   * The type of failure that caused this event.
-   *
-   * @generated from field: envoy.data.core.v3.HealthCheckFailureType failure_type = 1;
-   */
+  /** @generated from field: envoy.data.core.v3.HealthCheckFailureType failure_type = 1; */
   failureType: HealthCheckFailureType;
 
-  /**
-   * Whether this event is the result of the first ever health check on a host.
-   *
-   * @generated from field: bool first_check = 2;
-   */
+  /** @generated from field: bool first_check = 2; */
   firstCheck: boolean;
 
-  /**
-   * HTTP status code observed on the response associated with the failure.
-   * Only set when the health checker type is HTTP and the failure type is ``ACTIVE``.
-   * A value of ``0`` indicates that no HTTP status code was recorded (e.g., network-level failures
-   * or non-HTTP health checkers).
-   *
-   * @generated from field: uint32 http_status_code = 3;
-   */
+  /** @generated from field: uint32 http_status_code = 3; */
   httpStatusCode: number;
 };
 
-/**
- * Describes the message envoy.data.core.v3.HealthCheckFailure.
- * Use `create(HealthCheckFailureSchema)` to create a new message.
- */
 export const HealthCheckFailureSchema: GenMessage<HealthCheckFailure> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.HealthCheckFailure");
 
-/**
- * @generated from message envoy.data.core.v3.DegradedHealthyHost
- */
+/** @generated from message envoy.data.core.v3.DegradedHealthyHost */
 export type DegradedHealthyHost = Message<"envoy.data.core.v3.DegradedHealthyHost"> & {
 };
 
-/**
- * Describes the message envoy.data.core.v3.DegradedHealthyHost.
- * Use `create(DegradedHealthyHostSchema)` to create a new message.
- */
 export const DegradedHealthyHostSchema: GenMessage<DegradedHealthyHost> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.DegradedHealthyHost");
 
-/**
- * @generated from message envoy.data.core.v3.NoLongerDegradedHost
- */
+/** @generated from message envoy.data.core.v3.NoLongerDegradedHost */
 export type NoLongerDegradedHost = Message<"envoy.data.core.v3.NoLongerDegradedHost"> & {
 };
 
-/**
- * Describes the message envoy.data.core.v3.NoLongerDegradedHost.
- * Use `create(NoLongerDegradedHostSchema)` to create a new message.
- */
 export const NoLongerDegradedHostSchema: GenMessage<NoLongerDegradedHost> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.NoLongerDegradedHost");
 
-/**
- * @generated from enum envoy.data.core.v3.HealthCheckFailureType
- */
+/** @generated from enum envoy.data.core.v3.HealthCheckFailureType */
 export const HealthCheckFailureType = {
-  /**
-   * @generated from enum value: ACTIVE = 0;
-   */
+  /** @generated from enum value: ACTIVE = 0; */
   ACTIVE: 0,
 
-  /**
-   * @generated from enum value: PASSIVE = 1;
-   */
+  /** @generated from enum value: PASSIVE = 1; */
   PASSIVE: 1,
 
-  /**
-   * @generated from enum value: NETWORK = 2;
-   */
+  /** @generated from enum value: NETWORK = 2; */
   NETWORK: 2,
 
-  /**
-   * @generated from enum value: NETWORK_TIMEOUT = 3;
-   */
+  /** @generated from enum value: NETWORK_TIMEOUT = 3; */
   NETWORK_TIMEOUT: 3,
 } as const;
 
-/**
- * @generated from enum envoy.data.core.v3.HealthCheckFailureType
- */
+/** @generated from enum envoy.data.core.v3.HealthCheckFailureType */
 export type HealthCheckFailureType = (typeof HealthCheckFailureType)[keyof typeof HealthCheckFailureType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.data.core.v3.HealthCheckFailureType.
- */
 export const HealthCheckFailureTypeSchema: GenEnum<HealthCheckFailureType> = /*@__PURE__*/
   enumDesc("envoy.data.core.v3.HealthCheckFailureType");
 
-/**
- * @generated from enum envoy.data.core.v3.HealthCheckerType
- */
+/** @generated from enum envoy.data.core.v3.HealthCheckerType */
 export const HealthCheckerType = {
-  /**
-   * @generated from enum value: HTTP = 0;
-   */
+  /** @generated from enum value: HTTP = 0; */
   HTTP: 0,
 
-  /**
-   * @generated from enum value: TCP = 1;
-   */
+  /** @generated from enum value: TCP = 1; */
   TCP: 1,
 
-  /**
-   * @generated from enum value: GRPC = 2;
-   */
+  /** @generated from enum value: GRPC = 2; */
   GRPC: 2,
 
-  /**
-   * @generated from enum value: REDIS = 3;
-   */
+  /** @generated from enum value: REDIS = 3; */
   REDIS: 3,
 
-  /**
-   * @generated from enum value: THRIFT = 4;
-   */
+  /** @generated from enum value: THRIFT = 4; */
   THRIFT: 4,
 
-  /**
-   * @generated from enum value: DYNAMIC_MODULE = 5;
-   */
+  /** @generated from enum value: DYNAMIC_MODULE = 5; */
   DYNAMIC_MODULE: 5,
 } as const;
 
-/**
- * @generated from enum envoy.data.core.v3.HealthCheckerType
- */
+/** @generated from enum envoy.data.core.v3.HealthCheckerType */
 export type HealthCheckerType = (typeof HealthCheckerType)[keyof typeof HealthCheckerType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.data.core.v3.HealthCheckerType.
- */
 export const HealthCheckerTypeSchema: GenEnum<HealthCheckerType> = /*@__PURE__*/
   enumDesc("envoy.data.core.v3.HealthCheckerType");

@@ -20,25 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.data.core.v3.TlvsMetadata
- */
+/** @generated from message envoy.data.core.v3.TlvsMetadata */
 export type TlvsMetadata = Message<"envoy.data.core.v3.TlvsMetadata"> & {
-  /**
-   * Typed metadata for :ref:`Proxy protocol filter <envoy_v3_api_msg_extensions.filters.listener.proxy_protocol.v3.ProxyProtocol>`, that represents a map of TLVs.
-   * Each entry in the map consists of a key which corresponds to a configured
-   * :ref:`rule key <envoy_v3_api_field_extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.key>` and a value (TLV value in bytes).
-   * :ref:`Proxy protocol filter <envoy_v3_api_msg_extensions.filters.listener.proxy_protocol.v3.ProxyProtocol>`
-   * populates both typed and untyped metadata.
-   *
-   * @generated from field: map<string, bytes> typed_metadata = 1;
-   */
+  /** @generated from field: map<string, bytes> typed_metadata = 1; */
   typedMetadata: { [key: string]: Uint8Array };
 };
 
-/**
- * Describes the message envoy.data.core.v3.TlvsMetadata.
- * Use `create(TlvsMetadataSchema)` to create a new message.
- */
 export const TlvsMetadataSchema: GenMessage<TlvsMetadata> = /*@__PURE__*/
   messageDesc("envoy.data.core.v3.TlvsMetadata");

@@ -21,80 +21,34 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Address } from "../../../config/core/v3/address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Wrapper for tapped body data. This includes HTTP request/response body, transport socket received
- * and transmitted data, etc.
- *
- * @generated from message envoy.data.tap.v3.Body
- */
+/** @generated from message envoy.data.tap.v3.Body */
 export type Body = Message<"envoy.data.tap.v3.Body"> & {
-  /**
-   * @generated from oneof envoy.data.tap.v3.Body.body_type
-   */
+  /** @generated from oneof envoy.data.tap.v3.Body.body_type */
   bodyType: {
-    /**
-     * Body data as bytes. By default, tap body data will be present in this field, as the proto
-     * ``bytes`` type can contain any valid byte.
-     *
-     * @generated from field: bytes as_bytes = 1;
-     */
+    /** @generated from field: bytes as_bytes = 1; */
     value: Uint8Array;
     case: "asBytes";
   } | {
-    /**
-     * Body data as string. This field is only used when the :ref:`JSON_BODY_AS_STRING
-     * <envoy_v3_api_enum_value_config.tap.v3.OutputSink.Format.JSON_BODY_AS_STRING>` sink
-     * format type is selected. See the documentation for that option for why this is useful.
-     *
-     * @generated from field: string as_string = 2;
-     */
+    /** @generated from field: string as_string = 2; */
     value: string;
     case: "asString";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Specifies whether body data has been truncated to fit within the specified
-   * :ref:`max_buffered_rx_bytes
-   * <envoy_v3_api_field_config.tap.v3.OutputConfig.max_buffered_rx_bytes>` and
-   * :ref:`max_buffered_tx_bytes
-   * <envoy_v3_api_field_config.tap.v3.OutputConfig.max_buffered_tx_bytes>` settings.
-   *
-   * @generated from field: bool truncated = 3;
-   */
+  /** @generated from field: bool truncated = 3; */
   truncated: boolean;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.Body.
- * Use `create(BodySchema)` to create a new message.
- */
 export const BodySchema: GenMessage<Body> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.Body");
 
-/**
- * Connection properties.
- *
- * @generated from message envoy.data.tap.v3.Connection
- */
+/** @generated from message envoy.data.tap.v3.Connection */
 export type Connection = Message<"envoy.data.tap.v3.Connection"> & {
-  /**
-   * Local address.
-   *
-   * @generated from field: envoy.config.core.v3.Address local_address = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Address local_address = 1; */
   localAddress?: Address | undefined;
 
-  /**
-   * Remote address.
-   *
-   * @generated from field: envoy.config.core.v3.Address remote_address = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Address remote_address = 2; */
   remoteAddress?: Address | undefined;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.Connection.
- * Use `create(ConnectionSchema)` to create a new message.
- */
 export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.Connection");

@@ -23,162 +23,74 @@ import type { Body, Connection } from "./common_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A fully buffered HTTP trace message.
- *
- * @generated from message envoy.data.tap.v3.HttpBufferedTrace
- */
+/** @generated from message envoy.data.tap.v3.HttpBufferedTrace */
 export type HttpBufferedTrace = Message<"envoy.data.tap.v3.HttpBufferedTrace"> & {
-  /**
-   * Request message.
-   *
-   * @generated from field: envoy.data.tap.v3.HttpBufferedTrace.Message request = 1;
-   */
+  /** @generated from field: envoy.data.tap.v3.HttpBufferedTrace.Message request = 1; */
   request?: HttpBufferedTrace_Message | undefined;
 
-  /**
-   * Response message.
-   *
-   * @generated from field: envoy.data.tap.v3.HttpBufferedTrace.Message response = 2;
-   */
+  /** @generated from field: envoy.data.tap.v3.HttpBufferedTrace.Message response = 2; */
   response?: HttpBufferedTrace_Message | undefined;
 
-  /**
-   * downstream connection
-   *
-   * @generated from field: envoy.data.tap.v3.Connection downstream_connection = 3;
-   */
+  /** @generated from field: envoy.data.tap.v3.Connection downstream_connection = 3; */
   downstreamConnection?: Connection | undefined;
 
-  /**
-   * upstream connection
-   *
-   * @generated from field: envoy.data.tap.v3.Connection upstream_connection = 4;
-   */
+  /** @generated from field: envoy.data.tap.v3.Connection upstream_connection = 4; */
   upstreamConnection?: Connection | undefined;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.HttpBufferedTrace.
- * Use `create(HttpBufferedTraceSchema)` to create a new message.
- */
 export const HttpBufferedTraceSchema: GenMessage<HttpBufferedTrace> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.HttpBufferedTrace");
 
-/**
- * HTTP message wrapper.
- *
- * @generated from message envoy.data.tap.v3.HttpBufferedTrace.Message
- */
+/** @generated from message envoy.data.tap.v3.HttpBufferedTrace.Message */
 export type HttpBufferedTrace_Message = Message<"envoy.data.tap.v3.HttpBufferedTrace.Message"> & {
-  /**
-   * Message headers.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue headers = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValue headers = 1; */
   headers: HeaderValue[];
 
-  /**
-   * Message body.
-   *
-   * @generated from field: envoy.data.tap.v3.Body body = 2;
-   */
+  /** @generated from field: envoy.data.tap.v3.Body body = 2; */
   body?: Body | undefined;
 
-  /**
-   * Message trailers.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue trailers = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValue trailers = 3; */
   trailers: HeaderValue[];
 
-  /**
-   * The timestamp after receiving the message headers.
-   *
-   * @generated from field: google.protobuf.Timestamp headers_received_time = 4;
-   */
+  /** @generated from field: google.protobuf.Timestamp headers_received_time = 4; */
   headersReceivedTime?: Timestamp | undefined;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.HttpBufferedTrace.Message.
- * Use `create(HttpBufferedTrace_MessageSchema)` to create a new message.
- */
 export const HttpBufferedTrace_MessageSchema: GenMessage<HttpBufferedTrace_Message> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.HttpBufferedTrace.Message");
 
-/**
- * A streamed HTTP trace segment. Multiple segments make up a full trace.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.data.tap.v3.HttpStreamedTraceSegment
- */
+/** @generated from message envoy.data.tap.v3.HttpStreamedTraceSegment */
 export type HttpStreamedTraceSegment = Message<"envoy.data.tap.v3.HttpStreamedTraceSegment"> & {
-  /**
-   * Trace ID unique to the originating Envoy only. Trace IDs can repeat and should not be used
-   * for long term stable uniqueness.
-   *
-   * @generated from field: uint64 trace_id = 1;
-   */
+  /** @generated from field: uint64 trace_id = 1; */
   traceId: bigint;
 
-  /**
-   * @generated from oneof envoy.data.tap.v3.HttpStreamedTraceSegment.message_piece
-   */
+  /** @generated from oneof envoy.data.tap.v3.HttpStreamedTraceSegment.message_piece */
   messagePiece: {
-    /**
-     * Request headers.
-     *
-     * @generated from field: envoy.config.core.v3.HeaderMap request_headers = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.HeaderMap request_headers = 2; */
     value: HeaderMap;
     case: "requestHeaders";
   } | {
-    /**
-     * Request body chunk.
-     *
-     * @generated from field: envoy.data.tap.v3.Body request_body_chunk = 3;
-     */
+    /** @generated from field: envoy.data.tap.v3.Body request_body_chunk = 3; */
     value: Body;
     case: "requestBodyChunk";
   } | {
-    /**
-     * Request trailers.
-     *
-     * @generated from field: envoy.config.core.v3.HeaderMap request_trailers = 4;
-     */
+    /** @generated from field: envoy.config.core.v3.HeaderMap request_trailers = 4; */
     value: HeaderMap;
     case: "requestTrailers";
   } | {
-    /**
-     * Response headers.
-     *
-     * @generated from field: envoy.config.core.v3.HeaderMap response_headers = 5;
-     */
+    /** @generated from field: envoy.config.core.v3.HeaderMap response_headers = 5; */
     value: HeaderMap;
     case: "responseHeaders";
   } | {
-    /**
-     * Response body chunk.
-     *
-     * @generated from field: envoy.data.tap.v3.Body response_body_chunk = 6;
-     */
+    /** @generated from field: envoy.data.tap.v3.Body response_body_chunk = 6; */
     value: Body;
     case: "responseBodyChunk";
   } | {
-    /**
-     * Response trailers.
-     *
-     * @generated from field: envoy.config.core.v3.HeaderMap response_trailers = 7;
-     */
+    /** @generated from field: envoy.config.core.v3.HeaderMap response_trailers = 7; */
     value: HeaderMap;
     case: "responseTrailers";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.data.tap.v3.HttpStreamedTraceSegment.
- * Use `create(HttpStreamedTraceSegmentSchema)` to create a new message.
- */
 export const HttpStreamedTraceSegmentSchema: GenMessage<HttpStreamedTraceSegment> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.HttpStreamedTraceSegment");

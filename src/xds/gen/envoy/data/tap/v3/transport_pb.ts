@@ -22,254 +22,114 @@ import type { Body, Connection } from "./common_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Event in a socket trace.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.data.tap.v3.SocketEvent
- */
+/** @generated from message envoy.data.tap.v3.SocketEvent */
 export type SocketEvent = Message<"envoy.data.tap.v3.SocketEvent"> & {
-  /**
-   * Timestamp for event.
-   *
-   * @generated from field: google.protobuf.Timestamp timestamp = 1;
-   */
+  /** @generated from field: google.protobuf.Timestamp timestamp = 1; */
   timestamp?: Timestamp | undefined;
 
-  /**
-   * Read or write with content as bytes string.
-   *
-   * @generated from oneof envoy.data.tap.v3.SocketEvent.event_selector
-   */
+  /** @generated from oneof envoy.data.tap.v3.SocketEvent.event_selector */
   eventSelector: {
-    /**
-     * @generated from field: envoy.data.tap.v3.SocketEvent.Read read = 2;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketEvent.Read read = 2; */
     value: SocketEvent_Read;
     case: "read";
   } | {
-    /**
-     * @generated from field: envoy.data.tap.v3.SocketEvent.Write write = 3;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketEvent.Write write = 3; */
     value: SocketEvent_Write;
     case: "write";
   } | {
-    /**
-     * @generated from field: envoy.data.tap.v3.SocketEvent.Closed closed = 4;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketEvent.Closed closed = 4; */
     value: SocketEvent_Closed;
     case: "closed";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Connection information per event
-   *
-   * @generated from field: envoy.data.tap.v3.Connection connection = 5;
-   */
+  /** @generated from field: envoy.data.tap.v3.Connection connection = 5; */
   connection?: Connection | undefined;
 
-  /**
-   * Data sequence number
-   *
-   * @generated from field: uint64 seq_num = 6;
-   */
+  /** @generated from field: uint64 seq_num = 6; */
   seqNum: bigint;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketEvent.
- * Use `create(SocketEventSchema)` to create a new message.
- */
 export const SocketEventSchema: GenMessage<SocketEvent> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketEvent");
 
-/**
- * Data read by Envoy from the transport socket.
- *
- * TODO(htuch): Half-close for reads.
- *
- * @generated from message envoy.data.tap.v3.SocketEvent.Read
- */
+/** @generated from message envoy.data.tap.v3.SocketEvent.Read */
 export type SocketEvent_Read = Message<"envoy.data.tap.v3.SocketEvent.Read"> & {
-  /**
-   * Binary data read.
-   *
-   * @generated from field: envoy.data.tap.v3.Body data = 1;
-   */
+  /** @generated from field: envoy.data.tap.v3.Body data = 1; */
   data?: Body | undefined;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketEvent.Read.
- * Use `create(SocketEvent_ReadSchema)` to create a new message.
- */
 export const SocketEvent_ReadSchema: GenMessage<SocketEvent_Read> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketEvent.Read");
 
-/**
- * Data written by Envoy to the transport socket.
- *
- * @generated from message envoy.data.tap.v3.SocketEvent.Write
- */
+/** @generated from message envoy.data.tap.v3.SocketEvent.Write */
 export type SocketEvent_Write = Message<"envoy.data.tap.v3.SocketEvent.Write"> & {
-  /**
-   * Binary data written.
-   *
-   * @generated from field: envoy.data.tap.v3.Body data = 1;
-   */
+  /** @generated from field: envoy.data.tap.v3.Body data = 1; */
   data?: Body | undefined;
 
-  /**
-   * Stream was half closed after this write.
-   *
-   * @generated from field: bool end_stream = 2;
-   */
+  /** @generated from field: bool end_stream = 2; */
   endStream: boolean;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketEvent.Write.
- * Use `create(SocketEvent_WriteSchema)` to create a new message.
- */
 export const SocketEvent_WriteSchema: GenMessage<SocketEvent_Write> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketEvent.Write");
 
-/**
- * The connection was closed.
- *
- * TODO(mattklein123): Close event type.
- *
- * @generated from message envoy.data.tap.v3.SocketEvent.Closed
- */
+/** @generated from message envoy.data.tap.v3.SocketEvent.Closed */
 export type SocketEvent_Closed = Message<"envoy.data.tap.v3.SocketEvent.Closed"> & {
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketEvent.Closed.
- * Use `create(SocketEvent_ClosedSchema)` to create a new message.
- */
 export const SocketEvent_ClosedSchema: GenMessage<SocketEvent_Closed> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketEvent.Closed");
 
-/**
- * Sequence of read/write events that constitute a buffered trace on a socket.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.data.tap.v3.SocketBufferedTrace
- */
+/** @generated from message envoy.data.tap.v3.SocketBufferedTrace */
 export type SocketBufferedTrace = Message<"envoy.data.tap.v3.SocketBufferedTrace"> & {
-  /**
-   * Trace ID unique to the originating Envoy only. Trace IDs can repeat and should not be used
-   * for long term stable uniqueness. Matches connection IDs used in Envoy logs.
-   *
-   * @generated from field: uint64 trace_id = 1;
-   */
+  /** @generated from field: uint64 trace_id = 1; */
   traceId: bigint;
 
-  /**
-   * Connection properties.
-   *
-   * @generated from field: envoy.data.tap.v3.Connection connection = 2;
-   */
+  /** @generated from field: envoy.data.tap.v3.Connection connection = 2; */
   connection?: Connection | undefined;
 
-  /**
-   * Sequence of observed events.
-   *
-   * @generated from field: repeated envoy.data.tap.v3.SocketEvent events = 3;
-   */
+  /** @generated from field: repeated envoy.data.tap.v3.SocketEvent events = 3; */
   events: SocketEvent[];
 
-  /**
-   * Set to true if read events were truncated due to the :ref:`max_buffered_rx_bytes
-   * <envoy_v3_api_field_config.tap.v3.OutputConfig.max_buffered_rx_bytes>` setting.
-   *
-   * @generated from field: bool read_truncated = 4;
-   */
+  /** @generated from field: bool read_truncated = 4; */
   readTruncated: boolean;
 
-  /**
-   * Set to true if write events were truncated due to the :ref:`max_buffered_tx_bytes
-   * <envoy_v3_api_field_config.tap.v3.OutputConfig.max_buffered_tx_bytes>` setting.
-   *
-   * @generated from field: bool write_truncated = 5;
-   */
+  /** @generated from field: bool write_truncated = 5; */
   writeTruncated: boolean;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketBufferedTrace.
- * Use `create(SocketBufferedTraceSchema)` to create a new message.
- */
 export const SocketBufferedTraceSchema: GenMessage<SocketBufferedTrace> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketBufferedTrace");
 
-/**
- * A message for the sequence of observed events
- *
- * @generated from message envoy.data.tap.v3.SocketEvents
- */
+/** @generated from message envoy.data.tap.v3.SocketEvents */
 export type SocketEvents = Message<"envoy.data.tap.v3.SocketEvents"> & {
-  /**
-   * @generated from field: repeated envoy.data.tap.v3.SocketEvent events = 1;
-   */
+  /** @generated from field: repeated envoy.data.tap.v3.SocketEvent events = 1; */
   events: SocketEvent[];
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketEvents.
- * Use `create(SocketEventsSchema)` to create a new message.
- */
 export const SocketEventsSchema: GenMessage<SocketEvents> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketEvents");
 
-/**
- * A streamed socket trace segment. Multiple segments make up a full trace.
- *
- * @generated from message envoy.data.tap.v3.SocketStreamedTraceSegment
- */
+/** @generated from message envoy.data.tap.v3.SocketStreamedTraceSegment */
 export type SocketStreamedTraceSegment = Message<"envoy.data.tap.v3.SocketStreamedTraceSegment"> & {
-  /**
-   * Trace ID unique to the originating Envoy only. Trace IDs can repeat and should not be used
-   * for long term stable uniqueness. Matches connection IDs used in Envoy logs.
-   *
-   * @generated from field: uint64 trace_id = 1;
-   */
+  /** @generated from field: uint64 trace_id = 1; */
   traceId: bigint;
 
-  /**
-   * @generated from oneof envoy.data.tap.v3.SocketStreamedTraceSegment.message_piece
-   */
+  /** @generated from oneof envoy.data.tap.v3.SocketStreamedTraceSegment.message_piece */
   messagePiece: {
-    /**
-     * Connection properties.
-     *
-     * @generated from field: envoy.data.tap.v3.Connection connection = 2;
-     */
+    /** @generated from field: envoy.data.tap.v3.Connection connection = 2; */
     value: Connection;
     case: "connection";
   } | {
-    /**
-     * Socket event.
-     *
-     * @generated from field: envoy.data.tap.v3.SocketEvent event = 3;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketEvent event = 3; */
     value: SocketEvent;
     case: "event";
   } | {
-    /**
-     * Sequence of observed events.
-     *
-     * @generated from field: envoy.data.tap.v3.SocketEvents events = 4;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketEvents events = 4; */
     value: SocketEvents;
     case: "events";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.data.tap.v3.SocketStreamedTraceSegment.
- * Use `create(SocketStreamedTraceSegmentSchema)` to create a new message.
- */
 export const SocketStreamedTraceSegmentSchema: GenMessage<SocketStreamedTraceSegment> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.SocketStreamedTraceSegment");

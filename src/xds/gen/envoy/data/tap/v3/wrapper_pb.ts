@@ -23,78 +23,30 @@ import type { SocketBufferedTrace, SocketStreamedTraceSegment } from "./transpor
 import type { FractionalPercent } from "../../../type/v3/percent_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Wrapper for all fully buffered and streamed tap traces that Envoy emits. This is required for
- * sending traces over gRPC APIs or more easily persisting binary messages to files.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.data.tap.v3.TraceWrapper
- */
+/** @generated from message envoy.data.tap.v3.TraceWrapper */
 export type TraceWrapper = Message<"envoy.data.tap.v3.TraceWrapper"> & {
-  /**
-   * @generated from oneof envoy.data.tap.v3.TraceWrapper.trace
-   */
+  /** @generated from oneof envoy.data.tap.v3.TraceWrapper.trace */
   trace: {
-    /**
-     * An HTTP buffered tap trace.
-     *
-     * @generated from field: envoy.data.tap.v3.HttpBufferedTrace http_buffered_trace = 1;
-     */
+    /** @generated from field: envoy.data.tap.v3.HttpBufferedTrace http_buffered_trace = 1; */
     value: HttpBufferedTrace;
     case: "httpBufferedTrace";
   } | {
-    /**
-     * An HTTP streamed tap trace segment.
-     *
-     * @generated from field: envoy.data.tap.v3.HttpStreamedTraceSegment http_streamed_trace_segment = 2;
-     */
+    /** @generated from field: envoy.data.tap.v3.HttpStreamedTraceSegment http_streamed_trace_segment = 2; */
     value: HttpStreamedTraceSegment;
     case: "httpStreamedTraceSegment";
   } | {
-    /**
-     * A socket buffered tap trace.
-     *
-     * @generated from field: envoy.data.tap.v3.SocketBufferedTrace socket_buffered_trace = 3;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketBufferedTrace socket_buffered_trace = 3; */
     value: SocketBufferedTrace;
     case: "socketBufferedTrace";
   } | {
-    /**
-     * A socket streamed tap trace segment.
-     *
-     * @generated from field: envoy.data.tap.v3.SocketStreamedTraceSegment socket_streamed_trace_segment = 4;
-     */
+    /** @generated from field: envoy.data.tap.v3.SocketStreamedTraceSegment socket_streamed_trace_segment = 4; */
     value: SocketStreamedTraceSegment;
     case: "socketStreamedTraceSegment";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The configured sample rate at the time this trace was admitted, sourced from the
-   * :ref:`default_value
-   * <envoy_v3_api_field_config.core.v3.RuntimeFractionalPercent.default_value>` of
-   * :ref:`tap_enabled <envoy_v3_api_field_config.tap.v3.TapConfig.tap_enabled>`. For
-   * buffered output (where each ``TraceWrapper`` carries a complete trace) the rate is
-   * always present when sampling is configured. For streamed output (where a trace is
-   * split across multiple ``TraceWrapper`` segments) the rate is set on the first
-   * emitted segment only; subsequent segments belonging to the same trace can be
-   * joined to it via the ``trace_id`` carried on each inner segment message. Absent
-   * when sampling is unconfigured.
-   *
-   * .. note::
-   *
-   *   When :ref:`runtime_key
-   *   <envoy_v3_api_field_config.core.v3.RuntimeFractionalPercent.runtime_key>` is
-   *   configured and an active runtime override is in effect, the effective sampling
-   *   rate that admitted the trace may differ from the recorded configured value.
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent configured_sample_rate = 5;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent configured_sample_rate = 5; */
   configuredSampleRate?: FractionalPercent | undefined;
 };
 
-/**
- * Describes the message envoy.data.tap.v3.TraceWrapper.
- * Use `create(TraceWrapperSchema)` to create a new message.
- */
 export const TraceWrapperSchema: GenMessage<TraceWrapper> = /*@__PURE__*/
   messageDesc("envoy.data.tap.v3.TraceWrapper");

@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#extension: envoy.route.early_data_policy.default]
- * The default rule to allow/disallow a request to be sent as early data. It's an empty config now. Configuring it will disallow any request to be sent over early data.
- *
- * @generated from message envoy.extensions.early_data.v3.DefaultEarlyDataPolicy
- */
+/** @generated from message envoy.extensions.early_data.v3.DefaultEarlyDataPolicy */
 export type DefaultEarlyDataPolicy = Message<"envoy.extensions.early_data.v3.DefaultEarlyDataPolicy"> & {
 };
 
-/**
- * Describes the message envoy.extensions.early_data.v3.DefaultEarlyDataPolicy.
- * Use `create(DefaultEarlyDataPolicySchema)` to create a new message.
- */
 export const DefaultEarlyDataPolicySchema: GenMessage<DefaultEarlyDataPolicy> = /*@__PURE__*/
   messageDesc("envoy.extensions.early_data.v3.DefaultEarlyDataPolicy");

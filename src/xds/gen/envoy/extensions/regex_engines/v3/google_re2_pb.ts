@@ -20,23 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Google's `RE2 <https://github.com/google/re2>`_ regex engine. The regex string must adhere to
- * the documented `syntax <https://github.com/google/re2/wiki/Syntax>`_. The engine is designed
- * to complete execution in linear time as well as limit the amount of memory used.
- *
- * Envoy emits two stats for tracking the program size of regexes: the histogram ``re2.program_size``,
- * which records the program size, and the counter ``re2.exceeded_warn_level``, which is incremented
- * each time the program size exceeds the warn level threshold.
- *
- * @generated from message envoy.extensions.regex_engines.v3.GoogleRE2
- */
+/** @generated from message envoy.extensions.regex_engines.v3.GoogleRE2 */
 export type GoogleRE2 = Message<"envoy.extensions.regex_engines.v3.GoogleRE2"> & {
 };
 
-/**
- * Describes the message envoy.extensions.regex_engines.v3.GoogleRE2.
- * Use `create(GoogleRE2Schema)` to create a new message.
- */
 export const GoogleRE2Schema: GenMessage<GoogleRE2> = /*@__PURE__*/
   messageDesc("envoy.extensions.regex_engines.v3.GoogleRE2");

@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the default UDP packet writer factory which simply
- * uses the kernel's sendmsg() to send UDP packets.
- *
- * @generated from message envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory
- */
+/** @generated from message envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory */
 export type UdpDefaultWriterFactory = Message<"envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory"> & {
 };
 
-/**
- * Describes the message envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory.
- * Use `create(UdpDefaultWriterFactorySchema)` to create a new message.
- */
 export const UdpDefaultWriterFactorySchema: GenMessage<UdpDefaultWriterFactory> = /*@__PURE__*/
   messageDesc("envoy.extensions.udp_packet_writer.v3.UdpDefaultWriterFactory");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the UDP GSO batch packet writer factory.
- *
- * @generated from message envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory
- */
+/** @generated from message envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory */
 export type UdpGsoBatchWriterFactory = Message<"envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory"> & {
 };
 
-/**
- * Describes the message envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory.
- * Use `create(UdpGsoBatchWriterFactorySchema)` to create a new message.
- */
 export const UdpGsoBatchWriterFactorySchema: GenMessage<UdpGsoBatchWriterFactory> = /*@__PURE__*/
   messageDesc("envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory");

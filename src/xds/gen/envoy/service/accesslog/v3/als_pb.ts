@@ -22,145 +22,66 @@ import type { Node } from "../../../config/core/v3/base_pb.ts";
 import type { HTTPAccessLogEntry, TCPAccessLogEntry } from "../../../data/accesslog/v3/accesslog_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Empty response for the StreamAccessLogs API. Will never be sent. See below.
- *
- * @generated from message envoy.service.accesslog.v3.StreamAccessLogsResponse
- */
+/** @generated from message envoy.service.accesslog.v3.StreamAccessLogsResponse */
 export type StreamAccessLogsResponse = Message<"envoy.service.accesslog.v3.StreamAccessLogsResponse"> & {
 };
 
-/**
- * Describes the message envoy.service.accesslog.v3.StreamAccessLogsResponse.
- * Use `create(StreamAccessLogsResponseSchema)` to create a new message.
- */
 export const StreamAccessLogsResponseSchema: GenMessage<StreamAccessLogsResponse> = /*@__PURE__*/
   messageDesc("envoy.service.accesslog.v3.StreamAccessLogsResponse");
 
-/**
- * Stream message for the StreamAccessLogs API. Envoy will open a stream to the server and stream
- * access logs without ever expecting a response.
- *
- * @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage
- */
+/** @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage */
 export type StreamAccessLogsMessage = Message<"envoy.service.accesslog.v3.StreamAccessLogsMessage"> & {
-  /**
-   * Identifier data that will only be sent in the first message on the stream. This is effectively
-   * structured metadata and is a performance optimization.
-   *
-   * @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier identifier = 1;
-   */
+  /** @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier identifier = 1; */
   identifier?: StreamAccessLogsMessage_Identifier | undefined;
 
-  /**
-   * Batches of log entries of a single type. Generally speaking, a given stream should only
-   * ever include one type of log entry.
-   *
-   * @generated from oneof envoy.service.accesslog.v3.StreamAccessLogsMessage.log_entries
-   */
+  /** @generated from oneof envoy.service.accesslog.v3.StreamAccessLogsMessage.log_entries */
   logEntries: {
-    /**
-     * @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries http_logs = 2;
-     */
+    /** @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries http_logs = 2; */
     value: StreamAccessLogsMessage_HTTPAccessLogEntries;
     case: "httpLogs";
   } | {
-    /**
-     * @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries tcp_logs = 3;
-     */
+    /** @generated from field: envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries tcp_logs = 3; */
     value: StreamAccessLogsMessage_TCPAccessLogEntries;
     case: "tcpLogs";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.service.accesslog.v3.StreamAccessLogsMessage.
- * Use `create(StreamAccessLogsMessageSchema)` to create a new message.
- */
 export const StreamAccessLogsMessageSchema: GenMessage<StreamAccessLogsMessage> = /*@__PURE__*/
   messageDesc("envoy.service.accesslog.v3.StreamAccessLogsMessage");
 
-/**
- * @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier
- */
+/** @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier */
 export type StreamAccessLogsMessage_Identifier = Message<"envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier"> & {
-  /**
-   * The node sending the access log messages over the stream.
-   *
-   * @generated from field: envoy.config.core.v3.Node node = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Node node = 1; */
   node?: Node | undefined;
 
-  /**
-   * The friendly name of the log configured in :ref:`CommonGrpcAccessLogConfig
-   * <envoy_v3_api_msg_extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig>`.
-   *
-   * @generated from field: string log_name = 2;
-   */
+  /** @generated from field: string log_name = 2; */
   logName: string;
 };
 
-/**
- * Describes the message envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier.
- * Use `create(StreamAccessLogsMessage_IdentifierSchema)` to create a new message.
- */
 export const StreamAccessLogsMessage_IdentifierSchema: GenMessage<StreamAccessLogsMessage_Identifier> = /*@__PURE__*/
   messageDesc("envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier");
 
-/**
- * Wrapper for batches of HTTP access log entries.
- *
- * @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries
- */
+/** @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries */
 export type StreamAccessLogsMessage_HTTPAccessLogEntries = Message<"envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries"> & {
-  /**
-   * @generated from field: repeated envoy.data.accesslog.v3.HTTPAccessLogEntry log_entry = 1;
-   */
+  /** @generated from field: repeated envoy.data.accesslog.v3.HTTPAccessLogEntry log_entry = 1; */
   logEntry: HTTPAccessLogEntry[];
 };
 
-/**
- * Describes the message envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries.
- * Use `create(StreamAccessLogsMessage_HTTPAccessLogEntriesSchema)` to create a new message.
- */
 export const StreamAccessLogsMessage_HTTPAccessLogEntriesSchema: GenMessage<StreamAccessLogsMessage_HTTPAccessLogEntries> = /*@__PURE__*/
   messageDesc("envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries");
 
-/**
- * Wrapper for batches of TCP access log entries.
- *
- * @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries
- */
+/** @generated from message envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries */
 export type StreamAccessLogsMessage_TCPAccessLogEntries = Message<"envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries"> & {
-  /**
-   * @generated from field: repeated envoy.data.accesslog.v3.TCPAccessLogEntry log_entry = 1;
-   */
+  /** @generated from field: repeated envoy.data.accesslog.v3.TCPAccessLogEntry log_entry = 1; */
   logEntry: TCPAccessLogEntry[];
 };
 
-/**
- * Describes the message envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries.
- * Use `create(StreamAccessLogsMessage_TCPAccessLogEntriesSchema)` to create a new message.
- */
 export const StreamAccessLogsMessage_TCPAccessLogEntriesSchema: GenMessage<StreamAccessLogsMessage_TCPAccessLogEntries> = /*@__PURE__*/
   messageDesc("envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries");
 
-/**
- * Service for streaming access logs from Envoy to an access log server.
- *
- * @generated from service envoy.service.accesslog.v3.AccessLogService
- */
+/** @generated from service envoy.service.accesslog.v3.AccessLogService */
 export const AccessLogService: GenService<{
-  /**
-   * Envoy will connect and send StreamAccessLogsMessage messages forever. It does not expect any
-   * response to be sent as nothing would be done in the case of failure. The server should
-   * disconnect if it expects Envoy to reconnect. In the future we may decide to add a different
-   * API for "critical" access logs in which Envoy will buffer access logs for some period of time
-   * until it gets an ACK so it could then retry. This API is designed for high throughput with the
-   * expectation that it might be lossy.
-   *
-   * @generated from rpc envoy.service.accesslog.v3.AccessLogService.StreamAccessLogs
-   */
+  /** @generated from rpc envoy.service.accesslog.v3.AccessLogService.StreamAccessLogs */
   streamAccessLogs: {
     methodKind: "client_streaming";
     input: typeof StreamAccessLogsMessageSchema;

@@ -24,247 +24,84 @@ import type { HttpStatus } from "../../../type/v3/http_status_pb.ts";
 import type { Status } from "../../../../google/rpc/status_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.service.auth.v3.CheckRequest
- */
+/** @generated from message envoy.service.auth.v3.CheckRequest */
 export type CheckRequest = Message<"envoy.service.auth.v3.CheckRequest"> & {
-  /**
-   * The request attributes.
-   *
-   * @generated from field: envoy.service.auth.v3.AttributeContext attributes = 1;
-   */
+  /** @generated from field: envoy.service.auth.v3.AttributeContext attributes = 1; */
   attributes?: AttributeContext | undefined;
 };
 
-/**
- * Describes the message envoy.service.auth.v3.CheckRequest.
- * Use `create(CheckRequestSchema)` to create a new message.
- */
 export const CheckRequestSchema: GenMessage<CheckRequest> = /*@__PURE__*/
   messageDesc("envoy.service.auth.v3.CheckRequest");
 
-/**
- * HTTP attributes for a denied response.
- *
- * @generated from message envoy.service.auth.v3.DeniedHttpResponse
- */
+/** @generated from message envoy.service.auth.v3.DeniedHttpResponse */
 export type DeniedHttpResponse = Message<"envoy.service.auth.v3.DeniedHttpResponse"> & {
-  /**
-   * This field allows the authorization service to send an HTTP response status code to the
-   * downstream client. If not set, Envoy sends ``403 Forbidden`` HTTP status code by default.
-   *
-   * @generated from field: envoy.type.v3.HttpStatus status = 1;
-   */
+  /** @generated from field: envoy.type.v3.HttpStatus status = 1; */
   status?: HttpStatus | undefined;
 
-  /**
-   * This field allows the authorization service to send HTTP response headers
-   * to the downstream client. Note that the :ref:`append field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.append>` defaults to
-   * false when used in this message.
-   * The :ref:`keep_empty_value field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.keep_empty_value>`
-   * is not supported.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption headers = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption headers = 2; */
   headers: HeaderValueOption[];
 
-  /**
-   * This field allows the authorization service to send a response body data
-   * to the downstream client.
-   *
-   * @generated from field: string body = 3;
-   */
+  /** @generated from field: string body = 3; */
   body: string;
 };
 
-/**
- * Describes the message envoy.service.auth.v3.DeniedHttpResponse.
- * Use `create(DeniedHttpResponseSchema)` to create a new message.
- */
 export const DeniedHttpResponseSchema: GenMessage<DeniedHttpResponse> = /*@__PURE__*/
   messageDesc("envoy.service.auth.v3.DeniedHttpResponse");
 
-/**
- * HTTP attributes for an OK response.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.service.auth.v3.OkHttpResponse
- */
+/** @generated from message envoy.service.auth.v3.OkHttpResponse */
 export type OkHttpResponse = Message<"envoy.service.auth.v3.OkHttpResponse"> & {
-  /**
-   * HTTP entity headers in addition to the original request headers. This allows the authorization
-   * service to append, to add or to override headers from the original request before
-   * dispatching it to the upstream. Note that the :ref:`append field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.append>` defaults to
-   * false when used in this message. By setting the ``append`` field to ``true``,
-   * the filter will append the correspondent header value to the matched request header.
-   * By leaving ``append`` as false, the filter will either add a new header, or override an existing
-   * one if there is a match.
-   * The :ref:`keep_empty_value field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.keep_empty_value>`
-   * is not supported.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption headers = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption headers = 2; */
   headers: HeaderValueOption[];
 
-  /**
-   * HTTP entity headers to remove from the original request before dispatching
-   * it to the upstream. This allows the authorization service to act on auth
-   * related headers (like ``Authorization``), process them, and consume them.
-   * Under this model, the upstream will either receive the request (if it's
-   * authorized) or not receive it (if it's not), but will not see headers
-   * containing authorization credentials.
-   *
-   * Pseudo headers (such as ``:authority``, ``:method``, ``:path`` etc), as well as
-   * the header ``Host``, may not be removed as that would make the request
-   * malformed. If mentioned in ``headers_to_remove`` these special headers will
-   * be ignored.
-   *
-   * When using the HTTP service this must instead be set by the HTTP
-   * authorization service as a comma separated list like so:
-   * ``x-envoy-auth-headers-to-remove: one-auth-header, another-auth-header``.
-   *
-   * @generated from field: repeated string headers_to_remove = 5;
-   */
+  /** @generated from field: repeated string headers_to_remove = 5; */
   headersToRemove: string[];
 
-  /**
-   * This field has been deprecated in favor of :ref:`CheckResponse.dynamic_metadata
-   * <envoy_v3_api_field_service.auth.v3.CheckResponse.dynamic_metadata>`. Until it is removed,
-   * setting this field overrides :ref:`CheckResponse.dynamic_metadata
-   * <envoy_v3_api_field_service.auth.v3.CheckResponse.dynamic_metadata>`.
-   *
-   * @generated from field: google.protobuf.Struct dynamic_metadata = 3 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: google.protobuf.Struct dynamic_metadata = 3 [deprecated = true]; @deprecated */
   dynamicMetadata?: JsonObject | undefined;
 
-  /**
-   * This field allows the authorization service to send HTTP response headers
-   * to the downstream client on success. Note that the :ref:`append field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.append>`
-   * defaults to false when used in this message.
-   * The :ref:`keep_empty_value field in HeaderValueOption <envoy_v3_api_field_config.core.v3.HeaderValueOption.keep_empty_value>`
-   * is not supported.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 6;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 6; */
   responseHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * This field allows the authorization service to set (and overwrite) query
-   * string parameters on the original request before it is sent upstream.
-   *
-   * @generated from field: repeated envoy.config.core.v3.QueryParameter query_parameters_to_set = 7;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.QueryParameter query_parameters_to_set = 7; */
   queryParametersToSet: QueryParameter[];
 
-  /**
-   * This field allows the authorization service to specify which query parameters
-   * should be removed from the original request before it is sent upstream. Each
-   * element in this list is a case-sensitive query parameter name to be removed.
-   *
-   * @generated from field: repeated string query_parameters_to_remove = 8;
-   */
+  /** @generated from field: repeated string query_parameters_to_remove = 8; */
   queryParametersToRemove: string[];
 };
 
-/**
- * Describes the message envoy.service.auth.v3.OkHttpResponse.
- * Use `create(OkHttpResponseSchema)` to create a new message.
- */
 export const OkHttpResponseSchema: GenMessage<OkHttpResponse> = /*@__PURE__*/
   messageDesc("envoy.service.auth.v3.OkHttpResponse");
 
-/**
- * Intended for gRPC and Network Authorization servers ``only``.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.service.auth.v3.CheckResponse
- */
+/** @generated from message envoy.service.auth.v3.CheckResponse */
 export type CheckResponse = Message<"envoy.service.auth.v3.CheckResponse"> & {
-  /**
-   * Status ``OK`` allows the request. Any other status indicates the request should be denied, and
-   * for HTTP filter, if not overridden by :ref:`denied HTTP response status <envoy_v3_api_field_service.auth.v3.DeniedHttpResponse.status>`
-   * Envoy sends ``403 Forbidden`` HTTP status code by default.
-   *
-   * @generated from field: google.rpc.Status status = 1;
-   */
+  /** @generated from field: google.rpc.Status status = 1; */
   status?: Status | undefined;
 
-  /**
-   * An message that contains HTTP response attributes. This message is
-   * used when the authorization service needs to send custom responses to the
-   * downstream client or, to modify/add request headers being dispatched to the upstream.
-   *
-   * @generated from oneof envoy.service.auth.v3.CheckResponse.http_response
-   */
+  /** @generated from oneof envoy.service.auth.v3.CheckResponse.http_response */
   httpResponse: {
-    /**
-     * Supplies http attributes for a denied response.
-     *
-     * @generated from field: envoy.service.auth.v3.DeniedHttpResponse denied_response = 2;
-     */
+    /** @generated from field: envoy.service.auth.v3.DeniedHttpResponse denied_response = 2; */
     value: DeniedHttpResponse;
     case: "deniedResponse";
   } | {
-    /**
-     * Supplies http attributes for an ok response.
-     *
-     * @generated from field: envoy.service.auth.v3.OkHttpResponse ok_response = 3;
-     */
+    /** @generated from field: envoy.service.auth.v3.OkHttpResponse ok_response = 3; */
     value: OkHttpResponse;
     case: "okResponse";
   } | {
-    /**
-     * Supplies http attributes for an error response. This is used when the authorization
-     * service encounters an internal error and wants to return custom headers and body to the
-     * downstream client. When ``error_response`` is set, the ext_authz filter increments the
-     * ``ext_authz_error`` stat and respects the :ref:`failure_mode_allow
-     * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.failure_mode_allow>`
-     * configuration. The HTTP status code, headers, and body are taken from the
-     * :ref:`DeniedHttpResponse <envoy_v3_api_msg_service.auth.v3.DeniedHttpResponse>` message.
-     * If the status field is not set, Envoy sends the status code configured via
-     * :ref:`status_on_error <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.status_on_error>`,
-     * which defaults to ``403 Forbidden``.
-     *
-     * @generated from field: envoy.service.auth.v3.DeniedHttpResponse error_response = 5;
-     */
+    /** @generated from field: envoy.service.auth.v3.DeniedHttpResponse error_response = 5; */
     value: DeniedHttpResponse;
     case: "errorResponse";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional response metadata that will be emitted as dynamic metadata to be consumed by the next
-   * filter. This metadata lives in a namespace specified by the canonical name of extension filter
-   * that requires it:
-   *
-   * - :ref:`envoy.filters.http.ext_authz <config_http_filters_ext_authz_dynamic_metadata>` for HTTP filter.
-   * - :ref:`envoy.filters.network.ext_authz <config_network_filters_ext_authz_dynamic_metadata>` for network filter.
-   *
-   * @generated from field: google.protobuf.Struct dynamic_metadata = 4;
-   */
+  /** @generated from field: google.protobuf.Struct dynamic_metadata = 4; */
   dynamicMetadata?: JsonObject | undefined;
 };
 
-/**
- * Describes the message envoy.service.auth.v3.CheckResponse.
- * Use `create(CheckResponseSchema)` to create a new message.
- */
 export const CheckResponseSchema: GenMessage<CheckResponse> = /*@__PURE__*/
   messageDesc("envoy.service.auth.v3.CheckResponse");
 
-/**
- * A generic interface for performing authorization check on incoming
- * requests to a networked service.
- *
- * @generated from service envoy.service.auth.v3.Authorization
- */
+/** @generated from service envoy.service.auth.v3.Authorization */
 export const Authorization: GenService<{
-  /**
-   * Performs authorization check based on the attributes associated with the
-   * incoming request, and returns status `OK` or not `OK`.
-   *
-   * @generated from rpc envoy.service.auth.v3.Authorization.Check
-   */
+  /** @generated from rpc envoy.service.auth.v3.Authorization.Check */
   check: {
     methodKind: "unary";
     input: typeof CheckRequestSchema;

@@ -21,47 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.cluster.v3.CdsDummy
- */
+/** @generated from message envoy.service.cluster.v3.CdsDummy */
 export type CdsDummy = Message<"envoy.service.cluster.v3.CdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.cluster.v3.CdsDummy.
- * Use `create(CdsDummySchema)` to create a new message.
- */
 export const CdsDummySchema: GenMessage<CdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.cluster.v3.CdsDummy");
 
-/**
- * Return list of all clusters this proxy will load balance to.
- *
- * @generated from service envoy.service.cluster.v3.ClusterDiscoveryService
- */
+/** @generated from service envoy.service.cluster.v3.ClusterDiscoveryService */
 export const ClusterDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.StreamClusters
-   */
+  /** @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.StreamClusters */
   streamClusters: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.DeltaClusters
-   */
+  /** @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.DeltaClusters */
   deltaClusters: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.FetchClusters
-   */
+  /** @generated from rpc envoy.service.cluster.v3.ClusterDiscoveryService.FetchClusters */
   fetchClusters: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

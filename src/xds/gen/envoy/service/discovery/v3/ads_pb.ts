@@ -21,46 +21,22 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "./discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221
- *
- * @generated from message envoy.service.discovery.v3.AdsDummy
- */
+/** @generated from message envoy.service.discovery.v3.AdsDummy */
 export type AdsDummy = Message<"envoy.service.discovery.v3.AdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.discovery.v3.AdsDummy.
- * Use `create(AdsDummySchema)` to create a new message.
- */
 export const AdsDummySchema: GenMessage<AdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.discovery.v3.AdsDummy");
 
-/**
- * See https://github.com/envoyproxy/envoy-api#apis for a description of the role of
- * ADS and how it is intended to be used by a management server. ADS requests
- * have the same structure as their singleton xDS counterparts, but can
- * multiplex many resource types on a single stream. The type_url in the
- * DiscoveryRequest/DiscoveryResponse provides sufficient information to recover
- * the multiplexed singleton APIs at the Envoy instance and management server.
- *
- * @generated from service envoy.service.discovery.v3.AggregatedDiscoveryService
- */
+/** @generated from service envoy.service.discovery.v3.AggregatedDiscoveryService */
 export const AggregatedDiscoveryService: GenService<{
-  /**
-   * This is a gRPC-only API.
-   *
-   * @generated from rpc envoy.service.discovery.v3.AggregatedDiscoveryService.StreamAggregatedResources
-   */
+  /** @generated from rpc envoy.service.discovery.v3.AggregatedDiscoveryService.StreamAggregatedResources */
   streamAggregatedResources: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.discovery.v3.AggregatedDiscoveryService.DeltaAggregatedResources
-   */
+  /** @generated from rpc envoy.service.discovery.v3.AggregatedDiscoveryService.DeltaAggregatedResources */
   deltaAggregatedResources: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;

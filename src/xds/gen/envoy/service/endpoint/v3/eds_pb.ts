@@ -21,48 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.endpoint.v3.EdsDummy
- */
+/** @generated from message envoy.service.endpoint.v3.EdsDummy */
 export type EdsDummy = Message<"envoy.service.endpoint.v3.EdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.endpoint.v3.EdsDummy.
- * Use `create(EdsDummySchema)` to create a new message.
- */
 export const EdsDummySchema: GenMessage<EdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.endpoint.v3.EdsDummy");
 
-/**
- * @generated from service envoy.service.endpoint.v3.EndpointDiscoveryService
- */
+/** @generated from service envoy.service.endpoint.v3.EndpointDiscoveryService */
 export const EndpointDiscoveryService: GenService<{
-  /**
-   * The resource_names field in DiscoveryRequest specifies a list of clusters
-   * to subscribe to updates for.
-   *
-   * @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.StreamEndpoints
-   */
+  /** @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.StreamEndpoints */
   streamEndpoints: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.DeltaEndpoints
-   */
+  /** @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.DeltaEndpoints */
   deltaEndpoints: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.FetchEndpoints
-   */
+  /** @generated from rpc envoy.service.endpoint.v3.EndpointDiscoveryService.FetchEndpoints */
   fetchEndpoints: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

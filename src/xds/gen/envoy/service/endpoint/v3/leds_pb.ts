@@ -21,32 +21,16 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.endpoint.v3.LedsDummy
- */
+/** @generated from message envoy.service.endpoint.v3.LedsDummy */
 export type LedsDummy = Message<"envoy.service.endpoint.v3.LedsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.endpoint.v3.LedsDummy.
- * Use `create(LedsDummySchema)` to create a new message.
- */
 export const LedsDummySchema: GenMessage<LedsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.endpoint.v3.LedsDummy");
 
-/**
- * @generated from service envoy.service.endpoint.v3.LocalityEndpointDiscoveryService
- */
+/** @generated from service envoy.service.endpoint.v3.LocalityEndpointDiscoveryService */
 export const LocalityEndpointDiscoveryService: GenService<{
-  /**
-   * The resource_names_subscribe resource_names_unsubscribe fields in DeltaDiscoveryRequest
-   * specify a list of glob collections to subscribe to updates for.
-   *
-   * @generated from rpc envoy.service.endpoint.v3.LocalityEndpointDiscoveryService.DeltaLocalityEndpoints
-   */
+  /** @generated from rpc envoy.service.endpoint.v3.LocalityEndpointDiscoveryService.DeltaLocalityEndpoints */
   deltaLocalityEndpoints: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;

@@ -22,96 +22,37 @@ import type { Node } from "../../../config/core/v3/base_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- * An events envoy sends to the management server.
- *
- * @generated from message envoy.service.event_reporting.v3.StreamEventsRequest
- */
+/** @generated from message envoy.service.event_reporting.v3.StreamEventsRequest */
 export type StreamEventsRequest = Message<"envoy.service.event_reporting.v3.StreamEventsRequest"> & {
-  /**
-   * Identifier data that will only be sent in the first message on the stream. This is effectively
-   * structured metadata and is a performance optimization.
-   *
-   * @generated from field: envoy.service.event_reporting.v3.StreamEventsRequest.Identifier identifier = 1;
-   */
+  /** @generated from field: envoy.service.event_reporting.v3.StreamEventsRequest.Identifier identifier = 1; */
   identifier?: StreamEventsRequest_Identifier | undefined;
 
-  /**
-   * Batch of events. When the stream is already active, it will be the events occurred
-   * since the last message had been sent. If the server receives unknown event type, it should
-   * silently ignore it.
-   *
-   * The following events are supported:
-   *
-   * * :ref:`HealthCheckEvent <envoy_v3_api_msg_data.core.v3.HealthCheckEvent>`
-   * * :ref:`OutlierDetectionEvent <envoy_v3_api_msg_data.cluster.v3.OutlierDetectionEvent>`
-   *
-   * @generated from field: repeated google.protobuf.Any events = 2;
-   */
+  /** @generated from field: repeated google.protobuf.Any events = 2; */
   events: Any[];
 };
 
-/**
- * Describes the message envoy.service.event_reporting.v3.StreamEventsRequest.
- * Use `create(StreamEventsRequestSchema)` to create a new message.
- */
 export const StreamEventsRequestSchema: GenMessage<StreamEventsRequest> = /*@__PURE__*/
   messageDesc("envoy.service.event_reporting.v3.StreamEventsRequest");
 
-/**
- * @generated from message envoy.service.event_reporting.v3.StreamEventsRequest.Identifier
- */
+/** @generated from message envoy.service.event_reporting.v3.StreamEventsRequest.Identifier */
 export type StreamEventsRequest_Identifier = Message<"envoy.service.event_reporting.v3.StreamEventsRequest.Identifier"> & {
-  /**
-   * The node sending the event messages over the stream.
-   *
-   * @generated from field: envoy.config.core.v3.Node node = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Node node = 1; */
   node?: Node | undefined;
 };
 
-/**
- * Describes the message envoy.service.event_reporting.v3.StreamEventsRequest.Identifier.
- * Use `create(StreamEventsRequest_IdentifierSchema)` to create a new message.
- */
 export const StreamEventsRequest_IdentifierSchema: GenMessage<StreamEventsRequest_Identifier> = /*@__PURE__*/
   messageDesc("envoy.service.event_reporting.v3.StreamEventsRequest.Identifier");
 
-/**
- * [#not-implemented-hide:]
- * The management server may send envoy a StreamEventsResponse to tell which events the server
- * is interested in. In future, with aggregated event reporting service, this message will
- * contain, for example, clusters the envoy should send events for, or event types the server
- * wants to process.
- *
- * @generated from message envoy.service.event_reporting.v3.StreamEventsResponse
- */
+/** @generated from message envoy.service.event_reporting.v3.StreamEventsResponse */
 export type StreamEventsResponse = Message<"envoy.service.event_reporting.v3.StreamEventsResponse"> & {
 };
 
-/**
- * Describes the message envoy.service.event_reporting.v3.StreamEventsResponse.
- * Use `create(StreamEventsResponseSchema)` to create a new message.
- */
 export const StreamEventsResponseSchema: GenMessage<StreamEventsResponse> = /*@__PURE__*/
   messageDesc("envoy.service.event_reporting.v3.StreamEventsResponse");
 
-/**
- * [#not-implemented-hide:]
- * Service for streaming different types of events from Envoy to a server. The examples of
- * such events may be health check or outlier detection events.
- *
- * @generated from service envoy.service.event_reporting.v3.EventReportingService
- */
+/** @generated from service envoy.service.event_reporting.v3.EventReportingService */
 export const EventReportingService: GenService<{
-  /**
-   * Envoy will connect and send StreamEventsRequest messages forever.
-   * The management server may send StreamEventsResponse to configure event stream. See below.
-   * This API is designed for high throughput with the expectation that it might be lossy.
-   *
-   * @generated from rpc envoy.service.event_reporting.v3.EventReportingService.StreamEvents
-   */
+  /** @generated from rpc envoy.service.event_reporting.v3.EventReportingService.StreamEvents */
   streamEvents: {
     methodKind: "bidi_streaming";
     input: typeof StreamEventsRequestSchema;

@@ -21,48 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue
- * with importing services: https://github.com/google/protobuf/issues/4221 and
- * protoxform to upgrade the file.
- *
- * @generated from message envoy.service.extension.v3.EcdsDummy
- */
+/** @generated from message envoy.service.extension.v3.EcdsDummy */
 export type EcdsDummy = Message<"envoy.service.extension.v3.EcdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.extension.v3.EcdsDummy.
- * Use `create(EcdsDummySchema)` to create a new message.
- */
 export const EcdsDummySchema: GenMessage<EcdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.extension.v3.EcdsDummy");
 
-/**
- * Return extension configurations.
- *
- * @generated from service envoy.service.extension.v3.ExtensionConfigDiscoveryService
- */
+/** @generated from service envoy.service.extension.v3.ExtensionConfigDiscoveryService */
 export const ExtensionConfigDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.StreamExtensionConfigs
-   */
+  /** @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.StreamExtensionConfigs */
   streamExtensionConfigs: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.DeltaExtensionConfigs
-   */
+  /** @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.DeltaExtensionConfigs */
   deltaExtensionConfigs: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.FetchExtensionConfigs
-   */
+  /** @generated from rpc envoy.service.extension.v3.ExtensionConfigDiscoveryService.FetchExtensionConfigs */
   fetchExtensionConfigs: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

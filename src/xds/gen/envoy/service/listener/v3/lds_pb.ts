@@ -21,50 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.listener.v3.LdsDummy
- */
+/** @generated from message envoy.service.listener.v3.LdsDummy */
 export type LdsDummy = Message<"envoy.service.listener.v3.LdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.listener.v3.LdsDummy.
- * Use `create(LdsDummySchema)` to create a new message.
- */
 export const LdsDummySchema: GenMessage<LdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.listener.v3.LdsDummy");
 
-/**
- * The Envoy instance initiates an RPC at startup to discover a list of
- * listeners. Updates are delivered via streaming from the LDS server and
- * consist of a complete update of all listeners. Existing connections will be
- * allowed to drain from listeners that are no longer present.
- *
- * @generated from service envoy.service.listener.v3.ListenerDiscoveryService
- */
+/** @generated from service envoy.service.listener.v3.ListenerDiscoveryService */
 export const ListenerDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.DeltaListeners
-   */
+  /** @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.DeltaListeners */
   deltaListeners: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.StreamListeners
-   */
+  /** @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.StreamListeners */
   streamListeners: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.FetchListeners
-   */
+  /** @generated from rpc envoy.service.listener.v3.ListenerDiscoveryService.FetchListeners */
   fetchListeners: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

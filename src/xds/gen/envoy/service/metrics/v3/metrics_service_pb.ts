@@ -22,78 +22,37 @@ import type { Node } from "../../../config/core/v3/base_pb.ts";
 import type { MetricFamily } from "../../../../io/prometheus/client/metrics_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.service.metrics.v3.StreamMetricsResponse
- */
+/** @generated from message envoy.service.metrics.v3.StreamMetricsResponse */
 export type StreamMetricsResponse = Message<"envoy.service.metrics.v3.StreamMetricsResponse"> & {
 };
 
-/**
- * Describes the message envoy.service.metrics.v3.StreamMetricsResponse.
- * Use `create(StreamMetricsResponseSchema)` to create a new message.
- */
 export const StreamMetricsResponseSchema: GenMessage<StreamMetricsResponse> = /*@__PURE__*/
   messageDesc("envoy.service.metrics.v3.StreamMetricsResponse");
 
-/**
- * @generated from message envoy.service.metrics.v3.StreamMetricsMessage
- */
+/** @generated from message envoy.service.metrics.v3.StreamMetricsMessage */
 export type StreamMetricsMessage = Message<"envoy.service.metrics.v3.StreamMetricsMessage"> & {
-  /**
-   * Identifier data effectively is a structured metadata. As a performance optimization this will
-   * only be sent in the first message on the stream.
-   *
-   * @generated from field: envoy.service.metrics.v3.StreamMetricsMessage.Identifier identifier = 1;
-   */
+  /** @generated from field: envoy.service.metrics.v3.StreamMetricsMessage.Identifier identifier = 1; */
   identifier?: StreamMetricsMessage_Identifier | undefined;
 
-  /**
-   * A list of metric entries
-   *
-   * @generated from field: repeated io.prometheus.client.MetricFamily envoy_metrics = 2;
-   */
+  /** @generated from field: repeated io.prometheus.client.MetricFamily envoy_metrics = 2; */
   envoyMetrics: MetricFamily[];
 };
 
-/**
- * Describes the message envoy.service.metrics.v3.StreamMetricsMessage.
- * Use `create(StreamMetricsMessageSchema)` to create a new message.
- */
 export const StreamMetricsMessageSchema: GenMessage<StreamMetricsMessage> = /*@__PURE__*/
   messageDesc("envoy.service.metrics.v3.StreamMetricsMessage");
 
-/**
- * @generated from message envoy.service.metrics.v3.StreamMetricsMessage.Identifier
- */
+/** @generated from message envoy.service.metrics.v3.StreamMetricsMessage.Identifier */
 export type StreamMetricsMessage_Identifier = Message<"envoy.service.metrics.v3.StreamMetricsMessage.Identifier"> & {
-  /**
-   * The node sending metrics over the stream.
-   *
-   * @generated from field: envoy.config.core.v3.Node node = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Node node = 1; */
   node?: Node | undefined;
 };
 
-/**
- * Describes the message envoy.service.metrics.v3.StreamMetricsMessage.Identifier.
- * Use `create(StreamMetricsMessage_IdentifierSchema)` to create a new message.
- */
 export const StreamMetricsMessage_IdentifierSchema: GenMessage<StreamMetricsMessage_Identifier> = /*@__PURE__*/
   messageDesc("envoy.service.metrics.v3.StreamMetricsMessage.Identifier");
 
-/**
- * Service for streaming metrics to server that consumes the metrics data. It uses Prometheus metric
- * data model as a standard to represent metrics information.
- *
- * @generated from service envoy.service.metrics.v3.MetricsService
- */
+/** @generated from service envoy.service.metrics.v3.MetricsService */
 export const MetricsService: GenService<{
-  /**
-   * Envoy will connect and send StreamMetricsMessage messages forever. It does not expect any
-   * response to be sent as nothing would be done in the case of failure.
-   *
-   * @generated from rpc envoy.service.metrics.v3.MetricsService.StreamMetrics
-   */
+  /** @generated from rpc envoy.service.metrics.v3.MetricsService.StreamMetrics */
   streamMetrics: {
     methodKind: "client_streaming";
     input: typeof StreamMetricsMessageSchema;

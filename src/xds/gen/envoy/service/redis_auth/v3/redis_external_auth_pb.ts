@@ -22,79 +22,36 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../../../google/rpc/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest
- */
+/** @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest */
 export type RedisProxyExternalAuthRequest = Message<"envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest"> & {
-  /**
-   * Username, if applicable. Otherwise, empty.
-   *
-   * @generated from field: string username = 1;
-   */
+  /** @generated from field: string username = 1; */
   username: string;
 
-  /**
-   * Password sent with the AUTH command.
-   *
-   * @generated from field: string password = 2;
-   */
+  /** @generated from field: string password = 2; */
   password: string;
 };
 
-/**
- * Describes the message envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest.
- * Use `create(RedisProxyExternalAuthRequestSchema)` to create a new message.
- */
 export const RedisProxyExternalAuthRequestSchema: GenMessage<RedisProxyExternalAuthRequest> = /*@__PURE__*/
   messageDesc("envoy.service.redis_auth.v3.RedisProxyExternalAuthRequest");
 
-/**
- * @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse
- */
+/** @generated from message envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse */
 export type RedisProxyExternalAuthResponse = Message<"envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse"> & {
-  /**
-   * Status of the authentication check.
-   *
-   * @generated from field: google.rpc.Status status = 1;
-   */
+  /** @generated from field: google.rpc.Status status = 1; */
   status?: Status | undefined;
 
-  /**
-   * Optional expiration time for the authentication.
-   * If set, the authentication will be valid until this time.
-   * If not set, the authentication will be valid indefinitely.
-   *
-   * @generated from field: google.protobuf.Timestamp expiration = 2;
-   */
+  /** @generated from field: google.protobuf.Timestamp expiration = 2; */
   expiration?: Timestamp | undefined;
 
-  /**
-   * Optional message to be sent back to the client.
-   *
-   * @generated from field: string message = 3;
-   */
+  /** @generated from field: string message = 3; */
   message: string;
 };
 
-/**
- * Describes the message envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse.
- * Use `create(RedisProxyExternalAuthResponseSchema)` to create a new message.
- */
 export const RedisProxyExternalAuthResponseSchema: GenMessage<RedisProxyExternalAuthResponse> = /*@__PURE__*/
   messageDesc("envoy.service.redis_auth.v3.RedisProxyExternalAuthResponse");
 
-/**
- * A generic interface for performing external password authentication on incoming AUTH commands.
- *
- * @generated from service envoy.service.redis_auth.v3.RedisProxyExternalAuth
- */
+/** @generated from service envoy.service.redis_auth.v3.RedisProxyExternalAuth */
 export const RedisProxyExternalAuth: GenService<{
-  /**
-   * Performs authentication check based on the data sent with the AUTH request.
-   * Returns either an OK status or an error status.
-   *
-   * @generated from rpc envoy.service.redis_auth.v3.RedisProxyExternalAuth.Authenticate
-   */
+  /** @generated from rpc envoy.service.redis_auth.v3.RedisProxyExternalAuth.Authenticate */
   authenticate: {
     methodKind: "unary";
     input: typeof RedisProxyExternalAuthRequestSchema;

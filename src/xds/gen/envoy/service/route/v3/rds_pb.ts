@@ -21,51 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.route.v3.RdsDummy
- */
+/** @generated from message envoy.service.route.v3.RdsDummy */
 export type RdsDummy = Message<"envoy.service.route.v3.RdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.route.v3.RdsDummy.
- * Use `create(RdsDummySchema)` to create a new message.
- */
 export const RdsDummySchema: GenMessage<RdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.route.v3.RdsDummy");
 
-/**
- * The resource_names field in DiscoveryRequest specifies a route configuration.
- * This allows an Envoy configuration with multiple HTTP listeners (and
- * associated HTTP connection manager filters) to use different route
- * configurations. Each listener will bind its HTTP connection manager filter to
- * a route table via this identifier.
- *
- * @generated from service envoy.service.route.v3.RouteDiscoveryService
- */
+/** @generated from service envoy.service.route.v3.RouteDiscoveryService */
 export const RouteDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.route.v3.RouteDiscoveryService.StreamRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.RouteDiscoveryService.StreamRoutes */
   streamRoutes: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.route.v3.RouteDiscoveryService.DeltaRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.RouteDiscoveryService.DeltaRoutes */
   deltaRoutes: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.route.v3.RouteDiscoveryService.FetchRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.RouteDiscoveryService.FetchRoutes */
   fetchRoutes: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;
@@ -74,24 +51,9 @@ export const RouteDiscoveryService: GenService<{
 }> = /*@__PURE__*/
   serviceDesc("envoy.service.route.v3.RouteDiscoveryService");
 
-/**
- * Virtual Host Discovery Service (VHDS) is used to dynamically update the list of virtual hosts for
- * a given RouteConfiguration. If VHDS is configured a virtual host list update will be triggered
- * during the processing of an HTTP request if a route for the request cannot be resolved. The
- * :ref:`resource_names_subscribe <envoy_v3_api_field_service.discovery.v3.DeltaDiscoveryRequest.resource_names_subscribe>`
- * field contains a list of virtual host names or aliases to track. The contents of an alias would
- * be the contents of a ``host`` or ``authority`` header used to make an http request. An xDS server
- * will match an alias to a virtual host based on the content of :ref:`domains'
- * <envoy_v3_api_field_config.route.v3.VirtualHost.domains>` field. The ``resource_names_unsubscribe`` field
- * contains a list of virtual host names that have been :ref:`unsubscribed
- * <xds_protocol_unsubscribe>` from the routing table associated with the RouteConfiguration.
- *
- * @generated from service envoy.service.route.v3.VirtualHostDiscoveryService
- */
+/** @generated from service envoy.service.route.v3.VirtualHostDiscoveryService */
 export const VirtualHostDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.route.v3.VirtualHostDiscoveryService.DeltaVirtualHosts
-   */
+  /** @generated from rpc envoy.service.route.v3.VirtualHostDiscoveryService.DeltaVirtualHosts */
   deltaVirtualHosts: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;

@@ -21,53 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221 and protoxform to upgrade the file.
- *
- * @generated from message envoy.service.route.v3.SrdsDummy
- */
+/** @generated from message envoy.service.route.v3.SrdsDummy */
 export type SrdsDummy = Message<"envoy.service.route.v3.SrdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.route.v3.SrdsDummy.
- * Use `create(SrdsDummySchema)` to create a new message.
- */
 export const SrdsDummySchema: GenMessage<SrdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.route.v3.SrdsDummy");
 
-/**
- * The Scoped Routes Discovery Service (SRDS) API distributes
- * :ref:`ScopedRouteConfiguration<envoy_v3_api_msg.ScopedRouteConfiguration>`
- * resources. Each ScopedRouteConfiguration resource represents a "routing
- * scope" containing a mapping that allows the HTTP connection manager to
- * dynamically assign a routing table (specified via a
- * :ref:`RouteConfiguration<envoy_v3_api_msg_config.route.v3.RouteConfiguration>` message) to each
- * HTTP request.
- *
- * @generated from service envoy.service.route.v3.ScopedRoutesDiscoveryService
- */
+/** @generated from service envoy.service.route.v3.ScopedRoutesDiscoveryService */
 export const ScopedRoutesDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.StreamScopedRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.StreamScopedRoutes */
   streamScopedRoutes: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.DeltaScopedRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.DeltaScopedRoutes */
   deltaScopedRoutes: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.FetchScopedRoutes
-   */
+  /** @generated from rpc envoy.service.route.v3.ScopedRoutesDiscoveryService.FetchScopedRoutes */
   fetchScopedRoutes: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

@@ -21,74 +21,40 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221
- *
- * @generated from message envoy.service.runtime.v3.RtdsDummy
- */
+/** @generated from message envoy.service.runtime.v3.RtdsDummy */
 export type RtdsDummy = Message<"envoy.service.runtime.v3.RtdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.runtime.v3.RtdsDummy.
- * Use `create(RtdsDummySchema)` to create a new message.
- */
 export const RtdsDummySchema: GenMessage<RtdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.runtime.v3.RtdsDummy");
 
-/**
- * RTDS resource type. This describes a layer in the runtime virtual filesystem.
- *
- * @generated from message envoy.service.runtime.v3.Runtime
- */
+/** @generated from message envoy.service.runtime.v3.Runtime */
 export type Runtime = Message<"envoy.service.runtime.v3.Runtime"> & {
-  /**
-   * Runtime resource name. This makes the Runtime a self-describing xDS
-   * resource.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * @generated from field: google.protobuf.Struct layer = 2;
-   */
+  /** @generated from field: google.protobuf.Struct layer = 2; */
   layer?: JsonObject | undefined;
 };
 
-/**
- * Describes the message envoy.service.runtime.v3.Runtime.
- * Use `create(RuntimeSchema)` to create a new message.
- */
 export const RuntimeSchema: GenMessage<Runtime> = /*@__PURE__*/
   messageDesc("envoy.service.runtime.v3.Runtime");
 
-/**
- * Discovery service for Runtime resources.
- *
- * @generated from service envoy.service.runtime.v3.RuntimeDiscoveryService
- */
+/** @generated from service envoy.service.runtime.v3.RuntimeDiscoveryService */
 export const RuntimeDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.StreamRuntime
-   */
+  /** @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.StreamRuntime */
   streamRuntime: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.DeltaRuntime
-   */
+  /** @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.DeltaRuntime */
   deltaRuntime: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.FetchRuntime
-   */
+  /** @generated from rpc envoy.service.runtime.v3.RuntimeDiscoveryService.FetchRuntime */
   fetchRuntime: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

@@ -21,45 +21,28 @@ import { messageDesc, serviceDesc } from "../../../../../descriptors/generated.t
 import type { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from "../../discovery/v3/discovery_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:] Not configuration. Workaround c++ protobuf issue with importing
- * services: https://github.com/google/protobuf/issues/4221
- *
- * @generated from message envoy.service.secret.v3.SdsDummy
- */
+/** @generated from message envoy.service.secret.v3.SdsDummy */
 export type SdsDummy = Message<"envoy.service.secret.v3.SdsDummy"> & {
 };
 
-/**
- * Describes the message envoy.service.secret.v3.SdsDummy.
- * Use `create(SdsDummySchema)` to create a new message.
- */
 export const SdsDummySchema: GenMessage<SdsDummy> = /*@__PURE__*/
   messageDesc("envoy.service.secret.v3.SdsDummy");
 
-/**
- * @generated from service envoy.service.secret.v3.SecretDiscoveryService
- */
+/** @generated from service envoy.service.secret.v3.SecretDiscoveryService */
 export const SecretDiscoveryService: GenService<{
-  /**
-   * @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.DeltaSecrets
-   */
+  /** @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.DeltaSecrets */
   deltaSecrets: {
     methodKind: "bidi_streaming";
     input: typeof DeltaDiscoveryRequestSchema;
     output: typeof DeltaDiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.StreamSecrets
-   */
+  /** @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.StreamSecrets */
   streamSecrets: {
     methodKind: "bidi_streaming";
     input: typeof DiscoveryRequestSchema;
     output: typeof DiscoveryResponseSchema;
   },
-  /**
-   * @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.FetchSecrets
-   */
+  /** @generated from rpc envoy.service.secret.v3.SecretDiscoveryService.FetchSecrets */
   fetchSecrets: {
     methodKind: "unary";
     input: typeof DiscoveryRequestSchema;

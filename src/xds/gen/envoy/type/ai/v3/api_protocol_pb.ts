@@ -20,73 +20,26 @@ import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc } from "../../../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Identifies the AI API contract spoken on the wire.
- *
- * This names request/response schemas and streaming event semantics, not the
- * organization operating the backend: OpenAI, Azure OpenAI, vLLM, and any
- * other OpenAI-compatible backend all speak ``OPENAI_CHAT_COMPLETIONS``.
- * Provider identity, when needed, must come from configuration or routing
- * metadata.
- *
- * Response framing is separate: JSON, SSE, and streamed JSON-array variants
- * of the same API share one ``ApiProtocol`` value.
- *
- * @generated from enum envoy.type.ai.v3.ApiProtocol
- */
+/** @generated from enum envoy.type.ai.v3.ApiProtocol */
 export const ApiProtocol = {
-  /**
-   * @generated from enum value: API_PROTOCOL_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: API_PROTOCOL_UNSPECIFIED = 0; */
   API_PROTOCOL_UNSPECIFIED: 0,
 
-  /**
-   * OpenAI-compatible ``/v1/chat/completions`` API.
-   *
-   * @generated from enum value: OPENAI_CHAT_COMPLETIONS = 1;
-   */
+  /** @generated from enum value: OPENAI_CHAT_COMPLETIONS = 1; */
   OPENAI_CHAT_COMPLETIONS: 1,
 
-  /**
-   * OpenAI-compatible ``/v1/responses`` API.
-   *
-   * @generated from enum value: OPENAI_RESPONSES = 2;
-   */
+  /** @generated from enum value: OPENAI_RESPONSES = 2; */
   OPENAI_RESPONSES: 2,
 
-  /**
-   * Anthropic-compatible ``/v1/messages`` API.
-   *
-   * @generated from enum value: ANTHROPIC_MESSAGES = 3;
-   */
+  /** @generated from enum value: ANTHROPIC_MESSAGES = 3; */
   ANTHROPIC_MESSAGES: 3,
 
-  /**
-   * Gemini ``generateContent`` / ``streamGenerateContent`` APIs.
-   *
-   * @generated from enum value: GEMINI_GENERATE_CONTENT = 4;
-   */
+  /** @generated from enum value: GEMINI_GENERATE_CONTENT = 4; */
   GEMINI_GENERATE_CONTENT: 4,
 } as const;
 
-/**
- * Identifies the AI API contract spoken on the wire.
- *
- * This names request/response schemas and streaming event semantics, not the
- * organization operating the backend: OpenAI, Azure OpenAI, vLLM, and any
- * other OpenAI-compatible backend all speak ``OPENAI_CHAT_COMPLETIONS``.
- * Provider identity, when needed, must come from configuration or routing
- * metadata.
- *
- * Response framing is separate: JSON, SSE, and streamed JSON-array variants
- * of the same API share one ``ApiProtocol`` value.
- *
- * @generated from enum envoy.type.ai.v3.ApiProtocol
- */
+/** @generated from enum envoy.type.ai.v3.ApiProtocol */
 export type ApiProtocol = (typeof ApiProtocol)[keyof typeof ApiProtocol] | UnknownEnum;
 
-/**
- * Describes the enum envoy.type.ai.v3.ApiProtocol.
- */
 export const ApiProtocolSchema: GenEnum<ApiProtocol> = /*@__PURE__*/
   enumDesc("envoy.type.ai.v3.ApiProtocol");

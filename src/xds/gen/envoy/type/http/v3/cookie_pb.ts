@@ -21,75 +21,32 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Cookie defines an API for obtaining or generating HTTP cookie.
- *
- * @generated from message envoy.type.http.v3.Cookie
- */
+/** @generated from message envoy.type.http.v3.Cookie */
 export type Cookie = Message<"envoy.type.http.v3.Cookie"> & {
-  /**
-   * The name that will be used to obtain cookie value from downstream HTTP request or generate
-   * new cookie for downstream.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Duration of cookie. This will be used to set the expiry time of a new cookie when it is
-   * generated. Set this to 0s to use a session cookie and disable cookie expiration.
-   *
-   * @generated from field: google.protobuf.Duration ttl = 2;
-   */
+  /** @generated from field: google.protobuf.Duration ttl = 2; */
   ttl?: Duration | undefined;
 
-  /**
-   * Path of cookie. This will be used to set the path of a new cookie when it is generated.
-   * If no path is specified here, no path will be set for the cookie.
-   *
-   * @generated from field: string path = 3;
-   */
+  /** @generated from field: string path = 3; */
   path: string;
 
-  /**
-   * Additional attributes for the cookie. They will be used when generating a new cookie.
-   *
-   * @generated from field: repeated envoy.type.http.v3.CookieAttribute attributes = 4;
-   */
+  /** @generated from field: repeated envoy.type.http.v3.CookieAttribute attributes = 4; */
   attributes: CookieAttribute[];
 };
 
-/**
- * Describes the message envoy.type.http.v3.Cookie.
- * Use `create(CookieSchema)` to create a new message.
- */
 export const CookieSchema: GenMessage<Cookie> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.Cookie");
 
-/**
- * CookieAttribute defines an API for adding additional attributes for a HTTP cookie.
- *
- * @generated from message envoy.type.http.v3.CookieAttribute
- */
+/** @generated from message envoy.type.http.v3.CookieAttribute */
 export type CookieAttribute = Message<"envoy.type.http.v3.CookieAttribute"> & {
-  /**
-   * The name of the cookie attribute.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The optional value of the cookie attribute.
-   *
-   * @generated from field: string value = 2;
-   */
+  /** @generated from field: string value = 2; */
   value: string;
 };
 
-/**
- * Describes the message envoy.type.http.v3.CookieAttribute.
- * Use `create(CookieAttributeSchema)` to create a new message.
- */
 export const CookieAttributeSchema: GenMessage<CookieAttribute> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.CookieAttribute");

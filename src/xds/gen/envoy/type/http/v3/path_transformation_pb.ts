@@ -20,97 +20,42 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.type.http.v3.PathTransformation
- */
+/** @generated from message envoy.type.http.v3.PathTransformation */
 export type PathTransformation = Message<"envoy.type.http.v3.PathTransformation"> & {
-  /**
-   * A list of operations to apply. Transformations will be performed in the order that they appear.
-   *
-   * @generated from field: repeated envoy.type.http.v3.PathTransformation.Operation operations = 1;
-   */
+  /** @generated from field: repeated envoy.type.http.v3.PathTransformation.Operation operations = 1; */
   operations: PathTransformation_Operation[];
 };
 
-/**
- * Describes the message envoy.type.http.v3.PathTransformation.
- * Use `create(PathTransformationSchema)` to create a new message.
- */
 export const PathTransformationSchema: GenMessage<PathTransformation> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.PathTransformation");
 
-/**
- * A type of operation to alter text.
- *
- * @generated from message envoy.type.http.v3.PathTransformation.Operation
- */
+/** @generated from message envoy.type.http.v3.PathTransformation.Operation */
 export type PathTransformation_Operation = Message<"envoy.type.http.v3.PathTransformation.Operation"> & {
-  /**
-   * @generated from oneof envoy.type.http.v3.PathTransformation.Operation.operation_specifier
-   */
+  /** @generated from oneof envoy.type.http.v3.PathTransformation.Operation.operation_specifier */
   operationSpecifier: {
-    /**
-     * Enable path normalization per RFC 3986.
-     *
-     * @generated from field: envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986 normalize_path_rfc_3986 = 2;
-     */
+    /** @generated from field: envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986 normalize_path_rfc_3986 = 2; */
     value: PathTransformation_Operation_NormalizePathRFC3986;
     case: "normalizePathRfc3986";
   } | {
-    /**
-     * Enable merging adjacent slashes.
-     *
-     * @generated from field: envoy.type.http.v3.PathTransformation.Operation.MergeSlashes merge_slashes = 3;
-     */
+    /** @generated from field: envoy.type.http.v3.PathTransformation.Operation.MergeSlashes merge_slashes = 3; */
     value: PathTransformation_Operation_MergeSlashes;
     case: "mergeSlashes";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.http.v3.PathTransformation.Operation.
- * Use `create(PathTransformation_OperationSchema)` to create a new message.
- */
 export const PathTransformation_OperationSchema: GenMessage<PathTransformation_Operation> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.PathTransformation.Operation");
 
-/**
- * Should text be normalized according to RFC 3986? This typically is used for path headers
- * before any processing of requests by HTTP filters or routing. This applies percent-encoded
- * normalization and path segment normalization. Fails on characters disallowed in URLs
- * (e.g. NULLs). See `Normalization and Comparison
- * <https://tools.ietf.org/html/rfc3986#section-6>`_ for details of normalization. Note that
- * this options does not perform `case normalization
- * <https://tools.ietf.org/html/rfc3986#section-6.2.2.1>`_
- *
- * @generated from message envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986
- */
+/** @generated from message envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986 */
 export type PathTransformation_Operation_NormalizePathRFC3986 = Message<"envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986"> & {
 };
 
-/**
- * Describes the message envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986.
- * Use `create(PathTransformation_Operation_NormalizePathRFC3986Schema)` to create a new message.
- */
 export const PathTransformation_Operation_NormalizePathRFC3986Schema: GenMessage<PathTransformation_Operation_NormalizePathRFC3986> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.PathTransformation.Operation.NormalizePathRFC3986");
 
-/**
- * Determines if adjacent slashes are merged into one. A common use case is for a request path
- * header. Using this option in ``:ref: PathNormalizationOptions
- * <envoy_v3_api_msg_extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions>``
- * will allow incoming requests with path ``//dir///file`` to match against route with ``prefix``
- * match set to ``/dir``. When using for header transformations, note that slash merging is not
- * part of `HTTP spec <https://tools.ietf.org/html/rfc3986>`_ and is provided for convenience.
- *
- * @generated from message envoy.type.http.v3.PathTransformation.Operation.MergeSlashes
- */
+/** @generated from message envoy.type.http.v3.PathTransformation.Operation.MergeSlashes */
 export type PathTransformation_Operation_MergeSlashes = Message<"envoy.type.http.v3.PathTransformation.Operation.MergeSlashes"> & {
 };
 
-/**
- * Describes the message envoy.type.http.v3.PathTransformation.Operation.MergeSlashes.
- * Use `create(PathTransformation_Operation_MergeSlashesSchema)` to create a new message.
- */
 export const PathTransformation_Operation_MergeSlashesSchema: GenMessage<PathTransformation_Operation_MergeSlashes> = /*@__PURE__*/
   messageDesc("envoy.type.http.v3.PathTransformation.Operation.MergeSlashes");

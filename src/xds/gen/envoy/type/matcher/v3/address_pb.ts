@@ -21,33 +21,14 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../xds/core/v3/cidr_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Match an IP against a repeated CIDR range. This matcher is intended to be
- * used in other matchers, for example in the filter state matcher to match a
- * filter state object as an IP.
- *
- * @generated from message envoy.type.matcher.v3.AddressMatcher
- */
+/** @generated from message envoy.type.matcher.v3.AddressMatcher */
 export type AddressMatcher = Message<"envoy.type.matcher.v3.AddressMatcher"> & {
-  /**
-   * @generated from field: repeated xds.core.v3.CidrRange ranges = 1;
-   */
+  /** @generated from field: repeated xds.core.v3.CidrRange ranges = 1; */
   ranges: CidrRange[];
 
-  /**
-   * If true, the match result will be inverted. Defaults to false.
-   *
-   * * If set to false (default), the matcher will return true if the IP matches any of the CIDR ranges.
-   * * If set to true, the matcher will return true if the IP does NOT match any of the CIDR ranges.
-   *
-   * @generated from field: bool invert_match = 2;
-   */
+  /** @generated from field: bool invert_match = 2; */
   invertMatch: boolean;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.AddressMatcher.
- * Use `create(AddressMatcherSchema)` to create a new message.
- */
 export const AddressMatcherSchema: GenMessage<AddressMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.AddressMatcher");

@@ -22,44 +22,22 @@ import type { AddressMatcher } from "./address_pb.ts";
 import type { StringMatcher } from "./string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * FilterStateMatcher provides a general interface for matching the filter state objects.
- *
- * @generated from message envoy.type.matcher.v3.FilterStateMatcher
- */
+/** @generated from message envoy.type.matcher.v3.FilterStateMatcher */
 export type FilterStateMatcher = Message<"envoy.type.matcher.v3.FilterStateMatcher"> & {
-  /**
-   * The filter state key to retrieve the object.
-   *
-   * @generated from field: string key = 1;
-   */
+  /** @generated from field: string key = 1; */
   key: string;
 
-  /**
-   * @generated from oneof envoy.type.matcher.v3.FilterStateMatcher.matcher
-   */
+  /** @generated from oneof envoy.type.matcher.v3.FilterStateMatcher.matcher */
   matcher: {
-    /**
-     * Matches the filter state object as a string value.
-     *
-     * @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 2;
-     */
+    /** @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 2; */
     value: StringMatcher;
     case: "stringMatch";
   } | {
-    /**
-     * Matches the filter state object as a ip Instance.
-     *
-     * @generated from field: envoy.type.matcher.v3.AddressMatcher address_match = 3;
-     */
+    /** @generated from field: envoy.type.matcher.v3.AddressMatcher address_match = 3; */
     value: AddressMatcher;
     case: "addressMatch";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.FilterStateMatcher.
- * Use `create(FilterStateMatcherSchema)` to create a new message.
- */
 export const FilterStateMatcherSchema: GenMessage<FilterStateMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.FilterStateMatcher");

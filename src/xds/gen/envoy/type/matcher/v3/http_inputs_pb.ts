@@ -20,130 +20,47 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Match input indicates that matching should be done on a specific request header.
- * The resulting input string will be all headers for the given key joined by a comma,
- * e.g. if the request contains two 'foo' headers with value 'bar' and 'baz', the input
- * string will be 'bar,baz'.
- * [#comment:TODO(snowp): Link to unified matching docs.]
- * [#extension: envoy.matching.inputs.request_headers]
- *
- * @generated from message envoy.type.matcher.v3.HttpRequestHeaderMatchInput
- */
+/** @generated from message envoy.type.matcher.v3.HttpRequestHeaderMatchInput */
 export type HttpRequestHeaderMatchInput = Message<"envoy.type.matcher.v3.HttpRequestHeaderMatchInput"> & {
-  /**
-   * The request header to match on.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.HttpRequestHeaderMatchInput.
- * Use `create(HttpRequestHeaderMatchInputSchema)` to create a new message.
- */
 export const HttpRequestHeaderMatchInputSchema: GenMessage<HttpRequestHeaderMatchInput> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.HttpRequestHeaderMatchInput");
 
-/**
- * Match input indicates that matching should be done on a specific request trailer.
- * The resulting input string will be all headers for the given key joined by a comma,
- * e.g. if the request contains two 'foo' headers with value 'bar' and 'baz', the input
- * string will be 'bar,baz'.
- * [#comment:TODO(snowp): Link to unified matching docs.]
- * [#extension: envoy.matching.inputs.request_trailers]
- *
- * @generated from message envoy.type.matcher.v3.HttpRequestTrailerMatchInput
- */
+/** @generated from message envoy.type.matcher.v3.HttpRequestTrailerMatchInput */
 export type HttpRequestTrailerMatchInput = Message<"envoy.type.matcher.v3.HttpRequestTrailerMatchInput"> & {
-  /**
-   * The request trailer to match on.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.HttpRequestTrailerMatchInput.
- * Use `create(HttpRequestTrailerMatchInputSchema)` to create a new message.
- */
 export const HttpRequestTrailerMatchInputSchema: GenMessage<HttpRequestTrailerMatchInput> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.HttpRequestTrailerMatchInput");
 
-/**
- * Match input indicating that matching should be done on a specific response header.
- * The resulting input string will be all headers for the given key joined by a comma,
- * e.g. if the response contains two 'foo' headers with value 'bar' and 'baz', the input
- * string will be 'bar,baz'.
- * [#comment:TODO(snowp): Link to unified matching docs.]
- * [#extension: envoy.matching.inputs.response_headers]
- *
- * @generated from message envoy.type.matcher.v3.HttpResponseHeaderMatchInput
- */
+/** @generated from message envoy.type.matcher.v3.HttpResponseHeaderMatchInput */
 export type HttpResponseHeaderMatchInput = Message<"envoy.type.matcher.v3.HttpResponseHeaderMatchInput"> & {
-  /**
-   * The response header to match on.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.HttpResponseHeaderMatchInput.
- * Use `create(HttpResponseHeaderMatchInputSchema)` to create a new message.
- */
 export const HttpResponseHeaderMatchInputSchema: GenMessage<HttpResponseHeaderMatchInput> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.HttpResponseHeaderMatchInput");
 
-/**
- * Match input indicates that matching should be done on a specific response trailer.
- * The resulting input string will be all headers for the given key joined by a comma,
- * e.g. if the request contains two 'foo' headers with value 'bar' and 'baz', the input
- * string will be 'bar,baz'.
- * [#comment:TODO(snowp): Link to unified matching docs.]
- * [#extension: envoy.matching.inputs.response_trailers]
- *
- * @generated from message envoy.type.matcher.v3.HttpResponseTrailerMatchInput
- */
+/** @generated from message envoy.type.matcher.v3.HttpResponseTrailerMatchInput */
 export type HttpResponseTrailerMatchInput = Message<"envoy.type.matcher.v3.HttpResponseTrailerMatchInput"> & {
-  /**
-   * The response trailer to match on.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.HttpResponseTrailerMatchInput.
- * Use `create(HttpResponseTrailerMatchInputSchema)` to create a new message.
- */
 export const HttpResponseTrailerMatchInputSchema: GenMessage<HttpResponseTrailerMatchInput> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.HttpResponseTrailerMatchInput");
 
-/**
- * Match input indicates that matching should be done on a specific query parameter.
- * The resulting input string will be the first query parameter for the value
- * 'query_param'.
- * [#extension: envoy.matching.inputs.query_params]
- *
- * @generated from message envoy.type.matcher.v3.HttpRequestQueryParamMatchInput
- */
+/** @generated from message envoy.type.matcher.v3.HttpRequestQueryParamMatchInput */
 export type HttpRequestQueryParamMatchInput = Message<"envoy.type.matcher.v3.HttpRequestQueryParamMatchInput"> & {
-  /**
-   * The query parameter to match on.
-   *
-   * @generated from field: string query_param = 1;
-   */
+  /** @generated from field: string query_param = 1; */
   queryParam: string;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.HttpRequestQueryParamMatchInput.
- * Use `create(HttpRequestQueryParamMatchInputSchema)` to create a new message.
- */
 export const HttpRequestQueryParamMatchInputSchema: GenMessage<HttpRequestQueryParamMatchInput> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.HttpRequestQueryParamMatchInput");

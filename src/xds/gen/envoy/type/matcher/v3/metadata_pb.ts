@@ -21,75 +21,33 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { ValueMatcher } from "./value_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-major-version: MetadataMatcher should use StructMatcher]
- *
- * @generated from message envoy.type.matcher.v3.MetadataMatcher
- */
+/** @generated from message envoy.type.matcher.v3.MetadataMatcher */
 export type MetadataMatcher = Message<"envoy.type.matcher.v3.MetadataMatcher"> & {
-  /**
-   * The filter name to retrieve the ``Struct`` from the ``Metadata``.
-   *
-   * @generated from field: string filter = 1;
-   */
+  /** @generated from field: string filter = 1; */
   filter: string;
 
-  /**
-   * The path to retrieve the ``Value`` from the ``Struct``.
-   *
-   * @generated from field: repeated envoy.type.matcher.v3.MetadataMatcher.PathSegment path = 2;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.MetadataMatcher.PathSegment path = 2; */
   path: MetadataMatcher_PathSegment[];
 
-  /**
-   * The ``MetadataMatcher`` is matched if the value retrieved by path is matched to this value.
-   *
-   * @generated from field: envoy.type.matcher.v3.ValueMatcher value = 3;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ValueMatcher value = 3; */
   value?: ValueMatcher | undefined;
 
-  /**
-   * If true, the match result will be inverted.
-   *
-   * @generated from field: bool invert = 4;
-   */
+  /** @generated from field: bool invert = 4; */
   invert: boolean;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.MetadataMatcher.
- * Use `create(MetadataMatcherSchema)` to create a new message.
- */
 export const MetadataMatcherSchema: GenMessage<MetadataMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.MetadataMatcher");
 
-/**
- * Specifies the segment in a path to retrieve value from ``Metadata``.
- *
- * .. note::
- *   Currently it's not supported to retrieve a value from a list in ``Metadata``. This means that
- *   if the segment key refers to a list, it has to be the last segment in a path.
- *
- * @generated from message envoy.type.matcher.v3.MetadataMatcher.PathSegment
- */
+/** @generated from message envoy.type.matcher.v3.MetadataMatcher.PathSegment */
 export type MetadataMatcher_PathSegment = Message<"envoy.type.matcher.v3.MetadataMatcher.PathSegment"> & {
-  /**
-   * @generated from oneof envoy.type.matcher.v3.MetadataMatcher.PathSegment.segment
-   */
+  /** @generated from oneof envoy.type.matcher.v3.MetadataMatcher.PathSegment.segment */
   segment: {
-    /**
-     * If specified, use the key to retrieve the value in a ``Struct``.
-     *
-     * @generated from field: string key = 1;
-     */
+    /** @generated from field: string key = 1; */
     value: string;
     case: "key";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.MetadataMatcher.PathSegment.
- * Use `create(MetadataMatcher_PathSegmentSchema)` to create a new message.
- */
 export const MetadataMatcher_PathSegmentSchema: GenMessage<MetadataMatcher_PathSegment> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.MetadataMatcher.PathSegment");

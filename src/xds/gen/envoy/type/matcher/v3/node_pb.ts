@@ -22,31 +22,14 @@ import type { StringMatcher } from "./string_pb.ts";
 import type { StructMatcher } from "./struct_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match a Node.
- * The match follows AND semantics.
- *
- * @generated from message envoy.type.matcher.v3.NodeMatcher
- */
+/** @generated from message envoy.type.matcher.v3.NodeMatcher */
 export type NodeMatcher = Message<"envoy.type.matcher.v3.NodeMatcher"> & {
-  /**
-   * Specifies match criteria on the node id.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher node_id = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher node_id = 1; */
   nodeId?: StringMatcher | undefined;
 
-  /**
-   * Specifies match criteria on the node metadata.
-   *
-   * @generated from field: repeated envoy.type.matcher.v3.StructMatcher node_metadatas = 2;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.StructMatcher node_metadatas = 2; */
   nodeMetadatas: StructMatcher[];
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.NodeMatcher.
- * Use `create(NodeMatcherSchema)` to create a new message.
- */
 export const NodeMatcherSchema: GenMessage<NodeMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.NodeMatcher");

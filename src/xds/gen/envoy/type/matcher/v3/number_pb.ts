@@ -21,38 +21,19 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { DoubleRange } from "../../v3/range_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match a double value.
- *
- * @generated from message envoy.type.matcher.v3.DoubleMatcher
- */
+/** @generated from message envoy.type.matcher.v3.DoubleMatcher */
 export type DoubleMatcher = Message<"envoy.type.matcher.v3.DoubleMatcher"> & {
-  /**
-   * @generated from oneof envoy.type.matcher.v3.DoubleMatcher.match_pattern
-   */
+  /** @generated from oneof envoy.type.matcher.v3.DoubleMatcher.match_pattern */
   matchPattern: {
-    /**
-     * If specified, the input double value must be in the range specified here.
-     * Note: The range is using half-open interval semantics [start, end).
-     *
-     * @generated from field: envoy.type.v3.DoubleRange range = 1;
-     */
+    /** @generated from field: envoy.type.v3.DoubleRange range = 1; */
     value: DoubleRange;
     case: "range";
   } | {
-    /**
-     * If specified, the input double value must be equal to the value specified here.
-     *
-     * @generated from field: double exact = 2;
-     */
+    /** @generated from field: double exact = 2; */
     value: number;
     case: "exact";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.DoubleMatcher.
- * Use `create(DoubleMatcherSchema)` to create a new message.
- */
 export const DoubleMatcherSchema: GenMessage<DoubleMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.DoubleMatcher");

@@ -21,31 +21,15 @@ import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { StringMatcher } from "./string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match a path on HTTP request.
- *
- * @generated from message envoy.type.matcher.v3.PathMatcher
- */
+/** @generated from message envoy.type.matcher.v3.PathMatcher */
 export type PathMatcher = Message<"envoy.type.matcher.v3.PathMatcher"> & {
-  /**
-   * @generated from oneof envoy.type.matcher.v3.PathMatcher.rule
-   */
+  /** @generated from oneof envoy.type.matcher.v3.PathMatcher.rule */
   rule: {
-    /**
-     * The ``path`` must match the URL path portion of the :path header. The query and fragment
-     * string (if present) are removed in the URL path portion.
-     * For example, the path ``/data`` will match the ``:path`` header ``/data#fragment?param=value``.
-     *
-     * @generated from field: envoy.type.matcher.v3.StringMatcher path = 1;
-     */
+    /** @generated from field: envoy.type.matcher.v3.StringMatcher path = 1; */
     value: StringMatcher;
     case: "path";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.PathMatcher.
- * Use `create(PathMatcherSchema)` to create a new message.
- */
 export const PathMatcherSchema: GenMessage<PathMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.PathMatcher");

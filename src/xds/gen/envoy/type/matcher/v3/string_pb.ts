@@ -22,128 +22,47 @@ import type { RegexMatcher } from "./regex_pb.ts";
 import type { TypedExtensionConfig } from "../../../../xds/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match a string.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.type.matcher.v3.StringMatcher
- */
+/** @generated from message envoy.type.matcher.v3.StringMatcher */
 export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
-  /**
-   * @generated from oneof envoy.type.matcher.v3.StringMatcher.match_pattern
-   */
+  /** @generated from oneof envoy.type.matcher.v3.StringMatcher.match_pattern */
   matchPattern: {
-    /**
-     * The input string must match exactly the string specified here.
-     *
-     * Examples:
-     *
-     * * ``abc`` only matches the value ``abc``.
-     *
-     * @generated from field: string exact = 1;
-     */
+    /** @generated from field: string exact = 1; */
     value: string;
     case: "exact";
   } | {
-    /**
-     * The input string must have the prefix specified here.
-     *
-     * .. note::
-     *
-     *  Empty prefix match is not allowed, please use ``safe_regex`` instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``abc.xyz``
-     *
-     * @generated from field: string prefix = 2;
-     */
+    /** @generated from field: string prefix = 2; */
     value: string;
     case: "prefix";
   } | {
-    /**
-     * The input string must have the suffix specified here.
-     *
-     * .. note::
-     *
-     *  Empty suffix match is not allowed, please use ``safe_regex`` instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``xyz.abc``
-     *
-     * @generated from field: string suffix = 3;
-     */
+    /** @generated from field: string suffix = 3; */
     value: string;
     case: "suffix";
   } | {
-    /**
-     * The input string must match the regular expression specified here.
-     *
-     * @generated from field: envoy.type.matcher.v3.RegexMatcher safe_regex = 5;
-     */
+    /** @generated from field: envoy.type.matcher.v3.RegexMatcher safe_regex = 5; */
     value: RegexMatcher;
     case: "safeRegex";
   } | {
-    /**
-     * The input string must have the substring specified here.
-     *
-     * .. note::
-     *
-     *  Empty contains match is not allowed, please use ``safe_regex`` instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``xyz.abc.def``
-     *
-     * @generated from field: string contains = 7;
-     */
+    /** @generated from field: string contains = 7; */
     value: string;
     case: "contains";
   } | {
-    /**
-     * Use an extension as the matcher type.
-     * [#extension-category: envoy.string_matcher]
-     *
-     * @generated from field: xds.core.v3.TypedExtensionConfig custom = 8;
-     */
+    /** @generated from field: xds.core.v3.TypedExtensionConfig custom = 8; */
     value: TypedExtensionConfig;
     case: "custom";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * If ``true``, indicates the exact/prefix/suffix/contains matching should be case insensitive. This
-   * has no effect for the ``safe_regex`` match.
-   * For example, the matcher ``data`` will match both input string ``Data`` and ``data`` if this option
-   * is set to ``true``.
-   *
-   * @generated from field: bool ignore_case = 6;
-   */
+  /** @generated from field: bool ignore_case = 6; */
   ignoreCase: boolean;
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.StringMatcher.
- * Use `create(StringMatcherSchema)` to create a new message.
- */
 export const StringMatcherSchema: GenMessage<StringMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.StringMatcher");
 
-/**
- * Specifies a list of ways to match a string.
- *
- * @generated from message envoy.type.matcher.v3.ListStringMatcher
- */
+/** @generated from message envoy.type.matcher.v3.ListStringMatcher */
 export type ListStringMatcher = Message<"envoy.type.matcher.v3.ListStringMatcher"> & {
-  /**
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher patterns = 1;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.StringMatcher patterns = 1; */
   patterns: StringMatcher[];
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.ListStringMatcher.
- * Use `create(ListStringMatcherSchema)` to create a new message.
- */
 export const ListStringMatcherSchema: GenMessage<ListStringMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.ListStringMatcher");

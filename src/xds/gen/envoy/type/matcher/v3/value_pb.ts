@@ -22,148 +22,68 @@ import type { DoubleMatcher } from "./number_pb.ts";
 import type { StringMatcher } from "./string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match a Protobuf::Value. Primitive values and ListValue are supported.
- * StructValue is not supported and is always not matched.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.type.matcher.v3.ValueMatcher
- */
+/** @generated from message envoy.type.matcher.v3.ValueMatcher */
 export type ValueMatcher = Message<"envoy.type.matcher.v3.ValueMatcher"> & {
-  /**
-   * Specifies how to match a value.
-   *
-   * @generated from oneof envoy.type.matcher.v3.ValueMatcher.match_pattern
-   */
+  /** @generated from oneof envoy.type.matcher.v3.ValueMatcher.match_pattern */
   matchPattern: {
-    /**
-     * If specified, a match occurs if and only if the target value is a NullValue.
-     *
-     * @generated from field: envoy.type.matcher.v3.ValueMatcher.NullMatch null_match = 1;
-     */
+    /** @generated from field: envoy.type.matcher.v3.ValueMatcher.NullMatch null_match = 1; */
     value: ValueMatcher_NullMatch;
     case: "nullMatch";
   } | {
-    /**
-     * If specified, a match occurs if and only if the target value is a double value and is
-     * matched to this field.
-     *
-     * @generated from field: envoy.type.matcher.v3.DoubleMatcher double_match = 2;
-     */
+    /** @generated from field: envoy.type.matcher.v3.DoubleMatcher double_match = 2; */
     value: DoubleMatcher;
     case: "doubleMatch";
   } | {
-    /**
-     * If specified, a match occurs if and only if the target value is a string value and is
-     * matched to this field.
-     *
-     * @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 3;
-     */
+    /** @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 3; */
     value: StringMatcher;
     case: "stringMatch";
   } | {
-    /**
-     * If specified, a match occurs if and only if the target value is a bool value and is equal
-     * to this field.
-     *
-     * @generated from field: bool bool_match = 4;
-     */
+    /** @generated from field: bool bool_match = 4; */
     value: boolean;
     case: "boolMatch";
   } | {
-    /**
-     * If specified, value match will be performed based on whether the path is referring to a
-     * valid primitive value in the metadata. If the path is referring to a non-primitive value,
-     * the result is always not matched.
-     *
-     * @generated from field: bool present_match = 5;
-     */
+    /** @generated from field: bool present_match = 5; */
     value: boolean;
     case: "presentMatch";
   } | {
-    /**
-     * If specified, a match occurs if and only if the target value is a list value and
-     * is matched to this field.
-     *
-     * @generated from field: envoy.type.matcher.v3.ListMatcher list_match = 6;
-     */
+    /** @generated from field: envoy.type.matcher.v3.ListMatcher list_match = 6; */
     value: ListMatcher;
     case: "listMatch";
   } | {
-    /**
-     * If specified, a match occurs if and only if any of the alternatives in the match accept the value.
-     *
-     * @generated from field: envoy.type.matcher.v3.OrMatcher or_match = 7;
-     */
+    /** @generated from field: envoy.type.matcher.v3.OrMatcher or_match = 7; */
     value: OrMatcher;
     case: "orMatch";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.ValueMatcher.
- * Use `create(ValueMatcherSchema)` to create a new message.
- */
 export const ValueMatcherSchema: GenMessage<ValueMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.ValueMatcher");
 
-/**
- * NullMatch is an empty message to specify a null value.
- *
- * @generated from message envoy.type.matcher.v3.ValueMatcher.NullMatch
- */
+/** @generated from message envoy.type.matcher.v3.ValueMatcher.NullMatch */
 export type ValueMatcher_NullMatch = Message<"envoy.type.matcher.v3.ValueMatcher.NullMatch"> & {
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.ValueMatcher.NullMatch.
- * Use `create(ValueMatcher_NullMatchSchema)` to create a new message.
- */
 export const ValueMatcher_NullMatchSchema: GenMessage<ValueMatcher_NullMatch> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.ValueMatcher.NullMatch");
 
-/**
- * Specifies the way to match a list value.
- *
- * @generated from message envoy.type.matcher.v3.ListMatcher
- */
+/** @generated from message envoy.type.matcher.v3.ListMatcher */
 export type ListMatcher = Message<"envoy.type.matcher.v3.ListMatcher"> & {
-  /**
-   * @generated from oneof envoy.type.matcher.v3.ListMatcher.match_pattern
-   */
+  /** @generated from oneof envoy.type.matcher.v3.ListMatcher.match_pattern */
   matchPattern: {
-    /**
-     * If specified, at least one of the values in the list must match the value specified.
-     *
-     * @generated from field: envoy.type.matcher.v3.ValueMatcher one_of = 1;
-     */
+    /** @generated from field: envoy.type.matcher.v3.ValueMatcher one_of = 1; */
     value: ValueMatcher;
     case: "oneOf";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.ListMatcher.
- * Use `create(ListMatcherSchema)` to create a new message.
- */
 export const ListMatcherSchema: GenMessage<ListMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.ListMatcher");
 
-/**
- * Specifies a list of alternatives for the match.
- *
- * @generated from message envoy.type.matcher.v3.OrMatcher
- */
+/** @generated from message envoy.type.matcher.v3.OrMatcher */
 export type OrMatcher = Message<"envoy.type.matcher.v3.OrMatcher"> & {
-  /**
-   * @generated from field: repeated envoy.type.matcher.v3.ValueMatcher value_matchers = 1;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.ValueMatcher value_matchers = 1; */
   valueMatchers: ValueMatcher[];
 };
 
-/**
- * Describes the message envoy.type.matcher.v3.OrMatcher.
- * Use `create(OrMatcherSchema)` to create a new message.
- */
 export const OrMatcherSchema: GenMessage<OrMatcher> = /*@__PURE__*/
   messageDesc("envoy.type.matcher.v3.OrMatcher");

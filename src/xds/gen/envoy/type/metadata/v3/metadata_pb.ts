@@ -20,209 +20,84 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * MetadataKey provides a way to retrieve values from
- * :ref:`Metadata <envoy_v3_api_msg_config.core.v3.Metadata>` using a ``key`` and a ``path``.
- *
- * For example, consider the following Metadata:
- *
- * .. code-block:: yaml
- *
- *    filter_metadata:
- *      envoy.xxx:
- *        prop:
- *          foo: bar
- *          xyz:
- *            hello: envoy
- *
- * The following MetadataKey would retrieve the string value "bar" from the Metadata:
- *
- * .. code-block:: yaml
- *
- *    key: envoy.xxx
- *    path:
- *    - key: prop
- *    - key: foo
- *
- *
- * @generated from message envoy.type.metadata.v3.MetadataKey
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKey */
 export type MetadataKey = Message<"envoy.type.metadata.v3.MetadataKey"> & {
-  /**
-   * The key name of the Metadata from which to retrieve the Struct.
-   * This typically represents a builtin subsystem or custom extension.
-   *
-   * @generated from field: string key = 1;
-   */
+  /** @generated from field: string key = 1; */
   key: string;
 
-  /**
-   * The path used to retrieve a specific Value from the Struct.
-   * This can be either a prefix or a full path, depending on the use case.
-   * For example, ``[{key: prop}, {key: xyz}]`` would retrieve a struct or ``[{key: prop}, {key: foo}]``
-   * would retrieve a string in the example above.
-   *
-   * Path segments support both struct field access (via ``key``) and list element access (via ``index``).
-   * For example, to access the first element of a list at ``envoy.filters.http.grpc_field_extraction.tenant_id``,
-   * use ``path: [{key: tenant_id}, {index: 0}]``.
-   *
-   * @generated from field: repeated envoy.type.metadata.v3.MetadataKey.PathSegment path = 2;
-   */
+  /** @generated from field: repeated envoy.type.metadata.v3.MetadataKey.PathSegment path = 2; */
   path: MetadataKey_PathSegment[];
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKey.
- * Use `create(MetadataKeySchema)` to create a new message.
- */
 export const MetadataKeySchema: GenMessage<MetadataKey> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKey");
 
-/**
- * Specifies a segment in a path for retrieving values from Metadata.
- * Supports both key-based segments (field names in a Struct) and index-based
- * segments (element access in a ListValue).
- *
- * @generated from message envoy.type.metadata.v3.MetadataKey.PathSegment
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKey.PathSegment */
 export type MetadataKey_PathSegment = Message<"envoy.type.metadata.v3.MetadataKey.PathSegment"> & {
-  /**
-   * @generated from oneof envoy.type.metadata.v3.MetadataKey.PathSegment.segment
-   */
+  /** @generated from oneof envoy.type.metadata.v3.MetadataKey.PathSegment.segment */
   segment: {
-    /**
-     * If specified, use this key to retrieve the value in a Struct.
-     *
-     * @generated from field: string key = 1;
-     */
+    /** @generated from field: string key = 1; */
     value: string;
     case: "key";
   } | {
-    /**
-     * If specified, use this index to retrieve a value from a ListValue.
-     *
-     * @generated from field: uint32 index = 2;
-     */
+    /** @generated from field: uint32 index = 2; */
     value: number;
     case: "index";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKey.PathSegment.
- * Use `create(MetadataKey_PathSegmentSchema)` to create a new message.
- */
 export const MetadataKey_PathSegmentSchema: GenMessage<MetadataKey_PathSegment> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKey.PathSegment");
 
-/**
- * Describes different types of metadata sources.
- *
- * @generated from message envoy.type.metadata.v3.MetadataKind
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKind */
 export type MetadataKind = Message<"envoy.type.metadata.v3.MetadataKind"> & {
-  /**
-   * @generated from oneof envoy.type.metadata.v3.MetadataKind.kind
-   */
+  /** @generated from oneof envoy.type.metadata.v3.MetadataKind.kind */
   kind: {
-    /**
-     * Request kind of metadata.
-     *
-     * @generated from field: envoy.type.metadata.v3.MetadataKind.Request request = 1;
-     */
+    /** @generated from field: envoy.type.metadata.v3.MetadataKind.Request request = 1; */
     value: MetadataKind_Request;
     case: "request";
   } | {
-    /**
-     * Route kind of metadata.
-     *
-     * @generated from field: envoy.type.metadata.v3.MetadataKind.Route route = 2;
-     */
+    /** @generated from field: envoy.type.metadata.v3.MetadataKind.Route route = 2; */
     value: MetadataKind_Route;
     case: "route";
   } | {
-    /**
-     * Cluster kind of metadata.
-     *
-     * @generated from field: envoy.type.metadata.v3.MetadataKind.Cluster cluster = 3;
-     */
+    /** @generated from field: envoy.type.metadata.v3.MetadataKind.Cluster cluster = 3; */
     value: MetadataKind_Cluster;
     case: "cluster";
   } | {
-    /**
-     * Host kind of metadata.
-     *
-     * @generated from field: envoy.type.metadata.v3.MetadataKind.Host host = 4;
-     */
+    /** @generated from field: envoy.type.metadata.v3.MetadataKind.Host host = 4; */
     value: MetadataKind_Host;
     case: "host";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKind.
- * Use `create(MetadataKindSchema)` to create a new message.
- */
 export const MetadataKindSchema: GenMessage<MetadataKind> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKind");
 
-/**
- * Represents dynamic metadata associated with the request.
- *
- * @generated from message envoy.type.metadata.v3.MetadataKind.Request
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKind.Request */
 export type MetadataKind_Request = Message<"envoy.type.metadata.v3.MetadataKind.Request"> & {
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKind.Request.
- * Use `create(MetadataKind_RequestSchema)` to create a new message.
- */
 export const MetadataKind_RequestSchema: GenMessage<MetadataKind_Request> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKind.Request");
 
-/**
- * Represents metadata from :ref:`the route<envoy_v3_api_field_config.route.v3.Route.metadata>`.
- *
- * @generated from message envoy.type.metadata.v3.MetadataKind.Route
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKind.Route */
 export type MetadataKind_Route = Message<"envoy.type.metadata.v3.MetadataKind.Route"> & {
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKind.Route.
- * Use `create(MetadataKind_RouteSchema)` to create a new message.
- */
 export const MetadataKind_RouteSchema: GenMessage<MetadataKind_Route> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKind.Route");
 
-/**
- * Represents metadata from :ref:`the upstream cluster<envoy_v3_api_field_config.cluster.v3.Cluster.metadata>`.
- *
- * @generated from message envoy.type.metadata.v3.MetadataKind.Cluster
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKind.Cluster */
 export type MetadataKind_Cluster = Message<"envoy.type.metadata.v3.MetadataKind.Cluster"> & {
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKind.Cluster.
- * Use `create(MetadataKind_ClusterSchema)` to create a new message.
- */
 export const MetadataKind_ClusterSchema: GenMessage<MetadataKind_Cluster> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKind.Cluster");
 
-/**
- * Represents metadata from :ref:`the upstream
- * host<envoy_v3_api_field_config.endpoint.v3.LbEndpoint.metadata>`.
- *
- * @generated from message envoy.type.metadata.v3.MetadataKind.Host
- */
+/** @generated from message envoy.type.metadata.v3.MetadataKind.Host */
 export type MetadataKind_Host = Message<"envoy.type.metadata.v3.MetadataKind.Host"> & {
 };
 
-/**
- * Describes the message envoy.type.metadata.v3.MetadataKind.Host.
- * Use `create(MetadataKind_HostSchema)` to create a new message.
- */
 export const MetadataKind_HostSchema: GenMessage<MetadataKind_Host> = /*@__PURE__*/
   messageDesc("envoy.type.metadata.v3.MetadataKind.Host");

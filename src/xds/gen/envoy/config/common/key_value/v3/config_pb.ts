@@ -21,23 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This shared configuration for Envoy key value stores.
- *
- * @generated from message envoy.config.common.key_value.v3.KeyValueStoreConfig
- */
+/** @generated from message envoy.config.common.key_value.v3.KeyValueStoreConfig */
 export type KeyValueStoreConfig = Message<"envoy.config.common.key_value.v3.KeyValueStoreConfig"> & {
-  /**
-   * [#extension-category: envoy.common.key_value]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig config = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig config = 1; */
   config?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.config.common.key_value.v3.KeyValueStoreConfig.
- * Use `create(KeyValueStoreConfigSchema)` to create a new message.
- */
 export const KeyValueStoreConfigSchema: GenMessage<KeyValueStoreConfig> = /*@__PURE__*/
   messageDesc("envoy.config.common.key_value.v3.KeyValueStoreConfig");

@@ -23,174 +23,59 @@ import type { RegexMatcher } from "../../../../type/matcher/v3/regex_pb.ts";
 import type { StringMatcher } from "../../../../type/matcher/v3/string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The HeaderMutationRules structure specifies what headers may be
- * manipulated by a processing filter. This set of rules makes it
- * possible to control which modifications a filter may make.
- *
- * By default, an external processing server may add, modify, or remove
- * any header except for an "Envoy internal" header (which is typically
- * denoted by an x-envoy prefix) or specific headers that may affect
- * further filter processing:
- *
- * * ``host``
- * * ``:authority``
- * * ``:scheme``
- * * ``:method``
- *
- * Every attempt to add, change, append, or remove a header will be
- * tested against the rules here. Disallowed header mutations will be
- * ignored unless ``disallow_is_error`` is set to true.
- *
- * Attempts to remove headers are further constrained -- regardless of the
- * settings, system-defined headers (that start with ``:``) and the ``host``
- * header may never be removed.
- *
- * In addition, a counter will be incremented whenever a mutation is
- * rejected. In the ext_proc filter, that counter is named
- * ``rejected_header_mutations``.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.config.common.mutation_rules.v3.HeaderMutationRules
- */
+/** @generated from message envoy.config.common.mutation_rules.v3.HeaderMutationRules */
 export type HeaderMutationRules = Message<"envoy.config.common.mutation_rules.v3.HeaderMutationRules"> & {
-  /**
-   * By default, certain headers that could affect processing of subsequent
-   * filters or request routing cannot be modified. These headers are
-   * ``host``, ``:authority``, ``:scheme``, and ``:method``. Setting this parameter
-   * to true allows these headers to be modified as well.
-   *
-   * @generated from field: google.protobuf.BoolValue allow_all_routing = 1;
-   */
+  /** @generated from field: google.protobuf.BoolValue allow_all_routing = 1; */
   allowAllRouting?: boolean | undefined;
 
-  /**
-   * If true, allow modification of envoy internal headers. By default, these
-   * start with ``x-envoy`` but this may be overridden in the ``Bootstrap``
-   * configuration using the
-   * :ref:`header_prefix <envoy_v3_api_field_config.bootstrap.v3.Bootstrap.header_prefix>`
-   * field. Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue allow_envoy = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue allow_envoy = 2; */
   allowEnvoy?: boolean | undefined;
 
-  /**
-   * If true, prevent modification of any system header, defined as a header
-   * that starts with a ``:`` character, regardless of any other settings.
-   * A processing server may still override the ``:status`` of an HTTP response
-   * using an ``ImmediateResponse`` message. Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue disallow_system = 3;
-   */
+  /** @generated from field: google.protobuf.BoolValue disallow_system = 3; */
   disallowSystem?: boolean | undefined;
 
-  /**
-   * If true, prevent modifications of all header values, regardless of any
-   * other settings. A processing server may still override the ``:status``
-   * of an HTTP response using an ``ImmediateResponse`` message. Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue disallow_all = 4;
-   */
+  /** @generated from field: google.protobuf.BoolValue disallow_all = 4; */
   disallowAll?: boolean | undefined;
 
-  /**
-   * If set, specifically allow any header that matches this regular
-   * expression. This overrides all other settings except for
-   * ``disallow_expression``.
-   *
-   * @generated from field: envoy.type.matcher.v3.RegexMatcher allow_expression = 5;
-   */
+  /** @generated from field: envoy.type.matcher.v3.RegexMatcher allow_expression = 5; */
   allowExpression?: RegexMatcher | undefined;
 
-  /**
-   * If set, specifically disallow any header that matches this regular
-   * expression regardless of any other settings.
-   *
-   * @generated from field: envoy.type.matcher.v3.RegexMatcher disallow_expression = 6;
-   */
+  /** @generated from field: envoy.type.matcher.v3.RegexMatcher disallow_expression = 6; */
   disallowExpression?: RegexMatcher | undefined;
 
-  /**
-   * If true, and if the rules in this list cause a header mutation to be
-   * disallowed, then the filter using this configuration will terminate the
-   * request with a 500 error. In addition, regardless of the setting of this
-   * parameter, any attempt to set, add, or modify a disallowed header will
-   * cause the ``rejected_header_mutations`` counter to be incremented.
-   * Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue disallow_is_error = 7;
-   */
+  /** @generated from field: google.protobuf.BoolValue disallow_is_error = 7; */
   disallowIsError?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.config.common.mutation_rules.v3.HeaderMutationRules.
- * Use `create(HeaderMutationRulesSchema)` to create a new message.
- */
 export const HeaderMutationRulesSchema: GenMessage<HeaderMutationRules> = /*@__PURE__*/
   messageDesc("envoy.config.common.mutation_rules.v3.HeaderMutationRules");
 
-/**
- * The HeaderMutation structure specifies an action that may be taken on HTTP
- * headers.
- *
- * @generated from message envoy.config.common.mutation_rules.v3.HeaderMutation
- */
+/** @generated from message envoy.config.common.mutation_rules.v3.HeaderMutation */
 export type HeaderMutation = Message<"envoy.config.common.mutation_rules.v3.HeaderMutation"> & {
-  /**
-   * @generated from oneof envoy.config.common.mutation_rules.v3.HeaderMutation.action
-   */
+  /** @generated from oneof envoy.config.common.mutation_rules.v3.HeaderMutation.action */
   action: {
-    /**
-     * Remove the specified header if it exists.
-     *
-     * @generated from field: string remove = 1;
-     */
+    /** @generated from field: string remove = 1; */
     value: string;
     case: "remove";
   } | {
-    /**
-     * Append new header by the specified HeaderValueOption.
-     *
-     * @generated from field: envoy.config.core.v3.HeaderValueOption append = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.HeaderValueOption append = 2; */
     value: HeaderValueOption;
     case: "append";
   } | {
-    /**
-     * Remove the header if the key matches the specified string matcher.
-     *
-     * @generated from field: envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch remove_on_match = 3;
-     */
+    /** @generated from field: envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch remove_on_match = 3; */
     value: HeaderMutation_RemoveOnMatch;
     case: "removeOnMatch";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.config.common.mutation_rules.v3.HeaderMutation.
- * Use `create(HeaderMutationSchema)` to create a new message.
- */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
   messageDesc("envoy.config.common.mutation_rules.v3.HeaderMutation");
 
-/**
- * @generated from message envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch
- */
+/** @generated from message envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch */
 export type HeaderMutation_RemoveOnMatch = Message<"envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch"> & {
-  /**
-   * A string matcher that will be applied to the header key. If the header key
-   * matches, the header will be removed.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher key_matcher = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher key_matcher = 1; */
   keyMatcher?: StringMatcher | undefined;
 };
 
-/**
- * Describes the message envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch.
- * Use `create(HeaderMutation_RemoveOnMatchSchema)` to create a new message.
- */
 export const HeaderMutation_RemoveOnMatchSchema: GenMessage<HeaderMutation_RemoveOnMatch> = /*@__PURE__*/
   messageDesc("envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch");

@@ -27,162 +27,53 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { AnyValue, KeyValueList } from "../../../../../opentelemetry/proto/common/v1/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the built-in ``envoy.access_loggers.open_telemetry``
- * :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`. This configuration will
- * populate `opentelemetry.proto.collector.v1.logs.ExportLogsServiceRequest.resource_logs <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/collector/logs/v1/logs_service.proto>`_.
- * In addition, the request start time is set in the dedicated field.
- * [#extension: envoy.access_loggers.open_telemetry]
- * [#next-free-field: 16]
- *
- * @generated from message envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig
- */
+/** @generated from message envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig */
 export type OpenTelemetryAccessLogConfig = Message<"envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"> & {
-  /**
-   * [#comment:TODO(itamarkam): add 'filter_state_objects_to_log' to logs.]
-   * Deprecated. Use ``grpc_service`` or ``http_service`` instead.
-   *
-   * @generated from field: envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig common_config = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig common_config = 1 [deprecated = true]; @deprecated */
   commonConfig?: CommonGrpcAccessLogConfig | undefined;
 
-  /**
-   * The upstream HTTP cluster that will receive OTLP logs via
-   * `OTLP/HTTP <https://opentelemetry.io/docs/specs/otlp/#otlphttp>`_.
-   * Note: Only one of ``common_config``, ``grpc_service``, or ``http_service`` may be used.
-   *
-   * .. note::
-   *
-   *   The ``request_headers_to_add`` property in the OTLP HTTP exporter service supports
-   *   substitution formatters. The formatters cannot access any HTTP or connection properties, but
-   *   can load content such as environment variables or files or secrets.
-   *
-   * @generated from field: envoy.config.core.v3.HttpService http_service = 8;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpService http_service = 8; */
   httpService?: HttpService | undefined;
 
-  /**
-   * The upstream gRPC cluster that will receive OTLP logs.
-   * Note: Only one of ``common_config``, ``grpc_service``, or ``http_service`` may be used.
-   * This field is preferred over ``common_config.grpc_service``.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 9;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 9; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * If specified, Envoy will not generate built-in resource labels
-   * like ``log_name``, ``zone_name``, ``cluster_name``, ``node_name``.
-   *
-   * Built-in labels have the lowest precedence and can be overridden by matching keys in
-   * :ref:`resource_detectors <envoy_v3_api_field_extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.resource_detectors>`
-   * or :ref:`resource_attributes <envoy_v3_api_field_extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.resource_attributes>`.
-   *
-   * @generated from field: bool disable_builtin_labels = 5;
-   */
+  /** @generated from field: bool disable_builtin_labels = 5; */
   disableBuiltinLabels: boolean;
 
-  /**
-   * OpenTelemetry `Resource <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/logs/v1/logs.proto#L51>`_
-   * attributes are filled with Envoy node info.
-   * Example: ``resource_attributes { values { key: "region" value { string_value: "cn-north-7" } } }``.
-   *
-   * Attributes configured here take highest precedence (``resource_attributes`` > ``resource_detectors`` > built-in labels)
-   * and will override any matching keys.
-   *
-   * @generated from field: opentelemetry.proto.common.v1.KeyValueList resource_attributes = 4;
-   */
+  /** @generated from field: opentelemetry.proto.common.v1.KeyValueList resource_attributes = 4; */
   resourceAttributes?: KeyValueList | undefined;
 
-  /**
-   * An ordered list of resource detectors to detect OpenTelemetry resource information such as
-   * attributes and schema URL.
-   *
-   * Attributes detected here override built-in labels with matching keys, but are overridden by
-   * :ref:`resource_attributes <envoy_v3_api_field_extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.resource_attributes>`
-   * (precedence: ``resource_attributes`` > ``resource_detectors`` > built-in labels).
-   * [#extension-category: envoy.tracers.opentelemetry.resource_detectors]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 15;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 15; */
   resourceDetectors: TypedExtensionConfig[];
 
-  /**
-   * OpenTelemetry `LogResource <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/logs/v1/logs.proto>`_
-   * fields, following `Envoy access logging formatting <https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage>`_.
-   *
-   * See 'body' in the LogResource proto for more details.
-   * Example: ``body { string_value: "%PROTOCOL%" }``.
-   *
-   * @generated from field: opentelemetry.proto.common.v1.AnyValue body = 2;
-   */
+  /** @generated from field: opentelemetry.proto.common.v1.AnyValue body = 2; */
   body?: AnyValue | undefined;
 
-  /**
-   * See 'attributes' in the LogResource proto for more details.
-   * Example: ``attributes { values { key: "user_agent" value { string_value: "%REQ(USER-AGENT)%" } } }``.
-   *
-   * @generated from field: opentelemetry.proto.common.v1.KeyValueList attributes = 3;
-   */
+  /** @generated from field: opentelemetry.proto.common.v1.KeyValueList attributes = 3; */
   attributes?: KeyValueList | undefined;
 
-  /**
-   * Optional. Additional prefix to use on OpenTelemetry access logger stats. If empty, the stats will be rooted at
-   * ``access_logs.open_telemetry_access_log.``. If non-empty, stats will be rooted at
-   * ``access_logs.open_telemetry_access_log.<stat_prefix>.``.
-   *
-   * @generated from field: string stat_prefix = 6;
-   */
+  /** @generated from field: string stat_prefix = 6; */
   statPrefix: string;
 
-  /**
-   * Specifies a collection of Formatter plugins that can be called from the access log configuration.
-   * See the formatters extensions documentation for details.
-   * [#extension-category: envoy.formatter]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 7;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 7; */
   formatters: TypedExtensionConfig[];
 
-  /**
-   * @generated from field: string log_name = 10;
-   */
+  /** @generated from field: string log_name = 10; */
   logName: string;
 
-  /**
-   * The interval for flushing access logs to the transport. Default: 1 second.
-   *
-   * @generated from field: google.protobuf.Duration buffer_flush_interval = 11;
-   */
+  /** @generated from field: google.protobuf.Duration buffer_flush_interval = 11; */
   bufferFlushInterval?: Duration | undefined;
 
-  /**
-   * Soft size limit in bytes for the access log buffer. When the buffer exceeds
-   * this limit, logs will be flushed. Default: 16KB.
-   *
-   * @generated from field: google.protobuf.UInt32Value buffer_size_bytes = 12;
-   */
+  /** @generated from field: google.protobuf.UInt32Value buffer_size_bytes = 12; */
   bufferSizeBytes?: number | undefined;
 
-  /**
-   * Additional filter state objects to log as attributes.
-   *
-   * @generated from field: repeated string filter_state_objects_to_log = 13;
-   */
+  /** @generated from field: repeated string filter_state_objects_to_log = 13; */
   filterStateObjectsToLog: string[];
 
-  /**
-   * Custom tags to include as log attributes.
-   *
-   * @generated from field: repeated envoy.type.tracing.v3.CustomTag custom_tags = 14;
-   */
+  /** @generated from field: repeated envoy.type.tracing.v3.CustomTag custom_tags = 14; */
   customTags: CustomTag[];
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.
- * Use `create(OpenTelemetryAccessLogConfigSchema)` to create a new message.
- */
 export const OpenTelemetryAccessLogConfigSchema: GenMessage<OpenTelemetryAccessLogConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig");

@@ -23,357 +23,146 @@ import type { Scope } from "../../../../type/v3/scope_pb.ts";
 import type { Matcher } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config */
 export type Config = Message<"envoy.extensions.access_loggers.stats.v3.Config"> & {
-  /**
-   * The stat prefix for the generated stats.
-   * Deprecated: please use ``stats_scope.prefix`` instead.
-   * It will override ``stats_scope.prefix`` if non-empty.
-   *
-   * @generated from field: string stat_prefix = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string stat_prefix = 1 [deprecated = true]; @deprecated */
   statPrefix: string;
 
-  /**
-   * Configuration for stats scope limits and sharing.
-   *
-   * @generated from field: envoy.type.v3.Scope stats_scope = 6;
-   */
+  /** @generated from field: envoy.type.v3.Scope stats_scope = 6; */
   statsScope?: Scope | undefined;
 
-  /**
-   * The histograms this logger will emit.
-   *
-   * @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Histogram histograms = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Histogram histograms = 3; */
   histograms: Config_Histogram[];
 
-  /**
-   * The counters this logger will emit.
-   *
-   * @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Counter counters = 4;
-   */
+  /** @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Counter counters = 4; */
   counters: Config_Counter[];
 
-  /**
-   * The gauges this logger will emit.
-   *
-   * @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Gauge gauges = 5;
-   */
+  /** @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Gauge gauges = 5; */
   gauges: Config_Gauge[];
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config");
 
-/**
- * Defines a tag on a stat.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Tag
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Tag */
 export type Config_Tag = Message<"envoy.extensions.access_loggers.stats.v3.Config.Tag"> & {
-  /**
-   * The name of the tag.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The value of the tag, using :ref:`command operators
-   * <config_access_log_command_operators>`.
-   *
-   * @generated from field: string value_format = 2;
-   */
+  /** @generated from field: string value_format = 2; */
   valueFormat: string;
 
-  /**
-   * The custom rules to generate the stat tags. Currently, the only
-   * supported input is
-   * :ref:`Stat tag value input <envoy_v3_api_msg_extensions.matching.common_inputs.stats.v3.StatTagValueInput>`.
-   * The supported actions are
-   * - :ref:`Transform stat action <envoy_v3_api_msg_extensions.matching.actions.transform_stat.v3.TransformStat>`.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher rules = 3;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher rules = 3; */
   rules?: Matcher | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Tag.
- * Use `create(Config_TagSchema)` to create a new message.
- */
 export const Config_TagSchema: GenMessage<Config_Tag> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Tag");
 
-/**
- * Defines the name and tags of a stat.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Stat
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Stat */
 export type Config_Stat = Message<"envoy.extensions.access_loggers.stats.v3.Config.Stat"> & {
-  /**
-   * The name of the stat.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The tags for the stat.
-   *
-   * @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Tag tags = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.access_loggers.stats.v3.Config.Tag tags = 2; */
   tags: Config_Tag[];
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Stat.
- * Use `create(Config_StatSchema)` to create a new message.
- */
 export const Config_StatSchema: GenMessage<Config_Stat> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Stat");
 
-/**
- * Configuration for a histogram stat.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Histogram
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Histogram */
 export type Config_Histogram = Message<"envoy.extensions.access_loggers.stats.v3.Config.Histogram"> & {
-  /**
-   * The name and tags of this histogram.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1; */
   stat?: Config_Stat | undefined;
 
-  /**
-   * The units for this histogram.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit unit = 2;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit unit = 2; */
   unit: Config_Histogram_Unit;
 
-  /**
-   * The format string for the value of this histogram, using :ref:`command operators <config_access_log_command_operators>`.
-   * This must evaluate to a positive number.
-   *
-   * @generated from field: string value_format = 3;
-   */
+  /** @generated from field: string value_format = 3; */
   valueFormat: string;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Histogram.
- * Use `create(Config_HistogramSchema)` to create a new message.
- */
 export const Config_HistogramSchema: GenMessage<Config_Histogram> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Histogram");
 
-/**
- * The histogram units. The units are needed for some stat sinks.
- *
- * @generated from enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit
- */
+/** @generated from enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit */
 export const Config_Histogram_Unit = {
-  /**
-   * @generated from enum value: Unspecified = 0;
-   */
+  /** @generated from enum value: Unspecified = 0; */
   Unspecified: 0,
 
-  /**
-   * @generated from enum value: Bytes = 1;
-   */
+  /** @generated from enum value: Bytes = 1; */
   Bytes: 1,
 
-  /**
-   * @generated from enum value: Microseconds = 2;
-   */
+  /** @generated from enum value: Microseconds = 2; */
   Microseconds: 2,
 
-  /**
-   * @generated from enum value: Milliseconds = 3;
-   */
+  /** @generated from enum value: Milliseconds = 3; */
   Milliseconds: 3,
 
-  /**
-   * Values are scaled to range 0-1.0, indicating 0%-100%. Values can be outside this range,
-   * but must be positive. Values extremely far out of this range may overflow.
-   *
-   * @generated from enum value: Percent = 4;
-   */
+  /** @generated from enum value: Percent = 4; */
   Percent: 4,
 } as const;
 
-/**
- * The histogram units. The units are needed for some stat sinks.
- *
- * @generated from enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit
- */
+/** @generated from enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit */
 export type Config_Histogram_Unit = (typeof Config_Histogram_Unit)[keyof typeof Config_Histogram_Unit] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit.
- */
 export const Config_Histogram_UnitSchema: GenEnum<Config_Histogram_Unit> = /*@__PURE__*/
   enumDesc("envoy.extensions.access_loggers.stats.v3.Config.Histogram.Unit");
 
-/**
- * Configuration for a counter stat.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Counter
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Counter */
 export type Config_Counter = Message<"envoy.extensions.access_loggers.stats.v3.Config.Counter"> & {
-  /**
-   * The name and tags of this counter.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1; */
   stat?: Config_Stat | undefined;
 
-  /**
-   * The format string for the value to add to this counter, using :ref:`command operators <config_access_log_command_operators>`.
-   * One of ``value_format`` or ``value_fixed`` must be configured.
-   *
-   * @generated from field: string value_format = 2;
-   */
+  /** @generated from field: string value_format = 2; */
   valueFormat: string;
 
-  /**
-   * A fixed value to add to this counter.
-   * One of ``value_format`` or ``value_fixed`` must be configured.
-   *
-   * @generated from field: google.protobuf.UInt64Value value_fixed = 3;
-   */
+  /** @generated from field: google.protobuf.UInt64Value value_fixed = 3; */
   valueFixed?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Counter.
- * Use `create(Config_CounterSchema)` to create a new message.
- */
 export const Config_CounterSchema: GenMessage<Config_Counter> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Counter");
 
-/**
- * Configuration for a gauge stat. Gauges can be used to add, subtract, or set
- * values, and are useful for tracking concurrency or other mutable values
- * over time.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge */
 export type Config_Gauge = Message<"envoy.extensions.access_loggers.stats.v3.Config.Gauge"> & {
-  /**
-   * The name and tags of this gauge.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Stat stat = 1; */
   stat?: Config_Stat | undefined;
 
-  /**
-   * The format string for the value of this gauge, using :ref:`command
-   * operators <config_access_log_command_operators>`. This must evaluate to a
-   * positive number.
-   *
-   * @generated from field: string value_format = 2;
-   */
+  /** @generated from field: string value_format = 2; */
   valueFormat: string;
 
-  /**
-   * A fixed value to add/subtract/set to this gauge.
-   * One of ``value_format`` or ``value_fixed`` must be configured.
-   *
-   * @generated from field: google.protobuf.UInt64Value value_fixed = 3;
-   */
+  /** @generated from field: google.protobuf.UInt64Value value_fixed = 3; */
   valueFixed?: bigint | undefined;
 
-  /**
-   * The PairedAddSubtract operation.
-   * Only one of PairedAddSubtract and Set can be defined.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract add_subtract = 4;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract add_subtract = 4; */
   addSubtract?: Config_Gauge_PairedAddSubtract | undefined;
 
-  /**
-   * The Set operation.
-   * Only one of PairedAddSubtract and Set can be defined.
-   *
-   * @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set set = 5;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set set = 5; */
   set?: Config_Gauge_Set | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Gauge.
- * Use `create(Config_GaugeSchema)` to create a new message.
- */
 export const Config_GaugeSchema: GenMessage<Config_Gauge> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge");
 
-/**
- * The Set operation config.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set */
 export type Config_Gauge_Set = Message<"envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set"> & {
-  /**
-   * The access log type to trigger the operation.
-   *
-   * @generated from field: envoy.data.accesslog.v3.AccessLogType log_type = 1;
-   */
+  /** @generated from field: envoy.data.accesslog.v3.AccessLogType log_type = 1; */
   logType: AccessLogType;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set.
- * Use `create(Config_Gauge_SetSchema)` to create a new message.
- */
 export const Config_Gauge_SetSchema: GenMessage<Config_Gauge_Set> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge.Set");
 
-/**
- * The PairedAddSubtract operation config.
- * Usage restrictions:
- *
- * 1. We only support add first then subtract logic and we rely on the symmetrical log types
- *    (e.g., DownstreamStart/DownstreamEnd) to increment and decrement the gauge.
- * 2. During runtime, sub_log_type will execute if and only if add_log_type operation has
- *    been done, tracked by inflight counter in filter state.
- * 3. If the add_log_type operation was executed, the sub_log_type will happen when the
- *    stream/connection is closed, even if the configured log type didn't happen.
- *
- * @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract
- */
+/** @generated from message envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract */
 export type Config_Gauge_PairedAddSubtract = Message<"envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract"> & {
-  /**
-   * The access log type to trigger the add operation.
-   *
-   * @generated from field: envoy.data.accesslog.v3.AccessLogType add_log_type = 1;
-   */
+  /** @generated from field: envoy.data.accesslog.v3.AccessLogType add_log_type = 1; */
   addLogType: AccessLogType;
 
-  /**
-   * The access log type to trigger the subtract operation.
-   *
-   * @generated from field: envoy.data.accesslog.v3.AccessLogType sub_log_type = 2;
-   */
+  /** @generated from field: envoy.data.accesslog.v3.AccessLogType sub_log_type = 2; */
   subLogType: AccessLogType;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract.
- * Use `create(Config_Gauge_PairedAddSubtractSchema)` to create a new message.
- */
 export const Config_Gauge_PairedAddSubtractSchema: GenMessage<Config_Gauge_PairedAddSubtract> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stats.v3.Config.Gauge.PairedAddSubtract");

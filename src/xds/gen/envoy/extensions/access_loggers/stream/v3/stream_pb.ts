@@ -21,62 +21,28 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { SubstitutionFormatString } from "../../../../config/core/v3/substitution_format_string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
- * that writes log entries directly to the operating system's standard output.
- * [#extension: envoy.access_loggers.stdout]
- *
- * @generated from message envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
- */
+/** @generated from message envoy.extensions.access_loggers.stream.v3.StdoutAccessLog */
 export type StdoutAccessLog = Message<"envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"> & {
-  /**
-   * @generated from oneof envoy.extensions.access_loggers.stream.v3.StdoutAccessLog.access_log_format
-   */
+  /** @generated from oneof envoy.extensions.access_loggers.stream.v3.StdoutAccessLog.access_log_format */
   accessLogFormat: {
-    /**
-     * Configuration to form access log data and format.
-     * If not specified, use :ref:`default format <config_access_log_default_format>`.
-     *
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1; */
     value: SubstitutionFormatString;
     case: "logFormat";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stream.v3.StdoutAccessLog.
- * Use `create(StdoutAccessLogSchema)` to create a new message.
- */
 export const StdoutAccessLogSchema: GenMessage<StdoutAccessLog> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog");
 
-/**
- * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
- * that writes log entries directly to the operating system's standard error.
- * [#extension: envoy.access_loggers.stderr]
- *
- * @generated from message envoy.extensions.access_loggers.stream.v3.StderrAccessLog
- */
+/** @generated from message envoy.extensions.access_loggers.stream.v3.StderrAccessLog */
 export type StderrAccessLog = Message<"envoy.extensions.access_loggers.stream.v3.StderrAccessLog"> & {
-  /**
-   * @generated from oneof envoy.extensions.access_loggers.stream.v3.StderrAccessLog.access_log_format
-   */
+  /** @generated from oneof envoy.extensions.access_loggers.stream.v3.StderrAccessLog.access_log_format */
   accessLogFormat: {
-    /**
-     * Configuration to form access log data and format.
-     * If not specified, use :ref:`default format <config_access_log_default_format>`.
-     *
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1; */
     value: SubstitutionFormatString;
     case: "logFormat";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.stream.v3.StderrAccessLog.
- * Use `create(StderrAccessLogSchema)` to create a new message.
- */
 export const StderrAccessLogSchema: GenMessage<StderrAccessLog> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.stream.v3.StderrAccessLog");

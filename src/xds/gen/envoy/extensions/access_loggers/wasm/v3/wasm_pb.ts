@@ -21,23 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { PluginConfig } from "../../../wasm/v3/wasm_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Custom configuration for an :ref:`AccessLog <envoy_v3_api_msg_config.accesslog.v3.AccessLog>`
- * that calls into a WASM VM. Configures the built-in ``envoy.access_loggers.wasm``
- * AccessLog.
- *
- * @generated from message envoy.extensions.access_loggers.wasm.v3.WasmAccessLog
- */
+/** @generated from message envoy.extensions.access_loggers.wasm.v3.WasmAccessLog */
 export type WasmAccessLog = Message<"envoy.extensions.access_loggers.wasm.v3.WasmAccessLog"> & {
-  /**
-   * @generated from field: envoy.extensions.wasm.v3.PluginConfig config = 1;
-   */
+  /** @generated from field: envoy.extensions.wasm.v3.PluginConfig config = 1; */
   config?: PluginConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.wasm.v3.WasmAccessLog.
- * Use `create(WasmAccessLogSchema)` to create a new message.
- */
 export const WasmAccessLogSchema: GenMessage<WasmAccessLog> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.wasm.v3.WasmAccessLog");

@@ -22,82 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules bootstrap extension. This extension allows loading shared
- * object files that can be loaded via ``dlopen`` to extend Envoy's bootstrap behavior.
- *
- * A module can be loaded by multiple bootstrap extensions; the module is loaded only once and shared
- * across multiple extensions.
- *
- * Bootstrap extensions run on the main thread and are initialized when Envoy starts. They can:
- *
- * * Perform initialization tasks when the server is initialized.
- * * Perform per-worker thread initialization when worker threads start.
- * * Access server-level resources like the cluster manager and dispatcher.
- *
- *
- * @generated from message envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension
- */
+/** @generated from message envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension */
 export type DynamicModuleBootstrapExtension = Message<"envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension"> & {
-  /**
-   * Specifies the shared-object level configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this extension configuration.
-   *
-   * This can be used to distinguish between different extension implementations inside a dynamic
-   * module. For example, a module can have completely different extension implementations. When Envoy
-   * receives this configuration, it passes the ``extension_name`` to the dynamic module's bootstrap
-   * extension config init function together with the ``extension_config``. That way a module can
-   * decide which in-module extension implementation to use based on the name at load time.
-   *
-   * If not specified, defaults to an empty string.
-   *
-   * @generated from field: string extension_name = 2;
-   */
+  /** @generated from field: string extension_name = 2; */
   extensionName: string;
 
-  /**
-   * The configuration for the extension chosen by ``extension_name``.
-   *
-   * This is passed to the module's bootstrap extension initialization function. Together with the
-   * ``extension_name``, the module can decide which in-module extension implementation to use and
-   * fine-tune the behavior of the extension.
-   *
-   * For example, if a module has two extension implementations, one for configuration loading and
-   * one for metric initialization, ``extension_name`` is used to choose the implementation. The
-   * ``extension_config`` can be used to configure the specific behavior of each implementation.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a string value
-   *  extension_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: hello
-   *
-   *  # Passing raw bytes
-   *  extension_config:
-   *    "@type": "type.googleapis.com/google.protobuf.BytesValue"
-   *    value: aGVsbG8=  # echo -n "hello" | base64
-   *
-   *
-   * @generated from field: google.protobuf.Any extension_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any extension_config = 3; */
   extensionConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension.
- * Use `create(DynamicModuleBootstrapExtensionSchema)` to create a new message.
- */
 export const DynamicModuleBootstrapExtensionSchema: GenMessage<DynamicModuleBootstrapExtension> = /*@__PURE__*/
   messageDesc("envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension");

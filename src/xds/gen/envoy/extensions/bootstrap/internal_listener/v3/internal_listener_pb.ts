@@ -20,26 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for internal listener.
- *
- * @generated from message envoy.extensions.bootstrap.internal_listener.v3.InternalListener
- */
+/** @generated from message envoy.extensions.bootstrap.internal_listener.v3.InternalListener */
 export type InternalListener = Message<"envoy.extensions.bootstrap.internal_listener.v3.InternalListener"> & {
-  /**
-   * The internal listener client connection buffer size in KiB.
-   * For example, if ``buffer_size_kb`` is set to 5, then the actual buffer size is
-   * 5 KiB = 5 * 1024 bytes.
-   * If the ``buffer_size_kb`` is not specified, the buffer size is set to 1024 KiB.
-   *
-   * @generated from field: google.protobuf.UInt32Value buffer_size_kb = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value buffer_size_kb = 1; */
   bufferSizeKb?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.bootstrap.internal_listener.v3.InternalListener.
- * Use `create(InternalListenerSchema)` to create a new message.
- */
 export const InternalListenerSchema: GenMessage<InternalListener> = /*@__PURE__*/
   messageDesc("envoy.extensions.bootstrap.internal_listener.v3.InternalListener");

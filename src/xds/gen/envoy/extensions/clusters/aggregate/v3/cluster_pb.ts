@@ -21,60 +21,23 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { ConfigSource } from "../../../../config/core/v3/config_source_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the aggregate cluster. See the :ref:`architecture overview
- * <arch_overview_aggregate_cluster>` for more information.
- * [#extension: envoy.clusters.aggregate]
- *
- * @generated from message envoy.extensions.clusters.aggregate.v3.ClusterConfig
- */
+/** @generated from message envoy.extensions.clusters.aggregate.v3.ClusterConfig */
 export type ClusterConfig = Message<"envoy.extensions.clusters.aggregate.v3.ClusterConfig"> & {
-  /**
-   * Load balancing clusters in aggregate cluster. Clusters are prioritized based on the order they
-   * appear in this list.
-   *
-   * @generated from field: repeated string clusters = 1;
-   */
+  /** @generated from field: repeated string clusters = 1; */
   clusters: string[];
 };
 
-/**
- * Describes the message envoy.extensions.clusters.aggregate.v3.ClusterConfig.
- * Use `create(ClusterConfigSchema)` to create a new message.
- */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.aggregate.v3.ClusterConfig");
 
-/**
- * Configures an aggregate cluster whose
- * :ref:`ClusterConfig <envoy_v3_api_msg_extensions.clusters.aggregate.v3.ClusterConfig>`
- * is to be fetched from a separate xDS resource.
- * [#extension: envoy.clusters.aggregate_resource]
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.clusters.aggregate.v3.AggregateClusterResource
- */
+/** @generated from message envoy.extensions.clusters.aggregate.v3.AggregateClusterResource */
 export type AggregateClusterResource = Message<"envoy.extensions.clusters.aggregate.v3.AggregateClusterResource"> & {
-  /**
-   * Configuration source specifier for the ClusterConfig resource.
-   * Only the aggregated protocol variants are supported; if configured
-   * otherwise, the cluster resource will be NACKed.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource config_source = 1; */
   configSource?: ConfigSource | undefined;
 
-  /**
-   * The name of the ClusterConfig resource to subscribe to.
-   *
-   * @generated from field: string resource_name = 2;
-   */
+  /** @generated from field: string resource_name = 2; */
   resourceName: string;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.aggregate.v3.AggregateClusterResource.
- * Use `create(AggregateClusterResourceSchema)` to create a new message.
- */
 export const AggregateClusterResourceSchema: GenMessage<AggregateClusterResource> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.aggregate.v3.AggregateClusterResource");

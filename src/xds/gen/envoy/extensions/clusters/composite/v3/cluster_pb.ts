@@ -20,77 +20,20 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the composite cluster. See the :ref:`architecture overview
- * <arch_overview_composite_cluster>` for more information. This cluster type enables retry-aware
- * cluster selection, allowing different retry attempts to automatically target
- * different upstream clusters. Unlike the standard aggregate cluster which uses
- * health-based selection, the composite cluster uses the retry attempt count to
- * deterministically select which sub-cluster to route to. If the selected sub-cluster has no
- * host available, the following sub-clusters in the list are tried in order within the same
- * attempt.
- *
- * When retry attempts exceed the number of configured clusters, requests will fail with no
- * host available.
- *
- * Example configuration:
- *
- * .. code-block:: yaml
- *
- *     name: composite_cluster
- *     connect_timeout: 0.25s
- *     lb_policy: CLUSTER_PROVIDED
- *     cluster_type:
- *       name: envoy.clusters.composite
- *       typed_config:
- *         "@type": type.googleapis.com/envoy.extensions.clusters.composite.v3.ClusterConfig
- *         clusters:
- *         - name: primary_cluster
- *         - name: secondary_cluster
- *         - name: fallback_cluster
- *
- * [#extension: envoy.clusters.composite]
- *
- * @generated from message envoy.extensions.clusters.composite.v3.ClusterConfig
- */
+/** @generated from message envoy.extensions.clusters.composite.v3.ClusterConfig */
 export type ClusterConfig = Message<"envoy.extensions.clusters.composite.v3.ClusterConfig"> & {
-  /**
-   * List of clusters to use for request routing. The first cluster is used for the
-   * initial request (attempt 1), the second cluster for the first retry (attempt 2),
-   * and so on. Must contain at least one cluster. When retry attempts exceed the number
-   * of configured clusters, requests will fail with no host available. When the cluster
-   * selected for an attempt has no host available, the following clusters in this list are
-   * tried in order for that attempt.
-   *
-   * @generated from field: repeated envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry clusters = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry clusters = 1; */
   clusters: ClusterConfig_ClusterEntry[];
 };
 
-/**
- * Describes the message envoy.extensions.clusters.composite.v3.ClusterConfig.
- * Use `create(ClusterConfigSchema)` to create a new message.
- */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.composite.v3.ClusterConfig");
 
-/**
- * Configuration for an individual cluster entry.
- *
- * @generated from message envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry
- */
+/** @generated from message envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry */
 export type ClusterConfig_ClusterEntry = Message<"envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry"> & {
-  /**
-   * Name of the cluster. This cluster must be defined elsewhere in the configuration.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry.
- * Use `create(ClusterConfig_ClusterEntrySchema)` to create a new message.
- */
 export const ClusterConfig_ClusterEntrySchema: GenMessage<ClusterConfig_ClusterEntry> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry");

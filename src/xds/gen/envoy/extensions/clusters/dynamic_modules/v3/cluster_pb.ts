@@ -22,51 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the dynamic modules cluster.
- *
- * This cluster type delegates host discovery and load balancing to a dynamic module. The module
- * manages hosts via callbacks such as ``envoy_dynamic_module_callback_cluster_add_host`` and
- * ``envoy_dynamic_module_callback_cluster_remove_host``. The cluster must use
- * ``lb_policy: CLUSTER_PROVIDED`` since the module provides its own load balancer.
- *
- * [#extension: envoy.clusters.dynamic_modules]
- *
- * @generated from message envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig
- */
+/** @generated from message envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig */
 export type ClusterConfig = Message<"envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig"> & {
-  /**
-   * The dynamic module configuration for the cluster.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name to identify the cluster implementation within the module.
-   * This is passed to the module's ``envoy_dynamic_module_on_cluster_config_new`` function.
-   *
-   * @generated from field: string cluster_name = 2;
-   */
+  /** @generated from field: string cluster_name = 2; */
   clusterName: string;
 
-  /**
-   * The configuration for the module's cluster implementation.
-   * This is passed to the module's ``envoy_dynamic_module_on_cluster_config_new`` function.
-   * The configuration can be any protobuf message. However, it is recommended to use
-   * ``google.protobuf.Struct``, ``google.protobuf.StringValue``, or ``google.protobuf.BytesValue``.
-   * These types are passed directly as bytes to the module, so the module does not need to have
-   * knowledge of protobuf encoding. Otherwise, the serialized bytes of the type are passed.
-   * If not specified, an empty configuration is passed.
-   *
-   * @generated from field: google.protobuf.Any cluster_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any cluster_config = 3; */
   clusterConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig.
- * Use `create(ClusterConfigSchema)` to create a new message.
- */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig");

@@ -21,133 +21,41 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the MCP multi cluster. See the :ref:`architecture overview
- * <arch_overview_mcp_multicluster>` for more information. This cluster type allows aggregation of
- * multiple clusters into one, providing metadata with the list of aggregated clusters.
- * Use the ``attemptCount`` property of the request ``StreamInfo`` object to select host in a specific subcluster.
- * If the ``attemptCount`` value is greater than the number of aggregated clusters, the host selection will fail.
- *
- * The primary purpose of this cluster extension is to provide the list of servers for the MCP router
- * configured for tool and resource aggregation. For details of how tools and resource are aggregated see
- * :ref:`MCP router documentation<config_http_filters_mcp_router>`.
- *
- * Example configuration:
- *
- * .. code-block:: yaml
- *
- *     name: mcp_multicluster
- *     connect_timeout: 0.25s
- *     lb_policy: CLUSTER_PROVIDED
- *     cluster_type:
- *       name: envoy.clusters.mcp_multicluster
- *       typed_config:
- *         "@type": type.googleapis.com/envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig
- *         servers:
- *         - name: build_tools
- *           mcp_cluster:
- *             cluster: build_tools
- *         - name: review_tools
- *            mcp_cluster:
- *              cluster: review_tools
- *              host_rewrite_literal: "mcp.review_tools.acme.com"
- *
- * [#extension: envoy.clusters.mcp_multicluster]
- *
- * @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig
- */
+/** @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig */
 export type ClusterConfig = Message<"envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig"> & {
-  /**
-   * A list of remote MCP servers.
-   * Based on the MCP multi cluster configuration the MCP router aggregates capabilities, tools and resources from remote MCP servers
-   * and presents itself as single MCP server to the client. All remote MCP servers are sent the same capabilities
-   * that the client presented to Envoy. MCP router prefixes tool names and resource path with the server name to resolve
-   * naming collisions.
-   *
-   * @generated from field: repeated envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend servers = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend servers = 1; */
   servers: ClusterConfig_McpBackend[];
 };
 
-/**
- * Describes the message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.
- * Use `create(ClusterConfigSchema)` to create a new message.
- */
 export const ClusterConfigSchema: GenMessage<ClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig");
 
-/**
- * Cluster-based backend configuration.
- *
- * @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster
- */
+/** @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster */
 export type ClusterConfig_McpCluster = Message<"envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster"> & {
-  /**
-   * Cluster name to route requests to.
-   *
-   * @generated from field: string cluster = 1;
-   */
+  /** @generated from field: string cluster = 1; */
   cluster: string;
 
-  /**
-   * Path to use for MCP requests. Defaults to "/mcp".
-   *
-   * @generated from field: string path = 2;
-   */
+  /** @generated from field: string path = 2; */
   path: string;
 
-  /**
-   * Request timeout.
-   * If not set, uses cluster's timeout configuration.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 3; */
   timeout?: Duration | undefined;
 
-  /**
-   * Indicates that during forwarding, the host header will be swapped with
-   * this value.
-   *
-   * @generated from field: string host_rewrite_literal = 4;
-   */
+  /** @generated from field: string host_rewrite_literal = 4; */
   hostRewriteLiteral: string;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster.
- * Use `create(ClusterConfig_McpClusterSchema)` to create a new message.
- */
 export const ClusterConfig_McpClusterSchema: GenMessage<ClusterConfig_McpCluster> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster");
 
-/**
- * Specification of the MCP server.
- *
- * @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend
- */
+/** @generated from message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend */
 export type ClusterConfig_McpBackend = Message<"envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend"> & {
-  /**
-   * Unique name for this backend. Used for:
-   * - Tool name prefixing (e.g., "time__get_current_time")
-   * - Session ID composition
-   * - Logging and error messages.
-   * Default will be the cluster name if not specified.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Backend target specification.
-   *
-   * @generated from field: envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster mcp_cluster = 2;
-   */
+  /** @generated from field: envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpCluster mcp_cluster = 2; */
   mcpCluster?: ClusterConfig_McpCluster | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend.
- * Use `create(ClusterConfig_McpBackendSchema)` to create a new message.
- */
 export const ClusterConfig_McpBackendSchema: GenMessage<ClusterConfig_McpBackend> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.mcp_multicluster.v3.ClusterConfig.McpBackend");

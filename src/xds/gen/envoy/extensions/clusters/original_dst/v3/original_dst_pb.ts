@@ -21,60 +21,20 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { MetadataKey } from "../../../../type/metadata/v3/metadata_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Original Destination cluster.
- *
- * @generated from message envoy.extensions.clusters.original_dst.v3.OriginalDstCluster
- */
+/** @generated from message envoy.extensions.clusters.original_dst.v3.OriginalDstCluster */
 export type OriginalDstCluster = Message<"envoy.extensions.clusters.original_dst.v3.OriginalDstCluster"> & {
-  /**
-   * When true, an HTTP header can be used to override the original dst address. The default header is
-   * :ref:`x-envoy-original-dst-host <config_http_conn_man_headers_x-envoy-original-dst-host>`.
-   *
-   * .. attention::
-   *
-   *   This header isn't sanitized by default, so enabling this feature allows HTTP clients to
-   *   route traffic to arbitrary hosts and/or ports, which may have serious security
-   *   consequences.
-   *
-   * .. note::
-   *
-   *   If the header appears multiple times only the first value is used.
-   *
-   * @generated from field: bool use_http_header = 1;
-   */
+  /** @generated from field: bool use_http_header = 1; */
   useHttpHeader: boolean;
 
-  /**
-   * The http header to override destination address if :ref:`use_http_header
-   * <envoy_v3_api_field_extensions.clusters.original_dst.v3.OriginalDstCluster.use_http_header>`
-   * is set to true. If the value is empty,
-   * :ref:`x-envoy-original-dst-host <config_http_conn_man_headers_x-envoy-original-dst-host>` will be used.
-   *
-   * @generated from field: string http_header_name = 2;
-   */
+  /** @generated from field: string http_header_name = 2; */
   httpHeaderName: string;
 
-  /**
-   * The port to override for the original dst address. This port
-   * will take precedence over filter state and header override ports.
-   *
-   * @generated from field: google.protobuf.UInt32Value upstream_port_override = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value upstream_port_override = 3; */
   upstreamPortOverride?: number | undefined;
 
-  /**
-   * The dynamic metadata key to override destination address.
-   * First the request metadata is considered, then the connection one.
-   *
-   * @generated from field: envoy.type.metadata.v3.MetadataKey metadata_key = 4;
-   */
+  /** @generated from field: envoy.type.metadata.v3.MetadataKey metadata_key = 4; */
   metadataKey?: MetadataKey | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.original_dst.v3.OriginalDstCluster.
- * Use `create(OriginalDstClusterSchema)` to create a new message.
- */
 export const OriginalDstClusterSchema: GenMessage<OriginalDstCluster> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.original_dst.v3.OriginalDstCluster");

@@ -21,79 +21,29 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.clusters.redis.v3.RedisClusterConfig
- */
+/** @generated from message envoy.extensions.clusters.redis.v3.RedisClusterConfig */
 export type RedisClusterConfig = Message<"envoy.extensions.clusters.redis.v3.RedisClusterConfig"> & {
-  /**
-   * Interval between successive topology refresh requests. If not set, this defaults to 5s.
-   *
-   * @generated from field: google.protobuf.Duration cluster_refresh_rate = 1;
-   */
+  /** @generated from field: google.protobuf.Duration cluster_refresh_rate = 1; */
   clusterRefreshRate?: Duration | undefined;
 
-  /**
-   * Timeout for topology refresh request. If not set, this defaults to 3s.
-   *
-   * @generated from field: google.protobuf.Duration cluster_refresh_timeout = 2;
-   */
+  /** @generated from field: google.protobuf.Duration cluster_refresh_timeout = 2; */
   clusterRefreshTimeout?: Duration | undefined;
 
-  /**
-   * The minimum interval that must pass after triggering a topology refresh request before a new
-   * request can possibly be triggered again. Any errors received during one of these
-   * time intervals are ignored. If not set, this defaults to 5s.
-   *
-   * @generated from field: google.protobuf.Duration redirect_refresh_interval = 3;
-   */
+  /** @generated from field: google.protobuf.Duration redirect_refresh_interval = 3; */
   redirectRefreshInterval?: Duration | undefined;
 
-  /**
-   * The number of redirection errors that must be received before
-   * triggering a topology refresh request. If not set, this defaults to 5.
-   * If this is set to 0, topology refresh after redirect is disabled.
-   *
-   * @generated from field: google.protobuf.UInt32Value redirect_refresh_threshold = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value redirect_refresh_threshold = 4; */
   redirectRefreshThreshold?: number | undefined;
 
-  /**
-   * The number of failures that must be received before triggering a topology refresh request.
-   * If not set, this defaults to 0, which disables the topology refresh due to failure.
-   *
-   * @generated from field: uint32 failure_refresh_threshold = 5;
-   */
+  /** @generated from field: uint32 failure_refresh_threshold = 5; */
   failureRefreshThreshold: number;
 
-  /**
-   * The number of hosts became degraded or unhealthy before triggering a topology refresh request.
-   * If not set, this defaults to 0, which disables the topology refresh due to degraded or
-   * unhealthy host.
-   *
-   * @generated from field: uint32 host_degraded_refresh_threshold = 6;
-   */
+  /** @generated from field: uint32 host_degraded_refresh_threshold = 6; */
   hostDegradedRefreshThreshold: number;
 
-  /**
-   * Enable zone discovery via INFO command. When enabled, the cluster will
-   * send INFO command to each node to discover its availability_zone field,
-   * which is then used for zone-aware routing.
-   *
-   * Note: This feature currently works with Valkey only. Valkey exposes
-   * availability_zone in its INFO response. Standard Redis does not support this field.
-   *
-   * If not set, this defaults to false.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_zone_discovery = 7;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_zone_discovery = 7; */
   enableZoneDiscovery?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.clusters.redis.v3.RedisClusterConfig.
- * Use `create(RedisClusterConfigSchema)` to create a new message.
- */
 export const RedisClusterConfigSchema: GenMessage<RedisClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.clusters.redis.v3.RedisClusterConfig");

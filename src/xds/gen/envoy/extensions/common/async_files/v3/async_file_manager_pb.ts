@@ -20,61 +20,27 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration to instantiate or select a singleton ``AsyncFileManager``.
- *
- * @generated from message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig
- */
+/** @generated from message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig */
 export type AsyncFileManagerConfig = Message<"envoy.extensions.common.async_files.v3.AsyncFileManagerConfig"> & {
-  /**
-   * An optional identifier for the manager. An empty string is a valid identifier
-   * for a common, default ``AsyncFileManager``.
-   *
-   * Reusing the same id with different configurations in the same envoy instance
-   * is an error.
-   *
-   * @generated from field: string id = 1;
-   */
+  /** @generated from field: string id = 1; */
   id: string;
 
-  /**
-   * @generated from oneof envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.manager_type
-   */
+  /** @generated from oneof envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.manager_type */
   managerType: {
-    /**
-     * Configuration for a thread-pool based async file manager.
-     *
-     * @generated from field: envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool thread_pool = 2;
-     */
+    /** @generated from field: envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool thread_pool = 2; */
     value: AsyncFileManagerConfig_ThreadPool;
     case: "threadPool";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.
- * Use `create(AsyncFileManagerConfigSchema)` to create a new message.
- */
 export const AsyncFileManagerConfigSchema: GenMessage<AsyncFileManagerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.async_files.v3.AsyncFileManagerConfig");
 
-/**
- * @generated from message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool
- */
+/** @generated from message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool */
 export type AsyncFileManagerConfig_ThreadPool = Message<"envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool"> & {
-  /**
-   * The number of threads to use. If unset or zero, will default to the number
-   * of concurrent threads the hardware supports. This default is subject to
-   * change if performance analysis suggests it.
-   *
-   * @generated from field: uint32 thread_count = 1;
-   */
+  /** @generated from field: uint32 thread_count = 1; */
   threadCount: number;
 };
 
-/**
- * Describes the message envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool.
- * Use `create(AsyncFileManagerConfig_ThreadPoolSchema)` to create a new message.
- */
 export const AsyncFileManagerConfig_ThreadPoolSchema: GenMessage<AsyncFileManagerConfig_ThreadPool> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.async_files.v3.AsyncFileManagerConfig.ThreadPool");

@@ -22,394 +22,159 @@ import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for AWS credential provider. This is optional and the credentials are normally
- * retrieved from the environment or AWS configuration files by following the default credential
- * provider chain. However, this configuration can be used to override the default behavior.
- * [#next-free-field: 11]
- *
- * @generated from message envoy.extensions.common.aws.v3.AwsCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.AwsCredentialProvider */
 export type AwsCredentialProvider = Message<"envoy.extensions.common.aws.v3.AwsCredentialProvider"> & {
-  /**
-   * The option to use `AssumeRoleWithWebIdentity <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider assume_role_with_web_identity_provider = 1;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider assume_role_with_web_identity_provider = 1; */
   assumeRoleWithWebIdentityProvider?: AssumeRoleWithWebIdentityCredentialProvider | undefined;
 
-  /**
-   * The option to use an inline credential. If inline credential is provided, no chain will be created and only the inline credential will be used.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.InlineCredentialProvider inline_credential = 2;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.InlineCredentialProvider inline_credential = 2; */
   inlineCredential?: InlineCredentialProvider | undefined;
 
-  /**
-   * The option to specify parameters for credential retrieval from an envoy data source, such as a file in AWS credential format.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider credentials_file_provider = 3;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider credentials_file_provider = 3; */
   credentialsFileProvider?: CredentialsFileCredentialProvider | undefined;
 
-  /**
-   * Create a custom credential provider chain instead of the default credential provider chain.
-   * If set to TRUE, the credential provider chain that is created contains only those set in this credential provider message.
-   * If set to FALSE, the settings provided here will act as modifiers to the default credential provider chain.
-   * Defaults to FALSE.
-   *
-   * This has no effect if inline_credential is provided.
-   *
-   * @generated from field: bool custom_credential_provider_chain = 4;
-   */
+  /** @generated from field: bool custom_credential_provider_chain = 4; */
   customCredentialProviderChain: boolean;
 
-  /**
-   * The option to use `IAM Roles Anywhere <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/introduction.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider iam_roles_anywhere_credential_provider = 5;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider iam_roles_anywhere_credential_provider = 5; */
   iamRolesAnywhereCredentialProvider?: IAMRolesAnywhereCredentialProvider | undefined;
 
-  /**
-   * The option to use credentials sourced from standard `AWS configuration files <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.ConfigCredentialProvider config_credential_provider = 6;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.ConfigCredentialProvider config_credential_provider = 6; */
   configCredentialProvider?: ConfigCredentialProvider | undefined;
 
-  /**
-   * The option to use credentials sourced from `container environment variables <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.ContainerCredentialProvider container_credential_provider = 7;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.ContainerCredentialProvider container_credential_provider = 7; */
   containerCredentialProvider?: ContainerCredentialProvider | undefined;
 
-  /**
-   * The option to use credentials sourced from `environment variables <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.EnvironmentCredentialProvider environment_credential_provider = 8;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.EnvironmentCredentialProvider environment_credential_provider = 8; */
   environmentCredentialProvider?: EnvironmentCredentialProvider | undefined;
 
-  /**
-   * The option to use credentials sourced from an EC2 `Instance Profile <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider instance_profile_credential_provider = 9;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider instance_profile_credential_provider = 9; */
   instanceProfileCredentialProvider?: InstanceProfileCredentialProvider | undefined;
 
-  /**
-   * The option to use `STS:AssumeRole aka Role Chaining <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider assume_role_credential_provider = 10;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider assume_role_credential_provider = 10; */
   assumeRoleCredentialProvider?: AssumeRoleCredentialProvider | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.AwsCredentialProvider.
- * Use `create(AwsCredentialProviderSchema)` to create a new message.
- */
 export const AwsCredentialProviderSchema: GenMessage<AwsCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.AwsCredentialProvider");
 
-/**
- * Configuration to use an inline AWS credential. This is an equivalent to setting the well-known
- * environment variables ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, and the optional ``AWS_SESSION_TOKEN``.
- *
- * @generated from message envoy.extensions.common.aws.v3.InlineCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.InlineCredentialProvider */
 export type InlineCredentialProvider = Message<"envoy.extensions.common.aws.v3.InlineCredentialProvider"> & {
-  /**
-   * The AWS access key ID.
-   *
-   * @generated from field: string access_key_id = 1;
-   */
+  /** @generated from field: string access_key_id = 1; */
   accessKeyId: string;
 
-  /**
-   * The AWS secret access key.
-   *
-   * @generated from field: string secret_access_key = 2;
-   */
+  /** @generated from field: string secret_access_key = 2; */
   secretAccessKey: string;
 
-  /**
-   * The AWS session token. This is optional.
-   *
-   * @generated from field: string session_token = 3;
-   */
+  /** @generated from field: string session_token = 3; */
   sessionToken: string;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.InlineCredentialProvider.
- * Use `create(InlineCredentialProviderSchema)` to create a new message.
- */
 export const InlineCredentialProviderSchema: GenMessage<InlineCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.InlineCredentialProvider");
 
-/**
- * Configuration to use `AssumeRoleWithWebIdentity <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>`_
- * to retrieve AWS credentials.
- *
- * @generated from message envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider */
 export type AssumeRoleWithWebIdentityCredentialProvider = Message<"envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider"> & {
-  /**
-   * Data source for a web identity token that is provided by the identity provider to assume the role.
-   * If a ``watched_directory`` is not provided, one will be automatically inferred from the directory of the token file. This is to ensure
-   * that if the token file is rotated, the new token will be picked up. This behaviour differs from the standard envoy data source behavior, which does not
-   * automatically watch the directory of a file data source.
-   * Even when file rotation occurs, current credentials will continue to be used until they expire, at which point new credentials will be retrieved using the new token.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource web_identity_token_data_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource web_identity_token_data_source = 1; */
   webIdentityTokenDataSource?: DataSource | undefined;
 
-  /**
-   * The ARN of the role to assume.
-   *
-   * @generated from field: string role_arn = 2;
-   */
+  /** @generated from field: string role_arn = 2; */
   roleArn: string;
 
-  /**
-   * Optional role session name to use in AssumeRoleWithWebIdentity API call.
-   *
-   * @generated from field: string role_session_name = 3;
-   */
+  /** @generated from field: string role_session_name = 3; */
   roleSessionName: string;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider.
- * Use `create(AssumeRoleWithWebIdentityCredentialProviderSchema)` to create a new message.
- */
 export const AssumeRoleWithWebIdentityCredentialProviderSchema: GenMessage<AssumeRoleWithWebIdentityCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.AssumeRoleWithWebIdentityCredentialProvider");
 
-/**
- * @generated from message envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider */
 export type CredentialsFileCredentialProvider = Message<"envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider"> & {
-  /**
-   * Data source from which to retrieve AWS credentials
-   * When using this data source, if a ``watched_directory`` is provided, the credential file will be re-read when a file move is detected.
-   * See :ref:`watched_directory <envoy_v3_api_msg_config.core.v3.DataSource>` for more information about the ``watched_directory`` field.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource credentials_data_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource credentials_data_source = 1; */
   credentialsDataSource?: DataSource | undefined;
 
-  /**
-   * The profile within the credentials_file data source. If not provided, the default profile will be used.
-   *
-   * @generated from field: string profile = 2;
-   */
+  /** @generated from field: string profile = 2; */
   profile: string;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider.
- * Use `create(CredentialsFileCredentialProviderSchema)` to create a new message.
- */
 export const CredentialsFileCredentialProviderSchema: GenMessage<CredentialsFileCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.CredentialsFileCredentialProvider");
 
-/**
- * Configuration to use `IAM Roles Anywhere <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/introduction.html>`_
- * to retrieve AWS credentials.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider */
 export type IAMRolesAnywhereCredentialProvider = Message<"envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider"> & {
-  /**
-   * The ARN of the role to assume via the IAM Roles Anywhere sessions API. See `Configure Roles <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/getting-started.html#getting-started-step2>`_ for more details.
-   *
-   * @generated from field: string role_arn = 1;
-   */
+  /** @generated from field: string role_arn = 1; */
   roleArn: string;
 
-  /**
-   * The certificate used for authenticating to the IAM Roles Anywhere service.
-   * This certificate must match one configured in the IAM Roles Anywhere profile. See `Configure Roles <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/getting-started.html#getting-started-step2>`_ for more details.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource certificate = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource certificate = 2; */
   certificate?: DataSource | undefined;
 
-  /**
-   * The optional certificate chain, required when you are using a subordinate certificate authority for certificate issuance.
-   * A certificate chain can contain a maximum of 5 elements, see `The IAM Roles Anywhere authentication process <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/authentication.html>`_ for more details.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource certificate_chain = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource certificate_chain = 3; */
   certificateChain?: DataSource | undefined;
 
-  /**
-   * The TLS private key matching the certificate provided.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource private_key = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource private_key = 4; */
   privateKey?: DataSource | undefined;
 
-  /**
-   * The arn of the IAM Roles Anywhere trust anchor configured in your AWS account. A trust anchor in IAM Roles anywhere establishes
-   * trust between your certificate authority (CA) and AWS. See `Establish trust <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/getting-started.html#getting-started-step1>`_ for more details.
-   *
-   * @generated from field: string trust_anchor_arn = 5;
-   */
+  /** @generated from field: string trust_anchor_arn = 5; */
   trustAnchorArn: string;
 
-  /**
-   * The IAM Roles Anywhere profile ARN configured in your AWS account.
-   *
-   * @generated from field: string profile_arn = 6;
-   */
+  /** @generated from field: string profile_arn = 6; */
   profileArn: string;
 
-  /**
-   * An optional role session name, used when identifying the role in subsequent AWS API calls.
-   *
-   * @generated from field: string role_session_name = 7;
-   */
+  /** @generated from field: string role_session_name = 7; */
   roleSessionName: string;
 
-  /**
-   * An optional session duration, used when calculating the maximum time before vended credentials expire. This value cannot exceed the value configured
-   * in the IAM Roles Anywhere profile and the resultant session duration is calculate by the formula `here <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/authentication-create-session.html#credentials-object>`_.
-   * If no session duration is provided here, the session duration is sourced from the IAM Roles Anywhere profile.
-   *
-   * @generated from field: google.protobuf.Duration session_duration = 8;
-   */
+  /** @generated from field: google.protobuf.Duration session_duration = 8; */
   sessionDuration?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider.
- * Use `create(IAMRolesAnywhereCredentialProviderSchema)` to create a new message.
- */
 export const IAMRolesAnywhereCredentialProviderSchema: GenMessage<IAMRolesAnywhereCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.IAMRolesAnywhereCredentialProvider");
 
-/**
- * The Config Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
- * credential provider.
- *
- * @generated from message envoy.extensions.common.aws.v3.ConfigCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.ConfigCredentialProvider */
 export type ConfigCredentialProvider = Message<"envoy.extensions.common.aws.v3.ConfigCredentialProvider"> & {
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.ConfigCredentialProvider.
- * Use `create(ConfigCredentialProviderSchema)` to create a new message.
- */
 export const ConfigCredentialProviderSchema: GenMessage<ConfigCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.ConfigCredentialProvider");
 
-/**
- * The Container Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
- * credential provider.
- *
- * @generated from message envoy.extensions.common.aws.v3.ContainerCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.ContainerCredentialProvider */
 export type ContainerCredentialProvider = Message<"envoy.extensions.common.aws.v3.ContainerCredentialProvider"> & {
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.ContainerCredentialProvider.
- * Use `create(ContainerCredentialProviderSchema)` to create a new message.
- */
 export const ContainerCredentialProviderSchema: GenMessage<ContainerCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.ContainerCredentialProvider");
 
-/**
- * The Environment Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
- * credential provider.
- *
- * @generated from message envoy.extensions.common.aws.v3.EnvironmentCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.EnvironmentCredentialProvider */
 export type EnvironmentCredentialProvider = Message<"envoy.extensions.common.aws.v3.EnvironmentCredentialProvider"> & {
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.EnvironmentCredentialProvider.
- * Use `create(EnvironmentCredentialProviderSchema)` to create a new message.
- */
 export const EnvironmentCredentialProviderSchema: GenMessage<EnvironmentCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.EnvironmentCredentialProvider");
 
-/**
- * The Instance Profile Credential Provider has no configurable parameters, but listing it in a custom credential provider chain will enable this
- * credential provider.
- *
- * @generated from message envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider */
 export type InstanceProfileCredentialProvider = Message<"envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider"> & {
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider.
- * Use `create(InstanceProfileCredentialProviderSchema)` to create a new message.
- */
 export const InstanceProfileCredentialProviderSchema: GenMessage<InstanceProfileCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.InstanceProfileCredentialProvider");
 
-/**
- * Configuration to use `AssumeRole <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_ for retrieving new credentials, via role chaining.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider
- */
+/** @generated from message envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider */
 export type AssumeRoleCredentialProvider = Message<"envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider"> & {
-  /**
-   * The ARN of the role to assume.
-   *
-   * @generated from field: string role_arn = 1;
-   */
+  /** @generated from field: string role_arn = 1; */
   roleArn: string;
 
-  /**
-   * An optional role session name, used when identifying the role in subsequent AWS API calls. If not provided, the role session name will default
-   * to the current timestamp.
-   *
-   * @generated from field: string role_session_name = 2;
-   */
+  /** @generated from field: string role_session_name = 2; */
   roleSessionName: string;
 
-  /**
-   * Optional string value to use as the externalId
-   *
-   * @generated from field: string external_id = 3;
-   */
+  /** @generated from field: string external_id = 3; */
   externalId: string;
 
-  /**
-   * An optional duration, in seconds, of the role session. Minimum role duration is 900s (5 minutes) and maximum is 43200s (12 hours).
-   * If the session duration is not provided, the default will be determined using the `table described here <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage-assume.html>`_.
-   *
-   * @generated from field: google.protobuf.Duration session_duration = 4;
-   */
+  /** @generated from field: google.protobuf.Duration session_duration = 4; */
   sessionDuration?: Duration | undefined;
 
-  /**
-   * The credential provider for signing the AssumeRole request. This is optional and if not set,
-   * it will be retrieved from the procedure described in :ref:`config_http_filters_aws_request_signing`.
-   * This list of credential providers cannot include an AssumeRole credential provider and if one is provided
-   * it will be ignored.
-   *
-   * @generated from field: envoy.extensions.common.aws.v3.AwsCredentialProvider credential_provider = 5;
-   */
+  /** @generated from field: envoy.extensions.common.aws.v3.AwsCredentialProvider credential_provider = 5; */
   credentialProvider?: AwsCredentialProvider | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider.
- * Use `create(AssumeRoleCredentialProviderSchema)` to create a new message.
- */
 export const AssumeRoleCredentialProviderSchema: GenMessage<AssumeRoleCredentialProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.aws.v3.AssumeRoleCredentialProvider");

@@ -23,61 +23,26 @@ import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_
 import type { Matcher as Matcher$1 } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Wrapper around an existing extension that provides an associated matcher. This allows
- * decorating an existing extension with a matcher, which can be used to match against
- * relevant protocol data.
- *
- * @generated from message envoy.extensions.common.matching.v3.ExtensionWithMatcher
- */
+/** @generated from message envoy.extensions.common.matching.v3.ExtensionWithMatcher */
 export type ExtensionWithMatcher = Message<"envoy.extensions.common.matching.v3.ExtensionWithMatcher"> & {
-  /**
-   * The associated matcher. This is deprecated in favor of xds_matcher.
-   *
-   * @generated from field: envoy.config.common.matcher.v3.Matcher matcher = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.common.matcher.v3.Matcher matcher = 1 [deprecated = true]; @deprecated */
   matcher?: Matcher | undefined;
 
-  /**
-   * The associated matcher.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher xds_matcher = 3;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher xds_matcher = 3; */
   xdsMatcher?: Matcher$1 | undefined;
 
-  /**
-   * The underlying extension config.
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig extension_config = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig extension_config = 2; */
   extensionConfig?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.common.matching.v3.ExtensionWithMatcher.
- * Use `create(ExtensionWithMatcherSchema)` to create a new message.
- */
 export const ExtensionWithMatcherSchema: GenMessage<ExtensionWithMatcher> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.matching.v3.ExtensionWithMatcher");
 
-/**
- * Extra settings on a per virtualhost/route/weighted-cluster level.
- *
- * @generated from message envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute
- */
+/** @generated from message envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute */
 export type ExtensionWithMatcherPerRoute = Message<"envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute"> & {
-  /**
-   * Matcher override.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher xds_matcher = 1;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher xds_matcher = 1; */
   xdsMatcher?: Matcher$1 | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute.
- * Use `create(ExtensionWithMatcherPerRouteSchema)` to create a new message.
- */
 export const ExtensionWithMatcherPerRouteSchema: GenMessage<ExtensionWithMatcherPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute");

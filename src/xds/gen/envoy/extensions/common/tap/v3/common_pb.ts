@@ -21,61 +21,28 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { TapConfig } from "../../../../config/tap/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Common configuration for all tap extensions.
- *
- * @generated from message envoy.extensions.common.tap.v3.CommonExtensionConfig
- */
+/** @generated from message envoy.extensions.common.tap.v3.CommonExtensionConfig */
 export type CommonExtensionConfig = Message<"envoy.extensions.common.tap.v3.CommonExtensionConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.common.tap.v3.CommonExtensionConfig.config_type
-   */
+  /** @generated from oneof envoy.extensions.common.tap.v3.CommonExtensionConfig.config_type */
   configType: {
-    /**
-     * If specified, the tap filter will be configured via an admin handler.
-     *
-     * @generated from field: envoy.extensions.common.tap.v3.AdminConfig admin_config = 1;
-     */
+    /** @generated from field: envoy.extensions.common.tap.v3.AdminConfig admin_config = 1; */
     value: AdminConfig;
     case: "adminConfig";
   } | {
-    /**
-     * If specified, the tap filter will be configured via a static configuration that cannot be
-     * changed.
-     *
-     * @generated from field: envoy.config.tap.v3.TapConfig static_config = 2;
-     */
+    /** @generated from field: envoy.config.tap.v3.TapConfig static_config = 2; */
     value: TapConfig;
     case: "staticConfig";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.common.tap.v3.CommonExtensionConfig.
- * Use `create(CommonExtensionConfigSchema)` to create a new message.
- */
 export const CommonExtensionConfigSchema: GenMessage<CommonExtensionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.tap.v3.CommonExtensionConfig");
 
-/**
- * Configuration for the admin handler. See :ref:`here <config_http_filters_tap_admin_handler>` for
- * more information.
- *
- * @generated from message envoy.extensions.common.tap.v3.AdminConfig
- */
+/** @generated from message envoy.extensions.common.tap.v3.AdminConfig */
 export type AdminConfig = Message<"envoy.extensions.common.tap.v3.AdminConfig"> & {
-  /**
-   * Opaque configuration ID. When requests are made to the admin handler, the passed opaque ID is
-   * matched to the configured filter opaque ID to determine which filter to configure.
-   *
-   * @generated from field: string config_id = 1;
-   */
+  /** @generated from field: string config_id = 1; */
   configId: string;
 };
 
-/**
- * Describes the message envoy.extensions.common.tap.v3.AdminConfig.
- * Use `create(AdminConfigSchema)` to create a new message.
- */
 export const AdminConfigSchema: GenMessage<AdminConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.common.tap.v3.AdminConfig");

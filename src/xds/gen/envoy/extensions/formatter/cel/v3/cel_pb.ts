@@ -21,28 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { CelExpressionConfig } from "../../../../config/core/v3/cel_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the CEL formatter.
- *
- * .. warning::
- *   This extension is treated as a built-in extension and is enabled by default.
- *   It is unnecessary to configure this extension unless overriding the CEL expression runtime
- *   via ``cel_config``.
- *
- * @generated from message envoy.extensions.formatter.cel.v3.Cel
- */
+/** @generated from message envoy.extensions.formatter.cel.v3.Cel */
 export type Cel = Message<"envoy.extensions.formatter.cel.v3.Cel"> & {
-  /**
-   * Configuration for the CEL expression runtime used by this formatter.
-   *
-   * @generated from field: envoy.config.core.v3.CelExpressionConfig cel_config = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.CelExpressionConfig cel_config = 1; */
   celConfig?: CelExpressionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.formatter.cel.v3.Cel.
- * Use `create(CelSchema)` to create a new message.
- */
 export const CelSchema: GenMessage<Cel> = /*@__PURE__*/
   messageDesc("envoy.extensions.formatter.cel.v3.Cel");

@@ -22,76 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Formatter. This formatter allows loading shared object
- * files via ``dlopen`` to implement custom ``%COMMAND%`` operators for access logs and header
- * formatting.
- *
- * A module can be loaded by multiple formatters; the module is loaded only once and shared across
- * multiple command parser instances. Each parsed command produces a provider that is invoked on the
- * worker threads to compute the substitution value, with access to request and response headers,
- * stream info attributes, dynamic metadata, and the local reply body.
- *
- * @generated from message envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter
- */
+/** @generated from message envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter */
 export type DynamicModuleFormatter = Message<"envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this formatter configuration. If not specified, defaults to an empty string.
-   *
-   * This can be used to distinguish between different formatter implementations inside a dynamic
-   * module. When Envoy receives this configuration, it passes the ``formatter_name`` to the dynamic
-   * module's formatter config init function together with the ``formatter_config``. That way a
-   * module can decide which in-module command parser implementation to use based on the name at
-   * load time.
-   *
-   * @generated from field: string formatter_name = 2;
-   */
+  /** @generated from field: string formatter_name = 2; */
   formatterName: string;
 
-  /**
-   * The configuration for the formatter chosen by ``formatter_name``. If not specified, an empty
-   * configuration is passed to the module.
-   *
-   * This is passed to the module's formatter initialization function. Together with the
-   * ``formatter_name``, the module can decide which in-module command parser implementation to use
-   * and fine-tune which commands it recognizes.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  formatter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      redact_headers:
-   *      - authorization
-   *      - cookie
-   *
-   *  # Passing a simple string configuration
-   *  formatter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "x-request-id"
-   *
-   *
-   * @generated from field: google.protobuf.Any formatter_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any formatter_config = 3; */
   formatterConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter.
- * Use `create(DynamicModuleFormatterSchema)` to create a new message.
- */
 export const DynamicModuleFormatterSchema: GenMessage<DynamicModuleFormatter> = /*@__PURE__*/
   messageDesc("envoy.extensions.formatter.dynamic_modules.v3.DynamicModuleFormatter");

@@ -21,50 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { SdsSecretConfig } from "../../../transport_sockets/tls/v3/secret_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * GenericSecret formatter extension implements the ``%SECRET(name)%`` command operator that
- * resolves the value of a named generic secret obtained via SDS or static bootstrap configuration.
- *
- * The secret must be a :ref:`GenericSecret <envoy_v3_api_msg_extensions.transport_sockets.tls.v3.GenericSecret>`
- * with the ``secret`` field set.
- *
- * Example configuration adding an authorization header with a secret obtained via SDS:
- *
- * .. code-block:: yaml
- *
- *   http_uri:
- *     uri: https://api.example.com/v1/data
- *     cluster: api_backend
- *     timeout: 5s
- *   request_headers_to_add:
- *   - header:
- *       key: "authorization"
- *       value: "Bearer %SECRET(my-api-token)%"
- *   formatters:
- *   - name: envoy.formatter.generic_secret
- *     typed_config:
- *       "@type": type.googleapis.com/envoy.extensions.formatter.generic_secret.v3.GenericSecret
- *       secret_configs:
- *         my-api-token:
- *           name: bearer-token
- *           sds_config:
- *             ads: {}
- *
- * @generated from message envoy.extensions.formatter.generic_secret.v3.GenericSecret
- */
+/** @generated from message envoy.extensions.formatter.generic_secret.v3.GenericSecret */
 export type GenericSecret = Message<"envoy.extensions.formatter.generic_secret.v3.GenericSecret"> & {
-  /**
-   * Map from formatter lookup name to SDS secret configuration. The map key is the name used
-   * in the ``%SECRET(name)%`` command operator.
-   *
-   * @generated from field: map<string, envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig> secret_configs = 1;
-   */
+  /** @generated from field: map<string, envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig> secret_configs = 1; */
   secretConfigs: { [key: string]: SdsSecretConfig };
 };
 
-/**
- * Describes the message envoy.extensions.formatter.generic_secret.v3.GenericSecret.
- * Use `create(GenericSecretSchema)` to create a new message.
- */
 export const GenericSecretSchema: GenMessage<GenericSecret> = /*@__PURE__*/
   messageDesc("envoy.extensions.formatter.generic_secret.v3.GenericSecret");

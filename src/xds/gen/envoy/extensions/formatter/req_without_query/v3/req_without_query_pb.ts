@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the request without query formatter.
- *
- * @generated from message envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery
- */
+/** @generated from message envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery */
 export type ReqWithoutQuery = Message<"envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery"> & {
 };
 
-/**
- * Describes the message envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery.
- * Use `create(ReqWithoutQuerySchema)` to create a new message.
- */
 export const ReqWithoutQuerySchema: GenMessage<ReqWithoutQuery> = /*@__PURE__*/
   messageDesc("envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery");

@@ -20,271 +20,101 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig
- */
+/** @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig */
 export type CommonGeoipProviderConfig = Message<"envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig"> & {
-  /**
-   * Configuration for geolocation headers to add to HTTP requests.
-   * This field is deprecated in favor of ``geo_field_keys``. If both are set, ``geo_field_keys``
-   * takes precedence.
-   *
-   * @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd geo_headers_to_add = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd geo_headers_to_add = 1 [deprecated = true]; @deprecated */
   geoHeadersToAdd?: CommonGeoipProviderConfig_GeolocationHeadersToAdd | undefined;
 
-  /**
-   * Configuration for geolocation field keys.
-   * At least one of ``geo_headers_to_add`` or ``geo_field_keys`` must be set.
-   *
-   * @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys geo_field_keys = 3;
-   */
+  /** @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys geo_field_keys = 3; */
   geoFieldKeys?: CommonGeoipProviderConfig_GeolocationFieldKeys | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.
- * Use `create(CommonGeoipProviderConfigSchema)` to create a new message.
- */
 export const CommonGeoipProviderConfigSchema: GenMessage<CommonGeoipProviderConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig");
 
-/**
- * The set of geolocation headers to add to request. If any of the configured headers is present
- * in the incoming request, it will be overridden by the :ref:`HTTP GeoIP filter <config_http_filters_geoip>`.
- * [#next-free-field: 14]
- *
- * .. attention::
- *   This field is deprecated in favor of :ref:`geo_field_keys
- *   <envoy_v3_api_field_extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.geo_field_keys>`.
- *
- * @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd
- */
+/** @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd */
 export type CommonGeoipProviderConfig_GeolocationHeadersToAdd = Message<"envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd"> & {
-  /**
-   * If set, the header will be used to populate the country ISO code associated with the IP address.
-   *
-   * @generated from field: string country = 1;
-   */
+  /** @generated from field: string country = 1; */
   country: string;
 
-  /**
-   * If set, the header will be used to populate the city associated with the IP address.
-   *
-   * @generated from field: string city = 2;
-   */
+  /** @generated from field: string city = 2; */
   city: string;
 
-  /**
-   * If set, the header will be used to populate the region ISO code associated with the IP address.
-   * The least specific subdivision will be selected as the region value.
-   *
-   * @generated from field: string region = 3;
-   */
+  /** @generated from field: string region = 3; */
   region: string;
 
-  /**
-   * If set, the header will be used to populate the ASN associated with the IP address.
-   * Note: If both ISP and ASN databases are configured, only the ASN database is used for lookup.
-   *
-   * @generated from field: string asn = 4;
-   */
+  /** @generated from field: string asn = 4; */
   asn: string;
 
-  /**
-   * If set, the header will be used to populate the autonomous system organization associated with the IP address.
-   * Note: If both ISP and ASN databases are configured, only the ASN database is used for lookup.
-   *
-   * @generated from field: string asn_org = 13;
-   */
+  /** @generated from field: string asn_org = 13; */
   asnOrg: string;
 
-  /**
-   * This field is deprecated; use ``anon`` instead.
-   *
-   * @generated from field: string is_anon = 5 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string is_anon = 5 [deprecated = true]; @deprecated */
   isAnon: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to any type of anonymization network (e.g., VPN, public proxy).
-   * The header will be populated with the check result. Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon = 12;
-   */
+  /** @generated from field: string anon = 12; */
   anon: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a VPN and the header will be populated with the check result.
-   * Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon_vpn = 6;
-   */
+  /** @generated from field: string anon_vpn = 6; */
   anonVpn: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a hosting provider and the header will be populated with the check result.
-   * Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon_hosting = 7;
-   */
+  /** @generated from field: string anon_hosting = 7; */
   anonHosting: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a TOR exit node and the header will be populated with the check result.
-   * Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon_tor = 8;
-   */
+  /** @generated from field: string anon_tor = 8; */
   anonTor: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a public proxy and the header will be populated with the check result.
-   * Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon_proxy = 9;
-   */
+  /** @generated from field: string anon_proxy = 9; */
   anonProxy: string;
 
-  /**
-   * If set, the header will be used to populate the ISP associated with the IP address.
-   *
-   * @generated from field: string isp = 10;
-   */
+  /** @generated from field: string isp = 10; */
   isp: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to the ISP named iCloud Private Relay and the header will be populated with the check result.
-   * Header value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string apple_private_relay = 11;
-   */
+  /** @generated from field: string apple_private_relay = 11; */
   applePrivateRelay: string;
 };
 
-/**
- * Describes the message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd.
- * Use `create(CommonGeoipProviderConfig_GeolocationHeadersToAddSchema)` to create a new message.
- */
 export const CommonGeoipProviderConfig_GeolocationHeadersToAddSchema: GenMessage<CommonGeoipProviderConfig_GeolocationHeadersToAdd> = /*@__PURE__*/
   messageDesc("envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationHeadersToAdd");
 
-/**
- * The set of geolocation field keys to use for storing lookup results.
- * These keys define how the geolocation lookup results will be stored. The actual storage
- * mechanism depends on the filter using the provider:
- *
- * - The :ref:`HTTP GeoIP filter <config_http_filters_geoip>` stores results as HTTP request headers.
- * - The :ref:`Network GeoIP filter <config_network_filters_geoip>` stores results in the
- *   connection's filter state under the well-known key ``envoy.geoip``.
- *
- * [#next-free-field: 13]
- *
- * @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys
- */
+/** @generated from message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys */
 export type CommonGeoipProviderConfig_GeolocationFieldKeys = Message<"envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys"> & {
-  /**
-   * If set, the key will be used to populate the country ISO code associated with the IP address.
-   *
-   * @generated from field: string country = 1;
-   */
+  /** @generated from field: string country = 1; */
   country: string;
 
-  /**
-   * If set, the key will be used to populate the city associated with the IP address.
-   *
-   * @generated from field: string city = 2;
-   */
+  /** @generated from field: string city = 2; */
   city: string;
 
-  /**
-   * If set, the key will be used to populate the region ISO code associated with the IP address.
-   * The least specific subdivision will be selected as the region value.
-   *
-   * @generated from field: string region = 3;
-   */
+  /** @generated from field: string region = 3; */
   region: string;
 
-  /**
-   * If set, the key will be used to populate the ASN associated with the IP address.
-   *
-   * @generated from field: string asn = 4;
-   */
+  /** @generated from field: string asn = 4; */
   asn: string;
 
-  /**
-   * If set, the key will be used to populate the autonomous system organization associated with the IP address.
-   *
-   * @generated from field: string asn_org = 12;
-   */
+  /** @generated from field: string asn_org = 12; */
   asnOrg: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to any type of anonymization network
-   * (e.g., VPN, public proxy). The result will be stored with this key. Value will be set to
-   * either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon = 5;
-   */
+  /** @generated from field: string anon = 5; */
   anon: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a VPN and the result will be stored
-   * with this key. Value will be set to either ``true`` or ``false`` depending on the check result.
-   *
-   * @generated from field: string anon_vpn = 6;
-   */
+  /** @generated from field: string anon_vpn = 6; */
   anonVpn: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a hosting provider and the result
-   * will be stored with this key. Value will be set to either ``true`` or ``false`` depending on
-   * the check result.
-   *
-   * @generated from field: string anon_hosting = 7;
-   */
+  /** @generated from field: string anon_hosting = 7; */
   anonHosting: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a TOR exit node and the result will
-   * be stored with this key. Value will be set to either ``true`` or ``false`` depending on the
-   * check result.
-   *
-   * @generated from field: string anon_tor = 8;
-   */
+  /** @generated from field: string anon_tor = 8; */
   anonTor: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to a public proxy and the result will
-   * be stored with this key. Value will be set to either ``true`` or ``false`` depending on the
-   * check result.
-   *
-   * @generated from field: string anon_proxy = 9;
-   */
+  /** @generated from field: string anon_proxy = 9; */
   anonProxy: string;
 
-  /**
-   * If set, the key will be used to populate the ISP associated with the IP address.
-   *
-   * @generated from field: string isp = 10;
-   */
+  /** @generated from field: string isp = 10; */
   isp: string;
 
-  /**
-   * If set, the IP address will be checked if it belongs to the ISP named iCloud Private Relay
-   * and the result will be stored with this key. Value will be set to either ``true`` or ``false``
-   * depending on the check result.
-   *
-   * @generated from field: string apple_private_relay = 11;
-   */
+  /** @generated from field: string apple_private_relay = 11; */
   applePrivateRelay: string;
 };
 
-/**
- * Describes the message envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys.
- * Use `create(CommonGeoipProviderConfig_GeolocationFieldKeysSchema)` to create a new message.
- */
 export const CommonGeoipProviderConfig_GeolocationFieldKeysSchema: GenMessage<CommonGeoipProviderConfig_GeolocationFieldKeys> = /*@__PURE__*/
   messageDesc("envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig.GeolocationFieldKeys");

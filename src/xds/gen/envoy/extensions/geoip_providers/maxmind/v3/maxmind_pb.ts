@@ -21,69 +21,26 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { CommonGeoipProviderConfig } from "../../common/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig
- */
+/** @generated from message envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig */
 export type MaxMindConfig = Message<"envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig"> & {
-  /**
-   * Full file path to the MaxMind city database, e.g., ``/etc/GeoLite2-City.mmdb``.
-   * Database file is expected to have ``.mmdb`` extension.
-   *
-   * @generated from field: string city_db_path = 1;
-   */
+  /** @generated from field: string city_db_path = 1; */
   cityDbPath: string;
 
-  /**
-   * Full file path to the MaxMind ASN database, e.g., ``/etc/GeoLite2-ASN.mmdb``.
-   * Database file is expected to have ``.mmdb`` extension.
-   * When this is defined, the ASN information will always be fetched from the ``asn_db``.
-   *
-   * @generated from field: string asn_db_path = 2;
-   */
+  /** @generated from field: string asn_db_path = 2; */
   asnDbPath: string;
 
-  /**
-   * Full file path to the MaxMind Anonymous IP database, e.g., ``/etc/GeoIP2-Anonymous-IP.mmdb``.
-   * Database file is expected to have ``.mmdb`` extension.
-   *
-   * @generated from field: string anon_db_path = 3;
-   */
+  /** @generated from field: string anon_db_path = 3; */
   anonDbPath: string;
 
-  /**
-   * Full file path to the MaxMind ISP database, e.g., ``/etc/GeoLite2-ISP.mmdb``.
-   * Database file is expected to have ``.mmdb`` extension.
-   * If ``asn_db_path`` is not defined, ASN information will be fetched from
-   * ``isp_db`` instead.
-   *
-   * @generated from field: string isp_db_path = 5;
-   */
+  /** @generated from field: string isp_db_path = 5; */
   ispDbPath: string;
 
-  /**
-   * Full file path to the MaxMind Country database, e.g., ``/etc/GeoLite2-Country.mmdb``.
-   * Database file is expected to have ``.mmdb`` extension.
-   *
-   * If ``country_db_path`` is not specified, country information will be fetched from
-   * ``city_db`` if ``city_db`` is configured.
-   *
-   * @generated from field: string country_db_path = 6;
-   */
+  /** @generated from field: string country_db_path = 6; */
   countryDbPath: string;
 
-  /**
-   * Common provider configuration that specifies which geolocation headers will be populated with geolocation data.
-   *
-   * @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig common_provider_config = 4;
-   */
+  /** @generated from field: envoy.extensions.geoip_providers.common.v3.CommonGeoipProviderConfig common_provider_config = 4; */
   commonProviderConfig?: CommonGeoipProviderConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig.
- * Use `create(MaxMindConfigSchema)` to create a new message.
- */
 export const MaxMindConfigSchema: GenMessage<MaxMindConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig");

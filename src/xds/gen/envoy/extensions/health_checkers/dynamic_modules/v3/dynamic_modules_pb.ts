@@ -22,78 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Health Checker. This health checker allows loading shared
- * object files via ``dlopen`` to implement custom active health checking behavior.
- *
- * A module can be loaded by multiple health checkers; the module is loaded only once and shared
- * across multiple health checker instances.
- *
- * Envoy drives the standard per-host interval and timeout timers and applies the common
- * ``interval``, ``timeout``, ``healthy_threshold`` and ``unhealthy_threshold`` settings. On each
- * interval the module is asked to check the host; it may perform the work on its own thread and
- * reports the host's health status back to Envoy.
- *
- * @generated from message envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck
- */
+/** @generated from message envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck */
 export type DynamicModuleHealthCheck = Message<"envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this health checker configuration.
-   *
-   * This can be used to distinguish between different health checker implementations inside a
-   * dynamic module. For example, a module can have completely different health checker
-   * implementations (e.g., a ping checker, an external-service checker). When Envoy receives this
-   * configuration, it passes the ``health_checker_name`` to the dynamic module's health checker
-   * config init function together with the ``health_checker_config``. That way a module can decide
-   * which in-module health checker implementation to use based on the name at load time.
-   *
-   * @generated from field: string health_checker_name = 2;
-   */
+  /** @generated from field: string health_checker_name = 2; */
   healthCheckerName: string;
 
-  /**
-   * The configuration for the health checker chosen by ``health_checker_name``. If not specified,
-   * an empty configuration is passed to the module.
-   *
-   * This is passed to the module's health checker initialization function. Together with the
-   * ``health_checker_name``, the module can decide which in-module health checker implementation to
-   * use and fine-tune the behavior of the health checker.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  health_checker_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      path: "/healthz"
-   *      degraded_on_slow_response: true
-   *
-   *  # Passing a simple string configuration
-   *  health_checker_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "/healthz"
-   *
-   *
-   * @generated from field: google.protobuf.Any health_checker_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any health_checker_config = 3; */
   healthCheckerConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck.
- * Use `create(DynamicModuleHealthCheckSchema)` to create a new message.
- */
 export const DynamicModuleHealthCheckSchema: GenMessage<DynamicModuleHealthCheck> = /*@__PURE__*/
   messageDesc("envoy.extensions.health_checkers.dynamic_modules.v3.DynamicModuleHealthCheck");

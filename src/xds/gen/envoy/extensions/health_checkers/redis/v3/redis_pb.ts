@@ -21,31 +21,14 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { AwsIam } from "../../../filters/network/redis_proxy/v3/redis_proxy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.health_checkers.redis.v3.Redis
- */
+/** @generated from message envoy.extensions.health_checkers.redis.v3.Redis */
 export type Redis = Message<"envoy.extensions.health_checkers.redis.v3.Redis"> & {
-  /**
-   * If set, optionally perform ``EXISTS <key>`` instead of ``PING``. A return value
-   * from Redis of 0 (does not exist) is considered a passing healthcheck. A return value other
-   * than 0 is considered a failure. This allows the user to mark a Redis instance for maintenance
-   * by setting the specified key to any value and waiting for traffic to drain.
-   *
-   * @generated from field: string key = 1;
-   */
+  /** @generated from field: string key = 1; */
   key: string;
 
-  /**
-   * Use AWS IAM for health checker authentication
-   *
-   * @generated from field: envoy.extensions.filters.network.redis_proxy.v3.AwsIam aws_iam = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.network.redis_proxy.v3.AwsIam aws_iam = 2; */
   awsIam?: AwsIam | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.health_checkers.redis.v3.Redis.
- * Use `create(RedisSchema)` to create a new message.
- */
 export const RedisSchema: GenMessage<Redis> = /*@__PURE__*/
   messageDesc("envoy.extensions.health_checkers.redis.v3.Redis");

@@ -21,45 +21,17 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { ProtocolType, TransportType } from "../../../filters/network/thrift_proxy/v3/thrift_proxy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.health_checkers.thrift.v3.Thrift
- */
+/** @generated from message envoy.extensions.health_checkers.thrift.v3.Thrift */
 export type Thrift = Message<"envoy.extensions.health_checkers.thrift.v3.Thrift"> & {
-  /**
-   * Specifies the method name that will be set on each health check request dispatched to an upstream host.
-   * Note that method name is case sensitive.
-   *
-   * @generated from field: string method_name = 1;
-   */
+  /** @generated from field: string method_name = 1; */
   methodName: string;
 
-  /**
-   * Configures the transport type to be used with the health checks. Note that
-   * :ref:`AUTO_TRANSPORT<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.TransportType.AUTO_TRANSPORT>`
-   * is not supported, and we don't honor :ref:`ThriftProtocolOptions<envoy_v3_api_msg_extensions.filters.network.thrift_proxy.v3.ThriftProtocolOptions>`
-   * since it's possible to set to :ref:`AUTO_TRANSPORT<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.TransportType.AUTO_TRANSPORT>`.
-   * [#extension-category: envoy.filters.network]
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.v3.TransportType transport = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.v3.TransportType transport = 2; */
   transport: TransportType;
 
-  /**
-   * Configures the protocol type to be used with the health checks. Note that
-   * :ref:`AUTO_PROTOCOL<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.ProtocolType.AUTO_PROTOCOL>`
-   * and :ref:`TWITTER<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.ProtocolType.TWITTER>`
-   * are not supported, and we don't honor :ref:`ThriftProtocolOptions<envoy_v3_api_msg_extensions.filters.network.thrift_proxy.v3.ThriftProtocolOptions>`
-   * since it's possible to set to :ref:`AUTO_PROTOCOL<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.ProtocolType.AUTO_PROTOCOL>`
-   * or :ref:`TWITTER<envoy_v3_api_enum_value_extensions.filters.network.thrift_proxy.v3.ProtocolType.TWITTER>`.
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.v3.ProtocolType protocol = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.v3.ProtocolType protocol = 3; */
   protocol: ProtocolType;
 };
 
-/**
- * Describes the message envoy.extensions.health_checkers.thrift.v3.Thrift.
- * Use `create(ThriftSchema)` to create a new message.
- */
 export const ThriftSchema: GenMessage<Thrift> = /*@__PURE__*/
   messageDesc("envoy.extensions.health_checkers.thrift.v3.Thrift");

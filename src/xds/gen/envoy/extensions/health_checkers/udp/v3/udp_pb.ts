@@ -21,52 +21,14 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { HealthCheck_Payload } from "../../../../config/core/v3/health_check_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the UDP health checker.
- *
- * For every health-check attempt, Envoy creates a fresh connected UDP socket targeting the host's
- * :ref:`health check address
- * <envoy_v3_api_field_config.endpoint.v3.Endpoint.HealthCheckConfig.address>`. UDP ``connect()``
- * only selects the peer; it does not establish connectivity and does not count as a successful
- * health check. The :ref:`reuse_connection
- * <envoy_v3_api_field_config.core.v3.HealthCheck.reuse_connection>` setting does not apply.
- *
- * Attempts for a host are serialized so that only one attempt is active at a time. Envoy sends
- * exactly one datagram containing ``send`` and waits for a response until the enclosing
- * :ref:`HealthCheck.timeout <envoy_v3_api_field_config.core.v3.HealthCheck.timeout>` expires.
- *
- * The connected socket accepts datagrams only from the configured peer. Each complete response
- * datagram is compared byte-for-byte with ``receive``. A matching datagram completes the attempt
- * successfully. Non-matching datagrams do not satisfy the check; Envoy continues waiting until a
- * matching datagram arrives or the attempt times out. A timeout or local socket error completes
- * the attempt unsuccessfully.
- *
- * The enclosing :ref:`HealthCheck
- * <envoy_v3_api_msg_config.core.v3.HealthCheck>` controls thresholds, intervals, jitter,
- * statistics, and event logging.
- *
- * @generated from message envoy.extensions.health_checkers.udp.v3.UdpHealthCheck
- */
+/** @generated from message envoy.extensions.health_checkers.udp.v3.UdpHealthCheck */
 export type UdpHealthCheck = Message<"envoy.extensions.health_checkers.udp.v3.UdpHealthCheck"> & {
-  /**
-   * Payload sent as exactly one UDP datagram at the start of each health-check attempt.
-   *
-   * @generated from field: envoy.config.core.v3.HealthCheck.Payload send = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HealthCheck.Payload send = 1; */
   send?: HealthCheck_Payload | undefined;
 
-  /**
-   * Expected response payload. A response datagram must match the entire payload exactly to make
-   * the health-check attempt successful.
-   *
-   * @generated from field: envoy.config.core.v3.HealthCheck.Payload receive = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.HealthCheck.Payload receive = 2; */
   receive?: HealthCheck_Payload | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.health_checkers.udp.v3.UdpHealthCheck.
- * Use `create(UdpHealthCheckSchema)` to create a new message.
- */
 export const UdpHealthCheckSchema: GenMessage<UdpHealthCheck> = /*@__PURE__*/
   messageDesc("envoy.extensions.health_checkers.udp.v3.UdpHealthCheck");

@@ -20,26 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * An internal redirect predicate that accepts only explicitly allowed target routes.
- * [#extension: envoy.internal_redirect_predicates.allow_listed_routes]
- *
- * @generated from message envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig
- */
+/** @generated from message envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig */
 export type AllowListedRoutesConfig = Message<"envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig"> & {
-  /**
-   * The list of routes that's allowed as redirect target by this predicate,
-   * identified by the route's :ref:`name <envoy_v3_api_field_config.route.v3.Route.route>`.
-   * Empty route names are not allowed.
-   *
-   * @generated from field: repeated string allowed_route_names = 1;
-   */
+  /** @generated from field: repeated string allowed_route_names = 1; */
   allowedRouteNames: string[];
 };
 
-/**
- * Describes the message envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig.
- * Use `create(AllowListedRoutesConfigSchema)` to create a new message.
- */
 export const AllowListedRoutesConfigSchema: GenMessage<AllowListedRoutesConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig");

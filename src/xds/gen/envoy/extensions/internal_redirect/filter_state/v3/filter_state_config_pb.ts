@@ -20,48 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * An internal redirect predicate that decides whether to follow a redirect by
- * reading a boolean filter-state object set earlier in the request by another
- * filter (Lua, ext_proc, ``set_filter_state``, a dynamic module, ...).
- *
- * The predicate reads the filter-state boolean object named ``redirect_enabled_key``:
- *
- * * If the value is ``true``: follows the redirect
- * * If the value is ``false``: does not follow the redirect
- * * If the object is absent: ``redirect_if_absent`` decides (default: false)
- *
- * This lets a request-phase filter decide, per request, whether an
- * otherwise-enabled internal redirect is actually taken, without changing route
- * matching. Rich, request-time logic (tenant, JWT claim, header, time-of-day,
- * rollout %) belongs in the filter that *sets* the boolean value; this predicate
- * is a thin reader.
- * [#extension: envoy.internal_redirect_predicates.filter_state]
- *
- * @generated from message envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig
- */
+/** @generated from message envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig */
 export type FilterStateConfig = Message<"envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig"> & {
-  /**
-   * Name of the filter-state boolean object to read. If true, the redirect is
-   * followed; if false, the redirect is skipped. Must be non-empty.
-   *
-   * @generated from field: string redirect_enabled_key = 1;
-   */
+  /** @generated from field: string redirect_enabled_key = 1; */
   redirectEnabledKey: string;
 
-  /**
-   * Whether to follow the redirect when the filter-state object is absent.
-   * Defaults to false (do not redirect if the gate wasn't explicitly set),
-   * giving an opt-in posture.
-   *
-   * @generated from field: bool redirect_if_absent = 2;
-   */
+  /** @generated from field: bool redirect_if_absent = 2; */
   redirectIfAbsent: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig.
- * Use `create(FilterStateConfigSchema)` to create a new message.
- */
 export const FilterStateConfigSchema: GenMessage<FilterStateConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig");

@@ -20,19 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * An internal redirect predicate that rejects redirect targets that are pointing
- * to a route that has been followed by a previous redirect from the current route.
- * [#extension: envoy.internal_redirect_predicates.previous_routes]
- *
- * @generated from message envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig
- */
+/** @generated from message envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig */
 export type PreviousRoutesConfig = Message<"envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig.
- * Use `create(PreviousRoutesConfigSchema)` to create a new message.
- */
 export const PreviousRoutesConfigSchema: GenMessage<PreviousRoutesConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig");

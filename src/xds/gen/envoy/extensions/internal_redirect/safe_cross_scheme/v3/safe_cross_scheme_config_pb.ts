@@ -20,22 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * An internal redirect predicate that checks the scheme between the
- * downstream url and the redirect target url and allows a) same scheme
- * redirect and b) safe cross scheme redirect, which means if the downstream
- * scheme is HTTPS, both HTTPS and HTTP redirect targets are allowed, but if the
- * downstream scheme is HTTP, only HTTP redirect targets are allowed.
- * [#extension: envoy.internal_redirect_predicates.safe_cross_scheme]
- *
- * @generated from message envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
- */
+/** @generated from message envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig */
 export type SafeCrossSchemeConfig = Message<"envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig.
- * Use `create(SafeCrossSchemeConfigSchema)` to create a new message.
- */
 export const SafeCrossSchemeConfigSchema: GenMessage<SafeCrossSchemeConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig");

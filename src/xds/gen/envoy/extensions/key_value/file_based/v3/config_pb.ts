@@ -21,40 +21,17 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#extension: envoy.key_value.file_based]
- * This is configuration to flush a key value store out to disk.
- *
- * @generated from message envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig
- */
+/** @generated from message envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig */
 export type FileBasedKeyValueStoreConfig = Message<"envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig"> & {
-  /**
-   * The filename to read the keys and values from, and write the keys and
-   * values to.
-   *
-   * @generated from field: string filename = 1;
-   */
+  /** @generated from field: string filename = 1; */
   filename: string;
 
-  /**
-   * The interval at which the key value store should be flushed to the file.
-   *
-   * @generated from field: google.protobuf.Duration flush_interval = 2;
-   */
+  /** @generated from field: google.protobuf.Duration flush_interval = 2; */
   flushInterval?: Duration | undefined;
 
-  /**
-   * The maximum number of entries to cache, or 0 to allow for unlimited entries.
-   * Defaults to 1000 if not present.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_entries = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_entries = 3; */
   maxEntries?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig.
- * Use `create(FileBasedKeyValueStoreConfigSchema)` to create a new message.
- */
 export const FileBasedKeyValueStoreConfigSchema: GenMessage<FileBasedKeyValueStoreConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.key_value.file_based.v3.FileBasedKeyValueStoreConfig");

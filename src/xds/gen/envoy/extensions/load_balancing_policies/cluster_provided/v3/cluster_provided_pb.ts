@@ -20,23 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The cluster provided load balancing policy allows cluster to specify its own load balancing.
- * If this extension is configured, the target cluster must provide load balancer when the cluster
- * is created.
- *
- * .. note::
- *   Cluster provided load balancing policy could not be used as sub-policy of other hierarchical
- *   load balancing policies, such as subset load balancing policy.
- *
- * @generated from message envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
- */
+/** @generated from message envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided */
 export type ClusterProvided = Message<"envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided"> & {
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided.
- * Use `create(ClusterProvidedSchema)` to create a new message.
- */
 export const ClusterProvidedSchema: GenMessage<ClusterProvided> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided");

@@ -22,51 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a load balancing policy implemented via dynamic modules.
- * This enables custom load balancing algorithms to be implemented in dynamic modules
- * (shared libraries loaded at runtime).
- *
- * The dynamic module must implement the load balancer ABI functions defined in
- * :repo:`abi.h <source/extensions/dynamic_modules/abi/abi.h>`.
- * [#extension: envoy.load_balancing_policies.dynamic_modules]
- *
- * @generated from message envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig
- */
+/** @generated from message envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig */
 export type DynamicModulesLoadBalancerConfig = Message<"envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig"> & {
-  /**
-   * The dynamic module configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name to identify the load balancer implementation within the module.
-   * This is passed to the module's ``envoy_dynamic_module_on_lb_config_new``
-   * function.
-   *
-   * @generated from field: string lb_policy_name = 2;
-   */
+  /** @generated from field: string lb_policy_name = 2; */
   lbPolicyName: string;
 
-  /**
-   * The configuration for the module's load balancer implementation.
-   * This is passed to the module's ``envoy_dynamic_module_on_lb_config_new``
-   * function. The configuration can be any protobuf message. However, it is recommended to use
-   * ``google.protobuf.Struct``, ``google.protobuf.StringValue``, or ``google.protobuf.BytesValue``.
-   * These types are passed directly as bytes to the module, so the module does not need to have
-   * knowledge of protobuf encoding. Otherwise, the serialized bytes of the type are passed.
-   * If not specified, an empty configuration is passed.
-   *
-   * @generated from field: google.protobuf.Any lb_policy_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any lb_policy_config = 3; */
   lbPolicyConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig.
- * Use `create(DynamicModulesLoadBalancerConfigSchema)` to create a new message.
- */
 export const DynamicModulesLoadBalancerConfigSchema: GenMessage<DynamicModulesLoadBalancerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.dynamic_modules.v3.DynamicModulesLoadBalancerConfig");

@@ -22,123 +22,35 @@ import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the load_aware_locality LB policy which uses ORCA utilization data
- * to route traffic between localities based on available headroom.
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality
- */
+/** @generated from message envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality */
 export type LoadAwareLocality = Message<"envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality"> & {
-  /**
-   * The child LB policy to create for endpoint-picking within each locality.
-   *
-   * @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy endpoint_picking_policy = 1;
-   */
+  /** @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy endpoint_picking_policy = 1; */
   endpointPickingPolicy?: LoadBalancingPolicy | undefined;
 
-  /**
-   * How frequently ORCA weights and locality utilization are recomputed on the
-   * main thread. Must be at least 100ms. Defaults to 1s.
-   *
-   * @generated from field: google.protobuf.Duration weight_update_period = 2;
-   */
+  /** @generated from field: google.protobuf.Duration weight_update_period = 2; */
   weightUpdatePeriod?: Duration | undefined;
 
-  /**
-   * Specifies the metrics used to compute endpoint utilization. For map
-   * fields in the ORCA proto, the string will be of the form
-   * ``<map_field_name>.<map_key>``. For example, the string
-   * ``named_metrics.foo`` will mean to look for the key ``foo`` in the ORCA
-   * :ref:`named_metrics <envoy_v3_api_field_.xds.data.orca.v3.OrcaLoadReport.named_metrics>`
-   * field. Utilization is the max of the values of the metrics specified
-   * here, when that max is greater than 0. Otherwise
-   * :ref:`application_utilization <envoy_v3_api_field_.xds.data.orca.v3.OrcaLoadReport.application_utilization>`
-   * is used if greater than 0, with
-   * :ref:`cpu_utilization <envoy_v3_api_field_.xds.data.orca.v3.OrcaLoadReport.cpu_utilization>`
-   * as the final fallback. Disabling the runtime flag
-   * ``envoy.reloadable_features.orca_weight_manager_use_named_metrics_first``
-   * restores the legacy order, preferring ``application_utilization`` over
-   * these metrics.
-   *
-   * @generated from field: repeated string metric_names_for_computing_utilization = 3;
-   */
+  /** @generated from field: repeated string metric_names_for_computing_utilization = 3; */
   metricNamesForComputingUtilization: string[];
 
-  /**
-   * When the local locality's utilization is at most this threshold above the
-   * remote average, route 100% of traffic to the local locality. This avoids
-   * unnecessary cross-zone routing when utilization is roughly balanced.
-   * One-sided: if the local zone is less loaded than remote, all-local routing
-   * always applies. Must be in [0, 1]. Defaults to 0.1.
-   *
-   * @generated from field: google.protobuf.DoubleValue utilization_variance_threshold = 4;
-   */
+  /** @generated from field: google.protobuf.DoubleValue utilization_variance_threshold = 4; */
   utilizationVarianceThreshold?: number | undefined;
 
-  /**
-   * EWMA time constant for per-locality utilization smoothing. The per-tick
-   * smoothing factor alpha is derived as ``1 - exp(-weight_update_period /
-   * smoothing_time_constant)``, so settling time is consistent regardless of
-   * the configured tick rate. Larger values produce more stable weights;
-   * smaller values react faster. Must be greater than 0s. Defaults to 5s
-   * (~95% settling within ~15s).
-   *
-   * @generated from field: google.protobuf.Duration smoothing_time_constant = 5;
-   */
+  /** @generated from field: google.protobuf.Duration smoothing_time_constant = 5; */
   smoothingTimeConstant?: Duration | undefined;
 
-  /**
-   * Minimum fraction of traffic sent to non-local localities to keep ORCA
-   * data fresh when the local-preference check would otherwise route 100% of
-   * traffic to the local locality. The deficit is redistributed across remote
-   * localities proportionally to their host count. Must be in [0, 1). Set to
-   * 0 to disable (safe only when ORCA reports arrive out-of-band, or when
-   * cross-zone traffic must be strictly avoided). Defaults to 0.03 (3%).
-   *
-   * Probe fraction is a global value split across all remote localities.
-   * At very high remote-locality counts combined with low aggregate request
-   * rates, per-host sample intervals can exceed ``weight_expiration_period``.
-   * See the architecture overview for the scaling matrix.
-   *
-   * @generated from field: google.protobuf.DoubleValue remote_probe_fraction = 6;
-   */
+  /** @generated from field: google.protobuf.DoubleValue remote_probe_fraction = 6; */
   remoteProbeFraction?: number | undefined;
 
-  /**
-   * Per-host ORCA sample validity window. Hosts that have not reported load
-   * metrics within this duration are excluded from their locality's
-   * utilization aggregation. The locality's EWMA state continues normally
-   * over the remaining reporting hosts. If every host in a locality is
-   * stale, the locality falls back to host-count-proportional weighting
-   * (the same path used when all localities are overloaded). Set to 0s to
-   * disable expiration. Defaults to 3 minutes.
-   *
-   * @generated from field: google.protobuf.Duration weight_expiration_period = 7;
-   */
+  /** @generated from field: google.protobuf.Duration weight_expiration_period = 7; */
   weightExpirationPeriod?: Duration | undefined;
 
-  /**
-   * Whether to enable out-of-band utilization reporting collection from
-   * the endpoints. By default, per-request utilization reporting is used.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_oob_load_report = 8;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_oob_load_report = 8; */
   enableOobLoadReport?: boolean | undefined;
 
-  /**
-   * Load reporting interval to request from the server. Note that the
-   * server may not provide reports as frequently as the client requests.
-   * Used only when enable_oob_load_report is true. Default is 10 seconds.
-   *
-   * @generated from field: google.protobuf.Duration oob_reporting_period = 9;
-   */
+  /** @generated from field: google.protobuf.Duration oob_reporting_period = 9; */
   oobReportingPeriod?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality.
- * Use `create(LoadAwareLocalitySchema)` to create a new message.
- */
 export const LoadAwareLocalitySchema: GenMessage<LoadAwareLocality> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.load_aware_locality.v3.LoadAwareLocality");

@@ -21,42 +21,17 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { ConsistentHashingLbConfig, LocalityLbConfig_LocalityWeightedLbConfig } from "../../common/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This configuration allows the built-in Maglev LB policy to be configured via the LB policy
- * extension point. See the :ref:`load balancing architecture overview
- * <arch_overview_load_balancing_types>` and :ref:`Maglev<arch_overview_load_balancing_types_maglev>` for more information.
- *
- * @generated from message envoy.extensions.load_balancing_policies.maglev.v3.Maglev
- */
+/** @generated from message envoy.extensions.load_balancing_policies.maglev.v3.Maglev */
 export type Maglev = Message<"envoy.extensions.load_balancing_policies.maglev.v3.Maglev"> & {
-  /**
-   * The table size for Maglev hashing. Maglev aims for "minimal disruption" rather than an absolute guarantee.
-   * Minimal disruption means that when the set of upstream hosts change, a connection will likely be sent to the same
-   * upstream as it was before. Increasing the table size reduces the amount of disruption.
-   * The table size must be prime number limited to 5000011. If it is not specified, the default is 65537.
-   *
-   * @generated from field: google.protobuf.UInt64Value table_size = 1;
-   */
+  /** @generated from field: google.protobuf.UInt64Value table_size = 1; */
   tableSize?: bigint | undefined;
 
-  /**
-   * Common configuration for hashing-based load balancing policies.
-   *
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig consistent_hashing_lb_config = 2;
-   */
+  /** @generated from field: envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig consistent_hashing_lb_config = 2; */
   consistentHashingLbConfig?: ConsistentHashingLbConfig | undefined;
 
-  /**
-   * Enable locality weighted load balancing for maglev lb explicitly.
-   *
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig locality_weighted_lb_config = 3;
-   */
+  /** @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig locality_weighted_lb_config = 3; */
   localityWeightedLbConfig?: LocalityLbConfig_LocalityWeightedLbConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.maglev.v3.Maglev.
- * Use `create(MaglevSchema)` to create a new message.
- */
 export const MaglevSchema: GenMessage<Maglev> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.maglev.v3.Maglev");

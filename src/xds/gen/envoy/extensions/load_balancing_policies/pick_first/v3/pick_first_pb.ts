@@ -20,25 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This configuration allows the built-in PICK_FIRST LB policy to be configured
- * via the LB policy extension point.
- *
- * @generated from message envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst
- */
+/** @generated from message envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst */
 export type PickFirst = Message<"envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst"> & {
-  /**
-   * If set to true, instructs the LB policy to shuffle the list of addresses
-   * received from the name resolver before attempting to connect to them.
-   *
-   * @generated from field: bool shuffle_address_list = 1;
-   */
+  /** @generated from field: bool shuffle_address_list = 1; */
   shuffleAddressList: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst.
- * Use `create(PickFirstSchema)` to create a new message.
- */
 export const PickFirstSchema: GenMessage<PickFirst> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst");

@@ -21,25 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LocalityLbConfig } from "../../common/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This configuration allows the built-in Random LB policy to be configured via the LB policy
- * extension point. See the :ref:`load balancing architecture overview
- * <arch_overview_load_balancing_types>` for more information.
- *
- * @generated from message envoy.extensions.load_balancing_policies.random.v3.Random
- */
+/** @generated from message envoy.extensions.load_balancing_policies.random.v3.Random */
 export type Random = Message<"envoy.extensions.load_balancing_policies.random.v3.Random"> & {
-  /**
-   * Configuration for local zone aware load balancing or locality weighted load balancing.
-   *
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig locality_lb_config = 1;
-   */
+  /** @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig locality_lb_config = 1; */
   localityLbConfig?: LocalityLbConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.random.v3.Random.
- * Use `create(RandomSchema)` to create a new message.
- */
 export const RandomSchema: GenMessage<Random> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.random.v3.Random");

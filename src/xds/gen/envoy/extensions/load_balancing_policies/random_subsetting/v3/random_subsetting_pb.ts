@@ -21,45 +21,14 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Random Subsetting Load Balancing Policy
- *
- * This policy selects a subset of endpoints and passes them to the child LB policy.
- * It maintains 2 important properties:
- * 1. The policy tries to distribute connections among servers as equally as possible. The higher
- * ``(N_clients*subset_size)/N_servers`` ratio is, the closer the resulting server connection
- * distribution is to uniform.
- * 2. The policy minimizes the amount of connection churn generated during server scale-ups by
- * using rendezvous hashing
- *
- * See the :ref:`load balancing architecture
- * overview<arch_overview_load_balancing_types>` for more information.
- *
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting
- */
+/** @generated from message envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting */
 export type RandomSubsetting = Message<"envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting"> & {
-  /**
-   * subset_size indicates how many backends every client will be connected to.
-   * The value must be greater than 0.
-   *
-   * @generated from field: google.protobuf.UInt32Value subset_size = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value subset_size = 1; */
   subsetSize?: number | undefined;
 
-  /**
-   * The config for the child policy.
-   * The value is required.
-   *
-   * @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy child_policy = 2;
-   */
+  /** @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy child_policy = 2; */
   childPolicy?: LoadBalancingPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting.
- * Use `create(RandomSubsettingSchema)` to create a new message.
- */
 export const RandomSubsettingSchema: GenMessage<RandomSubsetting> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.random_subsetting.v3.RandomSubsetting");

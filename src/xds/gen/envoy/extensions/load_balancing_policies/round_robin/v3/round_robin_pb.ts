@@ -21,33 +21,14 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LocalityLbConfig, SlowStartConfig } from "../../common/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This configuration allows the built-in ROUND_ROBIN LB policy to be configured via the LB policy
- * extension point. See the :ref:`load balancing architecture overview
- * <arch_overview_load_balancing_types>` for more information.
- *
- * @generated from message envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
- */
+/** @generated from message envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin */
 export type RoundRobin = Message<"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin"> & {
-  /**
-   * Configuration for slow start mode.
-   * If this configuration is not set, slow start will not be not enabled.
-   *
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig slow_start_config = 1;
-   */
+  /** @generated from field: envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig slow_start_config = 1; */
   slowStartConfig?: SlowStartConfig | undefined;
 
-  /**
-   * Configuration for local zone aware load balancing or locality weighted load balancing.
-   *
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig locality_lb_config = 2;
-   */
+  /** @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig locality_lb_config = 2; */
   localityLbConfig?: LocalityLbConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin.
- * Use `create(RoundRobinSchema)` to create a new message.
- */
 export const RoundRobinSchema: GenMessage<RoundRobin> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin");

@@ -21,24 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { LoadBalancingPolicy } from "../../../../config/cluster/v3/cluster_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the wrr_locality LB policy. See the :ref:`load balancing architecture overview
- * <arch_overview_load_balancing_types>` for more information.
- *
- * @generated from message envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality
- */
+/** @generated from message envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality */
 export type WrrLocality = Message<"envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality"> & {
-  /**
-   * The child LB policy to create for endpoint-picking within the chosen locality.
-   *
-   * @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy endpoint_picking_policy = 1;
-   */
+  /** @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy endpoint_picking_policy = 1; */
   endpointPickingPolicy?: LoadBalancingPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality.
- * Use `create(WrrLocalitySchema)` to create a new message.
- */
 export const WrrLocalitySchema: GenMessage<WrrLocality> = /*@__PURE__*/
   messageDesc("envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality");

@@ -20,21 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Overrides the upstream bind address Linux network namespace using a filter
- * state object with the key ``envoy.network.upstream_bind_override.network_namespace``
- * passed from the downstream. The override applies over the :ref:`default
- * address selector
- * <extension_envoy.upstream.local_address_selector.default_local_address_selector>`
- *
- * @generated from message envoy.extensions.local_address_selectors.filter_state_override.v3.Config
- */
+/** @generated from message envoy.extensions.local_address_selectors.filter_state_override.v3.Config */
 export type Config = Message<"envoy.extensions.local_address_selectors.filter_state_override.v3.Config"> & {
 };
 
-/**
- * Describes the message envoy.extensions.local_address_selectors.filter_state_override.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.local_address_selectors.filter_state_override.v3.Config");

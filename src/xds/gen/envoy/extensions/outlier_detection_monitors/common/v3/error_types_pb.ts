@@ -21,92 +21,40 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Int32Range } from "../../../../type/v3/range_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#protodoc-title: Outlier detection error buckets]
- * Error bucket for HTTP codes.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors
- */
+/** @generated from message envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors */
 export type HttpErrors = Message<"envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors"> & {
-  /**
-   * @generated from field: envoy.type.v3.Int32Range range = 1;
-   */
+  /** @generated from field: envoy.type.v3.Int32Range range = 1; */
   range?: Int32Range | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors.
- * Use `create(HttpErrorsSchema)` to create a new message.
- */
 export const HttpErrorsSchema: GenMessage<HttpErrors> = /*@__PURE__*/
   messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors");
 
-/**
- * Error bucket for locally originated errors.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors
- */
+/** @generated from message envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors */
 export type LocalOriginErrors = Message<"envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors"> & {
 };
 
-/**
- * Describes the message envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors.
- * Use `create(LocalOriginErrorsSchema)` to create a new message.
- */
 export const LocalOriginErrorsSchema: GenMessage<LocalOriginErrors> = /*@__PURE__*/
   messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors");
 
-/**
- * Error bucket for database errors.
- * Sub-parameters may be added later, like malformed response, error on write, etc.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors
- */
+/** @generated from message envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors */
 export type DatabaseErrors = Message<"envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors"> & {
 };
 
-/**
- * Describes the message envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors.
- * Use `create(DatabaseErrorsSchema)` to create a new message.
- */
 export const DatabaseErrorsSchema: GenMessage<DatabaseErrors> = /*@__PURE__*/
   messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors");
 
-/**
- * Union of possible error buckets.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets
- */
+/** @generated from message envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets */
 export type ErrorBuckets = Message<"envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets"> & {
-  /**
-   * List of buckets "catching" HTTP codes.
-   *
-   * @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors http_errors = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.HttpErrors http_errors = 1; */
   httpErrors: HttpErrors[];
 
-  /**
-   * List of buckets "catching" locally originated errors.
-   *
-   * @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors local_origin_errors = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.LocalOriginErrors local_origin_errors = 2; */
   localOriginErrors: LocalOriginErrors[];
 
-  /**
-   * List of buckets "catching" database errors.
-   *
-   * @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors database_errors = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.outlier_detection_monitors.common.v3.DatabaseErrors database_errors = 3; */
   databaseErrors: DatabaseErrors[];
 };
 
-/**
- * Describes the message envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets.
- * Use `create(ErrorBucketsSchema)` to create a new message.
- */
 export const ErrorBucketsSchema: GenMessage<ErrorBuckets> = /*@__PURE__*/
   messageDesc("envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets");

@@ -21,47 +21,20 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { ErrorBuckets } from "../../common/v3/error_types_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Monitor which counts consecutive errors.
- * If number of consecutive errors exceeds the threshold, monitor will report that the host
- * is unhealthy.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors
- */
+/** @generated from message envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors */
 export type ConsecutiveErrors = Message<"envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors"> & {
-  /**
-   * Monitor name.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The number of consecutive errors before ejection occurs.
-   *
-   * @generated from field: google.protobuf.UInt32Value threshold = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value threshold = 2; */
   threshold?: number | undefined;
 
-  /**
-   * The % chance that a host is actually ejected. Defaults to 100.
-   *
-   * @generated from field: google.protobuf.UInt32Value enforcing = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value enforcing = 3; */
   enforcing?: number | undefined;
 
-  /**
-   * Error buckets.
-   *
-   * @generated from field: envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets error_buckets = 4;
-   */
+  /** @generated from field: envoy.extensions.outlier_detection_monitors.common.v3.ErrorBuckets error_buckets = 4; */
   errorBuckets?: ErrorBuckets | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors.
- * Use `create(ConsecutiveErrorsSchema)` to create a new message.
- */
 export const ConsecutiveErrorsSchema: GenMessage<ConsecutiveErrors> = /*@__PURE__*/
   messageDesc("envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors");

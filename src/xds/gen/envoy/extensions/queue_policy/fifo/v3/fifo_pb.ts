@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the FIFO pending requests queue policy.
- *
- * @generated from message envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig
- */
+/** @generated from message envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig */
 export type FifoQueuePolicyConfig = Message<"envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig.
- * Use `create(FifoQueuePolicyConfigSchema)` to create a new message.
- */
 export const FifoQueuePolicyConfigSchema: GenMessage<FifoQueuePolicyConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.queue_policy.fifo.v3.FifoQueuePolicyConfig");

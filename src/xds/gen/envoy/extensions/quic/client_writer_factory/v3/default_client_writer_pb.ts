@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The default QUIC packet writer used for QUIC upstream connections which is platform independent.
- *
- * @generated from message envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter
- */
+/** @generated from message envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter */
 export type DefaultClientWriter = Message<"envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter"> & {
 };
 
-/**
- * Describes the message envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter.
- * Use `create(DefaultClientWriterSchema)` to create a new message.
- */
 export const DefaultClientWriterSchema: GenMessage<DefaultClientWriter> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.client_writer_factory.v3.DefaultClientWriter");

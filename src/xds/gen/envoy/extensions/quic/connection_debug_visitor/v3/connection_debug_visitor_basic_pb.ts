@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a basic QUIC connection debug visitor.
- *
- * @generated from message envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig
- */
+/** @generated from message envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig */
 export type BasicConfig = Message<"envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig.
- * Use `create(BasicConfigSchema)` to create a new message.
- */
 export const BasicConfigSchema: GenMessage<BasicConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.connection_debug_visitor.v3.BasicConfig");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a connection ID generator implementation which issues predictable CIDs with stable first 4 bytes.
- *
- * @generated from message envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig
- */
+/** @generated from message envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig */
 export type DeterministicConnectionIdGeneratorConfig = Message<"envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig.
- * Use `create(DeterministicConnectionIdGeneratorConfigSchema)` to create a new message.
- */
 export const DeterministicConnectionIdGeneratorConfigSchema: GenMessage<DeterministicConnectionIdGeneratorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.connection_id_generator.v3.DeterministicConnectionIdGeneratorConfig");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the default QUIC server crypto stream provided by QUICHE.
- *
- * @generated from message envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig
- */
+/** @generated from message envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig */
 export type CryptoServerStreamConfig = Message<"envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig.
- * Use `create(CryptoServerStreamConfigSchema)` to create a new message.
- */
 export const CryptoServerStreamConfigSchema: GenMessage<CryptoServerStreamConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.crypto_stream.v3.CryptoServerStreamConfig");

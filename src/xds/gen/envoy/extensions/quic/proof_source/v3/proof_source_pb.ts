@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the default QUIC proof source.
- *
- * @generated from message envoy.extensions.quic.proof_source.v3.ProofSourceConfig
- */
+/** @generated from message envoy.extensions.quic.proof_source.v3.ProofSourceConfig */
 export type ProofSourceConfig = Message<"envoy.extensions.quic.proof_source.v3.ProofSourceConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.quic.proof_source.v3.ProofSourceConfig.
- * Use `create(ProofSourceConfigSchema)` to create a new message.
- */
 export const ProofSourceConfigSchema: GenMessage<ProofSourceConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.proof_source.v3.ProofSourceConfig");

@@ -21,74 +21,29 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for DataSourceServerPreferredAddressConfig.
- *
- * @generated from message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig
- */
+/** @generated from message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig */
 export type DataSourceServerPreferredAddressConfig = Message<"envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig"> & {
-  /**
-   * The IPv4 address to advertise to clients for Server Preferred Address.
-   *
-   * @generated from field: envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig ipv4_config = 1;
-   */
+  /** @generated from field: envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig ipv4_config = 1; */
   ipv4Config?: DataSourceServerPreferredAddressConfig_AddressFamilyConfig | undefined;
 
-  /**
-   * The IPv6 address to advertise to clients for Server Preferred Address.
-   *
-   * @generated from field: envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig ipv6_config = 2;
-   */
+  /** @generated from field: envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig ipv6_config = 2; */
   ipv6Config?: DataSourceServerPreferredAddressConfig_AddressFamilyConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.
- * Use `create(DataSourceServerPreferredAddressConfigSchema)` to create a new message.
- */
 export const DataSourceServerPreferredAddressConfigSchema: GenMessage<DataSourceServerPreferredAddressConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig");
 
-/**
- * Addresses for server preferred address for a single address family (IPv4 or IPv6).
- *
- * @generated from message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig
- */
+/** @generated from message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig */
 export type DataSourceServerPreferredAddressConfig_AddressFamilyConfig = Message<"envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig"> & {
-  /**
-   * The server preferred address sent to clients. The data must contain an IP address string.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource address = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource address = 1; */
   address?: DataSource | undefined;
 
-  /**
-   * The server preferred address port sent to clients. The data must contain a integer port value.
-   *
-   * If this is not specified, the listener's port is used.
-   *
-   * Note: Envoy currently must receive all packets for a QUIC connection on the same port, so unless
-   * :ref:`dnat_address <envoy_v3_api_field_extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig.dnat_address>`
-   * is configured, this must be left unset.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource port = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource port = 2; */
   port?: DataSource | undefined;
 
-  /**
-   * If there is a DNAT between the client and Envoy, the address that Envoy will observe
-   * server preferred address packets being sent to. If this is not specified, it is assumed
-   * there is no DNAT and the server preferred address packets will be sent to the address advertised
-   * to clients for server preferred address.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource dnat_address = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource dnat_address = 3; */
   dnatAddress?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig.
- * Use `create(DataSourceServerPreferredAddressConfig_AddressFamilyConfigSchema)` to create a new message.
- */
 export const DataSourceServerPreferredAddressConfig_AddressFamilyConfigSchema: GenMessage<DataSourceServerPreferredAddressConfig_AddressFamilyConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.server_preferred_address.v3.DataSourceServerPreferredAddressConfig.AddressFamilyConfig");

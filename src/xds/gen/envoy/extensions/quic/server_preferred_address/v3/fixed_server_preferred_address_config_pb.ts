@@ -21,94 +21,32 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { SocketAddress } from "../../../../config/core/v3/address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for FixedServerPreferredAddressConfig.
- *
- * @generated from message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig
- */
+/** @generated from message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig */
 export type FixedServerPreferredAddressConfig = Message<"envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig"> & {
-  /**
-   * String representation of IPv4 address, i.e. "127.0.0.2".
-   * If not specified, none will be configured.
-   *
-   * @generated from field: string ipv4_address = 1;
-   */
+  /** @generated from field: string ipv4_address = 1; */
   ipv4Address: string;
 
-  /**
-   * The IPv4 address to advertise to clients for Server Preferred Address.
-   * This field takes precedence over
-   * :ref:`ipv4_address <envoy_v3_api_field_extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.ipv4_address>`.
-   *
-   * @generated from field: envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig ipv4_config = 3;
-   */
+  /** @generated from field: envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig ipv4_config = 3; */
   ipv4Config?: FixedServerPreferredAddressConfig_AddressFamilyConfig | undefined;
 
-  /**
-   * String representation of IPv6 address, i.e. "::1".
-   * If not specified, none will be configured.
-   *
-   * @generated from field: string ipv6_address = 2;
-   */
+  /** @generated from field: string ipv6_address = 2; */
   ipv6Address: string;
 
-  /**
-   * The IPv6 address to advertise to clients for Server Preferred Address.
-   * This field takes precedence over
-   * :ref:`ipv6_address <envoy_v3_api_field_extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.ipv6_address>`.
-   *
-   * @generated from field: envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig ipv6_config = 4;
-   */
+  /** @generated from field: envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig ipv6_config = 4; */
   ipv6Config?: FixedServerPreferredAddressConfig_AddressFamilyConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.
- * Use `create(FixedServerPreferredAddressConfigSchema)` to create a new message.
- */
 export const FixedServerPreferredAddressConfigSchema: GenMessage<FixedServerPreferredAddressConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig");
 
-/**
- * Addresses for server preferred address for a single address family (IPv4 or IPv6).
- *
- * @generated from message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig
- */
+/** @generated from message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig */
 export type FixedServerPreferredAddressConfig_AddressFamilyConfig = Message<"envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig"> & {
-  /**
-   * The server preferred address sent to clients.
-   *
-   * .. note::
-   *
-   *   Envoy currently requires all packets for a QUIC connection to arrive on the same port. Therefore, unless a
-   *   :ref:`dnat_address <envoy_v3_api_field_extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig.dnat_address>`
-   *   is explicitly configured, the port specified here must be set to zero. In such cases, Envoy will automatically
-   *   use the listener's port.
-   *
-   *
-   * @generated from field: envoy.config.core.v3.SocketAddress address = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketAddress address = 1; */
   address?: SocketAddress | undefined;
 
-  /**
-   * If a DNAT exists between the client and Envoy, this is the address where Envoy will observe incoming server
-   * preferred address packets. If unspecified, Envoy assumes there is no DNAT, and packets will be sent directly
-   * to the address advertised to clients as the server preferred address.
-   *
-   * .. note::
-   *
-   *   Envoy currently requires all packets for a QUIC connection to arrive on the same port. Consequently, the
-   *   port for this address must be set to zero, with Envoy defaulting to the listener's port instead.
-   *
-   *
-   * @generated from field: envoy.config.core.v3.SocketAddress dnat_address = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.SocketAddress dnat_address = 2; */
   dnatAddress?: SocketAddress | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig.
- * Use `create(FixedServerPreferredAddressConfig_AddressFamilyConfigSchema)` to create a new message.
- */
 export const FixedServerPreferredAddressConfig_AddressFamilyConfigSchema: GenMessage<FixedServerPreferredAddressConfig_AddressFamilyConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.server_preferred_address.v3.FixedServerPreferredAddressConfig.AddressFamilyConfig");

@@ -21,59 +21,25 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Expr } from "../../../../../google/api/expr/v1alpha1/syntax_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The following descriptor entry is appended with a value computed
- * from a symbolic Common Expression Language expression.
- * See :ref:`attributes <arch_overview_attributes>` for the set of
- * available attributes.
- *
- * .. code-block:: cpp
- *
- *   ("<descriptor_key>", "<expression_value>")
- *
- * @generated from message envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor
- */
+/** @generated from message envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor */
 export type Descriptor = Message<"envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor"> & {
-  /**
-   * The key to use in the descriptor entry.
-   *
-   * @generated from field: string descriptor_key = 1;
-   */
+  /** @generated from field: string descriptor_key = 1; */
   descriptorKey: string;
 
-  /**
-   * If set to true, Envoy skips the descriptor if the expression evaluates to an error.
-   * By default, the rate limit is not applied when an expression produces an error.
-   *
-   * @generated from field: bool skip_if_error = 2;
-   */
+  /** @generated from field: bool skip_if_error = 2; */
   skipIfError: boolean;
 
-  /**
-   * @generated from oneof envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor.expr_specifier
-   */
+  /** @generated from oneof envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor.expr_specifier */
   exprSpecifier: {
-    /**
-     * Expression in a text form, e.g. "connection.requested_server_name".
-     *
-     * @generated from field: string text = 3;
-     */
+    /** @generated from field: string text = 3; */
     value: string;
     case: "text";
   } | {
-    /**
-     * Parsed expression in AST form.
-     *
-     * @generated from field: google.api.expr.v1alpha1.Expr parsed = 4;
-     */
+    /** @generated from field: google.api.expr.v1alpha1.Expr parsed = 4; */
     value: Expr;
     case: "parsed";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor.
- * Use `create(DescriptorSchema)` to create a new message.
- */
 export const DescriptorSchema: GenMessage<Descriptor> = /*@__PURE__*/
   messageDesc("envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor");

@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig
- */
+/** @generated from message envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig */
 export type CgroupMemoryConfig = Message<"envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig"> & {
-  /**
-   * Optional max memory limit in bytes used for memory pressure calculations.
-   * If set, this value is used as an upper bound on the memory limit, taking the minimum
-   * between this value and the system's cgroup memory limit. If not set, the system's
-   * cgroup memory limit is always used.
-   *
-   * @generated from field: uint64 max_memory_bytes = 1;
-   */
+  /** @generated from field: uint64 max_memory_bytes = 1; */
   maxMemoryBytes: bigint;
 };
 
-/**
- * Describes the message envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig.
- * Use `create(CgroupMemoryConfigSchema)` to create a new message.
- */
 export const CgroupMemoryConfigSchema: GenMessage<CgroupMemoryConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig");

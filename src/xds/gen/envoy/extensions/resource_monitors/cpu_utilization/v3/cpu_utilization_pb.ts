@@ -20,51 +20,26 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * The CPU utilization resource monitor reports the Envoy process the CPU Utilization across different platforms.
- *
- * @generated from message envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig
- */
+/** @generated from message envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig */
 export type CpuUtilizationConfig = Message<"envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig"> & {
-  /**
-   * @generated from field: envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy mode = 1;
-   */
+  /** @generated from field: envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy mode = 1; */
   mode: CpuUtilizationConfig_UtilizationComputeStrategy;
 };
 
-/**
- * Describes the message envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.
- * Use `create(CpuUtilizationConfigSchema)` to create a new message.
- */
 export const CpuUtilizationConfigSchema: GenMessage<CpuUtilizationConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig");
 
-/**
- * @generated from enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy
- */
+/** @generated from enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy */
 export const CpuUtilizationConfig_UtilizationComputeStrategy = {
-  /**
-   * Reports CPU Utilization of the entire Linux Host machine
-   *
-   * @generated from enum value: HOST = 0;
-   */
+  /** @generated from enum value: HOST = 0; */
   HOST: 0,
 
-  /**
-   * Reports CPU Utilization of Envoy Container using CGROUP stats in Linux K8s environment
-   *
-   * @generated from enum value: CONTAINER = 1;
-   */
+  /** @generated from enum value: CONTAINER = 1; */
   CONTAINER: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy
- */
+/** @generated from enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy */
 export type CpuUtilizationConfig_UtilizationComputeStrategy = (typeof CpuUtilizationConfig_UtilizationComputeStrategy)[keyof typeof CpuUtilizationConfig_UtilizationComputeStrategy] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy.
- */
 export const CpuUtilizationConfig_UtilizationComputeStrategySchema: GenEnum<CpuUtilizationConfig_UtilizationComputeStrategy> = /*@__PURE__*/
   enumDesc("envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig.UtilizationComputeStrategy");

@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The downstream connections resource monitor tracks the global number of open downstream connections.
- *
- * @generated from message envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
- */
+/** @generated from message envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig */
 export type DownstreamConnectionsConfig = Message<"envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"> & {
-  /**
-   * Maximum threshold for global open downstream connections, defaults to 0.
-   * If monitor is enabled in Overload manager api, this field should be explicitly configured with value greater than 0.
-   *
-   * @generated from field: int64 max_active_downstream_connections = 1;
-   */
+  /** @generated from field: int64 max_active_downstream_connections = 1; */
   maxActiveDownstreamConnections: bigint;
 };
 
-/**
- * Describes the message envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig.
- * Use `create(DownstreamConnectionsConfigSchema)` to create a new message.
- */
 export const DownstreamConnectionsConfigSchema: GenMessage<DownstreamConnectionsConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig");

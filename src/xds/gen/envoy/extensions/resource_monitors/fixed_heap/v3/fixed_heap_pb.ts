@@ -21,37 +21,14 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { RuntimeUInt64 } from "../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The fixed heap resource monitor reports the Envoy process memory pressure, computed as a
- * fraction of currently reserved heap memory divided by a statically configured maximum
- * specified in the FixedHeapConfig.
- *
- * @generated from message envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
- */
+/** @generated from message envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig */
 export type FixedHeapConfig = Message<"envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"> & {
-  /**
-   * Static value for max heap size in bytes set at startup.
-   * Exactly one of max_heap_size_bytes or max_heap_size_bytes_runtime must be set.
-   * If set, the expected value must be greater than ``0``, otherwise validation will fail.
-   *
-   * @generated from field: uint64 max_heap_size_bytes = 1;
-   */
+  /** @generated from field: uint64 max_heap_size_bytes = 1; */
   maxHeapSizeBytes: bigint;
 
-  /**
-   * Runtime overlay for max heap size in bytes. When set, the value can be overridden
-   * at runtime during startup or later without restart.
-   * Exactly one of max_heap_size_bytes or max_heap_size_bytes_runtime must be set.
-   * If set, the expected value must be greater than ``0``, otherwise validation will fail.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeUInt64 max_heap_size_bytes_runtime = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeUInt64 max_heap_size_bytes_runtime = 2; */
   maxHeapSizeBytesRuntime?: RuntimeUInt64 | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig.
- * Use `create(FixedHeapConfigSchema)` to create a new message.
- */
 export const FixedHeapConfigSchema: GenMessage<FixedHeapConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig");

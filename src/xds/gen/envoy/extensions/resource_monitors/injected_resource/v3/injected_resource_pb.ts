@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The injected resource monitor allows injecting a synthetic resource pressure into Envoy
- * via a text file, which must contain a floating-point number in the range [0..1] representing
- * the resource pressure and be updated atomically by a symbolic link swap.
- * This is intended primarily for integration tests to force Envoy into an overloaded state.
- *
- * @generated from message envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
- */
+/** @generated from message envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig */
 export type InjectedResourceConfig = Message<"envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig"> & {
-  /**
-   * @generated from field: string filename = 1;
-   */
+  /** @generated from field: string filename = 1; */
   filename: string;
 };
 
-/**
- * Describes the message envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig.
- * Use `create(InjectedResourceConfigSchema)` to create a new message.
- */
 export const InjectedResourceConfigSchema: GenMessage<InjectedResourceConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig");

@@ -22,69 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Stats Sink. This sink allows loading shared object
- * files via ``dlopen`` to implement custom stats sink behavior.
- *
- * A module can be loaded by multiple stat sinks. It is loaded only once and shared
- * across multiple sink instances.
- *
- * The stats sink receives periodic metric snapshots of counters, gauges, and text readouts,
- * and is also called synchronously when histogram observations are recorded.
- *
- * @generated from message envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink
- */
+/** @generated from message envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink */
 export type DynamicModuleStatsSink = Message<"envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this sink configuration. If not specified, defaults to an empty string.
-   *
-   * This can be used to distinguish between different sink implementations inside a dynamic
-   * module. When Envoy receives this configuration, it passes the ``sink_name`` to the dynamic
-   * module's sink config init function together with the ``sink_config``.
-   *
-   * @generated from field: string sink_name = 2;
-   */
+  /** @generated from field: string sink_name = 2; */
   sinkName: string;
 
-  /**
-   * The configuration for the sink chosen by ``sink_name``. If not specified, an empty
-   * configuration is passed to the module.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  sink_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      endpoint: "metrics.example.com:9125"
-   *      prefix: "envoy"
-   *
-   *  # Passing a simple string configuration
-   *  sink_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "metrics.example.com:9125"
-   *
-   *
-   * @generated from field: google.protobuf.Any sink_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any sink_config = 3; */
   sinkConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink.
- * Use `create(DynamicModuleStatsSinkSchema)` to create a new message.
- */
 export const DynamicModuleStatsSinkSchema: GenMessage<DynamicModuleStatsSink> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.dynamic_modules.v3.DynamicModuleStatsSink");

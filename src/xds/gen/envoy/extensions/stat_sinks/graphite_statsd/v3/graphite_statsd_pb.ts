@@ -21,48 +21,21 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Address } from "../../../../config/core/v3/address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink
- */
+/** @generated from message envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink */
 export type GraphiteStatsdSink = Message<"envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink"> & {
-  /**
-   * @generated from oneof envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink.statsd_specifier
-   */
+  /** @generated from oneof envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink.statsd_specifier */
   statsdSpecifier: {
-    /**
-     * The UDP address of a running Graphite-compliant listener. If specified,
-     * statistics will be flushed to this address.
-     *
-     * @generated from field: envoy.config.core.v3.Address address = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.Address address = 1; */
     value: Address;
     case: "address";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional custom metric name prefix. See :ref:`StatsdSink's prefix field
-   * <envoy_v3_api_field_config.metrics.v3.StatsdSink.prefix>` for more details.
-   *
-   * @generated from field: string prefix = 3;
-   */
+  /** @generated from field: string prefix = 3; */
   prefix: string;
 
-  /**
-   * Optional max datagram size to use when sending UDP messages. By default Envoy
-   * will emit one metric per datagram. By specifying a max-size larger than a single
-   * metric, Envoy will emit multiple, new-line separated metrics. The max datagram
-   * size should not exceed your network's MTU.
-   *
-   * Note that this value may not be respected if smaller than a single metric.
-   *
-   * @generated from field: google.protobuf.UInt64Value max_bytes_per_datagram = 4;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_bytes_per_datagram = 4; */
   maxBytesPerDatagram?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink.
- * Use `create(GraphiteStatsdSinkSchema)` to create a new message.
- */
 export const GraphiteStatsdSinkSchema: GenMessage<GraphiteStatsdSink> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink");

@@ -25,162 +25,62 @@ import type { KeyValue } from "../../../../../opentelemetry/proto/common/v1/comm
 import type { Matcher } from "../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 11]
- *
- * @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig
- */
+/** @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig */
 export type SinkConfig = Message<"envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.protocol_specifier
-   */
+  /** @generated from oneof envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.protocol_specifier */
   protocolSpecifier: {
-    /**
-     * The upstream gRPC cluster that implements the OTLP/gRPC collector.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
     value: GrpcService;
     case: "grpcService";
   } | {
-    /**
-     * The upstream HTTP cluster that implements the OTLP/HTTP collector.
-     * See `OTLP/HTTP <https://opentelemetry.io/docs/specs/otlp/#otlphttp>`_.
-     *
-     * .. note::
-     *
-     *   The ``request_headers_to_add`` property in the OTLP HTTP exporter service
-     *   does not support the :ref:`format specifier <config_access_log_format>`.
-     *   The values configured are added as HTTP headers on the OTLP export request
-     *   without any formatting applied.
-     *
-     * @generated from field: envoy.config.core.v3.HttpService http_service = 9;
-     */
+    /** @generated from field: envoy.config.core.v3.HttpService http_service = 9; */
     value: HttpService;
     case: "httpService";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Attributes to be associated with the resource in the OTLP message.
-   * [#extension-category: envoy.tracers.opentelemetry.resource_detectors]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 7;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 7; */
   resourceDetectors: TypedExtensionConfig[];
 
-  /**
-   * If set to true, counters will be emitted as deltas, and the OTLP message will have
-   * ``AGGREGATION_TEMPORALITY_DELTA`` set as AggregationTemporality.
-   *
-   * @generated from field: bool report_counters_as_deltas = 2;
-   */
+  /** @generated from field: bool report_counters_as_deltas = 2; */
   reportCountersAsDeltas: boolean;
 
-  /**
-   * If set to true, histograms will be emitted as deltas, and the OTLP message will have
-   * ``AGGREGATION_TEMPORALITY_DELTA`` set as AggregationTemporality.
-   *
-   * @generated from field: bool report_histograms_as_deltas = 3;
-   */
+  /** @generated from field: bool report_histograms_as_deltas = 3; */
   reportHistogramsAsDeltas: boolean;
 
-  /**
-   * If set to true, metrics will have their tags emitted as OTLP attributes, which may
-   * contain values used by the tag extractor or additional tags added during stats creation.
-   * Otherwise, no attributes will be associated with the export message. Default value is true.
-   *
-   * @generated from field: google.protobuf.BoolValue emit_tags_as_attributes = 4;
-   */
+  /** @generated from field: google.protobuf.BoolValue emit_tags_as_attributes = 4; */
   emitTagsAsAttributes?: boolean | undefined;
 
-  /**
-   * If set to true, metric names will be represented as the tag extracted name instead
-   * of the full metric name. Default value is true.
-   *
-   * @generated from field: google.protobuf.BoolValue use_tag_extracted_name = 5;
-   */
+  /** @generated from field: google.protobuf.BoolValue use_tag_extracted_name = 5; */
   useTagExtractedName?: boolean | undefined;
 
-  /**
-   * If set, emitted stats names will be prepended with a prefix, so full stat name will be
-   * <prefix>.<stats_name>. For example, if the stat name is "foo.bar" and prefix is
-   * "pre", the full stat name will be "pre.foo.bar". If this field is not set, there is no
-   * prefix added. According to the example, the full stat name will remain "foo.bar".
-   *
-   * @generated from field: string prefix = 6;
-   */
+  /** @generated from field: string prefix = 6; */
   prefix: string;
 
-  /**
-   * The custom conversion from a stat to a metric. Currently, the only supported input is
-   * ``envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput``.
-   * The supported actions are
-   * - ``envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction``.
-   * - ``envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction``.
-   * If stats are not matched, they will be directly converted to OTLP metrics as usual.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher custom_metric_conversions = 8;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher custom_metric_conversions = 8; */
   customMetricConversions?: Matcher | undefined;
 
-  /**
-   * Maximum number of data points per request. If explicitly set to 0, there is no limit. If unset, it currently defaults to no limit.
-   * When the maximum number of data points is reached, the remaining data points will be sent in subsequent requests.
-   *
-   * @generated from field: uint32 max_data_points_per_request = 10;
-   */
+  /** @generated from field: uint32 max_data_points_per_request = 10; */
   maxDataPointsPerRequest: number;
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.
- * Use `create(SinkConfigSchema)` to create a new message.
- */
 export const SinkConfigSchema: GenMessage<SinkConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig");
 
-/**
- * ConversionAction is used to convert a stat to a metric. If a stat matches,
- * the metric_name and static_metric_labels will be
- * used to create the metric. This can be used to rename a
- * stat, add static labels, and aggregate multiple stats into a single metric.
- *
- * @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction
- */
+/** @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction */
 export type SinkConfig_ConversionAction = Message<"envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction"> & {
-  /**
-   * The metric name to use for the stat.
-   *
-   * @generated from field: string metric_name = 2;
-   */
+  /** @generated from field: string metric_name = 2; */
   metricName: string;
 
-  /**
-   * Static metric labels to use for the metric.
-   *
-   * @generated from field: repeated opentelemetry.proto.common.v1.KeyValue static_metric_labels = 3;
-   */
+  /** @generated from field: repeated opentelemetry.proto.common.v1.KeyValue static_metric_labels = 3; */
   staticMetricLabels: KeyValue[];
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction.
- * Use `create(SinkConfig_ConversionActionSchema)` to create a new message.
- */
 export const SinkConfig_ConversionActionSchema: GenMessage<SinkConfig_ConversionAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.ConversionAction");
 
-/**
- * DropAction is an action that, when matched, will prevent the stat from being converted to an OTLP metric and flushed.
- *
- * @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction
- */
+/** @generated from message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction */
 export type SinkConfig_DropAction = Message<"envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction"> & {
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction.
- * Use `create(SinkConfig_DropActionSchema)` to create a new message.
- */
 export const SinkConfig_DropActionSchema: GenMessage<SinkConfig_DropAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig.DropAction");

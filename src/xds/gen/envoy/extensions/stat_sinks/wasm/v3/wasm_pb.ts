@@ -21,21 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { PluginConfig } from "../../../wasm/v3/wasm_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.stat_sinks.wasm.v3.Wasm
- */
+/** @generated from message envoy.extensions.stat_sinks.wasm.v3.Wasm */
 export type Wasm = Message<"envoy.extensions.stat_sinks.wasm.v3.Wasm"> & {
-  /**
-   * General Plugin configuration.
-   *
-   * @generated from field: envoy.extensions.wasm.v3.PluginConfig config = 1;
-   */
+  /** @generated from field: envoy.extensions.wasm.v3.PluginConfig config = 1; */
   config?: PluginConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.stat_sinks.wasm.v3.Wasm.
- * Use `create(WasmSchema)` to create a new message.
- */
 export const WasmSchema: GenMessage<Wasm> = /*@__PURE__*/
   messageDesc("envoy.extensions.stat_sinks.wasm.v3.Wasm");

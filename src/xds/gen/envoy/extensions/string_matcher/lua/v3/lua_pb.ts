@@ -21,21 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.string_matcher.lua.v3.Lua
- */
+/** @generated from message envoy.extensions.string_matcher.lua.v3.Lua */
 export type Lua = Message<"envoy.extensions.string_matcher.lua.v3.Lua"> & {
-  /**
-   * The Lua code that Envoy will execute
-   *
-   * @generated from field: envoy.config.core.v3.DataSource source_code = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource source_code = 1; */
   sourceCode?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.string_matcher.lua.v3.Lua.
- * Use `create(LuaSchema)` to create a new message.
- */
 export const LuaSchema: GenMessage<Lua> = /*@__PURE__*/
   messageDesc("envoy.extensions.string_matcher.lua.v3.Lua");

@@ -22,77 +22,17 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Tracer. This tracer allows loading shared object
- * files via ``dlopen`` to implement custom distributed tracing backends.
- *
- * A module can be loaded by multiple tracer configurations; the module is loaded only once
- * and shared across multiple tracer instances.
- *
- * The tracer receives trace context from incoming requests and can inject trace context into
- * outgoing requests for propagation. It supports the full span lifecycle: creation, tagging,
- * logging, child spans, and reporting.
- *
- * @generated from message envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer
- */
+/** @generated from message envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer */
 export type DynamicModuleTracer = Message<"envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this tracer configuration. If not specified, defaults to an empty string.
-   *
-   * This can be used to distinguish between different tracer implementations inside a dynamic
-   * module. For example, a module can have completely different tracer implementations (e.g.,
-   * Zipkin-compatible, OpenTelemetry-compatible). When Envoy receives this configuration, it
-   * passes the ``tracer_name`` to the dynamic module's tracer config init function together with
-   * the ``tracer_config``. That way a module can decide which in-module tracer implementation to
-   * use based on the name at load time.
-   *
-   * @generated from field: string tracer_name = 2;
-   */
+  /** @generated from field: string tracer_name = 2; */
   tracerName: string;
 
-  /**
-   * The configuration for the tracer chosen by ``tracer_name``. If not specified, an empty
-   * configuration is passed to the module.
-   *
-   * This is passed to the module's tracer initialization function. Together with the
-   * ``tracer_name``, the module can decide which in-module tracer implementation to use and
-   * fine-tune the behavior of the tracer.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  tracer_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      endpoint: "http://tracing-backend:9411/api/v2/spans"
-   *      sample_rate: 0.1
-   *
-   *  # Passing a simple string configuration
-   *  tracer_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "http://tracing-backend:9411"
-   *
-   *
-   * @generated from field: google.protobuf.Any tracer_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any tracer_config = 3; */
   tracerConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer.
- * Use `create(DynamicModuleTracerSchema)` to create a new message.
- */
 export const DynamicModuleTracerSchema: GenMessage<DynamicModuleTracer> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.dynamic_modules.v3.DynamicModuleTracer");

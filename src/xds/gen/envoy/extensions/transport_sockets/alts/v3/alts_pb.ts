@@ -20,34 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for ALTS transport socket. This provides Google's ALTS protocol to Envoy.
- * Store the peer identity in dynamic metadata, namespace is "envoy.transport_socket.peer_information", key is "peer_identity".
- * https://cloud.google.com/security/encryption-in-transit/application-layer-transport-security/
- *
- * @generated from message envoy.extensions.transport_sockets.alts.v3.Alts
- */
+/** @generated from message envoy.extensions.transport_sockets.alts.v3.Alts */
 export type Alts = Message<"envoy.extensions.transport_sockets.alts.v3.Alts"> & {
-  /**
-   * The location of a handshaker service, this is usually 169.254.169.254:8080
-   * on GCE.
-   *
-   * @generated from field: string handshaker_service = 1;
-   */
+  /** @generated from field: string handshaker_service = 1; */
   handshakerService: string;
 
-  /**
-   * The acceptable service accounts from peer, peers not in the list will be rejected in the
-   * handshake validation step. If empty, no validation will be performed.
-   *
-   * @generated from field: repeated string peer_service_accounts = 2;
-   */
+  /** @generated from field: repeated string peer_service_accounts = 2; */
   peerServiceAccounts: string[];
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.alts.v3.Alts.
- * Use `create(AltsSchema)` to create a new message.
- */
 export const AltsSchema: GenMessage<Alts> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.alts.v3.Alts");

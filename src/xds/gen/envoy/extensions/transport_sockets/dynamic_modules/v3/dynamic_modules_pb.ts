@@ -22,64 +22,20 @@ import type { DynamicModuleConfig } from "../../../dynamic_modules/v3/dynamic_mo
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a transport socket implemented by a dynamic module. The transport socket
- * performs the raw I/O for a connection and may transform the bytes that flow over it, for example
- * to implement a custom encryption scheme.
- *
- * Example:
- *
- * .. code-block:: yaml
- *
- *   transport_socket:
- *     name: envoy.transport_sockets.dynamic_modules
- *     typed_config:
- *       "@type": type.googleapis.com/envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket
- *       dynamic_module_config:
- *         name: my_module
- *       transport_socket_name: my_transport_socket
- *
- *
- * @generated from message envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket
- */
+/** @generated from message envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket */
 export type DynamicModuleTransportSocket = Message<"envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket"> & {
-  /**
-   * Dynamic module configuration. See :ref:`dynamic module configuration
-   * <envoy_v3_api_msg_extensions.dynamic_modules.v3.DynamicModuleConfig>` for details.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name of the transport socket implementation in the dynamic module. This is passed to the
-   * module's ``envoy_dynamic_module_on_transport_socket_factory_config_new`` function.
-   *
-   * @generated from field: string transport_socket_name = 2;
-   */
+  /** @generated from field: string transport_socket_name = 2; */
   transportSocketName: string;
 
-  /**
-   * Optional configuration for the transport socket. This is passed as bytes to the dynamic module.
-   * If not specified, no configuration bytes are passed to the module.
-   *
-   * @generated from field: google.protobuf.Any transport_socket_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any transport_socket_config = 3; */
   transportSocketConfig?: Any | undefined;
 
-  /**
-   * Whether the transport socket implements secure transport. Set this to true for modules that
-   * provide encryption so that Envoy treats connections using this transport socket as secure. If
-   * not specified, defaults to false.
-   *
-   * @generated from field: bool implements_secure_transport = 4;
-   */
+  /** @generated from field: bool implements_secure_transport = 4; */
   implementsSecureTransport: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket.
- * Use `create(DynamicModuleTransportSocketSchema)` to create a new message.
- */
 export const DynamicModuleTransportSocketSchema: GenMessage<DynamicModuleTransportSocket> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket");

@@ -22,47 +22,20 @@ import type { TransportSocket } from "../../../../config/core/v3/base_pb.ts";
 import type { ProxyProtocolConfig } from "../../../../config/core/v3/proxy_protocol_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for PROXY protocol socket
- *
- * @generated from message envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
- */
+/** @generated from message envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport */
 export type ProxyProtocolUpstreamTransport = Message<"envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"> & {
-  /**
-   * The PROXY protocol settings
-   *
-   * @generated from field: envoy.config.core.v3.ProxyProtocolConfig config = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ProxyProtocolConfig config = 1; */
   config?: ProxyProtocolConfig | undefined;
 
-  /**
-   * The underlying transport socket being wrapped.
-   *
-   * @generated from field: envoy.config.core.v3.TransportSocket transport_socket = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TransportSocket transport_socket = 2; */
   transportSocket?: TransportSocket | undefined;
 
-  /**
-   * If this is set to true, the null addresses are allowed in the PROXY protocol header.
-   * The proxy protocol header encodes the null addresses to AF_UNSPEC.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: bool allow_unspecified_address = 3;
-   */
+  /** @generated from field: bool allow_unspecified_address = 3; */
   allowUnspecifiedAddress: boolean;
 
-  /**
-   * If true, all the TLVs are encoded in the connection pool key.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: bool tlv_as_pool_key = 4;
-   */
+  /** @generated from field: bool tlv_as_pool_key = 4; */
   tlvAsPoolKey: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport.
- * Use `create(ProxyProtocolUpstreamTransportSchema)` to create a new message.
- */
 export const ProxyProtocolUpstreamTransportSchema: GenMessage<ProxyProtocolUpstreamTransport> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport");

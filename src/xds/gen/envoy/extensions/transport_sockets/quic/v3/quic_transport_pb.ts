@@ -21,69 +21,26 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { DownstreamTlsContext, UpstreamTlsContext } from "../../tls/v3/tls_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for Downstream QUIC transport socket. This provides Google's implementation of Google QUIC and IETF QUIC to Envoy.
- *
- * @generated from message envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport
- */
+/** @generated from message envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport */
 export type QuicDownstreamTransport = Message<"envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport"> & {
-  /**
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext downstream_tls_context = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext downstream_tls_context = 1; */
   downstreamTlsContext?: DownstreamTlsContext | undefined;
 
-  /**
-   * If false, QUIC will tell TLS to reject any early data and to stop issuing 0-RTT credentials
-   * with resumption session tickets. This will prevent clients from sending 0-RTT requests.
-   * Defaults to true, except when a client certificate validation context is configured, in which
-   * case it defaults to false. Early data requires resumption, so it cannot be enabled unless
-   * :ref:`enable_resumption
-   * <envoy_v3_api_field_extensions.transport_sockets.quic.v3.QuicDownstreamTransport.enable_resumption>`
-   * is also true.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_early_data = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_early_data = 2; */
   enableEarlyData?: boolean | undefined;
 
-  /**
-   * If false, TLS session tickets are not issued and accepted by QUIC.
-   * Defaults to true, except when a client certificate validation context is configured, in which
-   * case it defaults to false. QUIC does not re-validate the client certificate when a session is
-   * resumed. A resumed connection reuses the certificate verdict of the original handshake until the
-   * ticket expires, so certificate revocation or expiry and validation context changes are not
-   * rechecked. Setting this to true on a filter chain that validates a client certificate opts into
-   * that trade-off in exchange for cheaper handshakes. Resumption also requires
-   * :ref:`disable_stateless_session_resumption
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.DownstreamTlsContext.disable_stateless_session_resumption>`
-   * to be false, because that field controls the underlying TLS session tickets.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_resumption = 3;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_resumption = 3; */
   enableResumption?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport.
- * Use `create(QuicDownstreamTransportSchema)` to create a new message.
- */
 export const QuicDownstreamTransportSchema: GenMessage<QuicDownstreamTransport> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport");
 
-/**
- * Configuration for Upstream QUIC transport socket. This provides Google's implementation of Google QUIC and IETF QUIC to Envoy.
- *
- * @generated from message envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport
- */
+/** @generated from message envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport */
 export type QuicUpstreamTransport = Message<"envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport"> & {
-  /**
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext upstream_tls_context = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext upstream_tls_context = 1; */
   upstreamTlsContext?: UpstreamTlsContext | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport.
- * Use `create(QuicUpstreamTransportSchema)` to create a new message.
- */
 export const QuicUpstreamTransportSchema: GenMessage<QuicUpstreamTransport> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport");

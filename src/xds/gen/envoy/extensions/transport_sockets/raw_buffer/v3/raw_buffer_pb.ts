@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for raw buffer transport socket.
- *
- * @generated from message envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
- */
+/** @generated from message envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer */
 export type RawBuffer = Message<"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"> & {
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer.
- * Use `create(RawBufferSchema)` to create a new message.
- */
 export const RawBufferSchema: GenMessage<RawBuffer> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer");

@@ -20,27 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- * Configuration for S2A transport socket. This allows Envoy clients to
- * configure how to offload mTLS handshakes to the S2A service.
- * https://github.com/google/s2a-go#readme
- *
- * @generated from message envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration
- */
+/** @generated from message envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration */
 export type S2AConfiguration = Message<"envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration"> & {
-  /**
-   * The address of the S2A. This can be an IP address or a hostname,
-   * followed by a port number.
-   *
-   * @generated from field: string s2a_address = 1;
-   */
+  /** @generated from field: string s2a_address = 1; */
   s2aAddress: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration.
- * Use `create(S2AConfigurationSchema)` to create a new message.
- */
 export const S2AConfigurationSchema: GenMessage<S2AConfiguration> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.s2a.v3.S2AConfiguration");

@@ -22,64 +22,26 @@ import type { RawBuffer } from "../../raw_buffer/v3/raw_buffer_pb.ts";
 import type { DownstreamTlsContext, UpstreamTlsContext } from "../../tls/v3/tls_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a downstream StartTls transport socket.
- * StartTls transport socket wraps two sockets:
- * * raw_buffer socket which is used at the beginning of the session
- * * TLS socket used when a protocol negotiates a switch to encrypted traffic.
- *
- * @generated from message envoy.extensions.transport_sockets.starttls.v3.StartTlsConfig
- */
+/** @generated from message envoy.extensions.transport_sockets.starttls.v3.StartTlsConfig */
 export type StartTlsConfig = Message<"envoy.extensions.transport_sockets.starttls.v3.StartTlsConfig"> & {
-  /**
-   * (optional) Configuration for clear-text socket used at the beginning of the session.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer cleartext_socket_config = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer cleartext_socket_config = 1; */
   cleartextSocketConfig?: RawBuffer | undefined;
 
-  /**
-   * Configuration for a downstream TLS socket.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext tls_socket_config = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext tls_socket_config = 2; */
   tlsSocketConfig?: DownstreamTlsContext | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.starttls.v3.StartTlsConfig.
- * Use `create(StartTlsConfigSchema)` to create a new message.
- */
 export const StartTlsConfigSchema: GenMessage<StartTlsConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.starttls.v3.StartTlsConfig");
 
-/**
- * Configuration for an upstream StartTls transport socket.
- * StartTls transport socket wraps two sockets:
- * * raw_buffer socket which is used at the beginning of the session
- * * TLS socket used when a protocol negotiates a switch to encrypted traffic.
- *
- * @generated from message envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig
- */
+/** @generated from message envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig */
 export type UpstreamStartTlsConfig = Message<"envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig"> & {
-  /**
-   * (optional) Configuration for clear-text socket used at the beginning of the session.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer cleartext_socket_config = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer cleartext_socket_config = 1; */
   cleartextSocketConfig?: RawBuffer | undefined;
 
-  /**
-   * Configuration for an upstream TLS socket.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext tls_socket_config = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext tls_socket_config = 2; */
   tlsSocketConfig?: UpstreamTlsContext | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig.
- * Use `create(UpstreamStartTlsConfigSchema)` to create a new message.
- */
 export const UpstreamStartTlsConfigSchema: GenMessage<UpstreamStartTlsConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig");

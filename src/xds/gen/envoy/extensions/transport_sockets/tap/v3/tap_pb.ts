@@ -22,67 +22,29 @@ import type { TransportSocket } from "../../../../config/core/v3/base_pb.ts";
 import type { CommonExtensionConfig } from "../../../common/tap/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for tap transport socket. This wraps another transport socket, providing the
- * ability to interpose and record in plain text any traffic that is surfaced to Envoy.
- *
- * @generated from message envoy.extensions.transport_sockets.tap.v3.Tap
- */
+/** @generated from message envoy.extensions.transport_sockets.tap.v3.Tap */
 export type Tap = Message<"envoy.extensions.transport_sockets.tap.v3.Tap"> & {
-  /**
-   * Common configuration for the tap transport socket.
-   *
-   * @generated from field: envoy.extensions.common.tap.v3.CommonExtensionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.common.tap.v3.CommonExtensionConfig common_config = 1; */
   commonConfig?: CommonExtensionConfig | undefined;
 
-  /**
-   * The underlying transport socket being wrapped.
-   *
-   * @generated from field: envoy.config.core.v3.TransportSocket transport_socket = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TransportSocket transport_socket = 2; */
   transportSocket?: TransportSocket | undefined;
 
-  /**
-   * Additional configurations for the transport socket tap
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tap.v3.SocketTapConfig socket_tap_config = 3;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tap.v3.SocketTapConfig socket_tap_config = 3; */
   socketTapConfig?: SocketTapConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tap.v3.Tap.
- * Use `create(TapSchema)` to create a new message.
- */
 export const TapSchema: GenMessage<Tap> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tap.v3.Tap");
 
-/**
- * Additional configurations for the transport socket tap
- *
- * @generated from message envoy.extensions.transport_sockets.tap.v3.SocketTapConfig
- */
+/** @generated from message envoy.extensions.transport_sockets.tap.v3.SocketTapConfig */
 export type SocketTapConfig = Message<"envoy.extensions.transport_sockets.tap.v3.SocketTapConfig"> & {
-  /**
-   * Indicates to whether output the connection information per event
-   * This is only applicable if the streamed trace is enabled
-   *
-   * @generated from field: bool set_connection_per_event = 1;
-   */
+  /** @generated from field: bool set_connection_per_event = 1; */
   setConnectionPerEvent: boolean;
 
-  /**
-   * The contents of the transport tap's statistics prefix.
-   *
-   * @generated from field: string stats_prefix = 2;
-   */
+  /** @generated from field: string stats_prefix = 2; */
   statsPrefix: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tap.v3.SocketTapConfig.
- * Use `create(SocketTapConfigSchema)` to create a new message.
- */
 export const SocketTapConfigSchema: GenMessage<SocketTapConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tap.v3.SocketTapConfig");

@@ -24,1002 +24,259 @@ import type { StringMatcher } from "../../../../type/matcher/v3/string_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsParameters
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.TlsParameters */
 export type TlsParameters = Message<"envoy.extensions.transport_sockets.tls.v3.TlsParameters"> & {
-  /**
-   * Minimum TLS protocol version. By default, it's ``TLSv1_2`` for both clients and servers.
-   *
-   * TLS protocol versions below TLSv1_2 require setting compatible ciphers with the
-   * ``cipher_suites`` setting as the default ciphers no longer include compatible ciphers.
-   *
-   * .. attention::
-   *
-   *   Using TLS protocol versions below TLSv1_2 has serious security considerations and risks.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol tls_minimum_protocol_version = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol tls_minimum_protocol_version = 1; */
   tlsMinimumProtocolVersion: TlsParameters_TlsProtocol;
 
-  /**
-   * Maximum TLS protocol version. By default, it's ``TLSv1_2`` for clients and ``TLSv1_3`` for
-   * servers.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol tls_maximum_protocol_version = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol tls_maximum_protocol_version = 2; */
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol;
 
-  /**
-   * If specified, the TLS listener will only support the specified `cipher list
-   * <https://commondatastorage.googleapis.com/chromium-boringssl-docs/ssl.h.html#Cipher-suite-configuration>`_
-   * when negotiating TLS 1.0-1.2 (this setting has no effect when negotiating TLS 1.3).
-   *
-   * If not specified, a default list will be used. Defaults are different for server (downstream) and
-   * client (upstream) TLS configurations.
-   * Defaults will change over time in response to security considerations; If you care, configure
-   * it instead of using the default.
-   *
-   * In non-FIPS builds, the default server cipher list is:
-   *
-   * .. code-block:: none
-   *
-   *   [ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]
-   *   [ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]
-   *   ECDHE-ECDSA-AES256-GCM-SHA384
-   *   ECDHE-RSA-AES256-GCM-SHA384
-   *
-   * In builds using :ref:`BoringSSL FIPS <arch_overview_ssl_fips>`, the default server cipher list is:
-   *
-   * .. code-block:: none
-   *
-   *   ECDHE-ECDSA-AES128-GCM-SHA256
-   *   ECDHE-RSA-AES128-GCM-SHA256
-   *   ECDHE-ECDSA-AES256-GCM-SHA384
-   *   ECDHE-RSA-AES256-GCM-SHA384
-   *
-   * In non-FIPS builds, the default client cipher list is:
-   *
-   * .. code-block:: none
-   *
-   *   [ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]
-   *   [ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]
-   *   ECDHE-ECDSA-AES256-GCM-SHA384
-   *   ECDHE-RSA-AES256-GCM-SHA384
-   *
-   * In builds using :ref:`BoringSSL FIPS <arch_overview_ssl_fips>`, the default client cipher list is:
-   *
-   * .. code-block:: none
-   *
-   *   ECDHE-ECDSA-AES128-GCM-SHA256
-   *   ECDHE-RSA-AES128-GCM-SHA256
-   *   ECDHE-ECDSA-AES256-GCM-SHA384
-   *   ECDHE-RSA-AES256-GCM-SHA384
-   *
-   * @generated from field: repeated string cipher_suites = 3;
-   */
+  /** @generated from field: repeated string cipher_suites = 3; */
   cipherSuites: string[];
 
-  /**
-   * If specified, the TLS connection will only support the specified ECDH
-   * curves. If not specified, the default curves will be used.
-   *
-   * In non-FIPS builds, the default curves are:
-   *
-   * .. code-block:: none
-   *
-   *   X25519
-   *   P-256
-   *
-   * In builds using :ref:`BoringSSL FIPS <arch_overview_ssl_fips>`, the default curve is:
-   *
-   * .. code-block:: none
-   *
-   *   P-256
-   *
-   * @generated from field: repeated string ecdh_curves = 4;
-   */
+  /** @generated from field: repeated string ecdh_curves = 4; */
   ecdhCurves: string[];
 
-  /**
-   * If specified, the TLS connection will only support the specified signature algorithms.
-   * The list is ordered by preference.
-   * If not specified, the default signature algorithms defined by BoringSSL will be used.
-   *
-   * Default signature algorithms selected by BoringSSL (may be out of date):
-   *
-   * .. code-block:: none
-   *
-   *   ecdsa_secp256r1_sha256
-   *   rsa_pss_rsae_sha256
-   *   rsa_pkcs1_sha256
-   *   ecdsa_secp384r1_sha384
-   *   rsa_pss_rsae_sha384
-   *   rsa_pkcs1_sha384
-   *   rsa_pss_rsae_sha512
-   *   rsa_pkcs1_sha512
-   *   rsa_pkcs1_sha1
-   *
-   * Signature algorithms supported by BoringSSL (may be out of date):
-   *
-   * .. code-block:: none
-   *
-   *   rsa_pkcs1_sha256
-   *   rsa_pkcs1_sha384
-   *   rsa_pkcs1_sha512
-   *   ecdsa_secp256r1_sha256
-   *   ecdsa_secp384r1_sha384
-   *   ecdsa_secp521r1_sha512
-   *   rsa_pss_rsae_sha256
-   *   rsa_pss_rsae_sha384
-   *   rsa_pss_rsae_sha512
-   *   ed25519
-   *   rsa_pkcs1_sha1
-   *   ecdsa_sha1
-   *
-   * @generated from field: repeated string signature_algorithms = 5;
-   */
+  /** @generated from field: repeated string signature_algorithms = 5; */
   signatureAlgorithms: string[];
 
-  /**
-   * Compliance policies configure various aspects of the TLS based on the given policy.
-   * The policies are applied last during configuration and may override the other TLS
-   * parameters, or any previous policy.
-   *
-   * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy compliance_policies = 6;
-   */
+  /** @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy compliance_policies = 6; */
   compliancePolicies: TlsParameters_CompliancePolicy[];
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.TlsParameters.
- * Use `create(TlsParametersSchema)` to create a new message.
- */
 export const TlsParametersSchema: GenMessage<TlsParameters> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters");
 
-/**
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol */
 export const TlsParameters_TlsProtocol = {
-  /**
-   * Envoy will choose the optimal TLS version.
-   *
-   * @generated from enum value: TLS_AUTO = 0;
-   */
+  /** @generated from enum value: TLS_AUTO = 0; */
   TLS_AUTO: 0,
 
-  /**
-   * TLS 1.0
-   *
-   * @generated from enum value: TLSv1_0 = 1;
-   */
+  /** @generated from enum value: TLSv1_0 = 1; */
   TLSv1_0: 1,
 
-  /**
-   * TLS 1.1
-   *
-   * @generated from enum value: TLSv1_1 = 2;
-   */
+  /** @generated from enum value: TLSv1_1 = 2; */
   TLSv1_1: 2,
 
-  /**
-   * TLS 1.2
-   *
-   * @generated from enum value: TLSv1_2 = 3;
-   */
+  /** @generated from enum value: TLSv1_2 = 3; */
   TLSv1_2: 3,
 
-  /**
-   * TLS 1.3
-   *
-   * @generated from enum value: TLSv1_3 = 4;
-   */
+  /** @generated from enum value: TLSv1_3 = 4; */
   TLSv1_3: 4,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol */
 export type TlsParameters_TlsProtocol = (typeof TlsParameters_TlsProtocol)[keyof typeof TlsParameters_TlsProtocol] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol.
- */
 export const TlsParameters_TlsProtocolSchema: GenEnum<TlsParameters_TlsProtocol> = /*@__PURE__*/
   enumDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol");
 
-/**
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy */
 export const TlsParameters_CompliancePolicy = {
-  /**
-   * FIPS_202205 configures a TLS connection to use:
-   *
-   *   * TLS 1.2 or 1.3
-   *   * For TLS 1.2, only ECDHE_[RSA|ECDSA]_WITH_AES_*_GCM_SHA*.
-   *   * For TLS 1.3, only AES-GCM
-   *   * P-256 or P-384 for key agreement.
-   *   * For server signatures, only ``PKCS#1/PSS`` with ``SHA256/384/512``, or ECDSA
-   *     with P-256 or P-384.
-   *
-   * .. attention::
-   *
-   *   Please refer to the `BoringSSL FIPS_202205 compliance policy <https://boringssl.googlesource.com/boringssl/+/refs/tags/0.20240913.0/include/openssl/ssl.h#5608>`_
-   *   for details.
-   *
-   * @generated from enum value: FIPS_202205 = 0;
-   */
+  /** @generated from enum value: FIPS_202205 = 0; */
   FIPS_202205: 0,
 
-  /**
-   * CNSA2_202603 configures a TLS connection to use:
-   *
-   *   * Only TLS 1.3, with AES-256-GCM.
-   *   * Only ML-KEM-1024 for key agreement.
-   *   * For handshake signatures, only ECDSA with P-384 and SHA-384, or RSA
-   *     with SHA-384.
-   *
-   * Note: this setting aids with compliance with CNSA requirements but does not
-   * guarantee it. Careful reading of ``draft-becker-cnsa2-tls-profile`` is
-   * recommended.
-   *
-   * .. attention::
-   *
-   *   Please refer to the `BoringSSL CNSA2_202603 compliance policy <https://boringssl.googlesource.com/boringssl/+/refs/tags/0.20260413.0/include/openssl/ssl.h#6293>`_
-   *   for details.
-   *
-   * @generated from enum value: CNSA2_202603 = 1;
-   */
+  /** @generated from enum value: CNSA2_202603 = 1; */
   CNSA2_202603: 1,
 
-  /**
-   * CNSA1_202603 configures a TLS connection to use:
-   *   * TLS 1.2 or TLS 1.3.
-   *   * For TLS 1.2, only TLS_ECDHE_[ECDSA|RSA]_WITH_AES_256_GCM_SHA384.
-   *   * For TLS 1.3, only AES-256-GCM.
-   *   * ML-KEM-1024 or P-384 for key agreement, preferring ML-KEM-1024 if the
-   *     client supports it.
-   *   * For handshake signatures, only ECDSA with P-384 and SHA-384, or RSA
-   *     with SHA-384.
-   *
-   * Note: this setting aids with compliance with CNSA requirements but does not
-   * guarantee it. Careful reading of RFC 9151 is recommended.
-   *
-   * .. attention::
-   *
-   *   Please refer to the `BoringSSL CNSA1_202603 compliance policy <https://boringssl.googlesource.com/boringssl/+/refs/tags/0.20260413.0/include/openssl/ssl.h#6280>`_
-   *   for details.
-   *
-   * @generated from enum value: CNSA1_202603 = 2;
-   */
+  /** @generated from enum value: CNSA1_202603 = 2; */
   CNSA1_202603: 2,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy */
 export type TlsParameters_CompliancePolicy = (typeof TlsParameters_CompliancePolicy)[keyof typeof TlsParameters_CompliancePolicy] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy.
- */
 export const TlsParameters_CompliancePolicySchema: GenEnum<TlsParameters_CompliancePolicy> = /*@__PURE__*/
   enumDesc("envoy.extensions.transport_sockets.tls.v3.TlsParameters.CompliancePolicy");
 
-/**
- * BoringSSL private key method configuration. The private key methods are used for external
- * (potentially asynchronous) signing and decryption operations. Some use cases for private key
- * methods would be TPM support and TLS acceleration.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider */
 export type PrivateKeyProvider = Message<"envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider"> & {
-  /**
-   * Private key method provider name. The name must match a
-   * supported private key method provider type.
-   *
-   * @generated from field: string provider_name = 1;
-   */
+  /** @generated from field: string provider_name = 1; */
   providerName: string;
 
-  /**
-   * Private key method provider specific configuration.
-   *
-   * @generated from oneof envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider.config_type
-   */
+  /** @generated from oneof envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider.config_type */
   configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
+    /** @generated from field: google.protobuf.Any typed_config = 3; */
     value: Any;
     case: "typedConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * If the private key provider isn't available (eg. the required hardware capability doesn't existed),
-   * Envoy will fallback to the BoringSSL default implementation when the ``fallback`` is true.
-   * The default value is ``false``.
-   *
-   * @generated from field: bool fallback = 4;
-   */
+  /** @generated from field: bool fallback = 4; */
   fallback: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider.
- * Use `create(PrivateKeyProviderSchema)` to create a new message.
- */
 export const PrivateKeyProviderSchema: GenMessage<PrivateKeyProvider> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider");
 
-/**
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsCertificate
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.TlsCertificate */
 export type TlsCertificate = Message<"envoy.extensions.transport_sockets.tls.v3.TlsCertificate"> & {
-  /**
-   * The TLS certificate chain.
-   *
-   * If ``certificate_chain`` is a filesystem path, a watch will be added to the
-   * parent directory for any file moves to support rotation. This currently
-   * only applies to dynamic secrets, when the ``TlsCertificate`` is delivered via
-   * SDS.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource certificate_chain = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource certificate_chain = 1; */
   certificateChain?: DataSource | undefined;
 
-  /**
-   * The TLS private key.
-   *
-   * If ``private_key`` is a filesystem path, a watch will be added to the parent
-   * directory for any file moves to support rotation. This currently only
-   * applies to dynamic secrets, when the ``TlsCertificate`` is delivered via SDS.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource private_key = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource private_key = 2; */
   privateKey?: DataSource | undefined;
 
-  /**
-   * ``Pkcs12`` data containing TLS certificate, chain, and private key.
-   *
-   * If ``pkcs12`` is a filesystem path, the file will be read, but no watch will
-   * be added to the parent directory, since ``pkcs12`` isn't used by SDS.
-   * This field is mutually exclusive with ``certificate_chain``, ``private_key`` and ``private_key_provider``.
-   * This can't be marked as ``oneof`` due to API compatibility reasons. Setting
-   * both :ref:`private_key <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.private_key>`,
-   * :ref:`certificate_chain <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.certificate_chain>`,
-   * or :ref:`private_key_provider <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.private_key_provider>`
-   * and :ref:`pkcs12 <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.pkcs12>`
-   * fields will result in an error. Use :ref:`password
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.password>`
-   * to specify the password to unprotect the ``PKCS12`` data, if necessary.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource pkcs12 = 8;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource pkcs12 = 8; */
   pkcs12?: DataSource | undefined;
 
-  /**
-   * If specified, updates of file-based ``certificate_chain`` and ``private_key``
-   * sources will be triggered by this watch. The certificate/key pair will be
-   * read together and validated for atomic read consistency (i.e. no
-   * intervening modification occurred between cert/key read, verified by file
-   * hash comparisons). This allows explicit control over the path watched, by
-   * default the parent directories of the filesystem paths in
-   * ``certificate_chain`` and ``private_key`` are watched if this field is not
-   * specified. This only applies when a ``TlsCertificate`` is delivered by SDS
-   * with references to filesystem paths. See the :ref:`SDS key rotation
-   * <sds_key_rotation>` documentation for further details.
-   *
-   * @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 7; */
   watchedDirectory?: WatchedDirectory | undefined;
 
-  /**
-   * BoringSSL private key method provider. This is an alternative to :ref:`private_key
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.private_key>` field.
-   * When both :ref:`private_key <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.private_key>` and
-   * :ref:`private_key_provider <envoy_v3_api_field_extensions.transport_sockets.tls.v3.TlsCertificate.private_key_provider>` fields are set,
-   * ``private_key_provider`` takes precedence.
-   * If ``private_key_provider`` is unavailable and :ref:`fallback
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.PrivateKeyProvider.fallback>`
-   * is enabled, ``private_key`` will be used.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider private_key_provider = 6;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.PrivateKeyProvider private_key_provider = 6; */
   privateKeyProvider?: PrivateKeyProvider | undefined;
 
-  /**
-   * The password to decrypt the TLS private key. If this field is not set, it is assumed that the
-   * TLS private key is not password encrypted.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource password = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource password = 3; */
   password?: DataSource | undefined;
 
-  /**
-   * The OCSP response to be stapled with this certificate during the handshake.
-   * The response must be DER-encoded and may only be  provided via ``filename`` or
-   * ``inline_bytes``. The response may pertain to only one certificate.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource ocsp_staple = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource ocsp_staple = 4; */
   ocspStaple?: DataSource | undefined;
 
-  /**
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: repeated envoy.config.core.v3.DataSource signed_certificate_timestamp = 5;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.DataSource signed_certificate_timestamp = 5; */
   signedCertificateTimestamp: DataSource[];
 
-  /**
-   * Optional per-certificate TLS parameters. When set on a server certificate, any specified
-   * fields override the corresponding context-level
-   * :ref:`tls_params <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CommonTlsContext.tls_params>`
-   * for that certificate during the TLS handshake; unset fields continue to use the context-level
-   * values. This allows different cipher suites, ECDH curves, protocol versions, signature
-   * algorithms, or compliance policies per certificate.
-   *
-   * These parameters do not affect certificate selection, which continues to be based only on SNI,
-   * the client's ECDSA capability, and OCSP capability. They are applied after a certificate has
-   * been selected. For a multi-certificate configuration this means each certificate's parameters
-   * must be compatible with the clients that select it: if the selected certificate's parameters
-   * leave nothing in common with the client, the handshake fails and no other certificate is tried.
-   *
-   * Note: because these are overrides rather than constraints, a certificate-level
-   * ``tls_minimum_protocol_version`` can lower the floor set by the context-level
-   * ``tls_params``, weakening the listener's overall TLS security policy.
-   * Setting this on a client certificate is not supported and is ignored.
-   * This field has no effect on QUIC/HTTP3 downstream connections.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters tls_params = 9;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsParameters tls_params = 9; */
   tlsParams?: TlsParameters | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.TlsCertificate.
- * Use `create(TlsCertificateSchema)` to create a new message.
- */
 export const TlsCertificateSchema: GenMessage<TlsCertificate> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsCertificate");
 
-/**
- * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys */
 export type TlsSessionTicketKeys = Message<"envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys"> & {
-  /**
-   * Keys for encrypting and decrypting TLS session tickets. The
-   * first key in the array contains the key to encrypt all new sessions created by this context.
-   * All keys are candidates for decrypting received tickets. This allows for easy rotation of keys
-   * by, for example, putting the new key first, and the previous key second.
-   *
-   * If :ref:`session_ticket_keys <envoy_v3_api_field_extensions.transport_sockets.tls.v3.DownstreamTlsContext.session_ticket_keys>`
-   * is not specified, the TLS library will still support resuming sessions via tickets, but it will
-   * use an internally-generated and managed key, so sessions cannot be resumed across hot restarts
-   * or on different hosts.
-   *
-   * Each key must contain exactly 80 bytes of cryptographically-secure random data. For
-   * example, the output of ``openssl rand 80``.
-   *
-   * .. attention::
-   *
-   *   Using this feature has serious security considerations and risks. Improper handling of keys
-   *   may result in loss of secrecy in connections, even if ciphers supporting perfect forward
-   *   secrecy are used. See https://www.imperialviolet.org/2013/06/27/botchingpfs.html for some
-   *   discussion. To minimize the risk, you must:
-   *
-   *   * Keep the session ticket keys at least as secure as your TLS certificate private keys
-   *   * Rotate session ticket keys at least daily, and preferably hourly
-   *   * Always generate keys using a cryptographically-secure random data source
-   *
-   * @generated from field: repeated envoy.config.core.v3.DataSource keys = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.DataSource keys = 1; */
   keys: DataSource[];
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys.
- * Use `create(TlsSessionTicketKeysSchema)` to create a new message.
- */
 export const TlsSessionTicketKeysSchema: GenMessage<TlsSessionTicketKeys> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys");
 
-/**
- * Indicates a certificate to be obtained from a named CertificateProvider plugin instance.
- * The plugin instances are defined in the client's bootstrap file.
- * The plugin allows certificates to be fetched/refreshed over the network asynchronously with
- * respect to the TLS handshake.
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance */
 export type CertificateProviderPluginInstance = Message<"envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance"> & {
-  /**
-   * Provider instance name.
-   *
-   * Instance names should generally be defined not in terms of the underlying provider
-   * implementation (e.g., "file_watcher") but rather in terms of the function of the
-   * certificates (e.g., "foo_deployment_identity").
-   *
-   * @generated from field: string instance_name = 1;
-   */
+  /** @generated from field: string instance_name = 1; */
   instanceName: string;
 
-  /**
-   * Opaque name used to specify certificate instances or types. For example, "ROOTCA" to specify
-   * a root-certificate (validation context) or "example.com" to specify a certificate for a
-   * particular domain. Not all provider instances will actually use this field, so the value
-   * defaults to the empty string.
-   *
-   * @generated from field: string certificate_name = 2;
-   */
+  /** @generated from field: string certificate_name = 2; */
   certificateName: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance.
- * Use `create(CertificateProviderPluginInstanceSchema)` to create a new message.
- */
 export const CertificateProviderPluginInstanceSchema: GenMessage<CertificateProviderPluginInstance> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance");
 
-/**
- * Matcher for subject alternative names, to match both type and value of the SAN.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher */
 export type SubjectAltNameMatcher = Message<"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher"> & {
-  /**
-   * Specification of type of SAN. Note that the default enum value is an invalid choice.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType san_type = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType san_type = 1; */
   sanType: SubjectAltNameMatcher_SanType;
 
-  /**
-   * Matcher for SAN value.
-   *
-   * If the :ref:`san_type <envoy_v3_api_field_extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.san_type>`
-   * is :ref:`DNS <envoy_v3_api_enum_value_extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.DNS>`
-   * and the matcher type is :ref:`exact <envoy_v3_api_field_type.matcher.v3.StringMatcher.exact>`, DNS wildcards are evaluated
-   * according to the rules in https://www.rfc-editor.org/rfc/rfc6125#section-6.4.3.
-   * For example, ``*.example.com`` would match ``test.example.com`` but not ``example.com`` and not
-   * ``a.b.example.com``.
-   *
-   * The string matching for OTHER_NAME SAN values depends on their ASN.1 type:
-   *
-   *          * OBJECT: Validated against its dotted numeric notation (e.g., "1.2.3.4")
-   *          * BOOLEAN: Validated against strings "true" or "false"
-   *          * INTEGER/ENUMERATED: Validated against a string containing the integer value
-   *          * NULL: Validated against an empty string
-   *          * Other types: Validated directly against the string value
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher matcher = 2;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher matcher = 2; */
   matcher?: StringMatcher | undefined;
 
-  /**
-   * OID Value which is required if OTHER_NAME SAN type is used.
-   * For example, UPN OID is 1.3.6.1.4.1.311.20.2.3
-   * (Reference: http://oid-info.com/get/1.3.6.1.4.1.311.20.2.3).
-   *
-   * If set for SAN types other than OTHER_NAME, it will be ignored.
-   *
-   * @generated from field: string oid = 3;
-   */
+  /** @generated from field: string oid = 3; */
   oid: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.
- * Use `create(SubjectAltNameMatcherSchema)` to create a new message.
- */
 export const SubjectAltNameMatcherSchema: GenMessage<SubjectAltNameMatcher> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher");
 
-/**
- * Indicates the choice of GeneralName as defined in section 4.2.1.5 of RFC 5280 to match
- * against.
- *
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType */
 export const SubjectAltNameMatcher_SanType = {
-  /**
-   * @generated from enum value: SAN_TYPE_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: SAN_TYPE_UNSPECIFIED = 0; */
   SAN_TYPE_UNSPECIFIED: 0,
 
-  /**
-   * @generated from enum value: EMAIL = 1;
-   */
+  /** @generated from enum value: EMAIL = 1; */
   EMAIL: 1,
 
-  /**
-   * @generated from enum value: DNS = 2;
-   */
+  /** @generated from enum value: DNS = 2; */
   DNS: 2,
 
-  /**
-   * @generated from enum value: URI = 3;
-   */
+  /** @generated from enum value: URI = 3; */
   URI: 3,
 
-  /**
-   * @generated from enum value: IP_ADDRESS = 4;
-   */
+  /** @generated from enum value: IP_ADDRESS = 4; */
   IP_ADDRESS: 4,
 
-  /**
-   * @generated from enum value: OTHER_NAME = 5;
-   */
+  /** @generated from enum value: OTHER_NAME = 5; */
   OTHER_NAME: 5,
 } as const;
 
-/**
- * Indicates the choice of GeneralName as defined in section 4.2.1.5 of RFC 5280 to match
- * against.
- *
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType */
 export type SubjectAltNameMatcher_SanType = (typeof SubjectAltNameMatcher_SanType)[keyof typeof SubjectAltNameMatcher_SanType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.
- */
 export const SubjectAltNameMatcher_SanTypeSchema: GenEnum<SubjectAltNameMatcher_SanType> = /*@__PURE__*/
   enumDesc("envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType");
 
-/**
- * [#next-free-field: 19]
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext */
 export type CertificateValidationContext = Message<"envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext"> & {
-  /**
-   * TLS certificate data containing certificate authority certificates to use in verifying
-   * a presented peer certificate (e.g. server certificate for clusters or client certificate
-   * for listeners). If not specified and a peer certificate is presented it will not be
-   * verified. By default, a client certificate is optional, unless one of the additional
-   * options (:ref:`require_client_certificate
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.DownstreamTlsContext.require_client_certificate>`,
-   * :ref:`verify_certificate_spki
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_spki>`,
-   * :ref:`verify_certificate_hash
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_hash>`, or
-   * :ref:`match_typed_subject_alt_names
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.match_typed_subject_alt_names>`) is also
-   * specified.
-   *
-   * It can optionally contain certificate revocation lists, in which case Envoy will verify
-   * that the presented peer certificate has not been revoked by one of the included CRLs. Note
-   * that if a CRL is provided for any certificate authority in a trust chain, a CRL must be
-   * provided for all certificate authorities in that chain. Failure to do so will result in
-   * verification failure for both revoked and unrevoked certificates from that chain.
-   * The behavior of requiring all certificates to contain CRLs can be altered by
-   * setting :ref:`only_verify_leaf_cert_crl <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.only_verify_leaf_cert_crl>`
-   * true. If set to true, only the final certificate in the chain undergoes CRL verification.
-   *
-   * See :ref:`the TLS overview <arch_overview_ssl_enabling_verification>` for a list of common
-   * system CA locations.
-   *
-   * If ``trusted_ca`` is a filesystem path, a watch will be added to the parent
-   * directory for any file moves to support rotation. This currently only
-   * applies to dynamic secrets, when the ``CertificateValidationContext`` is
-   * delivered via SDS.
-   *
-   * X509_V_FLAG_PARTIAL_CHAIN is set by default, so non-root/intermediate ca certificate in ``trusted_ca``
-   * can be treated as trust anchor as well. It allows verification with building valid partial chain instead
-   * of a full chain.
-   *
-   * If ``ca_certificate_provider_instance`` is set, it takes precedence over ``trusted_ca``.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource trusted_ca = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource trusted_ca = 1; */
   trustedCa?: DataSource | undefined;
 
-  /**
-   * Certificate provider instance for fetching TLS certificates.
-   *
-   * If set, takes precedence over ``trusted_ca``.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance ca_certificate_provider_instance = 13;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance ca_certificate_provider_instance = 13; */
   caCertificateProviderInstance?: CertificateProviderPluginInstance | undefined;
 
-  /**
-   * Use system root certs for validation.
-   * If present, system root certs are used only if neither of the ``trusted_ca``
-   * or ``ca_certificate_provider_instance`` fields are set.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts system_root_certs = 17;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts system_root_certs = 17; */
   systemRootCerts?: CertificateValidationContext_SystemRootCerts | undefined;
 
-  /**
-   * If specified, updates of a file-based ``trusted_ca`` source will be triggered
-   * by this watch. This allows explicit control over the path watched, by
-   * default the parent directory of the filesystem path in ``trusted_ca`` is
-   * watched if this field is not specified. This only applies when a
-   * ``CertificateValidationContext`` is delivered by SDS with references to
-   * filesystem paths. See the :ref:`SDS key rotation <sds_key_rotation>`
-   * documentation for further details.
-   *
-   * @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 11;
-   */
+  /** @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 11; */
   watchedDirectory?: WatchedDirectory | undefined;
 
-  /**
-   * An optional list of base64-encoded SHA-256 hashes. If specified, Envoy will verify that the
-   * SHA-256 of the DER-encoded Subject Public Key Information (SPKI) of the presented certificate
-   * matches one of the specified values.
-   *
-   * A base64-encoded SHA-256 of the Subject Public Key Information (SPKI) of the certificate
-   * can be generated with the following command:
-   *
-   * .. code-block:: bash
-   *
-   *   $ openssl x509 -in path/to/client.crt -noout -pubkey
-   *     | openssl pkey -pubin -outform DER
-   *     | openssl dgst -sha256 -binary
-   *     | openssl enc -base64
-   *   NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=
-   *
-   * This is the format used in HTTP Public Key Pinning.
-   *
-   * When both:
-   * :ref:`verify_certificate_hash
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_hash>` and
-   * :ref:`verify_certificate_spki
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_spki>` are specified,
-   * a hash matching value from either of the lists will result in the certificate being accepted.
-   *
-   * .. attention::
-   *
-   *   This option is preferred over :ref:`verify_certificate_hash
-   *   <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_hash>`,
-   *   because SPKI is tied to a private key, so it doesn't change when the certificate
-   *   is renewed using the same private key.
-   *
-   * @generated from field: repeated string verify_certificate_spki = 3;
-   */
+  /** @generated from field: repeated string verify_certificate_spki = 3; */
   verifyCertificateSpki: string[];
 
-  /**
-   * An optional list of hex-encoded SHA-256 hashes. If specified, Envoy will verify that
-   * the SHA-256 of the DER-encoded presented certificate matches one of the specified values.
-   *
-   * A hex-encoded SHA-256 of the certificate can be generated with the following command:
-   *
-   * .. code-block:: bash
-   *
-   *   $ openssl x509 -in path/to/client.crt -outform DER | openssl dgst -sha256 | cut -d" " -f2
-   *   df6ff72fe9116521268f6f2dd4966f51df479883fe7037b39f75916ac3049d1a
-   *
-   * A long hex-encoded and colon-separated SHA-256 (a.k.a. "fingerprint") of the certificate
-   * can be generated with the following command:
-   *
-   * .. code-block:: bash
-   *
-   *   $ openssl x509 -in path/to/client.crt -noout -fingerprint -sha256 | cut -d"=" -f2
-   *   DF:6F:F7:2F:E9:11:65:21:26:8F:6F:2D:D4:96:6F:51:DF:47:98:83:FE:70:37:B3:9F:75:91:6A:C3:04:9D:1A
-   *
-   * Both of those formats are acceptable.
-   *
-   * When both:
-   * :ref:`verify_certificate_hash
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_hash>` and
-   * :ref:`verify_certificate_spki
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.verify_certificate_spki>` are specified,
-   * a hash matching value from either of the lists will result in the certificate being accepted.
-   *
-   * @generated from field: repeated string verify_certificate_hash = 2;
-   */
+  /** @generated from field: repeated string verify_certificate_hash = 2; */
   verifyCertificateHash: string[];
 
-  /**
-   * An optional list of Subject Alternative name matchers. If specified, Envoy will verify that the
-   * Subject Alternative Name of the presented certificate matches one of the specified matchers.
-   * The matching uses "any" semantics, that is to say, the SAN is verified if at least one matcher is
-   * matched.
-   *
-   * When a certificate has wildcard DNS SAN entries, to match a specific client, it should be
-   * configured with exact match type in the :ref:`string matcher <envoy_v3_api_msg_type.matcher.v3.StringMatcher>`.
-   * For example if the certificate has "\*.example.com" as DNS SAN entry, to allow only "api.example.com",
-   * it should be configured as shown below.
-   *
-   * .. code-block:: yaml
-   *
-   *  match_typed_subject_alt_names:
-   *  - san_type: DNS
-   *    matcher:
-   *      exact: "api.example.com"
-   *
-   * .. attention::
-   *
-   *   Subject Alternative Names are easily spoofable and verifying only them is insecure,
-   *   therefore this option must be used together with :ref:`trusted_ca
-   *   <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.trusted_ca>`.
-   *
-   * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher match_typed_subject_alt_names = 15;
-   */
+  /** @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher match_typed_subject_alt_names = 15; */
   matchTypedSubjectAltNames: SubjectAltNameMatcher[];
 
-  /**
-   * This field is deprecated in favor of
-   * :ref:`match_typed_subject_alt_names
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.match_typed_subject_alt_names>`.
-   * Note that if both this field and :ref:`match_typed_subject_alt_names
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.match_typed_subject_alt_names>`
-   * are specified, the former (deprecated field) is ignored.
-   *
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher match_subject_alt_names = 9 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.StringMatcher match_subject_alt_names = 9 [deprecated = true]; @deprecated */
   matchSubjectAltNames: StringMatcher[];
 
-  /**
-   * [#not-implemented-hide:] Must present signed certificate time-stamp.
-   *
-   * @generated from field: google.protobuf.BoolValue require_signed_certificate_timestamp = 6;
-   */
+  /** @generated from field: google.protobuf.BoolValue require_signed_certificate_timestamp = 6; */
   requireSignedCertificateTimestamp?: boolean | undefined;
 
-  /**
-   * An optional `certificate revocation list
-   * <https://en.wikipedia.org/wiki/Certificate_revocation_list>`_
-   * (in PEM format). If specified, Envoy will verify that the presented peer
-   * certificate has not been revoked by this CRL. If this DataSource contains
-   * multiple CRLs, all of them will be used. Note that if a CRL is provided
-   * for any certificate authority in a trust chain, a CRL must be provided
-   * for all certificate authorities in that chain. Failure to do so will
-   * result in verification failure for both revoked and unrevoked certificates
-   * from that chain. This default behavior can be altered by setting
-   * :ref:`only_verify_leaf_cert_crl <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.only_verify_leaf_cert_crl>` to
-   * true.
-   *
-   * If ``crl`` is a filesystem path, a watch will be added to the parent
-   * directory for any file moves to support rotation. This currently only
-   * applies to dynamic secrets, when the ``CertificateValidationContext`` is
-   * delivered via SDS.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource crl = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource crl = 7; */
   crl?: DataSource | undefined;
 
-  /**
-   * If specified, Envoy will not reject expired certificates.
-   *
-   * @generated from field: bool allow_expired_certificate = 8;
-   */
+  /** @generated from field: bool allow_expired_certificate = 8; */
   allowExpiredCertificate: boolean;
 
-  /**
-   * Certificate trust chain verification mode.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification trust_chain_verification = 10;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification trust_chain_verification = 10; */
   trustChainVerification: CertificateValidationContext_TrustChainVerification;
 
-  /**
-   * The configuration of an extension specific certificate validator.
-   * If specified, all validation is done by the specified validator,
-   * and the behavior of all other validation settings is defined by the specified validator (and may be entirely ignored, unused, and unvalidated).
-   * Refer to the documentation for the specified validator. If you do not want a custom validation algorithm, do not set this field.
-   * [#extension-category: envoy.tls.cert_validator]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig custom_validator_config = 12;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig custom_validator_config = 12; */
   customValidatorConfig?: TypedExtensionConfig | undefined;
 
-  /**
-   * If this option is set to true, only the certificate at the end of the
-   * certificate chain will be subject to validation by :ref:`CRL <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.crl>`.
-   *
-   * @generated from field: bool only_verify_leaf_cert_crl = 14;
-   */
+  /** @generated from field: bool only_verify_leaf_cert_crl = 14; */
   onlyVerifyLeafCertCrl: boolean;
 
-  /**
-   * Defines maximum depth of a certificate chain accepted in verification, the default limit is 100, though this can be system-dependent.
-   * This number does not include the leaf but includes the trust anchor, so a depth of 1 allows the leaf and one CA certificate. If a trusted issuer
-   * appears in the chain, but in a depth larger than configured, the certificate validation will fail.
-   * This matches the semantics of ``SSL_CTX_set_verify_depth`` in OpenSSL 1.0.x and older versions of BoringSSL. It differs from ``SSL_CTX_set_verify_depth``
-   * in OpenSSL 1.1.x and newer versions of BoringSSL in that the trust anchor is included.
-   * Trusted issues are specified by setting :ref:`trusted_ca <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.trusted_ca>`
-   *
-   * @generated from field: google.protobuf.UInt32Value max_verify_depth = 16;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_verify_depth = 16; */
   maxVerifyDepth?: number | undefined;
 
-  /**
-   * If true, the server does not include the trusted-CA distinguished names in the
-   * TLS ``CertificateRequest`` message. CAs from :ref:`trusted_ca
-   * <envoy_v3_api_field_extensions.transport_sockets.tls.v3.CertificateValidationContext.trusted_ca>`
-   * are still used to validate presented client certificates; only the wire
-   * advertisement changes.
-   *
-   * This is useful when the configured CA set is large enough that the
-   * ``CertificateRequest`` would exceed client-side TLS record limits, or when
-   * clients mishandle the CA set in some way.
-   *
-   * .. attention::
-   *
-   *   When enabled, clients that rely on the advertised CA list to select among
-   *   multiple client certificates may now send no certificate or the wrong one;
-   *   validation will then fail with the standard TLS alert.
-   *
-   * This option only affects downstream (server) TLS connections where Envoy sends a
-   * ``CertificateRequest`` to clients. It has no effect on upstream connections.
-   *
-   * Honored by the built-in validator and the SPIFFE validator. Validators that do
-   * not set a client CA list themselves (e.g., the dynamic-modules validator) are
-   * unaffected. Defaults to false.
-   *
-   * @generated from field: bool suppress_client_ca_list = 18;
-   */
+  /** @generated from field: bool suppress_client_ca_list = 18; */
   suppressClientCaList: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.
- * Use `create(CertificateValidationContextSchema)` to create a new message.
- */
 export const CertificateValidationContextSchema: GenMessage<CertificateValidationContext> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext");
 
-/**
- * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts */
 export type CertificateValidationContext_SystemRootCerts = Message<"envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts"> & {
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts.
- * Use `create(CertificateValidationContext_SystemRootCertsSchema)` to create a new message.
- */
 export const CertificateValidationContext_SystemRootCertsSchema: GenMessage<CertificateValidationContext_SystemRootCerts> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts");
 
-/**
- * Peer certificate verification mode.
- *
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification */
 export const CertificateValidationContext_TrustChainVerification = {
-  /**
-   * Perform default certificate verification (e.g., against CA / verification lists)
-   *
-   * @generated from enum value: VERIFY_TRUST_CHAIN = 0;
-   */
+  /** @generated from enum value: VERIFY_TRUST_CHAIN = 0; */
   VERIFY_TRUST_CHAIN: 0,
 
-  /**
-   * Connections where the certificate fails verification will be permitted.
-   * For HTTP connections, the result of certificate verification can be used in route matching. (
-   * see :ref:`validated <envoy_v3_api_field_config.route.v3.RouteMatch.TlsContextMatchOptions.validated>` ).
-   *
-   * @generated from enum value: ACCEPT_UNTRUSTED = 1;
-   */
+  /** @generated from enum value: ACCEPT_UNTRUSTED = 1; */
   ACCEPT_UNTRUSTED: 1,
 } as const;
 
-/**
- * Peer certificate verification mode.
- *
- * @generated from enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification
- */
+/** @generated from enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification */
 export type CertificateValidationContext_TrustChainVerification = (typeof CertificateValidationContext_TrustChainVerification)[keyof typeof CertificateValidationContext_TrustChainVerification] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification.
- */
 export const CertificateValidationContext_TrustChainVerificationSchema: GenEnum<CertificateValidationContext_TrustChainVerification> = /*@__PURE__*/
   enumDesc("envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification");

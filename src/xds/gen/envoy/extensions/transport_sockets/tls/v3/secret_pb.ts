@@ -23,106 +23,54 @@ import type { ConfigSource } from "../../../../config/core/v3/config_source_pb.t
 import type { CertificateValidationContext, TlsCertificate, TlsSessionTicketKeys } from "./common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.transport_sockets.tls.v3.GenericSecret
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.GenericSecret */
 export type GenericSecret = Message<"envoy.extensions.transport_sockets.tls.v3.GenericSecret"> & {
-  /**
-   * Secret of generic type and is available to filters. It is expected
-   * that only only one of secret and secrets is set.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource secret = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource secret = 1; */
   secret?: DataSource | undefined;
 
-  /**
-   * For cases where multiple associated secrets need to be distributed together. It is expected
-   * that only only one of secret and secrets is set.
-   *
-   * @generated from field: map<string, envoy.config.core.v3.DataSource> secrets = 2;
-   */
+  /** @generated from field: map<string, envoy.config.core.v3.DataSource> secrets = 2; */
   secrets: { [key: string]: DataSource };
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.GenericSecret.
- * Use `create(GenericSecretSchema)` to create a new message.
- */
 export const GenericSecretSchema: GenMessage<GenericSecret> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.GenericSecret");
 
-/**
- * @generated from message envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig */
 export type SdsSecretConfig = Message<"envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig"> & {
-  /**
-   * Name by which the secret can be uniquely referred to. When both name and config are specified,
-   * then secret can be fetched and/or reloaded via SDS. When only name is specified, then secret
-   * will be loaded from static resources.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource sds_config = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource sds_config = 2; */
   sdsConfig?: ConfigSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig.
- * Use `create(SdsSecretConfigSchema)` to create a new message.
- */
 export const SdsSecretConfigSchema: GenMessage<SdsSecretConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.transport_sockets.tls.v3.Secret
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.v3.Secret */
 export type Secret = Message<"envoy.extensions.transport_sockets.tls.v3.Secret"> & {
-  /**
-   * Name (FQDN, UUID, SPKI, SHA256, etc.) by which the secret can be uniquely referred to.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * @generated from oneof envoy.extensions.transport_sockets.tls.v3.Secret.type
-   */
+  /** @generated from oneof envoy.extensions.transport_sockets.tls.v3.Secret.type */
   type: {
-    /**
-     * @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsCertificate tls_certificate = 2;
-     */
+    /** @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsCertificate tls_certificate = 2; */
     value: TlsCertificate;
     case: "tlsCertificate";
   } | {
-    /**
-     * @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys session_ticket_keys = 3;
-     */
+    /** @generated from field: envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys session_ticket_keys = 3; */
     value: TlsSessionTicketKeys;
     case: "sessionTicketKeys";
   } | {
-    /**
-     * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext validation_context = 4;
-     */
+    /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext validation_context = 4; */
     value: CertificateValidationContext;
     case: "validationContext";
   } | {
-    /**
-     * @generated from field: envoy.extensions.transport_sockets.tls.v3.GenericSecret generic_secret = 5;
-     */
+    /** @generated from field: envoy.extensions.transport_sockets.tls.v3.GenericSecret generic_secret = 5; */
     value: GenericSecret;
     case: "genericSecret";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.v3.Secret.
- * Use `create(SecretSchema)` to create a new message.
- */
 export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.v3.Secret");

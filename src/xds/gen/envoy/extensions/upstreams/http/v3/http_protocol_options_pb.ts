@@ -25,336 +25,110 @@ import type { RetryPolicy, RouteAction_HashPolicy, RouteAction_RequestMirrorPoli
 import type { HttpFilter } from "../../../filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * HttpProtocolOptions specifies Http upstream protocol options. This object
- * is used in
- * :ref:`typed_extension_protocol_options<envoy_v3_api_field_config.cluster.v3.Cluster.typed_extension_protocol_options>`,
- * keyed by the name ``envoy.extensions.upstreams.http.v3.HttpProtocolOptions``.
- *
- * This controls what protocol(s) should be used for upstream and how said protocol(s) are configured.
- *
- * This replaces the prior pattern of explicit protocol configuration directly
- * in the cluster. So a configuration like this, explicitly configuring the use of HTTP/2 upstream:
- *
- * .. code::
- *
- *   clusters:
- *     - name: some_service
- *       connect_timeout: 5s
- *       upstream_http_protocol_options:
- *         auto_sni: true
- *       common_http_protocol_options:
- *         idle_timeout: 1s
- *       http2_protocol_options:
- *         max_concurrent_streams: 100
- *        .... [further cluster config]
- *
- * Would now look like this:
- *
- * .. code::
- *
- *   clusters:
- *     - name: some_service
- *       connect_timeout: 5s
- *       typed_extension_protocol_options:
- *         envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
- *           "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
- *           upstream_http_protocol_options:
- *             auto_sni: true
- *           common_http_protocol_options:
- *             idle_timeout: 1s
- *           explicit_http_config:
- *             http2_protocol_options:
- *               max_concurrent_streams: 100
- *        .... [further cluster config]
- * [#next-free-field: 12]
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions
- */
+/** @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions */
 export type HttpProtocolOptions = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions"> & {
-  /**
-   * This contains options common across HTTP/1 and HTTP/2
-   *
-   * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 1; */
   commonHttpProtocolOptions?: HttpProtocolOptions$1 | undefined;
 
-  /**
-   * This contains common protocol options which are only applied upstream.
-   *
-   * @generated from field: envoy.config.core.v3.UpstreamHttpProtocolOptions upstream_http_protocol_options = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.UpstreamHttpProtocolOptions upstream_http_protocol_options = 2; */
   upstreamHttpProtocolOptions?: UpstreamHttpProtocolOptions | undefined;
 
-  /**
-   * This controls the actual protocol to be used upstream.
-   *
-   * @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.upstream_protocol_options
-   */
+  /** @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.upstream_protocol_options */
   upstreamProtocolOptions: {
-    /**
-     * To explicitly configure either HTTP/1 or HTTP/2 (but not both!) use ``explicit_http_config``.
-     *
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig explicit_http_config = 3;
-     */
+    /** @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig explicit_http_config = 3; */
     value: HttpProtocolOptions_ExplicitHttpConfig;
     case: "explicitHttpConfig";
   } | {
-    /**
-     * This allows switching on protocol based on what protocol the downstream
-     * connection used.
-     *
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig use_downstream_protocol_config = 4;
-     */
+    /** @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig use_downstream_protocol_config = 4; */
     value: HttpProtocolOptions_UseDownstreamHttpConfig;
     case: "useDownstreamProtocolConfig";
   } | {
-    /**
-     * This allows switching on protocol based on ALPN
-     *
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig auto_config = 5;
-     */
+    /** @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig auto_config = 5; */
     value: HttpProtocolOptions_AutoHttpConfig;
     case: "autoConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional HTTP filters for the upstream HTTP filter chain.
-   *
-   * .. note::
-   *   Upstream HTTP filters are currently in alpha.
-   *
-   *
-   * These filters will be applied for all HTTP streams which flow through this
-   * cluster. Unlike downstream HTTP filters, they will *not* be applied to terminated CONNECT requests.
-   *
-   * If using upstream HTTP filters, please be aware that local errors sent by
-   * upstream HTTP filters will not trigger retries, and local errors sent by
-   * upstream HTTP filters will count as a final response if hedging is configured.
-   * [#extension-category: envoy.filters.http.upstream]
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter http_filters = 6;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter http_filters = 6; */
   httpFilters: HttpFilter[];
 
-  /**
-   * Configuration options for Unified Header Validation (UHV).
-   * UHV is an extensible mechanism for checking validity of HTTP responses.
-   *
-   * [#comment:TODO(yanavlasov): Make it a link to the default header validator doc when it becomes visible.]
-   * Leaving this field unspecified, selects the default header validator ``envoy.http.header_validators.envoy_default``.
-   *
-   * [#not-implemented-hide:]
-   * [#extension-category: envoy.http.header_validators]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig header_validation_config = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig header_validation_config = 7; */
   headerValidationConfig?: TypedExtensionConfig | undefined;
 
-  /**
-   * Defines http specific outlier detection parameters.
-   *
-   * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection outlier_detection = 8;
-   */
+  /** @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection outlier_detection = 8; */
   outlierDetection?: HttpProtocolOptions_OutlierDetection | undefined;
 
-  /**
-   * Specifies a list of HTTP-level mirroring policies for requests routed to this cluster.
-   * Cluster-level policies override route-level policies when they both are configured.
-   *
-   * .. note::
-   *
-   *   Mirroring will not be triggered if the :ref:`primary cluster
-   *   <envoy_v3_api_field_config.route.v3.RouteAction.cluster>` does not exist.
-   *
-   * @generated from field: repeated envoy.config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 9;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 9; */
   requestMirrorPolicies: RouteAction_RequestMirrorPolicy[];
 
-  /**
-   * Specifies a list of hash policies for consistent hashing load balancing (e.g., Ring Hash or
-   * Maglev) for requests routed to this cluster. When configured, cluster-level policies override
-   * route-level policies. When not configured, route-level policies (if any) will be used.
-   *
-   * This enables consistent routing to the same upstream host for all requests to a cluster,
-   * which is particularly useful for stateful services like caching, session management, or
-   * sticky routing requirements.
-   *
-   * .. note::
-   *
-   *   Hash policies are only effective when the cluster is configured with a hash-based load
-   *   balancing policy (e.g., :ref:`RING_HASH <envoy_v3_api_enum_value_config.cluster.v3.Cluster.LbPolicy.RING_HASH>`
-   *   or :ref:`MAGLEV <envoy_v3_api_enum_value_config.cluster.v3.Cluster.LbPolicy.MAGLEV>`).
-   *
-   * @generated from field: repeated envoy.config.route.v3.RouteAction.HashPolicy hash_policy = 10;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RouteAction.HashPolicy hash_policy = 10; */
   hashPolicy: RouteAction_HashPolicy[];
 
-  /**
-   * Specifies the retry policy for requests routed to this cluster. When configured,
-   * cluster-level retry policy overrides route-level retry policy. When not configured,
-   * route-level retry policy (if any) will be used.
-   *
-   * .. note::
-   *
-   *   Cluster-level retry policy will override route-level retry policy entirely. Policies are
-   *   not merged.
-   *
-   * @generated from field: envoy.config.route.v3.RetryPolicy retry_policy = 11;
-   */
+  /** @generated from field: envoy.config.route.v3.RetryPolicy retry_policy = 11; */
   retryPolicy?: RetryPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.
- * Use `create(HttpProtocolOptionsSchema)` to create a new message.
- */
 export const HttpProtocolOptionsSchema: GenMessage<HttpProtocolOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.v3.HttpProtocolOptions");
 
-/**
- * If this is used, the cluster will only operate on one of the possible upstream protocols.
- * Note that HTTP/2 or above should generally be used for upstream gRPC clusters.
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
- */
+/** @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig */
 export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.protocol_config
-   */
+  /** @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.protocol_config */
   protocolConfig: {
-    /**
-     * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1; */
     value: Http1ProtocolOptions;
     case: "httpProtocolOptions";
   } | {
-    /**
-     * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2; */
     value: Http2ProtocolOptions;
     case: "http2ProtocolOptions";
   } | {
-    /**
-     * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-     */
+    /** @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3; */
     value: Http3ProtocolOptions;
     case: "http3ProtocolOptions";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig.
- * Use `create(HttpProtocolOptions_ExplicitHttpConfigSchema)` to create a new message.
- */
 export const HttpProtocolOptions_ExplicitHttpConfigSchema: GenMessage<HttpProtocolOptions_ExplicitHttpConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig");
 
-/**
- * If this is used, the cluster can use either of the configured protocols, and
- * will use whichever protocol was used by the downstream connection.
- *
- * If HTTP/3 is configured for downstream and not configured for upstream,
- * HTTP/3 requests will fail over to HTTP/2.
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
- */
+/** @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig */
 export type HttpProtocolOptions_UseDownstreamHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1; */
   httpProtocolOptions?: Http1ProtocolOptions | undefined;
 
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2; */
   http2ProtocolOptions?: Http2ProtocolOptions | undefined;
 
-  /**
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3; */
   http3ProtocolOptions?: Http3ProtocolOptions | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.
- * Use `create(HttpProtocolOptions_UseDownstreamHttpConfigSchema)` to create a new message.
- */
 export const HttpProtocolOptions_UseDownstreamHttpConfigSchema: GenMessage<HttpProtocolOptions_UseDownstreamHttpConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig");
 
-/**
- * If this is used, the cluster can use either HTTP/1 or HTTP/2, and will use whichever
- * protocol is negotiated by ALPN with the upstream.
- * Clusters configured with ``AutoHttpConfig`` will use the highest available
- * protocol; HTTP/2 if supported, otherwise HTTP/1.
- * If the upstream does not support ALPN, ``AutoHttpConfig`` will fail over to HTTP/1.
- * This can only be used with transport sockets which support ALPN. Using a
- * transport socket which does not support ALPN will result in configuration
- * failure. The transport layer may be configured with custom ALPN, but the default ALPN
- * for the cluster (or if custom ALPN fails) will be "h2,http/1.1".
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
- */
+/** @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig */
 export type HttpProtocolOptions_AutoHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1; */
   httpProtocolOptions?: Http1ProtocolOptions | undefined;
 
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2; */
   http2ProtocolOptions?: Http2ProtocolOptions | undefined;
 
-  /**
-   * Unlike HTTP/1 and HTTP/2, HTTP/3 will not be configured unless it is
-   * present, and only if there is an indication of server side
-   * support.
-   * See :ref:`here <arch_overview_http3_upstream>` for more information on
-   * when HTTP/3 will be used, and when Envoy will fail over to TCP.
-   *
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3; */
   http3ProtocolOptions?: Http3ProtocolOptions | undefined;
 
-  /**
-   * The presence of alternate protocols cache options causes the use of the
-   * alternate protocols cache, which is responsible for parsing and caching
-   * HTTP Alt-Svc headers. This enables the use of HTTP/3 for origins that
-   * advertise supporting it.
-   *
-   * .. note::
-   *   This is required when HTTP/3 is enabled.
-   *
-   * @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 4; */
   alternateProtocolsCacheOptions?: AlternateProtocolsCacheOptions | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.
- * Use `create(HttpProtocolOptions_AutoHttpConfigSchema)` to create a new message.
- */
 export const HttpProtocolOptions_AutoHttpConfigSchema: GenMessage<HttpProtocolOptions_AutoHttpConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig");
 
-/**
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
- */
+/** @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection */
 export type HttpProtocolOptions_OutlierDetection = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection"> & {
-  /**
-   * If specified, only responses matching the matcher will be treated by outlier detection as errors.
-   * If not specified, only 5xx codes are treated by outlier detection as errors.
-   *
-   * @generated from field: envoy.config.common.matcher.v3.MatchPredicate error_matcher = 1;
-   */
+  /** @generated from field: envoy.config.common.matcher.v3.MatchPredicate error_matcher = 1; */
   errorMatcher?: MatchPredicate | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection.
- * Use `create(HttpProtocolOptions_OutlierDetectionSchema)` to create a new message.
- */
 export const HttpProtocolOptions_OutlierDetectionSchema: GenMessage<HttpProtocolOptions_OutlierDetection> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection");

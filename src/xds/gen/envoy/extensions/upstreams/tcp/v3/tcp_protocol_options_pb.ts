@@ -21,29 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions
- */
+/** @generated from message envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions */
 export type TcpProtocolOptions = Message<"envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"> & {
-  /**
-   * The idle timeout for the connection. The idle timeout is defined as the period in which
-   * the connection is not associated with a downstream connection. When the idle timeout is
-   * reached, the connection will be closed.
-   *
-   * If not set, the default idle timeout is 10 minutes. To disable idle timeouts, explicitly set this to 0.
-   *
-   * .. warning::
-   *   Disabling this timeout has a highly likelihood of yielding connection leaks due to lost TCP
-   *   FIN packets, etc.
-   *
-   * @generated from field: google.protobuf.Duration idle_timeout = 1;
-   */
+  /** @generated from field: google.protobuf.Duration idle_timeout = 1; */
   idleTimeout?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions.
- * Use `create(TcpProtocolOptionsSchema)` to create a new message.
- */
 export const TcpProtocolOptionsSchema: GenMessage<TcpProtocolOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions");

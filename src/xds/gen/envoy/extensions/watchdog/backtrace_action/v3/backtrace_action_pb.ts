@@ -21,26 +21,11 @@ import { messageDesc } from "../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the backtrace watchdog action.
- *
- * This action is currently only supported on Linux.
- *
- * @generated from message envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig
- */
+/** @generated from message envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig */
 export type BacktraceActionConfig = Message<"envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig"> & {
-  /**
-   * Minimum time between backtrace logs per thread. Defaults to 10 seconds if not set.
-   * Set to 0 to disable the cooldown and log a backtrace on every watchdog event.
-   *
-   * @generated from field: google.protobuf.Duration cooldown_duration = 1;
-   */
+  /** @generated from field: google.protobuf.Duration cooldown_duration = 1; */
   cooldownDuration?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig.
- * Use `create(BacktraceActionConfigSchema)` to create a new message.
- */
 export const BacktraceActionConfigSchema: GenMessage<BacktraceActionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.watchdog.backtrace_action.v3.BacktraceActionConfig");

@@ -21,41 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CelExpressionConfig } from "../../../../../config/core/v3/cel_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * ExpressionFilter is an access logging filter that evaluates configured
- * symbolic Common Expression Language expressions to inform the decision
- * to generate an access log.
- *
- * @generated from message envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
- */
+/** @generated from message envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter */
 export type ExpressionFilter = Message<"envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"> & {
-  /**
-   * Expression that, when evaluated, will be used to filter access logs.
-   * Expressions are based on the set of Envoy :ref:`attributes <arch_overview_attributes>`.
-   * The provided expression must evaluate to true for logging (expression errors are considered false).
-   * Examples:
-   *
-   * * ``response.code >= 400``
-   * * ``(connection.mtls && request.headers['x-log-mtls'] == 'true') || request.url_path.contains('v1beta3')``
-   *
-   * @generated from field: string expression = 1;
-   */
+  /** @generated from field: string expression = 1; */
   expression: string;
 
-  /**
-   * CEL expression configuration that modifies the evaluation behavior of the ``expression`` field.
-   * If specified, string conversion, concatenation, and manipulation functions may be enabled
-   * for the filter expression. See :ref:`CelExpressionConfig <envoy_v3_api_msg_config.core.v3.CelExpressionConfig>`
-   * for more details.
-   *
-   * @generated from field: envoy.config.core.v3.CelExpressionConfig cel_config = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.CelExpressionConfig cel_config = 2; */
   celConfig?: CelExpressionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter.
- * Use `create(ExpressionFilterSchema)` to create a new message.
- */
 export const ExpressionFilterSchema: GenMessage<ExpressionFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter");

@@ -21,50 +21,23 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ConfigSource } from "../../../../../config/core/v3/config_source_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Filters for rate limiting the access log emission using global token buckets per process and shared across all listeners.
- *
- * @generated from message envoy.extensions.access_loggers.filters.process_ratelimit.v3.ProcessRateLimitFilter
- */
+/** @generated from message envoy.extensions.access_loggers.filters.process_ratelimit.v3.ProcessRateLimitFilter */
 export type ProcessRateLimitFilter = Message<"envoy.extensions.access_loggers.filters.process_ratelimit.v3.ProcessRateLimitFilter"> & {
-  /**
-   * The dynamic config for the token bucket.
-   *
-   * @generated from field: envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket dynamic_config = 1;
-   */
+  /** @generated from field: envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket dynamic_config = 1; */
   dynamicConfig?: DynamicTokenBucket | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.filters.process_ratelimit.v3.ProcessRateLimitFilter.
- * Use `create(ProcessRateLimitFilterSchema)` to create a new message.
- */
 export const ProcessRateLimitFilterSchema: GenMessage<ProcessRateLimitFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.filters.process_ratelimit.v3.ProcessRateLimitFilter");
 
-/**
- * @generated from message envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket
- */
+/** @generated from message envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket */
 export type DynamicTokenBucket = Message<"envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket"> & {
-  /**
-   * the key used to find the token bucket in the singleton map.
-   *
-   * @generated from field: string resource_name = 1;
-   */
+  /** @generated from field: string resource_name = 1; */
   resourceName: string;
 
-  /**
-   * The configuration source for the :ref:`token_bucket <envoy_v3_api_msg_type.v3.TokenBucket>`.
-   * It should stay the same through the process lifetime.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource config_source = 2; */
   configSource?: ConfigSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket.
- * Use `create(DynamicTokenBucketSchema)` to create a new message.
- */
 export const DynamicTokenBucketSchema: GenMessage<DynamicTokenBucket> = /*@__PURE__*/
   messageDesc("envoy.extensions.access_loggers.filters.process_ratelimit.v3.DynamicTokenBucket");

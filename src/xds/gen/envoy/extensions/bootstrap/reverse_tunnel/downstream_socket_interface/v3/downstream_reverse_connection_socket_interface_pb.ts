@@ -24,120 +24,44 @@ import type { TypedExtensionConfig } from "../../../../../config/core/v3/extensi
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the downstream reverse connection socket interface.
- * This interface initiates reverse connections to upstream Envoys and provides
- * them as socket connections for downstream requests.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface
- */
+/** @generated from message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface */
 export type DownstreamReverseConnectionSocketInterface = Message<"envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface"> & {
-  /**
-   * Stat prefix to be used for downstream reverse connection socket interface stats.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * Enable detailed per-host and per-cluster statistics.
-   * When enabled, emits hidden statistics for individual hosts and clusters.
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool enable_detailed_stats = 2;
-   */
+  /** @generated from field: bool enable_detailed_stats = 2; */
   enableDetailedStats: boolean;
 
-  /**
-   * Optional HTTP handshake configuration. When unset, the initiator envoy uses the defaults
-   * provided by ``HttpHandshakeConfig``.
-   *
-   * @generated from field: envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig http_handshake = 3;
-   */
+  /** @generated from field: envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig http_handshake = 3; */
   httpHandshake?: DownstreamReverseConnectionSocketInterface_HttpHandshakeConfig | undefined;
 
-  /**
-   * Access log configuration for reverse tunnel initiator lifecycle events.
-   * Logs are emitted on handshake success, handshake failure, and connection close.
-   * Reverse tunnel metadata (``node_id``, ``cluster_id``, ``tenant_id``, upstream cluster, etc.)
-   * is available via ``%DYNAMIC_METADATA(envoy.reverse_tunnel.initiator:*)%`` substitutions.
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 4;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 4; */
   accessLog: AccessLog[];
 
-  /**
-   * Upper bound on the per-host reconnect backoff. The initiator retries a failed handshake on a
-   * deterministic exponential schedule (1s, 2s, 4s, ...) with small upward jitter; this value caps
-   * that schedule.
-   *
-   * @generated from field: google.protobuf.Duration max_reconnect_backoff = 5;
-   */
+  /** @generated from field: google.protobuf.Duration max_reconnect_backoff = 5; */
   maxReconnectBackoff?: Duration | undefined;
 
-  /**
-   * How often the initiator re-checks each host and dials any missing reverse tunnels.
-   * Defaults to 10s. The re-check is jittered upward so agents that start together do not
-   * redial in lockstep. The minimum value is 100ms.
-   *
-   * @generated from field: google.protobuf.Duration maintain_interval = 6;
-   */
+  /** @generated from field: google.protobuf.Duration maintain_interval = 6; */
   maintainInterval?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.
- * Use `create(DownstreamReverseConnectionSocketInterfaceSchema)` to create a new message.
- */
 export const DownstreamReverseConnectionSocketInterfaceSchema: GenMessage<DownstreamReverseConnectionSocketInterface> = /*@__PURE__*/
   messageDesc("envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface");
 
-/**
- * HTTP handshake settings for initiator envoy initiated reverse tunnels.
- *
- * @generated from message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig
- */
+/** @generated from message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig */
 export type DownstreamReverseConnectionSocketInterface_HttpHandshakeConfig = Message<"envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig"> & {
-  /**
-   * Request path used when issuing the HTTP reverse-connection handshake. Defaults to
-   * "/reverse_connections/request".
-   *
-   * @generated from field: string request_path = 1;
-   */
+  /** @generated from field: string request_path = 1; */
   requestPath: string;
 
-  /**
-   * Additional headers to include in the HTTP handshake request.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption additional_headers = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption additional_headers = 2; */
   additionalHeaders: HeaderValueOption[];
 
-  /**
-   * Perform the handshake as an HTTP/1.1 ``Upgrade`` exchange (``Upgrade: reverse-tunnel``,
-   * success on ``101``) so HTTP proxies can route the handshake and splice the tunnel
-   * afterward. The responder must set this flag to the same value.
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool use_http_upgrade = 3;
-   */
+  /** @generated from field: bool use_http_upgrade = 3; */
   useHttpUpgrade: boolean;
 
-  /**
-   * Formatter extensions usable in ``additional_headers`` substitution. See the formatter
-   * extensions documentation for details. When set, ``additional_headers`` values are evaluated
-   * as substitution format strings; when empty, the values are sent literally.
-   * [#extension-category: envoy.formatter]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 4;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 4; */
   formatters: TypedExtensionConfig[];
 };
 
-/**
- * Describes the message envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig.
- * Use `create(DownstreamReverseConnectionSocketInterface_HttpHandshakeConfigSchema)` to create a new message.
- */
 export const DownstreamReverseConnectionSocketInterface_HttpHandshakeConfigSchema: GenMessage<DownstreamReverseConnectionSocketInterface_HttpHandshakeConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.bootstrap.reverse_tunnel.downstream_socket_interface.v3.DownstreamReverseConnectionSocketInterface.HttpHandshakeConfig");

@@ -22,82 +22,29 @@ import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the upstream reverse connection socket interface.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface
- */
+/** @generated from message envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface */
 export type UpstreamReverseConnectionSocketInterface = Message<"envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface"> & {
-  /**
-   * Stat prefix for upstream reverse connection socket interface stats.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * Number of consecutive ping failures before an idle reverse connection socket is marked dead.
-   * Defaults to 3 if unset. Must be at least 1.
-   *
-   * @generated from field: google.protobuf.UInt32Value ping_failure_threshold = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value ping_failure_threshold = 2; */
   pingFailureThreshold?: number | undefined;
 
-  /**
-   * Enable detailed per-node and per-cluster statistics.
-   * When enabled, emits hidden statistics for individual nodes and clusters.
-   * Defaults to false.
-   *
-   * @generated from field: bool enable_detailed_stats = 3;
-   */
+  /** @generated from field: bool enable_detailed_stats = 3; */
   enableDetailedStats: boolean;
 
-  /**
-   * Optional configuration for a tunnel reporting extension. When provided,
-   * the socket interface instantiates a reporter via the configured factory.
-   * If unset, no reporting is done.
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig reporter_config = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig reporter_config = 4; */
   reporterConfig?: TypedExtensionConfig | undefined;
 
-  /**
-   * Enables tenant-aware isolation for reverse connections. When set to ``true``, the socket
-   * interface requires tenant identifiers in addition to node and cluster identifiers and derives
-   * composite ``tenant:node`` and ``tenant:cluster`` keys for socket tracking. Identifiers
-   * containing the ``:`` delimiter are rejected to avoid ambiguity.
-   * Defaults to ``false`` for backwards compatibility.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_tenant_isolation = 5;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_tenant_isolation = 5; */
   enableTenantIsolation?: boolean | undefined;
 
-  /**
-   * Access logs emitted for reverse tunnel lifecycle events. Entries are generated for tunnel setup,
-   * socket handoff, tunnel close, and post-handoff HTTP/2 keepalive timeout observations.
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 6;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 6; */
   accessLog: AccessLog[];
 
-  /**
-   * Maximum number of concurrently accepted reverse connections per node (and per tenant
-   * when tenant isolation is enabled). The cap is only consulted for reverse tunnel network
-   * filters that opt in via ``enable_connection_limit``; filters that leave it disabled ignore it.
-   * The cap is enforced per worker thread, so the effective ceiling is roughly this value
-   * multiplied by the number of workers; it is also only approximate when rebalancing is enabled.
-   * Defaults to 0; combined with ``enable_connection_limit: true`` a value of 0 rejects all
-   * connections, so set a non-zero value whenever a filter enables the limit.
-   *
-   * @generated from field: uint32 max_connections_per_node = 7;
-   */
+  /** @generated from field: uint32 max_connections_per_node = 7; */
   maxConnectionsPerNode: number;
 };
 
-/**
- * Describes the message envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface.
- * Use `create(UpstreamReverseConnectionSocketInterfaceSchema)` to create a new message.
- */
 export const UpstreamReverseConnectionSocketInterfaceSchema: GenMessage<UpstreamReverseConnectionSocketInterface> = /*@__PURE__*/
   messageDesc("envoy.extensions.bootstrap.reverse_tunnel.upstream_socket_interface.v3.UpstreamReverseConnectionSocketInterface");

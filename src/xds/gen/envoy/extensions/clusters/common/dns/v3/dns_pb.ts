@@ -20,48 +20,29 @@ import type { GenEnum } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc } from "../../../../../../../descriptors/generated.ts";
 import type { UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from enum envoy.extensions.clusters.common.dns.v3.DnsLookupFamily
- */
+/** @generated from enum envoy.extensions.clusters.common.dns.v3.DnsLookupFamily */
 export const DnsLookupFamily = {
-  /**
-   * @generated from enum value: UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: UNSPECIFIED = 0; */
   UNSPECIFIED: 0,
 
-  /**
-   * @generated from enum value: AUTO = 1;
-   */
+  /** @generated from enum value: AUTO = 1; */
   AUTO: 1,
 
-  /**
-   * @generated from enum value: V4_ONLY = 2;
-   */
+  /** @generated from enum value: V4_ONLY = 2; */
   V4_ONLY: 2,
 
-  /**
-   * @generated from enum value: V6_ONLY = 3;
-   */
+  /** @generated from enum value: V6_ONLY = 3; */
   V6_ONLY: 3,
 
-  /**
-   * @generated from enum value: V4_PREFERRED = 4;
-   */
+  /** @generated from enum value: V4_PREFERRED = 4; */
   V4_PREFERRED: 4,
 
-  /**
-   * @generated from enum value: ALL = 5;
-   */
+  /** @generated from enum value: ALL = 5; */
   ALL: 5,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.clusters.common.dns.v3.DnsLookupFamily
- */
+/** @generated from enum envoy.extensions.clusters.common.dns.v3.DnsLookupFamily */
 export type DnsLookupFamily = (typeof DnsLookupFamily)[keyof typeof DnsLookupFamily] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.clusters.common.dns.v3.DnsLookupFamily.
- */
 export const DnsLookupFamilySchema: GenEnum<DnsLookupFamily> = /*@__PURE__*/
   enumDesc("envoy.extensions.clusters.common.dns.v3.DnsLookupFamily");

@@ -20,104 +20,47 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.compression.brotli.compressor.v3.Brotli
- */
+/** @generated from message envoy.extensions.compression.brotli.compressor.v3.Brotli */
 export type Brotli = Message<"envoy.extensions.compression.brotli.compressor.v3.Brotli"> & {
-  /**
-   * Value from 0 to 11 that controls the main compression speed-density lever.
-   * The higher quality, the slower compression. The default value is 3.
-   *
-   * @generated from field: google.protobuf.UInt32Value quality = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value quality = 1; */
   quality?: number | undefined;
 
-  /**
-   * A value used to tune encoder for specific input. For more information about modes,
-   * please refer to brotli manual: https://brotli.org/encode.html#aa6f
-   * This field will be set to "DEFAULT" if not specified.
-   *
-   * @generated from field: envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode encoder_mode = 2;
-   */
+  /** @generated from field: envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode encoder_mode = 2; */
   encoderMode: Brotli_EncoderMode;
 
-  /**
-   * Value from 10 to 24 that represents the base two logarithmic of the compressor's window size.
-   * Larger window results in better compression at the expense of memory usage. The default is 18.
-   * For more details about this parameter, please refer to brotli manual:
-   * https://brotli.org/encode.html#a9a8
-   *
-   * @generated from field: google.protobuf.UInt32Value window_bits = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value window_bits = 3; */
   windowBits?: number | undefined;
 
-  /**
-   * Value from 16 to 24 that represents the base two logarithmic of the compressor's input block
-   * size. Larger input block results in better compression at the expense of memory usage. The
-   * default is 24. For more details about this parameter, please refer to brotli manual:
-   * https://brotli.org/encode.html#a9a8
-   *
-   * @generated from field: google.protobuf.UInt32Value input_block_bits = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value input_block_bits = 4; */
   inputBlockBits?: number | undefined;
 
-  /**
-   * Value for compressor's next output buffer. If not set, defaults to 4096.
-   *
-   * @generated from field: google.protobuf.UInt32Value chunk_size = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value chunk_size = 5; */
   chunkSize?: number | undefined;
 
-  /**
-   * If true, disables "literal context modeling" format feature.
-   * This flag is a "decoding-speed vs compression ratio" trade-off.
-   *
-   * @generated from field: bool disable_literal_context_modeling = 6;
-   */
+  /** @generated from field: bool disable_literal_context_modeling = 6; */
   disableLiteralContextModeling: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.compression.brotli.compressor.v3.Brotli.
- * Use `create(BrotliSchema)` to create a new message.
- */
 export const BrotliSchema: GenMessage<Brotli> = /*@__PURE__*/
   messageDesc("envoy.extensions.compression.brotli.compressor.v3.Brotli");
 
-/**
- * @generated from enum envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode
- */
+/** @generated from enum envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode */
 export const Brotli_EncoderMode = {
-  /**
-   * @generated from enum value: DEFAULT = 0;
-   */
+  /** @generated from enum value: DEFAULT = 0; */
   DEFAULT: 0,
 
-  /**
-   * @generated from enum value: GENERIC = 1;
-   */
+  /** @generated from enum value: GENERIC = 1; */
   GENERIC: 1,
 
-  /**
-   * @generated from enum value: TEXT = 2;
-   */
+  /** @generated from enum value: TEXT = 2; */
   TEXT: 2,
 
-  /**
-   * @generated from enum value: FONT = 3;
-   */
+  /** @generated from enum value: FONT = 3; */
   FONT: 3,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode
- */
+/** @generated from enum envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode */
 export type Brotli_EncoderMode = (typeof Brotli_EncoderMode)[keyof typeof Brotli_EncoderMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode.
- */
 export const Brotli_EncoderModeSchema: GenEnum<Brotli_EncoderMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.compression.brotli.compressor.v3.Brotli.EncoderMode");

@@ -20,29 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.compression.brotli.decompressor.v3.Brotli
- */
+/** @generated from message envoy.extensions.compression.brotli.decompressor.v3.Brotli */
 export type Brotli = Message<"envoy.extensions.compression.brotli.decompressor.v3.Brotli"> & {
-  /**
-   * If true, disables "canny" ring buffer allocation strategy.
-   * Ring buffer is allocated according to window size, despite the real size of the content.
-   *
-   * @generated from field: bool disable_ring_buffer_reallocation = 1;
-   */
+  /** @generated from field: bool disable_ring_buffer_reallocation = 1; */
   disableRingBufferReallocation: boolean;
 
-  /**
-   * Value for decompressor's next output buffer. If not set, defaults to 4096.
-   *
-   * @generated from field: google.protobuf.UInt32Value chunk_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value chunk_size = 2; */
   chunkSize?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.compression.brotli.decompressor.v3.Brotli.
- * Use `create(BrotliSchema)` to create a new message.
- */
 export const BrotliSchema: GenMessage<Brotli> = /*@__PURE__*/
   messageDesc("envoy.extensions.compression.brotli.decompressor.v3.Brotli");

@@ -20,243 +20,92 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.compression.gzip.compressor.v3.Gzip
- */
+/** @generated from message envoy.extensions.compression.gzip.compressor.v3.Gzip */
 export type Gzip = Message<"envoy.extensions.compression.gzip.compressor.v3.Gzip"> & {
-  /**
-   * Value from 1 to 9 that controls the amount of internal memory used by zlib. Higher values
-   * use more memory, but are faster and produce better compression results.
-   *
-   * Defaults to ``5``.
-   *
-   * @generated from field: google.protobuf.UInt32Value memory_level = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value memory_level = 1; */
   memoryLevel?: number | undefined;
 
-  /**
-   * A value used for selecting the zlib compression level. This setting will affect speed and
-   * amount of compression applied to the content. ``BEST_COMPRESSION`` provides higher compression
-   * at the cost of higher latency and is equal to ``COMPRESSION_LEVEL_9``. ``BEST_SPEED`` provides
-   * lower compression with minimum impact on response time, the same as ``COMPRESSION_LEVEL_1``.
-   * ``DEFAULT_COMPRESSION`` provides an optimal result between speed and compression. According
-   * to zlib's manual, this level gives the same result as ``COMPRESSION_LEVEL_6``.
-   *
-   * Defaults to ``DEFAULT_COMPRESSION``.
-   *
-   * @generated from field: envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel compression_level = 2;
-   */
+  /** @generated from field: envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel compression_level = 2; */
   compressionLevel: Gzip_CompressionLevel;
 
-  /**
-   * A value used for selecting the zlib compression strategy which is directly related to the
-   * characteristics of the content. Most of the time ``DEFAULT_STRATEGY`` will be the best choice,
-   * though there are situations when changing this parameter might produce better results. For
-   * example, run-length encoding (RLE) is typically used when the content is known for having
-   * sequences in which the same data occurs many consecutive times. For more information about
-   * each strategy, please refer to the `zlib manual <https://www.zlib.net/manual.html>`_.
-   *
-   * Defaults to ``DEFAULT_STRATEGY``.
-   *
-   * @generated from field: envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy compression_strategy = 3;
-   */
+  /** @generated from field: envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy compression_strategy = 3; */
   compressionStrategy: Gzip_CompressionStrategy;
 
-  /**
-   * Value from 9 to 15 that represents the base two logarithmic of the compressor's window size.
-   * Larger window results in better compression at the expense of memory usage. For more details
-   * about this parameter, please refer to the
-   * `zlib manual <https://www.zlib.net/manual.html>`_ for ``deflateInit2``.
-   *
-   * Defaults to ``12``, which will produce a 4096 bytes window.
-   *
-   * @generated from field: google.protobuf.UInt32Value window_bits = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value window_bits = 4; */
   windowBits?: number | undefined;
 
-  /**
-   * Value for zlib's next output buffer. See the
-   * `zlib manual <https://www.zlib.net/manual.html>`_ for more details. Also see
-   * `envoy#8448 <https://github.com/envoyproxy/envoy/issues/8448>`_ for context on this filter's
-   * performance.
-   *
-   * Defaults to ``4096``.
-   *
-   * @generated from field: google.protobuf.UInt32Value chunk_size = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value chunk_size = 5; */
   chunkSize?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.compression.gzip.compressor.v3.Gzip.
- * Use `create(GzipSchema)` to create a new message.
- */
 export const GzipSchema: GenMessage<Gzip> = /*@__PURE__*/
   messageDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip");
 
-/**
- * All the values of this enumeration translate directly to zlib's compression strategies.
- * For more information about each strategy, please refer to the
- * `zlib manual <https://www.zlib.net/manual.html>`_.
- *
- * @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy
- */
+/** @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy */
 export const Gzip_CompressionStrategy = {
-  /**
-   * Default compression strategy.
-   *
-   * @generated from enum value: DEFAULT_STRATEGY = 0;
-   */
+  /** @generated from enum value: DEFAULT_STRATEGY = 0; */
   DEFAULT_STRATEGY: 0,
 
-  /**
-   * Filtered compression strategy, designed for data produced by a filter or predictor.
-   *
-   * @generated from enum value: FILTERED = 1;
-   */
+  /** @generated from enum value: FILTERED = 1; */
   FILTERED: 1,
 
-  /**
-   * Huffman-only compression strategy, which uses Huffman encoding only.
-   *
-   * @generated from enum value: HUFFMAN_ONLY = 2;
-   */
+  /** @generated from enum value: HUFFMAN_ONLY = 2; */
   HUFFMAN_ONLY: 2,
 
-  /**
-   * Run-length encoding (RLE) compression strategy, designed for image data.
-   *
-   * @generated from enum value: RLE = 3;
-   */
+  /** @generated from enum value: RLE = 3; */
   RLE: 3,
 
-  /**
-   * Fixed compression strategy, which prevents the use of dynamic Huffman codes.
-   *
-   * @generated from enum value: FIXED = 4;
-   */
+  /** @generated from enum value: FIXED = 4; */
   FIXED: 4,
 } as const;
 
-/**
- * All the values of this enumeration translate directly to zlib's compression strategies.
- * For more information about each strategy, please refer to the
- * `zlib manual <https://www.zlib.net/manual.html>`_.
- *
- * @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy
- */
+/** @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy */
 export type Gzip_CompressionStrategy = (typeof Gzip_CompressionStrategy)[keyof typeof Gzip_CompressionStrategy] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy.
- */
 export const Gzip_CompressionStrategySchema: GenEnum<Gzip_CompressionStrategy> = /*@__PURE__*/
   enumDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy");
 
-/**
- * Compression level values for zlib. Higher levels provide better compression at the cost of
- * increased latency and CPU usage.
- *
- * @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel
- */
+/** @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel */
 export const Gzip_CompressionLevel = {
-  /**
-   * Default compression level, equivalent to ``COMPRESSION_LEVEL_6``.
-   *
-   * @generated from enum value: DEFAULT_COMPRESSION = 0;
-   */
+  /** @generated from enum value: DEFAULT_COMPRESSION = 0; */
   DEFAULT_COMPRESSION: 0,
 
-  /**
-   * Fastest compression with minimal compression ratio, equivalent to ``COMPRESSION_LEVEL_1``.
-   *
-   * @generated from enum value: BEST_SPEED = 1;
-   */
+  /** @generated from enum value: BEST_SPEED = 1; */
   BEST_SPEED: 1,
 
-  /**
-   * Compression level 1 (fastest).
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_1 = 1;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_1 = 1; */
   COMPRESSION_LEVEL_1: 1,
 
-  /**
-   * Compression level 2.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_2 = 2;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_2 = 2; */
   COMPRESSION_LEVEL_2: 2,
 
-  /**
-   * Compression level 3.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_3 = 3;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_3 = 3; */
   COMPRESSION_LEVEL_3: 3,
 
-  /**
-   * Compression level 4.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_4 = 4;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_4 = 4; */
   COMPRESSION_LEVEL_4: 4,
 
-  /**
-   * Compression level 5.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_5 = 5;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_5 = 5; */
   COMPRESSION_LEVEL_5: 5,
 
-  /**
-   * Compression level 6.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_6 = 6;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_6 = 6; */
   COMPRESSION_LEVEL_6: 6,
 
-  /**
-   * Compression level 7.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_7 = 7;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_7 = 7; */
   COMPRESSION_LEVEL_7: 7,
 
-  /**
-   * Compression level 8.
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_8 = 8;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_8 = 8; */
   COMPRESSION_LEVEL_8: 8,
 
-  /**
-   * Compression level 9 (best compression).
-   *
-   * @generated from enum value: COMPRESSION_LEVEL_9 = 9;
-   */
+  /** @generated from enum value: COMPRESSION_LEVEL_9 = 9; */
   COMPRESSION_LEVEL_9: 9,
 
-  /**
-   * Best compression ratio with highest latency, equivalent to ``COMPRESSION_LEVEL_9``.
-   *
-   * @generated from enum value: BEST_COMPRESSION = 9;
-   */
+  /** @generated from enum value: BEST_COMPRESSION = 9; */
   BEST_COMPRESSION: 9,
 } as const;
 
-/**
- * Compression level values for zlib. Higher levels provide better compression at the cost of
- * increased latency and CPU usage.
- *
- * @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel
- */
+/** @generated from enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel */
 export type Gzip_CompressionLevel = (typeof Gzip_CompressionLevel)[keyof typeof Gzip_CompressionLevel] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel.
- */
 export const Gzip_CompressionLevelSchema: GenEnum<Gzip_CompressionLevel> = /*@__PURE__*/
   enumDesc("envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel");

@@ -21,34 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.compression.zstd.decompressor.v3.Zstd
- */
+/** @generated from message envoy.extensions.compression.zstd.decompressor.v3.Zstd */
 export type Zstd = Message<"envoy.extensions.compression.zstd.decompressor.v3.Zstd"> & {
-  /**
-   * Dictionaries for decompression. Zstd offers dictionary compression, which greatly improves
-   * efficiency on small files and messages. It is necessary to ensure that the dictionary used for
-   * decompression is the same as the compression dictionary. Multiple dictionaries can be set, and the
-   * dictionary will be automatically selected for decompression according to the dictionary ID in the
-   * source content.
-   * Please refer to `zstd manual <https://github.com/facebook/zstd/blob/dev/programs/zstd.1.md#dictionary-builder>`_
-   * to train specific dictionaries for decompression.
-   *
-   * @generated from field: repeated envoy.config.core.v3.DataSource dictionaries = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.DataSource dictionaries = 1; */
   dictionaries: DataSource[];
 
-  /**
-   * Value for decompressor's next output buffer. If not set, defaults to 4096.
-   *
-   * @generated from field: google.protobuf.UInt32Value chunk_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value chunk_size = 2; */
   chunkSize?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.compression.zstd.decompressor.v3.Zstd.
- * Use `create(ZstdSchema)` to create a new message.
- */
 export const ZstdSchema: GenMessage<Zstd> = /*@__PURE__*/
   messageDesc("envoy.extensions.compression.zstd.decompressor.v3.Zstd");

@@ -22,63 +22,20 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for an xDS config validator implemented by a dynamic module. For each xDS update the
- * module receives the xDS type URL and the decoded resources, with each resource carrying its name,
- * version, aliases, TTL, and re-serialized protobuf payload. During validation the module can also
- * read current server state, such as the dynamic cluster count, through the validation context. A
- * rejection from the module follows Envoy's normal xDS rejection path, so the xDS client receives a
- * NACK and the last accepted configuration is retained.
- *
- * @generated from message envoy.extensions.config.validators.dynamic_modules.v3.DynamicModuleConfigValidator
- */
+/** @generated from message envoy.extensions.config.validators.dynamic_modules.v3.DynamicModuleConfigValidator */
 export type DynamicModuleConfigValidator = Message<"envoy.extensions.config.validators.dynamic_modules.v3.DynamicModuleConfigValidator"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * Only the ``name`` and ``module.local.filename`` sources are supported. Remote module sources
-   * are not supported because config validators are created without a factory context.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name identifying the config validator implementation within the module. This is passed to
-   * the module's config validator init function so that a module can host multiple
-   * implementations. This field is required.
-   *
-   * @generated from field: string extension_name = 2;
-   */
+  /** @generated from field: string extension_name = 2; */
   extensionName: string;
 
-  /**
-   * The configuration for the implementation chosen by ``extension_name``. If not specified, an
-   * empty configuration is passed to the module.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly without
-   * the wrapper. Otherwise the serialized bytes of the configured message are passed.
-   *
-   * @generated from field: google.protobuf.Any extension_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any extension_config = 3; */
   extensionConfig?: Any | undefined;
 
-  /**
-   * The xDS resource type URLs handled by this validator. Only updates whose type URL matches one
-   * of these values invoke the module. Each value must use the canonical
-   * ``type.googleapis.com/<message>`` form. Exactly one type URL is supported today and this
-   * restriction may be relaxed in the future. This field is required.
-   *
-   * @generated from field: repeated string type_urls = 4;
-   */
+  /** @generated from field: repeated string type_urls = 4; */
   typeUrls: string[];
 };
 
-/**
- * Describes the message envoy.extensions.config.validators.dynamic_modules.v3.DynamicModuleConfigValidator.
- * Use `create(DynamicModuleConfigValidatorSchema)` to create a new message.
- */
 export const DynamicModuleConfigValidatorSchema: GenMessage<DynamicModuleConfigValidator> = /*@__PURE__*/
   messageDesc("envoy.extensions.config.validators.dynamic_modules.v3.DynamicModuleConfigValidator");

@@ -20,26 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Validates a CDS config, and ensures that the number of clusters is above the
- * set threshold.
- *
- * @generated from message envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator
- */
+/** @generated from message envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator */
 export type MinimumClustersValidator = Message<"envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator"> & {
-  /**
-   * The minimal clusters threshold. Any CDS config update leading to less than
-   * this number will be rejected.
-   * Default value is 0.
-   *
-   * @generated from field: uint32 min_clusters_num = 1;
-   */
+  /** @generated from field: uint32 min_clusters_num = 1; */
   minClustersNum: number;
 };
 
-/**
- * Describes the message envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator.
- * Use `create(MinimumClustersValidatorSchema)` to create a new message.
- */
 export const MinimumClustersValidatorSchema: GenMessage<MinimumClustersValidator> = /*@__PURE__*/
   messageDesc("envoy.extensions.config.validators.minimum_clusters.v3.MinimumClustersValidator");

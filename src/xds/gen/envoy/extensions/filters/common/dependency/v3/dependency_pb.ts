@@ -20,147 +20,68 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Dependency specification and string identifier.
- *
- * @generated from message envoy.extensions.filters.common.dependency.v3.Dependency
- */
+/** @generated from message envoy.extensions.filters.common.dependency.v3.Dependency */
 export type Dependency = Message<"envoy.extensions.filters.common.dependency.v3.Dependency"> & {
-  /**
-   * The kind of dependency.
-   *
-   * @generated from field: envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType type = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType type = 1; */
   type: Dependency_DependencyType;
 
-  /**
-   * The string identifier for the dependency.
-   *
-   * @generated from field: string name = 2;
-   */
+  /** @generated from field: string name = 2; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.dependency.v3.Dependency.
- * Use `create(DependencySchema)` to create a new message.
- */
 export const DependencySchema: GenMessage<Dependency> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.dependency.v3.Dependency");
 
-/**
- * @generated from enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType
- */
+/** @generated from enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType */
 export const Dependency_DependencyType = {
-  /**
-   * @generated from enum value: HEADER = 0;
-   */
+  /** @generated from enum value: HEADER = 0; */
   HEADER: 0,
 
-  /**
-   * @generated from enum value: FILTER_STATE_KEY = 1;
-   */
+  /** @generated from enum value: FILTER_STATE_KEY = 1; */
   FILTER_STATE_KEY: 1,
 
-  /**
-   * @generated from enum value: DYNAMIC_METADATA = 2;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA = 2; */
   DYNAMIC_METADATA: 2,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType
- */
+/** @generated from enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType */
 export type Dependency_DependencyType = (typeof Dependency_DependencyType)[keyof typeof Dependency_DependencyType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType.
- */
 export const Dependency_DependencyTypeSchema: GenEnum<Dependency_DependencyType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.common.dependency.v3.Dependency.DependencyType");
 
-/**
- * Dependency specification for a filter. For a filter chain to be valid, any
- * dependency that is required must be provided by an earlier filter.
- *
- * @generated from message envoy.extensions.filters.common.dependency.v3.FilterDependencies
- */
+/** @generated from message envoy.extensions.filters.common.dependency.v3.FilterDependencies */
 export type FilterDependencies = Message<"envoy.extensions.filters.common.dependency.v3.FilterDependencies"> & {
-  /**
-   * A list of dependencies required on the decode path.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency decode_required = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency decode_required = 1; */
   decodeRequired: Dependency[];
 
-  /**
-   * A list of dependencies provided on the decode path.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency decode_provided = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency decode_provided = 2; */
   decodeProvided: Dependency[];
 
-  /**
-   * A list of dependencies required on the encode path.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency encode_required = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency encode_required = 3; */
   encodeRequired: Dependency[];
 
-  /**
-   * A list of dependencies provided on the encode path.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency encode_provided = 4;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.dependency.v3.Dependency encode_provided = 4; */
   encodeProvided: Dependency[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.dependency.v3.FilterDependencies.
- * Use `create(FilterDependenciesSchema)` to create a new message.
- */
 export const FilterDependenciesSchema: GenMessage<FilterDependencies> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.dependency.v3.FilterDependencies");
 
-/**
- * Matching requirements for a filter. For a match tree to be used with a filter, the match
- * requirements must be satisfied.
- *
- * This protobuf is provided by the filter implementation as a way to communicate the matching
- * requirements to the filter factories, allowing for config rejection if the requirements are
- * not satisfied.
- *
- * @generated from message envoy.extensions.filters.common.dependency.v3.MatchingRequirements
- */
+/** @generated from message envoy.extensions.filters.common.dependency.v3.MatchingRequirements */
 export type MatchingRequirements = Message<"envoy.extensions.filters.common.dependency.v3.MatchingRequirements"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList data_input_allow_list = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList data_input_allow_list = 1; */
   dataInputAllowList?: MatchingRequirements_DataInputAllowList | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.dependency.v3.MatchingRequirements.
- * Use `create(MatchingRequirementsSchema)` to create a new message.
- */
 export const MatchingRequirementsSchema: GenMessage<MatchingRequirements> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.dependency.v3.MatchingRequirements");
 
-/**
- * @generated from message envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList
- */
+/** @generated from message envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList */
 export type MatchingRequirements_DataInputAllowList = Message<"envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList"> & {
-  /**
-   * An explicit list of data inputs that are allowed to be used with this filter.
-   *
-   * @generated from field: repeated string type_url = 1;
-   */
+  /** @generated from field: repeated string type_url = 1; */
   typeUrl: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList.
- * Use `create(MatchingRequirements_DataInputAllowListSchema)` to create a new message.
- */
 export const MatchingRequirements_DataInputAllowListSchema: GenMessage<MatchingRequirements_DataInputAllowList> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.dependency.v3.MatchingRequirements.DataInputAllowList");

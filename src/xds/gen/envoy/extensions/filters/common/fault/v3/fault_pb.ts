@@ -22,170 +22,77 @@ import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Delay specification is used to inject latency into the
- * HTTP/Mongo operation.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.common.fault.v3.FaultDelay
- */
+/** @generated from message envoy.extensions.filters.common.fault.v3.FaultDelay */
 export type FaultDelay = Message<"envoy.extensions.filters.common.fault.v3.FaultDelay"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.common.fault.v3.FaultDelay.fault_delay_secifier
-   */
+  /** @generated from oneof envoy.extensions.filters.common.fault.v3.FaultDelay.fault_delay_secifier */
   faultDelaySecifier: {
-    /**
-     * Add a fixed delay before forwarding the operation upstream. See
-     * https://developers.google.com/protocol-buffers/docs/proto3#json for
-     * the JSON/YAML Duration mapping. For HTTP/Mongo, the specified
-     * delay will be injected before a new request/operation.
-     * This is required if type is FIXED.
-     *
-     * @generated from field: google.protobuf.Duration fixed_delay = 3;
-     */
+    /** @generated from field: google.protobuf.Duration fixed_delay = 3; */
     value: Duration;
     case: "fixedDelay";
   } | {
-    /**
-     * Fault delays are controlled via an HTTP header (if applicable).
-     *
-     * @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay header_delay = 5;
-     */
+    /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay header_delay = 5; */
     value: FaultDelay_HeaderDelay;
     case: "headerDelay";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The percentage of operations/connections/requests on which the delay will be injected.
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent percentage = 4;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent percentage = 4; */
   percentage?: FractionalPercent | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.fault.v3.FaultDelay.
- * Use `create(FaultDelaySchema)` to create a new message.
- */
 export const FaultDelaySchema: GenMessage<FaultDelay> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.fault.v3.FaultDelay");
 
-/**
- * Fault delays are controlled via an HTTP header (if applicable). See the
- * :ref:`HTTP fault filter <config_http_filters_fault_injection_http_header>` documentation for
- * more information.
- *
- * @generated from message envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay
- */
+/** @generated from message envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay */
 export type FaultDelay_HeaderDelay = Message<"envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay.
- * Use `create(FaultDelay_HeaderDelaySchema)` to create a new message.
- */
 export const FaultDelay_HeaderDelaySchema: GenMessage<FaultDelay_HeaderDelay> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay");
 
-/**
- * @generated from enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType
- */
+/** @generated from enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType */
 export const FaultDelay_FaultDelayType = {
-  /**
-   * Unused and deprecated.
-   *
-   * @generated from enum value: FIXED = 0;
-   */
+  /** @generated from enum value: FIXED = 0; */
   FIXED: 0,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType
- */
+/** @generated from enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType */
 export type FaultDelay_FaultDelayType = (typeof FaultDelay_FaultDelayType)[keyof typeof FaultDelay_FaultDelayType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType.
- */
 export const FaultDelay_FaultDelayTypeSchema: GenEnum<FaultDelay_FaultDelayType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.common.fault.v3.FaultDelay.FaultDelayType");
 
-/**
- * Describes a rate limit to be applied.
- *
- * @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit
- */
+/** @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit */
 export type FaultRateLimit = Message<"envoy.extensions.filters.common.fault.v3.FaultRateLimit"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.common.fault.v3.FaultRateLimit.limit_type
-   */
+  /** @generated from oneof envoy.extensions.filters.common.fault.v3.FaultRateLimit.limit_type */
   limitType: {
-    /**
-     * A fixed rate limit.
-     *
-     * @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit fixed_limit = 1;
-     */
+    /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit fixed_limit = 1; */
     value: FaultRateLimit_FixedLimit;
     case: "fixedLimit";
   } | {
-    /**
-     * Rate limits are controlled via an HTTP header (if applicable).
-     *
-     * @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit header_limit = 3;
-     */
+    /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit header_limit = 3; */
     value: FaultRateLimit_HeaderLimit;
     case: "headerLimit";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The percentage of operations/connections/requests on which the rate limit will be injected.
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent percentage = 2;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent percentage = 2; */
   percentage?: FractionalPercent | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.fault.v3.FaultRateLimit.
- * Use `create(FaultRateLimitSchema)` to create a new message.
- */
 export const FaultRateLimitSchema: GenMessage<FaultRateLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit");
 
-/**
- * Describes a fixed/constant rate limit.
- *
- * @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit
- */
+/** @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit */
 export type FaultRateLimit_FixedLimit = Message<"envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit"> & {
-  /**
-   * The limit supplied in KiB/s.
-   *
-   * @generated from field: uint64 limit_kbps = 1;
-   */
+  /** @generated from field: uint64 limit_kbps = 1; */
   limitKbps: bigint;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit.
- * Use `create(FaultRateLimit_FixedLimitSchema)` to create a new message.
- */
 export const FaultRateLimit_FixedLimitSchema: GenMessage<FaultRateLimit_FixedLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit");
 
-/**
- * Rate limits are controlled via an HTTP header (if applicable). See the
- * :ref:`HTTP fault filter <config_http_filters_fault_injection_http_header>` documentation for
- * more information.
- *
- * @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit
- */
+/** @generated from message envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit */
 export type FaultRateLimit_HeaderLimit = Message<"envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit.
- * Use `create(FaultRateLimit_HeaderLimitSchema)` to create a new message.
- */
 export const FaultRateLimit_HeaderLimitSchema: GenMessage<FaultRateLimit_HeaderLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit");

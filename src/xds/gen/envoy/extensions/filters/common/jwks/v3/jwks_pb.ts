@@ -23,129 +23,32 @@ import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This message specifies how to fetch JWKS from remote and how to cache it.
- *
- * @generated from message envoy.extensions.filters.common.jwks.v3.RemoteJwks
- */
+/** @generated from message envoy.extensions.filters.common.jwks.v3.RemoteJwks */
 export type RemoteJwks = Message<"envoy.extensions.filters.common.jwks.v3.RemoteJwks"> & {
-  /**
-   * The HTTP URI to fetch the JWKS. For example:
-   *
-   * .. code-block:: yaml
-   *
-   *    http_uri:
-   *      uri: https://www.googleapis.com/oauth2/v1/certs
-   *      cluster: jwt.www.googleapis.com|443
-   *      timeout: 1s
-   *
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri http_uri = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri http_uri = 1; */
   httpUri?: HttpUri | undefined;
 
-  /**
-   * Duration after which the cached JWKS should be expired. If not specified, default cache
-   * duration is 10 minutes.
-   *
-   * @generated from field: google.protobuf.Duration cache_duration = 2;
-   */
+  /** @generated from field: google.protobuf.Duration cache_duration = 2; */
   cacheDuration?: Duration | undefined;
 
-  /**
-   * Fetch Jwks asynchronously in the main thread before the listener is activated.
-   * Fetched Jwks can be used by all worker threads.
-   *
-   * If this feature is not enabled:
-   *
-   * * The Jwks is fetched on-demand when the requests come. During the fetching, first
-   *   few requests are paused until the Jwks is fetched.
-   * * Each worker thread fetches its own Jwks since Jwks cache is per worker thread.
-   *
-   * If this feature is enabled:
-   *
-   * * Fetched Jwks is done in the main thread before the listener is activated. Its fetched
-   *   Jwks can be used by all worker threads. Each worker thread doesn't need to fetch its own.
-   * * Jwks is ready when the requests come, not need to wait for the Jwks fetching.
-   *
-   *
-   * @generated from field: envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch async_fetch = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch async_fetch = 3; */
   asyncFetch?: JwksAsyncFetch | undefined;
 
-  /**
-   * Retry policy for fetching Jwks. optional. turned off by default.
-   *
-   * For example:
-   *
-   * .. code-block:: yaml
-   *
-   *   retry_policy:
-   *     retry_back_off:
-   *       base_interval: 0.01s
-   *       max_interval: 20s
-   *     num_retries: 10
-   *
-   * will yield a randomized truncated exponential backoff policy with an initial delay of 10ms
-   * 10 maximum attempts spaced at most 20s seconds.
-   *
-   * .. code-block:: yaml
-   *
-   *   retry_policy:
-   *     num_retries:1
-   *
-   * uses the default :ref:`retry backoff strategy <envoy_v3_api_msg_config.core.v3.BackoffStrategy>`.
-   * with the default base interval is 1000 milliseconds. and the default maximum interval of 10 times the base interval.
-   *
-   * if num_retries is omitted, the default is to allow only one retry.
-   *
-   *
-   * If enabled, the retry policy will apply to all Jwks fetching approaches, e.g. on demand or asynchronously in background.
-   *
-   *
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 4; */
   retryPolicy?: RetryPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.jwks.v3.RemoteJwks.
- * Use `create(RemoteJwksSchema)` to create a new message.
- */
 export const RemoteJwksSchema: GenMessage<RemoteJwks> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.jwks.v3.RemoteJwks");
 
-/**
- * Fetch Jwks asynchronously in the main thread when the filter config is parsed.
- * The listener is activated only after the Jwks is fetched.
- * When the Jwks is expired in the cache, it is fetched again in the main thread.
- * The fetched Jwks from the main thread can be used by all worker threads.
- *
- * @generated from message envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch
- */
+/** @generated from message envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch */
 export type JwksAsyncFetch = Message<"envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch"> & {
-  /**
-   * If false, the listener is activated after the initial fetch is completed.
-   * The initial fetch result can be either successful or failed.
-   * If true, it is activated without waiting for the initial fetch to complete.
-   * Default is false.
-   *
-   * @generated from field: bool fast_listener = 1;
-   */
+  /** @generated from field: bool fast_listener = 1; */
   fastListener: boolean;
 
-  /**
-   * The duration to refetch after a failed fetch. If not specified, default is 1 second.
-   *
-   * @generated from field: google.protobuf.Duration failed_refetch_duration = 2;
-   */
+  /** @generated from field: google.protobuf.Duration failed_refetch_duration = 2; */
   failedRefetchDuration?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch.
- * Use `create(JwksAsyncFetchSchema)` to create a new message.
- */
 export const JwksAsyncFetchSchema: GenMessage<JwksAsyncFetch> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.jwks.v3.JwksAsyncFetch");

@@ -21,157 +21,52 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * A filter state key and value pair.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue
- */
+/** @generated from message envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue */
 export type FilterStateValue = Message<"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.key
-   */
+  /** @generated from oneof envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.key */
   key: {
-    /**
-     * The name under which the filter state object will be stored and can be retrieved.
-     *
-     * When using :ref:`well-known filter state keys <well_known_filter_state>` (e.g.,
-     * ``envoy.network.upstream_server_name``, ``envoy.tcp_proxy.cluster``), the object key serves
-     * dual purpose where it identifies both where the data is stored and which factory creates the
-     * object. In this case, :ref:`factory_key
-     * <envoy_v3_api_field_extensions.filters.common.set_filter_state.v3.FilterStateValue.factory_key>`
-     * is not needed.
-     *
-     * When using a custom key name which is not from the well-known list, you must also specify
-     * :ref:`factory_key
-     * <envoy_v3_api_field_extensions.filters.common.set_filter_state.v3.FilterStateValue.factory_key>`
-     * to indicate which factory should create the object from your value.
-     *
-     * Example using a well-known key where ``factory_key`` is not needed:
-     *
-     * .. code-block:: yaml
-     *
-     *    object_key: envoy.tcp_proxy.cluster
-     *    format_string:
-     *      text_format_source:
-     *        inline_string: "my-cluster"
-     *
-     * Example using a custom key which requires a ``factory_key``:
-     *
-     * .. code-block:: yaml
-     *
-     *    object_key: my.custom.key
-     *    factory_key: envoy.string
-     *    format_string:
-     *      text_format_source:
-     *        inline_string: "my-value"
-     *
-     *
-     * @generated from field: string object_key = 1;
-     */
+    /** @generated from field: string object_key = 1; */
     value: string;
     case: "objectKey";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Specifies which registered factory should be used to create the filter state object from the
-   * provided value. This field is required when :ref:`object_key
-   * <envoy_v3_api_field_extensions.filters.common.set_filter_state.v3.FilterStateValue.object_key>`
-   * is a custom name not found in the :ref:`well-known filter state keys <well_known_filter_state>`.
-   *
-   * Each well-known key has a factory registered with the same name (e.g., the key
-   * ``envoy.tcp_proxy.cluster`` has a factory also named ``envoy.tcp_proxy.cluster``). For custom keys,
-   * use one of the following generic factories:
-   *
-   * * ``envoy.string``: Creates a generic string object. Use this for arbitrary string values that
-   *   will be accessed via ``StringAccessor``.
-   *
-   * If not specified, defaults to the value of ``object_key``.
-   *
-   * @generated from field: string factory_key = 6;
-   */
+  /** @generated from field: string factory_key = 6; */
   factoryKey: string;
 
-  /**
-   * @generated from oneof envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.value
-   */
+  /** @generated from oneof envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.value */
   value: {
-    /**
-     * Uses the :ref:`format string <config_access_log_format_strings>` to
-     * instantiate the filter state object value.
-     *
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString format_string = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.SubstitutionFormatString format_string = 2; */
     value: SubstitutionFormatString;
     case: "formatString";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * This field is deprecated and its value has no effect.
-   *
-   * @generated from field: bool read_only = 3 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: bool read_only = 3 [deprecated = true]; @deprecated */
   readOnly: boolean;
 
-  /**
-   * Configures the object to be shared with the upstream internal connections. See :ref:`internal upstream
-   * transport <config_internal_upstream_transport>` for more details on the filter state sharing with
-   * the internal connections.
-   *
-   * @generated from field: envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream shared_with_upstream = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream shared_with_upstream = 4; */
   sharedWithUpstream: FilterStateValue_SharedWithUpstream;
 
-  /**
-   * Skip the update if the value evaluates to an empty string.
-   * This option can be used to supply multiple alternatives for the same filter state object key.
-   *
-   * @generated from field: bool skip_if_empty = 5;
-   */
+  /** @generated from field: bool skip_if_empty = 5; */
   skipIfEmpty: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.
- * Use `create(FilterStateValueSchema)` to create a new message.
- */
 export const FilterStateValueSchema: GenMessage<FilterStateValue> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue");
 
-/**
- * @generated from enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream
- */
+/** @generated from enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream */
 export const FilterStateValue_SharedWithUpstream = {
-  /**
-   * Object is not shared with the upstream internal connections.
-   *
-   * @generated from enum value: NONE = 0;
-   */
+  /** @generated from enum value: NONE = 0; */
   NONE: 0,
 
-  /**
-   * Object is shared with the upstream internal connection.
-   *
-   * @generated from enum value: ONCE = 1;
-   */
+  /** @generated from enum value: ONCE = 1; */
   ONCE: 1,
 
-  /**
-   * Object is shared with the upstream internal connection and any internal connection upstream from it.
-   *
-   * @generated from enum value: TRANSITIVE = 2;
-   */
+  /** @generated from enum value: TRANSITIVE = 2; */
   TRANSITIVE: 2,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream
- */
+/** @generated from enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream */
 export type FilterStateValue_SharedWithUpstream = (typeof FilterStateValue_SharedWithUpstream)[keyof typeof FilterStateValue_SharedWithUpstream] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream.
- */
 export const FilterStateValue_SharedWithUpstreamSchema: GenEnum<FilterStateValue_SharedWithUpstream> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.SharedWithUpstream");

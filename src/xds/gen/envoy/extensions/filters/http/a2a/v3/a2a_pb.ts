@@ -20,205 +20,83 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * This filter will inspect and get attributes from A2A traffic.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.a2a.v3.A2a
- */
+/** @generated from message envoy.extensions.filters.http.a2a.v3.A2a */
 export type A2a = Message<"envoy.extensions.filters.http.a2a.v3.A2a"> & {
-  /**
-   * Configures how the filter handles non-A2A traffic.
-   *
-   * @generated from field: envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode traffic_mode = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode traffic_mode = 1; */
   trafficMode: A2a_TrafficMode;
 
-  /**
-   * Maximum size of the request body to buffer for JSON-RPC validation.
-   * If the request body exceeds this size, the request is rejected with ``413
-   * Payload Too Large``. This limit applies to both ``REJECT`` and
-   * ``PASS_THROUGH`` modes to prevent unbounded buffering.
-   *
-   * It defaults to 8KB (8192 bytes) and the maximum allowed value is 10MB
-   * (10485760 bytes).
-   *
-   * Setting it to 0 would disable the limit. It is not recommended to do so in
-   * production.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_request_body_size = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_request_body_size = 3; */
   maxRequestBodySize?: number | undefined;
 
-  /**
-   * Customized configuration for A2A parser.
-   *
-   * @generated from field: envoy.extensions.filters.http.a2a.v3.ParserConfig parser_config = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.a2a.v3.ParserConfig parser_config = 4; */
   parserConfig?: ParserConfig | undefined;
 
-  /**
-   * Where to store parsed A2A message attributes.
-   * Controls whether attributes are written to dynamic metadata, filter state, or both.
-   * Default is no storage.
-   *
-   * @generated from field: envoy.extensions.filters.http.a2a.v3.A2a.StorageMode storage_mode = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.a2a.v3.A2a.StorageMode storage_mode = 5; */
   storageMode: A2a_StorageMode;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.a2a.v3.A2a.
- * Use `create(A2aSchema)` to create a new message.
- */
 export const A2aSchema: GenMessage<A2a> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.a2a.v3.A2a");
 
-/**
- * Traffic handling mode for non-A2A traffic.
- *
- * @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode
- */
+/** @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode */
 export const A2a_TrafficMode = {
-  /**
-   * Proxies the HTTP request and response without A2A spec check.
-   *
-   * @generated from enum value: PASS_THROUGH = 0;
-   */
+  /** @generated from enum value: PASS_THROUGH = 0; */
   PASS_THROUGH: 0,
 
-  /**
-   * Reject requests that are not following A2A spec.
-   *
-   * @generated from enum value: REJECT = 1;
-   */
+  /** @generated from enum value: REJECT = 1; */
   REJECT: 1,
 } as const;
 
-/**
- * Traffic handling mode for non-A2A traffic.
- *
- * @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode
- */
+/** @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode */
 export type A2a_TrafficMode = (typeof A2a_TrafficMode)[keyof typeof A2a_TrafficMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode.
- */
 export const A2a_TrafficModeSchema: GenEnum<A2a_TrafficMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.a2a.v3.A2a.TrafficMode");
 
-/**
- * Where to store parsed A2A message attributes.
- *
- * @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode */
 export const A2a_StorageMode = {
-  /**
-   * Default behavior: no storage.
-   *
-   * @generated from enum value: NONE = 0;
-   */
+  /** @generated from enum value: NONE = 0; */
   NONE: 0,
 
-  /**
-   * Store message attributes in dynamic metadata only.
-   *
-   * @generated from enum value: DYNAMIC_METADATA = 1;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA = 1; */
   DYNAMIC_METADATA: 1,
 
-  /**
-   * Store message attributes in filter state only.
-   *
-   * @generated from enum value: FILTER_STATE = 2;
-   */
+  /** @generated from enum value: FILTER_STATE = 2; */
   FILTER_STATE: 2,
 
-  /**
-   * Store message attributes in both dynamic metadata and filter state.
-   *
-   * @generated from enum value: DYNAMIC_METADATA_AND_FILTER_STATE = 3;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA_AND_FILTER_STATE = 3; */
   DYNAMIC_METADATA_AND_FILTER_STATE: 3,
 } as const;
 
-/**
- * Where to store parsed A2A message attributes.
- *
- * @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode */
 export type A2a_StorageMode = (typeof A2a_StorageMode)[keyof typeof A2a_StorageMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.a2a.v3.A2a.StorageMode.
- */
 export const A2a_StorageModeSchema: GenEnum<A2a_StorageMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.a2a.v3.A2a.StorageMode");
 
-/**
- * @generated from message envoy.extensions.filters.http.a2a.v3.MethodParsingConfig
- */
+/** @generated from message envoy.extensions.filters.http.a2a.v3.MethodParsingConfig */
 export type MethodParsingConfig = Message<"envoy.extensions.filters.http.a2a.v3.MethodParsingConfig"> & {
-  /**
-   * The group/category name to assign to this method (e.g., "tasks", "message").
-   * If provided, this overrides any built-in classification for the method.
-   * This will be emitted to dynamic metadata under the key specified by ``group_metadata_key``.
-   *
-   * @generated from field: string group = 1;
-   */
+  /** @generated from field: string group = 1; */
   group: string;
 
-  /**
-   * List of attributes to extract for this method, specified by their JSON paths (e.g., "params.name").
-   *
-   * @generated from field: repeated string paths = 2;
-   */
+  /** @generated from field: repeated string paths = 2; */
   paths: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.a2a.v3.MethodParsingConfig.
- * Use `create(MethodParsingConfigSchema)` to create a new message.
- */
 export const MethodParsingConfigSchema: GenMessage<MethodParsingConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.a2a.v3.MethodParsingConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.a2a.v3.ParserConfig
- */
+/** @generated from message envoy.extensions.filters.http.a2a.v3.ParserConfig */
 export type ParserConfig = Message<"envoy.extensions.filters.http.a2a.v3.ParserConfig"> & {
-  /**
-   * Method-specific overrides for grouping and attribute extraction.
-   * If a method is not specified in method_configs, or if 'group' is empty in its config,
-   * its group will be determined by built-in classification based on method prefix
-   * (e.g., "message" for "message/send") and default extraction rules will be applied for that method.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.a2a.v3.MethodParsingConfig> method_configs = 1;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.a2a.v3.MethodParsingConfig> method_configs = 1; */
   methodConfigs: { [key: string]: MethodParsingConfig };
 
-  /**
-   * Attributes that should always be extracted regardless of the method.
-   * Specified by their JSON paths (e.g., "params.id").
-   *
-   * @generated from field: repeated string always_extract_attributes = 2;
-   */
+  /** @generated from field: repeated string always_extract_attributes = 2; */
   alwaysExtractAttributes: string[];
 
-  /**
-   * The dynamic metadata key under which the method's group name will be stored
-   * (e.g., "a2a_group"). If this key is empty, group information will not be
-   * added to dynamic metadata.
-   *
-   * @generated from field: string group_metadata_key = 3;
-   */
+  /** @generated from field: string group_metadata_key = 3; */
   groupMetadataKey: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.a2a.v3.ParserConfig.
- * Use `create(ParserConfigSchema)` to create a new message.
- */
 export const ParserConfigSchema: GenMessage<ParserConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.a2a.v3.ParserConfig");

@@ -24,186 +24,75 @@ import type { Percent } from "../../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration parameters for the gradient controller.
- *
- * @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig
- */
+/** @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig */
 export type GradientControllerConfig = Message<"envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig"> & {
-  /**
-   * The percentile to use when summarizing aggregated samples. Defaults to p50.
-   *
-   * @generated from field: envoy.type.v3.Percent sample_aggregate_percentile = 1;
-   */
+  /** @generated from field: envoy.type.v3.Percent sample_aggregate_percentile = 1; */
   sampleAggregatePercentile?: Percent | undefined;
 
-  /**
-   * @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams concurrency_limit_params = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams concurrency_limit_params = 2; */
   concurrencyLimitParams?: GradientControllerConfig_ConcurrencyLimitCalculationParams | undefined;
 
-  /**
-   * @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams min_rtt_calc_params = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams min_rtt_calc_params = 3; */
   minRttCalcParams?: GradientControllerConfig_MinimumRTTCalculationParams | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.
- * Use `create(GradientControllerConfigSchema)` to create a new message.
- */
 export const GradientControllerConfigSchema: GenMessage<GradientControllerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig");
 
-/**
- * Parameters controlling the periodic recalculation of the concurrency limit from sampled request
- * latencies.
- *
- * @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams
- */
+/** @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams */
 export type GradientControllerConfig_ConcurrencyLimitCalculationParams = Message<"envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams"> & {
-  /**
-   * The allowed upper-bound on the calculated concurrency limit. Defaults to 1000.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_concurrency_limit = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_concurrency_limit = 2; */
   maxConcurrencyLimit?: number | undefined;
 
-  /**
-   * The period of time samples are taken to recalculate the concurrency limit.
-   *
-   * @generated from field: google.protobuf.Duration concurrency_update_interval = 3;
-   */
+  /** @generated from field: google.protobuf.Duration concurrency_update_interval = 3; */
   concurrencyUpdateInterval?: Duration | undefined;
 
-  /**
-   * The allowed lower-bound on the calculated concurrency limit. If unset, this defaults to
-   * :ref:`min_concurrency
-   * <envoy_v3_api_field_extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams.min_concurrency>`
-   * to preserve the existing behavior where the same value controls both the minimum calculated
-   * limit and the limit used while measuring minRTT.
-   *
-   * @generated from field: google.protobuf.UInt32Value min_concurrency_limit = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value min_concurrency_limit = 4; */
   minConcurrencyLimit?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams.
- * Use `create(GradientControllerConfig_ConcurrencyLimitCalculationParamsSchema)` to create a new message.
- */
 export const GradientControllerConfig_ConcurrencyLimitCalculationParamsSchema: GenMessage<GradientControllerConfig_ConcurrencyLimitCalculationParams> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams");
 
-/**
- * Parameters controlling the periodic minRTT recalculation.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams
- */
+/** @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams */
 export type GradientControllerConfig_MinimumRTTCalculationParams = Message<"envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams"> & {
-  /**
-   * The time interval between recalculating the minimum request round-trip time. Has to be
-   * positive. If set to zero, dynamic sampling of the minRTT is disabled.
-   *
-   * @generated from field: google.protobuf.Duration interval = 1;
-   */
+  /** @generated from field: google.protobuf.Duration interval = 1; */
   interval?: Duration | undefined;
 
-  /**
-   * The fixed value for the minRTT. This value is used when minRTT is not sampled dynamically.
-   * If dynamic sampling of the minRTT is disabled, this field must be set.
-   *
-   * @generated from field: google.protobuf.Duration fixed_value = 6;
-   */
+  /** @generated from field: google.protobuf.Duration fixed_value = 6; */
   fixedValue?: Duration | undefined;
 
-  /**
-   * The number of requests to aggregate/sample during the minRTT recalculation window before
-   * updating. Defaults to 50.
-   *
-   * @generated from field: google.protobuf.UInt32Value request_count = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value request_count = 2; */
   requestCount?: number | undefined;
 
-  /**
-   * Randomized time delta that will be introduced to the start of the minRTT calculation window.
-   * This is represented as a percentage of the interval duration. Defaults to 15%.
-   *
-   * Example: If the interval is 10s and the jitter is 15%, the next window will begin
-   * somewhere in the range (10s - 11.5s).
-   *
-   * @generated from field: envoy.type.v3.Percent jitter = 3;
-   */
+  /** @generated from field: envoy.type.v3.Percent jitter = 3; */
   jitter?: Percent | undefined;
 
-  /**
-   * The concurrency limit set while measuring the minRTT. Defaults to 3.
-   *
-   * @generated from field: google.protobuf.UInt32Value min_concurrency = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value min_concurrency = 4; */
   minConcurrency?: number | undefined;
 
-  /**
-   * Amount added to the measured minRTT to add stability to the concurrency limit during natural
-   * variability in latency. This is expressed as a percentage of the measured value and can be
-   * adjusted to allow more or less tolerance to the sampled latency values.
-   *
-   * Defaults to 25%.
-   *
-   * @generated from field: envoy.type.v3.Percent buffer = 5;
-   */
+  /** @generated from field: envoy.type.v3.Percent buffer = 5; */
   buffer?: Percent | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams.
- * Use `create(GradientControllerConfig_MinimumRTTCalculationParamsSchema)` to create a new message.
- */
 export const GradientControllerConfig_MinimumRTTCalculationParamsSchema: GenMessage<GradientControllerConfig_MinimumRTTCalculationParams> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams");
 
-/**
- * @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency
- */
+/** @generated from message envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency */
 export type AdaptiveConcurrency = Message<"envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency.concurrency_controller_config
-   */
+  /** @generated from oneof envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency.concurrency_controller_config */
   concurrencyControllerConfig: {
-    /**
-     * Gradient concurrency control will be used.
-     *
-     * @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig gradient_controller_config = 1;
-     */
+    /** @generated from field: envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig gradient_controller_config = 1; */
     value: GradientControllerConfig;
     case: "gradientControllerConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * If set to false, the adaptive concurrency filter will operate as a pass-through filter. If the
-   * message is unspecified, the filter will be enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 2; */
   enabled?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * This field allows for a custom HTTP response status code to the downstream client when
-   * the concurrency limit has been exceeded.
-   * Defaults to 503 (Service Unavailable).
-   *
-   * .. note::
-   *   If this is set to < 400, 503 will be used instead.
-   *
-   * @generated from field: envoy.type.v3.HttpStatus concurrency_limit_exceeded_status = 3;
-   */
+  /** @generated from field: envoy.type.v3.HttpStatus concurrency_limit_exceeded_status = 3; */
   concurrencyLimitExceededStatus?: HttpStatus | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency.
- * Use `create(AdaptiveConcurrencySchema)` to create a new message.
- */
 export const AdaptiveConcurrencySchema: GenMessage<AdaptiveConcurrency> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency");

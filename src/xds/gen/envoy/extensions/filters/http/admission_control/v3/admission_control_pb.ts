@@ -23,172 +23,63 @@ import type { Int32Range } from "../../../../../type/v3/range_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl
- */
+/** @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl */
 export type AdmissionControl = Message<"envoy.extensions.filters.http.admission_control.v3.AdmissionControl"> & {
-  /**
-   * If set to false, the admission control filter will operate as a pass-through filter. If the
-   * message is unspecified, the filter will be enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1; */
   enabled?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * Defines how a request is considered a success/failure.
-   *
-   * @generated from oneof envoy.extensions.filters.http.admission_control.v3.AdmissionControl.evaluation_criteria
-   */
+  /** @generated from oneof envoy.extensions.filters.http.admission_control.v3.AdmissionControl.evaluation_criteria */
   evaluationCriteria: {
-    /**
-     * @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria success_criteria = 2;
-     */
+    /** @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria success_criteria = 2; */
     value: AdmissionControl_SuccessCriteria;
     case: "successCriteria";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The sliding time window over which the success rate is calculated. The window is rounded to the
-   * nearest second. Defaults to 30s.
-   *
-   * @generated from field: google.protobuf.Duration sampling_window = 3;
-   */
+  /** @generated from field: google.protobuf.Duration sampling_window = 3; */
   samplingWindow?: Duration | undefined;
 
-  /**
-   * Rejection probability is defined by the formula::
-   *
-   *     max(0, (rq_count -  rq_success_count / sr_threshold) / (rq_count + 1)) ^ (1 / aggression)
-   *
-   * The aggression dictates how heavily the admission controller will throttle requests upon SR
-   * dropping at or below the threshold. A value of 1 will result in a linear increase in
-   * rejection probability as SR drops. Any values less than 1.0, will be set to 1.0. If the
-   * message is unspecified, the aggression is 1.0. See `the admission control documentation
-   * <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/admission_control_filter.html>`_
-   * for a diagram illustrating this.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeDouble aggression = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeDouble aggression = 4; */
   aggression?: RuntimeDouble | undefined;
 
-  /**
-   * Dictates the success rate at which the rejection probability is non-zero. As success rate drops
-   * below this threshold, rejection probability will increase. Any success rate above the threshold
-   * results in a rejection probability of 0. Defaults to 95%.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimePercent sr_threshold = 5;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimePercent sr_threshold = 5; */
   srThreshold?: RuntimePercent | undefined;
 
-  /**
-   * If the average RPS of the sampling window is below this threshold, the request
-   * will not be rejected, even if the success rate is lower than sr_threshold.
-   * Defaults to 0.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeUInt32 rps_threshold = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeUInt32 rps_threshold = 6; */
   rpsThreshold?: RuntimeUInt32 | undefined;
 
-  /**
-   * The probability of rejection will never exceed this value, even if the failure rate is rising.
-   * Defaults to 80%.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimePercent max_rejection_probability = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimePercent max_rejection_probability = 7; */
   maxRejectionProbability?: RuntimePercent | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.
- * Use `create(AdmissionControlSchema)` to create a new message.
- */
 export const AdmissionControlSchema: GenMessage<AdmissionControl> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl");
 
-/**
- * Default method of specifying what constitutes a successful request. All status codes that
- * indicate a successful request must be explicitly specified if not relying on the default
- * values.
- *
- * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria
- */
+/** @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria */
 export type AdmissionControl_SuccessCriteria = Message<"envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria"> & {
-  /**
-   * If HTTP criteria are unspecified, all HTTP status codes below 500 are treated as successful
-   * responses.
-   *
-   * .. note::
-   *
-   *    The default HTTP codes considered successful by the admission controller are done so due
-   *    to the unlikelihood that sending fewer requests would change their behavior (for example:
-   *    redirects, unauthorized access, or bad requests won't be alleviated by sending less
-   *    traffic).
-   *
-   * @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria http_criteria = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria http_criteria = 1; */
   httpCriteria?: AdmissionControl_SuccessCriteria_HttpCriteria | undefined;
 
-  /**
-   * GRPC status codes to consider as request successes. If unspecified, defaults to: Ok,
-   * Cancelled, Unknown, InvalidArgument, NotFound, AlreadyExists, Unauthenticated,
-   * FailedPrecondition, OutOfRange, PermissionDenied, and Unimplemented.
-   *
-   * .. note::
-   *
-   *    The default gRPC codes that are considered successful by the admission controller are
-   *    chosen because of the unlikelihood that sending fewer requests will change the behavior.
-   *
-   * @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria grpc_criteria = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria grpc_criteria = 2; */
   grpcCriteria?: AdmissionControl_SuccessCriteria_GrpcCriteria | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.
- * Use `create(AdmissionControl_SuccessCriteriaSchema)` to create a new message.
- */
 export const AdmissionControl_SuccessCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria");
 
-/**
- * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria
- */
+/** @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria */
 export type AdmissionControl_SuccessCriteria_HttpCriteria = Message<"envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria"> & {
-  /**
-   * Status code ranges that constitute a successful request. Configurable codes are in the
-   * range [100, 600).
-   *
-   * @generated from field: repeated envoy.type.v3.Int32Range http_success_status = 1;
-   */
+  /** @generated from field: repeated envoy.type.v3.Int32Range http_success_status = 1; */
   httpSuccessStatus: Int32Range[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria.
- * Use `create(AdmissionControl_SuccessCriteria_HttpCriteriaSchema)` to create a new message.
- */
 export const AdmissionControl_SuccessCriteria_HttpCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria_HttpCriteria> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria");
 
-/**
- * @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria
- */
+/** @generated from message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria */
 export type AdmissionControl_SuccessCriteria_GrpcCriteria = Message<"envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria"> & {
-  /**
-   * Status codes that constitute a successful request.
-   * Mappings can be found at: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md.
-   *
-   * @generated from field: repeated uint32 grpc_success_status = 1;
-   */
+  /** @generated from field: repeated uint32 grpc_success_status = 1; */
   grpcSuccessStatus: number[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria.
- * Use `create(AdmissionControl_SuccessCriteria_GrpcCriteriaSchema)` to create a new message.
- */
 export const AdmissionControl_SuccessCriteria_GrpcCriteriaSchema: GenMessage<AdmissionControl_SuccessCriteria_GrpcCriteria> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria");

@@ -22,418 +22,128 @@ import type { TypedExtensionConfig } from "../../../../../config/core/v3/extensi
 import type { ApiProtocol } from "../../../../../type/ai/v3/api_protocol_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the AI Protocol Manager filter.
- *
- * The filter manages AI endpoint traffic on both directions of a stream. On
- * the request path it holds a declared AI endpoint's payload and parses it,
- * which is what lets routing, admission and policy act on a payload the proxy
- * understands rather than on opaque bytes. On the response path it can
- * extract normalized LLM token usage into dynamic metadata.
- *
- * Request and response processing are independently enabled by the presence
- * of ``request_handling`` and ``response_handling``. Which routes are AI
- * endpoints — and which :ref:`wire API <envoy_v3_api_enum_type.ai.v3.ApiProtocol>`
- * each speaks — is declared with the :ref:`per-route configuration
- * <envoy_v3_api_msg_extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute>`.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager */
 export type AiProtocolManager = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager"> & {
-  /**
-   * Request-side AI protocol processing. When unset, the decode path is a
-   * pure passthrough — including on routes carrying per-route configuration.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling request_handling = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling request_handling = 1; */
   requestHandling?: RequestHandling | undefined;
 
-  /**
-   * Response-side AI protocol processing. When unset, the encode path is a
-   * pure passthrough.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling response_handling = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling response_handling = 2; */
   responseHandling?: ResponseHandling | undefined;
 
-  /**
-   * AI filters, in order. They run over a declared AI endpoint's parsed request payload
-   * before it continues down the HTTP filter chain, and require ``request_handling``.
-   * [#extension-category: envoy.http.ai_filters]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig filters = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig filters = 3; */
   filters: TypedExtensionConfig[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager.
- * Use `create(AiProtocolManagerSchema)` to create a new message.
- */
 export const AiProtocolManagerSchema: GenMessage<AiProtocolManager> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager");
 
-/**
- * Request-side processing configuration. A route that carries a
- * :ref:`per-route request declaration
- * <envoy_v3_api_field_extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute.request>`
- * has its payload held, offloaded, and parsed strictly: a body that is not
- * well-formed JSON is rejected with a 400 rather than forwarded for the
- * upstream to interpret differently.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling */
 export type RequestHandling = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling"> & {
-  /**
-   * Attempt best-effort JSON parsing on routes without a per-route
-   * configuration.
-   *
-   * Defaults to ``false``: unconfigured routes are not buffered or parsed.
-   * When ``true``, such routes are parsed too, but never failed over it — a
-   * route that declared no AI wire contract has nothing to hold its payload
-   * to, so a body that fails to parse is forwarded unchanged.
-   *
-   * Only requests that can be held to end of stream are taken: the request must
-   * carry a JSON content type (``application/json`` or a ``+json`` suffix) and
-   * must not be gRPC or Connect streaming, an upgrade, or a CONNECT. Holding a
-   * full-duplex request would stall it, since the client may not finish the
-   * request until it sees a response the held upstream cannot produce.
-   *
-   * @generated from field: bool parse_unconfigured_routes = 1;
-   */
+  /** @generated from field: bool parse_unconfigured_routes = 1; */
   parseUnconfiguredRoutes: boolean;
 
-  /**
-   * Request-path parsing limits. Defaults apply when unset.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits limits = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits limits = 2; */
   limits?: RequestParsingLimits | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling.
- * Use `create(RequestHandlingSchema)` to create a new message.
- */
 export const RequestHandlingSchema: GenMessage<RequestHandling> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestHandling");
 
-/**
- * Per-stream limits for request payload parsing.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits */
 export type RequestParsingLimits = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits"> & {
-  /**
-   * Maximum size, in bytes, of a decoded string value kept inline in the
-   * parsed document; a larger value stays in the external buffer and is
-   * referenced by offset. Object keys are always inline.
-   *
-   * This is the deployment-wide default, applied when a declared API's payload
-   * schema does not pin its own threshold. Defaults to 1KiB, which keeps
-   * ordinary metadata (model names, roles, tool names) inline while
-   * conversation content goes to the buffer.
-   *
-   * Keep it above the longest ``model`` name in use. Values over the threshold
-   * are offloaded, and on a declared AI endpoint the payload schema requires
-   * ``model`` inline, so an offloaded one is rejected with a 400.
-   *
-   * @generated from field: google.protobuf.UInt32Value inline_string_threshold_bytes = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value inline_string_threshold_bytes = 1; */
   inlineStringThresholdBytes?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits.
- * Use `create(RequestParsingLimitsSchema)` to create a new message.
- */
 export const RequestParsingLimitsSchema: GenMessage<RequestParsingLimits> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestParsingLimits");
 
-/**
- * Response-side processing configuration. Individual response features are
- * enabled by the presence of their corresponding messages.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling */
 export type ResponseHandling = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling"> & {
-  /**
-   * Extract canonical token usage from eligible AI responses. When unset,
-   * token usage extraction is disabled.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction token_usage = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction token_usage = 1; */
   tokenUsage?: TokenUsageExtraction | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling.
- * Use `create(ResponseHandlingSchema)` to create a new message.
- */
 export const ResponseHandlingSchema: GenMessage<ResponseHandling> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.ResponseHandling");
 
-/**
- * Configuration for canonical response token-usage extraction.
- *
- * Eligible 2xx SSE and JSON responses are observed as they stream through;
- * the filter never stops iteration or modifies the response, and no
- * extraction failure can affect it. The result is published at a clean end
- * of stream under one namespace as typed dynamic metadata: the authoritative
- * record is :ref:`envoy.data.ai.v3.TokenUsage
- * <envoy_v3_api_msg_data.ai.v3.TokenUsage>`, consumable through typed
- * metadata readers such as ext_proc typed forwarding. No untyped ``Struct``
- * mirror is emitted.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction */
 export type TokenUsageExtraction = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction"> & {
-  /**
-   * Also inspect responses on routes without per-route configuration.
-   *
-   * Defaults to ``false``: only routes carrying an
-   * :ref:`AiProtocolManagerPerRoute
-   * <envoy_v3_api_msg_extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute>`
-   * configuration are inspected, so enabling token usage on a mixed listener
-   * does not silently parse unrelated JSON/SSE responses. Enable this for
-   * response-only installations whose routes cannot be declared — for
-   * example an upstream installation on a dynamic-forward-proxy cluster.
-   *
-   * @generated from field: bool include_unconfigured_routes = 1;
-   */
+  /** @generated from field: bool include_unconfigured_routes = 1; */
   includeUnconfiguredRoutes: boolean;
 
-  /**
-   * Fallback wire API used when the route does not identify a response API.
-   *
-   * ``API_PROTOCOL_UNSPECIFIED`` means auto-detect from the response shape
-   * (only strongly shaped, value-validated markers lock a stream). This is a
-   * fallback, not an override of per-route response configuration; see the
-   * :ref:`per-route configuration
-   * <envoy_v3_api_msg_extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute>`
-   * for the full precedence.
-   *
-   * @generated from field: envoy.type.ai.v3.ApiProtocol default_api_protocol = 2;
-   */
+  /** @generated from field: envoy.type.ai.v3.ApiProtocol default_api_protocol = 2; */
   defaultApiProtocol: ApiProtocol;
 
-  /**
-   * Namespace for the emitted typed dynamic metadata.
-   * Defaults to ``envoy.ai.token_usage``.
-   *
-   * @generated from field: string metadata_namespace = 3;
-   */
+  /** @generated from field: string metadata_namespace = 3; */
   metadataNamespace: string;
 
-  /**
-   * Extraction resource limits. Defaults apply when unset.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits limits = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits limits = 4; */
   limits?: TokenUsageExtractionLimits | undefined;
 
-  /**
-   * Optional signal to emit at end of stream after publishing token usage.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal usage_signal = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal usage_signal = 5; */
   usageSignal: TokenUsageExtraction_UsageSignal;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.
- * Use `create(TokenUsageExtractionSchema)` to create a new message.
- */
 export const TokenUsageExtractionSchema: GenMessage<TokenUsageExtraction> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction");
 
-/**
- * Stream signals emitted upon publishing token usage metadata.
- *
- * @generated from enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal
- */
+/** @generated from enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal */
 export const TokenUsageExtraction_UsageSignal = {
-  /**
-   * @generated from enum value: USAGE_SIGNAL_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: USAGE_SIGNAL_UNSPECIFIED = 0; */
   USAGE_SIGNAL_UNSPECIFIED: 0,
 
-  /**
-   * Synthesize empty response trailers at end of stream if none exist.
-   * This wakes downstream trailer-driven consumers (such as ext_proc with
-   * ``response_trailer_mode: SEND``) with metadata context without transferring
-   * response body bytes.
-   *
-   * @generated from enum value: SYNTHESIZE_TRAILERS = 1;
-   */
+  /** @generated from enum value: SYNTHESIZE_TRAILERS = 1; */
   SYNTHESIZE_TRAILERS: 1,
 } as const;
 
-/**
- * Stream signals emitted upon publishing token usage metadata.
- *
- * @generated from enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal
- */
+/** @generated from enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal */
 export type TokenUsageExtraction_UsageSignal = (typeof TokenUsageExtraction_UsageSignal)[keyof typeof TokenUsageExtraction_UsageSignal] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal.
- */
 export const TokenUsageExtraction_UsageSignalSchema: GenEnum<TokenUsageExtraction_UsageSignal> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.UsageSignal");
 
-/**
- * Per-stream memory and work limits for token-usage extraction. The response
- * itself always streams through unaffected; on any limit only extraction
- * state is dropped and the published record is flagged.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits */
 export type TokenUsageExtractionLimits = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits"> & {
-  /**
-   * Maximum size of one SSE event inspected for token usage. This is a hard
-   * bound on retained extraction state, regardless of how large individual
-   * data frames are: a pending event over the cap is discarded through its
-   * real terminating blank line, and a complete event over the cap is
-   * skipped without parsing.
-   *
-   * Defaults to 1MiB: OpenAI Responses API streams carry usage on terminal
-   * lifecycle events that embed the complete response object, so ordinary
-   * long generations produce usage-bearing events far larger than typical
-   * SSE deltas. Lower this in constrained deployments at the cost of losing
-   * usage from long generations.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_sse_event_size = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_sse_event_size = 1; */
   maxSseEventSize?: number | undefined;
 
-  /**
-   * Maximum JSON response body inspected for token usage. A larger body —
-   * including one whose ``content-length`` already exceeds the cap — is not
-   * inspected. Defaults to 4MiB.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_json_body_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_json_body_size = 2; */
   maxJsonBodySize?: number | undefined;
 
-  /**
-   * Maximum number of SSE payloads parsed as JSON for one response, counting
-   * malformed payloads; events skipped by name (keepalives, content deltas)
-   * do not count. ``max_sse_event_size`` bounds one event; this bounds the
-   * parse work a long-lived stream can extract from the worker. On
-   * exhaustion the accumulated usage is kept and published as partial, and
-   * extraction goes inert.
-   *
-   * Defaults to 65536 — far above ordinary streams. Raise it for extremely
-   * long generations whose every chunk must be parsed (OpenAI Chat
-   * Completions streams, whose chunks are unnamed and cannot be skipped by
-   * classification).
-   *
-   * @generated from field: google.protobuf.UInt32Value max_parsed_sse_events = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_parsed_sse_events = 3; */
   maxParsedSseEvents?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits.
- * Use `create(TokenUsageExtractionLimitsSchema)` to create a new message.
- */
 export const TokenUsageExtractionLimitsSchema: GenMessage<TokenUsageExtractionLimits> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtractionLimits");
 
-/**
- * Per-route configuration. Its presence declares the route an AI endpoint.
- *
- * Request and response wire protocols are declared separately because
- * protocol translation can make the client-facing request API differ from
- * the provider's response API. For response token-usage extraction the
- * effective wire API is resolved in precedence order: per-route
- * ``response.api_protocol``, then per-route ``request.api_protocol``, then
- * :ref:`default_api_protocol
- * <envoy_v3_api_field_extensions.filters.http.ai_protocol_manager.v3.TokenUsageExtraction.default_api_protocol>`,
- * then auto-detection.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute */
 export type AiProtocolManagerPerRoute = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute"> & {
-  /**
-   * Request-side route configuration. Its presence hands the request payload
-   * to the filter to hold and validate (when :ref:`request_handling
-   * <envoy_v3_api_field_extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager.request_handling>`
-   * is enabled).
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute request = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute request = 1; */
   request?: RequestPerRoute | undefined;
 
-  /**
-   * Optional response-side route configuration. When absent, response
-   * processing inherits ``request.api_protocol`` when available, then the
-   * global fallback.
-   *
-   * @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute response = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute response = 2; */
   response?: ResponsePerRoute | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute.
- * Use `create(AiProtocolManagerPerRouteSchema)` to create a new message.
- */
 export const AiProtocolManagerPerRouteSchema: GenMessage<AiProtocolManagerPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.AiProtocolManagerPerRoute");
 
-/**
- * Per-route request-side behavior.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute */
 export type RequestPerRoute = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute"> & {
-  /**
-   * The wire API a request payload on this route follows.
-   * ``API_PROTOCOL_UNSPECIFIED`` declares the endpoint without naming its
-   * API.
-   *
-   * Payloads are validated against the declared API's schema when one is
-   * defined (currently OpenAI Chat Completions); a schema-invalid payload is
-   * rejected with a 400.
-   *
-   * [#comment: Normalization is not implemented yet; a normalization knob
-   * will be added here once the transformation and its output contract
-   * exist.]
-   *
-   * @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1;
-   */
+  /** @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1; */
   apiProtocol: ApiProtocol;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute.
- * Use `create(RequestPerRouteSchema)` to create a new message.
- */
 export const RequestPerRouteSchema: GenMessage<RequestPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.RequestPerRoute");
 
-/**
- * Per-route response-side behavior.
- *
- * @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute
- */
+/** @generated from message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute */
 export type ResponsePerRoute = Message<"envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute"> & {
-  /**
-   * The wire API the response on this route follows. This can differ from
-   * ``request.api_protocol`` when the gateway performs protocol translation.
-   * ``API_PROTOCOL_UNSPECIFIED`` falls through the precedence chain above.
-   *
-   * @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1;
-   */
+  /** @generated from field: envoy.type.ai.v3.ApiProtocol api_protocol = 1; */
   apiProtocol: ApiProtocol;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute.
- * Use `create(ResponsePerRouteSchema)` to create a new message.
- */
 export const ResponsePerRouteSchema: GenMessage<ResponsePerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ai_protocol_manager.v3.ResponsePerRoute");

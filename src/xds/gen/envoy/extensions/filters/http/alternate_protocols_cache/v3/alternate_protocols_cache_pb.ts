@@ -21,26 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AlternateProtocolsCacheOptions } from "../../../../../config/core/v3/protocol_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the alternate protocols cache HTTP filter.
- * [#extension: envoy.filters.http.alternate_protocols_cache]
- *
- * @generated from message envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig
- */
+/** @generated from message envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig */
 export type FilterConfig = Message<"envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig"> & {
-  /**
-   * This field is ignored: the alternate protocols cache filter will use the
-   * cache for the cluster the request is routed to.
-   *
-   * @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 1 [deprecated = true]; @deprecated */
   alternateProtocolsCacheOptions?: AlternateProtocolsCacheOptions | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig.
- * Use `create(FilterConfigSchema)` to create a new message.
- */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.alternate_protocols_cache.v3.FilterConfig");

@@ -22,163 +22,56 @@ import type { TypedExtensionConfig } from "../../../../../config/core/v3/extensi
 import type { Value } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser
- */
+/** @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser */
 export type AwsEventstreamParser = Message<"envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser"> & {
-  /**
-   * Rules for processing AWS EventStream response streams.
-   *
-   * @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules response_rules = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules response_rules = 1; */
   responseRules?: AwsEventstreamParser_ProcessingRules | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.
- * Use `create(AwsEventstreamParserSchema)` to create a new message.
- */
 export const AwsEventstreamParserSchema: GenMessage<AwsEventstreamParser> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser");
 
-/**
- * Metadata action to write when an EventStream header matches or is missing.
- *
- * @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair
- */
+/** @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair */
 export type AwsEventstreamParser_HeaderKeyValuePair = Message<"envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair"> & {
-  /**
-   * The namespace — if this is empty, the filter's namespace will be used.
-   * Default: "envoy.filters.http.aws_eventstream_parser".
-   *
-   * @generated from field: string metadata_namespace = 1;
-   */
+  /** @generated from field: string metadata_namespace = 1; */
   metadataNamespace: string;
 
-  /**
-   * The key to use within the namespace.
-   *
-   * @generated from field: string key = 2;
-   */
+  /** @generated from field: string key = 2; */
   key: string;
 
-  /**
-   * Optional: a fixed value to use instead of the header's actual value.
-   * When set for on_present, uses this value instead of the header value.
-   * Required for on_missing (since there is no header value available).
-   *
-   * @generated from field: google.protobuf.Value value = 3;
-   */
+  /** @generated from field: google.protobuf.Value value = 3; */
   value?: Value | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair.
- * Use `create(AwsEventstreamParser_HeaderKeyValuePairSchema)` to create a new message.
- */
 export const AwsEventstreamParser_HeaderKeyValuePairSchema: GenMessage<AwsEventstreamParser_HeaderKeyValuePair> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair");
 
-/**
- * A rule for extracting an EventStream message header to dynamic metadata.
- *
- * @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule
- */
+/** @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule */
 export type AwsEventstreamParser_HeaderRule = Message<"envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule"> & {
-  /**
-   * The EventStream header name to match. Case-sensitive.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 
-  /**
-   * If the header is present in a message, apply this metadata action.
-   *
-   * @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair on_present = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair on_present = 2; */
   onPresent?: AwsEventstreamParser_HeaderKeyValuePair | undefined;
 
-  /**
-   * If the header was not found in any message by end-of-stream, apply this metadata action.
-   * The value field in the HeaderKeyValuePair must be set (since there is no header value).
-   *
-   * @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair on_missing = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderKeyValuePair on_missing = 3; */
   onMissing?: AwsEventstreamParser_HeaderKeyValuePair | undefined;
 
-  /**
-   * Controls how many times this rule should successfully match before stopping evaluation
-   * of this rule for subsequent messages.
-   *
-   * - If set to 0 (default): This rule is evaluated against all messages.
-   *   Later matches overwrite earlier values, effectively extracting the LAST occurrence.
-   *
-   * - If set to 1: Stop evaluating this rule after the first successful match.
-   *   This is useful for extracting header values that appear early in the stream
-   *   to avoid unnecessary processing of subsequent messages.
-   *
-   * - If set to N > 1: Reserved for future use. Values > 1 are currently rejected.
-   *
-   * When all header rules AND all content parser rules have stop_processing_after_matches
-   * limits set and all limits are satisfied, the filter stops processing the stream entirely.
-   *
-   * @generated from field: google.protobuf.UInt32Value stop_processing_after_matches = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value stop_processing_after_matches = 4; */
   stopProcessingAfterMatches?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule.
- * Use `create(AwsEventstreamParser_HeaderRuleSchema)` to create a new message.
- */
 export const AwsEventstreamParser_HeaderRuleSchema: GenMessage<AwsEventstreamParser_HeaderRule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule");
 
-/**
- * Rules for processing AWS EventStream streams and extracting metadata.
- *
- * The filter parses the AWS EventStream binary protocol (messages with headers and payloads),
- * then delegates to a content parser to parse the message payload and extract metadata.
- * The content parser determines which values to extract and how to write them to metadata.
- *
- * @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules
- */
+/** @generated from message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules */
 export type AwsEventstreamParser_ProcessingRules = Message<"envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules"> & {
-  /**
-   * Content parser configuration for parsing message payloads and extracting metadata.
-   *
-   * The content parser specifies:
-   * - How to parse the message payload (e.g., JSON, XML, plaintext)
-   * - Which values to extract from the parsed content (e.g., JSON paths like usage.total_tokens)
-   * - How to map extracted values to metadata (namespace, key, type conversions)
-   * - When to write metadata (on_present, on_missing, on_error actions)
-   * [#extension-category: envoy.content_parsers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig content_parser = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig content_parser = 1; */
   contentParser?: TypedExtensionConfig | undefined;
 
-  /**
-   * Rules for extracting EventStream message headers to dynamic metadata.
-   * These are evaluated directly by the filter (not by the content parser).
-   * Headers are simple typed key-value pairs at the EventStream protocol level.
-   *
-   * Header values are automatically converted to the appropriate Protobuf value type:
-   * - BoolTrue/BoolFalse -> bool_value
-   * - Byte/Short/Int32/Int64/Timestamp -> number_value
-   * - String -> string_value
-   * - ByteArray -> string_value (hex-encoded)
-   * - UUID -> string_value (formatted as xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule header_rules = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.HeaderRule header_rules = 2; */
   headerRules: AwsEventstreamParser_HeaderRule[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules.
- * Use `create(AwsEventstreamParser_ProcessingRulesSchema)` to create a new message.
- */
 export const AwsEventstreamParser_ProcessingRulesSchema: GenMessage<AwsEventstreamParser_ProcessingRules> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.aws_eventstream_parser.v3.AwsEventstreamParser.ProcessingRules");

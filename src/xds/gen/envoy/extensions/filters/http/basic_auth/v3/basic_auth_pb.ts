@@ -21,108 +21,32 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Basic HTTP authentication.
- *
- * Example:
- *
- * .. code-block:: yaml
- *
- *   users:
- *     inline_string: |-
- *       user1:{SHA}hashed_user1_password
- *       user2:{SHA}hashed_user2_password
- *
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.basic_auth.v3.BasicAuth
- */
+/** @generated from message envoy.extensions.filters.http.basic_auth.v3.BasicAuth */
 export type BasicAuth = Message<"envoy.extensions.filters.http.basic_auth.v3.BasicAuth"> & {
-  /**
-   * Username-password pairs used to verify user credentials in the "Authorization" header.
-   * The value needs to be the htpasswd format.
-   * Reference to https://httpd.apache.org/docs/2.4/programs/htpasswd.html
-   *
-   * @generated from field: envoy.config.core.v3.DataSource users = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource users = 1; */
   users?: DataSource | undefined;
 
-  /**
-   * This field specifies the header name to forward a successfully authenticated user to
-   * the backend. The header will be added to the request with the username as the value.
-   *
-   * If it is not specified, the username will not be forwarded.
-   *
-   * @generated from field: string forward_username_header = 2;
-   */
+  /** @generated from field: string forward_username_header = 2; */
   forwardUsernameHeader: string;
 
-  /**
-   * This field specifies the request header to load the basic credential from.
-   *
-   * If it is not specified, the filter loads the credential from  the "Authorization" header.
-   *
-   * @generated from field: string authentication_header = 3;
-   */
+  /** @generated from field: string authentication_header = 3; */
   authenticationHeader: string;
 
-  /**
-   * If set to true, requests without Basic credentials (missing ``Authorization`` header, or
-   * ``Authorization`` header with a non-``Basic`` scheme such as ``Bearer``) are allowed to pass through
-   * without authentication. Requests that present ``Basic`` credentials are still fully validated.
-   *
-   * This is useful when combining BasicAuth with other authentication methods (e.g. JWT) to
-   * achieve OR semantics: a request is accepted if any one configured auth method succeeds.
-   * When ``allow_missing`` is ``true`` on all auth filters, pair it with an RBAC filter that checks
-   * the dynamic metadata emitted by this filter (see ``emit_dynamic_metadata``) to ensure at
-   * least one method authenticated the request. Requires ``emit_dynamic_metadata`` to be set to
-   * ``true``.
-   *
-   * @generated from field: bool allow_missing = 4;
-   */
+  /** @generated from field: bool allow_missing = 4; */
   allowMissing: boolean;
 
-  /**
-   * If set to ``true``, the filter emits dynamic metadata on successful authentication with key
-   * ``username`` set to the authenticated username. The metadata is emitted under the namespace
-   * corresponding to the name of this basic_auth filter as configured in the ``http_filters``
-   * chain (e.g. if the filter is configured with name ``envoy.filters.http.basic_auth``, that is
-   * the namespace that will be used).
-   *
-   * This is typically enabled together with ``allow_missing`` when combining BasicAuth with
-   * other authentication methods (e.g. JWT) and using a downstream RBAC filter to enforce
-   * OR semantics.
-   *
-   * @generated from field: bool emit_dynamic_metadata = 5;
-   */
+  /** @generated from field: bool emit_dynamic_metadata = 5; */
   emitDynamicMetadata: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.basic_auth.v3.BasicAuth.
- * Use `create(BasicAuthSchema)` to create a new message.
- */
 export const BasicAuthSchema: GenMessage<BasicAuth> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.basic_auth.v3.BasicAuth");
 
-/**
- * Extra settings that may be added to per-route configuration for
- * a virtual host or a cluster.
- *
- * @generated from message envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute */
 export type BasicAuthPerRoute = Message<"envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute"> & {
-  /**
-   * Username-password pairs for this route.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource users = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource users = 1; */
   users?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute.
- * Use `create(BasicAuthPerRouteSchema)` to create a new message.
- */
 export const BasicAuthPerRouteSchema: GenMessage<BasicAuthPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute");

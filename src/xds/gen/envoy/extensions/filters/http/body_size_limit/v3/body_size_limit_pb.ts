@@ -20,22 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit
- */
+/** @generated from message envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit */
 export type BodySizeLimit = Message<"envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"> & {
-  /**
-   * The maximum request body size allowed. If the request body exceeds this limit,
-   * the filter will return a 413 response.
-   *
-   * @generated from field: google.protobuf.UInt64Value max_request_bytes = 1;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_request_bytes = 1; */
   maxRequestBytes?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit.
- * Use `create(BodySizeLimitSchema)` to create a new message.
- */
 export const BodySizeLimitSchema: GenMessage<BodySizeLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit");

@@ -20,55 +20,28 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.buffer.v3.Buffer
- */
+/** @generated from message envoy.extensions.filters.http.buffer.v3.Buffer */
 export type Buffer = Message<"envoy.extensions.filters.http.buffer.v3.Buffer"> & {
-  /**
-   * The maximum request size that the filter will buffer before the connection
-   * manager will stop buffering and return a 413 response.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_request_bytes = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_request_bytes = 1; */
   maxRequestBytes?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.buffer.v3.Buffer.
- * Use `create(BufferSchema)` to create a new message.
- */
 export const BufferSchema: GenMessage<Buffer> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.buffer.v3.Buffer");
 
-/**
- * @generated from message envoy.extensions.filters.http.buffer.v3.BufferPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.buffer.v3.BufferPerRoute */
 export type BufferPerRoute = Message<"envoy.extensions.filters.http.buffer.v3.BufferPerRoute"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.buffer.v3.BufferPerRoute.override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.buffer.v3.BufferPerRoute.override */
   override: {
-    /**
-     * Disable the buffer filter for this particular vhost or route.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * Override the global configuration of the filter with this new config.
-     *
-     * @generated from field: envoy.extensions.filters.http.buffer.v3.Buffer buffer = 2;
-     */
+    /** @generated from field: envoy.extensions.filters.http.buffer.v3.Buffer buffer = 2; */
     value: Buffer;
     case: "buffer";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.buffer.v3.BufferPerRoute.
- * Use `create(BufferPerRouteSchema)` to create a new message.
- */
 export const BufferPerRouteSchema: GenMessage<BufferPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.buffer.v3.BufferPerRoute");

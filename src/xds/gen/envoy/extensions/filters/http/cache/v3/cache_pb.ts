@@ -23,134 +23,44 @@ import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts"
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#extension: envoy.filters.http.cache]
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.cache.v3.CacheConfig
- */
+/** @generated from message envoy.extensions.filters.http.cache.v3.CacheConfig */
 export type CacheConfig = Message<"envoy.extensions.filters.http.cache.v3.CacheConfig"> & {
-  /**
-   * Config specific to the cache storage implementation. Required unless ``disabled``
-   * is true.
-   * [#extension-category: envoy.http.cache]
-   *
-   * @generated from field: google.protobuf.Any typed_config = 1;
-   */
+  /** @generated from field: google.protobuf.Any typed_config = 1; */
   typedConfig?: Any | undefined;
 
-  /**
-   * When true, the cache filter is a no-op filter.
-   *
-   * Possible use-cases for this include:
-   * - Turning a filter on and off with :ref:`ECDS <envoy_v3_api_file_envoy/service/extension/v3/config_discovery.proto>`.
-   * [#comment: once route-specific overrides are implemented, they are the more likely use-case.]
-   *
-   * @generated from field: google.protobuf.BoolValue disabled = 5;
-   */
+  /** @generated from field: google.protobuf.BoolValue disabled = 5; */
   disabled?: boolean | undefined;
 
-  /**
-   * List of matching rules that defines allowed ``Vary`` headers.
-   *
-   * The ``vary`` response header holds a list of header names that affect the
-   * contents of a response, as described by
-   * https://httpwg.org/specs/rfc7234.html#caching.negotiated.responses.
-   *
-   * During insertion, ``allowed_vary_headers`` acts as a allowlist: if a
-   * response's ``vary`` header mentions any header names that aren't matched by any rules in
-   * ``allowed_vary_headers``, that response will not be cached.
-   *
-   * During lookup, ``allowed_vary_headers`` controls what request headers will be
-   * sent to the cache storage implementation.
-   *
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher allowed_vary_headers = 2;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.StringMatcher allowed_vary_headers = 2; */
   allowedVaryHeaders: StringMatcher[];
 
-  /**
-   * [#not-implemented-hide:]
-   * <TODO(toddmgreer) implement key customization>
-   *
-   * Modifies cache key creation by restricting which parts of the URL are included.
-   *
-   * @generated from field: envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams key_creator_params = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams key_creator_params = 3; */
   keyCreatorParams?: CacheConfig_KeyCreatorParams | undefined;
 
-  /**
-   * [#not-implemented-hide:]
-   * <TODO(toddmgreer) implement size limit>
-   *
-   * Max body size the cache filter will insert into a cache. 0 means unlimited (though the cache
-   * storage implementation may have its own limit beyond which it will reject insertions).
-   *
-   * @generated from field: uint32 max_body_bytes = 4;
-   */
+  /** @generated from field: uint32 max_body_bytes = 4; */
   maxBodyBytes: number;
 
-  /**
-   * By default, a ``cache-control: no-cache`` or ``pragma: no-cache`` header in the request
-   * causes the cache to validate with its upstream even if the lookup is a hit. Setting this
-   * to true will ignore these headers.
-   *
-   * @generated from field: bool ignore_request_cache_control_header = 6;
-   */
+  /** @generated from field: bool ignore_request_cache_control_header = 6; */
   ignoreRequestCacheControlHeader: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.cache.v3.CacheConfig.
- * Use `create(CacheConfigSchema)` to create a new message.
- */
 export const CacheConfigSchema: GenMessage<CacheConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.cache.v3.CacheConfig");
 
-/**
- * [#not-implemented-hide:]
- * Modifies cache key creation by restricting which parts of the URL are included.
- *
- * @generated from message envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams
- */
+/** @generated from message envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams */
 export type CacheConfig_KeyCreatorParams = Message<"envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams"> & {
-  /**
-   * If true, exclude the URL scheme from the cache key. Set to true if your origins always
-   * produce the same response for http and https requests.
-   *
-   * @generated from field: bool exclude_scheme = 1;
-   */
+  /** @generated from field: bool exclude_scheme = 1; */
   excludeScheme: boolean;
 
-  /**
-   * If true, exclude the host from the cache key. Set to true if your origins' responses don't
-   * ever depend on host.
-   *
-   * @generated from field: bool exclude_host = 2;
-   */
+  /** @generated from field: bool exclude_host = 2; */
   excludeHost: boolean;
 
-  /**
-   * If ``query_parameters_included`` is nonempty, only query parameters matched
-   * by one or more of its matchers are included in the cache key. Any other
-   * query params will not affect cache lookup.
-   *
-   * @generated from field: repeated envoy.config.route.v3.QueryParameterMatcher query_parameters_included = 3;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.QueryParameterMatcher query_parameters_included = 3; */
   queryParametersIncluded: QueryParameterMatcher[];
 
-  /**
-   * If ``query_parameters_excluded`` is nonempty, query parameters matched by one
-   * or more of its matchers are excluded from the cache key (even if also
-   * matched by ``query_parameters_included``), and will not affect cache lookup.
-   *
-   * @generated from field: repeated envoy.config.route.v3.QueryParameterMatcher query_parameters_excluded = 4;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.QueryParameterMatcher query_parameters_excluded = 4; */
   queryParametersExcluded: QueryParameterMatcher[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams.
- * Use `create(CacheConfig_KeyCreatorParamsSchema)` to create a new message.
- */
 export const CacheConfig_KeyCreatorParamsSchema: GenMessage<CacheConfig_KeyCreatorParams> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.cache.v3.CacheConfig.KeyCreatorParams");

@@ -20,42 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * CDN-Loop Header filter config. See the :ref:`configuration overview
- * <config_http_filters_cdn_loop>` for more information.
- *
- * @generated from message envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig
- */
+/** @generated from message envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig */
 export type CdnLoopConfig = Message<"envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig"> & {
-  /**
-   * The CDN identifier to use for loop checks and to append to the
-   * CDN-Loop header.
-   *
-   * RFC 8586 calls this the cdn-id. The cdn-id can either be a
-   * pseudonym or hostname the CDN is in control of.
-   *
-   * cdn_id must not be empty.
-   *
-   * @generated from field: string cdn_id = 1;
-   */
+  /** @generated from field: string cdn_id = 1; */
   cdnId: string;
 
-  /**
-   * The maximum allowed count of cdn_id in the downstream CDN-Loop
-   * request header.
-   *
-   * The default of 0 means a request can transit the CdnLoopFilter
-   * once. A value of 1 means that a request can transit the
-   * CdnLoopFilter twice and so on.
-   *
-   * @generated from field: uint32 max_allowed_occurrences = 2;
-   */
+  /** @generated from field: uint32 max_allowed_occurrences = 2; */
   maxAllowedOccurrences: number;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig.
- * Use `create(CdnLoopConfigSchema)` to create a new message.
- */
 export const CdnLoopConfigSchema: GenMessage<CdnLoopConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig");

@@ -23,374 +23,124 @@ import type { TypedExtensionConfig } from "../../../../../config/core/v3/extensi
 import type { StringMatcher } from "../../../../../type/matcher/v3/string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.filters.http.compressor.v3.Compressor
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.Compressor */
 export type Compressor = Message<"envoy.extensions.filters.http.compressor.v3.Compressor"> & {
-  /**
-   * Minimum response length, in bytes, which will trigger compression. The default value is 30.
-   *
-   * @generated from field: google.protobuf.UInt32Value content_length = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: google.protobuf.UInt32Value content_length = 1 [deprecated = true]; @deprecated */
   contentLength?: number | undefined;
 
-  /**
-   * Set of strings that allows specifying which mime-types yield compression; e.g.,
-   * ``application/json``, ``text/html``, etc.
-   *
-   * When this field is not specified, compression will be applied to these following mime-types
-   * and their synonyms:
-   *
-   * * ``application/javascript``
-   * * ``application/json``
-   * * ``application/xhtml+xml``
-   * * ``image/svg+xml``
-   * * ``text/css``
-   * * ``text/html``
-   * * ``text/plain``
-   * * ``text/xml``
-   *
-   *
-   * @generated from field: repeated string content_type = 2 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: repeated string content_type = 2 [deprecated = true]; @deprecated */
   contentType: string[];
 
-  /**
-   * When this field is ``true``, disables compression when the response contains an ``ETag`` header.
-   * When this field is ``false``, the filter will preserve weak ``ETag`` values and remove those that
-   * require strong validation.
-   *
-   * @generated from field: bool disable_on_etag_header = 3 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: bool disable_on_etag_header = 3 [deprecated = true]; @deprecated */
   disableOnEtagHeader: boolean;
 
-  /**
-   * When this field is ``true``, removes ``Accept-Encoding`` from the request headers before dispatching
-   * the request to the upstream so that responses do not get compressed before reaching the filter.
-   *
-   * .. attention::
-   *
-   *    To avoid interfering with other compression filters in the same chain, use this option in
-   *    the filter closest to the upstream.
-   *
-   * @generated from field: bool remove_accept_encoding_header = 4 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: bool remove_accept_encoding_header = 4 [deprecated = true]; @deprecated */
   removeAcceptEncodingHeader: boolean;
 
-  /**
-   * Runtime flag that controls whether the filter is enabled. When this field is ``false``, the
-   * filter will operate as a pass-through filter, unless overridden by ``CompressorPerRoute``.
-   * If this field is not specified, the filter is enabled by default.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 5 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 5 [deprecated = true]; @deprecated */
   runtimeEnabled?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * A compressor library to use for compression.
-   * [#extension-category: envoy.compression.compressor]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig compressor_library = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig compressor_library = 6; */
   compressorLibrary?: TypedExtensionConfig | undefined;
 
-  /**
-   * Configuration for request compression. If this field is not specified, request compression is disabled.
-   *
-   * @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig request_direction_config = 7;
-   */
+  /** @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig request_direction_config = 7; */
   requestDirectionConfig?: Compressor_RequestDirectionConfig | undefined;
 
-  /**
-   * Configuration for response compression. If this field is not specified, response compression is enabled.
-   *
-   * .. attention::
-   *
-   *    When this field is set, duplicate deprecated fields of the ``Compressor`` message,
-   *    such as ``content_length``, ``content_type``, ``disable_on_etag_header``,
-   *    ``remove_accept_encoding_header``, and ``runtime_enabled``, are ignored.
-   *
-   *    Additionally, all statistics related to response compression will be rooted in
-   *    ``<stat_prefix>.compressor.<compressor_library.name>.<compressor_library_stat_prefix>.response.*``
-   *    instead of
-   *    ``<stat_prefix>.compressor.<compressor_library.name>.<compressor_library_stat_prefix>.*``.
-   *
-   * @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig response_direction_config = 8;
-   */
+  /** @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig response_direction_config = 8; */
   responseDirectionConfig?: Compressor_ResponseDirectionConfig | undefined;
 
-  /**
-   * When this field is ``true``, this compressor is preferred when q-values in ``Accept-Encoding`` are equal.
-   * If multiple compressor filters set ``choose_first`` to ``true``, the last one in the filter chain is chosen.
-   *
-   * @generated from field: bool choose_first = 9;
-   */
+  /** @generated from field: bool choose_first = 9; */
   chooseFirst: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.Compressor.
- * Use `create(CompressorSchema)` to create a new message.
- */
 export const CompressorSchema: GenMessage<Compressor> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.Compressor");
 
-/**
- * @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig */
 export type Compressor_CommonDirectionConfig = Message<"envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig"> & {
-  /**
-   * Runtime flag that controls whether compression is enabled for the direction this
-   * common config is applied to. When this field is ``false``, the filter will operate as a
-   * pass-through filter in the chosen direction, unless overridden by ``CompressorPerRoute``.
-   * If this field is not specified, the filter will be enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1; */
   enabled?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * Minimum value of the ``Content-Length`` header in request or response messages (depending on the
-   * direction this common config is applied to), in bytes, that will trigger compression. Defaults to 30.
-   *
-   * @generated from field: google.protobuf.UInt32Value min_content_length = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value min_content_length = 2; */
   minContentLength?: number | undefined;
 
-  /**
-   *    Using ``content_type`` is deprecated. Use ``content_type_matcher`` instead.
-   *
-   * Set of strings that allows specifying which mime-types yield compression; e.g.,
-   * ``application/json``, ``text/html``, etc.
-   *
-   * When this field is not specified, compression will be applied to these following mime-types
-   * and their synonyms:
-   *
-   * * ``application/javascript``
-   * * ``application/json``
-   * * ``application/xhtml+xml``
-   * * ``image/svg+xml``
-   * * ``text/css``
-   * * ``text/html``
-   * * ``text/plain``
-   * * ``text/xml``
-   *
-   *
-   * @generated from field: repeated string content_type = 3 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: repeated string content_type = 3 [deprecated = true]; @deprecated */
   contentType: string[];
 
-  /**
-   * Allows specifying which content types yield compression using
-   * envoy.type.matcher.v3.StringMatcher.
-   *
-   * When this field is specified, the default content type list is not used.
-   * If both ``content_type`` and ``content_type_matcher`` are specified,
-   * ``content_type_matcher`` takes precedence and the deprecated ``content_type``
-   * field is ignored.
-   *
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher content_type_matcher = 4;
-   */
+  /** @generated from field: repeated envoy.type.matcher.v3.StringMatcher content_type_matcher = 4; */
   contentTypeMatcher: StringMatcher[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig.
- * Use `create(Compressor_CommonDirectionConfigSchema)` to create a new message.
- */
 export const Compressor_CommonDirectionConfigSchema: GenMessage<Compressor_CommonDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig");
 
-/**
- * Configuration for filter behavior on the request direction.
- *
- * @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig */
 export type Compressor_RequestDirectionConfig = Message<"envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig common_config = 1; */
   commonConfig?: Compressor_CommonDirectionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig.
- * Use `create(Compressor_RequestDirectionConfigSchema)` to create a new message.
- */
 export const Compressor_RequestDirectionConfigSchema: GenMessage<Compressor_RequestDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig");
 
-/**
- * Configuration for filter behavior on the response direction.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig */
 export type Compressor_ResponseDirectionConfig = Message<"envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig common_config = 1; */
   commonConfig?: Compressor_CommonDirectionConfig | undefined;
 
-  /**
-   * When this field is ``true``, disables compression when the response contains an ``ETag`` header.
-   * When this field is ``false``, the filter will preserve weak ``ETag`` values and remove those that
-   * require strong validation (unless ``weaken_etag_on_compress`` is set).
-   * When both ``disable_on_etag_header`` and ``weaken_etag_on_compress`` are ``true``,
-   * ``weaken_etag_on_compress`` takes precedence (compression is applied and the ETag is weakened).
-   *
-   * @generated from field: bool disable_on_etag_header = 2;
-   */
+  /** @generated from field: bool disable_on_etag_header = 2; */
   disableOnEtagHeader: boolean;
 
-  /**
-   * When this field is ``true`` and the filter compresses a response that contains a strong
-   * ``ETag``, the filter will weaken the ETag by prepending ``W/`` to its value instead of
-   * removing it. This allows caching and conditional requests to work while indicating the
-   * response body was modified by compression. When ``false`` (default), strong ETags are
-   * removed when compression is applied. When both ``weaken_etag_on_compress`` and
-   * ``disable_on_etag_header`` are ``true``, this field takes precedence so that compression
-   * is applied and the ETag is weakened, supporting gradual rollout to clients and servers.
-   *
-   * @generated from field: bool weaken_etag_on_compress = 6;
-   */
+  /** @generated from field: bool weaken_etag_on_compress = 6; */
   weakenEtagOnCompress: boolean;
 
-  /**
-   * When this field is ``true``, removes ``Accept-Encoding`` from the request headers before dispatching
-   * the request to the upstream so that responses do not get compressed before reaching the filter.
-   *
-   * .. attention::
-   *
-   *    To avoid interfering with other compression filters in the same chain, use this option in
-   *    the filter closest to the upstream.
-   *
-   * @generated from field: bool remove_accept_encoding_header = 3;
-   */
+  /** @generated from field: bool remove_accept_encoding_header = 3; */
   removeAcceptEncodingHeader: boolean;
 
-  /**
-   * Set of response codes for which compression is disabled; e.g., 206 Partial Content should not
-   * be compressed.
-   *
-   * @generated from field: repeated uint32 uncompressible_response_codes = 4;
-   */
+  /** @generated from field: repeated uint32 uncompressible_response_codes = 4; */
   uncompressibleResponseCodes: number[];
 
-  /**
-   * If true, the filter adds the ``x-envoy-compression-status`` response
-   * header to indicate whether the compression occurred and, if not, provide
-   * the reason why. The header's value format is
-   * ``<encoder-type>;<status>[;<additional-params>]``, where ``<status>`` is
-   * ``Compressed`` or the reason compression was skipped (e.g.,
-   * ``ContentLengthTooSmall``). When this field is enabled, the compressor
-   * filter alters the order of the compression eligibility checks to report
-   * the most valid reason for skipping the compression.
-   *
-   * @generated from field: bool status_header_enabled = 5;
-   */
+  /** @generated from field: bool status_header_enabled = 5; */
   statusHeaderEnabled: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.
- * Use `create(Compressor_ResponseDirectionConfigSchema)` to create a new message.
- */
 export const Compressor_ResponseDirectionConfigSchema: GenMessage<Compressor_ResponseDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig");
 
-/**
- * Per-route overrides of ``ResponseDirectionConfig``. Anything added here should be optional,
- * to allow overriding arbitrary subsets of configuration. Omitted fields must have no effect.
- *
- * @generated from message envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides */
 export type ResponseDirectionOverrides = Message<"envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides"> & {
-  /**
-   * If set, overrides the filter-level
-   * :ref:`remove_accept_encoding_header<envoy_v3_api_field_extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.remove_accept_encoding_header>`.
-   *
-   * @generated from field: google.protobuf.BoolValue remove_accept_encoding_header = 1;
-   */
+  /** @generated from field: google.protobuf.BoolValue remove_accept_encoding_header = 1; */
   removeAcceptEncodingHeader?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides.
- * Use `create(ResponseDirectionOverridesSchema)` to create a new message.
- */
 export const ResponseDirectionOverridesSchema: GenMessage<ResponseDirectionOverrides> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides");
 
-/**
- * Per-route overrides. As per-route overrides are needed, they should be
- * added here, mirroring the structure of ``Compressor``. All fields should be
- * optional, to allow overriding arbitrary subsets of configuration.
- *
- * @generated from message envoy.extensions.filters.http.compressor.v3.CompressorOverrides
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.CompressorOverrides */
 export type CompressorOverrides = Message<"envoy.extensions.filters.http.compressor.v3.CompressorOverrides"> & {
-  /**
-   * If present, response compression is enabled.
-   *
-   * @generated from field: envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides response_direction_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides response_direction_config = 1; */
   responseDirectionConfig?: ResponseDirectionOverrides | undefined;
 
-  /**
-   * A compressor library to use for compression. If specified, this overrides
-   * the filter-level ``compressor_library`` configuration for this route.
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig compressor_library = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig compressor_library = 2; */
   compressorLibrary?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.CompressorOverrides.
- * Use `create(CompressorOverridesSchema)` to create a new message.
- */
 export const CompressorOverridesSchema: GenMessage<CompressorOverrides> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.CompressorOverrides");
 
-/**
- * @generated from message envoy.extensions.filters.http.compressor.v3.CompressorPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.compressor.v3.CompressorPerRoute */
 export type CompressorPerRoute = Message<"envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.compressor.v3.CompressorPerRoute.override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.compressor.v3.CompressorPerRoute.override */
   override: {
-    /**
-     * If set, the filter will operate as a pass-through filter.
-     * Overrides ``Compressor.runtime_enabled`` and ``CommonDirectionConfig.enabled``.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * Per-route overrides. Fields set here will override corresponding fields in ``Compressor``.
-     *
-     * @generated from field: envoy.extensions.filters.http.compressor.v3.CompressorOverrides overrides = 2;
-     */
+    /** @generated from field: envoy.extensions.filters.http.compressor.v3.CompressorOverrides overrides = 2; */
     value: CompressorOverrides;
     case: "overrides";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.compressor.v3.CompressorPerRoute.
- * Use `create(CompressorPerRouteSchema)` to create a new message.
- */
 export const CompressorPerRouteSchema: GenMessage<CompressorPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.compressor.v3.CompressorPerRoute");

@@ -22,113 +22,50 @@ import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.t
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor
- */
+/** @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor */
 export type Decompressor = Message<"envoy.extensions.filters.http.decompressor.v3.Decompressor"> & {
-  /**
-   * A decompressor library to use for both request and response decompression. Currently only
-   * :ref:`envoy.compression.gzip.compressor<envoy_v3_api_msg_extensions.compression.gzip.decompressor.v3.Gzip>`
-   * is included in Envoy.
-   * [#extension-category: envoy.compression.decompressor]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig decompressor_library = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig decompressor_library = 1; */
   decompressorLibrary?: TypedExtensionConfig | undefined;
 
-  /**
-   * Configuration for request decompression. Decompression is enabled by default if left empty.
-   *
-   * @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig request_direction_config = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig request_direction_config = 2; */
   requestDirectionConfig?: Decompressor_RequestDirectionConfig | undefined;
 
-  /**
-   * Configuration for response decompression. Decompression is enabled by default if left empty.
-   *
-   * @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig response_direction_config = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig response_direction_config = 3; */
   responseDirectionConfig?: Decompressor_ResponseDirectionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.decompressor.v3.Decompressor.
- * Use `create(DecompressorSchema)` to create a new message.
- */
 export const DecompressorSchema: GenMessage<Decompressor> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor");
 
-/**
- * Common configuration for filter behavior on both the request and response direction.
- *
- * @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig */
 export type Decompressor_CommonDirectionConfig = Message<"envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig"> & {
-  /**
-   * Runtime flag that controls whether the filter is enabled for decompression or not. If set to false, the
-   * filter will operate as a pass-through filter. If the message is unspecified, the filter will be enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag enabled = 1; */
   enabled?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * If set to true, will decompress response even if a ``no-transform`` cache control header is set.
-   *
-   * @generated from field: bool ignore_no_transform_header = 2;
-   */
+  /** @generated from field: bool ignore_no_transform_header = 2; */
   ignoreNoTransformHeader: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig.
- * Use `create(Decompressor_CommonDirectionConfigSchema)` to create a new message.
- */
 export const Decompressor_CommonDirectionConfigSchema: GenMessage<Decompressor_CommonDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig");
 
-/**
- * Configuration for filter behavior on the request direction.
- *
- * @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig */
 export type Decompressor_RequestDirectionConfig = Message<"envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig common_config = 1; */
   commonConfig?: Decompressor_CommonDirectionConfig | undefined;
 
-  /**
-   * If set to true, and response decompression is enabled, the filter modifies the Accept-Encoding
-   * request header by appending the decompressor_library's encoding. Defaults to true.
-   *
-   * @generated from field: google.protobuf.BoolValue advertise_accept_encoding = 2;
-   */
+  /** @generated from field: google.protobuf.BoolValue advertise_accept_encoding = 2; */
   advertiseAcceptEncoding?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig.
- * Use `create(Decompressor_RequestDirectionConfigSchema)` to create a new message.
- */
 export const Decompressor_RequestDirectionConfigSchema: GenMessage<Decompressor_RequestDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig");
 
-/**
- * Configuration for filter behavior on the response direction.
- *
- * @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig
- */
+/** @generated from message envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig */
 export type Decompressor_ResponseDirectionConfig = Message<"envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig common_config = 1; */
   commonConfig?: Decompressor_CommonDirectionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig.
- * Use `create(Decompressor_ResponseDirectionConfigSchema)` to create a new message.
- */
 export const Decompressor_ResponseDirectionConfigSchema: GenMessage<Decompressor_ResponseDirectionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig");

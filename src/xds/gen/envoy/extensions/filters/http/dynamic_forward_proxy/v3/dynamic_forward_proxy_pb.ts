@@ -22,144 +22,51 @@ import type { DnsCacheConfig } from "../../../../common/dynamic_forward_proxy/v3
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the dynamic forward proxy HTTP filter. See the :ref:`architecture overview
- * <arch_overview_http_dynamic_forward_proxy>` for more information.
- * [#extension: envoy.filters.http.dynamic_forward_proxy]
- *
- * @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig
- */
+/** @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig */
 export type FilterConfig = Message<"envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig.implementation_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig.implementation_specifier */
   implementationSpecifier: {
-    /**
-     * The DNS cache configuration that the filter will attach to. Note this configuration must
-     * match that of associated :ref:`dynamic forward proxy cluster configuration
-     * <envoy_v3_api_field_extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig.dns_cache_config>`.
-     *
-     * @generated from field: envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig dns_cache_config = 1;
-     */
+    /** @generated from field: envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig dns_cache_config = 1; */
     value: DnsCacheConfig;
     case: "dnsCacheConfig";
   } | {
-    /**
-     * The configuration that the filter will use, when the related dynamic forward proxy cluster enabled
-     * sub clusters.
-     *
-     * @generated from field: envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig sub_cluster_config = 3;
-     */
+    /** @generated from field: envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig sub_cluster_config = 3; */
     value: SubClusterConfig;
     case: "subClusterConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * When this flag is set, the filter will add the resolved upstream address in the filter
-   * state. The state should be saved with key
-   * ``envoy.stream.upstream_address`` (See
-   * :repo:`upstream_address.h<source/common/stream_info/upstream_address.h>`).
-   *
-   * @generated from field: bool save_upstream_address = 2;
-   */
+  /** @generated from field: bool save_upstream_address = 2; */
   saveUpstreamAddress: boolean;
 
-  /**
-   * When this flag is set, the filter will check for the ``envoy.upstream.dynamic_host``
-   * and/or ``envoy.upstream.dynamic_port`` filter state values before using the HTTP
-   * Host header for DNS resolution. This provides consistency with the
-   * :ref:`SNI dynamic forward proxy <envoy_v3_api_msg_extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig>` and
-   * :ref:`UDP dynamic forward proxy <envoy_v3_api_msg_extensions.filters.udp.udp_proxy.session.dynamic_forward_proxy.v3.FilterConfig>`
-   * filters behavior when enabled.
-   *
-   * If the flag is not set (default), the filter will use the HTTP Host header
-   * for DNS resolution, maintaining backward compatibility.
-   *
-   * @generated from field: bool allow_dynamic_host_from_filter_state = 4;
-   */
+  /** @generated from field: bool allow_dynamic_host_from_filter_state = 4; */
   allowDynamicHostFromFilterState: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig.
- * Use `create(FilterConfigSchema)` to create a new message.
- */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig");
 
-/**
- * Per route Configuration for the dynamic forward proxy HTTP filter.
- *
- * @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig
- */
+/** @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig */
 export type PerRouteConfig = Message<"envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig.host_rewrite_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig.host_rewrite_specifier */
   hostRewriteSpecifier: {
-    /**
-     * Indicates that before DNS lookup, the host header will be swapped with
-     * this value. If not set or empty, the original host header value
-     * will be used and no rewrite will happen.
-     *
-     * .. note::
-     *
-     *   This rewrite affects both DNS lookup and host header forwarding. However, this option shouldn't be used with
-     *   :ref:`HCM host rewrite header <envoy_v3_api_field_config.route.v3.RouteAction.auto_host_rewrite>` given that
-     *   the value set here would be used for DNS lookups whereas the value set in the HCM would be used for host
-     *   header forwarding which might not be the desired outcome.
-     *
-     *
-     * @generated from field: string host_rewrite_literal = 1;
-     */
+    /** @generated from field: string host_rewrite_literal = 1; */
     value: string;
     case: "hostRewriteLiteral";
   } | {
-    /**
-     * Indicates that before DNS lookup, the host header will be swapped with
-     * the value of this header. If not set or empty, the original host header
-     * value will be used and no rewrite will happen.
-     *
-     * .. note::
-     *
-     *   This rewrite affects both DNS lookup and host header forwarding. However, this option shouldn't be used with
-     *   :ref:`HCM host rewrite header <envoy_v3_api_field_config.route.v3.RouteAction.auto_host_rewrite>` given that
-     *   the value set here would be used for DNS lookups whereas the value set in the HCM would be used for host
-     *   header forwarding which might not be the desired outcome.
-     *
-     * .. note::
-     *
-     *   If the header appears multiple times only the first value is used.
-     *
-     * @generated from field: string host_rewrite_header = 2;
-     */
+    /** @generated from field: string host_rewrite_header = 2; */
     value: string;
     case: "hostRewriteHeader";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig.
- * Use `create(PerRouteConfigSchema)` to create a new message.
- */
 export const PerRouteConfigSchema: GenMessage<PerRouteConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig
- */
+/** @generated from message envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig */
 export type SubClusterConfig = Message<"envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig"> & {
-  /**
-   * The timeout used for sub cluster initialization. Defaults to **5s** if not set.
-   *
-   * @generated from field: google.protobuf.Duration cluster_init_timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration cluster_init_timeout = 3; */
   clusterInitTimeout?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig.
- * Use `create(SubClusterConfigSchema)` to create a new message.
- */
 export const SubClusterConfigSchema: GenMessage<SubClusterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.dynamic_forward_proxy.v3.SubClusterConfig");

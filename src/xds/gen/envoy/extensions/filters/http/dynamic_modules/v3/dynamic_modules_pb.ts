@@ -22,179 +22,38 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules HTTP filter. This filter allows loading shared object files
- * that can be loaded via ``dlopen`` to extend the HTTP filter chain.
- *
- * A module can be loaded by multiple HTTP filters; the module is loaded only once and shared across
- * multiple filters.
- *
- * A dynamic module HTTP filter can opt into being a terminal filter with no upstream by setting
- * :ref:`terminal_filter
- * <envoy_v3_api_field_extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.terminal_filter>`
- * to ``true``. A terminal dynamic module can use ``send_`` ABI methods to send response headers,
- * body, and trailers to the downstream.
- *
- * @generated from message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter
- */
+/** @generated from message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter */
 export type DynamicModuleFilter = Message<"envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"> & {
-  /**
-   * Specifies the shared-object level configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this filter configuration.
-   *
-   * This can be used to distinguish between different filter implementations inside a dynamic
-   * module. For example, a module can have completely different filter implementations. When Envoy
-   * receives this configuration, it passes the ``filter_name`` to the dynamic module's HTTP filter
-   * config init function together with the ``filter_config``. That way a module can decide which
-   * in-module filter implementation to use based on the name at load time.
-   *
-   * @generated from field: string filter_name = 2;
-   */
+  /** @generated from field: string filter_name = 2; */
   filterName: string;
 
-  /**
-   * The configuration for the filter chosen by ``filter_name``.
-   *
-   * This is passed to the module's HTTP filter initialization function. Together with the
-   * ``filter_name``, the module can decide which in-module filter implementation to use and
-   * fine-tune the behavior of the filter.
-   *
-   * For example, if a module has two filter implementations, one for logging and one for header
-   * manipulation, ``filter_name`` is used to choose either logging or header manipulation. The
-   * ``filter_config`` can be used to configure the logging level or the header manipulation
-   * behavior.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the plugin.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly without
-   * the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing in a string
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: hello
-   *
-   *  # Passing in raw bytes
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.BytesValue"
-   *    value: aGVsbG8= # echo -n "hello" | base64
-   *
-   *
-   * @generated from field: google.protobuf.Any filter_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any filter_config = 3; */
   filterConfig?: Any | undefined;
 
-  /**
-   * If ``true``, the dynamic module is a terminal filter to use without an upstream.
-   *
-   * The dynamic module is responsible for creating and sending the response to downstream.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool terminal_filter = 4;
-   */
+  /** @generated from field: bool terminal_filter = 4; */
   terminalFilter: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.
- * Use `create(DynamicModuleFilterSchema)` to create a new message.
- */
 export const DynamicModuleFilterSchema: GenMessage<DynamicModuleFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter");
 
-/**
- * Configuration of the HTTP per-route filter for dynamic modules.
- *
- * @generated from message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute */
 export type DynamicModuleFilterPerRoute = Message<"envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute"> & {
-  /**
-   * Specifies the shared-object level configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this filter configuration.
-   *
-   * This can be used to distinguish between different filter implementations inside a dynamic
-   * module. For example, a module can have completely different filter implementations. When Envoy
-   * receives this configuration, it passes the ``per_route_config_name`` to the dynamic module's
-   * HTTP per-route filter config init function together with the ``filter_config``. That way a
-   * module can decide which in-module filter implementation to use based on the name at load time.
-   *
-   * .. note::
-   *   This is deprecated in favor of ``filter_name``. Please use ``filter_name`` instead of
-   *   ``per_route_config_name`` to specify the name for the filter implementation.
-   *   If both ``per_route_config_name`` and ``filter_name`` are specified, Envoy uses
-   *   ``filter_name`` and ignores ``per_route_config_name``.
-   *
-   *
-   * @generated from field: string per_route_config_name = 2 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string per_route_config_name = 2 [deprecated = true]; @deprecated */
   perRouteConfigName: string;
 
-  /**
-   * The name for this filter configuration.
-   *
-   * This can be used to distinguish between different filter implementations inside a dynamic
-   * module. For example, a module can have completely different filter implementations. When Envoy
-   * receives this configuration, it passes the ``filter_name`` to the dynamic module's
-   * HTTP per-route filter config init function together with the ``filter_config``. That way a
-   * module can decide which in-module filter implementation to use based on the name at load time.
-   *
-   * @generated from field: string filter_name = 4;
-   */
+  /** @generated from field: string filter_name = 4; */
   filterName: string;
 
-  /**
-   * The configuration for the filter chosen by ``filter_name``.
-   *
-   * This is passed to the module's HTTP per-route filter initialization function. Together with
-   * the ``filter_name``, the module can decide which in-module filter implementation to use and fine-tune the behavior of the filter on a specific route.
-   *
-   * For example, if a module has two filter implementations, one for logging and one for header
-   * manipulation, ``filter_name`` is used to choose either logging or header
-   * manipulation. The ``filter_config`` can be used to configure the logging level or the header
-   * manipulation behavior.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the plugin.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly without
-   * the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing in a string
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: hello
-   *
-   *  # Passing in raw bytes
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.BytesValue"
-   *    value: aGVsbG8= # echo -n "hello" | base64
-   *
-   *
-   * @generated from field: google.protobuf.Any filter_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any filter_config = 3; */
   filterConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.
- * Use `create(DynamicModuleFilterPerRouteSchema)` to create a new message.
- */
 export const DynamicModuleFilterPerRouteSchema: GenMessage<DynamicModuleFilterPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute");

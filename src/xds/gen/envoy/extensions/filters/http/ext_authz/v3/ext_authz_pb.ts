@@ -28,999 +28,263 @@ import type { ListStringMatcher } from "../../../../../type/matcher/v3/string_pb
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 34]
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.ExtAuthz */
 export type ExtAuthz = Message<"envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"> & {
-  /**
-   * External authorization service configuration.
-   *
-   * @generated from oneof envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.services
-   */
+  /** @generated from oneof envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.services */
   services: {
-    /**
-     * gRPC service configuration (default timeout: 200ms).
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
     value: GrpcService;
     case: "grpcService";
   } | {
-    /**
-     * HTTP service configuration (default timeout: 200ms).
-     *
-     * @generated from field: envoy.extensions.filters.http.ext_authz.v3.HttpService http_service = 3;
-     */
+    /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.HttpService http_service = 3; */
     value: HttpService;
     case: "httpService";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * API version for ext_authz transport protocol. This describes the ext_authz gRPC endpoint and
-   * version of messages used on the wire.
-   *
-   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 12;
-   */
+  /** @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 12; */
   transportApiVersion: ApiVersion;
 
-  /**
-   * Changes the filter's behavior on errors:
-   *
-   * * When set to ``true``, the filter will ``accept`` the client request even if communication with
-   *   the authorization service has failed, or if the authorization service has returned an HTTP 5xx
-   *   error.
-   *
-   * * When set to ``false``, the filter will ``reject`` client requests and return ``Forbidden``
-   *   if communication with the authorization service has failed, or if the authorization service
-   *   has returned an HTTP 5xx error.
-   *
-   * Errors can always be tracked in the :ref:`stats <config_http_filters_ext_authz_stats>`.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool failure_mode_allow = 2;
-   */
+  /** @generated from field: bool failure_mode_allow = 2; */
   failureModeAllow: boolean;
 
-  /**
-   * When ``failure_mode_allow`` and ``failure_mode_allow_header_add`` are both set to ``true``,
-   * ``x-envoy-auth-failure-mode-allowed: true`` will be added to request headers if the communication
-   * with the authorization service has failed, or if the authorization service has returned a
-   * HTTP 5xx error.
-   *
-   * @generated from field: bool failure_mode_allow_header_add = 19;
-   */
+  /** @generated from field: bool failure_mode_allow_header_add = 19; */
   failureModeAllowHeaderAdd: boolean;
 
-  /**
-   * Enables the filter to buffer the client request body and send it within the authorization request.
-   * The ``x-envoy-auth-partial-body: false|true`` metadata header will be added to the authorization
-   * request indicating whether the body data is partial.
-   *
-   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.BufferSettings with_request_body = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.BufferSettings with_request_body = 5; */
   withRequestBody?: BufferSettings | undefined;
 
-  /**
-   * Clears the route cache in order to allow the external authorization service to correctly affect
-   * routing decisions. The filter clears all cached routes when all of the following holds:
-   *
-   * * This field is set to ``true``.
-   * * The status returned from the authorization service is an HTTP 200 or gRPC 0.
-   * * At least one ``authorization response header`` is added to the client request, or is used to
-   *   alter another client request header.
-   *
-   * Defaults to ``false``.
-   *
-   * .. attention::
-   *
-   *   Enabling this option can cause Envoy to recompute route matching after earlier HTTP filters
-   *   have already processed the request. This can be security-sensitive when route-dependent
-   *   authorization filters, such as the RBAC filter, run before ext_authz.
-   *
-   *   Operators should avoid enabling this option for authorization services that are not fully
-   *   trusted to influence routing. When possible, filters that mutate route-matching inputs and
-   *   clear the route cache should run before route-dependent authorization filters. Operators can
-   *   also use decoder_header_mutation_rules to restrict sensitive request header mutations.
-   *
-   * @generated from field: bool clear_route_cache = 6;
-   */
+  /** @generated from field: bool clear_route_cache = 6; */
   clearRouteCache: boolean;
 
-  /**
-   * Sets the HTTP status that is returned to the client when the authorization server returns an error
-   * or cannot be reached.
-   *
-   * The default status is ``HTTP 403 Forbidden``.
-   *
-   * @generated from field: envoy.type.v3.HttpStatus status_on_error = 7;
-   */
+  /** @generated from field: envoy.type.v3.HttpStatus status_on_error = 7; */
   statusOnError?: HttpStatus | undefined;
 
-  /**
-   * When set to ``true``, the filter will check the :ref:`ext_authz response
-   * <envoy_v3_api_msg_service.auth.v3.CheckResponse>` for invalid header and
-   * query parameter mutations. If the response is invalid, the filter will send a local reply
-   * to the downstream request with status ``HTTP 500 Internal Server Error``.
-   *
-   * .. note::
-   *   Both ``headers_to_remove`` and ``query_parameters_to_remove`` are validated, but invalid elements in
-   *   those fields should not affect any headers and thus will not cause the filter to send a local reply.
-   *
-   * When set to ``false``, any invalid mutations will be visible to the rest of Envoy and may cause
-   * unexpected behavior.
-   *
-   * If you are using ext_authz with an untrusted ext_authz server, you should set this to ``true``.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool validate_mutations = 24;
-   */
+  /** @generated from field: bool validate_mutations = 24; */
   validateMutations: boolean;
 
-  /**
-   * Specifies a list of metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service. The :ref:`filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.filter_metadata>`
-   * is passed as an opaque ``protobuf::Struct``.
-   *
-   * .. note::
-   *   This field applies exclusively to the gRPC ext_authz service and has no effect on the HTTP service.
-   *
-   * For example, if the ``jwt_authn`` filter is used and :ref:`payload_in_metadata
-   * <envoy_v3_api_field_extensions.filters.http.jwt_authn.v3.JwtProvider.payload_in_metadata>` is set,
-   * then the following will pass the jwt payload to the authorization server.
-   *
-   * .. code-block:: yaml
-   *
-   *    metadata_context_namespaces:
-   *    - envoy.filters.http.jwt_authn
-   *
-   *
-   * @generated from field: repeated string metadata_context_namespaces = 8;
-   */
+  /** @generated from field: repeated string metadata_context_namespaces = 8; */
   metadataContextNamespaces: string[];
 
-  /**
-   * Specifies a list of metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service. :ref:`typed_filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.typed_filter_metadata>`
-   * is passed as a ``protobuf::Any``.
-   *
-   * .. note::
-   *   This field applies exclusively to the gRPC ext_authz service and has no effect on the HTTP service.
-   *
-   * This works similarly to ``metadata_context_namespaces`` but allows Envoy and the ext_authz server to share
-   * the protobuf message definition in order to perform safe parsing.
-   *
-   *
-   * @generated from field: repeated string typed_metadata_context_namespaces = 16;
-   */
+  /** @generated from field: repeated string typed_metadata_context_namespaces = 16; */
   typedMetadataContextNamespaces: string[];
 
-  /**
-   * Specifies a list of route metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service at :ref:`route_metadata_context <envoy_v3_api_field_service.auth.v3.AttributeContext.route_metadata_context>` in
-   * :ref:`CheckRequest <envoy_v3_api_field_service.auth.v3.CheckRequest.attributes>`.
-   * :ref:`filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.filter_metadata>` is passed as an opaque ``protobuf::Struct``.
-   *
-   * @generated from field: repeated string route_metadata_context_namespaces = 21;
-   */
+  /** @generated from field: repeated string route_metadata_context_namespaces = 21; */
   routeMetadataContextNamespaces: string[];
 
-  /**
-   * Specifies a list of route metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service at :ref:`route_metadata_context <envoy_v3_api_field_service.auth.v3.AttributeContext.route_metadata_context>` in
-   * :ref:`CheckRequest <envoy_v3_api_field_service.auth.v3.CheckRequest.attributes>`.
-   * :ref:`typed_filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.typed_filter_metadata>` is passed as a ``protobuf::Any``.
-   *
-   * @generated from field: repeated string route_typed_metadata_context_namespaces = 22;
-   */
+  /** @generated from field: repeated string route_typed_metadata_context_namespaces = 22; */
   routeTypedMetadataContextNamespaces: string[];
 
-  /**
-   * Specifies if the filter is enabled.
-   *
-   * If :ref:`runtime_key <envoy_v3_api_field_config.core.v3.RuntimeFractionalPercent.runtime_key>` is specified,
-   * Envoy will lookup the runtime key to get the percentage of requests to filter.
-   *
-   * If this field is not specified, the filter will be enabled for all requests.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enabled = 9;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enabled = 9; */
   filterEnabled?: RuntimeFractionalPercent | undefined;
 
-  /**
-   * Specifies if the filter is enabled with metadata matcher.
-   * If this field is not specified, the filter will be enabled for all requests.
-   *
-   * .. note::
-   *
-   *   This field is only evaluated if the filter is instantiated. If the filter is marked with
-   *   ``disabled: true`` in the :ref:`HttpFilter
-   *   <envoy_v3_api_msg_extensions.filters.network.http_connection_manager.v3.HttpFilter>`
-   *   configuration or in per-route configuration via :ref:`ExtAuthzPerRoute
-   *   <envoy_v3_api_msg_extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute>`,
-   *   the filter will not be instantiated and this field will have no effect.
-   *
-   * .. tip::
-   *
-   *   For dynamic filter activation based on metadata (such as metadata set by a preceding
-   *   filter), consider using :ref:`ExtensionWithMatcher
-   *   <envoy_v3_api_msg_extensions.common.matching.v3.ExtensionWithMatcher>` instead. This
-   *   provides a more flexible matching framework that can evaluate conditions before filter
-   *   instantiation. See the :ref:`ext_authz filter documentation
-   *   <config_http_filters_ext_authz>` for examples.
-   *
-   * @generated from field: envoy.type.matcher.v3.MetadataMatcher filter_enabled_metadata = 14;
-   */
+  /** @generated from field: envoy.type.matcher.v3.MetadataMatcher filter_enabled_metadata = 14; */
   filterEnabledMetadata?: MetadataMatcher | undefined;
 
-  /**
-   * Specifies whether to deny the requests when the filter is disabled.
-   * If :ref:`runtime_key <envoy_v3_api_field_config.core.v3.RuntimeFeatureFlag.runtime_key>` is specified,
-   * Envoy will lookup the runtime key to determine whether to deny requests for filter-protected paths
-   * when the filter is disabled. If the filter is disabled in ``typed_per_filter_config`` for the path,
-   * requests will not be denied.
-   *
-   * If this field is not specified, all requests will be allowed when disabled.
-   *
-   * If a request is denied due to this setting, the response code in :ref:`status_on_error
-   * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.status_on_error>` will
-   * be returned.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag deny_at_disable = 11;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag deny_at_disable = 11; */
   denyAtDisable?: RuntimeFeatureFlag | undefined;
 
-  /**
-   * Specifies if the peer certificate is sent to the external service.
-   *
-   * When this field is ``true``, Envoy will include the peer X.509 certificate, if available, in the
-   * :ref:`certificate<envoy_v3_api_field_service.auth.v3.AttributeContext.Peer.certificate>`.
-   *
-   * @generated from field: bool include_peer_certificate = 10;
-   */
+  /** @generated from field: bool include_peer_certificate = 10; */
   includePeerCertificate: boolean;
 
-  /**
-   * Optional additional prefix to use when emitting statistics. This allows distinguishing
-   * emitted statistics between configured ``ext_authz`` filters in an HTTP filter chain. For example:
-   *
-   * .. code-block:: yaml
-   *
-   *   http_filters:
-   *     - name: envoy.filters.http.ext_authz
-   *       typed_config:
-   *         "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
-   *         stat_prefix: waf # This emits ext_authz.waf.ok, ext_authz.waf.denied, etc.
-   *     - name: envoy.filters.http.ext_authz
-   *       typed_config:
-   *         "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
-   *         stat_prefix: blocker # This emits ext_authz.blocker.ok, ext_authz.blocker.denied, etc.
-   *
-   *
-   * @generated from field: string stat_prefix = 13;
-   */
+  /** @generated from field: string stat_prefix = 13; */
   statPrefix: string;
 
-  /**
-   * Optional labels that will be passed to :ref:`labels<envoy_v3_api_field_service.auth.v3.AttributeContext.Peer.labels>` in
-   * :ref:`destination<envoy_v3_api_field_service.auth.v3.AttributeContext.destination>`.
-   * The labels will be read from :ref:`metadata<envoy_v3_api_msg_config.core.v3.Node>` with the specified key.
-   *
-   * @generated from field: string bootstrap_metadata_labels_key = 15;
-   */
+  /** @generated from field: string bootstrap_metadata_labels_key = 15; */
   bootstrapMetadataLabelsKey: string;
 
-  /**
-   * Check request to authorization server will include the client request headers that have a correspondent match
-   * in the list. If this option isn't specified, then
-   * all client request headers are included in the check request to a gRPC authorization server, whereas no client request headers
-   * (besides the ones allowed by default - see note below) are included in the check request to an HTTP authorization server.
-   * This inconsistency between gRPC and HTTP servers is to maintain backwards compatibility with legacy behavior.
-   *
-   * .. note::
-   *
-   *  For requests to an HTTP authorization server: in addition to the user's supplied matchers, ``Host``, ``Method``, ``Path``,
-   *  ``Content-Length``, and ``Authorization`` are **additionally included** in the list.
-   *
-   * .. note::
-   *
-   *  For requests to an HTTP authorization server: the value of ``Content-Length`` will be set to ``0`` and the request to the
-   *  authorization server will not have a message body. However, the check request can include the buffered
-   *  client request body (controlled by :ref:`with_request_body
-   *  <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.with_request_body>` setting);
-   *  consequently, the value of ``Content-Length`` in the authorization request reflects the size of its payload.
-   *
-   * .. note::
-   *
-   *  This can be overridden by the field ``disallowed_headers`` below. That is, if a header
-   *  matches for both ``allowed_headers`` and ``disallowed_headers``, the header will NOT be sent.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_headers = 17;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_headers = 17; */
   allowedHeaders?: ListStringMatcher | undefined;
 
-  /**
-   * If set, specifically disallow any header in this list to be forwarded to the external
-   * authentication server. This overrides the above ``allowed_headers`` if a header matches both.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher disallowed_headers = 25;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher disallowed_headers = 25; */
   disallowedHeaders?: ListStringMatcher | undefined;
 
-  /**
-   * Specifies if the TLS session level details like SNI are sent to the external service.
-   *
-   * When this field is ``true``, Envoy will include the SNI name used for TLSClientHello, if available, in the
-   * :ref:`tls_session<envoy_v3_api_field_service.auth.v3.AttributeContext.tls_session>`.
-   *
-   * @generated from field: bool include_tls_session = 18;
-   */
+  /** @generated from field: bool include_tls_session = 18; */
   includeTlsSession: boolean;
 
-  /**
-   * Whether to increment cluster statistics (e.g. cluster.<cluster_name>.upstream_rq_*) on authorization failure.
-   * Defaults to ``true``.
-   *
-   * @generated from field: google.protobuf.BoolValue charge_cluster_response_stats = 20;
-   */
+  /** @generated from field: google.protobuf.BoolValue charge_cluster_response_stats = 20; */
   chargeClusterResponseStats?: boolean | undefined;
 
-  /**
-   * Whether to encode the raw headers (i.e., unsanitized values and unconcatenated multi-line headers)
-   * in the authorization request. Works with both HTTP and gRPC clients.
-   *
-   * When this is set to ``true``, header values are not sanitized. Headers with the same key will also
-   * not be combined into a single, comma-separated header.
-   * Requests to gRPC services will populate the field
-   * :ref:`header_map<envoy_v3_api_field_service.auth.v3.AttributeContext.HttpRequest.header_map>`.
-   * Requests to HTTP services will be constructed with the unsanitized header values and preserved
-   * multi-line headers with the same key.
-   *
-   * If this field is set to ``false``, header values will be sanitized, with any non-UTF-8-compliant
-   * bytes replaced with ``'!'``. Headers with the same key will have their values concatenated into a
-   * single comma-separated header value.
-   * Requests to gRPC services will populate the field
-   * :ref:`headers<envoy_v3_api_field_service.auth.v3.AttributeContext.HttpRequest.headers>`.
-   * Requests to HTTP services will have their header values sanitized and will not preserve
-   * multi-line headers with the same key.
-   *
-   * It is recommended to set this to ``true`` unless you rely on the previous behavior.
-   *
-   * It is set to ``false`` by default for backwards compatibility.
-   *
-   * @generated from field: bool encode_raw_headers = 23;
-   */
+  /** @generated from field: bool encode_raw_headers = 23; */
   encodeRawHeaders: boolean;
 
-  /**
-   * Rules for what modifications an ext_authz server may make to the request headers before
-   * continuing decoding or forwarding upstream.
-   *
-   * If set, enables header mutation checking against the configured rules. Note that
-   * :ref:`HeaderMutationRules <envoy_v3_api_msg_config.common.mutation_rules.v3.HeaderMutationRules>`
-   * has defaults that change ext_authz behavior. Also note that if this field is set,
-   * ext_authz can no longer append to ``:``-prefixed headers.
-   *
-   * If unset, header mutation rule checking is completely disabled.
-   *
-   * Regardless of what is configured here, ext_authz cannot remove ``:``-prefixed headers.
-   *
-   * This field and ``validate_mutations`` have different use cases. ``validate_mutations`` enables
-   * correctness checks for all header and query parameter mutations (for example, invalid characters).
-   * This field allows the filter to reject mutations to specific headers.
-   *
-   * @generated from field: envoy.config.common.mutation_rules.v3.HeaderMutationRules decoder_header_mutation_rules = 26;
-   */
+  /** @generated from field: envoy.config.common.mutation_rules.v3.HeaderMutationRules decoder_header_mutation_rules = 26; */
   decoderHeaderMutationRules?: HeaderMutationRules | undefined;
 
-  /**
-   * Enable or disable ingestion of dynamic metadata from the ext_authz service.
-   *
-   * If ``false``, the filter will ignore dynamic metadata injected by the ext_authz service. If the
-   * ext_authz service tries injecting dynamic metadata, the filter will log, increment the
-   * ``ignored_dynamic_metadata`` stat, then continue handling the response.
-   *
-   * If ``true``, the filter will ingest dynamic metadata entries as normal.
-   *
-   * If unset, defaults to ``true``.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_dynamic_metadata_ingestion = 27;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_dynamic_metadata_ingestion = 27; */
   enableDynamicMetadataIngestion?: boolean | undefined;
 
-  /**
-   * Additional metadata to be added to the filter state for logging purposes. The metadata will be
-   * added to StreamInfo's filter state under the namespace corresponding to the ext_authz filter
-   * name.
-   *
-   * @generated from field: google.protobuf.Struct filter_metadata = 28;
-   */
+  /** @generated from field: google.protobuf.Struct filter_metadata = 28; */
   filterMetadata?: JsonObject | undefined;
 
-  /**
-   * When set to ``true``, the filter will emit per-stream stats for access logging. The filter state
-   * key will be the same as the filter name.
-   *
-   * If using Envoy gRPC, emits latency, bytes sent / received, upstream info, and upstream cluster
-   * info. If not using Envoy gRPC, emits only latency.
-   *
-   * .. note::
-   *   Stats are ONLY added to filter state if a check request is actually made to an ext_authz service.
-   *
-   * If this is ``false`` the filter will not emit stats, but filter_metadata will still be respected if
-   * it has a value.
-   *
-   * Field ``latency_us`` is exposed for CEL and logging when using gRPC or HTTP service.
-   * Fields ``bytesSent`` and ``bytesReceived`` are exposed for CEL and logging only when using gRPC service.
-   *
-   * @generated from field: bool emit_filter_state_stats = 29;
-   */
+  /** @generated from field: bool emit_filter_state_stats = 29; */
   emitFilterStateStats: boolean;
 
-  /**
-   * Sets the maximum size (in bytes) of the response body that the filter will send downstream
-   * when a request is denied by the external authorization service.
-   *
-   * If the authorization server returns a response body larger than this configured limit,
-   * the body will be truncated to ``max_denied_response_body_bytes`` before being sent to the
-   * downstream client.
-   *
-   * If this field is not set or is set to 0, no truncation will occur, and the entire
-   * denied response body will be forwarded.
-   *
-   * @generated from field: uint32 max_denied_response_body_bytes = 30;
-   */
+  /** @generated from field: uint32 max_denied_response_body_bytes = 30; */
   maxDeniedResponseBodyBytes: number;
 
-  /**
-   * When set to ``true``, the filter will enforce the response header map's count and size limits
-   * by sending a local reply when those limits are violated.
-   *
-   * When set to ``false``, the filter will ignore the response header map's limits and add / set
-   * all response headers as specified by the external authorization service.
-   *
-   * Recommendation: enable if the external authorization service is not trusted. Otherwise, leave
-   * it ``false``.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool enforce_response_header_limits = 31;
-   */
+  /** @generated from field: bool enforce_response_header_limits = 31; */
   enforceResponseHeaderLimits: boolean;
 
-  /**
-   * When set to ``true``, the filter operates in shadow mode. In shadow mode the
-   * filter still calls the external authorization service and processes the response,
-   * but never terminates the request. Instead of sending a local reply on a denied or
-   * error response, the filter writes the authorization decision (engine result, status
-   * code, response headers) into the request's
-   * :ref:`FilterState <arch_overview_data_sharing_between_filters>` as a
-   * :ref:`ShadowDecision
-   * <envoy_v3_api_msg_extensions.filters.http.ext_authz.v3.ShadowDecision>` object so
-   * that subsequent filters can read and optionally enforce it.
-   *
-   * The FilterState key is the filter's configured ``name`` in the filter chain with a
-   * ``.shadow`` suffix (``envoy.filters.http.ext_authz.shadow`` by default). Multiple ext_authz
-   * filters in the same chain must already have distinct names and therefore write to distinct
-   * keys automatically.
-   *
-   * The auth server's denied-response body is intentionally **not** carried on the
-   * ShadowDecision: bodies can be arbitrarily large and no downstream consumer in the
-   * shadow-comparison flow needs them. A consumer that wants to reproduce the auth
-   * server's full denied response must read it from its own source of truth rather
-   * than replaying it from FilterState.
-   *
-   * Header and query-parameter mutations from an OK response are still applied to the
-   * request as usual.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool shadow_mode = 32;
-   */
+  /** @generated from field: bool shadow_mode = 32; */
   shadowMode: boolean;
 
-  /**
-   * Whether to emit client-side spans for external authorization requests (e.g. gRPC or HTTP calls).
-   * When set to false, client-side egress spans will not be emitted/exported to trace collectors,
-   * but trace context (e.g. ``traceparent``) will still be propagated to the authorization server.
-   *
-   * If unset, defaults to ``true``.
-   *
-   * @generated from field: google.protobuf.BoolValue emit_client_span = 33;
-   */
+  /** @generated from field: google.protobuf.BoolValue emit_client_span = 33; */
   emitClientSpan?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.
- * Use `create(ExtAuthzSchema)` to create a new message.
- */
 export const ExtAuthzSchema: GenMessage<ExtAuthz> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.ExtAuthz");
 
-/**
- * Serialized form of the shadow-mode authorization decision written to FilterState
- * when :ref:`shadow_mode
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.shadow_mode>` is
- * enabled. Consumed by a downstream filter that decides whether to enforce the
- * decision.
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.ShadowDecision
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.ShadowDecision */
 export type ShadowDecision = Message<"envoy.extensions.filters.http.ext_authz.v3.ShadowDecision"> & {
-  /**
-   * The decision the auth server returned.
-   *
-   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult check_result = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult check_result = 1; */
   checkResult: ShadowDecision_CheckResult;
 
-  /**
-   * Response status code associated with the decision. For ``DENIED`` and ``ERROR`` this is
-   * the code the filter would have set on termination (the auth server's code for ``DENIED``,
-   * or :ref:`status_on_error
-   * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.status_on_error>` fallback
-   * for ``ERROR``). For ``OK`` this defaults to ``200`` so consumers always see a populated
-   * value — the upstream response code is not known at shadow-decision time.
-   *
-   * @generated from field: uint32 status_code = 2;
-   */
+  /** @generated from field: uint32 status_code = 2; */
   statusCode: number;
 
-  /**
-   * Response headers the auth server asked to set on a denied response
-   * (e.g. ``WWW-Authenticate``, ``Set-Cookie``). Populated for ``DENIED`` only.
-   * Preserves ordering and duplicate header names.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue response_headers = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValue response_headers = 3; */
   responseHeaders: HeaderValue[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.
- * Use `create(ShadowDecisionSchema)` to create a new message.
- */
 export const ShadowDecisionSchema: GenMessage<ShadowDecision> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.ShadowDecision");
 
-/**
- * The decision the auth server returned.
- *
- * @generated from enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult
- */
+/** @generated from enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult */
 export const ShadowDecision_CheckResult = {
-  /**
-   * @generated from enum value: UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: UNSPECIFIED = 0; */
   UNSPECIFIED: 0,
 
-  /**
-   * @generated from enum value: OK = 1;
-   */
+  /** @generated from enum value: OK = 1; */
   OK: 1,
 
-  /**
-   * @generated from enum value: DENIED = 2;
-   */
+  /** @generated from enum value: DENIED = 2; */
   DENIED: 2,
 
-  /**
-   * @generated from enum value: ERROR = 3;
-   */
+  /** @generated from enum value: ERROR = 3; */
   ERROR: 3,
 } as const;
 
-/**
- * The decision the auth server returned.
- *
- * @generated from enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult
- */
+/** @generated from enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult */
 export type ShadowDecision_CheckResult = (typeof ShadowDecision_CheckResult)[keyof typeof ShadowDecision_CheckResult] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult.
- */
 export const ShadowDecision_CheckResultSchema: GenEnum<ShadowDecision_CheckResult> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ext_authz.v3.ShadowDecision.CheckResult");
 
-/**
- * Configuration for buffering the request data.
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.BufferSettings
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.BufferSettings */
 export type BufferSettings = Message<"envoy.extensions.filters.http.ext_authz.v3.BufferSettings"> & {
-  /**
-   * Sets the maximum size of a message body that the filter will hold in memory. Envoy will return
-   * ``HTTP 413`` and will *not* initiate the authorization process when the buffer reaches the size
-   * set in this field.
-   *
-   * .. note::
-   *   This setting will have precedence over :ref:`failure_mode_allow
-   *   <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.failure_mode_allow>`.
-   *
-   * @generated from field: uint32 max_request_bytes = 1;
-   */
+  /** @generated from field: uint32 max_request_bytes = 1; */
   maxRequestBytes: number;
 
-  /**
-   * When this field is ``true``, Envoy will buffer the message until ``max_request_bytes`` is reached.
-   * The authorization request will be dispatched and no 413 HTTP error will be returned by the
-   * filter.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool allow_partial_message = 2;
-   */
+  /** @generated from field: bool allow_partial_message = 2; */
   allowPartialMessage: boolean;
 
-  /**
-   * If ``true``, the body sent to the external authorization service is set as raw bytes and populates
-   * :ref:`raw_body<envoy_v3_api_field_service.auth.v3.AttributeContext.HttpRequest.raw_body>`
-   * in the HTTP request attribute context. Otherwise, :ref:`body
-   * <envoy_v3_api_field_service.auth.v3.AttributeContext.HttpRequest.body>` will be populated
-   * with a UTF-8 string request body.
-   *
-   * This field only affects configurations using a :ref:`grpc_service
-   * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.grpc_service>`. In configurations that use
-   * an :ref:`http_service <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.http_service>`, this
-   * has no effect.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool pack_as_bytes = 3;
-   */
+  /** @generated from field: bool pack_as_bytes = 3; */
   packAsBytes: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.BufferSettings.
- * Use `create(BufferSettingsSchema)` to create a new message.
- */
 export const BufferSettingsSchema: GenMessage<BufferSettings> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.BufferSettings");
 
-/**
- * HttpService is used for raw HTTP communication between the filter and the authorization service.
- * When configured, the filter will parse the client request and use these attributes to call the
- * authorization server. Depending on the response, the filter may reject or accept the client
- * request.
- *
- * .. note::
- *   In any of these events, metadata can be added, removed or overridden by the filter:
- *
- * On authorization request, a list of allowed request headers may be supplied. See
- * :ref:`allowed_headers
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.AuthorizationRequest.allowed_headers>`
- * for details. Additional headers metadata may be added to the authorization request. See
- * :ref:`headers_to_add
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.AuthorizationRequest.headers_to_add>` for
- * details.
- *
- * On authorization response status ``HTTP 200 OK``, the filter will allow traffic to the upstream and
- * additional headers metadata may be added to the original client request. See
- * :ref:`allowed_upstream_headers
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.AuthorizationResponse.allowed_upstream_headers>`
- * for details. Additionally, the filter may add additional headers to the client's response. See
- * :ref:`allowed_client_headers_on_success
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.AuthorizationResponse.allowed_client_headers_on_success>`
- * for details.
- *
- * On other authorization response statuses, the filter will not allow traffic. Additional headers
- * metadata as well as body may be added to the client's response. See :ref:`allowed_client_headers
- * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.AuthorizationResponse.allowed_client_headers>`
- * for details.
- * [#next-free-field: 11]
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.HttpService
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.HttpService */
 export type HttpService = Message<"envoy.extensions.filters.http.ext_authz.v3.HttpService"> & {
-  /**
-   * Sets the HTTP server URI which the authorization requests must be sent to.
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri server_uri = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri server_uri = 1; */
   serverUri?: HttpUri | undefined;
 
-  /**
-   * Sets a prefix to the value of authorization request header ``Path``.
-   * Only one of ``path_prefix`` or ``path_override`` may be set.
-   *
-   * @generated from field: string path_prefix = 2;
-   */
+  /** @generated from field: string path_prefix = 2; */
   pathPrefix: string;
 
-  /**
-   * Replaces the value of authorization request header ``Path`` with this value.
-   * Only one of ``path_prefix`` or ``path_override`` may be set.
-   *
-   * @generated from field: string path_override = 10;
-   */
+  /** @generated from field: string path_override = 10; */
   pathOverride: string;
 
-  /**
-   * Settings used for controlling authorization request metadata.
-   *
-   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest authorization_request = 7;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest authorization_request = 7; */
   authorizationRequest?: AuthorizationRequest | undefined;
 
-  /**
-   * Settings used for controlling authorization response metadata.
-   *
-   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse authorization_response = 8;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse authorization_response = 8; */
   authorizationResponse?: AuthorizationResponse | undefined;
 
-  /**
-   * Optional retry policy for requests to the authorization server.
-   * If not set, no retries will be performed.
-   *
-   * .. note::
-   *   When this field is set, the ``ext_authz`` filter will buffer the request body for retry purposes.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 9;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 9; */
   retryPolicy?: RetryPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.HttpService.
- * Use `create(HttpServiceSchema)` to create a new message.
- */
 export const HttpServiceSchema: GenMessage<HttpService> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.HttpService");
 
-/**
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest */
 export type AuthorizationRequest = Message<"envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest"> & {
-  /**
-   * Authorization request includes the client request headers that have a corresponding match
-   * in the list.
-   * This field has been deprecated in favor of :ref:`allowed_headers
-   * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.allowed_headers>`.
-   *
-   * .. note::
-   *
-   *   In addition to the user's supplied matchers, ``Host``, ``Method``, ``Path``,
-   *   ``Content-Length``, and ``Authorization`` are **automatically included** in the list.
-   *
-   * .. note::
-   *
-   *   By default, the ``Content-Length`` header is set to ``0`` and the request to the authorization
-   *   service has no message body. However, the authorization request *may* include the buffered
-   *   client request body (controlled by :ref:`with_request_body
-   *   <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.with_request_body>`
-   *   setting); hence the value of its ``Content-Length`` reflects the size of its payload.
-   *
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_headers = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_headers = 1 [deprecated = true]; @deprecated */
   allowedHeaders?: ListStringMatcher | undefined;
 
-  /**
-   * Sets a list of headers that will be included in the request to the authorization service.
-   *
-   * .. note::
-   *   Client request headers with the same key will be overridden.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue headers_to_add = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValue headers_to_add = 2; */
   headersToAdd: HeaderValue[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest.
- * Use `create(AuthorizationRequestSchema)` to create a new message.
- */
 export const AuthorizationRequestSchema: GenMessage<AuthorizationRequest> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse */
 export type AuthorizationResponse = Message<"envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse"> & {
-  /**
-   * When this list is set, authorization
-   * response headers that have a correspondent match will be added to the original client request.
-   *
-   * .. note::
-   *   Existing headers will be overridden.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_upstream_headers = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_upstream_headers = 1; */
   allowedUpstreamHeaders?: ListStringMatcher | undefined;
 
-  /**
-   * When this list is set, authorization
-   * response headers that have a correspondent match will be added to the original client request.
-   *
-   * .. note::
-   *   Existing headers will be appended.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_upstream_headers_to_append = 3;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_upstream_headers_to_append = 3; */
   allowedUpstreamHeadersToAppend?: ListStringMatcher | undefined;
 
-  /**
-   * When this list is set, authorization
-   * response headers that have a correspondent match will be added to the client's response.
-   * When a header is included in this list, ``Path``, ``Status``, ``Content-Length``, ``WWW-Authenticate`` and
-   * ``Location`` are automatically added.
-   *
-   * .. note::
-   *   When this list is *not* set, all the authorization response headers, except
-   *   ``Authority (Host)``, will be in the response to the client.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_client_headers = 2;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_client_headers = 2; */
   allowedClientHeaders?: ListStringMatcher | undefined;
 
-  /**
-   * When this list is set, authorization
-   * response headers that have a correspondent match will be added to the client's response when
-   * the authorization response itself is successful, i.e. not failed or denied. When this list is
-   * *not* set, no additional headers will be added to the client's response on success.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_client_headers_on_success = 4;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher allowed_client_headers_on_success = 4; */
   allowedClientHeadersOnSuccess?: ListStringMatcher | undefined;
 
-  /**
-   * When this list is set, authorization
-   * response headers that have a correspondent match will be emitted as dynamic metadata to be consumed
-   * by the next filter. This metadata lives in a namespace specified by the canonical name of extension filter
-   * that requires it:
-   *
-   * - :ref:`envoy.filters.http.ext_authz <config_http_filters_ext_authz_dynamic_metadata>` for HTTP filter.
-   * - :ref:`envoy.filters.network.ext_authz <config_network_filters_ext_authz_dynamic_metadata>` for network filter.
-   *
-   * @generated from field: envoy.type.matcher.v3.ListStringMatcher dynamic_metadata_from_headers = 5;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ListStringMatcher dynamic_metadata_from_headers = 5; */
   dynamicMetadataFromHeaders?: ListStringMatcher | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse.
- * Use `create(AuthorizationResponseSchema)` to create a new message.
- */
 export const AuthorizationResponseSchema: GenMessage<AuthorizationResponse> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse");
 
-/**
- * Extra settings on a per virtualhost/route/weighted-cluster level.
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute */
 export type ExtAuthzPerRoute = Message<"envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.override */
   override: {
-    /**
-     * Disable the ext auth filter for this particular vhost or route.
-     * If disabled is specified in multiple per-filter-configs, the most specific one will be used.
-     * If the filter is disabled by default and this is set to ``false``, the filter will be enabled
-     * for this vhost or route.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * Check request settings for this route.
-     *
-     * @generated from field: envoy.extensions.filters.http.ext_authz.v3.CheckSettings check_settings = 2;
-     */
+    /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.CheckSettings check_settings = 2; */
     value: CheckSettings;
     case: "checkSettings";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.
- * Use `create(ExtAuthzPerRouteSchema)` to create a new message.
- */
 export const ExtAuthzPerRouteSchema: GenMessage<ExtAuthzPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute");
 
-/**
- * Extra settings for the check request.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.ext_authz.v3.CheckSettings
- */
+/** @generated from message envoy.extensions.filters.http.ext_authz.v3.CheckSettings */
 export type CheckSettings = Message<"envoy.extensions.filters.http.ext_authz.v3.CheckSettings"> & {
-  /**
-   * Context extensions to set on the CheckRequest's
-   * :ref:`AttributeContext.context_extensions<envoy_v3_api_field_service.auth.v3.AttributeContext.context_extensions>`
-   *
-   * You can use this to provide extra context for the external authorization server on specific
-   * virtual hosts/routes. For example, adding a context extension on the virtual host level can
-   * give the ext-authz server information on what virtual host is used without needing to parse the
-   * host header. If CheckSettings is specified in multiple per-filter-configs, they will be merged
-   * in order, and the result will be used.
-   *
-   * Merge semantics for this field are such that keys from more specific configs override.
-   *
-   * .. note::
-   *   These settings are only applied to a filter configured with a
-   *   :ref:`grpc_service<envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.grpc_service>`.
-   *
-   * @generated from field: map<string, string> context_extensions = 1;
-   */
+  /** @generated from field: map<string, string> context_extensions = 1; */
   contextExtensions: { [key: string]: string };
 
-  /**
-   * When set to ``true``, disable the configured :ref:`with_request_body
-   * <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.with_request_body>` for a specific route.
-   *
-   * Only one of ``disable_request_body_buffering`` and
-   * :ref:`with_request_body <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.CheckSettings.with_request_body>`
-   * may be specified.
-   *
-   * @generated from field: bool disable_request_body_buffering = 2;
-   */
+  /** @generated from field: bool disable_request_body_buffering = 2; */
   disableRequestBodyBuffering: boolean;
 
-  /**
-   * Enable or override request body buffering, which is configured using the
-   * :ref:`with_request_body <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.ExtAuthz.with_request_body>`
-   * option for a specific route.
-   *
-   * Only one of ``with_request_body`` and
-   * :ref:`disable_request_body_buffering <envoy_v3_api_field_extensions.filters.http.ext_authz.v3.CheckSettings.disable_request_body_buffering>`
-   * may be specified.
-   *
-   * @generated from field: envoy.extensions.filters.http.ext_authz.v3.BufferSettings with_request_body = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.BufferSettings with_request_body = 3; */
   withRequestBody?: BufferSettings | undefined;
 
-  /**
-   * Override the external authorization service for this route.
-   * This allows different routes to use different external authorization service backends
-   * and service types (gRPC or HTTP). If specified, this overrides the filter-level service
-   * configuration regardless of the original service type.
-   *
-   * @generated from oneof envoy.extensions.filters.http.ext_authz.v3.CheckSettings.service_override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.ext_authz.v3.CheckSettings.service_override */
   serviceOverride: {
-    /**
-     * Override with a gRPC service configuration.
-     *
-     * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 4;
-     */
+    /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 4; */
     value: GrpcService;
     case: "grpcService";
   } | {
-    /**
-     * Override with an HTTP service configuration.
-     *
-     * @generated from field: envoy.extensions.filters.http.ext_authz.v3.HttpService http_service = 5;
-     */
+    /** @generated from field: envoy.extensions.filters.http.ext_authz.v3.HttpService http_service = 5; */
     value: HttpService;
     case: "httpService";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Overrides the filter-level ``emit_client_span`` setting for this route.
-   *
-   * @generated from field: google.protobuf.BoolValue emit_client_span = 6;
-   */
+  /** @generated from field: google.protobuf.BoolValue emit_client_span = 6; */
   emitClientSpan?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ext_authz.v3.CheckSettings.
- * Use `create(CheckSettingsSchema)` to create a new message.
- */
 export const CheckSettingsSchema: GenMessage<CheckSettings> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ext_authz.v3.CheckSettings");

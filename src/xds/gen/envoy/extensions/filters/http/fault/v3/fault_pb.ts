@@ -23,252 +23,90 @@ import type { FaultDelay, FaultRateLimit } from "../../../common/fault/v3/fault_
 import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.fault.v3.FaultAbort
- */
+/** @generated from message envoy.extensions.filters.http.fault.v3.FaultAbort */
 export type FaultAbort = Message<"envoy.extensions.filters.http.fault.v3.FaultAbort"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.fault.v3.FaultAbort.error_type
-   */
+  /** @generated from oneof envoy.extensions.filters.http.fault.v3.FaultAbort.error_type */
   errorType: {
-    /**
-     * HTTP status code to use to abort the HTTP request.
-     *
-     * @generated from field: uint32 http_status = 2;
-     */
+    /** @generated from field: uint32 http_status = 2; */
     value: number;
     case: "httpStatus";
   } | {
-    /**
-     * gRPC status code to use to abort the gRPC request.
-     *
-     * @generated from field: uint32 grpc_status = 5;
-     */
+    /** @generated from field: uint32 grpc_status = 5; */
     value: number;
     case: "grpcStatus";
   } | {
-    /**
-     * Fault aborts are controlled via an HTTP header (if applicable).
-     *
-     * @generated from field: envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort header_abort = 4;
-     */
+    /** @generated from field: envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort header_abort = 4; */
     value: FaultAbort_HeaderAbort;
     case: "headerAbort";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The percentage of requests/operations/connections that will be aborted with the error code
-   * provided.
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent percentage = 3;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent percentage = 3; */
   percentage?: FractionalPercent | undefined;
 
-  /**
-   * The response body to be returned when aborting the request.
-   * If not specified, defaults to "fault filter abort".
-   *
-   * @generated from field: string response_body = 6;
-   */
+  /** @generated from field: string response_body = 6; */
   responseBody: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.fault.v3.FaultAbort.
- * Use `create(FaultAbortSchema)` to create a new message.
- */
 export const FaultAbortSchema: GenMessage<FaultAbort> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.fault.v3.FaultAbort");
 
-/**
- * Fault aborts are controlled via an HTTP header (if applicable). See the
- * :ref:`HTTP fault filter <config_http_filters_fault_injection_http_header>` documentation for
- * more information.
- *
- * @generated from message envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort
- */
+/** @generated from message envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort */
 export type FaultAbort_HeaderAbort = Message<"envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort.
- * Use `create(FaultAbort_HeaderAbortSchema)` to create a new message.
- */
 export const FaultAbort_HeaderAbortSchema: GenMessage<FaultAbort_HeaderAbort> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort");
 
-/**
- * [#next-free-field: 17]
- *
- * @generated from message envoy.extensions.filters.http.fault.v3.HTTPFault
- */
+/** @generated from message envoy.extensions.filters.http.fault.v3.HTTPFault */
 export type HTTPFault = Message<"envoy.extensions.filters.http.fault.v3.HTTPFault"> & {
-  /**
-   * If specified, the filter will inject delays based on the values in the
-   * object.
-   *
-   * @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay delay = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay delay = 1; */
   delay?: FaultDelay | undefined;
 
-  /**
-   * If specified, the filter will abort requests based on the values in
-   * the object. At least ``abort`` or ``delay`` must be specified.
-   *
-   * @generated from field: envoy.extensions.filters.http.fault.v3.FaultAbort abort = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.fault.v3.FaultAbort abort = 2; */
   abort?: FaultAbort | undefined;
 
-  /**
-   * Specifies the name of the (destination) upstream cluster that the
-   * filter should match on. Fault injection will be restricted to requests
-   * bound to the specific upstream cluster.
-   *
-   * @generated from field: string upstream_cluster = 3;
-   */
+  /** @generated from field: string upstream_cluster = 3; */
   upstreamCluster: string;
 
-  /**
-   * Specifies a set of headers that the filter should match on. The fault
-   * injection filter can be applied selectively to requests that match a set of
-   * headers specified in the fault filter config. The chances of actual fault
-   * injection further depend on the value of the :ref:`percentage
-   * <envoy_v3_api_field_extensions.filters.http.fault.v3.FaultAbort.percentage>` field.
-   * The filter will check the request's headers against all the specified
-   * headers in the filter config. A match will happen if all the headers in the
-   * config are present in the request with the same values (or based on
-   * presence if the ``value`` field is not in the config).
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 4;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 4; */
   headers: HeaderMatcher[];
 
-  /**
-   * Faults are injected for the specified list of downstream hosts. If this
-   * setting is not set, faults are injected for all downstream nodes.
-   * Downstream node name is taken from :ref:`the HTTP
-   * x-envoy-downstream-service-node
-   * <config_http_conn_man_headers_downstream-service-node>` header and compared
-   * against downstream_nodes list.
-   *
-   * @generated from field: repeated string downstream_nodes = 5;
-   */
+  /** @generated from field: repeated string downstream_nodes = 5; */
   downstreamNodes: string[];
 
-  /**
-   * The maximum number of faults that can be active at a single time via the configured fault
-   * filter. Note that because this setting can be overridden at the route level, it's possible
-   * for the number of active faults to be greater than this value (if injected via a different
-   * route). If not specified, defaults to unlimited. This setting can be overridden via
-   * ``runtime <config_http_filters_fault_injection_runtime>`` and any faults that are not injected
-   * due to overflow will be indicated via the ``faults_overflow
-   * <config_http_filters_fault_injection_stats>`` stat.
-   *
-   * .. attention::
-   *   Like other :ref:`circuit breakers <arch_overview_circuit_break>` in Envoy, this is a fuzzy
-   *   limit. It's possible for the number of active faults to rise slightly above the configured
-   *   amount due to the implementation details.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_active_faults = 6;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_active_faults = 6; */
   maxActiveFaults?: number | undefined;
 
-  /**
-   * The response rate limit to be applied to the response body of the stream. When configured,
-   * the percentage can be overridden by the :ref:`fault.http.rate_limit.response_percent
-   * <config_http_filters_fault_injection_runtime>` runtime key.
-   *
-   * .. attention::
-   *  This is a per-stream limit versus a connection level limit. This means that concurrent streams
-   *  will each get an independent limit.
-   *
-   * @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit response_rate_limit = 7;
-   */
+  /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultRateLimit response_rate_limit = 7; */
   responseRateLimit?: FaultRateLimit | undefined;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.delay.fixed_delay_percent
-   *
-   * @generated from field: string delay_percent_runtime = 8;
-   */
+  /** @generated from field: string delay_percent_runtime = 8; */
   delayPercentRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.abort.abort_percent
-   *
-   * @generated from field: string abort_percent_runtime = 9;
-   */
+  /** @generated from field: string abort_percent_runtime = 9; */
   abortPercentRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.delay.fixed_duration_ms
-   *
-   * @generated from field: string delay_duration_runtime = 10;
-   */
+  /** @generated from field: string delay_duration_runtime = 10; */
   delayDurationRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.abort.http_status
-   *
-   * @generated from field: string abort_http_status_runtime = 11;
-   */
+  /** @generated from field: string abort_http_status_runtime = 11; */
   abortHttpStatusRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.max_active_faults
-   *
-   * @generated from field: string max_active_faults_runtime = 12;
-   */
+  /** @generated from field: string max_active_faults_runtime = 12; */
   maxActiveFaultsRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.rate_limit.response_percent
-   *
-   * @generated from field: string response_rate_limit_percent_runtime = 13;
-   */
+  /** @generated from field: string response_rate_limit_percent_runtime = 13; */
   responseRateLimitPercentRuntime: string;
 
-  /**
-   * The runtime key to override the :ref:`default <config_http_filters_fault_injection_runtime>`
-   * runtime. The default is: fault.http.abort.grpc_status
-   *
-   * @generated from field: string abort_grpc_status_runtime = 14;
-   */
+  /** @generated from field: string abort_grpc_status_runtime = 14; */
   abortGrpcStatusRuntime: string;
 
-  /**
-   * To control whether stats storage is allocated dynamically for each downstream server.
-   * If set to true, "x-envoy-downstream-service-cluster" field of header will be ignored by this filter.
-   * If set to false, dynamic stats storage will be allocated for the downstream cluster name.
-   * Default value is false.
-   *
-   * @generated from field: bool disable_downstream_cluster_stats = 15;
-   */
+  /** @generated from field: bool disable_downstream_cluster_stats = 15; */
   disableDownstreamClusterStats: boolean;
 
-  /**
-   * When an abort or delay fault is executed, the metadata struct provided here will be added to the
-   * request's dynamic metadata under the namespace corresponding to the name of the fault filter.
-   * This data can be logged as part of Access Logs using the :ref:`command operator
-   * <config_access_log_command_operators>` %DYNAMIC_METADATA(NAMESPACE)%, where NAMESPACE is the name of
-   * the fault filter.
-   *
-   * @generated from field: google.protobuf.Struct filter_metadata = 16;
-   */
+  /** @generated from field: google.protobuf.Struct filter_metadata = 16; */
   filterMetadata?: JsonObject | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.fault.v3.HTTPFault.
- * Use `create(HTTPFaultSchema)` to create a new message.
- */
 export const HTTPFaultSchema: GenMessage<HTTPFault> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.fault.v3.HTTPFault");

@@ -21,145 +21,54 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { AsyncFileManagerConfig } from "../../../../common/async_files/v3/async_file_manager_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A :ref:`file server <config_http_filters_file_server>` filter configuration.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig
- */
+/** @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig */
 export type FileServerConfig = Message<"envoy.extensions.filters.http.file_server.v3.FileServerConfig"> & {
-  /**
-   * A configuration for the AsyncFileManager to be used to read from the filesystem.
-   *
-   * @generated from field: envoy.extensions.common.async_files.v3.AsyncFileManagerConfig manager_config = 1;
-   */
+  /** @generated from field: envoy.extensions.common.async_files.v3.AsyncFileManagerConfig manager_config = 1; */
   managerConfig?: AsyncFileManagerConfig | undefined;
 
-  /**
-   * The longest matching path_mapping takes precedence.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping path_mappings = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping path_mappings = 2; */
   pathMappings: FileServerConfig_PathMapping[];
 
-  /**
-   * A map from filename suffix (in lowercase) to content type header.
-   * e.g. ``{"txt": "text/plain"}``
-   *
-   * File suffixes may not contain ``.`` as the filename suffix after
-   * the last ``.`` is used to perform an O(1) lookup against the keys.
-   *
-   * An empty string suffix will only match files ending with a ``.``.
-   *
-   * Files with no suffix (e.g. ``README``) can be matched as the full string
-   * in lowercase. e.g. ``{"readme": "text/plain"}``
-   *
-   * @generated from field: map<string, string> content_types = 3;
-   */
+  /** @generated from field: map<string, string> content_types = 3; */
   contentTypes: { [key: string]: string };
 
-  /**
-   * If ``content_types`` does not contain a match for a file suffix,
-   * ``default_content_type`` is used.
-   *
-   * If there is no match and ``default_content_type`` is empty, the
-   * ``content-type`` header will be omitted from the response.
-   *
-   * @generated from field: string default_content_type = 4;
-   */
+  /** @generated from field: string default_content_type = 4; */
   defaultContentType: string;
 
-  /**
-   * If the requested path refers to a directory, the given behaviors are
-   * tried in order until one succeeds. If the end of the list is reached
-   * with no success, the result is a 403 Forbidden.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior directory_behaviors = 5;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior directory_behaviors = 5; */
   directoryBehaviors: FileServerConfig_DirectoryBehavior[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.file_server.v3.FileServerConfig.
- * Use `create(FileServerConfigSchema)` to create a new message.
- */
 export const FileServerConfigSchema: GenMessage<FileServerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.file_server.v3.FileServerConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping
- */
+/** @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping */
 export type FileServerConfig_PathMapping = Message<"envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping"> & {
-  /**
-   * If no ``request_path_prefix`` is matched, the filter does not intercept a request.
-   *
-   * If a ``request_path_prefix`` is matched, that prefix is removed from the request
-   * and replaced with ``file_path_prefix`` to form a filesystem path for
-   * the request.
-   *
-   * Prefix ``/`` will match all GET requests.
-   *
-   * @generated from field: string request_path_prefix = 1;
-   */
+  /** @generated from field: string request_path_prefix = 1; */
   requestPathPrefix: string;
 
-  /**
-   * Replaces a matched ``request_path_prefix`` to form a filesystem path for a
-   * request. May be relative to the working directory of the envoy execution,
-   * or an absolute path.
-   *
-   * @generated from field: string file_path_prefix = 2;
-   */
+  /** @generated from field: string file_path_prefix = 2; */
   filePathPrefix: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping.
- * Use `create(FileServerConfig_PathMappingSchema)` to create a new message.
- */
 export const FileServerConfig_PathMappingSchema: GenMessage<FileServerConfig_PathMapping> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.file_server.v3.FileServerConfig.PathMapping");
 
-/**
- * @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior
- */
+/** @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior */
 export type FileServerConfig_DirectoryBehavior = Message<"envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior"> & {
-  /**
-   * Attempts to serve the given file within the directory, e.g. ``index.html``.
-   * Precisely one of ``default_file`` and ``list`` must be set per ``DirectoryBehavior``.
-   *
-   * @generated from field: string default_file = 1;
-   */
+  /** @generated from field: string default_file = 1; */
   defaultFile: string;
 
-  /**
-   * Responds with an html formatted list of the files and subdirectories in the directory.
-   * Precisely one of ``default_file`` and ``list`` must be set per ``DirectoryBehavior``.
-   * [#not-implemented-hide:] Directory operations currently have no async implementation.
-   *
-   * @generated from field: envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List list = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List list = 2; */
   list?: FileServerConfig_DirectoryBehavior_List | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.
- * Use `create(FileServerConfig_DirectoryBehaviorSchema)` to create a new message.
- */
 export const FileServerConfig_DirectoryBehaviorSchema: GenMessage<FileServerConfig_DirectoryBehavior> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior");
 
-/**
- * [#not-implemented-hide:] Directory operations currently have no async implementation.
- *
- * @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List
- */
+/** @generated from message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List */
 export type FileServerConfig_DirectoryBehavior_List = Message<"envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List.
- * Use `create(FileServerConfig_DirectoryBehavior_ListSchema)` to create a new message.
- */
 export const FileServerConfig_DirectoryBehavior_ListSchema: GenMessage<FileServerConfig_DirectoryBehavior_List> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.file_server.v3.FileServerConfig.DirectoryBehavior.List");

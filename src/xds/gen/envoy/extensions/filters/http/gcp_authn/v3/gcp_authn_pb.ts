@@ -23,304 +23,122 @@ import type { HttpUri } from "../../../../../config/core/v3/http_uri_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Filter configuration.
- * [#next-free-field: 9]
- *
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig */
 export type GcpAuthnFilterConfig = Message<"envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig"> & {
-  /**
-   * The HTTP URI to fetch tokens from GCE Metadata Server(https://cloud.google.com/compute/docs/metadata/overview).
-   * The URL format is "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity?audience=[AUDIENCE]"
-   *
-   * This field is deprecated because it does not match the API surface provided by the google auth libraries.
-   * Control planes should not attempt to override the metadata server URI.
-   * The cluster and timeout can be configured using the ``cluster`` and ``timeout`` fields instead.
-   * For backward compatibility, the cluster and timeout configured in this field will be used
-   * if the new ``cluster`` and ``timeout`` fields are not set.
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri http_uri = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri http_uri = 1 [deprecated = true]; @deprecated */
   httpUri?: HttpUri | undefined;
 
-  /**
-   * Retry policy for fetching tokens.
-   * Not supported by all data planes.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 2; */
   retryPolicy?: RetryPolicy | undefined;
 
-  /**
-   * Token cache configuration. This field is optional.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig cache_config = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig cache_config = 3; */
   cacheConfig?: TokenCacheConfig | undefined;
 
-  /**
-   * Request header location to extract the token. By default (i.e. if this field is not specified), the token
-   * is extracted to the Authorization HTTP header, in the format "Authorization: Bearer <token>".
-   * If ``token_metadata_key`` is set, this field takes no effect.
-   * Not supported by all data planes.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenHeader token_header = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenHeader token_header = 4; */
   tokenHeader?: TokenHeader | undefined;
 
-  /**
-   * Optional dynamic metadata key to save the token. The metadata uses the filter config name as the namespace.
-   * Takes precedence over ``token_header``.
-   *
-   * @generated from field: string token_metadata_key = 7;
-   */
+  /** @generated from field: string token_metadata_key = 7; */
   tokenMetadataKey: string;
 
-  /**
-   * Cluster to send traffic to the GCE metadata server. Not supported
-   * by all data planes; a data plane may instead have its own mechanism
-   * for contacting the metadata server.
-   *
-   * @generated from field: string cluster = 5;
-   */
+  /** @generated from field: string cluster = 5; */
   cluster: string;
 
-  /**
-   * Timeout for fetching the tokens from the GCE metadata server.
-   * Not supported by all data planes.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 6;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 6; */
   timeout?: Duration | undefined;
 
-  /**
-   * Defines the authentication service. This field overrides the cluster's typed_filter_metadata definition.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience audience = 8;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience audience = 8; */
   audience?: Audience | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig.
- * Use `create(GcpAuthnFilterConfigSchema)` to create a new message.
- */
 export const GcpAuthnFilterConfigSchema: GenMessage<GcpAuthnFilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.GcpAuthnFilterConfig");
 
-/**
- * Audience is the URL of the receiving service that performs token authentication.
- * It will be provided to the filter through cluster's typed_filter_metadata.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience */
 export type Audience = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audience"> & {
-  /**
-   * The audience URL, used for fetching unbound JWT token.
-   *
-   * @generated from field: string url = 1;
-   */
+  /** @generated from field: string url = 1; */
   url: string;
 
-  /**
-   * If defined, the filter will fetch unbound Access Token instead of JWT.
-   * It takes precedence over ``url``.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken access_token = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken access_token = 2; */
   accessToken?: Audience_AccessToken | undefined;
 
-  /**
-   * If defined, the filter will fetch bound JWT token instead of unbound.
-   * It takes precedence over ``access_token`` and ``url``.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt bound_jwt = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt bound_jwt = 3; */
   boundJwt?: Audience_BoundJwt | undefined;
 
-  /**
-   * If defined, the filter will fetch bound Access Token instead of unbound.
-   * It takes precedence over ``bound_jwt``, ``access_token`` and ``url``.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken bound_access_token = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken bound_access_token = 4; */
   boundAccessToken?: Audience_BoundAccessToken | undefined;
 
-  /**
-   * If defined, the filter will fetch an access token for a service account.
-   * It takes precedence over ``bound_access_token``, ``bound_jwt``, ``access_token``, and ``url``.
-   * Requires inlined audience definition in the filter configuration.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken iam_access_token = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken iam_access_token = 5; */
   iamAccessToken?: Audience_IAMAccessToken | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.Audience.
- * Use `create(AudienceSchema)` to create a new message.
- */
 export const AudienceSchema: GenMessage<Audience> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience");
 
-/**
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken */
 export type Audience_AccessToken = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken.
- * Use `create(Audience_AccessTokenSchema)` to create a new message.
- */
 export const Audience_AccessTokenSchema: GenMessage<Audience_AccessToken> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.AccessToken");
 
-/**
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt */
 export type Audience_BoundJwt = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt"> & {
-  /**
-   * The audience URL, used for fetching bound JWT token.
-   *
-   * @generated from field: string url = 1;
-   */
+  /** @generated from field: string url = 1; */
   url: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt.
- * Use `create(Audience_BoundJwtSchema)` to create a new message.
- */
 export const Audience_BoundJwtSchema: GenMessage<Audience_BoundJwt> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundJwt");
 
-/**
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken */
 export type Audience_BoundAccessToken = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken.
- * Use `create(Audience_BoundAccessTokenSchema)` to create a new message.
- */
 export const Audience_BoundAccessTokenSchema: GenMessage<Audience_BoundAccessToken> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.BoundAccessToken");
 
-/**
- * Default lifetime is 1h.
- *
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken */
 export type Audience_IAMAccessToken = Message<"envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken"> & {
-  /**
-   * A template string for the account email or unique ID for which the credentials are requested,
-   * e.g. ``my-sa-%DYNAMIC_METADATA(my_filter:tenant_project)%@my-project.iam.gserviceaccount.com``.
-   *
-   * @generated from field: string account = 1;
-   */
+  /** @generated from field: string account = 1; */
   account: string;
 
-  /**
-   * A template string for the authorization header value,
-   * e.g. ``Bearer %DYNAMIC_METADATA(gcp_authn:token)%``.
-   *
-   * @generated from field: string authorization = 2;
-   */
+  /** @generated from field: string authorization = 2; */
   authorization: string;
 
-  /**
-   * Optional custom scopes for the token request.
-   * Default scope is https://www.googleapis.com/auth/cloud-platform.
-   *
-   * @generated from field: repeated string scopes = 3;
-   */
+  /** @generated from field: repeated string scopes = 3; */
   scopes: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken.
- * Use `create(Audience_IAMAccessTokenSchema)` to create a new message.
- */
 export const Audience_IAMAccessTokenSchema: GenMessage<Audience_IAMAccessToken> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.Audience.IAMAccessToken");
 
-/**
- * Token Cache configuration.
- *
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig */
 export type TokenCacheConfig = Message<"envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig"> & {
-  /**
-   * The number of cache entries. The maximum number of entries is INT64_MAX as it is constrained by underlying cache implementation.
-   * Default value 0 (i.e., proto3 defaults) disables the cache by default. Other default values will enable the cache.
-   *
-   * @generated from field: google.protobuf.UInt64Value cache_size = 1;
-   */
+  /** @generated from field: google.protobuf.UInt64Value cache_size = 1; */
   cacheSize?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig.
- * Use `create(TokenCacheConfigSchema)` to create a new message.
- */
 export const TokenCacheConfigSchema: GenMessage<TokenCacheConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenCacheConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader */
 export type TokenHeader = Message<"envoy.extensions.filters.http.gcp_authn.v3.TokenHeader"> & {
-  /**
-   * The HTTP header's name. Defaults to ``Authorization`` if not specified.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The header's prefix. The format is "value_prefix<token>"
-   * For example, for "Authorization: Bearer <token>", value_prefix="Bearer " with a space at the
-   * end.
-   *
-   * @generated from field: string value_prefix = 2;
-   */
+  /** @generated from field: string value_prefix = 2; */
   valuePrefix: string;
 
-  /**
-   * If set, the filter checks if the target header is already present (by header key existence,
-   * even if the header value is empty). If present, it skips token fetching and preserves the
-   * existing header intact (``value_prefix`` has no effect on the preserved header). If absent,
-   * a new token is fetched and written using ``name`` and ``value_prefix``.
-   * If not set, the default behavior is to unconditionally overwrite the header.
-   *
-   * @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting preserve_existing = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting preserve_existing = 3; */
   preserveExisting?: TokenHeader_PreserveExisting | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.
- * Use `create(TokenHeaderSchema)` to create a new message.
- */
 export const TokenHeaderSchema: GenMessage<TokenHeader> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenHeader");
 
-/**
- * Configuration options for preserving an existing token header.
- *
- * @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting
- */
+/** @generated from message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting */
 export type TokenHeader_PreserveExisting = Message<"envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting.
- * Use `create(TokenHeader_PreserveExistingSchema)` to create a new message.
- */
 export const TokenHeader_PreserveExistingSchema: GenMessage<TokenHeader_PreserveExisting> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.gcp_authn.v3.TokenHeader.PreserveExisting");

@@ -21,102 +21,35 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip
- */
+/** @generated from message envoy.extensions.filters.http.geoip.v3.Geoip */
 export type Geoip = Message<"envoy.extensions.filters.http.geoip.v3.Geoip"> & {
-  /**
-   * Configuration for extracting the client IP address from the
-   * ``x-forwarded-for`` header. If set, the
-   * :ref:`xff_num_trusted_hops <envoy_v3_api_field_extensions.filters.http.geoip.v3.Geoip.XffConfig.xff_num_trusted_hops>`
-   * field will be used to determine the trusted client address from the ``x-forwarded-for`` header.
-   * If not set, the immediate downstream connection source address will be used.
-   *
-   * Only one of ``xff_config`` or
-   * :ref:`custom_header_config <envoy_v3_api_field_extensions.filters.http.geoip.v3.Geoip.custom_header_config>`
-   * can be set.
-   *
-   * @generated from field: envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig xff_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig xff_config = 1; */
   xffConfig?: Geoip_XffConfig | undefined;
 
-  /**
-   * Configuration for extracting the client IP address from a custom request header.
-   *
-   * If set, the
-   * :ref:`header_name <envoy_v3_api_field_extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig.header_name>`
-   * field will be used to extract the client IP address from the specified request header.
-   *
-   * Only one of ``custom_header_config`` or
-   * :ref:`xff_config <envoy_v3_api_field_extensions.filters.http.geoip.v3.Geoip.xff_config>`
-   * can be set.
-   *
-   * @generated from field: envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig custom_header_config = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig custom_header_config = 4; */
   customHeaderConfig?: Geoip_CustomHeaderConfig | undefined;
 
-  /**
-   * Geoip driver specific configuration which depends on the driver being instantiated.
-   * See the geoip drivers for examples:
-   *
-   * - :ref:`MaxMindConfig <envoy_v3_api_msg_extensions.geoip_providers.maxmind.v3.MaxMindConfig>`
-   * [#extension-category: envoy.geoip_providers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig provider = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig provider = 3; */
   provider?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.geoip.v3.Geoip.
- * Use `create(GeoipSchema)` to create a new message.
- */
 export const GeoipSchema: GenMessage<Geoip> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip");
 
-/**
- * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig
- */
+/** @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig */
 export type Geoip_XffConfig = Message<"envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig"> & {
-  /**
-   * The number of additional ingress proxy hops from the right side of the
-   * :ref:`config_http_conn_man_headers_x-forwarded-for` HTTP header to trust when
-   * determining the origin client's IP address. See the documentation for
-   * :ref:`config_http_conn_man_headers_x-forwarded-for` for more information.
-   *
-   * Defaults to ``0``.
-   *
-   * @generated from field: uint32 xff_num_trusted_hops = 1;
-   */
+  /** @generated from field: uint32 xff_num_trusted_hops = 1; */
   xffNumTrustedHops: number;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig.
- * Use `create(Geoip_XffConfigSchema)` to create a new message.
- */
 export const Geoip_XffConfigSchema: GenMessage<Geoip_XffConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip.XffConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig
- */
+/** @generated from message envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig */
 export type Geoip_CustomHeaderConfig = Message<"envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig"> & {
-  /**
-   * The name of the request header to extract the client IP address from.
-   * The header value must contain a valid IP address (IPv4 or IPv6).
-   *
-   * If the header is missing or contains an invalid IP address, the filter will fall back
-   * to using the immediate downstream connection source address.
-   *
-   * @generated from field: string header_name = 1;
-   */
+  /** @generated from field: string header_name = 1; */
   headerName: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig.
- * Use `create(Geoip_CustomHeaderConfigSchema)` to create a new message.
- */
 export const Geoip_CustomHeaderConfigSchema: GenMessage<Geoip_CustomHeaderConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.geoip.v3.Geoip.CustomHeaderConfig");

@@ -21,116 +21,39 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig
- */
+/** @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig */
 export type GrpcFieldExtractionConfig = Message<"envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig"> & {
-  /**
-   * The proto descriptor set binary for the gRPC services.
-   *
-   * It could be passed by a local file through ``Datasource.filename`` or embedded in the
-   * ``Datasource.inline_bytes``.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource descriptor_set = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource descriptor_set = 1; */
   descriptorSet?: DataSource | undefined;
 
-  /**
-   * Specify the extraction info.
-   * The key is the fully qualified gRPC method name.
-   * ``${package}.${Service}.${Method}``, like
-   * ``endpoints.examples.bookstore.BookStore.GetShelf``
-   *
-   * The value is the field extractions for individual gRPC method.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions> extractions_by_method = 2;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions> extractions_by_method = 2; */
   extractionsByMethod: { [key: string]: FieldExtractions };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig.
- * Use `create(GrpcFieldExtractionConfigSchema)` to create a new message.
- */
 export const GrpcFieldExtractionConfigSchema: GenMessage<GrpcFieldExtractionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.GrpcFieldExtractionConfig");
 
-/**
- * This message can be used to support per route config approach later even
- * though the Istio doesn't support that so far.
- *
- * @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions
- */
+/** @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions */
 export type FieldExtractions = Message<"envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions"> & {
-  /**
-   * The field extractions for requests.
-   * The key is the field path within the grpc request.
-   * For example, we can define ``foo.bar.name`` if we want to extract
-   * ``Request.foo.bar.name``.
-   *
-   * .. code-block:: proto
-   *
-   *  message Request {
-   *    Foo foo = 1;
-   *  }
-   *
-   *  message Foo {
-   *    Bar bar = 1;
-   *  }
-   *
-   *  message Bar {
-   *    string name = 1;
-   *  }
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition> request_field_extractions = 1;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition> request_field_extractions = 1; */
   requestFieldExtractions: { [key: string]: RequestFieldValueDisposition };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions.
- * Use `create(FieldExtractionsSchema)` to create a new message.
- */
 export const FieldExtractionsSchema: GenMessage<FieldExtractions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.FieldExtractions");
 
-/**
- * @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition
- */
+/** @generated from message envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition */
 export type RequestFieldValueDisposition = Message<"envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition.disposition
-   */
+  /** @generated from oneof envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition.disposition */
   disposition: {
-    /**
-     * The dynamic metadata namespace. If empty, "envoy.filters.http.grpc_field_extraction" will be used by default.
-     *
-     * Unimplemented. Uses "envoy.filters.http.grpc_field_extraction" for now.
-     *
-     * @generated from field: string dynamic_metadata = 1;
-     */
+    /** @generated from field: string dynamic_metadata = 1; */
     value: string;
     case: "dynamicMetadata";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The key that the extracted value is written to within the dynamic metadata.
-   * If empty, the field path (the key of ``request_field_extractions``) is used.
-   *
-   * This is useful for normalizing the metadata written by different gRPC methods whose
-   * request messages name the same logical field differently.
-   *
-   * Within a single gRPC method, two field extractions must not resolve to the same
-   * metadata key, otherwise the configuration is rejected.
-   *
-   * @generated from field: string metadata_key = 2;
-   */
+  /** @generated from field: string metadata_key = 2; */
   metadataKey: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition.
- * Use `create(RequestFieldValueDispositionSchema)` to create a new message.
- */
 export const RequestFieldValueDispositionSchema: GenMessage<RequestFieldValueDisposition> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.grpc_field_extraction.v3.RequestFieldValueDisposition");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * gRPC Web filter config.
- *
- * @generated from message envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
- */
+/** @generated from message envoy.extensions.filters.http.grpc_web.v3.GrpcWeb */
 export type GrpcWeb = Message<"envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.grpc_web.v3.GrpcWeb.
- * Use `create(GrpcWebSchema)` to create a new message.
- */
 export const GrpcWebSchema: GenMessage<GrpcWeb> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.grpc_web.v3.GrpcWeb");

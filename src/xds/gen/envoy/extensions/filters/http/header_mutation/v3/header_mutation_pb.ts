@@ -22,103 +22,44 @@ import type { HeaderMutation as HeaderMutation$1 } from "../../../../../config/c
 import type { KeyValueMutation } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.header_mutation.v3.Mutations
- */
+/** @generated from message envoy.extensions.filters.http.header_mutation.v3.Mutations */
 export type Mutations = Message<"envoy.extensions.filters.http.header_mutation.v3.Mutations"> & {
-  /**
-   * The request mutations are applied before the request is forwarded to the upstream cluster.
-   *
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation request_mutations = 1;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation request_mutations = 1; */
   requestMutations: HeaderMutation$1[];
 
-  /**
-   * The ``path`` header query parameter mutations are applied after ``request_mutations`` and before the request
-   * is forwarded to the next filter in the filter chain.
-   *
-   * @generated from field: repeated envoy.config.core.v3.KeyValueMutation query_parameter_mutations = 3;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.KeyValueMutation query_parameter_mutations = 3; */
   queryParameterMutations: KeyValueMutation[];
 
-  /**
-   * The response mutations are applied before the response is sent to the downstream client.
-   *
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation response_mutations = 2;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation response_mutations = 2; */
   responseMutations: HeaderMutation$1[];
 
-  /**
-   * The response trailer mutations are applied before the response is sent to the downstream client.
-   *
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation response_trailers_mutations = 4;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation response_trailers_mutations = 4; */
   responseTrailersMutations: HeaderMutation$1[];
 
-  /**
-   * The request trailer mutations are applied before the request is sent to the upstream cluster.
-   *
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation request_trailers_mutations = 5;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation request_trailers_mutations = 5; */
   requestTrailersMutations: HeaderMutation$1[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_mutation.v3.Mutations.
- * Use `create(MutationsSchema)` to create a new message.
- */
 export const MutationsSchema: GenMessage<Mutations> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_mutation.v3.Mutations");
 
-/**
- * Per route configuration for the header mutation filter.
- *
- * @generated from message envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute */
 export type HeaderMutationPerRoute = Message<"envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.header_mutation.v3.Mutations mutations = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_mutation.v3.Mutations mutations = 1; */
   mutations?: Mutations | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute.
- * Use `create(HeaderMutationPerRouteSchema)` to create a new message.
- */
 export const HeaderMutationPerRouteSchema: GenMessage<HeaderMutationPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute");
 
-/**
- * Configuration for the header mutation filter. The mutation rules in the filter configuration will
- * always be applied first and then the per-route mutation rules, if both are specified.
- *
- * @generated from message envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
- */
+/** @generated from message envoy.extensions.filters.http.header_mutation.v3.HeaderMutation */
 export type HeaderMutation = Message<"envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.header_mutation.v3.Mutations mutations = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_mutation.v3.Mutations mutations = 1; */
   mutations?: Mutations | undefined;
 
-  /**
-   * If per route HeaderMutationPerRoute config is configured at multiple route levels, header mutations
-   * at all specified levels are evaluated. By default, the order is from most specific (i.e. route entry level)
-   * to least specific (i.e. route configuration level). Later header mutations may override earlier mutations.
-   *
-   * This order can be reversed by setting this field to true. In other words, most specific level mutation
-   * is evaluated last.
-   *
-   * @generated from field: bool most_specific_header_mutations_wins = 2;
-   */
+  /** @generated from field: bool most_specific_header_mutations_wins = 2; */
   mostSpecificHeaderMutationsWins: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_mutation.v3.HeaderMutation.
- * Use `create(HeaderMutationSchema)` to create a new message.
- */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation");

@@ -21,254 +21,95 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { RegexMatchAndSubstitute } from "../../../../../type/matcher/v3/regex_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config
- */
+/** @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config */
 export type Config = Message<"envoy.extensions.filters.http.header_to_metadata.v3.Config"> & {
-  /**
-   * The list of rules to apply to requests.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule request_rules = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule request_rules = 1; */
   requestRules: Config_Rule[];
 
-  /**
-   * The list of rules to apply to responses.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule response_rules = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule response_rules = 2; */
   responseRules: Config_Rule[];
 
-  /**
-   * Optional prefix to use when emitting filter statistics. When configured,
-   * statistics are emitted with the prefix ``http_filter_name.<stat_prefix>``.
-   *
-   * This emits statistics such as:
-   *
-   * - ``http_filter_name.my_header_converter.rules_processed``
-   * - ``http_filter_name.my_header_converter.metadata_added``
-   *
-   * If not configured, no statistics are emitted.
-   *
-   * @generated from field: string stat_prefix = 3;
-   */
+  /** @generated from field: string stat_prefix = 3; */
   statPrefix: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_to_metadata.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config");
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair
- */
+/** @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair */
 export type Config_KeyValuePair = Message<"envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair"> & {
-  /**
-   * The namespace — if this is empty, the filter's namespace will be used.
-   *
-   * @generated from field: string metadata_namespace = 1;
-   */
+  /** @generated from field: string metadata_namespace = 1; */
   metadataNamespace: string;
 
-  /**
-   * The key to use within the namespace.
-   *
-   * @generated from field: string key = 2;
-   */
+  /** @generated from field: string key = 2; */
   key: string;
 
-  /**
-   * The value to pair with the given key.
-   *
-   * When used for a
-   * :ref:`on_header_present <envoy_v3_api_field_extensions.filters.http.header_to_metadata.v3.Config.Rule.on_header_present>`
-   * case, if value is non-empty it'll be used instead of the header value. If both are empty, no metadata is added.
-   *
-   * When used for a :ref:`on_header_missing <envoy_v3_api_field_extensions.filters.http.header_to_metadata.v3.Config.Rule.on_header_missing>`
-   * case, a non-empty value must be provided otherwise no metadata is added.
-   *
-   * @generated from field: string value = 3;
-   */
+  /** @generated from field: string value = 3; */
   value: string;
 
-  /**
-   * If present, the header's value will be matched and substituted with this. If there is no match or substitution, the header value
-   * is used as-is.
-   *
-   * This is only used for :ref:`on_header_present <envoy_v3_api_field_extensions.filters.http.header_to_metadata.v3.Config.Rule.on_header_present>`.
-   *
-   * .. note::
-   *
-   *   If the ``value`` field is non-empty this field should be empty.
-   *
-   *
-   * @generated from field: envoy.type.matcher.v3.RegexMatchAndSubstitute regex_value_rewrite = 6;
-   */
+  /** @generated from field: envoy.type.matcher.v3.RegexMatchAndSubstitute regex_value_rewrite = 6; */
   regexValueRewrite?: RegexMatchAndSubstitute | undefined;
 
-  /**
-   * The value's type — defaults to string.
-   *
-   * @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType type = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType type = 4; */
   type: Config_ValueType;
 
-  /**
-   * How is the value encoded, default is NONE (not encoded).
-   * The value will be decoded accordingly before storing to metadata.
-   *
-   * @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode encode = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode encode = 5; */
   encode: Config_ValueEncode;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair.
- * Use `create(Config_KeyValuePairSchema)` to create a new message.
- */
 export const Config_KeyValuePairSchema: GenMessage<Config_KeyValuePair> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair");
 
-/**
- * A Rule defines what metadata to apply when a header is present or missing.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule
- */
+/** @generated from message envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule */
 export type Config_Rule = Message<"envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule"> & {
-  /**
-   * Specifies that a match will be performed on the value of a header or a cookie.
-   *
-   * The header to be extracted.
-   *
-   * @generated from field: string header = 1;
-   */
+  /** @generated from field: string header = 1; */
   header: string;
 
-  /**
-   * The cookie to be extracted.
-   *
-   * @generated from field: string cookie = 5;
-   */
+  /** @generated from field: string cookie = 5; */
   cookie: string;
 
-  /**
-   * If the header or cookie is present, apply this metadata ``KeyValuePair``.
-   *
-   * If the value in the ``KeyValuePair`` is non-empty, it'll be used instead
-   * of the header or cookie value.
-   *
-   * @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair on_header_present = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair on_header_present = 2; */
   onHeaderPresent?: Config_KeyValuePair | undefined;
 
-  /**
-   * If the header or cookie is not present, apply this metadata ``KeyValuePair``.
-   *
-   * The value in the ``KeyValuePair`` must be set, since it'll be used in lieu
-   * of the missing header or cookie value.
-   *
-   * @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair on_header_missing = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair on_header_missing = 3; */
   onHeaderMissing?: Config_KeyValuePair | undefined;
 
-  /**
-   * Whether or not to remove the header after a rule is applied.
-   *
-   * This prevents headers from leaking.
-   * This field is not supported in case of a cookie.
-   *
-   * @generated from field: bool remove = 4;
-   */
+  /** @generated from field: bool remove = 4; */
   remove: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule.
- * Use `create(Config_RuleSchema)` to create a new message.
- */
 export const Config_RuleSchema: GenMessage<Config_Rule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule");
 
-/**
- * Specifies the value type to use in metadata.
- *
- * @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType
- */
+/** @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType */
 export const Config_ValueType = {
-  /**
-   * @generated from enum value: STRING = 0;
-   */
+  /** @generated from enum value: STRING = 0; */
   STRING: 0,
 
-  /**
-   * @generated from enum value: NUMBER = 1;
-   */
+  /** @generated from enum value: NUMBER = 1; */
   NUMBER: 1,
 
-  /**
-   * The value is a serialized `protobuf.Value
-   * <https://github.com/protocolbuffers/protobuf/blob/master/src/google/protobuf/struct.proto#L62>`_.
-   *
-   * @generated from enum value: PROTOBUF_VALUE = 2;
-   */
+  /** @generated from enum value: PROTOBUF_VALUE = 2; */
   PROTOBUF_VALUE: 2,
 } as const;
 
-/**
- * Specifies the value type to use in metadata.
- *
- * @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType
- */
+/** @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType */
 export type Config_ValueType = (typeof Config_ValueType)[keyof typeof Config_ValueType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType.
- */
 export const Config_ValueTypeSchema: GenEnum<Config_ValueType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueType");
 
-/**
- * Specifies the encoding scheme for the value.
- *
- * @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode
- */
+/** @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode */
 export const Config_ValueEncode = {
-  /**
-   * No encoding is applied.
-   *
-   * @generated from enum value: NONE = 0;
-   */
+  /** @generated from enum value: NONE = 0; */
   NONE: 0,
 
-  /**
-   * The value is encoded in `Base64 <https://tools.ietf.org/html/rfc4648#section-4>`_.
-   *
-   * .. note::
-   *
-   *   This is mostly used for ``STRING`` and ``PROTOBUF_VALUE`` to escape the
-   *   non-ASCII characters in the header.
-   *
-   *
-   * @generated from enum value: BASE64 = 1;
-   */
+  /** @generated from enum value: BASE64 = 1; */
   BASE64: 1,
 } as const;
 
-/**
- * Specifies the encoding scheme for the value.
- *
- * @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode
- */
+/** @generated from enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode */
 export type Config_ValueEncode = (typeof Config_ValueEncode)[keyof typeof Config_ValueEncode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode.
- */
 export const Config_ValueEncodeSchema: GenEnum<Config_ValueEncode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.header_to_metadata.v3.Config.ValueEncode");

@@ -23,55 +23,20 @@ import type { Percent } from "../../../../../type/v3/percent_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.health_check.v3.HealthCheck
- */
+/** @generated from message envoy.extensions.filters.http.health_check.v3.HealthCheck */
 export type HealthCheck = Message<"envoy.extensions.filters.http.health_check.v3.HealthCheck"> & {
-  /**
-   * Specifies whether the filter operates in pass through mode or not.
-   *
-   * @generated from field: google.protobuf.BoolValue pass_through_mode = 1;
-   */
+  /** @generated from field: google.protobuf.BoolValue pass_through_mode = 1; */
   passThroughMode?: boolean | undefined;
 
-  /**
-   * If operating in pass through mode, the amount of time in milliseconds
-   * that the filter should cache the upstream response.
-   *
-   * @generated from field: google.protobuf.Duration cache_time = 3;
-   */
+  /** @generated from field: google.protobuf.Duration cache_time = 3; */
   cacheTime?: Duration | undefined;
 
-  /**
-   * If operating in non-pass-through mode, specifies a set of upstream cluster
-   * names and the minimum percentage of servers in each of those clusters that
-   * must be healthy or degraded in order for the filter to return a 200. If any of
-   * the clusters configured here does not exist, the filter will not return a 200.
-   *
-   * .. note::
-   *
-   *    This value is interpreted as an integer by truncating, so 12.50% will be calculated
-   *    as if it were 12%.
-   *
-   * @generated from field: map<string, envoy.type.v3.Percent> cluster_min_healthy_percentages = 4;
-   */
+  /** @generated from field: map<string, envoy.type.v3.Percent> cluster_min_healthy_percentages = 4; */
   clusterMinHealthyPercentages: { [key: string]: Percent };
 
-  /**
-   * Specifies a set of health check request headers to match on. The health check filter will
-   * check a request’s headers against all the specified headers. To specify the health check
-   * endpoint, set the ``:path`` header to match on.
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 5;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 5; */
   headers: HeaderMatcher[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.health_check.v3.HealthCheck.
- * Use `create(HealthCheckSchema)` to create a new message.
- */
 export const HealthCheckSchema: GenMessage<HealthCheck> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.health_check.v3.HealthCheck");

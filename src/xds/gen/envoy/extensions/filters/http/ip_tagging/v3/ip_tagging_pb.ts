@@ -22,227 +22,86 @@ import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging
- */
+/** @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging */
 export type IPTagging = Message<"envoy.extensions.filters.http.ip_tagging.v3.IPTagging"> & {
-  /**
-   * The type of request the filter should apply to.
-   *
-   * @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType request_type = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType request_type = 1; */
   requestType: IPTagging_RequestType;
 
-  /**
-   * The set of IP tags for the filter.
-   * Only one of :ref:`ip_tags <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.ip_tags>`
-   * or :ref:`ip_tags_datasource <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.ip_tags_datasource>`
-   * can be set for the IP Tagging filter.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag ip_tags = 4;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag ip_tags = 4; */
   ipTags: IPTagging_IPTag[];
 
-  /**
-   * Specify to which header the tags will be written.
-   *
-   * If left unspecified, the tags will be appended to the ``x-envoy-ip-tags`` header.
-   *
-   * @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader ip_tag_header = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader ip_tag_header = 5; */
   ipTagHeader?: IPTagging_IpTagHeader | undefined;
 
-  /**
-   * Data source from which to retrieve ip tags.
-   * Only filename based data source is currently supported for IP tags.
-   * When using this data source, if a ``watched_directory`` is provided, the IP tags file will be re-read when a file move is detected.
-   * See :ref:`watched_directory <envoy_v3_api_msg_config.core.v3.DataSource>` for more information about the ``watched_directory`` field.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource ip_tags_datasource = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource ip_tags_datasource = 6; */
   ipTagsDatasource?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.
- * Use `create(IPTaggingSchema)` to create a new message.
- */
 export const IPTaggingSchema: GenMessage<IPTagging> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging");
 
-/**
- * Supplies the IP tag name and the IP address subnets.
- *
- * @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag
- */
+/** @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag */
 export type IPTagging_IPTag = Message<"envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag"> & {
-  /**
-   * Specifies the IP tag name to apply.
-   *
-   * @generated from field: string ip_tag_name = 1;
-   */
+  /** @generated from field: string ip_tag_name = 1; */
   ipTagName: string;
 
-  /**
-   * A list of IP address subnets that will be tagged with
-   * ip_tag_name. Both IPv4 and IPv6 are supported.
-   *
-   * @generated from field: repeated envoy.config.core.v3.CidrRange ip_list = 2;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.CidrRange ip_list = 2; */
   ipList: CidrRange[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag.
- * Use `create(IPTagging_IPTagSchema)` to create a new message.
- */
 export const IPTagging_IPTagSchema: GenMessage<IPTagging_IPTag> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag");
 
-/**
- * Specifies the content of the IP tag file.
- * Allow the file to be created with no IP tags.
- *
- * @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags
- */
+/** @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags */
 export type IPTagging_IPTags = Message<"envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags"> & {
-  /**
-   * @generated from field: repeated envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag ip_tags = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTag ip_tags = 1; */
   ipTags: IPTagging_IPTag[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags.
- * Use `create(IPTagging_IPTagsSchema)` to create a new message.
- */
 export const IPTagging_IPTagsSchema: GenMessage<IPTagging_IPTags> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IPTags");
 
-/**
- * Specify to which header the tags will be written.
- *
- * @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader
- */
+/** @generated from message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader */
 export type IPTagging_IpTagHeader = Message<"envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader"> & {
-  /**
-   * Header to use for ip-tagging.
-   *
-   * This header will be sanitized based on the config in
-   * :ref:`action <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.action>`
-   * rather than the defaults for x-envoy prefixed headers.
-   *
-   * @generated from field: string header = 1;
-   */
+  /** @generated from field: string header = 1; */
   header: string;
 
-  /**
-   * Control if the :ref:`header <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.header>`
-   * will be sanitized, or be appended to.
-   *
-   * Default: *SANITIZE*.
-   *
-   * @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction action = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction action = 2; */
   action: IPTagging_IpTagHeader_HeaderAction;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.
- * Use `create(IPTagging_IpTagHeaderSchema)` to create a new message.
- */
 export const IPTagging_IpTagHeaderSchema: GenMessage<IPTagging_IpTagHeader> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader");
 
-/**
- * Describes how to apply the tags to the headers.
- *
- * @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction
- */
+/** @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction */
 export const IPTagging_IpTagHeader_HeaderAction = {
-  /**
-   * (DEFAULT) The header specified in :ref:`ip_tag_header <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.ip_tag_header>`
-   * will be dropped, before the tags are applied. The incoming header will be "sanitized" regardless of whether the request is internal or external.
-   *
-   * Note that the header will be visible unsanitized to any filters that are invoked before the ip-tag-header filter, unless it has an *x-envoy* prefix.
-   *
-   * @generated from enum value: SANITIZE = 0;
-   */
+  /** @generated from enum value: SANITIZE = 0; */
   SANITIZE: 0,
 
-  /**
-   * Tags will be appended to the header specified in
-   * :ref:`ip_tag_header <envoy_v3_api_field_extensions.filters.http.ip_tagging.v3.IPTagging.ip_tag_header>`.
-   *
-   * Please note that this could cause the header to retain values set by the http client regardless of whether the request is internal or external.
-   *
-   * @generated from enum value: APPEND_IF_EXISTS_OR_ADD = 1;
-   */
+  /** @generated from enum value: APPEND_IF_EXISTS_OR_ADD = 1; */
   APPEND_IF_EXISTS_OR_ADD: 1,
 } as const;
 
-/**
- * Describes how to apply the tags to the headers.
- *
- * @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction
- */
+/** @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction */
 export type IPTagging_IpTagHeader_HeaderAction = (typeof IPTagging_IpTagHeader_HeaderAction)[keyof typeof IPTagging_IpTagHeader_HeaderAction] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction.
- */
 export const IPTagging_IpTagHeader_HeaderActionSchema: GenEnum<IPTagging_IpTagHeader_HeaderAction> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.HeaderAction");
 
-/**
- * The type of requests the filter should apply to. The supported types
- * are internal, external or both. The
- * :ref:`x-forwarded-for<config_http_conn_man_headers_x-forwarded-for_internal_origin>` header is
- * used to determine if a request is internal and will result in
- * :ref:`x-envoy-internal<config_http_conn_man_headers_x-envoy-internal>`
- * being set. The filter defaults to both, and it will apply to all request types.
- *
- * @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType
- */
+/** @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType */
 export const IPTagging_RequestType = {
-  /**
-   * Both external and internal requests will be tagged. This is the default value.
-   *
-   * @generated from enum value: BOTH = 0;
-   */
+  /** @generated from enum value: BOTH = 0; */
   BOTH: 0,
 
-  /**
-   * Only internal requests will be tagged.
-   *
-   * @generated from enum value: INTERNAL = 1;
-   */
+  /** @generated from enum value: INTERNAL = 1; */
   INTERNAL: 1,
 
-  /**
-   * Only external requests will be tagged.
-   *
-   * @generated from enum value: EXTERNAL = 2;
-   */
+  /** @generated from enum value: EXTERNAL = 2; */
   EXTERNAL: 2,
 } as const;
 
-/**
- * The type of requests the filter should apply to. The supported types
- * are internal, external or both. The
- * :ref:`x-forwarded-for<config_http_conn_man_headers_x-forwarded-for_internal_origin>` header is
- * used to determine if a request is internal and will result in
- * :ref:`x-envoy-internal<config_http_conn_man_headers_x-envoy-internal>`
- * being set. The filter defaults to both, and it will apply to all request types.
- *
- * @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType
- */
+/** @generated from enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType */
 export type IPTagging_RequestType = (typeof IPTagging_RequestType)[keyof typeof IPTagging_RequestType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType.
- */
 export const IPTagging_RequestTypeSchema: GenEnum<IPTagging_RequestType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ip_tagging.v3.IPTagging.RequestType");

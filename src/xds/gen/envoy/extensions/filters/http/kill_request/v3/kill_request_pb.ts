@@ -21,67 +21,32 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for KillRequest filter.
- *
- * @generated from message envoy.extensions.filters.http.kill_request.v3.KillRequest
- */
+/** @generated from message envoy.extensions.filters.http.kill_request.v3.KillRequest */
 export type KillRequest = Message<"envoy.extensions.filters.http.kill_request.v3.KillRequest"> & {
-  /**
-   * The probability that a Kill request will be triggered.
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent probability = 1;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent probability = 1; */
   probability?: FractionalPercent | undefined;
 
-  /**
-   * The name of the kill request header. If this field is not empty, it will override the :ref:`default header <config_http_filters_kill_request_http_header>` name. Otherwise the default header name will be used.
-   *
-   * @generated from field: string kill_request_header = 2;
-   */
+  /** @generated from field: string kill_request_header = 2; */
   killRequestHeader: string;
 
-  /**
-   * @generated from field: envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction direction = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction direction = 3; */
   direction: KillRequest_Direction;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.kill_request.v3.KillRequest.
- * Use `create(KillRequestSchema)` to create a new message.
- */
 export const KillRequestSchema: GenMessage<KillRequest> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.kill_request.v3.KillRequest");
 
-/**
- * On which direction should the filter check for the ``kill_request_header``.
- * Default to ``REQUEST`` if unspecified.
- *
- * @generated from enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction
- */
+/** @generated from enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction */
 export const KillRequest_Direction = {
-  /**
-   * @generated from enum value: REQUEST = 0;
-   */
+  /** @generated from enum value: REQUEST = 0; */
   REQUEST: 0,
 
-  /**
-   * @generated from enum value: RESPONSE = 1;
-   */
+  /** @generated from enum value: RESPONSE = 1; */
   RESPONSE: 1,
 } as const;
 
-/**
- * On which direction should the filter check for the ``kill_request_header``.
- * Default to ``REQUEST`` if unspecified.
- *
- * @generated from enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction
- */
+/** @generated from enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction */
 export type KillRequest_Direction = (typeof KillRequest_Direction)[keyof typeof KillRequest_Direction] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction.
- */
 export const KillRequest_DirectionSchema: GenEnum<KillRequest_Direction> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.kill_request.v3.KillRequest.Direction");

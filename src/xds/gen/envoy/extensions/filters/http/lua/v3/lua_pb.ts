@@ -21,241 +21,62 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 9]
- *
- * @generated from message envoy.extensions.filters.http.lua.v3.Lua
- */
+/** @generated from message envoy.extensions.filters.http.lua.v3.Lua */
 export type Lua = Message<"envoy.extensions.filters.http.lua.v3.Lua"> & {
-  /**
-   * The Lua code that Envoy will execute. This can be a very small script that
-   * further loads code from disk if desired. Note that if JSON configuration is used, the code must
-   * be properly escaped. YAML configuration may be easier to read since YAML supports multi-line
-   * strings so complex scripts can be easily expressed inline in the configuration.
-   *
-   * This field is deprecated. Please use
-   * :ref:`default_source_code <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.default_source_code>`.
-   * Only one of :ref:`inline_code <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.inline_code>`
-   * or :ref:`default_source_code <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.default_source_code>`
-   * can be set for the Lua filter.
-   *
-   * @generated from field: string inline_code = 1 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: string inline_code = 1 [deprecated = true]; @deprecated */
   inlineCode: string;
 
-  /**
-   * Map of named Lua source codes that can be referenced in :ref:`LuaPerRoute
-   * <envoy_v3_api_msg_extensions.filters.http.lua.v3.LuaPerRoute>`. The Lua source codes can be
-   * loaded from inline string or local files.
-   *
-   * Example:
-   *
-   * .. code-block:: yaml
-   *
-   *   source_codes:
-   *     hello.lua:
-   *       inline_string: |
-   *         function envoy_on_response(response_handle)
-   *           -- Do something.
-   *         end
-   *     world.lua:
-   *       filename: /etc/lua/world.lua
-   *
-   *
-   * @generated from field: map<string, envoy.config.core.v3.DataSource> source_codes = 2;
-   */
+  /** @generated from field: map<string, envoy.config.core.v3.DataSource> source_codes = 2; */
   sourceCodes: { [key: string]: DataSource };
 
-  /**
-   * The default Lua code that Envoy will execute. If no per route config is provided
-   * for the request, this Lua code will be applied.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource default_source_code = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource default_source_code = 3; */
   defaultSourceCode?: DataSource | undefined;
 
-  /**
-   * Optional additional prefix to use when emitting statistics. By default
-   * metrics are emitted in *.lua.* namespace. If multiple lua filters are
-   * configured in a filter chain, the stats from each filter instance can
-   * be emitted using custom stat prefix to distinguish emitted
-   * statistics. For example:
-   *
-   * .. code-block:: yaml
-   *
-   *   http_filters:
-   *     - name: envoy.filters.http.lua
-   *       typed_config:
-   *         "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
-   *         stat_prefix: foo_script # This emits lua.foo_script.errors etc.
-   *     - name: envoy.filters.http.lua
-   *       typed_config:
-   *         "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
-   *         stat_prefix: bar_script # This emits lua.bar_script.errors etc.
-   *
-   *
-   * @generated from field: string stat_prefix = 4;
-   */
+  /** @generated from field: string stat_prefix = 4; */
   statPrefix: string;
 
-  /**
-   * If set to true, the Lua filter will clear the route cache automatically if the request
-   * headers are modified by the Lua script. If set to false, the Lua filter will not clear the
-   * route cache automatically.
-   * Default is true for backward compatibility.
-   *
-   * @generated from field: google.protobuf.BoolValue clear_route_cache = 5;
-   */
+  /** @generated from field: google.protobuf.BoolValue clear_route_cache = 5; */
   clearRouteCache?: boolean | undefined;
 
-  /**
-   * Optional filter context for the Lua script, accessed the same way as the per-route
-   * :ref:`filter_context
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.LuaPerRoute.filter_context>`, via
-   * ``handle:filterContext()``. This is the context a request gets when it has no
-   * ``LuaPerRoute`` configuration, or when the one it has does not set ``filter_context``.
-   *
-   * A ``LuaPerRoute`` which does set ``filter_context`` replaces this value rather than merging
-   * into it, so a route which sets an empty ``filter_context`` sees an empty context rather than
-   * this one. Only the most specific ``LuaPerRoute`` is consulted: a ``filter_context`` on a less
-   * specific one, such as a virtual host when the route has its own ``LuaPerRoute``, is not
-   * reached, and this value is used instead.
-   *
-   * @generated from field: google.protobuf.Struct filter_context = 6;
-   */
+  /** @generated from field: google.protobuf.Struct filter_context = 6; */
   filterContext?: JsonObject | undefined;
 
-  /**
-   * Additional patterns for the Lua ``package.path`` of every VM this filter creates, so that a
-   * script can ``require`` modules from locations the interpreter does not search on its own.
-   * Each entry is one Lua path pattern; the entries are joined with ``;`` in the order given and
-   * placed ahead of the interpreter's built-in default path, which is kept.
-   *
-   * .. code-block:: yaml
-   *
-   *   package_paths:
-   *   - /etc/envoy/lua/?.lua
-   *   - /etc/envoy/lua/?/init.lua
-   *
-   * The patterns are in place before any configured code runs, including the run that validates
-   * the configuration, so a ``require`` at the top level of a script whose module cannot be found
-   * is rejected as a configuration error rather than failing per request.
-   *
-   * Each worker builds its own VM and runs the script again to do so, after the configuration has
-   * been accepted, so the files a script requires must stay readable for as long as the process
-   * runs and not only while the configuration is loaded.
-   *
-   * @generated from field: repeated string package_paths = 7;
-   */
+  /** @generated from field: repeated string package_paths = 7; */
   packagePaths: string[];
 
-  /**
-   * As :ref:`package_paths
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.package_paths>`, but for
-   * ``package.cpath``, i.e. modules which are loadable C libraries rather than Lua source, for
-   * example ``/etc/envoy/lua/?.so``.
-   *
-   * @generated from field: repeated string package_cpaths = 8;
-   */
+  /** @generated from field: repeated string package_cpaths = 8; */
   packageCpaths: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.lua.v3.Lua.
- * Use `create(LuaSchema)` to create a new message.
- */
 export const LuaSchema: GenMessage<Lua> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.lua.v3.Lua");
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.lua.v3.LuaPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.lua.v3.LuaPerRoute */
 export type LuaPerRoute = Message<"envoy.extensions.filters.http.lua.v3.LuaPerRoute"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.lua.v3.LuaPerRoute.override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.lua.v3.LuaPerRoute.override */
   override: {
-    /**
-     * Disable the Lua filter for this particular vhost or route. If disabled is specified in
-     * multiple per-filter-configs, the most specific one will be used.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * A name of a Lua source code stored in
-     * :ref:`Lua.source_codes <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.source_codes>`.
-     *
-     * @generated from field: string name = 2;
-     */
+    /** @generated from field: string name = 2; */
     value: string;
     case: "name";
   } | {
-    /**
-     * A configured per-route Lua source code that can be served by RDS or provided inline.
-     *
-     * @generated from field: envoy.config.core.v3.DataSource source_code = 3;
-     */
+    /** @generated from field: envoy.config.core.v3.DataSource source_code = 3; */
     value: DataSource;
     case: "sourceCode";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Optional filter context for Lua script. This could be used to pass configuration
-   * to Lua script. The Lua script can access the filter context using ``handle:filterContext()``.
-   * For example:
-   *
-   * .. code-block:: lua
-   *
-   *   function envoy_on_request(request_handle)
-   *     local filter_context = request_handle:filterContext()
-   *     local filter_context_value = filter_context:get("key")
-   *     -- Do something with filter_context_value.
-   *   end
-   *
-   * This replaces the filter-level :ref:`filter_context
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.filter_context>` rather than merging
-   * into it.
-   *
-   * @generated from field: google.protobuf.Struct filter_context = 4;
-   */
+  /** @generated from field: google.protobuf.Struct filter_context = 4; */
   filterContext?: JsonObject | undefined;
 
-  /**
-   * Additional patterns for the Lua ``package.path`` of the VM built from this route's
-   * :ref:`source_code
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.LuaPerRoute.source_code>`, with the same
-   * meaning as the filter-level :ref:`package_paths
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.Lua.package_paths>`.
-   *
-   * This route's inline source code gets its own VM, which is why it needs its own patterns: the
-   * filter-level ones are not visible to it. Setting these has no effect when this route selects a
-   * script by :ref:`name
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.LuaPerRoute.name>`, or configures no script
-   * at all, since that VM belongs to the filter and carries the filter-level patterns.
-   *
-   * @generated from field: repeated string package_paths = 5;
-   */
+  /** @generated from field: repeated string package_paths = 5; */
   packagePaths: string[];
 
-  /**
-   * As :ref:`package_paths
-   * <envoy_v3_api_field_extensions.filters.http.lua.v3.LuaPerRoute.package_paths>`, but for
-   * ``package.cpath``.
-   *
-   * @generated from field: repeated string package_cpaths = 6;
-   */
+  /** @generated from field: repeated string package_cpaths = 6; */
   packageCpaths: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.lua.v3.LuaPerRoute.
- * Use `create(LuaPerRouteSchema)` to create a new message.
- */
 export const LuaPerRouteSchema: GenMessage<LuaPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.lua.v3.LuaPerRoute");

@@ -20,457 +20,169 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * This filter will inspect and get attributes from MCP traffic.
- * [#next-free-field: 11]
- *
- * @generated from message envoy.extensions.filters.http.mcp.v3.Mcp
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.Mcp */
 export type Mcp = Message<"envoy.extensions.filters.http.mcp.v3.Mcp"> & {
-  /**
-   * Configures how the filter handles non-MCP traffic.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode traffic_mode = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode traffic_mode = 1; */
   trafficMode: Mcp_TrafficMode;
 
-  /**
-   * When set to true, the filter will clear the route cache after setting dynamic metadata.
-   * This allows the route to be re-selected based on the MCP metadata (e.g., method, params).
-   * Defaults to false.
-   *
-   * @generated from field: bool clear_route_cache = 2;
-   */
+  /** @generated from field: bool clear_route_cache = 2; */
   clearRouteCache: boolean;
 
-  /**
-   * Maximum size of the request body to buffer for JSON-RPC parsing.
-   * Only the first ``max_request_body_size`` bytes are parsed for MCP attribute extraction.
-   *
-   * When the body exceeds this limit:
-   * - In ``PASS_THROUGH`` mode: the request is allowed through with an ``is_exceeding_limit`` marker in the dynamic metadata, indicating that the MCP payload was only partially parsed.
-   * - In ``REJECT_NO_MCP`` mode: the request is rejected with ``400 Bad Request`` because the complete root JSON object must fit within the size limit.
-   *
-   * It defaults to 8KB (8192 bytes) and the maximum allowed value is 10MB (10485760 bytes).
-   *
-   * Setting it to 0 would disable the limit. It is not recommended to do so in production.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_request_body_size = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_request_body_size = 3; */
   maxRequestBodySize?: number | undefined;
 
-  /**
-   * Parser configuration, this provide the attribute extraction override.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.ParserConfig parser_config = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.ParserConfig parser_config = 4; */
   parserConfig?: ParserConfig | undefined;
 
-  /**
-   * Where to store parsed MCP request attributes.
-   * Controls whether attributes are written to dynamic metadata, filter state, or both.
-   * Default is DYNAMIC_METADATA when unspecified.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode request_storage_mode = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode request_storage_mode = 5; */
   requestStorageMode: Mcp_RequestStorageMode;
 
-  /**
-   * If set, extract and validate W3C trace context from the MCP request body
-   * (params._meta.traceparent & params._meta.tracestate) and propagate it in HTTP headers
-   * ``traceparent`` and ``tracestate`` (respectively).
-   *
-   * The traceparent and tracestate fields are validated and propagated according to the spec at
-   * ``https://www.w3.org/TR/trace-context/``.
-   *
-   * If unset (default), do not extract or inject trace context.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig propagate_trace_context = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig propagate_trace_context = 6; */
   propagateTraceContext?: Mcp_TraceContextPropagationConfig | undefined;
 
-  /**
-   * Note that this is independent of ``propagate_trace_context``.
-   * Also note that if this is set, the downstream request's baggage header will be overwritten if
-   * the MCP request body contains a valid baggage field.
-   *
-   * If unset (default), do not extract or inject baggage.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig propagate_baggage = 7;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig propagate_baggage = 7; */
   propagateBaggage?: Mcp_BaggagePropagationConfig | undefined;
 
-  /**
-   * When true, disallow requests that contain duplicate JSON keys at any
-   * nesting level. RFC 8259 Section 4 states that names within an object SHOULD
-   * be unique. Defaults to false (last-key-wins / last-win). If traffic mode is
-   * REJECT_NO_MCP, reject these requests; if PASS_THROUGH, log an error status
-   * but don't reject the request.
-   *
-   * @generated from field: google.protobuf.BoolValue reject_duplicate_keys = 8;
-   */
+  /** @generated from field: google.protobuf.BoolValue reject_duplicate_keys = 8; */
   rejectDuplicateKeys?: boolean | undefined;
 
-  /**
-   * Controls whether MCP request attributes are obtained from the request body
-   * or from MCP request headers. Header-based extraction is limited to ``method``
-   * and the method-specific identifier carried by ``Mcp-Name``; other configured
-   * extraction rules still require body parsing.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource attribute_source = 9;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource attribute_source = 9; */
   attributeSource: Mcp_AttributeSource;
 
-  /**
-   * When true, stop parsing (and buffering) the request body as soon as all the
-   * required routing attributes for the request's method have been collected
-   * (for example ``method`` and ``params.name`` for ``tools/call``), even if
-   * optional attributes such as ``params._meta`` or the remainder of the body
-   * have not been parsed yet. This decouples routing from body size, so a large
-   * trailing payload (for example ``params.arguments``) does not need to be
-   * buffered at the proxy just to route the request.
-   *
-   * Early termination is intentionally skipped when it could change observable
-   * behavior, so it has no effect when any of the following holds:
-   *
-   * - ``reject_duplicate_keys`` is set (duplicate detection needs a full-body scan);
-   * - ``propagate_trace_context`` or ``propagate_baggage`` is set (both read
-   *   ``params._meta``, which may appear after the routing attributes);
-   * - ``attribute_source`` is not ``BODY``.
-   *
-   * Requests whose body arrives complete in a single chunk are unaffected, since
-   * the whole root object is observed before iteration continues.
-   *
-   * Defaults to false.
-   *
-   * @generated from field: bool early_terminate_when_routable = 10;
-   */
+  /** @generated from field: bool early_terminate_when_routable = 10; */
   earlyTerminateWhenRoutable: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.Mcp.
- * Use `create(McpSchema)` to create a new message.
- */
 export const McpSchema: GenMessage<Mcp> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp");
 
-/**
- * @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig */
 export type Mcp_TraceContextPropagationConfig = Message<"envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig.
- * Use `create(Mcp_TraceContextPropagationConfigSchema)` to create a new message.
- */
 export const Mcp_TraceContextPropagationConfigSchema: GenMessage<Mcp_TraceContextPropagationConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp.TraceContextPropagationConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig */
 export type Mcp_BaggagePropagationConfig = Message<"envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig.
- * Use `create(Mcp_BaggagePropagationConfigSchema)` to create a new message.
- */
 export const Mcp_BaggagePropagationConfigSchema: GenMessage<Mcp_BaggagePropagationConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.Mcp.BaggagePropagationConfig");
 
-/**
- * Traffic handling mode for non-MCP traffic.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode */
 export const Mcp_TrafficMode = {
-  /**
-   * Proxies the HTTP request and response without MCP spec check.
-   * This is the default mode.
-   *
-   * @generated from enum value: PASS_THROUGH = 0;
-   */
+  /** @generated from enum value: PASS_THROUGH = 0; */
   PASS_THROUGH: 0,
 
-  /**
-   * Reject requests that are not following MCP spec.
-   * Valid MCP requests are:
-   * - POST requests with JSON-RPC 2.0 messages
-   * - GET requests for SSE streams (with Accept: text/event-stream)
-   * - DELETE requests for session termination (with MCP-Session-Id header)
-   *
-   * @generated from enum value: REJECT_NO_MCP = 1;
-   */
+  /** @generated from enum value: REJECT_NO_MCP = 1; */
   REJECT_NO_MCP: 1,
 
-  /**
-   * Disables MCP processing entirely. The filter performs no inspection,
-   * attribute extraction, trace context propagation, or rejection; all
-   * traffic is proxied as-is.
-   *
-   * @generated from enum value: NOOP = 2;
-   */
+  /** @generated from enum value: NOOP = 2; */
   NOOP: 2,
 } as const;
 
-/**
- * Traffic handling mode for non-MCP traffic.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode */
 export type Mcp_TrafficMode = (typeof Mcp_TrafficMode)[keyof typeof Mcp_TrafficMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode.
- */
 export const Mcp_TrafficModeSchema: GenEnum<Mcp_TrafficMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode");
 
-/**
- * Where to store parsed MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode */
 export const Mcp_RequestStorageMode = {
-  /**
-   * Unspecified. Uses default behavior (same as DYNAMIC_METADATA).
-   *
-   * @generated from enum value: MODE_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: MODE_UNSPECIFIED = 0; */
   MODE_UNSPECIFIED: 0,
 
-  /**
-   * Store request attributes in dynamic metadata only.
-   * This is the default behavior.
-   *
-   * @generated from enum value: DYNAMIC_METADATA = 1;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA = 1; */
   DYNAMIC_METADATA: 1,
 
-  /**
-   * Store request attributes in filter state only.
-   *
-   * @generated from enum value: FILTER_STATE = 2;
-   */
+  /** @generated from enum value: FILTER_STATE = 2; */
   FILTER_STATE: 2,
 
-  /**
-   * Store request attributes in both dynamic metadata and filter state.
-   *
-   * @generated from enum value: DYNAMIC_METADATA_AND_FILTER_STATE = 3;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA_AND_FILTER_STATE = 3; */
   DYNAMIC_METADATA_AND_FILTER_STATE: 3,
 } as const;
 
-/**
- * Where to store parsed MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode */
 export type Mcp_RequestStorageMode = (typeof Mcp_RequestStorageMode)[keyof typeof Mcp_RequestStorageMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode.
- */
 export const Mcp_RequestStorageModeSchema: GenEnum<Mcp_RequestStorageMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode");
 
-/**
- * Source used to obtain MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource */
 export const Mcp_AttributeSource = {
-  /**
-   * Parse attributes from the request body and ignore MCP attribute headers.
-   *
-   * @generated from enum value: BODY = 0;
-   */
+  /** @generated from enum value: BODY = 0; */
   BODY: 0,
 
-  /**
-   * Use MCP attribute headers and verify that values parsed from the body agree.
-   *
-   * @generated from enum value: VERIFY = 1;
-   */
+  /** @generated from enum value: VERIFY = 1; */
   VERIFY: 1,
 
-  /**
-   * Trust MCP attribute headers for ``method`` and the method-specific
-   * identifier carried by ``Mcp-Name`` (``params.name``, ``params.uri``, or
-   * ``params.taskId``), and avoid parsing the body when nothing else requires it.
-   *
-   * @generated from enum value: HEADERS = 2;
-   */
+  /** @generated from enum value: HEADERS = 2; */
   HEADERS: 2,
 } as const;
 
-/**
- * Source used to obtain MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource
- */
+/** @generated from enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource */
 export type Mcp_AttributeSource = (typeof Mcp_AttributeSource)[keyof typeof Mcp_AttributeSource] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource.
- */
 export const Mcp_AttributeSourceSchema: GenEnum<Mcp_AttributeSource> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp.v3.Mcp.AttributeSource");
 
-/**
- * Parser configuration with method-specific rules.
- * This configuration allows overriding the default attribute extraction behavior for specific MCP methods.
- *
- * @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig */
 export type ParserConfig = Message<"envoy.extensions.filters.http.mcp.v3.ParserConfig"> & {
-  /**
-   * List of rules for classification and extraction.
-   * Rules are evaluated in order; the first match wins.
-   * If no rule matches, extraction defaults are used and group falls back to built-in classification.
-   * Built-in groups: lifecycle, tool, resource, prompt, notification, logging, sampling, completion, unknown.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig methods = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig methods = 1; */
   methods: ParserConfig_MethodConfig[];
 
-  /**
-   * The dynamic metadata key where the group name will be stored.
-   * If empty, group classification is disabled.
-   *
-   * @generated from field: string group_metadata_key = 2;
-   */
+  /** @generated from field: string group_metadata_key = 2; */
   groupMetadataKey: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.ParserConfig.
- * Use `create(ParserConfigSchema)` to create a new message.
- */
 export const ParserConfigSchema: GenMessage<ParserConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig");
 
-/**
- * A single attribute extraction rule.
- *
- * @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule */
 export type ParserConfig_AttributeExtractionRule = Message<"envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule"> & {
-  /**
-   * JSON path to extract (e.g., "params.name", "params.uri").
-   * The path is a dot-separated string representing the location of the field in the JSON payload.
-   * For example, "params.name" extracts the "name" field from the "params" object.
-   *
-   * @generated from field: string path = 1;
-   */
+  /** @generated from field: string path = 1; */
   path: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule.
- * Use `create(ParserConfig_AttributeExtractionRuleSchema)` to create a new message.
- */
 export const ParserConfig_AttributeExtractionRuleSchema: GenMessage<ParserConfig_AttributeExtractionRule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule");
 
-/**
- * Configuration for a specific MCP method.
- *
- * @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig */
 export type ParserConfig_MethodConfig = Message<"envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig"> & {
-  /**
-   * Method name (e.g., "tools/call", "resources/read", "initialize").
-   * This matches the "method" field in the JSON-RPC request.
-   *
-   * @generated from field: string method = 1;
-   */
+  /** @generated from field: string method = 1; */
   method: string;
 
-  /**
-   * The group/category name to assign to this method (e.g., "tool", "lifecycle").
-   * This will be emitted to dynamic metadata under the key specified by group_metadata_key.
-   * If empty, the built-in group classification is used.
-   *
-   * @generated from field: string group = 2;
-   */
+  /** @generated from field: string group = 2; */
   group: string;
 
-  /**
-   * Attributes to extract for this method.
-   * If empty, only default attributes (jsonrpc, method) are extracted.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule extraction_rules = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp.v3.ParserConfig.AttributeExtractionRule extraction_rules = 3; */
   extractionRules: ParserConfig_AttributeExtractionRule[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig.
- * Use `create(ParserConfig_MethodConfigSchema)` to create a new message.
- */
 export const ParserConfig_MethodConfigSchema: GenMessage<ParserConfig_MethodConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.ParserConfig.MethodConfig");
 
-/**
- * Per-route override configuration for MCP filter
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.http.mcp.v3.McpOverride
- */
+/** @generated from message envoy.extensions.filters.http.mcp.v3.McpOverride */
 export type McpOverride = Message<"envoy.extensions.filters.http.mcp.v3.McpOverride"> & {
-  /**
-   * Overrides the global traffic mode for this route.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode traffic_mode = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.TrafficMode traffic_mode = 1; */
   trafficMode: Mcp_TrafficMode;
 
-  /**
-   * Optional per-route max request body size override.
-   * When set, this overrides the global max_request_body_size for this route.
-   * It defaults to 8KB (8192 bytes) and the maximum allowed value is 10MB (10485760 bytes).
-   *
-   * @generated from field: google.protobuf.UInt32Value max_request_body_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_request_body_size = 2; */
   maxRequestBodySize?: number | undefined;
 
-  /**
-   * Overrides the global clear_route_cache setting for this route.
-   *
-   * @generated from field: bool clear_route_cache = 3;
-   */
+  /** @generated from field: bool clear_route_cache = 3; */
   clearRouteCache: boolean;
 
-  /**
-   * Overrides the global parser config for this route.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.ParserConfig parser_config = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.ParserConfig parser_config = 4; */
   parserConfig?: ParserConfig | undefined;
 
-  /**
-   * Overrides the global request storage mode for this route.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode request_storage_mode = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp.v3.Mcp.RequestStorageMode request_storage_mode = 5; */
   requestStorageMode: Mcp_RequestStorageMode;
 
-  /**
-   * Overrides the global reject_duplicate_keys setting for this route.
-   *
-   * @generated from field: bool reject_duplicate_keys = 6;
-   */
+  /** @generated from field: bool reject_duplicate_keys = 6; */
   rejectDuplicateKeys: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp.v3.McpOverride.
- * Use `create(McpOverrideSchema)` to create a new message.
- */
 export const McpOverrideSchema: GenMessage<McpOverride> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp.v3.McpOverride");

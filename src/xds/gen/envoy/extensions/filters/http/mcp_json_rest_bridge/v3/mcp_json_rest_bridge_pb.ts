@@ -20,680 +20,219 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the MCP MCP JSON REST Bridge.
- *
- * This extension translates Model Context Protocol (MCP) JSON-RPC requests into standard JSON-REST
- * HTTP requests. This enables existing REST backends to function as MCP servers without native MCP
- * support.
- *
- * Main functionalities:
- *
- * 1. Transcoding: Converts JSON-RPC request payload to HTTP REST request, and maps JSON response
- *    back to JSON-RPC.
- * 2. Session negotiation: Handles MCP connection prerequisites.
- *
- * The core logic transforms "tools/call" request into HTTP request following the ``HttpRule``
- * specification.
- *
- * Example 1: GET request with path and query parameters
- *
- * .. code-block:: text
- *
- *   tools: {
- *     name: "getResource"
- *     http_rule: {
- *       get: "/v1/projects/{project_id}/resources/{resource_id}"
- *       // body is omitted for GET
- *     }
- *   }
- *   If tools/call params are:
- *   { "name": "getResource", "arguments": {"project_id": "foo", "resource_id": "res-789", "view": "FULL"} }
- *   Translation:
- *   - Method: GET
- *   - URL: /v1/projects/foo/resources/res-789?view=FULL
- *     (Arguments not matching path templates become query parameters.)
- *
- * Example 2: POST request with wildcard body
- *
- * .. code-block:: text
- *
- *   tools: {
- *     name: "createResource"
- *     http_rule: {
- *       post: "/v1/projects/{project_id}/resources"
- *       body: "*"
- *     }
- *   }
- *   If tools/call params are:
- *   { "name": "createResource", "arguments": {"project_id": "foo", "resource_id": "res-456", "payload": { "data": "some value" }} }
- *   Translation:
- *   - Method: POST
- *   - URL: /v1/projects/foo/resources
- *   - Body: {"resource_id": "res-456", "payload": { "data": "some value" }}
- *     (Arguments not used in the path form the body, as per body: "*".)
- *
- * Example 3: PUT request with a specific field as body
- *
- * .. code-block:: text
- *
- *   tools: {
- *     name: "updateResource"
- *     http_rule: {
- *       put: "/v1/projects/{project_id}"
- *       body: "payload"
- *     }
- *   }
- *   If tools/call params are:
- *   { "name": "updateResource", "arguments": {"project_id": "foo", "resource_id": "res-456", "payload": { "data": "updated value" }} }
- *   Translation:
- *   - Method: PUT
- *   - URL: /v1/projects/foo?resource_id=res-456
- *   - Body: {"data": "updated value"}
- *     (Only the "payload" field from arguments is used as the body. Other arguments not in the
- *     path, like 'resource_id', become query parameters.)
- * [#next-free-field: 9]
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge */
 export type McpJsonRestBridge = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge"> & {
-  /**
-   * General server information.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo server_info = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo server_info = 1; */
   serverInfo?: ServerInfo | undefined;
 
-  /**
-   * Configuration for the MCP tools.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig tool_config = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig tool_config = 2; */
   toolConfig?: ServerToolConfig | undefined;
 
-  /**
-   * Maximum size of the request body to buffer for transcoding and validation.
-   * If the request body exceeds this size, the request is rejected with ``413 Payload Too Large``.
-   * This limit applies to prevent unbounded buffering.
-   *
-   * It defaults to 64KB (65536 bytes) as the MCP calls (tools, resources, or prompts)
-   * only pass small arguments or identifiers.
-   *
-   * Setting it to 0 would disable the limit. It is not recommended to do so in production.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_request_body_size = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_request_body_size = 3; */
   maxRequestBodySize?: number | undefined;
 
-  /**
-   * Maximum size of the response body to buffer for transcoding.
-   * If the response body exceeds this size, the response is rejected with an appropriate error.
-   * This limit applies to prevent unbounded buffering.
-   *
-   * It defaults to 1MB (1048576 bytes) to prevent transcoding failures on large payloads like
-   * file reads, while aligning with Envoy's standard default connection buffer limit.
-   *
-   * Setting it to 0 would disable the limit. It is not recommended to do so in production.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_response_body_size = 4;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_response_body_size = 4; */
   maxResponseBodySize?: number | undefined;
 
-  /**
-   * Where to store parsed MCP request attributes.
-   * Default is not storing anything.
-   * When set to ``DYNAMIC_METADATA``, attributes are stored in dynamic metadata
-   * using the filter's config name (i.e. the ``name`` field of this filter's entry
-   * in the ``http_filters`` list) as the metadata namespace.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode request_storage_mode = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode request_storage_mode = 5; */
   requestStorageMode: McpJsonRestBridge_RequestStorageMode;
 
-  /**
-   * If set, extract OpenTelemetry (OTel) trace context from MCP requests and propagate it to
-   * request headers. The keys ``traceparent``, ``tracestate``, and ``baggage``
-   * will be extracted from ``_meta``.
-   * Ref: `Request Meta SEP <https://modelcontextprotocol.io/seps/414-request-meta>`_
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions trace_context_extraction = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions trace_context_extraction = 6; */
   traceContextExtraction?: TraceContextExtractionOptions | undefined;
 
-  /**
-   * When set to true, the filter will not clear the route cache after transcoding.
-   * This allows the route to be re-selected based on the updated request path or method.
-   *
-   * @generated from field: bool disable_clear_route_cache = 7;
-   */
+  /** @generated from field: bool disable_clear_route_cache = 7; */
   disableClearRouteCache: boolean;
 
-  /**
-   * When set to true, the filter will take no action unless per-route config is available.
-   *
-   * @generated from field: bool per_route_only = 8;
-   */
+  /** @generated from field: bool per_route_only = 8; */
   perRouteOnly: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.
- * Use `create(McpJsonRestBridgeSchema)` to create a new message.
- */
 export const McpJsonRestBridgeSchema: GenMessage<McpJsonRestBridge> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge");
 
-/**
- * Where to store parsed MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode */
 export const McpJsonRestBridge_RequestStorageMode = {
-  /**
-   * Unspecified. Uses default behavior (nothing is stored).
-   *
-   * @generated from enum value: MODE_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: MODE_UNSPECIFIED = 0; */
   MODE_UNSPECIFIED: 0,
 
-  /**
-   * Store request attributes in dynamic metadata. The metadata namespace
-   * is the filter's config name as specified by the ``name`` field in the
-   * ``http_filters`` list (e.g. ``envoy.filters.http.mcp_json_rest_bridge``
-   * if using the canonical filter name).
-   *
-   * @generated from enum value: DYNAMIC_METADATA = 1;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA = 1; */
   DYNAMIC_METADATA: 1,
 } as const;
 
-/**
- * Where to store parsed MCP request attributes.
- *
- * @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode */
 export type McpJsonRestBridge_RequestStorageMode = (typeof McpJsonRestBridge_RequestStorageMode)[keyof typeof McpJsonRestBridge_RequestStorageMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode.
- */
 export const McpJsonRestBridge_RequestStorageModeSchema: GenEnum<McpJsonRestBridge_RequestStorageMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridge.RequestStorageMode");
 
-/**
- * Options for trace context extraction.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions */
 export type TraceContextExtractionOptions = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions.
- * Use `create(TraceContextExtractionOptionsSchema)` to create a new message.
- */
 export const TraceContextExtractionOptionsSchema: GenMessage<TraceContextExtractionOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.TraceContextExtractionOptions");
 
-/**
- * Configuration for the server metadata.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo */
 export type ServerInfo = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo"> & {
-  /**
-   * The maximum MCP protocol version supported by this MCP endpoint.
-   *
-   * Supported values are ``2025-11-25`` and ``2026-07-28``. Versions prior
-   * to ``2025-11-25`` are rejected because the filter unconditionally supports features
-   * up to ``2025-11-25`` and does not support downgrading below that baseline.
-   * If not provided: Defaults to ``2025-11-25``.
-   *
-   * Example value: "2026-07-28"
-   *
-   * @generated from field: google.protobuf.StringValue max_supported_protocol_version = 1;
-   */
+  /** @generated from field: google.protobuf.StringValue max_supported_protocol_version = 1; */
   maxSupportedProtocolVersion?: string | undefined;
 
-  /**
-   * [#not-implemented-hide:]
-   * [#comment:TODO(guoyilin42): Implement description]
-   * Optional description of the server.
-   *
-   * @generated from field: string description = 2;
-   */
+  /** @generated from field: string description = 2; */
   description: string;
 
-  /**
-   * The fallback protocol version to use if the client does not provide the ``mcp-protocol-version`` header.
-   *
-   * - If provided: The extension uses this version as the fallback protocol version.
-   * - If not provided: The extension uses the fallback protocol version defined in the latest MCP
-   *   specification. For example, the current latest 2026-07-28 specification designates "2025-03-26"
-   *   as the fallback protocol version.
-   *   See https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#protocol-version-header
-   *
-   * @generated from field: google.protobuf.StringValue fallback_protocol_version = 3;
-   */
+  /** @generated from field: google.protobuf.StringValue fallback_protocol_version = 3; */
   fallbackProtocolVersion?: string | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo.
- * Use `create(ServerInfoSchema)` to create a new message.
- */
 export const ServerInfoSchema: GenMessage<ServerInfo> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerInfo");
 
-/**
- * Configuration for sending locally-generated responses to tools/list requests.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal */
 export type ToolsListLocal = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal.
- * Use `create(ToolsListLocalSchema)` to create a new message.
- */
 export const ToolsListLocalSchema: GenMessage<ToolsListLocal> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal");
 
-/**
- * Configuration for the MCP tool capability of the server.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig */
 export type ServerToolConfig = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig"> & {
-  /**
-   * List of MCP tools configurations.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig tools = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig tools = 1; */
   tools: ToolConfig[];
 
-  /**
-   * [#not-implemented-hide:]
-   * [#comment:TODO(guoyilin42): Implement list_changed]
-   * Whether this server supports notifications for changes to the tool list.
-   *
-   * @generated from field: bool list_changed = 2;
-   */
+  /** @generated from field: bool list_changed = 2; */
   listChanged: boolean;
 
-  /**
-   * Optional configuration for tools/list requests. If not set: The ``tools/list`` request is
-   * passed through. This allows subsequent extension or the backend itself to handle the tools/list
-   * request if they support it.
-   *
-   * @generated from oneof envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig.tool_list_config
-   */
+  /** @generated from oneof envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig.tool_list_config */
   toolListConfig: {
-    /**
-     * Configuration to transcode the tools/list requests to a standard HTTP request. If provided:
-     * The extension transcodes the request and forwards it down the filter chain. The response
-     * (whether from an upstream backend, a configured ``direct_response``, or another extension)
-     * MUST be a JSON body strictly matching the MCP ``ListToolsResult`` schema. Ref:
-     * https://modelcontextprotocol.io/specification/2025-11-25/schema#listtoolsresult
-     *
-     * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule tool_list_http_rule = 3;
-     */
+    /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule tool_list_http_rule = 3; */
     value: HttpRule;
     case: "toolListHttpRule";
   } | {
-    /**
-     * If provided: The extension sends a local response, according to each tool's
-     * ToolsListSpecificConfig.
-     *
-     * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal tool_list_local = 4;
-     */
+    /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListLocal tool_list_local = 4; */
     value: ToolsListLocal;
     case: "toolListLocal";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Default server info for tools without specific ones. If not provided, a fallback path of '/mcp' will be used.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo default_server_info = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo default_server_info = 5; */
   defaultServerInfo?: McpServerInfo | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig.
- * Use `create(ServerToolConfigSchema)` to create a new message.
- */
 export const ServerToolConfigSchema: GenMessage<ServerToolConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig");
 
-/**
- * Configuration for a tool's entry in tools/list responses.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig */
 export type ToolsListSpecificConfig = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig"> & {
-  /**
-   * Optional, human-readable name of the tool for display purposes.
-   *
-   * @generated from field: string title = 1;
-   */
+  /** @generated from field: string title = 1; */
   title: string;
 
-  /**
-   * Human-readable description of functionality.
-   *
-   * @generated from field: string description = 2;
-   */
+  /** @generated from field: string description = 2; */
   description: string;
 
-  /**
-   * A JSON Schema describing expected parameters, as a serialized JSON string, in the JSON Schema
-   * 2020-12 dialect. This should be raw JSON, including the "properties" and "required" keys, but
-   * not "type". Tools with no parameters may omit this to signify a tool with no constraints on the
-   * parameters object, or set to '"additionalProperties": false' to require empty parameters.
-   *
-   * @generated from field: string input_schema = 3;
-   */
+  /** @generated from field: string input_schema = 3; */
   inputSchema: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig.
- * Use `create(ToolsListSpecificConfigSchema)` to create a new message.
- */
 export const ToolsListSpecificConfigSchema: GenMessage<ToolsListSpecificConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo */
 export type McpServerInfo = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo"> & {
-  /**
-   * The path to the endpoint hosting this tool.
-   *
-   * @generated from field: string path = 1;
-   */
+  /** @generated from field: string path = 1; */
   path: string;
 
-  /**
-   * The host hosting this tool.
-   *
-   * @generated from field: string host = 2;
-   */
+  /** @generated from field: string host = 2; */
   host: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo.
- * Use `create(McpServerInfoSchema)` to create a new message.
- */
 export const McpServerInfoSchema: GenMessage<McpServerInfo> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig */
 export type ToolConfig = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig"> & {
-  /**
-   * Unique identifier of the tool. Used both for tools/list and tools/call transcoding.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The HTTP configuration rules that apply to the normal backend.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule http_rule = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule http_rule = 2; */
   httpRule?: HttpRule | undefined;
 
-  /**
-   * Config for this tool's entry in a local tools/list response. Used when tool_list_local is set
-   * in the ServerToolConfig.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig tool_list_config = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolsListSpecificConfig tool_list_config = 3; */
   toolListConfig?: ToolsListSpecificConfig | undefined;
 
-  /**
-   * Enables streaming transcoding for unstructured text responses (``content`` field of a result).
-   *
-   * When enabled, the response body is streamed directly to the client without buffering. Each
-   * chunk is JSON escaped as it arrives and wrapped with a pre-built JSON-RPC prefix and suffix.
-   *
-   * For Server-Sent Events (SSE) responses (i.e. ``text/event-stream`` content type), Envoy parses
-   * the stream and wraps each extracted complete event payload into a distinct text content item
-   * within the JSON-RPC ``content`` array on the fly.
-   *
-   * Streaming flow:
-   *
-   * .. code-block:: text
-   *
-   *   input:  [chunk1] → [chunk2] → [chunk3]
-   *   output: [prefix+escaped_chunk1] → [escaped_chunk2] → [escaped_chunk3+suffix]
-   *
-   * Disabled by default.
-   *
-   * @generated from field: bool text_content_streaming_enabled = 4;
-   */
+  /** @generated from field: bool text_content_streaming_enabled = 4; */
   textContentStreamingEnabled: boolean;
 
-  /**
-   * [#not-implemented-hide:]
-   * Path and host of the MCP server that hosts this tool.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo server_info = 5;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpServerInfo server_info = 5; */
   serverInfo: McpServerInfo[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig.
- * Use `create(ToolConfigSchema)` to create a new message.
- */
 export const ToolConfigSchema: GenMessage<ToolConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ToolConfig");
 
-/**
- * Defines the schema of the JSON-RPC to REST mapping. It specifies how the "arguments"
- * in a tools/call request are mapped to the URL path, query parameters, and HTTP request body.
- *
- * Mapping Rules:
- *
- * 1. Path: Fields defined in the path template (e.g., ``/v1/resources/{id}``) are extracted from
- *    arguments and placed in the URL.
- * 2. Body: Determined by the ``body`` field.
- *    - If "*": All arguments not used in the path become the HTTP JSON body.
- *    - If specify a field: Only that specific argument becomes the HTTP JSON body.
- *    - If empty: No body is sent.
- * 3. Query: Any leaf arguments not mapped to Path or Body are added as URL query parameters.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule */
 export type HttpRule = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule"> & {
-  /**
-   * Determines the HTTP method and the URL path template.
-   *
-   * Path templating uses curly braces ``{}`` to mark a section of the URL path as replaceable.
-   * Each template variable MUST correspond to a field in the JSON-RPC "arguments".
-   * Use dot-notation to access fields within nested objects (e.g., "user.id" maps the value of the
-   * "id" field inside "user").
-   *
-   * To support backward compatibility with future methods, these are defined as individual fields
-   * rather than a "oneof". If multiple fields are present, the one with the highest field number
-   * highest priority) is the effective method.
-   *
-   * Maps to HTTP GET.
-   *
-   * @generated from field: string get = 1;
-   */
+  /** @generated from field: string get = 1; */
   get: string;
 
-  /**
-   * Maps to HTTP PUT.
-   *
-   * @generated from field: string put = 2;
-   */
+  /** @generated from field: string put = 2; */
   put: string;
 
-  /**
-   * Maps to HTTP POST.
-   *
-   * @generated from field: string post = 3;
-   */
+  /** @generated from field: string post = 3; */
   post: string;
 
-  /**
-   * Maps to HTTP DELETE.
-   *
-   * @generated from field: string delete = 4;
-   */
+  /** @generated from field: string delete = 4; */
   delete: string;
 
-  /**
-   * Maps to HTTP PATCH.
-   *
-   * @generated from field: string patch = 5;
-   */
+  /** @generated from field: string patch = 5; */
   patch: string;
 
-  /**
-   * The name of the request field whose value is mapped to the HTTP request body.
-   *
-   * - If "*": All fields not bound by the path template are mapped to the request body.
-   * - If specify a field: This specific field is mapped to the body. Uses dot-notation for nested
-   *   fields (e.g., "user.data" maps the value of the "data" field inside "user").
-   * - If omitted: There is no HTTP request body; fields not in the path become query parameters.
-   *
-   * @generated from field: string body = 6;
-   */
+  /** @generated from field: string body = 6; */
   body: string;
 
-  /**
-   * Bindings to extract values from the 'arguments' object of a tools/call
-   * request and inject them as HTTP elements.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding bindings = 7;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding bindings = 7; */
   bindings: HttpRule_ParameterBinding[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.
- * Use `create(HttpRuleSchema)` to create a new message.
- */
 export const HttpRuleSchema: GenMessage<HttpRule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule");
 
-/**
- * Represents a mapping from a request message field to an HTTP element.
- * If the specified argument is missing from the tools/call request, the binding is silently
- * ignored and the corresponding HTTP element (header or cookie) is not added.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding */
 export type HttpRule_ParameterBinding = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding"> & {
-  /**
-   * The type of the HTTP element to bind to.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type type = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type type = 1; */
   type: HttpRule_ParameterBinding_Type;
 
-  /**
-   * The name of the HTTP header (e.g., "X-API-Key", "Authorization") or the
-   * name of the cookie (e.g.,"SESSION_ID"). Note: Envoy normalizes the header names to lowercase.
-   * The following headers are reserved for Envoy's internal use and cannot be overridden by
-   * bindings: ``content-length``, ``transfer-encoding``, ``host``, ``:authority``, ``cookie``,
-   * ``accept-encoding``, and any header starting with ``x-envoy-``. Attempting to bind to these
-   * will be ignored.
-   *
-   * @generated from field: string name = 2;
-   */
+  /** @generated from field: string name = 2; */
   name: string;
 
-  /**
-   * Path to the field within the JSON arguments object from a tools/call
-   * request. Uses dot-notation for nested fields.
-   * E.g. if arguments object is ``{"user":{"auth_token":"foo"}}``, then
-   * ``argument_path`` should be "user.auth_token".
-   *
-   * @generated from field: string argument_path = 3;
-   */
+  /** @generated from field: string argument_path = 3; */
   argumentPath: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.
- * Use `create(HttpRule_ParameterBindingSchema)` to create a new message.
- */
 export const HttpRule_ParameterBindingSchema: GenMessage<HttpRule_ParameterBinding> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding");
 
-/**
- * The target HTTP element type to bind to.
- *
- * @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type */
 export const HttpRule_ParameterBinding_Type = {
-  /**
-   * Unspecified element type.
-   *
-   * @generated from enum value: TYPE_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: TYPE_UNSPECIFIED = 0; */
   TYPE_UNSPECIFIED: 0,
 
-  /**
-   * The argument value is bound to an HTTP request header.
-   * Conceptually maps to an OpenAPI parameter with ``in: header``.
-   *
-   * @generated from enum value: HEADER = 1;
-   */
+  /** @generated from enum value: HEADER = 1; */
   HEADER: 1,
 
-  /**
-   * The argument value is bound to an HTTP request cookie.
-   * Conceptually maps to an OpenAPI parameter with ``in: cookie``.
-   *
-   * @generated from enum value: COOKIE = 2;
-   */
+  /** @generated from enum value: COOKIE = 2; */
   COOKIE: 2,
 } as const;
 
-/**
- * The target HTTP element type to bind to.
- *
- * @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type */
 export type HttpRule_ParameterBinding_Type = (typeof HttpRule_ParameterBinding_Type)[keyof typeof HttpRule_ParameterBinding_Type] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type.
- */
 export const HttpRule_ParameterBinding_TypeSchema: GenEnum<HttpRule_ParameterBinding_Type> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.HttpRule.ParameterBinding.Type");
 
-/**
- * Per-route override configuration for the MCP JSON REST Bridge filter.
- *
- * @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute
- */
+/** @generated from message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute */
 export type McpJsonRestBridgePerRoute = Message<"envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute"> & {
-  /**
-   * @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig tool_config = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp_json_rest_bridge.v3.ServerToolConfig tool_config = 1; */
   toolConfig: ServerToolConfig[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute.
- * Use `create(McpJsonRestBridgePerRouteSchema)` to create a new message.
- */
 export const McpJsonRestBridgePerRouteSchema: GenMessage<McpJsonRestBridgePerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_json_rest_bridge.v3.McpJsonRestBridgePerRoute");

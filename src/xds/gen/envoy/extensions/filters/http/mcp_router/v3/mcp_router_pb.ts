@@ -22,276 +22,116 @@ import type { MetadataKey } from "../../../../../type/metadata/v3/metadata_pb.ts
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Extract identity from a request header.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.HeaderSource
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.HeaderSource */
 export type HeaderSource = Message<"envoy.extensions.filters.http.mcp_router.v3.HeaderSource"> & {
-  /**
-   * Header name to extract (e.g., "x-user-identity").
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.HeaderSource.
- * Use `create(HeaderSourceSchema)` to create a new message.
- */
 export const HeaderSourceSchema: GenMessage<HeaderSource> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.HeaderSource");
 
-/**
- * Extract identity from dynamic metadata (e.g., populated by JWT or ext_authz filter).
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource */
 export type DynamicMetadataSource = Message<"envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource"> & {
-  /**
-   * The metadata key to retrieve the value from.
-   *
-   * @generated from field: envoy.type.metadata.v3.MetadataKey key = 1;
-   */
+  /** @generated from field: envoy.type.metadata.v3.MetadataKey key = 1; */
   key?: MetadataKey | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource.
- * Use `create(DynamicMetadataSourceSchema)` to create a new message.
- */
 export const DynamicMetadataSourceSchema: GenMessage<DynamicMetadataSource> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource");
 
-/**
- * Defines how the identity (user/principal) is extracted from the request.
- * Exactly one of ``header`` or ``dynamic_metadata`` must be set.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor */
 export type IdentityExtractor = Message<"envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor"> & {
-  /**
-   * Extract identity from a request header.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.HeaderSource header = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.HeaderSource header = 1; */
   header?: HeaderSource | undefined;
 
-  /**
-   * Extract identity from dynamic metadata.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource dynamic_metadata = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.DynamicMetadataSource dynamic_metadata = 2; */
   dynamicMetadata?: DynamicMetadataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor.
- * Use `create(IdentityExtractorSchema)` to create a new message.
- */
 export const IdentityExtractorSchema: GenMessage<IdentityExtractor> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor");
 
-/**
- * Specifies how to handle requests where the identity is missing or mismatched.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy */
 export type ValidationPolicy = Message<"envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy"> & {
-  /**
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode mode = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode mode = 1; */
   mode: ValidationPolicy_Mode;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.
- * Use `create(ValidationPolicySchema)` to create a new message.
- */
 export const ValidationPolicySchema: GenMessage<ValidationPolicy> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy");
 
-/**
- * @generated from enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode */
 export const ValidationPolicy_Mode = {
-  /**
-   * Not specified. Defaults to DISABLED behavior.
-   *
-   * @generated from enum value: MODE_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: MODE_UNSPECIFIED = 0; */
   MODE_UNSPECIFIED: 0,
 
-  /**
-   * Bind identity on Initialize if present, but do not validate subsequent requests.
-   * If extraction fails, the session proceeds anonymously.
-   *
-   * @generated from enum value: DISABLED = 1;
-   */
+  /** @generated from enum value: DISABLED = 1; */
   DISABLED: 1,
 
-  /**
-   * Reject the request (403) if the identity cannot be extracted
-   * or if the session identity does not match the request identity.
-   *
-   * @generated from enum value: ENFORCE = 2;
-   */
+  /** @generated from enum value: ENFORCE = 2; */
   ENFORCE: 2,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode
- */
+/** @generated from enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode */
 export type ValidationPolicy_Mode = (typeof ValidationPolicy_Mode)[keyof typeof ValidationPolicy_Mode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode.
- */
 export const ValidationPolicy_ModeSchema: GenEnum<ValidationPolicy_Mode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy.Mode");
 
-/**
- * Session identity configuration.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.SessionIdentity
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.SessionIdentity */
 export type SessionIdentity = Message<"envoy.extensions.filters.http.mcp_router.v3.SessionIdentity"> & {
-  /**
-   * Defines how the identity (user/principal) is extracted from the request.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor identity = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.IdentityExtractor identity = 1; */
   identity?: IdentityExtractor | undefined;
 
-  /**
-   * Specifies how to handle requests where the subject is missing or invalid.
-   * Defaults to DISABLED.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy validation = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.ValidationPolicy validation = 2; */
   validation?: ValidationPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.SessionIdentity.
- * Use `create(SessionIdentitySchema)` to create a new message.
- */
 export const SessionIdentitySchema: GenMessage<SessionIdentity> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.SessionIdentity");
 
-/**
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter */
 export type McpRouter = Message<"envoy.extensions.filters.http.mcp_router.v3.McpRouter"> & {
-  /**
-   * A list of remote MCP servers. MCP router aggregates capabilities, tools and resources from remote MCP servers
-   * and presents itself as single MCP server to the client. All remote MCP servers are sent the same capabilities
-   * that the client presented to Envoy.
-   *
-   * @generated from field: repeated envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend servers = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend servers = 1; */
   servers: McpRouter_McpBackend[];
 
-  /**
-   * If set, extracts a request "subject" and binds it into the MCP session.
-   * If not set, sessions are created without identity binding.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.SessionIdentity session_identity = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.SessionIdentity session_identity = 2; */
   sessionIdentity?: SessionIdentity | undefined;
 
-  /**
-   * If true, backend initialization is deferred until the first request that targets each backend.
-   * The ``initialize`` response is returned immediately with gateway capabilities and an empty
-   * backend session map. Each backend is initialized on-demand when a request first routes to it.
-   * This avoids blocking the client ``initialize`` on slow or misbehaving backends.
-   * Default is false (eager initialization of all backends during ``initialize``).
-   *
-   * @generated from field: bool lazy_initialization = 3;
-   */
+  /** @generated from field: bool lazy_initialization = 3; */
   lazyInitialization: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.McpRouter.
- * Use `create(McpRouterSchema)` to create a new message.
- */
 export const McpRouterSchema: GenMessage<McpRouter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter");
 
-/**
- * Specification of the MCP server.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend */
 export type McpRouter_McpBackend = Message<"envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend"> & {
-  /**
-   * Unique name for this backend. Used for:
-   * - Tool name prefixing (e.g., "time__get_current_time")
-   * - Session ID composition
-   * - Logging and error messages.
-   * Default will be the cluster name if not specified.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Backend target specification.
-   *
-   * @generated from field: envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster mcp_cluster = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster mcp_cluster = 2; */
   mcpCluster?: McpRouter_McpCluster | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend.
- * Use `create(McpRouter_McpBackendSchema)` to create a new message.
- */
 export const McpRouter_McpBackendSchema: GenMessage<McpRouter_McpBackend> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpBackend");
 
-/**
- * Cluster-based backend configuration.
- *
- * @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster
- */
+/** @generated from message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster */
 export type McpRouter_McpCluster = Message<"envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster"> & {
-  /**
-   * Cluster name to route requests to.
-   *
-   * @generated from field: string cluster = 1;
-   */
+  /** @generated from field: string cluster = 1; */
   cluster: string;
 
-  /**
-   * Path to use for MCP requests. Defaults to "/mcp".
-   *
-   * @generated from field: string path = 2;
-   */
+  /** @generated from field: string path = 2; */
   path: string;
 
-  /**
-   * Request timeout.
-   * If not set, uses cluster's timeout configuration.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 3; */
   timeout?: Duration | undefined;
 
-  /**
-   * Indicates that during forwarding, the host header will be swapped with
-   * this value.
-   *
-   * @generated from field: string host_rewrite_literal = 4;
-   */
+  /** @generated from field: string host_rewrite_literal = 4; */
   hostRewriteLiteral: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster.
- * Use `create(McpRouter_McpClusterSchema)` to create a new message.
- */
 export const McpRouter_McpClusterSchema: GenMessage<McpRouter_McpCluster> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.mcp_router.v3.McpRouter.McpCluster");

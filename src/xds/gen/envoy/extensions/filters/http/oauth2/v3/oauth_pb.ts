@@ -26,925 +26,329 @@ import type { PathMatcher } from "../../../../../type/matcher/v3/path_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * OAuth cookie configuration attributes.
- *
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.CookieConfig
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.CookieConfig */
 export type CookieConfig = Message<"envoy.extensions.filters.http.oauth2.v3.CookieConfig"> & {
-  /**
-   * The value used for the SameSite cookie attribute.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite same_site = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite same_site = 1; */
   sameSite: CookieConfig_SameSite;
 
-  /**
-   * The path attribute for the cookie.
-   *
-   * This controls the scope of the cookie and is useful for path-based routing scenarios
-   * where different logical boundaries or applications may operate with different OAuth2 clients.
-   * The CSRF cookie (nonce cookie) can be configured with a different path than session cookies
-   * to support flows where the callback URL is on a different path.
-   *
-   * If not specified, defaults to ``/``.
-   *
-   * @generated from field: string path = 2;
-   */
+  /** @generated from field: string path = 2; */
   path: string;
 
-  /**
-   * If true, the ``Partitioned`` attribute will be set on the cookie.
-   *
-   * Modern browsers (Firefox, Chrome with third-party cookie deprecation) warn or block
-   * "foreign" cookies unless they carry the ``Partitioned`` attribute alongside ``SameSite=None; Secure``.
-   * When Envoy is used in a gateway/IdP flow that sets OAuth/OIDC cookies for a parent domain
-   * (e.g., ``Domain=.example.com``) while running on a different host, those cookies are
-   * considered third-party and will be rejected without ``Partitioned``.
-   *
-   * See `CHIPS <https://developers.google.com/privacy-sandbox/3pcd/chips>`_ for more information.
-   *
-   * Default is false.
-   *
-   * @generated from field: bool partitioned = 3;
-   */
+  /** @generated from field: bool partitioned = 3; */
   partitioned: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.CookieConfig.
- * Use `create(CookieConfigSchema)` to create a new message.
- */
 export const CookieConfigSchema: GenMessage<CookieConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.CookieConfig");
 
-/**
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite */
 export const CookieConfig_SameSite = {
-  /**
-   * @generated from enum value: DISABLED = 0;
-   */
+  /** @generated from enum value: DISABLED = 0; */
   DISABLED: 0,
 
-  /**
-   * @generated from enum value: STRICT = 1;
-   */
+  /** @generated from enum value: STRICT = 1; */
   STRICT: 1,
 
-  /**
-   * @generated from enum value: LAX = 2;
-   */
+  /** @generated from enum value: LAX = 2; */
   LAX: 2,
 
-  /**
-   * @generated from enum value: NONE = 3;
-   */
+  /** @generated from enum value: NONE = 3; */
   NONE: 3,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite */
 export type CookieConfig_SameSite = (typeof CookieConfig_SameSite)[keyof typeof CookieConfig_SameSite] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite.
- */
 export const CookieConfig_SameSiteSchema: GenEnum<CookieConfig_SameSite> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.oauth2.v3.CookieConfig.SameSite");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.CookieConfigs
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.CookieConfigs */
 export type CookieConfigs = Message<"envoy.extensions.filters.http.oauth2.v3.CookieConfigs"> & {
-  /**
-   * Configuration for the bearer token cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig bearer_token_cookie_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig bearer_token_cookie_config = 1; */
   bearerTokenCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the OAuth HMAC cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_hmac_cookie_config = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_hmac_cookie_config = 2; */
   oauthHmacCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the OAuth expires cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_expires_cookie_config = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_expires_cookie_config = 3; */
   oauthExpiresCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the ID token cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig id_token_cookie_config = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig id_token_cookie_config = 4; */
   idTokenCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the refresh token cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig refresh_token_cookie_config = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig refresh_token_cookie_config = 5; */
   refreshTokenCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the OAuth nonce cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_nonce_cookie_config = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig oauth_nonce_cookie_config = 6; */
   oauthNonceCookieConfig?: CookieConfig | undefined;
 
-  /**
-   * Configuration for the code verifier cookie.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig code_verifier_cookie_config = 7;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfig code_verifier_cookie_config = 7; */
   codeVerifierCookieConfig?: CookieConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.CookieConfigs.
- * Use `create(CookieConfigsSchema)` to create a new message.
- */
 export const CookieConfigsSchema: GenMessage<CookieConfigs> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.CookieConfigs");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials */
 export type OAuth2Credentials = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials"> & {
-  /**
-   * The client_id to be used in the authorize calls. This value will be URL encoded when sent to the OAuth server.
-   *
-   * @generated from field: string client_id = 1;
-   */
+  /** @generated from field: string client_id = 1; */
   clientId: string;
 
-  /**
-   * The secret used to retrieve the access token. This value will be URL encoded when sent to the OAuth server.
-   * This field is required unless :ref:`auth_type <envoy_v3_api_field_extensions.filters.http.oauth2.v3.OAuth2Config.auth_type>`
-   * is set to ``TLS_CLIENT_AUTH``, in which case authentication is done via the client certificate.
-   * When ``auth_type`` is ``PRIVATE_KEY_JWT``, this field must contain the PEM-encoded private key
-   * used to sign the JWT client assertion. The key may be supplied in either of two forms:
-   *
-   * * As a single-value generic secret holding the PEM-encoded private key. No ``kid`` header
-   *   parameter is included in the client assertion.
-   * * As a multi-entry generic secret with a ``private_key`` entry holding the PEM-encoded private
-   *   key and an optional ``key_id`` entry. When present, the ``key_id`` value is set as the
-   *   ``kid`` header parameter of the client assertion, per
-   *   `RFC 7515 Section 4.1.4 <https://datatracker.ietf.org/doc/html/rfc7515#section-4.1.4>`_.
-   *   Identity providers use it to select the correct verification key when more than one key is
-   *   registered for the client. Distributing both in one secret means the key ID is always
-   *   rotated together with the key it identifies.
-   *
-   * The multi-entry form is only read when ``auth_type`` is ``PRIVATE_KEY_JWT``. The other auth
-   * types read the single-value form only.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig token_secret = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig token_secret = 2; */
   tokenSecret?: SdsSecretConfig | undefined;
 
-  /**
-   * Configures how the secret token should be created.
-   *
-   * @generated from oneof envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.token_formation
-   */
+  /** @generated from oneof envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.token_formation */
   tokenFormation: {
-    /**
-     * If present, the secret token will be a HMAC using the provided secret.
-     *
-     * @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig hmac_secret = 3;
-     */
+    /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig hmac_secret = 3; */
     value: SdsSecretConfig;
     case: "hmacSecret";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The cookie names used in OAuth filters flow.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames cookie_names = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames cookie_names = 4; */
   cookieNames?: OAuth2Credentials_CookieNames | undefined;
 
-  /**
-   * The domain to set the cookie on. If not set, the cookie will default to the host of the request, not including the subdomains.
-   * This is useful when token cookies need to be shared across multiple subdomains.
-   *
-   * @generated from field: string cookie_domain = 5;
-   */
+  /** @generated from field: string cookie_domain = 5; */
   cookieDomain: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.
- * Use `create(OAuth2CredentialsSchema)` to create a new message.
- */
 export const OAuth2CredentialsSchema: GenMessage<OAuth2Credentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames */
 export type OAuth2Credentials_CookieNames = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames"> & {
-  /**
-   * Cookie name to hold OAuth bearer token value. When the authentication server validates the
-   * client and returns an authorization token back to the OAuth filter, no matter what format
-   * that token is, if :ref:`forward_bearer_token <envoy_v3_api_field_extensions.filters.http.oauth2.v3.OAuth2Config.forward_bearer_token>`
-   * is set to true the filter will send over the bearer token as a cookie with this name to the
-   * upstream. Defaults to ``BearerToken``.
-   *
-   * @generated from field: string bearer_token = 1;
-   */
+  /** @generated from field: string bearer_token = 1; */
   bearerToken: string;
 
-  /**
-   * Cookie name to hold OAuth HMAC value. Defaults to ``OauthHMAC``.
-   *
-   * @generated from field: string oauth_hmac = 2;
-   */
+  /** @generated from field: string oauth_hmac = 2; */
   oauthHmac: string;
 
-  /**
-   * Cookie name to hold OAuth expiry value. Defaults to ``OauthExpires``.
-   *
-   * @generated from field: string oauth_expires = 3;
-   */
+  /** @generated from field: string oauth_expires = 3; */
   oauthExpires: string;
 
-  /**
-   * Cookie name to hold the id token. Defaults to ``IdToken``.
-   *
-   * @generated from field: string id_token = 4;
-   */
+  /** @generated from field: string id_token = 4; */
   idToken: string;
 
-  /**
-   * Cookie name to hold the refresh token. Defaults to ``RefreshToken``.
-   *
-   * @generated from field: string refresh_token = 5;
-   */
+  /** @generated from field: string refresh_token = 5; */
   refreshToken: string;
 
-  /**
-   * Cookie name to hold the nonce value. Defaults to ``OauthNonce``.
-   *
-   * @generated from field: string oauth_nonce = 6;
-   */
+  /** @generated from field: string oauth_nonce = 6; */
   oauthNonce: string;
 
-  /**
-   * Cookie name to hold the PKCE code verifier. Defaults to ``OauthCodeVerifier``.
-   *
-   * @generated from field: string code_verifier = 7;
-   */
+  /** @generated from field: string code_verifier = 7; */
   codeVerifier: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames.
- * Use `create(OAuth2Credentials_CookieNamesSchema)` to create a new message.
- */
 export const OAuth2Credentials_CookieNamesSchema: GenMessage<OAuth2Credentials_CookieNames> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames");
 
-/**
- * Configuration for ``PRIVATE_KEY_JWT`` client authentication (RFC 7523).
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig */
 export type PrivateKeyJwtConfig = Message<"envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig"> & {
-  /**
-   * The signing algorithm to use for the JWT assertion.
-   * The private key provided in ``token_secret`` must match the algorithm family: an RSA key for
-   * the ``RS*`` algorithms, or an EC key for the ``ES*`` algorithms.
-   * Default: ``RS256``.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm signing_algorithm = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm signing_algorithm = 1; */
   signingAlgorithm: PrivateKeyJwtConfig_SigningAlgorithm;
 
-  /**
-   * The lifetime of the JWT assertion. After this duration, the assertion expires.
-   * The value is truncated to whole seconds, so it must be at least ``1s`` when set.
-   * Default: ``60s``.
-   *
-   * @generated from field: google.protobuf.Duration assertion_lifetime = 2;
-   */
+  /** @generated from field: google.protobuf.Duration assertion_lifetime = 2; */
   assertionLifetime?: Duration | undefined;
 
-  /**
-   * The value to use as the ``aud`` (audience) claim in the JWT client assertion.
-   *
-   * `RFC 7523 Section 3 <https://datatracker.ietf.org/doc/html/rfc7523#section-3>`_ requires the
-   * ``aud`` claim to identify the authorization server, and allows the token endpoint URL to be
-   * used for this purpose.
-   * `RFC 9126 Section 2.1 <https://datatracker.ietf.org/doc/html/rfc9126#section-2.1>`_ recommends
-   * the authorization server's issuer identifier instead, and
-   * `FAPI 2.0 <https://openid.net/specs/fapi-security-profile-2_0-final.html>`_ requires it, as a
-   * single canonical value identifies the server regardless of which endpoint receives the
-   * assertion.
-   *
-   * If not set, defaults to the configured ``token_endpoint`` URI.
-   *
-   * @generated from field: string assertion_audience = 3;
-   */
+  /** @generated from field: string assertion_audience = 3; */
   assertionAudience: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.
- * Use `create(PrivateKeyJwtConfigSchema)` to create a new message.
- */
 export const PrivateKeyJwtConfigSchema: GenMessage<PrivateKeyJwtConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig");
 
-/**
- * Supported JWT signing algorithms for the client assertion.
- *
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm */
 export const PrivateKeyJwtConfig_SigningAlgorithm = {
-  /**
-   * ``RSASSA-PKCS1-v1_5`` using SHA-256.
-   *
-   * @generated from enum value: RS256 = 0;
-   */
+  /** @generated from enum value: RS256 = 0; */
   RS256: 0,
 
-  /**
-   * ``RSASSA-PKCS1-v1_5`` using SHA-384.
-   *
-   * @generated from enum value: RS384 = 1;
-   */
+  /** @generated from enum value: RS384 = 1; */
   RS384: 1,
 
-  /**
-   * ``RSASSA-PKCS1-v1_5`` using SHA-512.
-   *
-   * @generated from enum value: RS512 = 2;
-   */
+  /** @generated from enum value: RS512 = 2; */
   RS512: 2,
 
-  /**
-   * ECDSA using P-256 and SHA-256.
-   *
-   * @generated from enum value: ES256 = 3;
-   */
+  /** @generated from enum value: ES256 = 3; */
   ES256: 3,
 
-  /**
-   * ECDSA using P-384 and SHA-384.
-   *
-   * @generated from enum value: ES384 = 4;
-   */
+  /** @generated from enum value: ES384 = 4; */
   ES384: 4,
 
-  /**
-   * ECDSA using P-521 and SHA-512.
-   *
-   * @generated from enum value: ES512 = 5;
-   */
+  /** @generated from enum value: ES512 = 5; */
   ES512: 5,
 } as const;
 
-/**
- * Supported JWT signing algorithms for the client assertion.
- *
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm */
 export type PrivateKeyJwtConfig_SigningAlgorithm = (typeof PrivateKeyJwtConfig_SigningAlgorithm)[keyof typeof PrivateKeyJwtConfig_SigningAlgorithm] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm.
- */
 export const PrivateKeyJwtConfig_SigningAlgorithmSchema: GenEnum<PrivateKeyJwtConfig_SigningAlgorithm> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig.SigningAlgorithm");
 
-/**
- * Defines how an OAuth token is forwarded upstream.
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding */
 export type OAuth2TokenForwarding = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding"> & {
-  /**
-   * The upstream request header that will carry the token.
-   * Pseudo-headers (names starting with ``:``) and the ``Host`` header are not allowed.
-   *
-   * @generated from field: string header = 1;
-   */
+  /** @generated from field: string header = 1; */
   header: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding.
- * Use `create(OAuth2TokenForwardingSchema)` to create a new message.
- */
 export const OAuth2TokenForwardingSchema: GenMessage<OAuth2TokenForwarding> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding");
 
-/**
- * Configuration for the ``post_logout_redirect_uri`` parameter used in OpenID Connect
- * `RP-Initiated Logout requests <https://openid.net/specs/openid-connect-rpinitiated-1_0.html>`_.
- * This configuration is ignored if ``end_session_endpoint`` is not set.
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri */
 export type PostLogoutRedirectUri = Message<"envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri.config
-   */
+  /** @generated from oneof envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri.config */
   config: {
-    /**
-     * Do not include the ``post_logout_redirect_uri`` parameter in requests to the
-     * configured ``end_session_endpoint``.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * URI to send as the ``post_logout_redirect_uri`` parameter. Supports header formatting
-     * tokens, and will be percent-encoded automatically when building the logout URL.
-     *
-     * The URI should be registered with the authorization server.
-     *
-     * @generated from field: string uri = 2;
-     */
+    /** @generated from field: string uri = 2; */
     value: string;
     case: "uri";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri.
- * Use `create(PostLogoutRedirectUriSchema)` to create a new message.
- */
 export const PostLogoutRedirectUriSchema: GenMessage<PostLogoutRedirectUri> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri");
 
-/**
- * OAuth config
- *
- * [#next-free-field: 34]
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Config
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2Config */
 export type OAuth2Config = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2Config"> & {
-  /**
-   * Endpoint on the authorization server to retrieve the access token from.
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri token_endpoint = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri token_endpoint = 1; */
   tokenEndpoint?: HttpUri | undefined;
 
-  /**
-   * Specifies the retry policy for requests to the OAuth server. If not specified, then no retries will be performed.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 18;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 18; */
   retryPolicy?: RetryPolicy | undefined;
 
-  /**
-   * The endpoint redirect to for authorization in response to unauthorized requests.
-   *
-   * @generated from field: string authorization_endpoint = 2;
-   */
+  /** @generated from field: string authorization_endpoint = 2; */
   authorizationEndpoint: string;
 
-  /**
-   * The endpoint at the authorization server to request the user be logged out of the Authorization server.
-   * This field is optional and should be set only if openid is in the auth_scopes and the authorization server
-   * supports the OpenID Connect RP-Initiated Logout specification.
-   * For more information, see https://openid.net/specs/openid-connect-rpinitiated-1_0.html
-   *
-   * If configured, the OAuth2 filter will redirect users to this endpoint when they access the signout_path.
-   *
-   * @generated from field: string end_session_endpoint = 23;
-   */
+  /** @generated from field: string end_session_endpoint = 23; */
   endSessionEndpoint: string;
 
-  /**
-   * Optional control for the ``post_logout_redirect_uri`` parameter sent to the ``end_session_endpoint`` when a user
-   * accesses the ``signout_path``.
-   * This field should be set only if ``openid`` is in the ``auth_scopes``, the ``end_session_endpoint`` is configured,
-   * and the authorization server supports the OpenID Connect RP-Initiated Logout specification.
-   *
-   * If unset, Envoy preserves the historical behavior and sends ``<scheme>://<host>/``, constructed from the inbound
-   * request, as ``post_logout_redirect_uri``.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri post_logout_redirect_uri = 33;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri post_logout_redirect_uri = 33; */
   postLogoutRedirectUri?: PostLogoutRedirectUri | undefined;
 
-  /**
-   * Credentials used for OAuth.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials credentials = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials credentials = 3; */
   credentials?: OAuth2Credentials | undefined;
 
-  /**
-   * The redirect URI passed to the authorization endpoint. Supports header formatting
-   * tokens. For more information, including details on header value syntax, see the
-   * documentation on :ref:`custom request headers <config_http_conn_man_headers_custom_request_headers>`.
-   *
-   * This URI should not contain any query parameters.
-   *
-   * @generated from field: string redirect_uri = 4;
-   */
+  /** @generated from field: string redirect_uri = 4; */
   redirectUri: string;
 
-  /**
-   * Matching criteria used to determine whether a path appears to be the result of a redirect from the authorization server.
-   *
-   * @generated from field: envoy.type.matcher.v3.PathMatcher redirect_path_matcher = 5;
-   */
+  /** @generated from field: envoy.type.matcher.v3.PathMatcher redirect_path_matcher = 5; */
   redirectPathMatcher?: PathMatcher | undefined;
 
-  /**
-   * The path to sign a user out, clearing their credential cookies.
-   *
-   * @generated from field: envoy.type.matcher.v3.PathMatcher signout_path = 6;
-   */
+  /** @generated from field: envoy.type.matcher.v3.PathMatcher signout_path = 6; */
   signoutPath?: PathMatcher | undefined;
 
-  /**
-   * Forward the OAuth token as a Bearer to upstream web service.
-   *
-   * @generated from field: bool forward_bearer_token = 7;
-   */
+  /** @generated from field: bool forward_bearer_token = 7; */
   forwardBearerToken: boolean;
 
-  /**
-   * Forward the OIDC ID token to the upstream.
-   *
-   * If the configured header is ``Authorization``, Envoy forwards the ID token using the
-   * ``Bearer`` prefix. For any other header, Envoy forwards the raw token value.
-   * If not specified, the ID token will not be forwarded.
-   *
-   * This can not be configured with :ref:`forward_bearer_token
-   * <envoy_v3_api_field_extensions.filters.http.oauth2.v3.OAuth2Config.forward_bearer_token>`
-   * or :ref:`preserve_authorization_header
-   * <envoy_v3_api_field_extensions.filters.http.oauth2.v3.OAuth2Config.preserve_authorization_header>`
-   * when the header is ``Authorization``.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding forward_id_token = 31;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2TokenForwarding forward_id_token = 31; */
   forwardIdToken?: OAuth2TokenForwarding | undefined;
 
-  /**
-   * If set to true, preserve the existing authorization header.
-   * By default the client strips the existing authorization header before forwarding upstream.
-   * Can not be set to true if forward_bearer_token is already set to true.
-   * Default value is false.
-   *
-   * @generated from field: bool preserve_authorization_header = 16;
-   */
+  /** @generated from field: bool preserve_authorization_header = 16; */
   preserveAuthorizationHeader: boolean;
 
-  /**
-   * Any request that matches any of the provided matchers will be passed through without OAuth validation.
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher pass_through_matcher = 8;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher pass_through_matcher = 8; */
   passThroughMatcher: HeaderMatcher[];
 
-  /**
-   * Optional list of OAuth scopes to be claimed in the authorization request. If not specified,
-   * defaults to "user" scope.
-   * OAuth RFC https://tools.ietf.org/html/rfc6749#section-3.3
-   *
-   * @generated from field: repeated string auth_scopes = 9;
-   */
+  /** @generated from field: repeated string auth_scopes = 9; */
   authScopes: string[];
 
-  /**
-   * Optional resource parameter for authorization request
-   * RFC: https://tools.ietf.org/html/rfc8707
-   *
-   * @generated from field: repeated string resources = 10;
-   */
+  /** @generated from field: repeated string resources = 10; */
   resources: string[];
 
-  /**
-   * Defines how ``client_id`` and ``client_secret`` are sent in OAuth client to OAuth server requests.
-   * RFC https://datatracker.ietf.org/doc/html/rfc6749#section-2.3.1
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType auth_type = 11;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType auth_type = 11; */
   authType: OAuth2Config_AuthType;
 
-  /**
-   * If set to true, allows automatic access token refresh using the associated refresh token (see
-   * `RFC 6749 section 6 <https://datatracker.ietf.org/doc/html/rfc6749#section-6>`_), provided that the OAuth server supports that.
-   * Default value is true.
-   *
-   * @generated from field: google.protobuf.BoolValue use_refresh_token = 12;
-   */
+  /** @generated from field: google.protobuf.BoolValue use_refresh_token = 12; */
   useRefreshToken?: boolean | undefined;
 
-  /**
-   * The default lifetime in seconds of the access token, if omitted by the authorization server.
-   *
-   * If this value is not set, it will default to ``0s``. In this case, the expiry must be set by
-   * the authorization server or the OAuth flow will fail.
-   *
-   * @generated from field: google.protobuf.Duration default_expires_in = 13;
-   */
+  /** @generated from field: google.protobuf.Duration default_expires_in = 13; */
   defaultExpiresIn?: Duration | undefined;
 
-  /**
-   * Any request that matches any of the provided matchers won't be redirected to OAuth server when tokens are not valid.
-   * Automatic access token refresh will be performed for these requests, if enabled.
-   * This behavior can be useful for AJAX requests.
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher deny_redirect_matcher = 14;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher deny_redirect_matcher = 14; */
   denyRedirectMatcher: HeaderMatcher[];
 
-  /**
-   * The default lifetime in seconds of the refresh token, if the exp (expiration time) claim is omitted in the refresh token or the refresh token is not JWT.
-   *
-   * If this value is not set, it will default to ``604800s``. In this case, the cookie with the refresh token will be expired
-   * in a week.
-   * This setting is only considered if ``use_refresh_token`` is set to true, otherwise the authorization server expiration or ``default_expires_in`` is used.
-   *
-   * @generated from field: google.protobuf.Duration default_refresh_token_expires_in = 15;
-   */
+  /** @generated from field: google.protobuf.Duration default_refresh_token_expires_in = 15; */
   defaultRefreshTokenExpiresIn?: Duration | undefined;
 
-  /**
-   * If set to true, the client will not set a cookie for ID Token even if one is received from the Identity Provider. This may be useful in cases where the ID
-   * Token is too large for HTTP cookies (longer than 4096 characters). Enabling this option will only disable setting the cookie response header, the filter
-   * will still process incoming ID Tokens as part of the HMAC if they are there. This is to ensure compatibility while switching this setting on. Future
-   * sessions would not set the IdToken cookie header.
-   *
-   * @generated from field: bool disable_id_token_set_cookie = 17;
-   */
+  /** @generated from field: bool disable_id_token_set_cookie = 17; */
   disableIdTokenSetCookie: boolean;
 
-  /**
-   * If set to true, the client will not set a cookie for Access Token even if one is received from the Identity Provider.
-   * Enabling this option will only disable setting the cookie response header, the filter
-   * will still process incoming Access Tokens as part of the HMAC if they are there. This is to ensure compatibility while switching this setting on. Future
-   * sessions would not set the Access Token cookie header.
-   *
-   * @generated from field: bool disable_access_token_set_cookie = 19;
-   */
+  /** @generated from field: bool disable_access_token_set_cookie = 19; */
   disableAccessTokenSetCookie: boolean;
 
-  /**
-   * If set to true, the client will not set a cookie for Refresh Token even if one is received from the Identity Provider.
-   * Enabling this option will only disable setting the cookie response header, the filter
-   * will still process incoming Refresh Tokens as part of the HMAC if they are there. This is to ensure compatibility while switching this setting on. Future
-   * sessions would not set the Refresh Token cookie header.
-   *
-   * @generated from field: bool disable_refresh_token_set_cookie = 20;
-   */
+  /** @generated from field: bool disable_refresh_token_set_cookie = 20; */
   disableRefreshTokenSetCookie: boolean;
 
-  /**
-   * Controls for attributes that can be set on the cookies.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfigs cookie_configs = 21;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.CookieConfigs cookie_configs = 21; */
   cookieConfigs?: CookieConfigs | undefined;
 
-  /**
-   * Optional additional prefix to use when emitting statistics.
-   *
-   * @generated from field: string stat_prefix = 22;
-   */
+  /** @generated from field: string stat_prefix = 22; */
   statPrefix: string;
 
-  /**
-   * Optional expiration time for the CSRF protection token cookie.
-   * The CSRF token prevents cross-site request forgery attacks during the OAuth2 flow.
-   * If not specified, defaults to ``600s`` (10 minutes), which should provide sufficient time
-   * for users to complete the OAuth2 authorization flow.
-   *
-   * @generated from field: google.protobuf.Duration csrf_token_expires_in = 24;
-   */
+  /** @generated from field: google.protobuf.Duration csrf_token_expires_in = 24; */
   csrfTokenExpiresIn?: Duration | undefined;
 
-  /**
-   * Optional expiration time for the code verifier cookie.
-   * The code verifier is stored in a secure, HTTP-only cookie during the OAuth2 authorization process.
-   * If not specified, defaults to ``600s`` (10 minutes), which should provide sufficient time
-   * for users to complete the OAuth2 authorization flow.
-   *
-   * @generated from field: google.protobuf.Duration code_verifier_token_expires_in = 25;
-   */
+  /** @generated from field: google.protobuf.Duration code_verifier_token_expires_in = 25; */
   codeVerifierTokenExpiresIn?: Duration | undefined;
 
-  /**
-   * Disable token encryption. When set to true, both the access token and the ID token will be stored in plain text.
-   * This option should only be used in secure environments where token encryption is not required.
-   * Default is false (tokens are encrypted).
-   *
-   * @generated from field: bool disable_token_encryption = 26;
-   */
+  /** @generated from field: bool disable_token_encryption = 26; */
   disableTokenEncryption: boolean;
 
-  /**
-   * Any request that matches any of the provided matchers will be allowed to continue to upstream
-   * even if OAuth validation fails (missing, invalid, or expired credentials).
-   * This is useful for services that can handle both authenticated and unauthenticated requests,
-   * enabling graceful degradation patterns.
-   *
-   * When triggered, all OAuth cookies are stripped from the request and the request proceeds as unauthenticated.
-   * Context headers ``x-envoy-oauth-status: failed`` and ``x-envoy-oauth-failure-reason`` are added to inform upstream.
-   *
-   * Note: If a request matches pass_through_matcher, it bypasses OAuth validation and this matcher won't be evaluated.
-   * This matcher takes precedence over deny_redirect_matcher.
-   *
-   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher allow_failed_matcher = 27;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.HeaderMatcher allow_failed_matcher = 27; */
   allowFailedMatcher: HeaderMatcher[];
 
-  /**
-   * Optional base URI (scheme + host, e.g. ``https://app.example.com``) used to build the
-   * original request URI that is encoded into the OAuth2 ``state`` parameter.
-   * This URI will be used later to redirect users on a successful OAuth.
-   *
-   * This is useful when Envoy sits behind a gateway or load balancer that terminates the
-   * user-facing hostname: In that case, the post-authentication redirect derived from ``state`` would
-   * send the user to an internal host they didn't request.
-   *
-   * Supports request header formatting tokens.
-   *
-   * Example:
-   *
-   *    original_request_uri: "%REQ(x-forwarded-proto?:scheme)%://%REQ(x-forwarded-host?:authority)%"
-   *
-   * If not set, defaults to ``<:scheme>://<:authority>`` of the incoming request.
-   *
-   * @generated from field: string original_request_uri = 28;
-   */
+  /** @generated from field: string original_request_uri = 28; */
   originalRequestUri: string;
 
-  /**
-   * Optional list of domains that are allowed as
-   * 1. redirect_uri: which is what the IdP calls after OAuth
-   * 2. original_request_uri: the one extracted from the state of an OAuth callback (where should the request go after OAuth)
-   *
-   * This mitigates:
-   * - injecting a malicious x-forwarded-host or any header that is used to template the redirect urls
-   * - open redirect attacks where an attacker crafts a ``state`` value pointing to an untrusted host.
-   *
-   * Each entry is matched against the host (with any port stripped) extracted from the
-   * formatted ``redirect_uri``, the formatted ``original_request_uri``, and the URL decoded from
-   * the ``state`` parameter on callback. Matching is case-insensitive and supports two forms:
-   *
-   * * Exact match, e.g. ``example.com`` matches only ``example.com``.
-   * * Wildcard subdomain match using a leading ``*.``, e.g. ``*.example.com`` matches
-   *   ``foo.example.com`` and ``bar.baz.example.com`` but not ``example.com`` itself.
-   *
-   * IPv6 literals must be configured without surrounding brackets (e.g. ``::1``, not ``[::1]``).
-   *
-   * If this list is empty (the default), all hosts are allowed and no validation is performed.
-   *
-   * @generated from field: repeated string allowed_redirect_domains = 29;
-   */
+  /** @generated from field: repeated string allowed_redirect_domains = 29; */
   allowedRedirectDomains: string[];
 
-  /**
-   * If set to true, the expiration time for the ID token cookie will always be derived from the
-   * ``expires_in`` field of the access token response rather than from the ``exp`` claim in the
-   * ID token JWT. This is useful when the access token response advertises a longer lifetime than
-   * the ID token and you want the ID token cookie to remain valid for that full duration.
-   * Default is false (use the ID token's own ``exp`` claim when available).
-   *
-   * @generated from field: bool use_access_token_expiry_for_id_token_cookie = 30;
-   */
+  /** @generated from field: bool use_access_token_expiry_for_id_token_cookie = 30; */
   useAccessTokenExpiryForIdTokenCookie: boolean;
 
-  /**
-   * Configuration for ``PRIVATE_KEY_JWT`` client authentication.
-   * Only used when :ref:`auth_type <envoy_v3_api_field_extensions.filters.http.oauth2.v3.OAuth2Config.auth_type>`
-   * is set to ``PRIVATE_KEY_JWT``.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig private_key_jwt_config = 32;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.PrivateKeyJwtConfig private_key_jwt_config = 32; */
   privateKeyJwtConfig?: PrivateKeyJwtConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2Config.
- * Use `create(OAuth2ConfigSchema)` to create a new message.
- */
 export const OAuth2ConfigSchema: GenMessage<OAuth2Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2Config");
 
-/**
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType */
 export const OAuth2Config_AuthType = {
-  /**
-   * The ``client_id`` and ``client_secret`` will be sent in the URL encoded request body.
-   * This type should only be used when Auth server does not support Basic authentication.
-   *
-   * @generated from enum value: URL_ENCODED_BODY = 0;
-   */
+  /** @generated from enum value: URL_ENCODED_BODY = 0; */
   URL_ENCODED_BODY: 0,
 
-  /**
-   * The ``client_id`` and ``client_secret`` will be sent using HTTP Basic authentication scheme.
-   *
-   * @generated from enum value: BASIC_AUTH = 1;
-   */
+  /** @generated from enum value: BASIC_AUTH = 1; */
   BASIC_AUTH: 1,
 
-  /**
-   * The client will be authenticated using mutual TLS (mTLS) with a client certificate.
-   * The ``client_secret`` is not required and will not be sent in the request to the
-   * authorization server.
-   * The client certificate must be configured in the cluster used by ``token_endpoint`` via
-   * transport socket configuration.
-   * This implements OAuth 2.0 Mutual-TLS Client Authentication as defined in RFC 8705.
-   *
-   * @generated from enum value: TLS_CLIENT_AUTH = 2;
-   */
+  /** @generated from enum value: TLS_CLIENT_AUTH = 2; */
   TLS_CLIENT_AUTH: 2,
 
-  /**
-   * The client authenticates using a signed JWT assertion (RFC 7523).
-   * The ``token_secret`` in credentials must contain the PEM-encoded private key used to sign the assertion.
-   * The JWT assertion is sent as ``client_assertion`` in the token request body along with
-   * ``client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer``.
-   *
-   * @generated from enum value: PRIVATE_KEY_JWT = 3;
-   */
+  /** @generated from enum value: PRIVATE_KEY_JWT = 3; */
   PRIVATE_KEY_JWT: 3,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType
- */
+/** @generated from enum envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType */
 export type OAuth2Config_AuthType = (typeof OAuth2Config_AuthType)[keyof typeof OAuth2Config_AuthType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType.
- */
 export const OAuth2Config_AuthTypeSchema: GenEnum<OAuth2Config_AuthType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2Config.AuthType");
 
-/**
- * Per-route OAuth2 config.
- *
- * This message supplies an OAuth2Config for the matched route.
- * It overrides the filter-level config for requests matching the route.
- * If neither the global config nor a per-route config is specified, OAuth2 is disabled for the route.
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute */
 export type OAuth2PerRoute = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute"> & {
-  /**
-   * Full OAuth2 config for this route.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config config = 1; */
   config?: OAuth2Config | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute.
- * Use `create(OAuth2PerRouteSchema)` to create a new message.
- */
 export const OAuth2PerRouteSchema: GenMessage<OAuth2PerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute");
 
-/**
- * Filter config.
- *
- * @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2
- */
+/** @generated from message envoy.extensions.filters.http.oauth2.v3.OAuth2 */
 export type OAuth2 = Message<"envoy.extensions.filters.http.oauth2.v3.OAuth2"> & {
-  /**
-   * The OAuth2 filter config.
-   *
-   * @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.oauth2.v3.OAuth2Config config = 1; */
   config?: OAuth2Config | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.oauth2.v3.OAuth2.
- * Use `create(OAuth2Schema)` to create a new message.
- */
 export const OAuth2Schema: GenMessage<OAuth2> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.oauth2.v3.OAuth2");

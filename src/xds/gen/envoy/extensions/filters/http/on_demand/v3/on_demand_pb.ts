@@ -22,90 +22,35 @@ import type { ConfigSource } from "../../../../../config/core/v3/config_source_p
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration of on-demand CDS.
- *
- * @generated from message envoy.extensions.filters.http.on_demand.v3.OnDemandCds
- */
+/** @generated from message envoy.extensions.filters.http.on_demand.v3.OnDemandCds */
 export type OnDemandCds = Message<"envoy.extensions.filters.http.on_demand.v3.OnDemandCds"> & {
-  /**
-   * A configuration source for the service that will be used for
-   * on-demand cluster discovery.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource source = 1; */
   source?: ConfigSource | undefined;
 
-  /**
-   * xdstp:// resource locator for on-demand cluster collection.
-   *
-   * @generated from field: string resources_locator = 2;
-   */
+  /** @generated from field: string resources_locator = 2; */
   resourcesLocator: string;
 
-  /**
-   * The timeout for on demand cluster lookup. If not set, defaults to 5 seconds.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 3;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 3; */
   timeout?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.on_demand.v3.OnDemandCds.
- * Use `create(OnDemandCdsSchema)` to create a new message.
- */
 export const OnDemandCdsSchema: GenMessage<OnDemandCds> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.on_demand.v3.OnDemandCds");
 
-/**
- * On Demand Discovery filter config.
- *
- * @generated from message envoy.extensions.filters.http.on_demand.v3.OnDemand
- */
+/** @generated from message envoy.extensions.filters.http.on_demand.v3.OnDemand */
 export type OnDemand = Message<"envoy.extensions.filters.http.on_demand.v3.OnDemand"> & {
-  /**
-   * An optional configuration for on-demand cluster discovery
-   * service. If not specified, the on-demand cluster discovery will
-   * be disabled. When it's specified, the filter will pause the
-   * request to an unknown cluster and will begin a cluster discovery
-   * process. When the discovery is finished (successfully or not), the
-   * request will be resumed for further processing.
-   *
-   * @generated from field: envoy.extensions.filters.http.on_demand.v3.OnDemandCds odcds = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.on_demand.v3.OnDemandCds odcds = 1; */
   odcds?: OnDemandCds | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.on_demand.v3.OnDemand.
- * Use `create(OnDemandSchema)` to create a new message.
- */
 export const OnDemandSchema: GenMessage<OnDemand> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.on_demand.v3.OnDemand");
 
-/**
- * Per-route configuration for On Demand Discovery.
- *
- * @generated from message envoy.extensions.filters.http.on_demand.v3.PerRouteConfig
- */
+/** @generated from message envoy.extensions.filters.http.on_demand.v3.PerRouteConfig */
 export type PerRouteConfig = Message<"envoy.extensions.filters.http.on_demand.v3.PerRouteConfig"> & {
-  /**
-   * An optional configuration for on-demand cluster discovery
-   * service. If not specified, the on-demand cluster discovery will
-   * be disabled. When it's specified, the filter will pause the
-   * request to an unknown cluster and will begin a cluster discovery
-   * process. When the discovery is finished (successfully or not), the
-   * request will be resumed for further processing.
-   *
-   * @generated from field: envoy.extensions.filters.http.on_demand.v3.OnDemandCds odcds = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.on_demand.v3.OnDemandCds odcds = 1; */
   odcds?: OnDemandCds | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.on_demand.v3.PerRouteConfig.
- * Use `create(PerRouteConfigSchema)` to create a new message.
- */
 export const PerRouteConfigSchema: GenMessage<PerRouteConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.on_demand.v3.PerRouteConfig");

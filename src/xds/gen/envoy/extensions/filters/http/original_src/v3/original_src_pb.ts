@@ -20,28 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The Original Src filter binds upstream connections to the original source address determined
- * for the request. This address could come from something like the Proxy Protocol filter, or it
- * could come from trusted http headers.
- * [#extension: envoy.filters.http.original_src]
- *
- * @generated from message envoy.extensions.filters.http.original_src.v3.OriginalSrc
- */
+/** @generated from message envoy.extensions.filters.http.original_src.v3.OriginalSrc */
 export type OriginalSrc = Message<"envoy.extensions.filters.http.original_src.v3.OriginalSrc"> & {
-  /**
-   * Sets the SO_MARK option on the upstream connection's socket to the provided value. Used to
-   * ensure that non-local addresses may be routed back through envoy when binding to the original
-   * source address. The option will not be applied if the mark is 0.
-   *
-   * @generated from field: uint32 mark = 1;
-   */
+  /** @generated from field: uint32 mark = 1; */
   mark: number;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.original_src.v3.OriginalSrc.
- * Use `create(OriginalSrcSchema)` to create a new message.
- */
 export const OriginalSrcSchema: GenMessage<OriginalSrc> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.original_src.v3.OriginalSrc");

@@ -22,226 +22,89 @@ import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig */
 export type ProtoApiScrubberConfig = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig"> & {
-  /**
-   * The proto descriptor set for the proto services.
-   *
-   * @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet descriptor_set = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet descriptor_set = 1; */
   descriptorSet?: DescriptorSet | undefined;
 
-  /**
-   * Contains the restrictions for the supported proto elements.
-   *
-   * @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions restrictions = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions restrictions = 2; */
   restrictions?: Restrictions | undefined;
 
-  /**
-   * Specifies the filtering mode of this filter.
-   *
-   * @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode filtering_mode = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode filtering_mode = 3; */
   filteringMode: ProtoApiScrubberConfig_FilteringMode;
 
-  /**
-   * If true, the filter will scrub unknown fields from the protobuf messages.
-   *
-   * @generated from field: bool scrub_unknown_fields = 4;
-   */
+  /** @generated from field: bool scrub_unknown_fields = 4; */
   scrubUnknownFields: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.
- * Use `create(ProtoApiScrubberConfigSchema)` to create a new message.
- */
 export const ProtoApiScrubberConfigSchema: GenMessage<ProtoApiScrubberConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig");
 
-/**
- * An enum enlisting all the filtering modes supported by this filter.
- *
- * @generated from enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode
- */
+/** @generated from enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode */
 export const ProtoApiScrubberConfig_FilteringMode = {
-  /**
-   * Override the original request/response body with the filtered
-   * request/response body.
-   *
-   * @generated from enum value: OVERRIDE = 0;
-   */
+  /** @generated from enum value: OVERRIDE = 0; */
   OVERRIDE: 0,
 } as const;
 
-/**
- * An enum enlisting all the filtering modes supported by this filter.
- *
- * @generated from enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode
- */
+/** @generated from enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode */
 export type ProtoApiScrubberConfig_FilteringMode = (typeof ProtoApiScrubberConfig_FilteringMode)[keyof typeof ProtoApiScrubberConfig_FilteringMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode.
- */
 export const ProtoApiScrubberConfig_FilteringModeSchema: GenEnum<ProtoApiScrubberConfig_FilteringMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.ProtoApiScrubberConfig.FilteringMode");
 
-/**
- * Specifies the descriptor set for proto services.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet */
 export type DescriptorSet = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet"> & {
-  /**
-   * It could be passed by a local file through ``Datasource.filename`` or
-   * embedded in the ``Datasource.inline_bytes``.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource data_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource data_source = 1; */
   dataSource?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet.
- * Use `create(DescriptorSetSchema)` to create a new message.
- */
 export const DescriptorSetSchema: GenMessage<DescriptorSet> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.DescriptorSet");
 
-/**
- * Contains the restrictions for the methods.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions */
 export type Restrictions = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions"> & {
-  /**
-   * Specifies the method restrictions.
-   * Key - Fully qualified method name e.g., ``endpoints.examples.bookstore.BookStore/GetShelf``.
-   * Value - Method restrictions.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions> method_restrictions = 1;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions> method_restrictions = 1; */
   methodRestrictions: { [key: string]: MethodRestrictions };
 
-  /**
-   * Specifies the message restrictions.
-   * Key - Fully qualified message name e.g., ``endpoints.examples.bookstore.Book``.
-   * Value - Message restrictions.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions> message_restrictions = 2;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions> message_restrictions = 2; */
   messageRestrictions: { [key: string]: MessageRestrictions };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions.
- * Use `create(RestrictionsSchema)` to create a new message.
- */
 export const RestrictionsSchema: GenMessage<Restrictions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.Restrictions");
 
-/**
- * Contains the method restrictions which include the field level restrictions
- * for the request and response fields.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions */
 export type MethodRestrictions = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions"> & {
-  /**
-   * Restrictions that apply to request fields of the method.
-   * Key - field mask like path of the field e.g., foo.bar.baz
-   * Value - Restrictions map containing the mapping from restriction name to
-   * the restriction values.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> request_field_restrictions = 1;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> request_field_restrictions = 1; */
   requestFieldRestrictions: { [key: string]: RestrictionConfig };
 
-  /**
-   * Restrictions that apply to response fields of the method.
-   * Key - field mask like path of the field e.g., foo.bar.baz
-   * Value - Restrictions map containing the mapping from restriction name to
-   * the restriction values.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> response_field_restrictions = 2;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> response_field_restrictions = 2; */
   responseFieldRestrictions: { [key: string]: RestrictionConfig };
 
-  /**
-   * Optional restriction that applies to the entire method. If present, this
-   * rule takes precedence for the method itself over field-level or
-   * message-level rules. The 'matcher' within RestrictionConfig will determine
-   * if the method is denied/scrubbed. If the matcher evaluates to true:
-   *
-   * - The request is **denied**, and further processing is stopped.
-   * - The implementation should generate an immediate error response
-   *   (e.g., an HTTP 403 Forbidden status) and send it to the client.
-   *
-   * @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig method_restriction = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig method_restriction = 3; */
   methodRestriction?: RestrictionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions.
- * Use `create(MethodRestrictionsSchema)` to create a new message.
- */
 export const MethodRestrictionsSchema: GenMessage<MethodRestrictions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.MethodRestrictions");
 
-/**
- * Contains message-level restrictions.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions */
 export type MessageRestrictions = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions"> & {
-  /**
-   * The core restriction to apply to this message type.
-   * The 'matcher' within RestrictionConfig will determine if the message is
-   * scrubbed/denied/allowed.
-   *
-   * @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig config = 1; */
   config?: RestrictionConfig | undefined;
 
-  /**
-   * Restrictions that apply to specific fields within this message type.
-   * Key - field mask (e.g. "social_security_number").
-   * Value - The restriction configuration for that field.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> field_restrictions = 2;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig> field_restrictions = 2; */
   fieldRestrictions: { [key: string]: RestrictionConfig };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions.
- * Use `create(MessageRestrictionsSchema)` to create a new message.
- */
 export const MessageRestrictionsSchema: GenMessage<MessageRestrictions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.MessageRestrictions");
 
-/**
- * The restriction configuration.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig */
 export type RestrictionConfig = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig"> & {
-  /**
-   * Matcher tree for matching requests and responses with the configured restrictions.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher matcher = 1;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher matcher = 1; */
   matcher?: Matcher | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig.
- * Use `create(RestrictionConfigSchema)` to create a new message.
- */
 export const RestrictionConfigSchema: GenMessage<RestrictionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.RestrictionConfig");

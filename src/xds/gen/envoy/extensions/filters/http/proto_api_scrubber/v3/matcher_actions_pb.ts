@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies an :ref:`Unified Matcher API <envoy_v3_api_msg_.xds.type.matcher.v3.Matcher>` action to remove a field.
- * This actual action needs to be implemented by the filter using it.
- *
- * @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction
- */
+/** @generated from message envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction */
 export type RemoveFieldAction = Message<"envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction.
- * Use `create(RemoveFieldActionSchema)` to create a new message.
- */
 export const RemoveFieldActionSchema: GenMessage<RemoveFieldAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_api_scrubber.v3.RemoveFieldAction");

@@ -21,163 +21,73 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig
- */
+/** @generated from message envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig */
 export type ProtoMessageExtractionConfig = Message<"envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig"> & {
-  /**
-   * The proto descriptor set binary for the gRPC services.
-   *
-   * @generated from oneof envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.descriptor_set
-   */
+  /** @generated from oneof envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.descriptor_set */
   descriptorSet: {
-    /**
-     * It could be passed by a local file through ``Datasource.filename`` or
-     * embedded in the ``Datasource.inline_bytes``.
-     *
-     * @generated from field: envoy.config.core.v3.DataSource data_source = 1;
-     */
+    /** @generated from field: envoy.config.core.v3.DataSource data_source = 1; */
     value: DataSource;
     case: "dataSource";
   } | {
-    /**
-     * Unimplemented, the key of proto descriptor TypedMetadata.
-     * Among filters depending on the proto descriptor, we can have a
-     * TypedMetadata for proto descriptors, so that these filters can share one
-     * copy of proto descriptor in memory.
-     *
-     * @generated from field: string proto_descriptor_typed_metadata = 2;
-     */
+    /** @generated from field: string proto_descriptor_typed_metadata = 2; */
     value: string;
     case: "protoDescriptorTypedMetadata";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * @generated from field: envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode mode = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode mode = 3; */
   mode: ProtoMessageExtractionConfig_ExtractMode;
 
-  /**
-   * Specify the message extraction info.
-   * The key is the fully qualified gRPC method name.
-   * ``${package}.${Service}.${Method}``, like
-   * ``endpoints.examples.bookstore.BookStore.GetShelf``
-   *
-   * The value is the message extraction information for individual gRPC
-   * methods.
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction> extraction_by_method = 4;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction> extraction_by_method = 4; */
   extractionByMethod: { [key: string]: MethodExtraction };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.
- * Use `create(ProtoMessageExtractionConfigSchema)` to create a new message.
- */
 export const ProtoMessageExtractionConfigSchema: GenMessage<ProtoMessageExtractionConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig");
 
-/**
- * @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode
- */
+/** @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode */
 export const ProtoMessageExtractionConfig_ExtractMode = {
-  /**
-   * @generated from enum value: ExtractMode_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: ExtractMode_UNSPECIFIED = 0; */
   ExtractMode_UNSPECIFIED: 0,
 
-  /**
-   * The filter will extract the first and the last message for
-   * for streaming cases, containing
-   * client-side streaming, server-side streaming or bi-directional streaming.
-   *
-   * @generated from enum value: FIRST_AND_LAST = 1;
-   */
+  /** @generated from enum value: FIRST_AND_LAST = 1; */
   FIRST_AND_LAST: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode
- */
+/** @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode */
 export type ProtoMessageExtractionConfig_ExtractMode = (typeof ProtoMessageExtractionConfig_ExtractMode)[keyof typeof ProtoMessageExtractionConfig_ExtractMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode.
- */
 export const ProtoMessageExtractionConfig_ExtractModeSchema: GenEnum<ProtoMessageExtractionConfig_ExtractMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.proto_message_extraction.v3.ProtoMessageExtractionConfig.ExtractMode");
 
-/**
- * This message can be used to support per route config approach later even
- * though the Istio doesn't support that so far.
- *
- * @generated from message envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction
- */
+/** @generated from message envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction */
 export type MethodExtraction = Message<"envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction"> & {
-  /**
-   * The mapping of field path to its ExtractDirective for request messages
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective> request_extraction_by_field = 2;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective> request_extraction_by_field = 2; */
   requestExtractionByField: { [key: string]: MethodExtraction_ExtractDirective };
 
-  /**
-   * The mapping of field path to its ExtractDirective for response messages
-   *
-   * @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective> response_extraction_by_field = 3;
-   */
+  /** @generated from field: map<string, envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective> response_extraction_by_field = 3; */
   responseExtractionByField: { [key: string]: MethodExtraction_ExtractDirective };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.
- * Use `create(MethodExtractionSchema)` to create a new message.
- */
 export const MethodExtractionSchema: GenMessage<MethodExtraction> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction");
 
-/**
- * @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective
- */
+/** @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective */
 export const MethodExtraction_ExtractDirective = {
-  /**
-   * @generated from enum value: ExtractDirective_UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: ExtractDirective_UNSPECIFIED = 0; */
   ExtractDirective_UNSPECIFIED: 0,
 
-  /**
-   * The value of this field will be extracted.
-   *
-   * @generated from enum value: EXTRACT = 1;
-   */
+  /** @generated from enum value: EXTRACT = 1; */
   EXTRACT: 1,
 
-  /**
-   * It should be only annotated on Message type fields so if the field isn't
-   * empty, an empty Struct will be extracted.
-   *
-   * @generated from enum value: EXTRACT_REDACT = 2;
-   */
+  /** @generated from enum value: EXTRACT_REDACT = 2; */
   EXTRACT_REDACT: 2,
 
-  /**
-   * Extract a repeated top-level field and record its number of entries in
-   * the extraction result. Can be applied to at most one field in the
-   * response, and cannot be applied to any fields in the request.
-   *
-   * @generated from enum value: EXTRACT_REPEATED_CARDINALITY = 3;
-   */
+  /** @generated from enum value: EXTRACT_REPEATED_CARDINALITY = 3; */
   EXTRACT_REPEATED_CARDINALITY: 3,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective
- */
+/** @generated from enum envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective */
 export type MethodExtraction_ExtractDirective = (typeof MethodExtraction_ExtractDirective)[keyof typeof MethodExtraction_ExtractDirective] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective.
- */
 export const MethodExtraction_ExtractDirectiveSchema: GenEnum<MethodExtraction_ExtractDirective> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.proto_message_extraction.v3.MethodExtraction.ExtractDirective");

@@ -25,438 +25,137 @@ import type { HttpStatus } from "../../../../../type/v3/http_status_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 20]
- *
- * @generated from message envoy.extensions.filters.http.ratelimit.v3.RateLimit
- */
+/** @generated from message envoy.extensions.filters.http.ratelimit.v3.RateLimit */
 export type RateLimit = Message<"envoy.extensions.filters.http.ratelimit.v3.RateLimit"> & {
-  /**
-   * The rate limit domain to use when calling the rate limit service.
-   *
-   * @generated from field: string domain = 1;
-   */
+  /** @generated from field: string domain = 1; */
   domain: string;
 
-  /**
-   * Specifies the rate limit configurations to be applied with the same
-   * stage number. If not set, the default stage number is 0.
-   *
-   * .. note::
-   *
-   *  The filter supports a range of 0 - 10 inclusively for stage numbers.
-   *
-   * @generated from field: uint32 stage = 2;
-   */
+  /** @generated from field: uint32 stage = 2; */
   stage: number;
 
-  /**
-   * The type of requests the filter should apply to. The supported
-   * types are ``internal``, ``external`` or ``both``. A request is considered internal if
-   * :ref:`x-envoy-internal<config_http_conn_man_headers_x-envoy-internal>` is set to true. If
-   * :ref:`x-envoy-internal<config_http_conn_man_headers_x-envoy-internal>` is not set or false, a
-   * request is considered external. The filter defaults to ``both``, and it will apply to all request
-   * types.
-   *
-   * @generated from field: string request_type = 3;
-   */
+  /** @generated from field: string request_type = 3; */
   requestType: string;
 
-  /**
-   * The timeout in milliseconds for the rate limit service RPC. If not
-   * set, this defaults to 20ms. A value of 0 disables the timeout (infinite).
-   *
-   * @generated from field: google.protobuf.Duration timeout = 4;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 4; */
   timeout?: Duration | undefined;
 
-  /**
-   * The filter's behaviour in case the rate limiting service does
-   * not respond back. When it is set to true, Envoy will not allow traffic in case of
-   * communication failure between rate limiting service and the proxy.
-   *
-   * @generated from field: bool failure_mode_deny = 5;
-   */
+  /** @generated from field: bool failure_mode_deny = 5; */
   failureModeDeny: boolean;
 
-  /**
-   * Specifies whether a ``RESOURCE_EXHAUSTED`` gRPC code must be returned instead
-   * of the default ``UNAVAILABLE`` gRPC code for a rate limited gRPC call. The
-   * HTTP code will be 200 for a gRPC response.
-   *
-   * @generated from field: bool rate_limited_as_resource_exhausted = 6;
-   */
+  /** @generated from field: bool rate_limited_as_resource_exhausted = 6; */
   rateLimitedAsResourceExhausted: boolean;
 
-  /**
-   * Configuration for an external rate limit service provider. If not
-   * specified, any calls to the rate limit service will immediately return
-   * success.
-   *
-   * @generated from field: envoy.config.ratelimit.v3.RateLimitServiceConfig rate_limit_service = 7;
-   */
+  /** @generated from field: envoy.config.ratelimit.v3.RateLimitServiceConfig rate_limit_service = 7; */
   rateLimitService?: RateLimitServiceConfig | undefined;
 
-  /**
-   * Defines the standard version to use for X-RateLimit headers emitted by the filter:
-   *
-   * * ``X-RateLimit-Limit`` - indicates the request-quota associated to the
-   *   client in the current time-window followed by the description of the
-   *   quota policy. The values are returned by the rate limiting service in
-   *   :ref:`current_limit<envoy_v3_api_field_service.ratelimit.v3.RateLimitResponse.DescriptorStatus.current_limit>`
-   *   field. Example: ``10, 10;w=1;name="per-ip", 1000;w=3600``.
-   * * ``X-RateLimit-Remaining`` - indicates the remaining requests in the
-   *   current time-window. The values are returned by the rate limiting service
-   *   in :ref:`limit_remaining<envoy_v3_api_field_service.ratelimit.v3.RateLimitResponse.DescriptorStatus.limit_remaining>`
-   *   field.
-   * * ``X-RateLimit-Reset`` - indicates the number of seconds until reset of
-   *   the current time-window. The values are returned by the rate limiting service
-   *   in :ref:`duration_until_reset<envoy_v3_api_field_service.ratelimit.v3.RateLimitResponse.DescriptorStatus.duration_until_reset>`
-   *   field.
-   *
-   * In case rate limiting policy specifies more than one time window, the values
-   * above represent the window that is closest to reaching its limit.
-   *
-   * For more information about the headers specification see selected version of
-   * the `draft RFC <https://tools.ietf.org/id/draft-polli-ratelimit-headers-03.html>`_.
-   *
-   * Disabled by default.
-   *
-   * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.XRateLimitHeadersRFCVersion instead.]
-   *
-   * @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion enable_x_ratelimit_headers = 8;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion enable_x_ratelimit_headers = 8; */
   enableXRatelimitHeaders: RateLimit_XRateLimitHeadersRFCVersion;
 
-  /**
-   * Disables emitting the :ref:`x-envoy-ratelimited<config_http_filters_router_x-envoy-ratelimited>` header
-   * in case of rate limiting (i.e. 429 responses).
-   * Having this header not present potentially makes the request retriable.
-   *
-   * @generated from field: bool disable_x_envoy_ratelimited_header = 9;
-   */
+  /** @generated from field: bool disable_x_envoy_ratelimited_header = 9; */
   disableXEnvoyRatelimitedHeader: boolean;
 
-  /**
-   * This field allows for a custom HTTP response status code to the downstream client when
-   * the request has been rate limited.
-   * Defaults to 429 (TooManyRequests).
-   *
-   * .. note::
-   *   If this is set to < 400, 429 will be used instead.
-   *
-   * @generated from field: envoy.type.v3.HttpStatus rate_limited_status = 10;
-   */
+  /** @generated from field: envoy.type.v3.HttpStatus rate_limited_status = 10; */
   rateLimitedStatus?: HttpStatus | undefined;
 
-  /**
-   * Specifies a list of HTTP headers that should be added to each response for requests that
-   * have been rate limited.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 11;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 11; */
   responseHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * Sets the HTTP status that is returned to the client when the ratelimit server returns an error
-   * or cannot be reached. The default status is 500.
-   *
-   * @generated from field: envoy.type.v3.HttpStatus status_on_error = 12;
-   */
+  /** @generated from field: envoy.type.v3.HttpStatus status_on_error = 12; */
   statusOnError?: HttpStatus | undefined;
 
-  /**
-   * Optional additional prefix to use when emitting statistics. This allows to distinguish
-   * emitted statistics between configured ``ratelimit`` filters in an HTTP filter chain.
-   *
-   * @generated from field: string stat_prefix = 13;
-   */
+  /** @generated from field: string stat_prefix = 13; */
   statPrefix: string;
 
-  /**
-   * If set, this will enable -- but not necessarily enforce -- the rate limit for the given
-   * fraction of requests.
-   *
-   * If not set then ``ratelimit.http_filter_enabled`` runtime key will be used to determine
-   * the fraction of requests to enforce rate limits on. And the default percentage of the
-   * runtime key is 100% for backwards compatibility.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enabled = 14;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enabled = 14; */
   filterEnabled?: RuntimeFractionalPercent | undefined;
 
-  /**
-   * If set, this will enforce the rate limit decisions for the given fraction of requests.
-   *
-   * Note: this only applies to the fraction of enabled requests.
-   *
-   * If not set then ``ratelimit.http_filter_enforcing`` runtime key will be used to determine
-   * the fraction of requests to enforce rate limits on. And the default percentage of the
-   * runtime key is 100% for backwards compatibility.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enforced = 15;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent filter_enforced = 15; */
   filterEnforced?: RuntimeFractionalPercent | undefined;
 
-  /**
-   * If set, this will override the failure_mode_deny parameter with a runtime fraction.
-   * If the runtime key is not specified, the value of failure_mode_deny will be used.
-   *
-   * Example:
-   *
-   * .. code-block:: yaml
-   *
-   *   failure_mode_deny: true
-   *   failure_mode_deny_percent:
-   *     default_value:
-   *       numerator: 50
-   *       denominator: HUNDRED
-   *     runtime_key: ratelimit.failure_mode_deny_percent
-   *
-   * This means that when the rate limit service is unavailable, 50% of requests will be denied
-   * (fail closed) and 50% will be allowed (fail open).
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent failure_mode_deny_percent = 16;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent failure_mode_deny_percent = 16; */
   failureModeDenyPercent?: RuntimeFractionalPercent | undefined;
 
-  /**
-   * Rate limit configuration that is used to generate a list of descriptor entries based on
-   * the request context. The generated entries will be sent to the rate limit service.
-   * If this is set, then
-   * :ref:`VirtualHost.rate_limits<envoy_v3_api_field_config.route.v3.VirtualHost.rate_limits>` or
-   * :ref:`RouteAction.rate_limits<envoy_v3_api_field_config.route.v3.RouteAction.rate_limits>` fields
-   * will be ignored. However, :ref:`RateLimitPerRoute.rate_limits<envoy_v3_api_field_extensions.filters.http.ratelimit.v3.RateLimitPerRoute.rate_limits>`
-   * will take precedence over this field.
-   *
-   * .. note::
-   *   Not all configuration fields of
-   *   :ref:`rate limit config <envoy_v3_api_msg_config.route.v3.RateLimit>` is supported at here.
-   *   Following fields are not supported:
-   *
-   *   1. :ref:`rate limit stage <envoy_v3_api_field_config.route.v3.RateLimit.stage>`.
-   *   2. :ref:`dynamic metadata <envoy_v3_api_field_config.route.v3.RateLimit.Action.dynamic_metadata>`.
-   *   3. :ref:`disable_key <envoy_v3_api_field_config.route.v3.RateLimit.disable_key>`.
-   *   4. :ref:`override limit <envoy_v3_api_field_config.route.v3.RateLimit.limit>`.
-   *
-   * @generated from field: repeated envoy.config.route.v3.RateLimit rate_limits = 17;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RateLimit rate_limits = 17; */
   rateLimits: RateLimit$1[];
 
-  /**
-   * The namespace where dynamic metadata from rate limit response is saved.
-   * If not set, the default is "envoy.filters.http.ratelimit".
-   *
-   * @generated from field: string metadata_namespace = 18;
-   */
+  /** @generated from field: string metadata_namespace = 18; */
   metadataNamespace: string;
 
-  /**
-   * Specifies whether the filter emits a ``Retry-After`` header when it enforces an HTTP 429
-   * response. This option has no effect on responses with any other status code. The value is the
-   * largest ``duration_until_reset`` among the over-limit descriptor statuses returned by the rate
-   * limit service, expressed in seconds and clamped to at least 1. The header is not emitted when no
-   * over-limit descriptor status is present.
-   * If the rate limit service returns a ``Retry-After`` header, the filter does not overwrite it.
-   *
-   * Disabled by default.
-   *
-   * @generated from field: bool enable_retry_after_header = 19;
-   */
+  /** @generated from field: bool enable_retry_after_header = 19; */
   enableRetryAfterHeader: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ratelimit.v3.RateLimit.
- * Use `create(RateLimitSchema)` to create a new message.
- */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimit");
 
-/**
- * Defines the version of the standard to use for X-RateLimit headers.
- *
- * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.XRateLimitHeadersRFCVersion instead.]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion */
 export const RateLimit_XRateLimitHeadersRFCVersion = {
-  /**
-   * X-RateLimit headers disabled.
-   *
-   * @generated from enum value: OFF = 0;
-   */
+  /** @generated from enum value: OFF = 0; */
   OFF: 0,
 
-  /**
-   * Use `draft RFC Version 03 <https://tools.ietf.org/id/draft-polli-ratelimit-headers-03.html>`_.
-   *
-   * @generated from enum value: DRAFT_VERSION_03 = 1;
-   */
+  /** @generated from enum value: DRAFT_VERSION_03 = 1; */
   DRAFT_VERSION_03: 1,
 } as const;
 
-/**
- * Defines the version of the standard to use for X-RateLimit headers.
- *
- * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.XRateLimitHeadersRFCVersion instead.]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion */
 export type RateLimit_XRateLimitHeadersRFCVersion = (typeof RateLimit_XRateLimitHeadersRFCVersion)[keyof typeof RateLimit_XRateLimitHeadersRFCVersion] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion.
- */
 export const RateLimit_XRateLimitHeadersRFCVersionSchema: GenEnum<RateLimit_XRateLimitHeadersRFCVersion> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion");
 
-/**
- * @generated from message envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute */
 export type RateLimitPerRoute = Message<"envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute"> & {
-  /**
-   * Specifies if the rate limit filter should include the virtual host rate limits.
-   * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.VhRateLimitsOptions instead.]
-   *
-   * @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions vh_rate_limits = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions vh_rate_limits = 1; */
   vhRateLimits: RateLimitPerRoute_VhRateLimitsOptions;
 
-  /**
-   * Specifies if the rate limit filter should include the lower levels (route level, virtual host level or cluster weight level) rate limits override options.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions override_option = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions override_option = 2; */
   overrideOption: RateLimitPerRoute_OverrideOptions;
 
-  /**
-   * Rate limit configuration that is used to generate a list of descriptor entries based on
-   * the request context. The generated entries will be used to find one or multiple matched rate
-   * limit rule from the ``descriptors``.
-   * If this is set, then
-   * :ref:`VirtualHost.rate_limits<envoy_v3_api_field_config.route.v3.VirtualHost.rate_limits>`,
-   * :ref:`RouteAction.rate_limits<envoy_v3_api_field_config.route.v3.RouteAction.rate_limits>` and
-   * :ref:`RateLimit.rate_limits<envoy_v3_api_field_extensions.filters.http.ratelimit.v3.RateLimit.rate_limits>` fields
-   * will be ignored.
-   *
-   * .. note::
-   *   Not all configuration fields of
-   *   :ref:`rate limit config <envoy_v3_api_msg_config.route.v3.RateLimit>` is supported at here.
-   *   Following fields are not supported:
-   *
-   *   1. :ref:`rate limit stage <envoy_v3_api_field_config.route.v3.RateLimit.stage>`.
-   *   2. :ref:`dynamic metadata <envoy_v3_api_field_config.route.v3.RateLimit.Action.dynamic_metadata>`.
-   *   3. :ref:`disable_key <envoy_v3_api_field_config.route.v3.RateLimit.disable_key>`.
-   *   4. :ref:`override limit <envoy_v3_api_field_config.route.v3.RateLimit.limit>`.
-   *
-   * @generated from field: repeated envoy.config.route.v3.RateLimit rate_limits = 3;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RateLimit rate_limits = 3; */
   rateLimits: RateLimit$1[];
 
-  /**
-   * Overrides the domain. If not set, uses the filter-level domain instead.
-   *
-   * @generated from field: string domain = 4;
-   */
+  /** @generated from field: string domain = 4; */
   domain: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.
- * Use `create(RateLimitPerRouteSchema)` to create a new message.
- */
 export const RateLimitPerRouteSchema: GenMessage<RateLimitPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute");
 
-/**
- * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.VhRateLimitsOptions instead.]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions */
 export const RateLimitPerRoute_VhRateLimitsOptions = {
-  /**
-   * Use the virtual host rate limits unless the route has a rate limit policy.
-   *
-   * @generated from enum value: OVERRIDE = 0;
-   */
+  /** @generated from enum value: OVERRIDE = 0; */
   OVERRIDE: 0,
 
-  /**
-   * Use the virtual host rate limits even if the route has a rate limit policy.
-   *
-   * @generated from enum value: INCLUDE = 1;
-   */
+  /** @generated from enum value: INCLUDE = 1; */
   INCLUDE: 1,
 
-  /**
-   * Ignore the virtual host rate limits even if the route does not have a rate limit policy.
-   *
-   * @generated from enum value: IGNORE = 2;
-   */
+  /** @generated from enum value: IGNORE = 2; */
   IGNORE: 2,
 } as const;
 
-/**
- * [#next-major-version: unify with local ratelimit, should use common.ratelimit.v3.VhRateLimitsOptions instead.]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions */
 export type RateLimitPerRoute_VhRateLimitsOptions = (typeof RateLimitPerRoute_VhRateLimitsOptions)[keyof typeof RateLimitPerRoute_VhRateLimitsOptions] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions.
- */
 export const RateLimitPerRoute_VhRateLimitsOptionsSchema: GenEnum<RateLimitPerRoute_VhRateLimitsOptions> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions");
 
-/**
- * The override option determines how the filter handles the cases where there is an override config at a more specific level than this one (from least to most specific: virtual host, route, cluster weight).
- * [#not-implemented-hide:]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions */
 export const RateLimitPerRoute_OverrideOptions = {
-  /**
-   * Client-defined default, typically OVERRIDE_POLICY. If VhRateLimitsOptions is set, that will be used instead.
-   *
-   * @generated from enum value: DEFAULT = 0;
-   */
+  /** @generated from enum value: DEFAULT = 0; */
   DEFAULT: 0,
 
-  /**
-   * If there is an override config at a more specific level, use that instead of this one.
-   *
-   * @generated from enum value: OVERRIDE_POLICY = 1;
-   */
+  /** @generated from enum value: OVERRIDE_POLICY = 1; */
   OVERRIDE_POLICY: 1,
 
-  /**
-   * If there is an override config at a more specific level, use data from both.
-   *
-   * @generated from enum value: INCLUDE_POLICY = 2;
-   */
+  /** @generated from enum value: INCLUDE_POLICY = 2; */
   INCLUDE_POLICY: 2,
 
-  /**
-   * If there is an override config at a more specific level, ignore it and use only this one.
-   *
-   * @generated from enum value: IGNORE_POLICY = 3;
-   */
+  /** @generated from enum value: IGNORE_POLICY = 3; */
   IGNORE_POLICY: 3,
 } as const;
 
-/**
- * The override option determines how the filter handles the cases where there is an override config at a more specific level than this one (from least to most specific: virtual host, route, cluster weight).
- * [#not-implemented-hide:]
- *
- * @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions
- */
+/** @generated from enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions */
 export type RateLimitPerRoute_OverrideOptions = (typeof RateLimitPerRoute_OverrideOptions)[keyof typeof RateLimitPerRoute_OverrideOptions] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions.
- */
 export const RateLimitPerRoute_OverrideOptionsSchema: GenEnum<RateLimitPerRoute_OverrideOptions> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions");

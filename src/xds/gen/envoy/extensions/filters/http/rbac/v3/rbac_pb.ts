@@ -22,108 +22,38 @@ import type { RBAC as RBAC$1 } from "../../../../../config/rbac/v3/rbac_pb.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * RBAC filter config.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.http.rbac.v3.RBAC
- */
+/** @generated from message envoy.extensions.filters.http.rbac.v3.RBAC */
 export type RBAC = Message<"envoy.extensions.filters.http.rbac.v3.RBAC"> & {
-  /**
-   * The primary RBAC policy which will be applied globally, to all the incoming requests.
-   *
-   * * If absent, no RBAC enforcement occurs.
-   * * If set but empty, all requests are denied.
-   *
-   * .. note::
-   *
-   *   When both ``rules`` and ``matcher`` are configured, ``rules`` will be ignored.
-   *
-   *
-   * @generated from field: envoy.config.rbac.v3.RBAC rules = 1;
-   */
+  /** @generated from field: envoy.config.rbac.v3.RBAC rules = 1; */
   rules?: RBAC$1 | undefined;
 
-  /**
-   * If specified, rules will emit stats with the given prefix.
-   * This is useful for distinguishing metrics when multiple RBAC filters are configured.
-   *
-   * @generated from field: string rules_stat_prefix = 6;
-   */
+  /** @generated from field: string rules_stat_prefix = 6; */
   rulesStatPrefix: string;
 
-  /**
-   * Match tree for evaluating RBAC actions on incoming requests. Requests not matching any matcher will be denied.
-   *
-   * * If absent, no RBAC enforcement occurs.
-   * * If set but empty, all requests are denied.
-   *
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher matcher = 4;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher matcher = 4; */
   matcher?: Matcher | undefined;
 
-  /**
-   * Shadow policy for testing RBAC rules without enforcing them. These rules generate stats and logs but do not deny
-   * requests. If absent, no shadow RBAC policy will be applied.
-   *
-   * .. note::
-   *
-   *   When both ``shadow_rules`` and ``shadow_matcher`` are configured, ``shadow_rules`` will be ignored.
-   *
-   *
-   * @generated from field: envoy.config.rbac.v3.RBAC shadow_rules = 2;
-   */
+  /** @generated from field: envoy.config.rbac.v3.RBAC shadow_rules = 2; */
   shadowRules?: RBAC$1 | undefined;
 
-  /**
-   * If absent, no shadow matcher will be applied.
-   * Match tree for testing RBAC rules through stats and logs without enforcing them.
-   * If absent, no shadow matching occurs.
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher shadow_matcher = 5;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher shadow_matcher = 5; */
   shadowMatcher?: Matcher | undefined;
 
-  /**
-   * If specified, shadow rules will emit stats with the given prefix.
-   * This is useful for distinguishing metrics when multiple RBAC filters use shadow rules.
-   *
-   * @generated from field: string shadow_rules_stat_prefix = 3;
-   */
+  /** @generated from field: string shadow_rules_stat_prefix = 3; */
   shadowRulesStatPrefix: string;
 
-  /**
-   * If ``track_per_rule_stats`` is ``true``, counters will be published for each rule and shadow rule.
-   *
-   * @generated from field: bool track_per_rule_stats = 7;
-   */
+  /** @generated from field: bool track_per_rule_stats = 7; */
   trackPerRuleStats: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.rbac.v3.RBAC.
- * Use `create(RBACSchema)` to create a new message.
- */
 export const RBACSchema: GenMessage<RBAC> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.rbac.v3.RBAC");
 
-/**
- * @generated from message envoy.extensions.filters.http.rbac.v3.RBACPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.rbac.v3.RBACPerRoute */
 export type RBACPerRoute = Message<"envoy.extensions.filters.http.rbac.v3.RBACPerRoute"> & {
-  /**
-   * Per-route specific RBAC configuration that overrides the global RBAC configuration.
-   * If absent, RBAC policy will be disabled for this route.
-   *
-   * @generated from field: envoy.extensions.filters.http.rbac.v3.RBAC rbac = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.rbac.v3.RBAC rbac = 2; */
   rbac?: RBAC | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.rbac.v3.RBACPerRoute.
- * Use `create(RBACPerRouteSchema)` to create a new message.
- */
 export const RBACPerRouteSchema: GenMessage<RBACPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.rbac.v3.RBACPerRoute");

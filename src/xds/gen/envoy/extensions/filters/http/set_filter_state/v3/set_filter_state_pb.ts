@@ -21,31 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.set_filter_state.v3.Config
- */
+/** @generated from message envoy.extensions.filters.http.set_filter_state.v3.Config */
 export type Config = Message<"envoy.extensions.filters.http.set_filter_state.v3.Config"> & {
-  /**
-   * A sequence of the filter state values to apply in the specified order
-   * when a new request is received.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_request_headers = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_request_headers = 1; */
   onRequestHeaders: FilterStateValue[];
 
-  /**
-   * Clear the route cache for the current client request. This is necessary
-   * if the route configuration may depend on the filter state values set by
-   * this filter.
-   *
-   * @generated from field: bool clear_route_cache = 2;
-   */
+  /** @generated from field: bool clear_route_cache = 2; */
   clearRouteCache: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.set_filter_state.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.set_filter_state.v3.Config");

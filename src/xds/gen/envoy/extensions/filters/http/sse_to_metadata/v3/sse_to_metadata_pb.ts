@@ -21,66 +21,23 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata
- */
+/** @generated from message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata */
 export type SseToMetadata = Message<"envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata"> & {
-  /**
-   * Rules for processing SSE response streams.
-   *
-   * @generated from field: envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules response_rules = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules response_rules = 1; */
   responseRules?: SseToMetadata_ProcessingRules | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.
- * Use `create(SseToMetadataSchema)` to create a new message.
- */
 export const SseToMetadataSchema: GenMessage<SseToMetadata> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata");
 
-/**
- * Rules for processing SSE streams and extracting metadata.
- *
- * The filter parses the SSE protocol (events delimited by blank lines), then delegates
- * to a content parser to parse event content and extract metadata. The content parser
- * determines which values to extract and how to write them to metadata.
- *
- * @generated from message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules
- */
+/** @generated from message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules */
 export type SseToMetadata_ProcessingRules = Message<"envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules"> & {
-  /**
-   * Content parser configuration for parsing event content and extracting metadata.
-   *
-   * The content parser specifies:
-   * - How to parse the event data (e.g., JSON, XML, plaintext)
-   * - Which values to extract from the parsed content (e.g., JSON paths like usage.total_tokens)
-   * - How to map extracted values to metadata (namespace, key, type conversions)
-   * - When to write metadata (on_present, on_missing, on_error actions)
-   * [#extension-category: envoy.content_parsers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig content_parser = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig content_parser = 1; */
   contentParser?: TypedExtensionConfig | undefined;
 
-  /**
-   * Maximum size in bytes for a single SSE event before it's considered invalid
-   * and discarded. This protects against unbounded memory growth from malicious
-   * or malformed streams that never send event delimiters (blank lines).
-   *
-   * Default is 8192 bytes (8KB), which is sufficient for most legitimate events.
-   * Set to 0 to disable the limit (not recommended for production).
-   * Maximum allowed value is 10485760 bytes (10MB).
-   *
-   * @generated from field: google.protobuf.UInt32Value max_event_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_event_size = 2; */
   maxEventSize?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules.
- * Use `create(SseToMetadata_ProcessingRulesSchema)` to create a new message.
- */
 export const SseToMetadata_ProcessingRulesSchema: GenMessage<SseToMetadata_ProcessingRules> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata.ProcessingRules");

@@ -21,93 +21,37 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSession
- */
+/** @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSession */
 export type StatefulSession = Message<"envoy.extensions.filters.http.stateful_session.v3.StatefulSession"> & {
-  /**
-   * Specifies the implementation of session state. This session state is used to store and retrieve the address of the
-   * upstream host assigned to the session.
-   *
-   * [#extension-category: envoy.http.stateful_session]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig session_state = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig session_state = 1; */
   sessionState?: TypedExtensionConfig | undefined;
 
-  /**
-   * Determines whether the HTTP request must be strictly routed to the requested destination. When set to ``true``,
-   * if the requested destination is not found in the set of available endpoints, Envoy will return a status code
-   * determined by ``status_on_strict_destination_not_found``. If the destination exists but is unhealthy, Envoy will
-   * always return ``503`` regardless of ``status_on_strict_destination_not_found``. The default value is ``false``,
-   * which allows Envoy to fall back to its load balancing mechanism and route the request according to the load
-   * balancing algorithm.
-   *
-   * @generated from field: bool strict = 2;
-   */
+  /** @generated from field: bool strict = 2; */
   strict: boolean;
 
-  /**
-   * Optional stat prefix. If specified, the filter will emit statistics in the
-   * ``http.<stat_prefix>.stateful_session.<stat_prefix>.`` namespace. If not specified, no statistics will be emitted.
-   *
-   * .. note::
-   *
-   *   Per-route configuration overrides do not support statistics and will not emit stats even if this field is set
-   *   in the per-route config.
-   *
-   * @generated from field: string stat_prefix = 3;
-   */
+  /** @generated from field: string stat_prefix = 3; */
   statPrefix: string;
 
-  /**
-   * The HTTP status code to return when ``strict`` mode is enabled and the requested destination
-   * is not found in the set of available endpoints. This does not apply when the destination exists
-   * but is unhealthy. This field has no effect when ``strict`` is set to ``false`` and will be
-   * ignored. Defaults to ``503`` (Service Unavailable) if not specified or set to ``0``.
-   *
-   * @generated from field: uint32 status_on_strict_destination_not_found = 4;
-   */
+  /** @generated from field: uint32 status_on_strict_destination_not_found = 4; */
   statusOnStrictDestinationNotFound: number;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.stateful_session.v3.StatefulSession.
- * Use `create(StatefulSessionSchema)` to create a new message.
- */
 export const StatefulSessionSchema: GenMessage<StatefulSession> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.stateful_session.v3.StatefulSession");
 
-/**
- * @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute
- */
+/** @generated from message envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute */
 export type StatefulSessionPerRoute = Message<"envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute.override
-   */
+  /** @generated from oneof envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute.override */
   override: {
-    /**
-     * Disable the stateful session filter for this particular vhost or route. If disabled is
-     * specified in multiple per-filter-configs, the most specific one will be used.
-     *
-     * @generated from field: bool disabled = 1;
-     */
+    /** @generated from field: bool disabled = 1; */
     value: boolean;
     case: "disabled";
   } | {
-    /**
-     * Per-route stateful session configuration that can be served by RDS or static route table.
-     *
-     * @generated from field: envoy.extensions.filters.http.stateful_session.v3.StatefulSession stateful_session = 2;
-     */
+    /** @generated from field: envoy.extensions.filters.http.stateful_session.v3.StatefulSession stateful_session = 2; */
     value: StatefulSession;
     case: "statefulSession";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute.
- * Use `create(StatefulSessionPerRouteSchema)` to create a new message.
- */
 export const StatefulSessionPerRouteSchema: GenMessage<StatefulSessionPerRoute> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute");

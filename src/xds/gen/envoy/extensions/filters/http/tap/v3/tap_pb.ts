@@ -21,46 +21,20 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CommonExtensionConfig } from "../../../../common/tap/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Top level configuration for the tap filter.
- *
- * @generated from message envoy.extensions.filters.http.tap.v3.Tap
- */
+/** @generated from message envoy.extensions.filters.http.tap.v3.Tap */
 export type Tap = Message<"envoy.extensions.filters.http.tap.v3.Tap"> & {
-  /**
-   * Common configuration for the HTTP tap filter.
-   *
-   * @generated from field: envoy.extensions.common.tap.v3.CommonExtensionConfig common_config = 1;
-   */
+  /** @generated from field: envoy.extensions.common.tap.v3.CommonExtensionConfig common_config = 1; */
   commonConfig?: CommonExtensionConfig | undefined;
 
-  /**
-   * Indicates whether HTTP tap filter records the time stamp for request/response headers.
-   * Request headers time stamp is stored after receiving request headers.
-   * Response headers time stamp is stored after receiving response headers.
-   *
-   * @generated from field: bool record_headers_received_time = 2;
-   */
+  /** @generated from field: bool record_headers_received_time = 2; */
   recordHeadersReceivedTime: boolean;
 
-  /**
-   * Indicates whether report downstream connection info
-   *
-   * @generated from field: bool record_downstream_connection = 3;
-   */
+  /** @generated from field: bool record_downstream_connection = 3; */
   recordDownstreamConnection: boolean;
 
-  /**
-   * If enabled, upstream connection information will be reported.
-   *
-   * @generated from field: bool record_upstream_connection = 4;
-   */
+  /** @generated from field: bool record_upstream_connection = 4; */
   recordUpstreamConnection: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.tap.v3.Tap.
- * Use `create(TapSchema)` to create a new message.
- */
 export const TapSchema: GenMessage<Tap> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.tap.v3.Tap");

@@ -22,165 +22,59 @@ import type { HeaderMutation } from "../../../../../config/common/mutation_rules
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the transform filter. The filter may buffer the request/response until the
- * entire body is received, and then mutate the headers and body according to the contents
- * of the request/response. The request and response transformations are independent and could
- * be configured separately.
- * Only JSON body transformation is supported for now.
- *
- * @generated from message envoy.extensions.filters.http.transform.v3.TransformConfig
- */
+/** @generated from message envoy.extensions.filters.http.transform.v3.TransformConfig */
 export type TransformConfig = Message<"envoy.extensions.filters.http.transform.v3.TransformConfig"> & {
-  /**
-   * Configuration for transforming request.
-   *
-   * .. note::
-   *
-   *   If set then the entire request headers and body will always be buffered on a JSON request
-   *   even if only headers are transformed.
-   *
-   * @generated from field: envoy.extensions.filters.http.transform.v3.Transformation request_transformation = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.http.transform.v3.Transformation request_transformation = 1; */
   requestTransformation?: Transformation | undefined;
 
-  /**
-   * Configuration for transforming response.
-   *
-   * .. note::
-   *
-   *   If set then the entire response headers and body will always be buffered on a JSON response
-   *   even if only headers are transformed.
-   *
-   * @generated from field: envoy.extensions.filters.http.transform.v3.Transformation response_transformation = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.transform.v3.Transformation response_transformation = 2; */
   responseTransformation?: Transformation | undefined;
 
-  /**
-   * If true and the request headers are transformed, Envoy will re-evaluate the target
-   * cluster in the same route. Please ensure the cluster specifier in the route supports
-   * dynamic evaluation or this flag will have no effect, e.g.
-   * :ref:`matcher cluster specifier
-   * <envoy_v3_api_msg_extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier>`.
-   *
-   * Only one of ``clear_cluster_cache`` and ``clear_route_cache`` can be true.
-   *
-   * @generated from field: bool clear_cluster_cache = 3;
-   */
+  /** @generated from field: bool clear_cluster_cache = 3; */
   clearClusterCache: boolean;
 
-  /**
-   * If true and the request headers are transformed, Envoy will clear the route cache for
-   * the current request and force re-evaluation of the route. This has performance penalty and
-   * should only be used when the route match criteria depends on the transformed headers.
-   *
-   * Only one of ``clear_cluster_cache`` and ``clear_route_cache`` can be true.
-   *
-   * @generated from field: bool clear_route_cache = 4;
-   */
+  /** @generated from field: bool clear_route_cache = 4; */
   clearRouteCache: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.transform.v3.TransformConfig.
- * Use `create(TransformConfigSchema)` to create a new message.
- */
 export const TransformConfigSchema: GenMessage<TransformConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.transform.v3.TransformConfig");
 
-/**
- * @generated from message envoy.extensions.filters.http.transform.v3.Transformation
- */
+/** @generated from message envoy.extensions.filters.http.transform.v3.Transformation */
 export type Transformation = Message<"envoy.extensions.filters.http.transform.v3.Transformation"> & {
-  /**
-   * The header mutations to perform.
-   * The :ref:`substitution format specifier <config_access_log_format>` could be applied here.
-   * In addition to the commonly used format specifiers, this filter introduces additional format specifiers:
-   *
-   * * ``%REQUEST_BODY(KEY*)%``: the request body. And ``Key`` KEY is an optional
-   *   lookup key in the namespace with the option of specifying nested keys separated by ':'.
-   * * ``%RESPONSE_BODY(KEY*)%``: the response body. And ``Key`` KEY is an optional
-   *   lookup key in the namespace with the option of specifying nested keys separated by ':'.
-   *
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation headers_mutations = 1;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation headers_mutations = 1; */
   headersMutations: HeaderMutation[];
 
-  /**
-   * The body transformation configuration. If not set, no body transformation will be performed.
-   *
-   * @generated from field: envoy.extensions.filters.http.transform.v3.BodyTransformation body_transformation = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.transform.v3.BodyTransformation body_transformation = 2; */
   bodyTransformation?: BodyTransformation | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.transform.v3.Transformation.
- * Use `create(TransformationSchema)` to create a new message.
- */
 export const TransformationSchema: GenMessage<Transformation> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.transform.v3.Transformation");
 
-/**
- * @generated from message envoy.extensions.filters.http.transform.v3.BodyTransformation
- */
+/** @generated from message envoy.extensions.filters.http.transform.v3.BodyTransformation */
 export type BodyTransformation = Message<"envoy.extensions.filters.http.transform.v3.BodyTransformation"> & {
-  /**
-   * Body transformation configuration. The substitution format string is used as the template
-   * to generate the transformed new body content.
-   * The :ref:`substitution format specifier <config_access_log_format>` could be applied here.
-   * And except the commonly used format specifiers, the additional format specifiers
-   * ``%REQUEST_BODY(KEY*)%`` and ``%RESPONSE_BODY(KEY*)%`` could also be used here.
-   *
-   * @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format = 1; */
   bodyFormat?: SubstitutionFormatString | undefined;
 
-  /**
-   * The action to perform for new body content and original body content.
-   * For example, if ``MERGE`` is used, then the new body content generated from the ``body_format``
-   * will be merged into the original body content.
-   *
-   * Default is ``MERGE``.
-   *
-   * @generated from field: envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction action = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction action = 2; */
   action: BodyTransformation_TransformAction;
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.transform.v3.BodyTransformation.
- * Use `create(BodyTransformationSchema)` to create a new message.
- */
 export const BodyTransformationSchema: GenMessage<BodyTransformation> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.transform.v3.BodyTransformation");
 
-/**
- * @generated from enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction
- */
+/** @generated from enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction */
 export const BodyTransformation_TransformAction = {
-  /**
-   * Merge the transformed body with the original body. This is the default action.
-   *
-   * @generated from enum value: MERGE = 0;
-   */
+  /** @generated from enum value: MERGE = 0; */
   MERGE: 0,
 
-  /**
-   * Replace the original body with the transformed body.
-   *
-   * @generated from enum value: REPLACE = 1;
-   */
+  /** @generated from enum value: REPLACE = 1; */
   REPLACE: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction
- */
+/** @generated from enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction */
 export type BodyTransformation_TransformAction = (typeof BodyTransformation_TransformAction)[keyof typeof BodyTransformation_TransformAction] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction.
- */
 export const BodyTransformation_TransformActionSchema: GenEnum<BodyTransformation_TransformAction> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.http.transform.v3.BodyTransformation.TransformAction");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec
- */
+/** @generated from message envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec */
 export type UpstreamCodec = Message<"envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec.
- * Use `create(UpstreamCodecSchema)` to create a new message.
- */
 export const UpstreamCodecSchema: GenMessage<UpstreamCodec> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec");

@@ -22,81 +22,17 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration of the listener filter for dynamic modules. This filter allows loading shared object
- * files that can be loaded via dlopen by the listener filter.
- *
- * A module can be loaded by multiple listener filters, hence the program can be structured in a way
- * that the module is loaded only once and shared across multiple filters providing multiple
- * functionalities.
- *
- * Unlike network filters which operate on established TCP connections, listener filters
- * work with raw accepted sockets BEFORE a Connection object is created. The filter can:
- *
- * * Inspect initial bytes to detect protocols (TLS, HTTP, PostgreSQL, etc.).
- * * Set socket properties (SNI, ALPN, transport protocol, fingerprints).
- * * Modify connection addresses (original destination restoration).
- * * Set dynamic metadata and filter state for downstream filters.
- * * Rate limit incoming connections.
- *
- *
- * @generated from message envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter
- */
+/** @generated from message envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter */
 export type DynamicModuleListenerFilter = Message<"envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter"> & {
-  /**
-   * Specifies the shared-object level configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this filter configuration. This can be used to distinguish between different
-   * filter implementations inside a dynamic module. For example, a module can have completely
-   * different filter implementations (TLS inspector, rate limiter, proxy protocol parser).
-   * When Envoy receives this configuration, it passes the ``filter_name`` to the dynamic module's
-   * listener filter config init function together with the ``filter_config``. That way a module
-   * can decide which in-module filter implementation to use based on the name at load time.
-   *
-   * @generated from field: string filter_name = 2;
-   */
+  /** @generated from field: string filter_name = 2; */
   filterName: string;
 
-  /**
-   * The configuration for the filter chosen by ``filter_name``. This is passed to the module's
-   * listener filter initialization function. Together with the ``filter_name``, the module can
-   * decide which in-module filter implementation to use and fine-tune the behavior of the filter.
-   *
-   * For example, if a module has two filter implementations, one for TLS inspection and one for
-   * rate limiting, ``filter_name`` is used to choose either TLS or rate limiting. The ``filter_config``
-   * can be used to configure the TLS inspection options or the rate limiting parameters.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a string value
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: hello
-   *
-   *  # Passing raw bytes
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.BytesValue"
-   *    value: aGVsbG8=  # echo -n "hello" | base64
-   *
-   *
-   * @generated from field: google.protobuf.Any filter_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any filter_config = 3; */
   filterConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter.
- * Use `create(DynamicModuleListenerFilterSchema)` to create a new message.
- */
 export const DynamicModuleListenerFilterSchema: GenMessage<DynamicModuleListenerFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
- */
+/** @generated from message envoy.extensions.filters.listener.http_inspector.v3.HttpInspector */
 export type HttpInspector = Message<"envoy.extensions.filters.listener.http_inspector.v3.HttpInspector"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.http_inspector.v3.HttpInspector.
- * Use `create(HttpInspectorSchema)` to create a new message.
- */
 export const HttpInspectorSchema: GenMessage<HttpInspector> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector");

@@ -22,43 +22,17 @@ import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.t
 import type { TokenBucket } from "../../../../../type/v3/token_bucket_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
- */
+/** @generated from message envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit */
 export type LocalRateLimit = Message<"envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit"> & {
-  /**
-   * The prefix to use when emitting :ref:`statistics
-   * <config_listener_filters_local_rate_limit_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The token bucket configuration to use for rate limiting all incoming sockets. If the token is available,
-   * the socket will be allowed. If no tokens are available, the socket will be immediately closed.
-   *
-   * .. note::
-   *   In the current implementation the token bucket's :ref:`fill_interval
-   *   <envoy_v3_api_field_type.v3.TokenBucket.fill_interval>` must be >= 50ms to avoid too aggressive
-   *   refills.
-   *
-   * @generated from field: envoy.type.v3.TokenBucket token_bucket = 2;
-   */
+  /** @generated from field: envoy.type.v3.TokenBucket token_bucket = 2; */
   tokenBucket?: TokenBucket | undefined;
 
-  /**
-   * Runtime flag that controls whether the filter is enabled or not. If not specified, defaults
-   * to enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 3; */
   runtimeEnabled?: RuntimeFeatureFlag | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit.
- * Use `create(LocalRateLimitSchema)` to create a new message.
- */
 export const LocalRateLimitSchema: GenMessage<LocalRateLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit");

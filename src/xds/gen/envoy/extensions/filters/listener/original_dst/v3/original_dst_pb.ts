@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.listener.original_dst.v3.OriginalDst
- */
+/** @generated from message envoy.extensions.filters.listener.original_dst.v3.OriginalDst */
 export type OriginalDst = Message<"envoy.extensions.filters.listener.original_dst.v3.OriginalDst"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.original_dst.v3.OriginalDst.
- * Use `create(OriginalDstSchema)` to create a new message.
- */
 export const OriginalDstSchema: GenMessage<OriginalDst> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.original_dst.v3.OriginalDst");

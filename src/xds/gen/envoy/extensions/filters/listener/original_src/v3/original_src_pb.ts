@@ -20,35 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The Original Src filter binds upstream connections to the original source address determined
- * for the connection. This address could come from something like the Proxy Protocol filter, or it
- * could come from trusted http headers.
- *
- * @generated from message envoy.extensions.filters.listener.original_src.v3.OriginalSrc
- */
+/** @generated from message envoy.extensions.filters.listener.original_src.v3.OriginalSrc */
 export type OriginalSrc = Message<"envoy.extensions.filters.listener.original_src.v3.OriginalSrc"> & {
-  /**
-   * Whether to bind the port to the one used in the original downstream connection.
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: bool bind_port = 1;
-   */
+  /** @generated from field: bool bind_port = 1; */
   bindPort: boolean;
 
-  /**
-   * Sets the SO_MARK option on the upstream connection's socket to the provided value. Used to
-   * ensure that non-local addresses may be routed back through envoy when binding to the original
-   * source address. The option will not be applied if the mark is 0.
-   *
-   * @generated from field: uint32 mark = 2;
-   */
+  /** @generated from field: uint32 mark = 2; */
   mark: number;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.original_src.v3.OriginalSrc.
- * Use `create(OriginalSrcSchema)` to create a new message.
- */
 export const OriginalSrcSchema: GenMessage<OriginalSrc> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.original_src.v3.OriginalSrc");

@@ -21,245 +21,86 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { ProxyProtocolConfig_Version, ProxyProtocolPassThroughTLVs } from "../../../../../config/core/v3/proxy_protocol_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
- */
+/** @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol */
 export type ProxyProtocol = Message<"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"> & {
-  /**
-   * The list of rules to apply to requests.
-   *
-   * @generated from field: repeated envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule rules = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule rules = 1; */
   rules: ProxyProtocol_Rule[];
 
-  /**
-   * Allow requests through that don't use proxy protocol. Defaults to false.
-   *
-   * .. attention::
-   *
-   *   This breaks conformance with the specification.
-   *   Only enable if ALL traffic to the listener comes from a trusted source.
-   *   For more information on the security implications of this feature, see
-   *   https://www.haproxy.org/download/2.1/doc/proxy-protocol.txt
-   *
-   * .. attention::
-   *
-   *   Requests of 12 or fewer bytes that match the proxy protocol v2 signature
-   *   and requests of 6 or fewer bytes that match the proxy protocol v1
-   *   signature will timeout (Envoy is unable to differentiate these requests
-   *   from incomplete proxy protocol requests).
-   *
-   * @generated from field: bool allow_requests_without_proxy_protocol = 2;
-   */
+  /** @generated from field: bool allow_requests_without_proxy_protocol = 2; */
   allowRequestsWithoutProxyProtocol: boolean;
 
-  /**
-   * This config controls which TLVs can be passed to filter state if it is Proxy Protocol
-   * V2 header. If there is no setting for this field, no TLVs will be passed through.
-   *
-   * .. note::
-   *
-   *   If this is configured, you likely also want to set
-   *   :ref:`core.v3.ProxyProtocolConfig.pass_through_tlvs <envoy_v3_api_field_config.core.v3.ProxyProtocolConfig.pass_through_tlvs>`,
-   *   which controls pass-through for the upstream.
-   *
-   * @generated from field: envoy.config.core.v3.ProxyProtocolPassThroughTLVs pass_through_tlvs = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.ProxyProtocolPassThroughTLVs pass_through_tlvs = 3; */
   passThroughTlvs?: ProxyProtocolPassThroughTLVs | undefined;
 
-  /**
-   * The PROXY protocol versions that won't be matched. Useful to limit the scope and attack surface of the filter.
-   *
-   * When the filter receives PROXY protocol data that is disallowed, it will reject the connection.
-   * By default, the filter will match all PROXY protocol versions.
-   * See https://www.haproxy.org/download/2.1/doc/proxy-protocol.txt for details.
-   *
-   * .. attention::
-   *
-   *   When used in conjunction with the :ref:`allow_requests_without_proxy_protocol <envoy_v3_api_field_extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.allow_requests_without_proxy_protocol>`,
-   *   the filter will not attempt to match signatures for the disallowed versions.
-   *   For example, when ``disallowed_versions=V2``, ``allow_requests_without_proxy_protocol=true``,
-   *   and an incoming request matches the V2 signature, the filter will allow the request through without any modification.
-   *   The filter treats this request as if it did not have any PROXY protocol information.
-   *
-   * @generated from field: repeated envoy.config.core.v3.ProxyProtocolConfig.Version disallowed_versions = 4;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.ProxyProtocolConfig.Version disallowed_versions = 4; */
   disallowedVersions: ProxyProtocolConfig_Version[];
 
-  /**
-   * The human readable prefix to use when emitting statistics for the filter.
-   * If not configured, statistics will be emitted without the prefix segment.
-   * See the :ref:`filter's statistics documentation <config_listener_filters_proxy_protocol>` for
-   * more information.
-   *
-   * @generated from field: string stat_prefix = 5;
-   */
+  /** @generated from field: string stat_prefix = 5; */
   statPrefix: string;
 
-  /**
-   * Controls where TLV values are stored when rules match. Defaults to DYNAMIC_METADATA.
-   *
-   * @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation tlv_location = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation tlv_location = 6; */
   tlvLocation: ProxyProtocol_TlvLocation;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.
- * Use `create(ProxyProtocolSchema)` to create a new message.
- */
 export const ProxyProtocolSchema: GenMessage<ProxyProtocol> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol");
 
-/**
- * @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
- */
+/** @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair */
 export type ProxyProtocol_KeyValuePair = Message<"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair"> & {
-  /**
-   * The namespace — if this is empty, the filter's namespace will be used.
-   *
-   * @generated from field: string metadata_namespace = 1;
-   */
+  /** @generated from field: string metadata_namespace = 1; */
   metadataNamespace: string;
 
-  /**
-   * The key to use within the namespace.
-   *
-   * @generated from field: string key = 2;
-   */
+  /** @generated from field: string key = 2; */
   key: string;
 
-  /**
-   * The value encoding scheme that is used to encode the TLV value before it is stored in
-   * dynamic metadata or filter state. If not set, defaults to ``SANITIZED_UTF8``, which
-   * sanitizes the TLV value to a valid UTF-8 string.
-   *
-   * .. note::
-   *
-   *   This option only applies to the legacy untyped dynamic metadata and filter state.
-   *   For the new typed dynamic metadata, the raw TLV value bytes are stored as is and
-   *   no encoding is applied.
-   *
-   * @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding value_string_encoding = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding value_string_encoding = 3; */
   valueStringEncoding: ProxyProtocol_KeyValuePair_ValueStringEncoding;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.
- * Use `create(ProxyProtocol_KeyValuePairSchema)` to create a new message.
- */
 export const ProxyProtocol_KeyValuePairSchema: GenMessage<ProxyProtocol_KeyValuePair> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair");
 
-/**
- * Specifies the encoding scheme that is used to encode the TLV value before it is
- * stored in dynamic metadata or filter state.
- *
- * @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding
- */
+/** @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding */
 export const ProxyProtocol_KeyValuePair_ValueStringEncoding = {
-  /**
-   * Unspecified encoding scheme. Defaults to ``SANITIZED_UTF8``.
-   *
-   * @generated from enum value: UNSPECIFIED = 0;
-   */
+  /** @generated from enum value: UNSPECIFIED = 0; */
   UNSPECIFIED: 0,
 
-  /**
-   * The TLV value will be sanitized to a valid UTF-8 string before being stored:
-   * any invalid UTF-8 sequences will be replaced with the ``!`` character.
-   *
-   * @generated from enum value: SANITIZED_UTF8 = 1;
-   */
+  /** @generated from enum value: SANITIZED_UTF8 = 1; */
   SANITIZED_UTF8: 1,
 
-  /**
-   * The raw TLV value will be encoded as a `Base64 <https://datatracker.ietf.org/doc/html/rfc4648#section-4>`_
-   * string (with padding) before being stored. This is useful for binary TLV values that
-   * are not valid UTF-8 strings.
-   *
-   * @generated from enum value: BASE64 = 2;
-   */
+  /** @generated from enum value: BASE64 = 2; */
   BASE64: 2,
 } as const;
 
-/**
- * Specifies the encoding scheme that is used to encode the TLV value before it is
- * stored in dynamic metadata or filter state.
- *
- * @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding
- */
+/** @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding */
 export type ProxyProtocol_KeyValuePair_ValueStringEncoding = (typeof ProxyProtocol_KeyValuePair_ValueStringEncoding)[keyof typeof ProxyProtocol_KeyValuePair_ValueStringEncoding] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding.
- */
 export const ProxyProtocol_KeyValuePair_ValueStringEncodingSchema: GenEnum<ProxyProtocol_KeyValuePair_ValueStringEncoding> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair.ValueStringEncoding");
 
-/**
- * A Rule defines what metadata to apply when a header is present or missing.
- *
- * @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
- */
+/** @generated from message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule */
 export type ProxyProtocol_Rule = Message<"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule"> & {
-  /**
-   * The type that triggers the rule - required
-   * TLV type is defined as uint8_t in proxy protocol. See `the spec
-   * <https://www.haproxy.org/download/2.1/doc/proxy-protocol.txt>`_ for details.
-   *
-   * @generated from field: uint32 tlv_type = 1;
-   */
+  /** @generated from field: uint32 tlv_type = 1; */
   tlvType: number;
 
-  /**
-   * If the TLV type is present, apply this metadata KeyValuePair.
-   *
-   * @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair on_tlv_present = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair on_tlv_present = 2; */
   onTlvPresent?: ProxyProtocol_KeyValuePair | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule.
- * Use `create(ProxyProtocol_RuleSchema)` to create a new message.
- */
 export const ProxyProtocol_RuleSchema: GenMessage<ProxyProtocol_Rule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule");
 
-/**
- * Controls where TLV values are stored when rules match.
- *
- * @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation
- */
+/** @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation */
 export const ProxyProtocol_TlvLocation = {
-  /**
-   * Store TLV values in dynamic metadata.
-   *
-   * @generated from enum value: DYNAMIC_METADATA = 0;
-   */
+  /** @generated from enum value: DYNAMIC_METADATA = 0; */
   DYNAMIC_METADATA: 0,
 
-  /**
-   * Store TLV values in filter state as a single map-like object.
-   *
-   * @generated from enum value: FILTER_STATE = 1;
-   */
+  /** @generated from enum value: FILTER_STATE = 1; */
   FILTER_STATE: 1,
 } as const;
 
-/**
- * Controls where TLV values are stored when rules match.
- *
- * @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation
- */
+/** @generated from enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation */
 export type ProxyProtocol_TlvLocation = (typeof ProxyProtocol_TlvLocation)[keyof typeof ProxyProtocol_TlvLocation] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation.
- */
 export const ProxyProtocol_TlvLocationSchema: GenEnum<ProxyProtocol_TlvLocation> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.TlvLocation");

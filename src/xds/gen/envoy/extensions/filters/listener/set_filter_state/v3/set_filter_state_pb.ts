@@ -21,22 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.listener.set_filter_state.v3.Config
- */
+/** @generated from message envoy.extensions.filters.listener.set_filter_state.v3.Config */
 export type Config = Message<"envoy.extensions.filters.listener.set_filter_state.v3.Config"> & {
-  /**
-   * A sequence of the filter state values to apply in the specified order
-   * when a new connection is accepted.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_accept = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_accept = 1; */
   onAccept: FilterStateValue[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.set_filter_state.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.set_filter_state.v3.Config");

@@ -20,68 +20,23 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
- */
+/** @generated from message envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector */
 export type TlsInspector = Message<"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"> & {
-  /**
-   * Populate ``JA3`` fingerprint hash using data from the TLS Client Hello packet. Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_ja3_fingerprinting = 1;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_ja3_fingerprinting = 1; */
   enableJa3Fingerprinting?: boolean | undefined;
 
-  /**
-   * Populate ``JA4`` fingerprint hash using data from the TLS Client Hello packet.
-   * ``JA4`` is an improved version of ``JA3`` that includes TLS version, ciphers, extensions,
-   * and ALPN information in a hex format. Default is false.
-   *
-   * @generated from field: google.protobuf.BoolValue enable_ja4_fingerprinting = 3;
-   */
+  /** @generated from field: google.protobuf.BoolValue enable_ja4_fingerprinting = 3; */
   enableJa4Fingerprinting?: boolean | undefined;
 
-  /**
-   * The size in bytes of the initial buffer requested by the tls_inspector.
-   * If the filter needs to read additional bytes from the socket, the
-   * filter will double the buffer up to it's default maximum of 16KiB.
-   * If this size is not defined, defaults to maximum 16KiB that the
-   * tls inspector will consume.
-   *
-   * @generated from field: google.protobuf.UInt32Value initial_read_buffer_size = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value initial_read_buffer_size = 2; */
   initialReadBufferSize?: number | undefined;
 
-  /**
-   * Close connection when TLS ClientHello message could not be parsed.
-   * This flag should be enabled only if it is known that incoming connections are expected to use
-   * TLS protocol, as Envoy does not distinguish between a plain text message or a malformed TLS
-   * ClientHello message.
-   * By default this flag is false and TLS ClientHello parsing errors are interpreted as a
-   * plain text connection.
-   * Setting this to true will cause connections to be terminated and the ``client_hello_too_large``
-   * counter to be incremented if the ClientHello message is over implementation defined limit
-   * (currently 16Kb).
-   *
-   * @generated from field: bool close_connection_on_client_hello_parsing_errors = 4;
-   */
+  /** @generated from field: bool close_connection_on_client_hello_parsing_errors = 4; */
   closeConnectionOnClientHelloParsingErrors: boolean;
 
-  /**
-   * The maximum size in bytes of the ClientHello that the tls_inspector will
-   * process. If the ClientHello is larger than this size, the tls_inspector
-   * will stop processing and indicate failure. If not defined, defaults to
-   * 16KiB.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_client_hello_size = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_client_hello_size = 5; */
   maxClientHelloSize?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.
- * Use `create(TlsInspectorSchema)` to create a new message.
- */
 export const TlsInspectorSchema: GenMessage<TlsInspector> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector");

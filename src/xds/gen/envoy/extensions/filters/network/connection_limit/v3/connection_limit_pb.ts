@@ -22,49 +22,20 @@ import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.t
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
- */
+/** @generated from message envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit */
 export type ConnectionLimit = Message<"envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit"> & {
-  /**
-   * The prefix to use when emitting :ref:`statistics
-   * <config_network_filters_connection_limit_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The max connections configuration to use for new incoming connections that are processed
-   * by the filter's filter chain. When max_connection is reached, the incoming connection
-   * will be closed after delay duration.
-   *
-   * @generated from field: google.protobuf.UInt64Value max_connections = 2;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_connections = 2; */
   maxConnections?: bigint | undefined;
 
-  /**
-   * The delay configuration to use for rejecting the connection after some specified time duration
-   * instead of immediately rejecting the connection. That way, a malicious user is not able to
-   * retry as fast as possible which provides a better DoS protection for Envoy. If this is not present,
-   * the connection will be closed immediately.
-   *
-   * @generated from field: google.protobuf.Duration delay = 3;
-   */
+  /** @generated from field: google.protobuf.Duration delay = 3; */
   delay?: Duration | undefined;
 
-  /**
-   * Runtime flag that controls whether the filter is enabled or not. If not specified, defaults
-   * to enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 4; */
   runtimeEnabled?: RuntimeFeatureFlag | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit.
- * Use `create(ConnectionLimitSchema)` to create a new message.
- */
 export const ConnectionLimitSchema: GenMessage<ConnectionLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit");

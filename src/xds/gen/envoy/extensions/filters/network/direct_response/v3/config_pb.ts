@@ -21,21 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.direct_response.v3.Config
- */
+/** @generated from message envoy.extensions.filters.network.direct_response.v3.Config */
 export type Config = Message<"envoy.extensions.filters.network.direct_response.v3.Config"> & {
-  /**
-   * Response data as a data source.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource response = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource response = 1; */
   response?: DataSource | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.direct_response.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.direct_response.v3.Config");

@@ -23,191 +23,82 @@ import type { MultipleRouteConfiguration, RouteConfiguration } from "./route_pb.
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.Drds
- */
+/** @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.Drds */
 export type Drds = Message<"envoy.extensions.filters.network.dubbo_proxy.v3.Drds"> & {
-  /**
-   * Configuration source specifier.
-   * In case of ``api_config_source`` only aggregated ``api_type`` is supported.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource config_source = 1; */
   configSource?: ConfigSource | undefined;
 
-  /**
-   * The name of the multiple route configuration. This allows to use different multiple route
-   * configurations. Tells which multiple route configuration should be fetched from the configuration
-   * source. Leave unspecified is also valid and means the unnamed multiple route configuration.
-   *
-   * @generated from field: string route_config_name = 2;
-   */
+  /** @generated from field: string route_config_name = 2; */
   routeConfigName: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.dubbo_proxy.v3.Drds.
- * Use `create(DrdsSchema)` to create a new message.
- */
 export const DrdsSchema: GenMessage<Drds> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.Drds");
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy
- */
+/** @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy */
 export type DubboProxy = Message<"envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy"> & {
-  /**
-   * The human readable prefix to use when emitting statistics.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * Configure the protocol used.
-   *
-   * @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType protocol_type = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType protocol_type = 2; */
   protocolType: ProtocolType;
 
-  /**
-   * Configure the serialization protocol used.
-   *
-   * @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType serialization_type = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType serialization_type = 3; */
   serializationType: SerializationType;
 
-  /**
-   * The route table for the connection manager is static and is specified in this property.
-   *
-   * .. note::
-   *
-   *   This field is deprecated. Please use ``drds`` or ``multiple_route_config`` first.
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.dubbo_proxy.v3.RouteConfiguration route_config = 4 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.dubbo_proxy.v3.RouteConfiguration route_config = 4 [deprecated = true]; @deprecated */
   routeConfig: RouteConfiguration[];
 
-  /**
-   * @generated from oneof envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy.route_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy.route_specifier */
   routeSpecifier: {
-    /**
-     * Use xDS to fetch the route configuration. It is invalid to define both ``route_config`` and ``drds``.
-     *
-     * @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.Drds drds = 6;
-     */
+    /** @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.Drds drds = 6; */
     value: Drds;
     case: "drds";
   } | {
-    /**
-     * @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.MultipleRouteConfiguration multiple_route_config = 7;
-     */
+    /** @generated from field: envoy.extensions.filters.network.dubbo_proxy.v3.MultipleRouteConfiguration multiple_route_config = 7; */
     value: MultipleRouteConfiguration;
     case: "multipleRouteConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * A list of individual Dubbo filters that make up the filter chain for requests made to the
-   * Dubbo proxy. Order matters as the filters are processed sequentially. For backwards
-   * compatibility, if no dubbo_filters are specified, a default Dubbo router filter
-   * (``envoy.filters.dubbo.router``) is used.
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter dubbo_filters = 5;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter dubbo_filters = 5; */
   dubboFilters: DubboFilter[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy.
- * Use `create(DubboProxySchema)` to create a new message.
- */
 export const DubboProxySchema: GenMessage<DubboProxy> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.DubboProxy");
 
-/**
- * DubboFilter configures a Dubbo filter.
- *
- * @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter
- */
+/** @generated from message envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter */
 export type DubboFilter = Message<"envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter"> & {
-  /**
-   * The name of the filter to instantiate. The name must match a supported
-   * filter.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Filter specific configuration which depends on the filter being
-   * instantiated. See the supported filters for further documentation.
-   *
-   * @generated from field: google.protobuf.Any config = 2;
-   */
+  /** @generated from field: google.protobuf.Any config = 2; */
   config?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter.
- * Use `create(DubboFilterSchema)` to create a new message.
- */
 export const DubboFilterSchema: GenMessage<DubboFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.dubbo_proxy.v3.DubboFilter");
 
-/**
- * Dubbo Protocol types supported by Envoy.
- *
- * @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType
- */
+/** @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType */
 export const ProtocolType = {
-  /**
-   * the default protocol.
-   *
-   * @generated from enum value: Dubbo = 0;
-   */
+  /** @generated from enum value: Dubbo = 0; */
   Dubbo: 0,
 } as const;
 
-/**
- * Dubbo Protocol types supported by Envoy.
- *
- * @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType
- */
+/** @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType */
 export type ProtocolType = (typeof ProtocolType)[keyof typeof ProtocolType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType.
- */
 export const ProtocolTypeSchema: GenEnum<ProtocolType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.network.dubbo_proxy.v3.ProtocolType");
 
-/**
- * Dubbo Serialization types supported by Envoy.
- *
- * @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType
- */
+/** @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType */
 export const SerializationType = {
-  /**
-   * the default serialization protocol.
-   *
-   * @generated from enum value: Hessian2 = 0;
-   */
+  /** @generated from enum value: Hessian2 = 0; */
   Hessian2: 0,
 } as const;
 
-/**
- * Dubbo Serialization types supported by Envoy.
- *
- * @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType
- */
+/** @generated from enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType */
 export type SerializationType = (typeof SerializationType)[keyof typeof SerializationType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType.
- */
 export const SerializationTypeSchema: GenEnum<SerializationType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.network.dubbo_proxy.v3.SerializationType");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.echo.v3.Echo
- */
+/** @generated from message envoy.extensions.filters.network.echo.v3.Echo */
 export type Echo = Message<"envoy.extensions.filters.network.echo.v3.Echo"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.echo.v3.Echo.
- * Use `create(EchoSchema)` to create a new message.
- */
 export const EchoSchema: GenMessage<Echo> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.echo.v3.Echo");

@@ -23,148 +23,44 @@ import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.
 import type { MetadataMatcher } from "../../../../../type/matcher/v3/metadata_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * External Authorization filter calls out to an external service over the
- * gRPC Authorization API defined by
- * :ref:`CheckRequest <envoy_v3_api_msg_service.auth.v3.CheckRequest>`.
- * A failed check will cause this filter to close the TCP connection, unless ``shadow_mode`` is
- * enabled.
- * [#next-free-field: 13]
- *
- * @generated from message envoy.extensions.filters.network.ext_authz.v3.ExtAuthz
- */
+/** @generated from message envoy.extensions.filters.network.ext_authz.v3.ExtAuthz */
 export type ExtAuthz = Message<"envoy.extensions.filters.network.ext_authz.v3.ExtAuthz"> & {
-  /**
-   * The prefix to use when emitting statistics.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The external authorization gRPC service configuration.
-   * The default timeout is set to 200ms by this filter.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * The filter's behaviour in case the external authorization service does
-   * not respond back. When it is set to true, Envoy will also allow traffic in case of
-   * communication failure between authorization service and the proxy.
-   * Defaults to false.
-   *
-   * @generated from field: bool failure_mode_allow = 3;
-   */
+  /** @generated from field: bool failure_mode_allow = 3; */
   failureModeAllow: boolean;
 
-  /**
-   * Specifies if the peer certificate is sent to the external service.
-   *
-   * When this field is true, Envoy will include the peer X.509 certificate, if available, in the
-   * :ref:`certificate<envoy_v3_api_field_service.auth.v3.AttributeContext.Peer.certificate>`.
-   *
-   * @generated from field: bool include_peer_certificate = 4;
-   */
+  /** @generated from field: bool include_peer_certificate = 4; */
   includePeerCertificate: boolean;
 
-  /**
-   * API version for ext_authz transport protocol. This describes the ext_authz gRPC endpoint and
-   * version of Check{Request,Response} used on the wire.
-   *
-   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 5;
-   */
+  /** @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 5; */
   transportApiVersion: ApiVersion;
 
-  /**
-   * Specifies if the filter is enabled with metadata matcher.
-   * If this field is not specified, the filter will be enabled for all requests.
-   *
-   * @generated from field: envoy.type.matcher.v3.MetadataMatcher filter_enabled_metadata = 6;
-   */
+  /** @generated from field: envoy.type.matcher.v3.MetadataMatcher filter_enabled_metadata = 6; */
   filterEnabledMetadata?: MetadataMatcher | undefined;
 
-  /**
-   * Optional labels that will be passed to :ref:`labels<envoy_v3_api_field_service.auth.v3.AttributeContext.Peer.labels>` in
-   * :ref:`destination<envoy_v3_api_field_service.auth.v3.AttributeContext.destination>`.
-   * The labels will be read from :ref:`metadata<envoy_v3_api_msg_config.core.v3.Node>` with the specified key.
-   *
-   * @generated from field: string bootstrap_metadata_labels_key = 7;
-   */
+  /** @generated from field: string bootstrap_metadata_labels_key = 7; */
   bootstrapMetadataLabelsKey: string;
 
-  /**
-   * Specifies if the TLS session level details like SNI are sent to the external service.
-   *
-   * When this field is true, Envoy will include the SNI name used for TLSClientHello, if available, in the
-   * :ref:`tls_session<envoy_v3_api_field_service.auth.v3.AttributeContext.tls_session>`.
-   *
-   * @generated from field: bool include_tls_session = 8;
-   */
+  /** @generated from field: bool include_tls_session = 8; */
   includeTlsSession: boolean;
 
-  /**
-   * When set to ``true``, the filter will send a TLS ``access_denied(49)`` alert before closing
-   * the connection when authorization is denied. This provides better visibility to TLS clients
-   * about the reason for connection closure. This alert is only sent for TLS connections. The
-   * non-TLS connections will be closed without sending an alert.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool send_tls_alert_on_denial = 9;
-   */
+  /** @generated from field: bool send_tls_alert_on_denial = 9; */
   sendTlsAlertOnDenial: boolean;
 
-  /**
-   * Specifies a list of metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service. The :ref:`filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.filter_metadata>`
-   * is passed as an opaque ``protobuf::Struct``.
-   *
-   * For example, if the ``proxy_protocol`` listener filter is used and populates TLV metadata,
-   * then the following will pass that metadata to the authorization server for making decisions
-   * based on proxy protocol information.
-   *
-   * .. code-block:: yaml
-   *
-   *    metadata_context_namespaces:
-   *    - envoy.filters.listener.proxy_protocol
-   *
-   *
-   * @generated from field: repeated string metadata_context_namespaces = 10;
-   */
+  /** @generated from field: repeated string metadata_context_namespaces = 10; */
   metadataContextNamespaces: string[];
 
-  /**
-   * Specifies a list of metadata namespaces whose values, if present, will be passed to the
-   * ext_authz service. :ref:`typed_filter_metadata <envoy_v3_api_field_config.core.v3.Metadata.typed_filter_metadata>`
-   * is passed as a ``protobuf::Any``.
-   *
-   * This works similarly to ``metadata_context_namespaces`` but allows Envoy and the ext_authz server to share
-   * the protobuf message definition in order to perform safe parsing.
-   *
-   *
-   * @generated from field: repeated string typed_metadata_context_namespaces = 11;
-   */
+  /** @generated from field: repeated string typed_metadata_context_namespaces = 11; */
   typedMetadataContextNamespaces: string[];
 
-  /**
-   * When set to ``true``, the filter operates in shadow mode. The filter still calls the external
-   * authorization service but never closes the connection. The authorization decision is instead
-   * recorded in the connection's :ref:`FilterState <arch_overview_data_sharing_between_filters>`
-   * under the key ``envoy.filters.network.ext_authz`` so that a subsequent filter can read and
-   * optionally enforce it.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool shadow_mode = 12;
-   */
+  /** @generated from field: bool shadow_mode = 12; */
   shadowMode: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ext_authz.v3.ExtAuthz.
- * Use `create(ExtAuthzSchema)` to create a new message.
- */
 export const ExtAuthzSchema: GenMessage<ExtAuthz> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ext_authz.v3.ExtAuthz");

@@ -22,220 +22,80 @@ import type { GrpcService } from "../../../../../config/core/v3/grpc_service_pb.
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * The Network External Processing filter allows an external service to process raw TCP/UDP traffic
- * in a flexible way using a bidirectional gRPC stream. Unlike the HTTP External Processing filter,
- * this filter operates at the L4 (transport) layer, giving access to raw network traffic.
- *
- * The filter communicates with an external gRPC service that can:
- *
- * 1. Inspect traffic in both directions
- * 2. Modify the network traffic
- * 3. Control connection lifecycle (continue, close, or reset)
- *
- * By using the filter's processing mode, you can selectively choose which data
- * directions to process (read, write or both), allowing for efficient processing.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor
- */
+/** @generated from message envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor */
 export type NetworkExternalProcessor = Message<"envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor"> & {
-  /**
-   * The gRPC service that will process network traffic.
-   * This service must implement the NetworkExternalProcessor service
-   * defined in the proto file /envoy/service/network_ext_proc/v3/external_processor.proto.
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * By default, if the gRPC stream cannot be established, or if it is closed
-   * prematurely with an error, the filter will fail, leading to the close of connection.
-   * With this parameter set to true, however, then if the gRPC stream is prematurely closed
-   * or could not be opened, processing continues without error.
-   *
-   * @generated from field: bool failure_mode_allow = 2;
-   */
+  /** @generated from field: bool failure_mode_allow = 2; */
   failureModeAllow: boolean;
 
-  /**
-   * Options for controlling processing behavior.
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode processing_mode = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode processing_mode = 3; */
   processingMode?: ProcessingMode | undefined;
 
-  /**
-   * Specifies the timeout for each individual message sent on the stream and
-   * when the filter is running in synchronous mode. Whenever
-   * the proxy sends a message on the stream that requires a response, it will
-   * reset this timer, and will stop processing and return an error (subject
-   * to the processing mode) if the timer expires. Default is 200 ms.
-   *
-   * @generated from field: google.protobuf.Duration message_timeout = 4;
-   */
+  /** @generated from field: google.protobuf.Duration message_timeout = 4; */
   messageTimeout?: Duration | undefined;
 
-  /**
-   * @generated from field: string stat_prefix = 5;
-   */
+  /** @generated from field: string stat_prefix = 5; */
   statPrefix: string;
 
-  /**
-   * Options related to the sending and receiving of dynamic metadata.
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions metadata_options = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions metadata_options = 6; */
   metadataOptions?: MetadataOptions | undefined;
 
-  /**
-   * The data plane provides a number of :ref:`attributes <arch_overview_attributes>`
-   * for expressive policies. Each attribute name provided in this field will be
-   * evaluated against the connection and filter state and populated in the
-   * :ref:`ProcessingRequest.attributes <envoy_v3_api_field_service.network_ext_proc.v3.ProcessingRequest.attributes>` field.
-   * See the :ref:`attribute documentation <arch_overview_attributes>`
-   * for the list of supported attributes and their types.
-   *
-   * @generated from field: repeated string connection_attributes = 7;
-   */
+  /** @generated from field: repeated string connection_attributes = 7; */
   connectionAttributes: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor.
- * Use `create(NetworkExternalProcessorSchema)` to create a new message.
- */
 export const NetworkExternalProcessorSchema: GenMessage<NetworkExternalProcessor> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ext_proc.v3.NetworkExternalProcessor");
 
-/**
- * Options for controlling processing behavior.
- * Filter will reject the config if both read and write are SKIP mode.
- *
- * @generated from message envoy.extensions.filters.network.ext_proc.v3.ProcessingMode
- */
+/** @generated from message envoy.extensions.filters.network.ext_proc.v3.ProcessingMode */
 export type ProcessingMode = Message<"envoy.extensions.filters.network.ext_proc.v3.ProcessingMode"> & {
-  /**
-   * Controls whether inbound (read) data from the client is sent to the external processor.
-   * Default: STREAMED
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode process_read = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode process_read = 1; */
   processRead: ProcessingMode_DataSendMode;
 
-  /**
-   * Controls whether outbound (write) data to the client is sent to the external processor.
-   * Default: STREAMED
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode process_write = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode process_write = 2; */
   processWrite: ProcessingMode_DataSendMode;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.
- * Use `create(ProcessingModeSchema)` to create a new message.
- */
 export const ProcessingModeSchema: GenMessage<ProcessingMode> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ext_proc.v3.ProcessingMode");
 
-/**
- * Defines how traffic should be handled by the external processor.
- *
- * @generated from enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode
- */
+/** @generated from enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode */
 export const ProcessingMode_DataSendMode = {
-  /**
-   * Send the data to the external processor for processing whenever the data is ready.
-   *
-   * @generated from enum value: STREAMED = 0;
-   */
+  /** @generated from enum value: STREAMED = 0; */
   STREAMED: 0,
 
-  /**
-   * Skip sending the data to the external processor.
-   *
-   * @generated from enum value: SKIP = 1;
-   */
+  /** @generated from enum value: SKIP = 1; */
   SKIP: 1,
 } as const;
 
-/**
- * Defines how traffic should be handled by the external processor.
- *
- * @generated from enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode
- */
+/** @generated from enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode */
 export type ProcessingMode_DataSendMode = (typeof ProcessingMode_DataSendMode)[keyof typeof ProcessingMode_DataSendMode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode.
- */
 export const ProcessingMode_DataSendModeSchema: GenEnum<ProcessingMode_DataSendMode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.network.ext_proc.v3.ProcessingMode.DataSendMode");
 
-/**
- * The MetadataOptions structure defines options for sending dynamic metadata. Specifically,
- * which namespaces to send to the server.
- *
- * @generated from message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions
- */
+/** @generated from message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions */
 export type MetadataOptions = Message<"envoy.extensions.filters.network.ext_proc.v3.MetadataOptions"> & {
-  /**
-   * Describes which typed or untyped dynamic metadata namespaces to forward to
-   * the external processing server.
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces forwarding_namespaces = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces forwarding_namespaces = 1; */
   forwardingNamespaces?: MetadataOptions_MetadataNamespaces | undefined;
 
-  /**
-   * Describes which typed or untyped dynamic metadata namespaces to receive
-   * from the external processing server.
-   * Since the server returns untyped dynamic metadata, this configuration acts
-   * as a allowlist. Only metadata namespaces explicitly listed here will be
-   * ingested by Envoy from the server's response.
-   * Receiving of typed metadata is not supported.
-   * Set to empty or leave unset to disallow writing any received dynamic metadata.
-   *
-   * @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces receiving_namespaces = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces receiving_namespaces = 2; */
   receivingNamespaces?: MetadataOptions_MetadataNamespaces | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.
- * Use `create(MetadataOptionsSchema)` to create a new message.
- */
 export const MetadataOptionsSchema: GenMessage<MetadataOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ext_proc.v3.MetadataOptions");
 
-/**
- * @generated from message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces
- */
+/** @generated from message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces */
 export type MetadataOptions_MetadataNamespaces = Message<"envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces"> & {
-  /**
-   * Specifies a list of metadata namespaces whose values, if present,
-   * will be passed to the ext_proc service as an opaque *protobuf::Struct*.
-   *
-   * @generated from field: repeated string untyped = 1;
-   */
+  /** @generated from field: repeated string untyped = 1; */
   untyped: string[];
 
-  /**
-   * Specifies a list of metadata namespaces whose values, if present,
-   * will be passed to the ext_proc service as a *protobuf::Any*. This allows
-   * envoy and the external processing server to share the protobuf message
-   * definition for safe parsing.
-   *
-   * @generated from field: repeated string typed = 2;
-   */
+  /** @generated from field: repeated string typed = 2; */
   typed: string[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces.
- * Use `create(MetadataOptions_MetadataNamespacesSchema)` to create a new message.
- */
 export const MetadataOptions_MetadataNamespacesSchema: GenMessage<MetadataOptions_MetadataNamespaces> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ext_proc.v3.MetadataOptions.MetadataNamespaces");

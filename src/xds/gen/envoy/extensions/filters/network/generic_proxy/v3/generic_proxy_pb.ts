@@ -25,103 +25,46 @@ import type { RouteConfiguration } from "./route_pb.ts";
 import type { HttpConnectionManager_Tracing } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.v3.GenericProxy
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.v3.GenericProxy */
 export type GenericProxy = Message<"envoy.extensions.filters.network.generic_proxy.v3.GenericProxy"> & {
-  /**
-   * The human readable prefix to use when emitting statistics.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The codec which encodes and decodes the application protocol.
-   * [#extension-category: envoy.generic_proxy.codecs]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig codec_config = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig codec_config = 2; */
   codecConfig?: TypedExtensionConfig | undefined;
 
-  /**
-   * @generated from oneof envoy.extensions.filters.network.generic_proxy.v3.GenericProxy.route_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.network.generic_proxy.v3.GenericProxy.route_specifier */
   routeSpecifier: {
-    /**
-     * The generic proxies route table will be dynamically loaded via the meta RDS API.
-     *
-     * @generated from field: envoy.extensions.filters.network.generic_proxy.v3.GenericRds generic_rds = 3;
-     */
+    /** @generated from field: envoy.extensions.filters.network.generic_proxy.v3.GenericRds generic_rds = 3; */
     value: GenericRds;
     case: "genericRds";
   } | {
-    /**
-     * The route table for the generic proxy is static and is specified in this property.
-     *
-     * @generated from field: envoy.extensions.filters.network.generic_proxy.v3.RouteConfiguration route_config = 4;
-     */
+    /** @generated from field: envoy.extensions.filters.network.generic_proxy.v3.RouteConfiguration route_config = 4; */
     value: RouteConfiguration;
     case: "routeConfig";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * A list of individual Layer-7 filters that make up the filter chain for requests made to the
-   * proxy. Order matters as the filters are processed sequentially as request events
-   * happen.
-   * [#extension-category: envoy.generic_proxy.filters]
-   *
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig filters = 5;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig filters = 5; */
   filters: TypedExtensionConfig[];
 
-  /**
-   * Tracing configuration for the generic proxy.
-   *
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing tracing = 6;
-   */
+  /** @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing tracing = 6; */
   tracing?: HttpConnectionManager_Tracing | undefined;
 
-  /**
-   * Configuration for :ref:`access logs <arch_overview_access_logs>` emitted by generic proxy.
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 7;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 7; */
   accessLog: AccessLog[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.v3.GenericProxy.
- * Use `create(GenericProxySchema)` to create a new message.
- */
 export const GenericProxySchema: GenMessage<GenericProxy> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.v3.GenericProxy");
 
-/**
- * @generated from message envoy.extensions.filters.network.generic_proxy.v3.GenericRds
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.v3.GenericRds */
 export type GenericRds = Message<"envoy.extensions.filters.network.generic_proxy.v3.GenericRds"> & {
-  /**
-   * Configuration source specifier for RDS.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource config_source = 1; */
   configSource?: ConfigSource | undefined;
 
-  /**
-   * The name of the route configuration. This name will be passed to the RDS API. This allows an
-   * Envoy configuration with multiple generic proxies to use different route configurations.
-   *
-   * @generated from field: string route_config_name = 2;
-   */
+  /** @generated from field: string route_config_name = 2; */
   routeConfigName: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.v3.GenericRds.
- * Use `create(GenericRdsSchema)` to create a new message.
- */
 export const GenericRdsSchema: GenMessage<GenericRds> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.v3.GenericRds");

@@ -21,67 +21,26 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FaultDelay } from "../../../common/fault/v3/fault_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy
- */
+/** @generated from message envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy */
 export type MongoProxy = Message<"envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy"> & {
-  /**
-   * The human readable prefix to use when emitting :ref:`statistics
-   * <config_network_filters_mongo_proxy_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The optional path to use for writing Mongo access logs. If not access log
-   * path is specified no access logs will be written. Note that access log is
-   * also gated :ref:`runtime <config_network_filters_mongo_proxy_runtime>`.
-   *
-   * @generated from field: string access_log = 2;
-   */
+  /** @generated from field: string access_log = 2; */
   accessLog: string;
 
-  /**
-   * Inject a fixed delay before proxying a Mongo operation. Delays are
-   * applied to the following MongoDB operations: Query, Insert, GetMore,
-   * and KillCursors. Once an active delay is in progress, all incoming
-   * data up until the timer event fires will be a part of the delay.
-   *
-   * @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay delay = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.common.fault.v3.FaultDelay delay = 3; */
   delay?: FaultDelay | undefined;
 
-  /**
-   * Flag to specify whether :ref:`dynamic metadata
-   * <config_network_filters_mongo_proxy_dynamic_metadata>` should be emitted. Defaults to false.
-   *
-   * @generated from field: bool emit_dynamic_metadata = 4;
-   */
+  /** @generated from field: bool emit_dynamic_metadata = 4; */
   emitDynamicMetadata: boolean;
 
-  /**
-   * List of commands to emit metrics for. Defaults to "delete", "insert", and "update".
-   * Note that metrics will not be emitted for "find" commands, since those are considered
-   * queries, and metrics for those are emitted under a dedicated "query" namespace.
-   *
-   * @generated from field: repeated string commands = 5;
-   */
+  /** @generated from field: repeated string commands = 5; */
   commands: string[];
 
-  /**
-   * The maximum depth of a BSON document that Envoy will parse. Defaults to 100.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_bson_depth = 6;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_bson_depth = 6; */
   maxBsonDepth?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy.
- * Use `create(MongoProxySchema)` to create a new message.
- */
 export const MongoProxySchema: GenMessage<MongoProxy> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy");

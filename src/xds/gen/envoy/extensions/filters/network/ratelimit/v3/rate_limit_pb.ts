@@ -23,64 +23,26 @@ import type { RateLimitDescriptor } from "../../../../common/ratelimit/v3/rateli
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.filters.network.ratelimit.v3.RateLimit
- */
+/** @generated from message envoy.extensions.filters.network.ratelimit.v3.RateLimit */
 export type RateLimit = Message<"envoy.extensions.filters.network.ratelimit.v3.RateLimit"> & {
-  /**
-   * The prefix to use when emitting :ref:`statistics <config_network_filters_rate_limit_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The rate limit domain to use in the rate limit service request.
-   *
-   * @generated from field: string domain = 2;
-   */
+  /** @generated from field: string domain = 2; */
   domain: string;
 
-  /**
-   * The rate limit descriptor list to use in the rate limit service request.
-   *
-   * @generated from field: repeated envoy.extensions.common.ratelimit.v3.RateLimitDescriptor descriptors = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.common.ratelimit.v3.RateLimitDescriptor descriptors = 3; */
   descriptors: RateLimitDescriptor[];
 
-  /**
-   * The timeout in milliseconds for the rate limit service RPC. If not
-   * set, this defaults to 20ms.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 4;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 4; */
   timeout?: Duration | undefined;
 
-  /**
-   * The filter's behaviour in case the rate limiting service does
-   * not respond back. When it is set to true, Envoy will not allow traffic in case of
-   * communication failure between rate limiting service and the proxy.
-   * Defaults to false.
-   *
-   * @generated from field: bool failure_mode_deny = 5;
-   */
+  /** @generated from field: bool failure_mode_deny = 5; */
   failureModeDeny: boolean;
 
-  /**
-   * Configuration for an external rate limit service provider. If not
-   * specified, any calls to the rate limit service will immediately return
-   * success.
-   *
-   * @generated from field: envoy.config.ratelimit.v3.RateLimitServiceConfig rate_limit_service = 6;
-   */
+  /** @generated from field: envoy.config.ratelimit.v3.RateLimitServiceConfig rate_limit_service = 6; */
   rateLimitService?: RateLimitServiceConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.ratelimit.v3.RateLimit.
- * Use `create(RateLimitSchema)` to create a new message.
- */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.ratelimit.v3.RateLimit");

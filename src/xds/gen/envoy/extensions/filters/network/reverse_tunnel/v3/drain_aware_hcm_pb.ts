@@ -21,36 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HttpConnectionManager } from "../../http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the drain-aware HTTP Connection Manager.
- * All HCM fields are forwarded verbatim; the only difference is that this
- * filter registers a listener-drain callback and emits a GOAWAY before the
- * connection is closed.
- *
- * @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager
- */
+/** @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager */
 export type DrainAwareHttpConnectionManager = Message<"envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager"> & {
-  /**
-   * The underlying HCM configuration to apply.
-   *
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager hcm_config = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager hcm_config = 1; */
   hcmConfig?: HttpConnectionManager | undefined;
 
-  /**
-   * When true, a peer-initiated GOAWAY on a reverse tunnel makes the initiator drop the draining
-   * tunnel and dial a replacement, so capacity is restored before the old tunnel closes while its
-   * in-flight streams finish. Default false, so the behavior is opt-in and unconfigured listeners
-   * are unaffected.
-   *
-   * @generated from field: bool enable_drain_with_goaway = 2;
-   */
+  /** @generated from field: bool enable_drain_with_goaway = 2; */
   enableDrainWithGoaway: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager.
- * Use `create(DrainAwareHttpConnectionManagerSchema)` to create a new message.
- */
 export const DrainAwareHttpConnectionManagerSchema: GenMessage<DrainAwareHttpConnectionManager> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.DrainAwareHttpConnectionManager");

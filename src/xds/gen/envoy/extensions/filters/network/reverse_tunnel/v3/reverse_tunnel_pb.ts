@@ -23,242 +23,59 @@ import type { JwtHandshakeValidator } from "../../../common/jwks/v3/jwt_handshak
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Validation configuration for reverse tunnel identifiers.
- * Validates the node ID, cluster ID, and tenant ID extracted from reverse tunnel handshake headers
- * against expected values specified using format strings.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.Validation
- */
+/** @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.Validation */
 export type Validation = Message<"envoy.extensions.filters.network.reverse_tunnel.v3.Validation"> & {
-  /**
-   * Format string to extract the expected node identifier for validation.
-   * The formatted value is compared against the ``x-envoy-reverse-tunnel-node-id`` header
-   * from the incoming handshake request. If they do not match, the connection is rejected
-   * with HTTP ``403 Forbidden``.
-   *
-   * Supports Envoy's :ref:`command operators <config_access_log_command_operators>`:
-   *
-   * * ``%DYNAMIC_METADATA(namespace:key)%``: Extract expected value from dynamic metadata.
-   * * ``%FILTER_STATE(key)%``: Extract expected value from filter state.
-   * * ``%DOWNSTREAM_REMOTE_ADDRESS%``: Use downstream connection IP address.
-   * * Plain strings: Use a static expected value.
-   *
-   * If empty, node ID validation is skipped.
-   *
-   * Example using dynamic metadata allowlist:
-   *
-   * .. code-block:: yaml
-   *
-   *    node_id_format: "%DYNAMIC_METADATA(envoy.reverse_tunnel.allowlist:expected_node_id)%"
-   *
-   *
-   * @generated from field: string node_id_format = 1;
-   */
+  /** @generated from field: string node_id_format = 1; */
   nodeIdFormat: string;
 
-  /**
-   * Format string to extract the expected cluster identifier for validation.
-   * The formatted value is compared against the ``x-envoy-reverse-tunnel-cluster-id`` header
-   * from the incoming handshake request. If they do not match, the connection is rejected
-   * with HTTP ``403 Forbidden``.
-   *
-   * Supports the same :ref:`command operators <config_access_log_command_operators>` as
-   * ``node_id_format``.
-   *
-   * If empty, cluster ID validation is skipped.
-   *
-   * Example using filter state:
-   *
-   * .. code-block:: yaml
-   *
-   *    cluster_id_format: "%FILTER_STATE(expected_cluster_id)%"
-   *
-   *
-   * @generated from field: string cluster_id_format = 2;
-   */
+  /** @generated from field: string cluster_id_format = 2; */
   clusterIdFormat: string;
 
-  /**
-   * Format string to extract the expected tenant identifier for validation.
-   * The formatted value is compared against the ``x-envoy-reverse-tunnel-tenant-id`` header
-   * from the incoming handshake request. If they do not match, the connection is rejected
-   * with HTTP ``403 Forbidden``.
-   *
-   * Supports the same :ref:`command operators <config_access_log_command_operators>` as
-   * ``node_id_format``.
-   *
-   * If empty, tenant ID validation is skipped.
-   *
-   * @generated from field: string tenant_id_format = 5;
-   */
+  /** @generated from field: string tenant_id_format = 5; */
   tenantIdFormat: string;
 
-  /**
-   * Whether to emit validation results as dynamic metadata.
-   * When enabled, the filter emits metadata under the namespace specified by
-   * ``dynamic_metadata_namespace`` containing:
-   *
-   * * ``node_id``: The actual node ID from the handshake request.
-   * * ``cluster_id``: The actual cluster ID from the handshake request.
-   * * ``tenant_id``: The actual tenant ID from the handshake request.
-   * * ``validation_result``: Either ``allowed`` or ``denied``.
-   *
-   * This metadata can be used by subsequent filters or for access logging.
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool emit_dynamic_metadata = 3;
-   */
+  /** @generated from field: bool emit_dynamic_metadata = 3; */
   emitDynamicMetadata: boolean;
 
-  /**
-   * Namespace for emitted dynamic metadata when ``emit_dynamic_metadata`` is ``true``.
-   * If not specified, defaults to ``envoy.filters.network.reverse_tunnel``.
-   *
-   * @generated from field: string dynamic_metadata_namespace = 4;
-   */
+  /** @generated from field: string dynamic_metadata_namespace = 4; */
   dynamicMetadataNamespace: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.reverse_tunnel.v3.Validation.
- * Use `create(ValidationSchema)` to create a new message.
- */
 export const ValidationSchema: GenMessage<Validation> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.Validation");
 
-/**
- * Configuration for the reverse tunnel network filter.
- * This filter handles reverse tunnel connection acceptance and rejection by processing
- * HTTP requests where required identification values are provided via HTTP headers.
- * [#next-free-field: 11]
- *
- * @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel
- */
+/** @generated from message envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel */
 export type ReverseTunnel = Message<"envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel"> & {
-  /**
-   * Ping interval for health checks on established reverse tunnel connections.
-   * If not specified, defaults to ``2 seconds``.
-   *
-   * @generated from field: google.protobuf.Duration ping_interval = 1;
-   */
+  /** @generated from field: google.protobuf.Duration ping_interval = 1; */
   pingInterval?: Duration | undefined;
 
-  /**
-   * Whether to automatically close connections after processing reverse tunnel requests.
-   *
-   * * When set to ``true``, connections are closed after acceptance or rejection.
-   * * When set to ``false``, connections remain open for potential reuse.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool auto_close_connections = 2;
-   */
+  /** @generated from field: bool auto_close_connections = 2; */
   autoCloseConnections: boolean;
 
-  /**
-   * HTTP path to match for reverse tunnel requests.
-   * If not specified, defaults to ``/reverse_connections/request``.
-   *
-   * @generated from field: string request_path = 3;
-   */
+  /** @generated from field: string request_path = 3; */
   requestPath: string;
 
-  /**
-   * HTTP method to match for reverse tunnel requests.
-   * If not specified (``METHOD_UNSPECIFIED``), this defaults to ``GET``.
-   *
-   * @generated from field: envoy.config.core.v3.RequestMethod request_method = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.RequestMethod request_method = 4; */
   requestMethod: RequestMethod;
 
-  /**
-   * Optional validation configuration for node, cluster, and tenant identifiers.
-   * If specified, the filter validates the ``x-envoy-reverse-tunnel-node-id``,
-   * ``x-envoy-reverse-tunnel-cluster-id``, and ``x-envoy-reverse-tunnel-tenant-id`` headers
-   * against expected values extracted using format strings. Requests that fail validation
-   * are rejected with HTTP ``403 Forbidden``.
-   *
-   * @generated from field: envoy.extensions.filters.network.reverse_tunnel.v3.Validation validation = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.network.reverse_tunnel.v3.Validation validation = 5; */
   validation?: Validation | undefined;
 
-  /**
-   * Required cluster name for validating reverse tunnel connection initiations.
-   * When set, the filter validates that the upstream cluster of the initiator envoy matches this name
-   * via ``x-envoy-reverse-tunnel-upstream-cluster-name`` header. Connections with mismatched or missing
-   * cluster names are rejected with HTTP ``400 Bad Request``. When empty, no cluster name validation is performed.
-   *
-   * @generated from field: string required_cluster_name = 6;
-   */
+  /** @generated from field: string required_cluster_name = 6; */
   requiredClusterName: string;
 
-  /**
-   * Accept the handshake as an HTTP/1.1 ``Upgrade`` exchange (``Upgrade: reverse-tunnel``,
-   * reply ``101``) so HTTP proxies can route the handshake and splice the tunnel
-   * afterward. Non-upgrade requests are rejected with ``426``. The initiator must set this
-   * flag to the same value.
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool use_http_upgrade = 7;
-   */
+  /** @generated from field: bool use_http_upgrade = 7; */
   useHttpUpgrade: boolean;
 
-  /**
-   * When true, skip worker-thread rebalancing for accepted reverse tunnel connections.
-   * This avoids the cross-worker lock in pickLeastLoadedSocketManager.
-   * Default: false (rebalancing enabled).
-   *
-   * @generated from field: bool skip_rebalancing = 8;
-   */
+  /** @generated from field: bool skip_rebalancing = 8; */
   skipRebalancing: boolean;
 
-  /**
-   * Optional JWT authentication for the handshake. When set, the bearer token carried in the
-   * handshake request is verified before the connection is accepted or its socket registered, so a
-   * forged or expired token can never produce a usable reverse tunnel. This runs on the real
-   * accepted socket, before registration, so it does not interfere with socket reuse. A missing or
-   * invalid token rejects the handshake with HTTP ``401 Unauthorized`` unless
-   * ``allow_missing_or_failed`` is set.
-   *
-   * On success, the verified claims are published as dynamic metadata (default namespace
-   * ``envoy.filters.network.reverse_tunnel.jwt``) so the :ref:`Validation
-   * <envoy_v3_api_msg_extensions.filters.network.reverse_tunnel.v3.Validation>` block can bind a
-   * claimed handshake identifier to a verified claim, e.g.::
-   *
-   *    tenant_id_format: "%DYNAMIC_METADATA(envoy.filters.network.reverse_tunnel.jwt:tenant)%"
-   *
-   * forces the ``x-envoy-reverse-tunnel-tenant-id`` header to equal the verified ``tenant`` claim.
-   * Without such a binding, a token minted for one tenant can open a tunnel claiming another.
-   *
-   * Token verification is synchronous. With ``remote_jwks`` the keys are fetched and refreshed in the
-   * background (at startup and every ``cache_duration``) and cached, never on the accept path. Before
-   * the first successful fetch, or while a refresh is failing with nothing cached, every token is
-   * rejected. ``token_header`` defaults to ``authorization`` and ``clock_skew_seconds`` to 60.
-   *
-   * See :ref:`JwtHandshakeValidator
-   * <envoy_v3_api_msg_extensions.filters.common.jwks.v3.JwtHandshakeValidator>`.
-   *
-   * @generated from field: envoy.extensions.filters.common.jwks.v3.JwtHandshakeValidator jwt_validator = 10;
-   */
+  /** @generated from field: envoy.extensions.filters.common.jwks.v3.JwtHandshakeValidator jwt_validator = 10; */
   jwtValidator?: JwtHandshakeValidator | undefined;
 
-  /**
-   * Enforces the per-node concurrent connection cap (``max_connections_per_node``, configured on
-   * the ``UpstreamReverseConnectionSocketInterface`` bootstrap extension) for tunnels accepted by
-   * this filter. The cap is checked on the accepting worker but the connection is counted on the
-   * worker it is finally rebalanced to, so it is best-effort unless ``skip_rebalancing`` is ``true``.
-   * Default: false.
-   *
-   * @generated from field: bool enable_connection_limit = 9;
-   */
+  /** @generated from field: bool enable_connection_limit = 9; */
   enableConnectionLimit: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel.
- * Use `create(ReverseTunnelSchema)` to create a new message.
- */
 export const ReverseTunnelSchema: GenMessage<ReverseTunnel> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.reverse_tunnel.v3.ReverseTunnel");

@@ -21,41 +21,17 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FilterStateValue } from "../../../common/set_filter_state/v3/value_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.set_filter_state.v3.Config
- */
+/** @generated from message envoy.extensions.filters.network.set_filter_state.v3.Config */
 export type Config = Message<"envoy.extensions.filters.network.set_filter_state.v3.Config"> & {
-  /**
-   * A sequence of the filter state values to apply in the specified order
-   * when a new connection is received.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_new_connection = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_new_connection = 1; */
   onNewConnection: FilterStateValue[];
 
-  /**
-   * A sequence of the filter state values to apply in the specified order
-   * when the downstream TLS handshake is complete.
-   *
-   * For non-TLS downstream connections (where there is no TLS handshake), this
-   * list is applied when a new connection is received.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_downstream_tls_handshake = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_downstream_tls_handshake = 2; */
   onDownstreamTlsHandshake: FilterStateValue[];
 
-  /**
-   * A sequence of the filter state values to apply in the specified order
-   * when data is first received from the downstream connection.
-   *
-   * @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_downstream_data = 3;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue on_downstream_data = 3; */
   onDownstreamData: FilterStateValue[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.set_filter_state.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.set_filter_state.v3.Config");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.sni_cluster.v3.SniCluster
- */
+/** @generated from message envoy.extensions.filters.network.sni_cluster.v3.SniCluster */
 export type SniCluster = Message<"envoy.extensions.filters.network.sni_cluster.v3.SniCluster"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.sni_cluster.v3.SniCluster.
- * Use `create(SniClusterSchema)` to create a new message.
- */
 export const SniClusterSchema: GenMessage<SniCluster> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.sni_cluster.v3.SniCluster");

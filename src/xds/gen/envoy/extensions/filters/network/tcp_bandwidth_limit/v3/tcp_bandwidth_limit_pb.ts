@@ -22,57 +22,23 @@ import type { RuntimeFeatureFlag } from "../../../../../config/core/v3/base_pb.t
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit
- */
+/** @generated from message envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit */
 export type TcpBandwidthLimit = Message<"envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit"> & {
-  /**
-   * The human readable prefix to use when emitting stats.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The limit for read (onData) bandwidth in KiB/s.
-   * If not set, no limit is applied (unlimited bandwidth).
-   * If set to 0, all reads are blocked.
-   *
-   * @generated from field: google.protobuf.UInt64Value read_limit_kbps = 2;
-   */
+  /** @generated from field: google.protobuf.UInt64Value read_limit_kbps = 2; */
   readLimitKbps?: bigint | undefined;
 
-  /**
-   * The limit for write (onWrite) bandwidth in KiB/s.
-   * If not set, no limit is applied (unlimited bandwidth).
-   * If set to 0, all writes are is blocked.
-   *
-   * @generated from field: google.protobuf.UInt64Value write_limit_kbps = 3;
-   */
+  /** @generated from field: google.protobuf.UInt64Value write_limit_kbps = 3; */
   writeLimitKbps?: bigint | undefined;
 
-  /**
-   * The interval at which to process buffered data and check for available bandwidth.
-   * Defaults to 50ms. It must be at least 20ms to avoid too frequent processing.
-   *
-   * @generated from field: google.protobuf.Duration fill_interval = 4;
-   */
+  /** @generated from field: google.protobuf.Duration fill_interval = 4; */
   fillInterval?: Duration | undefined;
 
-  /**
-   * Runtime flag that controls whether the filter is enabled or not. If not specified, defaults
-   * to enabled.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 5;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFeatureFlag runtime_enabled = 5; */
   runtimeEnabled?: RuntimeFeatureFlag | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit.
- * Use `create(TcpBandwidthLimitSchema)` to create a new message.
- */
 export const TcpBandwidthLimitSchema: GenMessage<TcpBandwidthLimit> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.tcp_bandwidth_limit.v3.TcpBandwidthLimit");

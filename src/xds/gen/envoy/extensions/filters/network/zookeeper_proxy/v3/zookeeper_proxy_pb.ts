@@ -21,276 +21,137 @@ import { enumDesc, messageDesc } from "../../../../../../../descriptors/generate
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy
- */
+/** @generated from message envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy */
 export type ZooKeeperProxy = Message<"envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy"> & {
-  /**
-   * The human readable prefix to use when emitting :ref:`statistics
-   * <config_network_filters_zookeeper_proxy_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * [#not-implemented-hide:] The optional path to use for writing ZooKeeper access logs.
-   * If the access log field is empty, access logs will not be written.
-   *
-   * @generated from field: string access_log = 2;
-   */
+  /** @generated from field: string access_log = 2; */
   accessLog: string;
 
-  /**
-   * Messages — requests, responses and events — that are bigger than this value will
-   * be ignored. If it is not set, the default value is 1Mb.
-   *
-   * The value here should match the jute.maxbuffer property in your cluster configuration:
-   *
-   * https://zookeeper.apache.org/doc/r3.4.10/zookeeperAdmin.html#Unsafe+Options
-   *
-   * if that is set. If it isn't, ZooKeeper's default is also 1Mb.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_packet_bytes = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_packet_bytes = 3; */
   maxPacketBytes?: number | undefined;
 
-  /**
-   * Whether to emit latency threshold metrics. If not set, it defaults to false.
-   * If false, setting ``default_latency_threshold`` and ``latency_threshold_overrides`` will not have effect.
-   *
-   * @generated from field: bool enable_latency_threshold_metrics = 4;
-   */
+  /** @generated from field: bool enable_latency_threshold_metrics = 4; */
   enableLatencyThresholdMetrics: boolean;
 
-  /**
-   * The default latency threshold to decide the fast/slow responses and emit metrics (used for error budget calculation).
-   *
-   * https://sre.google/workbook/implementing-slos/
-   *
-   * If it is not set, the default value is 100 milliseconds.
-   *
-   * @generated from field: google.protobuf.Duration default_latency_threshold = 5;
-   */
+  /** @generated from field: google.protobuf.Duration default_latency_threshold = 5; */
   defaultLatencyThreshold?: Duration | undefined;
 
-  /**
-   * List of latency threshold overrides for opcodes.
-   * If the threshold override of one opcode is not set, it will fallback to the default latency
-   * threshold.
-   * Specifying latency threshold overrides multiple times for one opcode is not allowed.
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride latency_threshold_overrides = 6;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride latency_threshold_overrides = 6; */
   latencyThresholdOverrides: LatencyThresholdOverride[];
 
-  /**
-   * Whether to emit per opcode request bytes metrics. If not set, it defaults to false.
-   *
-   * @generated from field: bool enable_per_opcode_request_bytes_metrics = 7;
-   */
+  /** @generated from field: bool enable_per_opcode_request_bytes_metrics = 7; */
   enablePerOpcodeRequestBytesMetrics: boolean;
 
-  /**
-   * Whether to emit per opcode response bytes metrics. If not set, it defaults to false.
-   *
-   * @generated from field: bool enable_per_opcode_response_bytes_metrics = 8;
-   */
+  /** @generated from field: bool enable_per_opcode_response_bytes_metrics = 8; */
   enablePerOpcodeResponseBytesMetrics: boolean;
 
-  /**
-   * Whether to emit per opcode decoder error metrics. If not set, it defaults to false.
-   *
-   * @generated from field: bool enable_per_opcode_decoder_error_metrics = 9;
-   */
+  /** @generated from field: bool enable_per_opcode_decoder_error_metrics = 9; */
   enablePerOpcodeDecoderErrorMetrics: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy.
- * Use `create(ZooKeeperProxySchema)` to create a new message.
- */
 export const ZooKeeperProxySchema: GenMessage<ZooKeeperProxy> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy");
 
-/**
- * @generated from message envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride
- */
+/** @generated from message envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride */
 export type LatencyThresholdOverride = Message<"envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride"> & {
-  /**
-   * The ZooKeeper opcodes. Can be found as part of the ZooKeeper source code:
-   *
-   * https://github.com/apache/zookeeper/blob/master/zookeeper-server/src/main/java/org/apache/zookeeper/ZooDefs.java
-   *
-   *
-   * @generated from field: envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode opcode = 1;
-   */
+  /** @generated from field: envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode opcode = 1; */
   opcode: LatencyThresholdOverride_Opcode;
 
-  /**
-   * The latency threshold override of certain opcode.
-   *
-   * @generated from field: google.protobuf.Duration threshold = 2;
-   */
+  /** @generated from field: google.protobuf.Duration threshold = 2; */
   threshold?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.
- * Use `create(LatencyThresholdOverrideSchema)` to create a new message.
- */
 export const LatencyThresholdOverrideSchema: GenMessage<LatencyThresholdOverride> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride");
 
-/**
- * @generated from enum envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode
- */
+/** @generated from enum envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode */
 export const LatencyThresholdOverride_Opcode = {
-  /**
-   * @generated from enum value: Connect = 0;
-   */
+  /** @generated from enum value: Connect = 0; */
   Connect: 0,
 
-  /**
-   * @generated from enum value: Create = 1;
-   */
+  /** @generated from enum value: Create = 1; */
   Create: 1,
 
-  /**
-   * @generated from enum value: Delete = 2;
-   */
+  /** @generated from enum value: Delete = 2; */
   Delete: 2,
 
-  /**
-   * @generated from enum value: Exists = 3;
-   */
+  /** @generated from enum value: Exists = 3; */
   Exists: 3,
 
-  /**
-   * @generated from enum value: GetData = 4;
-   */
+  /** @generated from enum value: GetData = 4; */
   GetData: 4,
 
-  /**
-   * @generated from enum value: SetData = 5;
-   */
+  /** @generated from enum value: SetData = 5; */
   SetData: 5,
 
-  /**
-   * @generated from enum value: GetAcl = 6;
-   */
+  /** @generated from enum value: GetAcl = 6; */
   GetAcl: 6,
 
-  /**
-   * @generated from enum value: SetAcl = 7;
-   */
+  /** @generated from enum value: SetAcl = 7; */
   SetAcl: 7,
 
-  /**
-   * @generated from enum value: GetChildren = 8;
-   */
+  /** @generated from enum value: GetChildren = 8; */
   GetChildren: 8,
 
-  /**
-   * @generated from enum value: Sync = 9;
-   */
+  /** @generated from enum value: Sync = 9; */
   Sync: 9,
 
-  /**
-   * @generated from enum value: Ping = 10;
-   */
+  /** @generated from enum value: Ping = 10; */
   Ping: 10,
 
-  /**
-   * @generated from enum value: GetChildren2 = 11;
-   */
+  /** @generated from enum value: GetChildren2 = 11; */
   GetChildren2: 11,
 
-  /**
-   * @generated from enum value: Check = 12;
-   */
+  /** @generated from enum value: Check = 12; */
   Check: 12,
 
-  /**
-   * @generated from enum value: Multi = 13;
-   */
+  /** @generated from enum value: Multi = 13; */
   Multi: 13,
 
-  /**
-   * @generated from enum value: Create2 = 14;
-   */
+  /** @generated from enum value: Create2 = 14; */
   Create2: 14,
 
-  /**
-   * @generated from enum value: Reconfig = 15;
-   */
+  /** @generated from enum value: Reconfig = 15; */
   Reconfig: 15,
 
-  /**
-   * @generated from enum value: CheckWatches = 16;
-   */
+  /** @generated from enum value: CheckWatches = 16; */
   CheckWatches: 16,
 
-  /**
-   * @generated from enum value: RemoveWatches = 17;
-   */
+  /** @generated from enum value: RemoveWatches = 17; */
   RemoveWatches: 17,
 
-  /**
-   * @generated from enum value: CreateContainer = 18;
-   */
+  /** @generated from enum value: CreateContainer = 18; */
   CreateContainer: 18,
 
-  /**
-   * @generated from enum value: CreateTtl = 19;
-   */
+  /** @generated from enum value: CreateTtl = 19; */
   CreateTtl: 19,
 
-  /**
-   * @generated from enum value: Close = 20;
-   */
+  /** @generated from enum value: Close = 20; */
   Close: 20,
 
-  /**
-   * @generated from enum value: SetAuth = 21;
-   */
+  /** @generated from enum value: SetAuth = 21; */
   SetAuth: 21,
 
-  /**
-   * @generated from enum value: SetWatches = 22;
-   */
+  /** @generated from enum value: SetWatches = 22; */
   SetWatches: 22,
 
-  /**
-   * @generated from enum value: GetEphemerals = 23;
-   */
+  /** @generated from enum value: GetEphemerals = 23; */
   GetEphemerals: 23,
 
-  /**
-   * @generated from enum value: GetAllChildrenNumber = 24;
-   */
+  /** @generated from enum value: GetAllChildrenNumber = 24; */
   GetAllChildrenNumber: 24,
 
-  /**
-   * @generated from enum value: SetWatches2 = 25;
-   */
+  /** @generated from enum value: SetWatches2 = 25; */
   SetWatches2: 25,
 
-  /**
-   * @generated from enum value: AddWatch = 26;
-   */
+  /** @generated from enum value: AddWatch = 26; */
   AddWatch: 26,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode
- */
+/** @generated from enum envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode */
 export type LatencyThresholdOverride_Opcode = (typeof LatencyThresholdOverride_Opcode)[keyof typeof LatencyThresholdOverride_Opcode] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode.
- */
 export const LatencyThresholdOverride_OpcodeSchema: GenEnum<LatencyThresholdOverride_Opcode> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.network.zookeeper_proxy.v3.LatencyThresholdOverride.Opcode");

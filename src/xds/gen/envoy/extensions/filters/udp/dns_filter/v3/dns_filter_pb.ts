@@ -27,191 +27,61 @@ import type { DnsTable } from "../../../../../data/dns/v3/dns_table_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the DNS filter.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig
- */
+/** @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig */
 export type DnsFilterConfig = Message<"envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig"> & {
-  /**
-   * The stat prefix used when emitting DNS filter statistics
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * Server context configuration contains the data that the filter uses to respond
-   * to DNS requests.
-   *
-   * @generated from field: envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig server_config = 2;
-   */
+  /** @generated from field: envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig server_config = 2; */
   serverConfig?: DnsFilterConfig_ServerContextConfig | undefined;
 
-  /**
-   * Client context configuration controls Envoy's behavior when it must use external
-   * resolvers to answer a query. This object is optional and if omitted instructs
-   * the filter to resolve queries from the data in the server_config.
-   * Also, if ``client_config`` is omitted, here is the Envoy's behavior to create DNS resolver:
-   *
-   * 1. If :ref:`typed_dns_resolver_config <envoy_v3_api_field_config.bootstrap.v3.Bootstrap.typed_dns_resolver_config>`
-   * is not empty, uses it.
-   *
-   * 2. Otherwise, uses the default c-ares DNS resolver.
-   *
-   *
-   * @generated from field: envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig client_config = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig client_config = 3; */
   clientConfig?: DnsFilterConfig_ClientContextConfig | undefined;
 
-  /**
-   * Configuration for :ref:`access logs <arch_overview_access_logs>`
-   * emitted by the DNS filter for each DNS query received.
-   * Supports custom format commands for DNS-specific attributes:
-   * - ``QUERY_NAME``: The DNS query name being resolved
-   * - ``QUERY_TYPE``: The DNS query type (A, AAAA, SRV, etc.)
-   * - ``QUERY_CLASS``: The DNS query class
-   * - ``ANSWER_COUNT``: Number of answers in the response
-   * - ``RESPONSE_CODE``: DNS response code
-   * - ``PARSE_STATUS``: Whether the query was successfully parsed
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 4;
-   */
+  /** @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 4; */
   accessLog: AccessLog[];
 
-  /**
-   * When true, virtual domain names are matched case-insensitively. The response echoes the
-   * client's original query-name case. Defaults to false.
-   *
-   * @generated from field: bool case_insensitive = 5;
-   */
+  /** @generated from field: bool case_insensitive = 5; */
   caseInsensitive: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.
- * Use `create(DnsFilterConfigSchema)` to create a new message.
- */
 export const DnsFilterConfigSchema: GenMessage<DnsFilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig");
 
-/**
- * This message contains the configuration for the DNS Filter operating
- * in a server context. This message will contain the virtual hosts and
- * associated addresses with which Envoy will respond to queries
- *
- * @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig
- */
+/** @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig */
 export type DnsFilterConfig_ServerContextConfig = Message<"envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig.config_source
-   */
+  /** @generated from oneof envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig.config_source */
   configSource: {
-    /**
-     * Load the configuration specified from the control plane
-     *
-     * @generated from field: envoy.data.dns.v3.DnsTable inline_dns_table = 1;
-     */
+    /** @generated from field: envoy.data.dns.v3.DnsTable inline_dns_table = 1; */
     value: DnsTable;
     case: "inlineDnsTable";
   } | {
-    /**
-     * Seed the filter configuration from an external path. This source
-     * is a yaml formatted file that contains the DnsTable driving Envoy's
-     * responses to DNS queries
-     *
-     * @generated from field: envoy.config.core.v3.DataSource external_dns_table = 2;
-     */
+    /** @generated from field: envoy.config.core.v3.DataSource external_dns_table = 2; */
     value: DataSource;
     case: "externalDnsTable";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig.
- * Use `create(DnsFilterConfig_ServerContextConfigSchema)` to create a new message.
- */
 export const DnsFilterConfig_ServerContextConfigSchema: GenMessage<DnsFilterConfig_ServerContextConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ServerContextConfig");
 
-/**
- * This message contains the configuration for the DNS Filter operating
- * in a client context. This message will contain the timeouts, retry,
- * and forwarding configuration for Envoy to make DNS requests to other
- * resolvers
- *
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig
- */
+/** @generated from message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig */
 export type DnsFilterConfig_ClientContextConfig = Message<"envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig"> & {
-  /**
-   * Sets the maximum time we will wait for the upstream query to complete
-   * We allow 5s for the upstream resolution to complete, so the minimum
-   * value here is 1. Note that the total latency for a failed query is the
-   * number of retries multiplied by the resolver_timeout.
-   *
-   * @generated from field: google.protobuf.Duration resolver_timeout = 1;
-   */
+  /** @generated from field: google.protobuf.Duration resolver_timeout = 1; */
   resolverTimeout?: Duration | undefined;
 
-  /**
-   * This field was used for `dns_resolution_config` in Envoy 1.19.0 and
-   * 1.19.1.
-   * Control planes that need to set this field for Envoy 1.19.0 and
-   * 1.19.1 clients should fork the protobufs and change the field type
-   * to `DnsResolutionConfig`.
-   * Control planes that need to simultaneously support Envoy 1.18.x and
-   * Envoy 1.19.x should avoid Envoy 1.19.0 and 1.19.1.
-   *
-   * [#not-implemented-hide:]
-   *
-   * @generated from field: repeated envoy.config.core.v3.Address upstream_resolvers = 2 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: repeated envoy.config.core.v3.Address upstream_resolvers = 2 [deprecated = true]; @deprecated */
   upstreamResolvers: Address[];
 
-  /**
-   * DNS resolution configuration which includes the underlying dns resolver addresses and options.
-   * This field is deprecated in favor of
-   * :ref:`typed_dns_resolver_config <envoy_v3_api_field_extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig.typed_dns_resolver_config>`.
-   *
-   * @generated from field: envoy.config.core.v3.DnsResolutionConfig dns_resolution_config = 5 [deprecated = true];
-   * @deprecated
-   */
+  /** @generated from field: envoy.config.core.v3.DnsResolutionConfig dns_resolution_config = 5 [deprecated = true]; @deprecated */
   dnsResolutionConfig?: DnsResolutionConfig | undefined;
 
-  /**
-   * DNS resolver type configuration extension. This extension can be used to configure c-ares, apple,
-   * or any other DNS resolver types and the related parameters.
-   * For example, an object of
-   * :ref:`CaresDnsResolverConfig <envoy_v3_api_msg_extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig>`
-   * can be packed into this ``typed_dns_resolver_config``. This configuration replaces the
-   * :ref:`dns_resolution_config <envoy_v3_api_field_extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig.dns_resolution_config>`
-   * configuration.
-   * During the transition period when both ``dns_resolution_config`` and ``typed_dns_resolver_config`` exists,
-   * when ``typed_dns_resolver_config`` is in place, Envoy will use it and ignore ``dns_resolution_config``.
-   * When ``typed_dns_resolver_config`` is missing, the default behavior is in place.
-   * [#extension-category: envoy.network.dns_resolver]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig typed_dns_resolver_config = 4;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig typed_dns_resolver_config = 4; */
   typedDnsResolverConfig?: TypedExtensionConfig | undefined;
 
-  /**
-   * Controls how many outstanding external lookup contexts the filter tracks.
-   * The context structure allows the filter to respond to every query even if the external
-   * resolution times out or is otherwise unsuccessful
-   *
-   * @generated from field: uint64 max_pending_lookups = 3;
-   */
+  /** @generated from field: uint64 max_pending_lookups = 3; */
   maxPendingLookups: bigint;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig.
- * Use `create(DnsFilterConfig_ClientContextConfigSchema)` to create a new message.
- */
 export const DnsFilterConfig_ClientContextConfigSchema: GenMessage<DnsFilterConfig_ClientContextConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.dns_filter.v3.DnsFilterConfig.ClientContextConfig");

@@ -22,73 +22,17 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules UDP listener filter. This filter allows loading shared object
- * files that can be loaded via ``dlopen`` to extend the UDP listener filter chain.
- *
- * A module can be loaded by multiple UDP listener filters; the module is loaded only once and shared
- * across multiple filters.
- *
- * @generated from message envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter
- */
+/** @generated from message envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter */
 export type DynamicModuleUdpListenerFilter = Message<"envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter"> & {
-  /**
-   * Specifies the shared-object level configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this filter configuration.
-   *
-   * This can be used to distinguish between different filter implementations inside a dynamic
-   * module. For example, a module can have completely different filter implementations. When Envoy
-   * receives this configuration, it passes the ``filter_name`` to the dynamic module's UDP listener
-   * filter config init function together with the ``filter_config``. That way a module can decide
-   * which in-module filter implementation to use based on the name at load time.
-   *
-   * @generated from field: string filter_name = 2;
-   */
+  /** @generated from field: string filter_name = 2; */
   filterName: string;
 
-  /**
-   * The configuration for the filter chosen by ``filter_name``.
-   *
-   * This is passed to the module's UDP listener filter initialization function. Together with the
-   * ``filter_name``, the module can decide which in-module filter implementation to use and
-   * fine-tune the behavior of the filter.
-   *
-   * For example, if a module has two filter implementations, one for echo and one for rate
-   * limiting, ``filter_name`` is used to choose either echo or rate limiting. The
-   * ``filter_config`` can be used to configure the echo behavior or the rate limiting parameters.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a string value
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: hello
-   *
-   *  # Passing raw bytes
-   *  filter_config:
-   *    "@type": "type.googleapis.com/google.protobuf.BytesValue"
-   *    value: aGVsbG8=  # echo -n "hello" | base64
-   *
-   *
-   * @generated from field: google.protobuf.Any filter_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any filter_config = 3; */
   filterConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter.
- * Use `create(DynamicModuleUdpListenerFilterSchema)` to create a new message.
- */
 export const DynamicModuleUdpListenerFilterSchema: GenMessage<DynamicModuleUdpListenerFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.dynamic_modules.v3.DynamicModuleUdpListenerFilter");

@@ -20,21 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.udp.udp_proxy.v3.Route
- */
+/** @generated from message envoy.extensions.filters.udp.udp_proxy.v3.Route */
 export type Route = Message<"envoy.extensions.filters.udp.udp_proxy.v3.Route"> & {
-  /**
-   * Indicates the upstream cluster to which the request should be routed.
-   *
-   * @generated from field: string cluster = 1;
-   */
+  /** @generated from field: string cluster = 1; */
   cluster: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.udp_proxy.v3.Route.
- * Use `create(RouteSchema)` to create a new message.
- */
 export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.udp_proxy.v3.Route");

@@ -20,23 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.access_token.v3.AccessTokenCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.access_token.v3.AccessTokenCredentials */
 export type AccessTokenCredentials = Message<"envoy.extensions.grpc_service.call_credentials.access_token.v3.AccessTokenCredentials"> & {
-  /**
-   * The access token.
-   *
-   * @generated from field: string token = 1;
-   */
+  /** @generated from field: string token = 1; */
   token: string;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.access_token.v3.AccessTokenCredentials.
- * Use `create(AccessTokenCredentialsSchema)` to create a new message.
- */
 export const AccessTokenCredentialsSchema: GenMessage<AccessTokenCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.access_token.v3.AccessTokenCredentials");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.google_compute_engine.v3.GoogleComputeEngineCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.google_compute_engine.v3.GoogleComputeEngineCredentials */
 export type GoogleComputeEngineCredentials = Message<"envoy.extensions.grpc_service.call_credentials.google_compute_engine.v3.GoogleComputeEngineCredentials"> & {
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.google_compute_engine.v3.GoogleComputeEngineCredentials.
- * Use `create(GoogleComputeEngineCredentialsSchema)` to create a new message.
- */
 export const GoogleComputeEngineCredentialsSchema: GenMessage<GoogleComputeEngineCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.google_compute_engine.v3.GoogleComputeEngineCredentials");

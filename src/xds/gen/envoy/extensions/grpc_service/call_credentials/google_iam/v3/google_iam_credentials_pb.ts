@@ -20,30 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials */
 export type GoogleIamCredentials = Message<"envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials"> & {
-  /**
-   * Authorization token.
-   *
-   * @generated from field: string authorization_token = 1;
-   */
+  /** @generated from field: string authorization_token = 1; */
   authorizationToken: string;
 
-  /**
-   * Authority selector.
-   *
-   * @generated from field: string authority_selector = 2;
-   */
+  /** @generated from field: string authority_selector = 2; */
   authoritySelector: string;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials.
- * Use `create(GoogleIamCredentialsSchema)` to create a new message.
- */
 export const GoogleIamCredentialsSchema: GenMessage<GoogleIamCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.google_iam.v3.GoogleIamCredentials");

@@ -20,23 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.google_refresh_token.v3.GoogleRefreshTokenCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.google_refresh_token.v3.GoogleRefreshTokenCredentials */
 export type GoogleRefreshTokenCredentials = Message<"envoy.extensions.grpc_service.call_credentials.google_refresh_token.v3.GoogleRefreshTokenCredentials"> & {
-  /**
-   * JSON refresh token.
-   *
-   * @generated from field: string token = 1;
-   */
+  /** @generated from field: string token = 1; */
   token: string;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.google_refresh_token.v3.GoogleRefreshTokenCredentials.
- * Use `create(GoogleRefreshTokenCredentialsSchema)` to create a new message.
- */
 export const GoogleRefreshTokenCredentialsSchema: GenMessage<GoogleRefreshTokenCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.google_refresh_token.v3.GoogleRefreshTokenCredentials");

@@ -21,30 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.service_account_jwt_access.v3.ServiceAccountJwtAccessCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.service_account_jwt_access.v3.ServiceAccountJwtAccessCredentials */
 export type ServiceAccountJwtAccessCredentials = Message<"envoy.extensions.grpc_service.call_credentials.service_account_jwt_access.v3.ServiceAccountJwtAccessCredentials"> & {
-  /**
-   * JSON key.
-   *
-   * @generated from field: string json_key = 1;
-   */
+  /** @generated from field: string json_key = 1; */
   jsonKey: string;
 
-  /**
-   * Token lifetime.
-   *
-   * @generated from field: google.protobuf.Duration token_lifetime = 2;
-   */
+  /** @generated from field: google.protobuf.Duration token_lifetime = 2; */
   tokenLifetime?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.service_account_jwt_access.v3.ServiceAccountJwtAccessCredentials.
- * Use `create(ServiceAccountJwtAccessCredentialsSchema)` to create a new message.
- */
 export const ServiceAccountJwtAccessCredentialsSchema: GenMessage<ServiceAccountJwtAccessCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.service_account_jwt_access.v3.ServiceAccountJwtAccessCredentials");

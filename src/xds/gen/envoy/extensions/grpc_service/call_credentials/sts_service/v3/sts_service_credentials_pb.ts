@@ -20,92 +20,35 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Security token service configuration that allows Google gRPC to
- * fetch security token from an OAuth 2.0 authorization server.
- * See https://tools.ietf.org/html/draft-ietf-oauth-token-exchange-16 and
- * https://github.com/grpc/grpc/pull/19587.
- * [#not-implemented-hide:]
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials */
 export type StsServiceCredentials = Message<"envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials"> & {
-  /**
-   * URI of the token exchange service that handles token exchange requests.
-   * [#comment:TODO(asraa): Add URI validation when implemented. Tracked by
-   * https://github.com/bufbuild/protoc-gen-validate/issues/303]
-   *
-   * @generated from field: string token_exchange_service_uri = 1;
-   */
+  /** @generated from field: string token_exchange_service_uri = 1; */
   tokenExchangeServiceUri: string;
 
-  /**
-   * Location of the target service or resource where the client
-   * intends to use the requested security token.
-   *
-   * @generated from field: string resource = 2;
-   */
+  /** @generated from field: string resource = 2; */
   resource: string;
 
-  /**
-   * Logical name of the target service where the client intends to
-   * use the requested security token.
-   *
-   * @generated from field: string audience = 3;
-   */
+  /** @generated from field: string audience = 3; */
   audience: string;
 
-  /**
-   * The desired scope of the requested security token in the
-   * context of the service or resource where the token will be used.
-   *
-   * @generated from field: string scope = 4;
-   */
+  /** @generated from field: string scope = 4; */
   scope: string;
 
-  /**
-   * Type of the requested security token.
-   *
-   * @generated from field: string requested_token_type = 5;
-   */
+  /** @generated from field: string requested_token_type = 5; */
   requestedTokenType: string;
 
-  /**
-   * The path of subject token, a security token that represents the
-   * identity of the party on behalf of whom the request is being made.
-   *
-   * @generated from field: string subject_token_path = 6;
-   */
+  /** @generated from field: string subject_token_path = 6; */
   subjectTokenPath: string;
 
-  /**
-   * Type of the subject token.
-   *
-   * @generated from field: string subject_token_type = 7;
-   */
+  /** @generated from field: string subject_token_type = 7; */
   subjectTokenType: string;
 
-  /**
-   * The path of actor token, a security token that represents the identity
-   * of the acting party. The acting party is authorized to use the
-   * requested security token and act on behalf of the subject.
-   *
-   * @generated from field: string actor_token_path = 8;
-   */
+  /** @generated from field: string actor_token_path = 8; */
   actorTokenPath: string;
 
-  /**
-   * Type of the actor token.
-   *
-   * @generated from field: string actor_token_type = 9;
-   */
+  /** @generated from field: string actor_token_type = 9; */
   actorTokenType: string;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials.
- * Use `create(StsServiceCredentialsSchema)` to create a new message.
- */
 export const StsServiceCredentialsSchema: GenMessage<StsServiceCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.call_credentials.sts_service.v3.StsServiceCredentials");

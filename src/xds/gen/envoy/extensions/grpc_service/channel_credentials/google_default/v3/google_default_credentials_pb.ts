@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials */
 export type GoogleDefaultCredentials = Message<"envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials"> & {
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials.
- * Use `create(GoogleDefaultCredentialsSchema)` to create a new message.
- */
 export const GoogleDefaultCredentialsSchema: GenMessage<GoogleDefaultCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.channel_credentials.google_default.v3.GoogleDefaultCredentials");

@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials */
 export type InsecureCredentials = Message<"envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials"> & {
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials.
- * Use `create(InsecureCredentialsSchema)` to create a new message.
- */
 export const InsecureCredentialsSchema: GenMessage<InsecureCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials");

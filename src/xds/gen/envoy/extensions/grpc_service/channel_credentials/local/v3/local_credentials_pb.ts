@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials */
 export type LocalCredentials = Message<"envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials"> & {
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials.
- * Use `create(LocalCredentialsSchema)` to create a new message.
- */
 export const LocalCredentialsSchema: GenMessage<LocalCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.channel_credentials.local.v3.LocalCredentials");

@@ -21,31 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CommonTlsContext_CertificateProviderInstance } from "../../../../transport_sockets/tls/v3/tls_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials */
 export type TlsCredentials = Message<"envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials"> & {
-  /**
-   * The certificate provider instance for the root cert. Must be set.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance root_certificate_provider = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance root_certificate_provider = 1; */
   rootCertificateProvider?: CommonTlsContext_CertificateProviderInstance | undefined;
 
-  /**
-   * The certificate provider instance for the identity cert. Optional;
-   * if unset, no identity certificate will be sent to the server.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance identity_certificate_provider = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance identity_certificate_provider = 2; */
   identityCertificateProvider?: CommonTlsContext_CertificateProviderInstance | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials.
- * Use `create(TlsCredentialsSchema)` to create a new message.
- */
 export const TlsCredentialsSchema: GenMessage<TlsCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.channel_credentials.tls.v3.TlsCredentials");

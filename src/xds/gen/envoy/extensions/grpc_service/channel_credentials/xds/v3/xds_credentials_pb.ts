@@ -21,23 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#not-implemented-hide:]
- *
- * @generated from message envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials
- */
+/** @generated from message envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials */
 export type XdsCredentials = Message<"envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials"> & {
-  /**
-   * Fallback credentials. Required.
-   *
-   * @generated from field: google.protobuf.Any fallback_credentials = 1;
-   */
+  /** @generated from field: google.protobuf.Any fallback_credentials = 1; */
   fallbackCredentials?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials.
- * Use `create(XdsCredentialsSchema)` to create a new message.
- */
 export const XdsCredentialsSchema: GenMessage<XdsCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.grpc_service.channel_credentials.xds.v3.XdsCredentials");

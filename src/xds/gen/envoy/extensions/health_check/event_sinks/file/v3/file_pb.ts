@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Health check event file sink.
- * The health check event will be converted to JSON.
- *
- * @generated from message envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
- */
+/** @generated from message envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink */
 export type HealthCheckEventFileSink = Message<"envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"> & {
-  /**
-   * Specifies the path to the health check event log.
-   *
-   * @generated from field: string event_log_path = 1;
-   */
+  /** @generated from field: string event_log_path = 1; */
   eventLogPath: string;
 };
 
-/**
- * Describes the message envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink.
- * Use `create(HealthCheckEventFileSinkSchema)` to create a new message.
- */
 export const HealthCheckEventFileSinkSchema: GenMessage<HealthCheckEventFileSink> = /*@__PURE__*/
   messageDesc("envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink");

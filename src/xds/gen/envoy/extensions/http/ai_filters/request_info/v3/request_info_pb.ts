@@ -20,25 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Publishes :ref:`RequestInfo <envoy_v3_api_msg_data.ai.v3.RequestInfo>` as typed
- * dynamic metadata. On a declared endpoint with a body, it is written before the
- * request headers continue, so later HTTP filters see it from their first callback.
- *
- * @generated from message envoy.extensions.http.ai_filters.request_info.v3.RequestInfo
- */
+/** @generated from message envoy.extensions.http.ai_filters.request_info.v3.RequestInfo */
 export type RequestInfo = Message<"envoy.extensions.http.ai_filters.request_info.v3.RequestInfo"> & {
-  /**
-   * Metadata namespace. Defaults to ``envoy.ai.request_info``.
-   *
-   * @generated from field: string metadata_namespace = 1;
-   */
+  /** @generated from field: string metadata_namespace = 1; */
   metadataNamespace: string;
 };
 
-/**
- * Describes the message envoy.extensions.http.ai_filters.request_info.v3.RequestInfo.
- * Use `create(RequestInfoSchema)` to create a new message.
- */
 export const RequestInfoSchema: GenMessage<RequestInfo> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.ai_filters.request_info.v3.RequestInfo");

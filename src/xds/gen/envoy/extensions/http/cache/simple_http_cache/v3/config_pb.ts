@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#extension: envoy.extensions.http.cache.simple]
- *
- * @generated from message envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig
- */
+/** @generated from message envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig */
 export type SimpleHttpCacheConfig = Message<"envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig.
- * Use `create(SimpleHttpCacheConfigSchema)` to create a new message.
- */
 export const SimpleHttpCacheConfigSchema: GenMessage<SimpleHttpCacheConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig");

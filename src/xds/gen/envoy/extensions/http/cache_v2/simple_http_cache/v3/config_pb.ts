@@ -20,17 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * [#extension: envoy.extensions.http.cache_v2.simple]
- *
- * @generated from message envoy.extensions.http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config
- */
+/** @generated from message envoy.extensions.http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config */
 export type SimpleHttpCacheV2Config = Message<"envoy.extensions.http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config"> & {
 };
 
-/**
- * Describes the message envoy.extensions.http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config.
- * Use `create(SimpleHttpCacheV2ConfigSchema)` to create a new message.
- */
 export const SimpleHttpCacheV2ConfigSchema: GenMessage<SimpleHttpCacheV2Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.cache_v2.simple_http_cache.v3.SimpleHttpCacheV2Config");

@@ -22,83 +22,31 @@ import type { DataSource, HeaderValueOption } from "../../../../../config/core/v
 import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Custom response policy to serve a locally stored response to the
- * downstream.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy
- */
+/** @generated from message envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy */
 export type LocalResponsePolicy = Message<"envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy"> & {
-  /**
-   * Optional new local reply body text. It will be used
-   * in the ``%LOCAL_REPLY_BODY%`` command operator in the ``body_format``. If unset when
-   * ``body_format`` is configured for an existing local reply, the existing body will be used as
-   * the formatter input instead.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource body = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource body = 1; */
   body?: DataSource | undefined;
 
-  /**
-   * Optional body format to be used for this response. If ``body_format`` is  not
-   * provided, and ``body`` is, the contents of ``body`` will be used to populate
-   * the body of the local reply without formatting.
-   *
-   * @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format = 2; */
   bodyFormat?: SubstitutionFormatString | undefined;
 
-  /**
-   * The new response status code if specified.
-   *
-   * @generated from field: google.protobuf.UInt32Value status_code = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value status_code = 3; */
   statusCode?: number | undefined;
 
-  /**
-   * HTTP headers to add to the response. This allows the
-   * response policy to append, to add or to override headers of
-   * the original response for local body, or the custom response from the
-   * remote body, before it is sent to a downstream client.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4; */
   responseHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * Controls what is written to ``stream_info.response_code_details`` when this
-   * policy sends its local reply.
-   *
-   * If unset, details are cleared (empty string), matching legacy behavior.
-   * Use ``preserve_response_code_details`` to keep the existing value (e.g.
-   * ``csrf_origin_mismatch``), or ``response_code_details`` to set an explicit
-   * replacement.
-   *
-   * @generated from oneof envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy.response_code_details_action
-   */
+  /** @generated from oneof envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy.response_code_details_action */
   responseCodeDetailsAction: {
-    /**
-     * If set, keep the existing ``response_code_details`` already present on StreamInfo.
-     *
-     * @generated from field: bool preserve_response_code_details = 5;
-     */
+    /** @generated from field: bool preserve_response_code_details = 5; */
     value: boolean;
     case: "preserveResponseCodeDetails";
   } | {
-    /**
-     * Replace ``response_code_details`` with this value.
-     *
-     * @generated from field: string response_code_details = 6;
-     */
+    /** @generated from field: string response_code_details = 6; */
     value: string;
     case: "responseCodeDetails";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy.
- * Use `create(LocalResponsePolicySchema)` to create a new message.
- */
 export const LocalResponsePolicySchema: GenMessage<LocalResponsePolicy> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy");

@@ -23,90 +23,31 @@ import type { TypedExtensionConfig } from "../../../../../config/core/v3/extensi
 import type { RedirectAction } from "../../../../../config/route/v3/route_components_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Custom response policy to internally redirect the original response to a different
- * upstream.
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy
- */
+/** @generated from message envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy */
 export type RedirectPolicy = Message<"envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy"> & {
-  /**
-   * @generated from oneof envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy.redirect_action_specifier
-   */
+  /** @generated from oneof envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy.redirect_action_specifier */
   redirectActionSpecifier: {
-    /**
-     * The Http URI to redirect the original request to, to get the custom
-     * response.
-     * It should be a full FQDN with protocol, host and path.
-     *
-     * Example:
-     *
-     * .. code-block:: yaml
-     *
-     *    uri: https://www.mydomain.com/path/to/404.txt
-     *
-     *
-     * @generated from field: string uri = 1;
-     */
+    /** @generated from field: string uri = 1; */
     value: string;
     case: "uri";
   } | {
-    /**
-     * Specify elements of the redirect url individually.
-     * Note: Do not specify the ``response_code`` field in ``redirect_action``, use
-     * ``status_code`` instead.
-     * The following fields in ``redirect_action`` are currently not supported,
-     * and specifying them will cause the config to be rejected:
-     * - ``prefix_rewrite``
-     * - ``regex_rewrite``
-     *
-     * @generated from field: envoy.config.route.v3.RedirectAction redirect_action = 2;
-     */
+    /** @generated from field: envoy.config.route.v3.RedirectAction redirect_action = 2; */
     value: RedirectAction;
     case: "redirectAction";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The new response status code if specified. This is used to override the
-   * status code of the response from the new upstream if it is not an error status.
-   *
-   * @generated from field: google.protobuf.UInt32Value status_code = 3;
-   */
+  /** @generated from field: google.protobuf.UInt32Value status_code = 3; */
   statusCode?: number | undefined;
 
-  /**
-   * HTTP headers to add to the response. This allows the
-   * response policy to append, to add or to override headers of
-   * the original response for local body, or the custom response from the
-   * remote body, before it is sent to a downstream client.
-   * Note that these are not applied if the redirected response is an error
-   * response.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4; */
   responseHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * HTTP headers to add to the request before it is internally redirected.
-   *
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 5;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 5; */
   requestHeadersToAdd: HeaderValueOption[];
 
-  /**
-   * Custom action to modify request headers before selection of the
-   * redirected route.
-   * [#comment: TODO(pradeepcrao) add an extension category.]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig modify_request_headers_action = 6;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig modify_request_headers_action = 6; */
   modifyRequestHeadersAction?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy.
- * Use `create(RedirectPolicySchema)` to create a new message.
- */
 export const RedirectPolicySchema: GenMessage<RedirectPolicy> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy");

@@ -22,95 +22,17 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Early Header Mutation. This extension allows loading shared
- * object files via ``dlopen`` to rewrite request headers before routing, tracing, request ID
- * generation and any HTTP filter runs.
- *
- * Exactly one instance is created per configured entry, on the main thread, and it is shared by
- * every worker thread for the lifetime of the connection manager configuration. The module is
- * therefore invoked concurrently and must treat its configuration as read-only.
- *
- * The module can read and rewrite the request headers, and read the stream info attributes, dynamic
- * metadata and filter state. Because the extension runs before routing and before the upstream
- * request, the route, the response and every upstream attribute are not yet populated. The stream
- * info is read-only at this point, so a module that needs to publish state for later extensions
- * should do so from an :ref:`HTTP filter
- * <envoy_v3_api_msg_extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter>` instead.
- *
- * When multiple early header mutation extensions are configured, they run in order and the module
- * controls whether the ones after it run: see
- * :ref:`early_header_mutation_extensions
- * <envoy_v3_api_field_extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.early_header_mutation_extensions>`.
- *
- * @generated from message envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation
- */
+/** @generated from message envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation */
 export type DynamicModuleEarlyHeaderMutation = Message<"envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * Only sources that are available synchronously are supported, i.e. ``name``, ``module.local``,
-   * and a ``module.remote`` that is already present in the on-disk cache. A remote source that
-   * would need to be fetched is rejected, since the extension must be usable for the first request
-   * the connection manager serves.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this early header mutation configuration. If not specified, defaults to an empty
-   * string.
-   *
-   * This can be used to distinguish between different early header mutation implementations inside
-   * a dynamic module. When Envoy receives this configuration, it passes the
-   * ``early_header_mutation_name`` to the dynamic module's early header mutation config init
-   * function together with the ``early_header_mutation_config``. That way a module can decide which
-   * in-module implementation to use based on the name at load time.
-   *
-   * This is also used as the ``config_name`` tag of the ``dynamic_modules.module_load_error`` and
-   * ``dynamic_modules.config_init_error`` counters.
-   *
-   * @generated from field: string early_header_mutation_name = 2;
-   */
+  /** @generated from field: string early_header_mutation_name = 2; */
   earlyHeaderMutationName: string;
 
-  /**
-   * The configuration for the early header mutation chosen by ``early_header_mutation_name``. If
-   * not specified, an empty configuration is passed to the module.
-   *
-   * This is passed to the module's early header mutation initialization function. Together with the
-   * ``early_header_mutation_name``, the module can decide which in-module implementation to use and
-   * fine-tune its behavior.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  early_header_mutation_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      copy_headers:
-   *      - x-original-authority
-   *
-   *  # Passing a simple string configuration
-   *  early_header_mutation_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "x-tenant-id"
-   *
-   *
-   * @generated from field: google.protobuf.Any early_header_mutation_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any early_header_mutation_config = 3; */
   earlyHeaderMutationConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation.
- * Use `create(DynamicModuleEarlyHeaderMutationSchema)` to create a new message.
- */
 export const DynamicModuleEarlyHeaderMutationSchema: GenMessage<DynamicModuleEarlyHeaderMutation> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation");

@@ -21,21 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { HeaderMutation as HeaderMutation$1 } from "../../../../../config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This extension allows for early header mutation by the substitution formatter.
- *
- * @generated from message envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation
- */
+/** @generated from message envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation */
 export type HeaderMutation = Message<"envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"> & {
-  /**
-   * @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation mutations = 1;
-   */
+  /** @generated from field: repeated envoy.config.common.mutation_rules.v3.HeaderMutation mutations = 1; */
   mutations: HeaderMutation$1[];
 };
 
-/**
- * Describes the message envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation.
- * Use `create(HeaderMutationSchema)` to create a new message.
- */
 export const HeaderMutationSchema: GenMessage<HeaderMutation> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation");

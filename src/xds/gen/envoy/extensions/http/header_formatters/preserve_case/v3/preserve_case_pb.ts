@@ -20,66 +20,29 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the preserve case header formatter.
- * See the :ref:`header casing <config_http_conn_man_header_casing>` configuration guide for more
- * information.
- *
- * @generated from message envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
- */
+/** @generated from message envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig */
 export type PreserveCaseFormatterConfig = Message<"envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"> & {
-  /**
-   * Allows forwarding reason phrase text.
-   * This is off by default, and a standard reason phrase is used for a corresponding HTTP response code.
-   *
-   * @generated from field: bool forward_reason_phrase = 1;
-   */
+  /** @generated from field: bool forward_reason_phrase = 1; */
   forwardReasonPhrase: boolean;
 
-  /**
-   * Type of formatter to use on headers which are added by Envoy (which are lower case by default).
-   * The default type is DEFAULT, use LowerCase on Envoy headers.
-   *
-   * @generated from field: envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders formatter_type_on_envoy_headers = 2;
-   */
+  /** @generated from field: envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders formatter_type_on_envoy_headers = 2; */
   formatterTypeOnEnvoyHeaders: PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders;
 };
 
-/**
- * Describes the message envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.
- * Use `create(PreserveCaseFormatterConfigSchema)` to create a new message.
- */
 export const PreserveCaseFormatterConfigSchema: GenMessage<PreserveCaseFormatterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig");
 
-/**
- * @generated from enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders
- */
+/** @generated from enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders */
 export const PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders = {
-  /**
-   * Use LowerCase on Envoy added headers.
-   *
-   * @generated from enum value: DEFAULT = 0;
-   */
+  /** @generated from enum value: DEFAULT = 0; */
   DEFAULT: 0,
 
-  /**
-   * Use ProperCaseHeaderKeyFormatter on Envoy added headers that upper cases the first character
-   * in each word. The first character as well as any alpha character following a special
-   * character is upper cased.
-   *
-   * @generated from enum value: PROPER_CASE = 1;
-   */
+  /** @generated from enum value: PROPER_CASE = 1; */
   PROPER_CASE: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders
- */
+/** @generated from enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders */
 export type PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders = (typeof PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders)[keyof typeof PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders.
- */
 export const PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeadersSchema: GenEnum<PreserveCaseFormatterConfig_FormatterTypeOnEnvoyHeaders> = /*@__PURE__*/
   enumDesc("envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig.FormatterTypeOnEnvoyHeaders");

@@ -20,361 +20,89 @@ import type { GenEnum, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * This extension validates that HTTP request and response headers are well formed according to respective RFCs.
- *
- * The validator performs comprehensive HTTP header validation including:
- *
- * #. HTTP/1 header map validity according to `RFC 7230 section 3.2 <https://datatracker.ietf.org/doc/html/rfc7230#section-3.2>`_.
- * #. Syntax of HTTP/1 request target URI and response status.
- * #. HTTP/2 header map validity according to `RFC 7540 section 8.1.2 <https://datatracker.ietf.org/doc/html/rfc7540#section-8.1.2>`_.
- * #. Syntax of HTTP/2 pseudo headers.
- * #. HTTP/3 header map validity according to `RFC 9114 section 4.3  <https://www.rfc-editor.org/rfc/rfc9114.html>`_.
- * #. Syntax of HTTP/3 pseudo headers.
- * #. Syntax of Content-Length and Transfer-Encoding.
- * #. Validation of HTTP/1 requests with both ``Content-Length`` and ``Transfer-Encoding`` headers.
- * #. Normalization of the URI path according to `Normalization and Comparison <https://datatracker.ietf.org/doc/html/rfc3986#section-6>`_
- *    without `case normalization <https://datatracker.ietf.org/doc/html/rfc3986#section-6.2.2.1>`_.
- *
- * This validator ensures that HTTP traffic processed by Envoy conforms to established
- * standards and helps prevent issues caused by malformed headers or invalid HTTP syntax.
- *
- * [#comment:TODO(yanavlasov): Put #extension: envoy.http.header_validators.envoy_default after it is not hidden any more]
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig
- */
+/** @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig */
 export type HeaderValidatorConfig = Message<"envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig"> & {
-  /**
-   * HTTP/1 protocol specific options.
-   * These settings control HTTP/1 specific validation behaviors.
-   *
-   * @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions http1_protocol_options = 1;
-   */
+  /** @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions http1_protocol_options = 1; */
   http1ProtocolOptions?: HeaderValidatorConfig_Http1ProtocolOptions | undefined;
 
-  /**
-   * The URI path normalization options.
-   *
-   * By default Envoy normalizes URI path using the default values of the :ref:`UriPathNormalizationOptions
-   * <envoy_v3_api_msg_extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions>`.
-   * URI path transformations specified by the ``uri_path_normalization_options`` configuration can be applied to a portion
-   * of requests by setting the ``envoy_default_header_validator.uri_path_transformations`` runtime value.
-   *
-   * .. attention::
-   *
-   *   Disabling path normalization may lead to path confusion vulnerabilities in access control or incorrect service
-   *   selection.
-   *
-   *
-   * @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions uri_path_normalization_options = 2;
-   */
+  /** @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions uri_path_normalization_options = 2; */
   uriPathNormalizationOptions?: HeaderValidatorConfig_UriPathNormalizationOptions | undefined;
 
-  /**
-   * Restrict HTTP methods to these defined in the `RFC 7231 section 4.1 <https://datatracker.ietf.org/doc/html/rfc7231#section-4.1>`_.
-   *
-   * Envoy will respond with 400 to requests with disallowed methods.
-   * By default methods with arbitrary names are accepted.
-   *
-   * This setting helps enforce HTTP compliance and can prevent attacks that rely on
-   * non-standard HTTP methods.
-   *
-   * @generated from field: bool restrict_http_methods = 3;
-   */
+  /** @generated from field: bool restrict_http_methods = 3; */
   restrictHttpMethods: boolean;
 
-  /**
-   * Action to take when a client request with a header name containing underscore characters is received.
-   *
-   * If this setting is not specified, the value defaults to ``ALLOW``.
-   *
-   * This setting provides security control over headers with underscores, which can be a source
-   * of security issues when different systems interpret underscores and hyphens differently.
-   *
-   * @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction headers_with_underscores_action = 4;
-   */
+  /** @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction headers_with_underscores_action = 4; */
   headersWithUnderscoresAction: HeaderValidatorConfig_HeadersWithUnderscoresAction;
 
-  /**
-   * Allow requests with fragment in URL path and strip the fragment before request processing.
-   *
-   * By default Envoy rejects requests with fragment in URL path. When this option is enabled,
-   * the fragment portion (everything after ``#``) will be removed from the path before
-   * further processing.
-   *
-   * Fragments are typically used by client-side applications and should not normally
-   * be sent to the server, so stripping them can help normalize requests.
-   *
-   * @generated from field: bool strip_fragment_from_path = 5;
-   */
+  /** @generated from field: bool strip_fragment_from_path = 5; */
   stripFragmentFromPath: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.
- * Use `create(HeaderValidatorConfigSchema)` to create a new message.
- */
 export const HeaderValidatorConfigSchema: GenMessage<HeaderValidatorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig");
 
-/**
- * Configuration options for URI path normalization and transformation.
- *
- * These options control how Envoy processes and normalizes incoming request URI paths
- * to ensure consistent behavior and security. Path normalization helps prevent
- * path traversal attacks and ensures that equivalent paths are handled consistently.
- *
- * @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions
- */
+/** @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions */
 export type HeaderValidatorConfig_UriPathNormalizationOptions = Message<"envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions"> & {
-  /**
-   * Should paths be normalized according to RFC 3986?
-   *
-   * This operation overwrites the original request URI path and the new path is used for processing of
-   * the request by HTTP filters and proxied to the upstream service.
-   * Envoy will respond with 400 to requests with malformed paths that fail path normalization.
-   * The default behavior is to normalize the path.
-   *
-   * This value may be overridden by the runtime variable
-   * :ref:`http_connection_manager.normalize_path<config_http_conn_man_runtime_normalize_path>`.
-   * See `Normalization and Comparison <https://datatracker.ietf.org/doc/html/rfc3986#section-6>`_
-   * for details of normalization.
-   *
-   * .. note::
-   *
-   *   Envoy does not perform
-   *   `case normalization <https://datatracker.ietf.org/doc/html/rfc3986#section-6.2.2.1>`_.
-   *   URI path normalization can be applied to a portion of requests by setting the
-   *   ``envoy_default_header_validator.path_normalization`` runtime value.
-   *
-   *
-   * @generated from field: bool skip_path_normalization = 1;
-   */
+  /** @generated from field: bool skip_path_normalization = 1; */
   skipPathNormalization: boolean;
 
-  /**
-   * Determines if adjacent slashes in the path are merged into one.
-   *
-   * This operation overwrites the original request URI path and the new path is used for processing of
-   * the request by HTTP filters and proxied to the upstream service.
-   * Setting this option to ``true`` will cause incoming requests with path ``//dir///file`` to not match against
-   * route with ``prefix`` match set to ``/dir``. Defaults to ``false``.
-   *
-   * .. note::
-   *
-   *   Slash merging is not part of the
-   *   `HTTP spec <https://datatracker.ietf.org/doc/html/rfc3986>`_ and is provided for convenience.
-   *   Merging of slashes in URI path can be applied to a portion of requests by setting the
-   *   ``envoy_default_header_validator.merge_slashes`` runtime value.
-   *
-   *
-   * @generated from field: bool skip_merging_slashes = 2;
-   */
+  /** @generated from field: bool skip_merging_slashes = 2; */
   skipMergingSlashes: boolean;
 
-  /**
-   * The action to take when request URL path contains escaped slash sequences (``%2F``, ``%2f``, ``%5C`` and ``%5c``).
-   *
-   * This operation may overwrite the original request URI path and the new path is used for processing of
-   * the request by HTTP filters and proxied to the upstream service.
-   *
-   * The handling of escaped slashes is important for security as these sequences can be used
-   * in path confusion attacks to bypass access controls.
-   *
-   * @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction path_with_escaped_slashes_action = 3;
-   */
+  /** @generated from field: envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction path_with_escaped_slashes_action = 3; */
   pathWithEscapedSlashesAction: HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction;
 };
 
-/**
- * Describes the message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.
- * Use `create(HeaderValidatorConfig_UriPathNormalizationOptionsSchema)` to create a new message.
- */
 export const HeaderValidatorConfig_UriPathNormalizationOptionsSchema: GenMessage<HeaderValidatorConfig_UriPathNormalizationOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions");
 
-/**
- * Determines the action for requests that contain ``%2F``, ``%2f``, ``%5C`` or ``%5c`` sequences in the URI path.
- * This operation occurs before URL normalization and the merge slashes transformations if they were enabled.
- *
- * Escaped slash sequences in URLs can be used for path confusion attacks, so proper handling
- * is important for security.
- *
- * @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction
- */
+/** @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction */
 export const HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction = {
-  /**
-   * Default behavior specific to implementation (i.e. Envoy) of this configuration option.
-   * Envoy, by default, takes the ``KEEP_UNCHANGED`` action.
-   *
-   * .. note::
-   *
-   *   The implementation may change the default behavior at-will.
-   *
-   *
-   * @generated from enum value: IMPLEMENTATION_SPECIFIC_DEFAULT = 0;
-   */
+  /** @generated from enum value: IMPLEMENTATION_SPECIFIC_DEFAULT = 0; */
   IMPLEMENTATION_SPECIFIC_DEFAULT: 0,
 
-  /**
-   * Keep escaped slashes unchanged in the URI path.
-   * This preserves the original request path without any modifications to escaped sequences.
-   *
-   * @generated from enum value: KEEP_UNCHANGED = 1;
-   */
+  /** @generated from enum value: KEEP_UNCHANGED = 1; */
   KEEP_UNCHANGED: 1,
 
-  /**
-   * Reject client request with the 400 status. gRPC requests will be rejected with the ``INTERNAL`` (13) error code.
-   * The :ref:`httpN.downstream_rq_failed_path_normalization <config_http_conn_man_stats_per_codec>` counter is incremented for each rejected request.
-   *
-   * This is the safest option when security is a primary concern, as it prevents any potential
-   * path confusion attacks by rejecting requests with escaped slashes entirely.
-   *
-   * @generated from enum value: REJECT_REQUEST = 2;
-   */
+  /** @generated from enum value: REJECT_REQUEST = 2; */
   REJECT_REQUEST: 2,
 
-  /**
-   * Unescape ``%2F`` and ``%5C`` sequences and redirect the request to the new path if these sequences were present.
-   * The redirect occurs after path normalization and merge slashes transformations if they were configured.
-   *
-   * .. note::
-   *
-   *   gRPC requests will be rejected with the ``INTERNAL`` (13) error code.
-   *   This option minimizes possibility of path confusion exploits by forcing request with unescaped slashes to
-   *   traverse all parties: downstream client, intermediate proxies, Envoy and upstream server.
-   *
-   * The :ref:`httpN.downstream_rq_redirected_with_normalized_path <config_http_conn_man_stats_per_codec>` counter is incremented for each
-   * redirected request.
-   *
-   * @generated from enum value: UNESCAPE_AND_REDIRECT = 3;
-   */
+  /** @generated from enum value: UNESCAPE_AND_REDIRECT = 3; */
   UNESCAPE_AND_REDIRECT: 3,
 
-  /**
-   * Unescape ``%2F`` and ``%5C`` sequences.
-   *
-   * .. attention::
-   *
-   *   This option should not be enabled if intermediaries perform path based access control as
-   *   it may lead to path confusion vulnerabilities.
-   *
-   *
-   * @generated from enum value: UNESCAPE_AND_FORWARD = 4;
-   */
+  /** @generated from enum value: UNESCAPE_AND_FORWARD = 4; */
   UNESCAPE_AND_FORWARD: 4,
 } as const;
 
-/**
- * Determines the action for requests that contain ``%2F``, ``%2f``, ``%5C`` or ``%5c`` sequences in the URI path.
- * This operation occurs before URL normalization and the merge slashes transformations if they were enabled.
- *
- * Escaped slash sequences in URLs can be used for path confusion attacks, so proper handling
- * is important for security.
- *
- * @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction
- */
+/** @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction */
 export type HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction = (typeof HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction)[keyof typeof HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction.
- */
 export const HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesActionSchema: GenEnum<HeaderValidatorConfig_UriPathNormalizationOptions_PathWithEscapedSlashesAction> = /*@__PURE__*/
   enumDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.UriPathNormalizationOptions.PathWithEscapedSlashesAction");
 
-/**
- * HTTP/1 protocol specific options for header validation.
- *
- * These options control how Envoy handles HTTP/1 specific behaviors and edge cases
- * that may not apply to HTTP/2 or HTTP/3 protocols.
- *
- * @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions
- */
+/** @generated from message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions */
 export type HeaderValidatorConfig_Http1ProtocolOptions = Message<"envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions"> & {
-  /**
-   * Allows Envoy to process HTTP/1 requests/responses with both ``Content-Length`` and ``Transfer-Encoding``
-   * headers set. By default such messages are rejected, but if option is enabled - Envoy will
-   * remove the ``Content-Length`` header and process the message.
-   *
-   * See `RFC7230, sec. 3.3.3 <https://datatracker.ietf.org/doc/html/rfc7230#section-3.3.3>`_ for details.
-   *
-   * .. attention::
-   *
-   *   Enabling this option might lead to request smuggling vulnerabilities, especially if traffic
-   *   is proxied via multiple layers of proxies.
-   *
-   *
-   * @generated from field: bool allow_chunked_length = 1;
-   */
+  /** @generated from field: bool allow_chunked_length = 1; */
   allowChunkedLength: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions.
- * Use `create(HeaderValidatorConfig_Http1ProtocolOptionsSchema)` to create a new message.
- */
 export const HeaderValidatorConfig_Http1ProtocolOptionsSchema: GenMessage<HeaderValidatorConfig_Http1ProtocolOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.Http1ProtocolOptions");
 
-/**
- * Action to take when Envoy receives client request with header names containing underscore
- * characters.
- *
- * Underscore character is allowed in header names by RFC-7230, and this behavior is implemented
- * as a security measure due to systems that treat ``_`` and ``-`` as interchangeable. Envoy by
- * default allows client request headers with underscore characters.
- *
- * This setting provides control over how to handle such headers for security and compatibility reasons.
- *
- * @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction
- */
+/** @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction */
 export const HeaderValidatorConfig_HeadersWithUnderscoresAction = {
-  /**
-   * Allow headers with underscores. This is the default behavior.
-   *
-   * @generated from enum value: ALLOW = 0;
-   */
+  /** @generated from enum value: ALLOW = 0; */
   ALLOW: 0,
 
-  /**
-   * Reject client request. HTTP/1 requests are rejected with the 400 status. HTTP/2 requests
-   * end with the stream reset. The
-   * :ref:`httpN.requests_rejected_with_underscores_in_headers <config_http_conn_man_stats_per_codec>` counter
-   * is incremented for each rejected request.
-   *
-   * @generated from enum value: REJECT_REQUEST = 1;
-   */
+  /** @generated from enum value: REJECT_REQUEST = 1; */
   REJECT_REQUEST: 1,
 
-  /**
-   * Drop the client header with name containing underscores. The header is dropped before the filter chain is
-   * invoked and as such filters will not see dropped headers. The
-   * :ref:`httpN.dropped_headers_with_underscores <config_http_conn_man_stats_per_codec>` is incremented for
-   * each dropped header.
-   *
-   * @generated from enum value: DROP_HEADER = 2;
-   */
+  /** @generated from enum value: DROP_HEADER = 2; */
   DROP_HEADER: 2,
 } as const;
 
-/**
- * Action to take when Envoy receives client request with header names containing underscore
- * characters.
- *
- * Underscore character is allowed in header names by RFC-7230, and this behavior is implemented
- * as a security measure due to systems that treat ``_`` and ``-`` as interchangeable. Envoy by
- * default allows client request headers with underscore characters.
- *
- * This setting provides control over how to handle such headers for security and compatibility reasons.
- *
- * @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction
- */
+/** @generated from enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction */
 export type HeaderValidatorConfig_HeadersWithUnderscoresAction = (typeof HeaderValidatorConfig_HeadersWithUnderscoresAction)[keyof typeof HeaderValidatorConfig_HeadersWithUnderscoresAction] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction.
- */
 export const HeaderValidatorConfig_HeadersWithUnderscoresActionSchema: GenEnum<HeaderValidatorConfig_HeadersWithUnderscoresAction> = /*@__PURE__*/
   enumDesc("envoy.extensions.http.header_validators.envoy_default.v3.HeaderValidatorConfig.HeadersWithUnderscoresAction");

@@ -21,47 +21,17 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { SdsSecretConfig } from "../../../../transport_sockets/tls/v3/secret_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Generic extension can be used to inject HTTP Basic Auth, Bearer Token, or any arbitrary credential
- * into the proxied requests.
- * The credential will be injected into the specified HTTP request header.
- * Refer to `RFC 6750: The OAuth 2.0 Authorization Framework: Bearer Token Usage <https://www.rfc-editor.org/rfc/rfc6750>`_ for details.
- *
- *
- * @generated from message envoy.extensions.http.injected_credentials.generic.v3.Generic
- */
+/** @generated from message envoy.extensions.http.injected_credentials.generic.v3.Generic */
 export type Generic = Message<"envoy.extensions.http.injected_credentials.generic.v3.Generic"> & {
-  /**
-   * The SDS configuration for the credential that will be injected to the specified HTTP request header.
-   * It must be a generic secret.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig credential = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig credential = 1; */
   credential?: SdsSecretConfig | undefined;
 
-  /**
-   * The header that will be injected to the HTTP request with the provided credential.
-   * If not set, filter will default to: ``Authorization``
-   *
-   * @generated from field: string header = 2;
-   */
+  /** @generated from field: string header = 2; */
   header: string;
 
-  /**
-   * The prefix to prepend to the credential value before injecting it into the header.
-   * This is useful for adding a scheme such as ``Bearer `` or ``Basic `` to the credential.
-   * For example, if the credential is ``xyz123`` and the prefix is ``Bearer ``, the
-   * final header value will be ``Bearer xyz123``.
-   * If not set, the raw credential value will be injected without any prefix.
-   *
-   * @generated from field: string header_value_prefix = 3;
-   */
+  /** @generated from field: string header_value_prefix = 3; */
   headerValuePrefix: string;
 };
 
-/**
- * Describes the message envoy.extensions.http.injected_credentials.generic.v3.Generic.
- * Use `create(GenericSchema)` to create a new message.
- */
 export const GenericSchema: GenMessage<Generic> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.injected_credentials.generic.v3.Generic");

@@ -23,166 +23,69 @@ import type { SdsSecretConfig } from "../../../../transport_sockets/tls/v3/secre
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * OAuth2 extension can be used to retrieve an OAuth2 access token from an authorization server and inject it into the
- * proxied requests.
- * Currently, only the Client Credentials Grant flow is supported.
- * The access token will be injected into the request headers using the ``Authorization`` header as a bearer token.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2
- */
+/** @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2 */
 export type OAuth2 = Message<"envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2"> & {
-  /**
-   * Endpoint on the authorization server to retrieve the access token from.
-   * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>`__ for details.
-   *
-   * @generated from field: envoy.config.core.v3.HttpUri token_endpoint = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.HttpUri token_endpoint = 1; */
   tokenEndpoint?: HttpUri | undefined;
 
-  /**
-   * Optional list of OAuth scopes to be claimed in the authorization request.
-   * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2>`__ for details.
-   *
-   * @generated from field: repeated string scopes = 2;
-   */
+  /** @generated from field: repeated string scopes = 2; */
   scopes: string[];
 
-  /**
-   * @generated from oneof envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.flow_type
-   */
+  /** @generated from oneof envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.flow_type */
   flowType: {
-    /**
-     * Client Credentials Grant.
-     * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>`__ for details.
-     *
-     * @generated from field: envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials client_credentials = 3;
-     */
+    /** @generated from field: envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials client_credentials = 3; */
     value: OAuth2_ClientCredentials;
     case: "clientCredentials";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The interval between two successive retries to fetch token from Identity Provider. Default is 2 secs.
-   * The interval must be at least 1 second.
-   *
-   * @generated from field: google.protobuf.Duration token_fetch_retry_interval = 4;
-   */
+  /** @generated from field: google.protobuf.Duration token_fetch_retry_interval = 4; */
   tokenFetchRetryInterval?: Duration | undefined;
 
-  /**
-   * Optional list of additional parameters to send to the token endpoint.
-   * These parameters will be URL-encoded and included in the token request body.
-   *
-   * @generated from field: repeated envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter endpoint_params = 5;
-   */
+  /** @generated from field: repeated envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter endpoint_params = 5; */
   endpointParams: OAuth2_EndpointParameter[];
 };
 
-/**
- * Describes the message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.
- * Use `create(OAuth2Schema)` to create a new message.
- */
 export const OAuth2Schema: GenMessage<OAuth2> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2");
 
-/**
- * Credentials to authenticate client to the authorization server.
- * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-2.3>`__ for details.
- *
- * @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials
- */
+/** @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials */
 export type OAuth2_ClientCredentials = Message<"envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials"> & {
-  /**
-   * Client ID.
-   * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>`__ for details.
-   *
-   * @generated from field: string client_id = 1;
-   */
+  /** @generated from field: string client_id = 1; */
   clientId: string;
 
-  /**
-   * Client secret.
-   * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>`__ for details.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig client_secret = 2;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig client_secret = 2; */
   clientSecret?: SdsSecretConfig | undefined;
 
-  /**
-   * The method to use when sending credentials to the authorization server.
-   * Refer to `RFC 6749: The OAuth 2.0 Authorization Framework <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>`__ for details.
-   *
-   * @generated from field: envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType auth_type = 3;
-   */
+  /** @generated from field: envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType auth_type = 3; */
   authType: OAuth2_AuthType;
 };
 
-/**
- * Describes the message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials.
- * Use `create(OAuth2_ClientCredentialsSchema)` to create a new message.
- */
 export const OAuth2_ClientCredentialsSchema: GenMessage<OAuth2_ClientCredentials> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.ClientCredentials");
 
-/**
- * Optional additional parameters to include in the token endpoint request body.
- * These parameters will be URL-encoded and added to the request body along with the standard OAuth2 parameters.
- * Refer to your authorization server's documentation for supported parameters.
- *
- * @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter
- */
+/** @generated from message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter */
 export type OAuth2_EndpointParameter = Message<"envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter"> & {
-  /**
-   * Parameter name.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * Parameter value.
-   *
-   * @generated from field: string value = 2;
-   */
+  /** @generated from field: string value = 2; */
   value: string;
 };
 
-/**
- * Describes the message envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter.
- * Use `create(OAuth2_EndpointParameterSchema)` to create a new message.
- */
 export const OAuth2_EndpointParameterSchema: GenMessage<OAuth2_EndpointParameter> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.EndpointParameter");
 
-/**
- * @generated from enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType
- */
+/** @generated from enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType */
 export const OAuth2_AuthType = {
-  /**
-   * The ``client_id`` and ``client_secret`` will be sent using HTTP Basic authentication scheme.
-   *
-   * @generated from enum value: BASIC_AUTH = 0;
-   */
+  /** @generated from enum value: BASIC_AUTH = 0; */
   BASIC_AUTH: 0,
 
-  /**
-   * The ``client_id`` and ``client_secret`` will be sent in the URL encoded request body.
-   * This type should only be used when Auth server does not support Basic authentication.
-   *
-   * @generated from enum value: URL_ENCODED_BODY = 1;
-   */
+  /** @generated from enum value: URL_ENCODED_BODY = 1; */
   URL_ENCODED_BODY: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType
- */
+/** @generated from enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType */
 export type OAuth2_AuthType = (typeof OAuth2_AuthType)[keyof typeof OAuth2_AuthType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType.
- */
 export const OAuth2_AuthTypeSchema: GenEnum<OAuth2_AuthType> = /*@__PURE__*/
   enumDesc("envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2.AuthType");

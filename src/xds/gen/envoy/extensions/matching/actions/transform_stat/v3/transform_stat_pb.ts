@@ -20,91 +20,40 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Transform action for the stat matched by the tag.
- *
- * @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat
- */
+/** @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat */
 export type TransformStat = Message<"envoy.extensions.matching.actions.transform_stat.v3.TransformStat"> & {
-  /**
-   * If set, the stat will be dropped.
-   *
-   * @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat drop_stat = 1;
-   */
+  /** @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat drop_stat = 1; */
   dropStat?: TransformStat_DropStat | undefined;
 
-  /**
-   * If set, the tag ill be dropped.
-   * This removes the tag from the stat entirely.
-   *
-   * @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag drop_tag = 2;
-   */
+  /** @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag drop_tag = 2; */
   dropTag?: TransformStat_DropTag | undefined;
 
-  /**
-   * If set, the tag will be updated.
-   *
-   * @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag update_tag = 3;
-   */
+  /** @generated from field: envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag update_tag = 3; */
   updateTag?: TransformStat_UpdateTag | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.
- * Use `create(TransformStatSchema)` to create a new message.
- */
 export const TransformStatSchema: GenMessage<TransformStat> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat");
 
-/**
- * Action that drops the stat.
- *
- * @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat
- */
+/** @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat */
 export type TransformStat_DropStat = Message<"envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat.
- * Use `create(TransformStat_DropStatSchema)` to create a new message.
- */
 export const TransformStat_DropStatSchema: GenMessage<TransformStat_DropStat> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropStat");
 
-/**
- * Action that drops the tag.
- * This removes the tag from the stat entirely. This is different from updating the
- * tag to an empty value, which keeps the tag key with an empty value.
- *
- * @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag
- */
+/** @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag */
 export type TransformStat_DropTag = Message<"envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag.
- * Use `create(TransformStat_DropTagSchema)` to create a new message.
- */
 export const TransformStat_DropTagSchema: GenMessage<TransformStat_DropTag> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.DropTag");
 
-/**
- * Action that updates the tag.
- *
- * @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag
- */
+/** @generated from message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag */
 export type TransformStat_UpdateTag = Message<"envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag"> & {
-  /**
-   * The new tag value.
-   *
-   * @generated from field: string new_tag_value = 2;
-   */
+  /** @generated from field: string new_tag_value = 2; */
   newTagValue: string;
 };
 
-/**
- * Describes the message envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag.
- * Use `create(TransformStat_UpdateTagSchema)` to create a new message.
- */
 export const TransformStat_UpdateTagSchema: GenMessage<TransformStat_UpdateTag> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.actions.transform_stat.v3.TransformStat.UpdateTag");

@@ -20,23 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Reads an environment variable to provide an input for matching.
- *
- * @generated from message envoy.extensions.matching.common_inputs.environment_variable.v3.Config
- */
+/** @generated from message envoy.extensions.matching.common_inputs.environment_variable.v3.Config */
 export type Config = Message<"envoy.extensions.matching.common_inputs.environment_variable.v3.Config"> & {
-  /**
-   * Name of the environment variable to read from.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.environment_variable.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.environment_variable.v3.Config");

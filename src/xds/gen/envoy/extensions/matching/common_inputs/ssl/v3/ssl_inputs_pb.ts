@@ -20,51 +20,23 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * List of comma-delimited URIs in the SAN field of the peer certificate for a downstream.
- * [#extension: envoy.matching.inputs.uri_san]
- *
- * @generated from message envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput */
 export type UriSanInput = Message<"envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput.
- * Use `create(UriSanInputSchema)` to create a new message.
- */
 export const UriSanInputSchema: GenMessage<UriSanInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput");
 
-/**
- * List of comma-delimited DNS entries in the SAN field of the peer certificate for a downstream.
- * [#extension: envoy.matching.inputs.dns_san]
- *
- * @generated from message envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput */
 export type DnsSanInput = Message<"envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput.
- * Use `create(DnsSanInputSchema)` to create a new message.
- */
 export const DnsSanInputSchema: GenMessage<DnsSanInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput");
 
-/**
- * Input that matches the subject field of the peer certificate in RFC 2253 format for a
- * downstream.
- * [#extension: envoy.matching.inputs.subject]
- *
- * @generated from message envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput */
 export type SubjectInput = Message<"envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput.
- * Use `create(SubjectInputSchema)` to create a new message.
- */
 export const SubjectInputSchema: GenMessage<SubjectInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput");

@@ -20,32 +20,16 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies the way to match stats with full name.
- *
- * @generated from message envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput */
 export type StatFullNameMatchInput = Message<"envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput.
- * Use `create(StatFullNameMatchInputSchema)` to create a new message.
- */
 export const StatFullNameMatchInputSchema: GenMessage<StatFullNameMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.stats.v3.StatFullNameMatchInput");
 
-/**
- * Specifies the way to match stat tags with value.
- *
- * @generated from message envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput */
 export type StatTagValueInput = Message<"envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput.
- * Use `create(StatTagValueInputSchema)` to create a new message.
- */
 export const StatTagValueInputSchema: GenMessage<StatTagValueInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.stats.v3.StatTagValueInput");

@@ -20,214 +20,70 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Specifies that matching should be performed by the endpoint metadata.
- * This input extracts metadata from the selected endpoint for transport socket selection.
- * The metadata is extracted using a filter and path specification similar to
- * :ref:`DynamicMetadataInput <envoy_v3_api_msg_extensions.matching.common_inputs.network.v3.DynamicMetadataInput>`.
- *
- * Example: Extract a metadata value for transport socket matching.
- *
- * .. code-block:: yaml
- *
- *   typed_config:
- *     "@type": type.googleapis.com/envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput
- *     filter: "envoy.transport_socket_match"
- *     path:
- *       - key: "socket_type"
- *
- * This configuration extracts the value at path ``["envoy.transport_socket_match"]["socket_type"]``
- * from the endpoint metadata for use in transport socket selection.
- *
- * [#extension: envoy.matching.inputs.endpoint_metadata]
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput */
 export type EndpointMetadataInput = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput"> & {
-  /**
-   * The filter name to retrieve the Struct from the endpoint metadata.
-   * If not specified, defaults to ``envoy.lb`` which is commonly used for load balancing metadata.
-   *
-   * @generated from field: string filter = 1;
-   */
+  /** @generated from field: string filter = 1; */
   filter: string;
 
-  /**
-   * The path to retrieve the Value from the Struct.
-   *
-   * @generated from field: repeated envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment path = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment path = 2; */
   path: EndpointMetadataInput_PathSegment[];
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.
- * Use `create(EndpointMetadataInputSchema)` to create a new message.
- */
 export const EndpointMetadataInputSchema: GenMessage<EndpointMetadataInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput");
 
-/**
- * Specifies the segment in a path to retrieve value from Metadata.
- * Note: Currently it's not supported to retrieve a value from a list in Metadata. This means that
- * if the segment key refers to a list, it has to be the last segment in a path.
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment */
 export type EndpointMetadataInput_PathSegment = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment"> & {
-  /**
-   * @generated from oneof envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment.segment
-   */
+  /** @generated from oneof envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment.segment */
   segment: {
-    /**
-     * If specified, use the key to retrieve the value in a Struct.
-     *
-     * @generated from field: string key = 1;
-     */
+    /** @generated from field: string key = 1; */
     value: string;
     case: "key";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment.
- * Use `create(EndpointMetadataInput_PathSegmentSchema)` to create a new message.
- */
 export const EndpointMetadataInput_PathSegmentSchema: GenMessage<EndpointMetadataInput_PathSegment> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.EndpointMetadataInput.PathSegment");
 
-/**
- * Specifies that matching should be performed by the locality metadata.
- * This input extracts metadata from the endpoint's locality for transport socket selection.
- * The metadata is extracted using a filter and path specification similar to
- * :ref:`DynamicMetadataInput <envoy_v3_api_msg_extensions.matching.common_inputs.network.v3.DynamicMetadataInput>`.
- *
- * Example: Extract a metadata value from locality for transport socket matching.
- *
- * .. code-block:: yaml
- *
- *   typed_config:
- *     "@type": type.googleapis.com/envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput
- *     filter: "envoy.transport_socket_match"
- *     path:
- *       - key: "region"
- *
- * This configuration extracts the value at path ``["envoy.transport_socket_match"]["region"]``
- * from the locality metadata for use in transport socket selection.
- *
- * [#extension: envoy.matching.inputs.locality_metadata]
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput */
 export type LocalityMetadataInput = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput"> & {
-  /**
-   * The filter name to retrieve the Struct from the locality metadata.
-   * If not specified, defaults to ``envoy.lb`` which is commonly used for load balancing metadata.
-   *
-   * @generated from field: string filter = 1;
-   */
+  /** @generated from field: string filter = 1; */
   filter: string;
 
-  /**
-   * The path to retrieve the Value from the Struct.
-   *
-   * @generated from field: repeated envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment path = 2;
-   */
+  /** @generated from field: repeated envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment path = 2; */
   path: LocalityMetadataInput_PathSegment[];
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.
- * Use `create(LocalityMetadataInputSchema)` to create a new message.
- */
 export const LocalityMetadataInputSchema: GenMessage<LocalityMetadataInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput");
 
-/**
- * Specifies the segment in a path to retrieve value from Metadata.
- * Note: Currently it's not supported to retrieve a value from a list in Metadata. This means that
- * if the segment key refers to a list, it has to be the last segment in a path.
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment */
 export type LocalityMetadataInput_PathSegment = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment"> & {
-  /**
-   * @generated from oneof envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment.segment
-   */
+  /** @generated from oneof envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment.segment */
   segment: {
-    /**
-     * If specified, use the key to retrieve the value in a Struct.
-     *
-     * @generated from field: string key = 1;
-     */
+    /** @generated from field: string key = 1; */
     value: string;
     case: "key";
   } | { case: undefined; value?: undefined };
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment.
- * Use `create(LocalityMetadataInput_PathSegmentSchema)` to create a new message.
- */
 export const LocalityMetadataInput_PathSegmentSchema: GenMessage<LocalityMetadataInput_PathSegment> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.LocalityMetadataInput.PathSegment");
 
-/**
- * Specifies that matching should be performed by filter state.
- * This input extracts a value from filter state that was explicitly shared from the
- * downstream connection to the upstream connection via ``TransportSocketOptions``.
- * This enables flexible downstream-connection-based transport socket selection,
- * such as matching on network namespace or any custom filter state data.
- *
- * Example: Match on network namespace stored in filter state.
- *
- * .. code-block:: yaml
- *
- *   typed_config:
- *     "@type": type.googleapis.com/envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput
- *     key: "envoy.network.namespace"
- *
- * [#extension: envoy.matching.inputs.transport_socket_filter_state]
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput */
 export type FilterStateInput = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput"> & {
-  /**
-   * The key of the filter state object to retrieve.
-   * The object must implement serializeAsString() to be used for matching.
-   *
-   * @generated from field: string key = 1;
-   */
+  /** @generated from field: string key = 1; */
   key: string;
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput.
- * Use `create(FilterStateInputSchema)` to create a new message.
- */
 export const FilterStateInputSchema: GenMessage<FilterStateInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.FilterStateInput");
 
-/**
- * Configuration for the transport socket name action.
- * This action sets the name of the transport socket to use when the matcher matches.
- * [#extension: envoy.matching.action.transport_socket.name]
- *
- * @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction
- */
+/** @generated from message envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction */
 export type TransportSocketNameAction = Message<"envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction"> & {
-  /**
-   * The name of the transport socket to use.
-   * This name must reference a named transport socket in the cluster's transport_socket_matches.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction.
- * Use `create(TransportSocketNameActionSchema)` to create a new message.
- */
 export const TransportSocketNameActionSchema: GenMessage<TransportSocketNameAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.common_inputs.transport_socket.v3.TransportSocketNameAction");

@@ -22,78 +22,24 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the dynamic modules HTTP match input. This input extracts HTTP request and
- * response data from the matching context and makes it available to the dynamic module matcher
- * via ABI callbacks during match evaluation.
- *
- * This data input should be used together with the
- * :ref:`dynamic modules input matcher
- * <envoy_v3_api_msg_extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher>`.
- *
- * @generated from message envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput
- */
+/** @generated from message envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput */
 export type HttpDynamicModuleMatchInput = Message<"envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput.
- * Use `create(HttpDynamicModuleMatchInputSchema)` to create a new message.
- */
 export const HttpDynamicModuleMatchInputSchema: GenMessage<HttpDynamicModuleMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput");
 
-/**
- * Configuration for the dynamic modules data input. This input loads a shared object file
- * via ``dlopen`` and invokes it during match evaluation to extract a value from the HTTP
- * request and response. The extracted value is a string that an exact match map can dispatch on,
- * so a module can select one of many matches with a single evaluation.
- *
- * Unlike :ref:`HttpDynamicModuleMatchInput
- * <envoy_v3_api_msg_extensions.matching.http.dynamic_modules.v3.HttpDynamicModuleMatchInput>`, the
- * module produces the value directly rather than pairing with the dynamic modules input matcher.
- * [#extension: envoy.matching.inputs.dynamic_module_string_data_input]
- *
- * @generated from message envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput
- */
+/** @generated from message envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput */
 export type DynamicModuleDataInput = Message<"envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required. Remote module sources
-   * are not supported for data inputs, so the module must be available locally or by name.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this data input configuration. If not specified, defaults to an empty string.
-   *
-   * This can be used to distinguish between different data input implementations inside a dynamic
-   * module. When Envoy receives this configuration, it passes the ``input_name`` to the dynamic
-   * module's data input config init function together with the ``input_config``. That way a module
-   * can decide which in-module implementation to use based on the name at load time.
-   *
-   * @generated from field: string input_name = 2;
-   */
+  /** @generated from field: string input_name = 2; */
   inputName: string;
 
-  /**
-   * The configuration for the data input chosen by ``input_name``. If not specified, an empty
-   * configuration is passed to the module.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly without
-   * the wrapper.
-   *
-   * @generated from field: google.protobuf.Any input_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any input_config = 3; */
   inputConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput.
- * Use `create(DynamicModuleDataInputSchema)` to create a new message.
- */
 export const DynamicModuleDataInputSchema: GenMessage<DynamicModuleDataInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.http.dynamic_modules.v3.DynamicModuleDataInput");

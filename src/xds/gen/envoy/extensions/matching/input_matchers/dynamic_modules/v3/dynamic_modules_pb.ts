@@ -22,110 +22,35 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynamic Modules Input Matcher. This matcher allows loading shared object
- * files via ``dlopen`` to implement custom matching logic in dynamic modules (e.g. Rust, Go).
- *
- * A module can implement arbitrary matching logic by examining request headers and other HTTP
- * attributes during the match evaluation. This is useful for scenarios that require complex
- * matching beyond what built-in matchers provide, such as JWT/OAuth token analysis, custom
- * routing decisions, or integration with external data sources.
- *
- * @generated from message envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher
- */
+/** @generated from message envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher */
 export type DynamicModuleMatcher = Message<"envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this matcher configuration. If not specified, defaults to an empty string.
-   *
-   * This can be used to distinguish between different matcher implementations inside a dynamic
-   * module. For example, a module can have completely different matcher implementations (e.g.,
-   * OAuth token matcher, geo-IP matcher). When Envoy receives this configuration, it passes
-   * the ``matcher_name`` to the dynamic module's matcher config init function together with the
-   * ``matcher_config``. That way a module can decide which in-module matcher implementation to
-   * use based on the name at load time.
-   *
-   * @generated from field: string matcher_name = 2;
-   */
+  /** @generated from field: string matcher_name = 2; */
   matcherName: string;
 
-  /**
-   * The configuration for the matcher chosen by ``matcher_name``. If not specified, an empty
-   * configuration is passed to the module.
-   *
-   * This is passed to the module's matcher initialization function. Together with the
-   * ``matcher_name``, the module can decide which in-module matcher implementation to use and
-   * fine-tune the behavior of the matcher.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly
-   * without the wrapper.
-   *
-   * @generated from field: google.protobuf.Any matcher_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any matcher_config = 3; */
   matcherConfig?: Any | undefined;
 
-  /**
-   * The result applied for an evaluation that the module could not complete, for example when the
-   * module's match hook panics. A panic is caught at the ABI boundary and cannot report a match
-   * result, so the matcher applies this policy for that single evaluation. If not specified,
-   * defaults to ``NO_MATCH``.
-   *
-   * ``NO_MATCH`` is safe for allow-on-match trees where a missed match denies the request.
-   * ``MATCH`` is safe for deny-on-match trees where a missed match would let a request bypass the
-   * rule.
-   *
-   * @generated from field: envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError on_error = 4;
-   */
+  /** @generated from field: envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError on_error = 4; */
   onError: DynamicModuleMatcher_OnError;
 };
 
-/**
- * Describes the message envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.
- * Use `create(DynamicModuleMatcherSchema)` to create a new message.
- */
 export const DynamicModuleMatcherSchema: GenMessage<DynamicModuleMatcher> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher");
 
-/**
- * The policy applied when the module cannot evaluate a match, for example after a panic in the
- * module's match hook.
- *
- * @generated from enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError
- */
+/** @generated from enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError */
 export const DynamicModuleMatcher_OnError = {
-  /**
-   * Treat an evaluation that could not complete as no match. This is the default.
-   *
-   * @generated from enum value: NO_MATCH = 0;
-   */
+  /** @generated from enum value: NO_MATCH = 0; */
   NO_MATCH: 0,
 
-  /**
-   * Treat an evaluation that could not complete as a match.
-   *
-   * @generated from enum value: MATCH = 1;
-   */
+  /** @generated from enum value: MATCH = 1; */
   MATCH: 1,
 } as const;
 
-/**
- * The policy applied when the module cannot evaluate a match, for example after a panic in the
- * module's match hook.
- *
- * @generated from enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError
- */
+/** @generated from enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError */
 export type DynamicModuleMatcher_OnError = (typeof DynamicModuleMatcher_OnError)[keyof typeof DynamicModuleMatcher_OnError] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError.
- */
 export const DynamicModuleMatcher_OnErrorSchema: GenEnum<DynamicModuleMatcher_OnError> = /*@__PURE__*/
   enumDesc("envoy.extensions.matching.input_matchers.dynamic_modules.v3.DynamicModuleMatcher.OnError");

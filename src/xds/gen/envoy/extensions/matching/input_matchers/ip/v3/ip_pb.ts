@@ -21,43 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * This input matcher matches IPv4 or IPv6 addresses against a list of CIDR
- * ranges. It returns true if and only if the input IP belongs to at least one
- * of these CIDR ranges. Internally, it uses a Level-Compressed trie, as
- * described in the paper `IP-address lookup using LC-tries
- * <https://www.nada.kth.se/~snilsson/publications/IP-address-lookup-using-LC-tries/>`_
- * by S. Nilsson and G. Karlsson. For "big" lists of IPs, this matcher is more
- * efficient than multiple single IP matcher, that would have a linear cost.
- *
- * @generated from message envoy.extensions.matching.input_matchers.ip.v3.Ip
- */
+/** @generated from message envoy.extensions.matching.input_matchers.ip.v3.Ip */
 export type Ip = Message<"envoy.extensions.matching.input_matchers.ip.v3.Ip"> & {
-  /**
-   * Match if the IP belongs to any of these CIDR ranges.
-   *
-   * @generated from field: repeated envoy.config.core.v3.CidrRange cidr_ranges = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.CidrRange cidr_ranges = 1; */
   cidrRanges: CidrRange[];
 
-  /**
-   * The human readable prefix to use when emitting statistics for the IP input
-   * matcher. Names in the table below are concatenated to this prefix.
-   *
-   * .. csv-table::
-   *    :header: Name, Type, Description
-   *    :widths: 1, 1, 2
-   *
-   *    ip_parsing_failed, Counter, Total number of IP addresses the matcher was unable to parse
-   *
-   * @generated from field: string stat_prefix = 2;
-   */
+  /** @generated from field: string stat_prefix = 2; */
   statPrefix: string;
 };
 
-/**
- * Describes the message envoy.extensions.matching.input_matchers.ip.v3.Ip.
- * Use `create(IpSchema)` to create a new message.
- */
 export const IpSchema: GenMessage<Ip> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.input_matchers.ip.v3.Ip");

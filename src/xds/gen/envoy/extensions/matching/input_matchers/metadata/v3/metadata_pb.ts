@@ -21,30 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { ValueMatcher } from "../../../../../type/matcher/v3/value_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Metadata matcher for metadata from http matching input data.
- *
- * @generated from message envoy.extensions.matching.input_matchers.metadata.v3.Metadata
- */
+/** @generated from message envoy.extensions.matching.input_matchers.metadata.v3.Metadata */
 export type Metadata = Message<"envoy.extensions.matching.input_matchers.metadata.v3.Metadata"> & {
-  /**
-   * The Metadata is matched if the value retrieved by metadata matching input is matched to this value.
-   *
-   * @generated from field: envoy.type.matcher.v3.ValueMatcher value = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.ValueMatcher value = 1; */
   value?: ValueMatcher | undefined;
 
-  /**
-   * If true, the match result will be inverted.
-   *
-   * @generated from field: bool invert = 4;
-   */
+  /** @generated from field: bool invert = 4; */
   invert: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.matching.input_matchers.metadata.v3.Metadata.
- * Use `create(MetadataSchema)` to create a new message.
- */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.input_matchers.metadata.v3.Metadata");

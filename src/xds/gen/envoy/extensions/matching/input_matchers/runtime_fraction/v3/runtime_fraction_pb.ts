@@ -21,38 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * The runtime fraction matchers computes a hash from the input and matches if runtime feature is enabled
- * for the the resulting hash. Every time the input is considered for a match, its hash must fall within
- * the percentage of matches indicated by this field. For a fraction N/D, a number is computed as a hash
- * of the input on a field in the range [0,D). If the number is less than or equal to the value of the
- * numerator N, the matcher evaluates to true. A runtime_fraction input matcher can be used to gradually
- * roll out matcher changes without requiring full code or configuration deployments.
- * Note that distribution of matching results is only as good as one of the input.
- *
- * @generated from message envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction
- */
+/** @generated from message envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction */
 export type RuntimeFraction = Message<"envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction"> & {
-  /**
-   * Match the input against the given runtime key. The specified default value is used if key is not
-   * present in the runtime configuration.
-   *
-   * @generated from field: envoy.config.core.v3.RuntimeFractionalPercent runtime_fraction = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.RuntimeFractionalPercent runtime_fraction = 1; */
   runtimeFraction?: RuntimeFractionalPercent | undefined;
 
-  /**
-   * Optional seed passed through the hash function. This allows using additional information when computing
-   * the hash value: by changing the seed value, a potentially different outcome can be achieved for the same input.
-   *
-   * @generated from field: uint64 seed = 2;
-   */
+  /** @generated from field: uint64 seed = 2; */
   seed: bigint;
 };
 
-/**
- * Describes the message envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction.
- * Use `create(RuntimeFractionSchema)` to create a new message.
- */
 export const RuntimeFractionSchema: GenMessage<RuntimeFraction> = /*@__PURE__*/
   messageDesc("envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction");

@@ -20,29 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for apple DNS resolver.
- *
- * @generated from message envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig
- */
+/** @generated from message envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig */
 export type AppleDnsResolverConfig = Message<"envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig"> & {
-  /**
-   * The resolver will avoid the system's heuristics to only return
-   * IPv4 or IPv6 addresses that it considers to be "routable", instead
-   * returning all possible IPv4 or IPv6 addresses. This setting is
-   * ignored if the DNS lookup family is set to v4-only or v6-only.
-   * This should remain false in the vast majority of cases, but may be
-   * useful when performing custom filtering of addresses, such as with
-   * Happy Eyeballs.
-   *
-   * @generated from field: bool include_unroutable_families = 1;
-   */
+  /** @generated from field: bool include_unroutable_families = 1; */
   includeUnroutableFamilies: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig.
- * Use `create(AppleDnsResolverConfigSchema)` to create a new message.
- */
 export const AppleDnsResolverConfigSchema: GenMessage<AppleDnsResolverConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.network.dns_resolver.apple.v3.AppleDnsResolverConfig");

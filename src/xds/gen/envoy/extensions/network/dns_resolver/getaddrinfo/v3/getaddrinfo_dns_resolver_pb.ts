@@ -20,37 +20,14 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for getaddrinfo DNS resolver. This resolver will use the system's getaddrinfo()
- * function to resolve hosts.
- *
- * .. attention::
- *
- *   Resolutions currently use a hard coded TTL of 60s because the getaddrinfo() API does not
- *   provide the actual TTL. Configuration for this can be added in the future if needed.
- *
- * @generated from message envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig
- */
+/** @generated from message envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig */
 export type GetAddrInfoDnsResolverConfig = Message<"envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig"> & {
-  /**
-   * Specifies the number of retries before the resolver gives up. If not specified, the resolver will
-   * retry indefinitely until it succeeds or the DNS query times out.
-   *
-   * @generated from field: google.protobuf.UInt32Value num_retries = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value num_retries = 1; */
   numRetries?: number | undefined;
 
-  /**
-   * Specifies the number of threads used to resolve pending DNS queries. If not specified, one thread is used.
-   *
-   * @generated from field: google.protobuf.UInt32Value num_resolver_threads = 2;
-   */
+  /** @generated from field: google.protobuf.UInt32Value num_resolver_threads = 2; */
   numResolverThreads?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig.
- * Use `create(GetAddrInfoDnsResolverConfigSchema)` to create a new message.
- */
 export const GetAddrInfoDnsResolverConfigSchema: GenMessage<GetAddrInfoDnsResolverConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig");

@@ -22,157 +22,56 @@ import type { Address } from "../../../../../config/core/v3/address_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for DNS-over-TLS (DoT) servers.
- *
- * @generated from message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig
- */
+/** @generated from message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig */
 export type DnsOverTlsConfig = Message<"envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig"> & {
-  /**
-   * The list of DNS-over-TLS server addresses. The port should typically be 853.
-   *
-   * @generated from field: repeated envoy.config.core.v3.Address servers = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.Address servers = 1; */
   servers: Address[];
 
-  /**
-   * The SNI hostname to use for TLS verification. Required when ``servers`` are specified.
-   *
-   * @generated from field: string tls_server_name = 2;
-   */
+  /** @generated from field: string tls_server_name = 2; */
   tlsServerName: string;
 };
 
-/**
- * Describes the message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig.
- * Use `create(DnsOverTlsConfigSchema)` to create a new message.
- */
 export const DnsOverTlsConfigSchema: GenMessage<DnsOverTlsConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig");
 
-/**
- * Configuration for DNS-over-HTTPS (DoH) servers.
- *
- * @generated from message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig
- */
+/** @generated from message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig */
 export type DnsOverHttpsConfig = Message<"envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig"> & {
-  /**
-   * The list of DNS-over-HTTPS endpoint URLs (e.g., ``https://dns.google/dns-query``).
-   *
-   * @generated from field: repeated string server_urls = 1;
-   */
+  /** @generated from field: repeated string server_urls = 1; */
   serverUrls: string[];
 };
 
-/**
- * Describes the message envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig.
- * Use `create(DnsOverHttpsConfigSchema)` to create a new message.
- */
 export const DnsOverHttpsConfigSchema: GenMessage<DnsOverHttpsConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig");
 
-/**
- * Configuration for the Hickory DNS resolver. This resolver uses the Hickory DNS library,
- * a pure Rust DNS implementation, for DNS resolution. It supports standard DNS (UDP/TCP),
- * DNS-over-TLS (DoT), DNS-over-HTTPS (DoH), and ``DNSSEC`` validation.
- *
- * The resolver runs asynchronously on its own ``Tokio`` runtime threads, separate from Envoy's
- * event loop threads. Results are delivered back to the calling dispatcher thread.
- * [#next-free-field: 10]
- *
- * @generated from message envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig
- */
+/** @generated from message envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig */
 export type HickoryDnsResolverConfig = Message<"envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig"> & {
-  /**
-   * A list of DNS resolver addresses for standard UDP/TCP resolution.
-   * If not specified and ``use_system_config`` is not explicitly set to ``false``, the system
-   * configuration (``/etc/resolv.conf`` on Unix) will be used.
-   *
-   * @generated from field: repeated envoy.config.core.v3.Address resolvers = 1;
-   */
+  /** @generated from field: repeated envoy.config.core.v3.Address resolvers = 1; */
   resolvers: Address[];
 
-  /**
-   * Configuration for DNS-over-TLS (DoT). When specified, queries will be sent over TLS
-   * to the configured servers.
-   *
-   * @generated from field: envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig dns_over_tls = 2;
-   */
+  /** @generated from field: envoy.extensions.network.dns_resolver.hickory.v3.DnsOverTlsConfig dns_over_tls = 2; */
   dnsOverTls?: DnsOverTlsConfig | undefined;
 
-  /**
-   * Configuration for DNS-over-HTTPS (DoH). When specified, queries will be sent over
-   * HTTPS to the configured endpoints.
-   *
-   * @generated from field: envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig dns_over_https = 3;
-   */
+  /** @generated from field: envoy.extensions.network.dns_resolver.hickory.v3.DnsOverHttpsConfig dns_over_https = 3; */
   dnsOverHttps?: DnsOverHttpsConfig | undefined;
 
-  /**
-   * Enables ``DNSSEC`` validation for DNS responses. When enabled, the resolver will validate
-   * ``DNSSEC`` signatures and reject responses that fail validation.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool enable_dnssec = 4;
-   */
+  /** @generated from field: bool enable_dnssec = 4; */
   enableDnssec: boolean;
 
-  /**
-   * Maximum number of entries in the DNS response cache. The cache uses an LRU eviction
-   * policy and supports negative caching (caching of ``NXDOMAIN``/``NODATA`` responses).
-   *
-   * Defaults to ``1024``.
-   *
-   * @generated from field: google.protobuf.UInt32Value cache_size = 5;
-   */
+  /** @generated from field: google.protobuf.UInt32Value cache_size = 5; */
   cacheSize?: number | undefined;
 
-  /**
-   * Number of threads in the ``Tokio`` runtime used for asynchronous DNS resolution.
-   * Each resolver instance runs its own ``Tokio`` runtime.
-   *
-   * Defaults to ``2``. Maximum is ``16``.
-   *
-   * @generated from field: google.protobuf.UInt32Value num_resolver_threads = 6;
-   */
+  /** @generated from field: google.protobuf.UInt32Value num_resolver_threads = 6; */
   numResolverThreads?: number | undefined;
 
-  /**
-   * If ``true``, read the system DNS configuration (``/etc/resolv.conf`` on Unix) for name server
-   * addresses and search domains. When ``resolvers`` are also specified, they take precedence
-   * over the system configuration.
-   *
-   * If not specified, defaults to ``true`` when no ``resolvers``, ``dns_over_tls``, or
-   * ``dns_over_https`` are configured.
-   *
-   * @generated from field: google.protobuf.BoolValue use_system_config = 7;
-   */
+  /** @generated from field: google.protobuf.BoolValue use_system_config = 7; */
   useSystemConfig?: boolean | undefined;
 
-  /**
-   * Timeout for each individual DNS query attempt.
-   *
-   * Defaults to ``5`` seconds.
-   *
-   * @generated from field: google.protobuf.Duration query_timeout = 8;
-   */
+  /** @generated from field: google.protobuf.Duration query_timeout = 8; */
   queryTimeout?: Duration | undefined;
 
-  /**
-   * Maximum number of query attempts before the resolver gives up. Each attempt may use
-   * a different name server.
-   *
-   * Defaults to ``3``.
-   *
-   * @generated from field: google.protobuf.UInt32Value query_tries = 9;
-   */
+  /** @generated from field: google.protobuf.UInt32Value query_tries = 9; */
   queryTries?: number | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig.
- * Use `create(HickoryDnsResolverConfigSchema)` to create a new message.
- */
 export const HickoryDnsResolverConfigSchema: GenMessage<HickoryDnsResolverConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.network.dns_resolver.hickory.v3.HickoryDnsResolverConfig");

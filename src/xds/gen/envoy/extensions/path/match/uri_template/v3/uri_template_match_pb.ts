@@ -20,52 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * If specified, the route is a template match rule meaning that the
- * ``:path`` header (without the query string) must match the given
- * ``path_template`` pattern.
- *
- * Path template matching types:
- *
- * * ``*`` : Matches a single path component, up to the next path separator: /
- *
- * * ``**`` : Matches zero or more path segments. If present, must be the last operator.
- *
- * * ``{name} or {name=*}`` :  A named variable matching one path segment up to the next path separator: /.
- *
- * * ``{name=videos/*}`` : A named variable matching more than one path segment.
- *      The path component matching videos/* is captured as the named variable.
- *
- * * ``{name=**}`` : A named variable matching zero or more path segments.
- *
- * * ``prefix{name}suffix`` : A named variable with surrounding literal text within a single path
- *      segment. For example, ``v{version}`` or ``{id}.json``. The variable captures only the
- *      dynamic portion; the prefix and suffix must match literally.
- *
- *
- * For example:
- *
- * * ``/videos/*\/*\/*.m4s`` would match ``videos/123414/hls/1080p5000_00001.m4s``
- *
- * * ``/videos/{file}`` would match ``/videos/1080p5000_00001.m4s``
- *
- * * ``/**.mpd`` would match ``/content/123/india/dash/55/manifest.mpd``
- *
- * * ``/api/v{version}/users/{id}.json`` would match ``/api/v2/users/456.json`` and
- *      capture ``version=2`` and ``id=456``.
- *
- * @generated from message envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
- */
+/** @generated from message envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig */
 export type UriTemplateMatchConfig = Message<"envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig"> & {
-  /**
-   * @generated from field: string path_template = 1;
-   */
+  /** @generated from field: string path_template = 1; */
   pathTemplate: string;
 };
 
-/**
- * Describes the message envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig.
- * Use `create(UriTemplateMatchConfigSchema)` to create a new message.
- */
 export const UriTemplateMatchConfigSchema: GenMessage<UriTemplateMatchConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig");

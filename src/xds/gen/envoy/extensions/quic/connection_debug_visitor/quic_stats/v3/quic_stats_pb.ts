@@ -21,24 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for a QUIC debug visitor which emits stats from the underlying QUIC transport.
- *
- * @generated from message envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config
- */
+/** @generated from message envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config */
 export type Config = Message<"envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config"> & {
-  /**
-   * Period to update stats while the connection is open. If unset, updates only happen when the
-   * connection is closed. Stats are always updated one final time when the connection is closed.
-   *
-   * @generated from field: google.protobuf.Duration update_period = 2;
-   */
+  /** @generated from field: google.protobuf.Duration update_period = 2; */
   updatePeriod?: Duration | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.quic.connection_debug_visitor.quic_stats.v3.Config");

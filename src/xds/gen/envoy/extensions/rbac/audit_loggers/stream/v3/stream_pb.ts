@@ -20,19 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Custom configuration for the RBAC audit logger that writes log entries
- * directly to the operating system's standard output.
- * The logger outputs in JSON format and is currently not configurable.
- *
- * @generated from message envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog
- */
+/** @generated from message envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog */
 export type StdoutAuditLog = Message<"envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog"> & {
 };
 
-/**
- * Describes the message envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog.
- * Use `create(StdoutAuditLogSchema)` to create a new message.
- */
 export const StdoutAuditLogSchema: GenMessage<StdoutAuditLog> = /*@__PURE__*/
   messageDesc("envoy.extensions.rbac.audit_loggers.stream.v3.StdoutAuditLog");

@@ -21,39 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { SubjectAltNameMatcher } from "../../../../transport_sockets/tls/v3/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Authentication attributes for a downstream mTLS connection. All modes require that a peer certificate
- * was presented and validated using the ValidationContext in the DownstreamTlsContext configuration.
- *
- * If neither field is set, a configuration loading error will be generated. This is so that
- * not validating SANs requires an affirmative configuration to disable, to prevent accidentally
- * not configuring SAN validation.
- *
- * If ``any_validated_client_certificate`` is set in addition to ``san_matcher`` or a future field
- * which specifies additional validation, the other field always takes precedence over
- * ``any_validated_client_certificate`` and all specified validation is performed.
- *
- * @generated from message envoy.extensions.rbac.principals.mtls_authenticated.v3.Config
- */
+/** @generated from message envoy.extensions.rbac.principals.mtls_authenticated.v3.Config */
 export type Config = Message<"envoy.extensions.rbac.principals.mtls_authenticated.v3.Config"> & {
-  /**
-   * Specifies a SAN that must be present in the validated peer certificate.
-   *
-   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher san_matcher = 1;
-   */
+  /** @generated from field: envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher san_matcher = 1; */
   sanMatcher?: SubjectAltNameMatcher | undefined;
 
-  /**
-   * Only require that the peer certificate is present and valid.
-   *
-   * @generated from field: bool any_validated_client_certificate = 2;
-   */
+  /** @generated from field: bool any_validated_client_certificate = 2; */
   anyValidatedClientCertificate: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.rbac.principals.mtls_authenticated.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.rbac.principals.mtls_authenticated.v3.Config");

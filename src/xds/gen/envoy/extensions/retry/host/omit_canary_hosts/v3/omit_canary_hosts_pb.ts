@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
- */
+/** @generated from message envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate */
 export type OmitCanaryHostsPredicate = Message<"envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate"> & {
 };
 
-/**
- * Describes the message envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate.
- * Use `create(OmitCanaryHostsPredicateSchema)` to create a new message.
- */
 export const OmitCanaryHostsPredicateSchema: GenMessage<OmitCanaryHostsPredicate> = /*@__PURE__*/
   messageDesc("envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate");

@@ -21,28 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Metadata } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A retry host predicate that can be used to reject a host based on
- * predefined metadata match criteria.
- * [#extension: envoy.retry_host_predicates.omit_host_metadata]
- *
- * @generated from message envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig
- */
+/** @generated from message envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig */
 export type OmitHostMetadataConfig = Message<"envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig"> & {
-  /**
-   * Retry host predicate metadata match criteria. The hosts in
-   * the upstream cluster with matching metadata will be omitted while
-   * attempting a retry of a failed request. The metadata should be specified
-   * under the ``envoy.lb`` key.
-   *
-   * @generated from field: envoy.config.core.v3.Metadata metadata_match = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.Metadata metadata_match = 1; */
   metadataMatch?: Metadata | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig.
- * Use `create(OmitHostMetadataConfigSchema)` to create a new message.
- */
 export const OmitHostMetadataConfigSchema: GenMessage<OmitHostMetadataConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig");

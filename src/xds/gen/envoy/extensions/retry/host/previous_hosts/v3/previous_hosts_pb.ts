@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
- */
+/** @generated from message envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate */
 export type PreviousHostsPredicate = Message<"envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"> & {
 };
 
-/**
- * Describes the message envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate.
- * Use `create(PreviousHostsPredicateSchema)` to create a new message.
- */
 export const PreviousHostsPredicateSchema: GenMessage<PreviousHostsPredicate> = /*@__PURE__*/
   messageDesc("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate");

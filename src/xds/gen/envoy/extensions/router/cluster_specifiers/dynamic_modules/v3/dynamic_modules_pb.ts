@@ -24,161 +24,38 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Route action properties that a dynamic module may select for a request in place of the properties
- * of the matched route. These properties are themselves built from other extensions, such as retry
- * host predicates and retry priorities, so they must be declared here in advance rather than chosen
- * freely by the module on each request.
- *
- * Each entry is built and validated when the cluster specifier is configured, so an invalid entry
- * is rejected at configuration load rather than on the request path. Every entry must replace at
- * least one property, so an entry that builds to no replacement is rejected as well.
- *
- * @generated from message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride
- */
+/** @generated from message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride */
 export type RouteActionOverride = Message<"envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride"> & {
-  /**
-   * Retry policy replacing the retry policy of the matched route. If not specified, the retry
-   * policy of the matched route is used, so an entry cannot be used to remove a retry policy that
-   * the matched route configures.
-   *
-   * @generated from field: envoy.config.route.v3.RetryPolicy retry_policy = 1;
-   */
+  /** @generated from field: envoy.config.route.v3.RetryPolicy retry_policy = 1; */
   retryPolicy?: RetryPolicy | undefined;
 
-  /**
-   * Metadata match criteria replacing the criteria of the matched route, used by subset load
-   * balancing. Only the ``envoy.lb`` entry of :ref:`filter_metadata
-   * <envoy_v3_api_field_config.core.v3.Metadata.filter_metadata>` is used, matching the behavior of
-   * :ref:`RouteAction.metadata_match
-   * <envoy_v3_api_field_config.route.v3.RouteAction.metadata_match>`. If not specified, or if there
-   * is no ``envoy.lb`` entry, the criteria of the matched route are used, so an entry cannot be used
-   * to remove the criteria that the matched route configures. An entry whose only property is a
-   * ``metadata_match`` without an ``envoy.lb`` entry therefore replaces nothing and is rejected.
-   *
-   * @generated from field: envoy.config.core.v3.Metadata metadata_match = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.Metadata metadata_match = 2; */
   metadataMatch?: Metadata | undefined;
 
-  /**
-   * Request mirroring policies replacing the request mirroring policies of the matched route. If
-   * not specified, the request mirroring policies of the matched route are used, so an entry cannot
-   * be used to turn off mirroring that the matched route configures. Statically named mirror
-   * clusters are checked against the cluster manager when :ref:`validate_clusters
-   * <envoy_v3_api_field_config.route.v3.RouteConfiguration.validate_clusters>` is enabled.
-   *
-   * @generated from field: repeated envoy.config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 3;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 3; */
   requestMirrorPolicies: RouteAction_RequestMirrorPolicy[];
 
-  /**
-   * Hash policy replacing the hash policy of the matched route, used when the upstream cluster
-   * employs a hashing load balancer. If not specified, the hash policy of the matched route is used,
-   * so an entry cannot be used to remove a hash policy that the matched route configures. A
-   * cluster-level hash policy and a load-balancer-level hash policy, when configured, take precedence
-   * over this route-level policy.
-   *
-   * @generated from field: repeated envoy.config.route.v3.RouteAction.HashPolicy hash_policy = 4;
-   */
+  /** @generated from field: repeated envoy.config.route.v3.RouteAction.HashPolicy hash_policy = 4; */
   hashPolicy: RouteAction_HashPolicy[];
 };
 
-/**
- * Describes the message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride.
- * Use `create(RouteActionOverrideSchema)` to create a new message.
- */
 export const RouteActionOverrideSchema: GenMessage<RouteActionOverride> = /*@__PURE__*/
   messageDesc("envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride");
 
-/**
- * Configuration for the Dynamic Modules Cluster Specifier. This cluster specifier allows loading
- * shared object files via ``dlopen`` to select the upstream cluster for a request, and to replace
- * the timeout, idle timeout, priority, request body buffer limit, cluster not found response code,
- * hash policy, retry policy, metadata match criteria and request mirroring policies of the matched
- * route.
- *
- * A module can be loaded by multiple cluster specifiers. It is loaded only once and shared across
- * multiple cluster specifier instances. The module is invoked while the route is being
- * resolved, so the selection is visible to the router without clearing the route cache. It is
- * invoked again whenever a filter refreshes the route cluster, or a retry re-selects it when
- * :ref:`refresh_cluster_on_retry
- * <envoy_v3_api_field_config.route.v3.RetryPolicy.refresh_cluster_on_retry>` is set, so the module
- * must be able to produce a decision from the request headers and the stream info alone.
- *
- * @generated from message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier
- */
+/** @generated from message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier */
 export type DynamicModuleClusterSpecifier = Message<"envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier"> & {
-  /**
-   * Specifies the shared-object level configuration. This field is required.
-   *
-   * .. note::
-   *   This extension loads the module while the cluster specifier is configured, so it cannot wait
-   *   for an asynchronous fetch. A remote :ref:`module
-   *   <envoy_v3_api_field_extensions.dynamic_modules.v3.DynamicModuleConfig.module>` is therefore
-   *   accepted only when the module is already cached on disk, and is otherwise rejected. Setting
-   *   :ref:`nack_on_cache_miss
-   *   <envoy_v3_api_field_extensions.dynamic_modules.v3.DynamicModuleConfig.nack_on_cache_miss>` to
-   *   ``true`` makes the rejection start a background fetch so that a later update succeeds. Prefer
-   *   ``name`` or a local data source.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name for this cluster specifier configuration. If not specified, defaults to an empty
-   * string.
-   *
-   * This can be used to distinguish between different cluster specifier implementations inside a
-   * dynamic module. When Envoy receives this configuration, it passes the ``specifier_name`` to the
-   * dynamic module's cluster specifier config init function together with the ``specifier_config``.
-   * That way a module can decide which in-module implementation to use based on the name at load
-   * time.
-   *
-   * @generated from field: string specifier_name = 2;
-   */
+  /** @generated from field: string specifier_name = 2; */
   specifierName: string;
 
-  /**
-   * The configuration for the cluster specifier chosen by ``specifier_name``. If not specified, an
-   * empty configuration is passed to the module.
-   *
-   * ``google.protobuf.Struct`` and the ``value`` field of ``xds.type.v3.TypedStruct`` are
-   * serialized as JSON before passing them to the module.
-   * ``google.protobuf.BytesValue`` and ``google.protobuf.StringValue`` are passed directly without
-   * the wrapper.
-   *
-   * .. code-block:: yaml
-   *
-   *  # Passing a JSON struct configuration
-   *  specifier_config:
-   *    "@type": "type.googleapis.com/google.protobuf.Struct"
-   *    value:
-   *      cluster_name_prefix: shard-
-   *
-   *  # Passing a simple string configuration
-   *  specifier_config:
-   *    "@type": "type.googleapis.com/google.protobuf.StringValue"
-   *    value: "shard-"
-   *
-   *
-   * @generated from field: google.protobuf.Any specifier_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any specifier_config = 3; */
   specifierConfig?: Any | undefined;
 
-  /**
-   * Route action overrides that the module may select by name for a request. If not specified, the
-   * module can only select the cluster, the timeout, the idle timeout, the priority, the request
-   * body buffer limit and the cluster not found response code.
-   *
-   * @generated from field: map<string, envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride> route_action_overrides = 4;
-   */
+  /** @generated from field: map<string, envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.RouteActionOverride> route_action_overrides = 4; */
   routeActionOverrides: { [key: string]: RouteActionOverride };
 };
 
-/**
- * Describes the message envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier.
- * Use `create(DynamicModuleClusterSpecifierSchema)` to create a new message.
- */
 export const DynamicModuleClusterSpecifierSchema: GenMessage<DynamicModuleClusterSpecifier> = /*@__PURE__*/
   messageDesc("envoy.extensions.router.cluster_specifiers.dynamic_modules.v3.DynamicModuleClusterSpecifier");

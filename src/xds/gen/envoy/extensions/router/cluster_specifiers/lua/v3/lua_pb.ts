@@ -21,28 +21,14 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { DataSource } from "../../../../../config/core/v3/base_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig
- */
+/** @generated from message envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig */
 export type LuaConfig = Message<"envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig"> & {
-  /**
-   * The lua code that Envoy will execute to select cluster.
-   *
-   * @generated from field: envoy.config.core.v3.DataSource source_code = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.DataSource source_code = 1; */
   sourceCode?: DataSource | undefined;
 
-  /**
-   * Default cluster. It will be used when the lua code execute failure.
-   *
-   * @generated from field: string default_cluster = 2;
-   */
+  /** @generated from field: string default_cluster = 2; */
   defaultCluster: string;
 };
 
-/**
- * Describes the message envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig.
- * Use `create(LuaConfigSchema)` to create a new message.
- */
 export const LuaConfigSchema: GenMessage<LuaConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig");

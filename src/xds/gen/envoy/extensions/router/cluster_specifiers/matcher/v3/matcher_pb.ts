@@ -21,88 +21,20 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Matcher } from "../../../../../../xds/type/matcher/v3/matcher_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
- */
+/** @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction */
 export type ClusterAction = Message<"envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction"> & {
-  /**
-   * Indicates the upstream cluster to which the request should be routed
-   * to.
-   *
-   * @generated from field: string cluster = 1;
-   */
+  /** @generated from field: string cluster = 1; */
   cluster: string;
 };
 
-/**
- * Describes the message envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction.
- * Use `create(ClusterActionSchema)` to create a new message.
- */
 export const ClusterActionSchema: GenMessage<ClusterAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction");
 
-/**
- * @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier
- */
+/** @generated from message envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier */
 export type MatcherClusterSpecifier = Message<"envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier"> & {
-  /**
-   * The matcher for cluster selection after the route has been selected. This is used when the
-   * route has multiple clusters (like multiple clusters for different users) and the matcher
-   * is used to select the cluster to use for the request.
-   *
-   * The match tree to use for grouping incoming requests into buckets.
-   *
-   * Example:
-   *
-   * .. validated-code-block:: yaml
-   *   :type-name: xds.type.matcher.v3.Matcher
-   *
-   *   matcher_list:
-   *     matchers:
-   *     - predicate:
-   *         single_predicate:
-   *           input:
-   *             typed_config:
-   *               '@type': type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput
-   *               header_name: env
-   *           value_match:
-   *             exact: staging
-   *       on_match:
-   *         action:
-   *           typed_config:
-   *             '@type': type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
-   *             cluster: "staging-cluster"
-   *
-   *     - predicate:
-   *         single_predicate:
-   *           input:
-   *             typed_config:
-   *               '@type': type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput
-   *               header_name: env
-   *           value_match:
-   *             exact: prod
-   *       on_match:
-   *         action:
-   *           typed_config:
-   *             '@type': type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
-   *             cluster: "prod-cluster"
-   *
-   *   # Catch-all with a default cluster.
-   *   on_no_match:
-   *     action:
-   *       typed_config:
-   *         '@type': type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
-   *         cluster: "default-cluster"
-   *
-   *
-   * @generated from field: xds.type.matcher.v3.Matcher cluster_matcher = 1;
-   */
+  /** @generated from field: xds.type.matcher.v3.Matcher cluster_matcher = 1; */
   clusterMatcher?: Matcher | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier.
- * Use `create(MatcherClusterSpecifierSchema)` to create a new message.
- */
 export const MatcherClusterSpecifierSchema: GenMessage<MatcherClusterSpecifier> = /*@__PURE__*/
   messageDesc("envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier");

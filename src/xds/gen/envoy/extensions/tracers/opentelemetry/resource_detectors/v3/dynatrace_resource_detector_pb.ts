@@ -20,25 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Dynatrace Resource Detector extension.
- * The resource detector reads from the Dynatrace enrichment files
- * and adds host/process related attributes to the OpenTelemetry resource.
- *
- * See:
- *
- * `Enrich ingested data with Dynatrace-specific dimensions <https://docs.dynatrace.com/docs/shortlink/enrichment-files>`_
- *
- * [#extension: envoy.tracers.opentelemetry.resource_detectors.dynatrace]
- *
- * @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig */
 export type DynatraceResourceDetectorConfig = Message<"envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig.
- * Use `create(DynatraceResourceDetectorConfigSchema)` to create a new message.
- */
 export const DynatraceResourceDetectorConfigSchema: GenMessage<DynatraceResourceDetectorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.resource_detectors.v3.DynatraceResourceDetectorConfig");

@@ -20,25 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Environment Resource detector extension.
- * The resource detector reads from the ``OTEL_RESOURCE_ATTRIBUTES``
- * environment variable, as per the OpenTelemetry specification.
- *
- * See:
- *
- * `OpenTelemetry specification <https://github.com/open-telemetry/opentelemetry-specification/blob/v1.24.0/specification/resource/sdk.md#detecting-resource-information-from-the-environment>`_
- *
- * [#extension: envoy.tracers.opentelemetry.resource_detectors.environment]
- *
- * @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig */
 export type EnvironmentResourceDetectorConfig = Message<"envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig.
- * Use `create(EnvironmentResourceDetectorConfigSchema)` to create a new message.
- */
 export const EnvironmentResourceDetectorConfigSchema: GenMessage<EnvironmentResourceDetectorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig");

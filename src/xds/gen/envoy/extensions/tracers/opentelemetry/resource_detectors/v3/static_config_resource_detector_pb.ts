@@ -20,27 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the Static Resource detector extension.
- * The resource detector uses static config for resource attribute,
- * as per the OpenTelemetry specification.
- *
- * [#extension: envoy.tracers.opentelemetry.resource_detectors.static_config]
- *
- * @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig */
 export type StaticConfigResourceDetectorConfig = Message<"envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig"> & {
-  /**
-   * Custom Resource attributes to be included.
-   *
-   * @generated from field: map<string, string> attributes = 1;
-   */
+  /** @generated from field: map<string, string> attributes = 1; */
   attributes: { [key: string]: string };
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig.
- * Use `create(StaticConfigResourceDetectorConfigSchema)` to create a new message.
- */
 export const StaticConfigResourceDetectorConfigSchema: GenMessage<StaticConfigResourceDetectorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig */
 export type AlwaysOnSamplerConfig = Message<"envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig.
- * Use `create(AlwaysOnSamplerConfigSchema)` to create a new message.
- */
 export const AlwaysOnSamplerConfigSchema: GenMessage<AlwaysOnSamplerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig");

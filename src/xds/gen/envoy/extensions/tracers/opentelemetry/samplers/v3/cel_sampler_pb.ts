@@ -21,21 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { CelExpression } from "../../../../../../xds/type/v3/cel_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig */
 export type CELSamplerConfig = Message<"envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig"> & {
-  /**
-   * Expression that, when evaluated, will be used to make sample decision.
-   *
-   * @generated from field: xds.type.v3.CelExpression expression = 1;
-   */
+  /** @generated from field: xds.type.v3.CelExpression expression = 1; */
   expression?: CelExpression | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig.
- * Use `create(CELSamplerConfigSchema)` to create a new message.
- */
 export const CELSamplerConfigSchema: GenMessage<CELSamplerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.CELSamplerConfig");

@@ -21,25 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig */
 export type ParentBasedSamplerConfig = Message<"envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig"> & {
-  /**
-   * Specifies the sampler to be used by this sampler.
-   * The configured sampler will be used if the parent trace ID is not passed to Envoy
-   *
-   * required
-   * [#extension-category: envoy.tracers.opentelemetry.samplers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig wrapped_sampler = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig wrapped_sampler = 1; */
   wrappedSampler?: TypedExtensionConfig | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig.
- * Use `create(ParentBasedSamplerConfigSchema)` to create a new message.
- */
 export const ParentBasedSamplerConfigSchema: GenMessage<ParentBasedSamplerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig");

@@ -21,24 +21,11 @@ import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { FractionalPercent } from "../../../../../type/v3/percent_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig
- */
+/** @generated from message envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig */
 export type TraceIdRatioBasedSamplerConfig = Message<"envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig"> & {
-  /**
-   * If the given trace_id falls into a given percentage of all possible
-   * trace_id values, ShouldSample will return RECORD_AND_SAMPLE.
-   * required
-   * [#extension-category: envoy.tracers.opentelemetry.samplers]
-   *
-   * @generated from field: envoy.type.v3.FractionalPercent sampling_percentage = 1;
-   */
+  /** @generated from field: envoy.type.v3.FractionalPercent sampling_percentage = 1; */
   samplingPercentage?: FractionalPercent | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig.
- * Use `create(TraceIdRatioBasedSamplerConfigSchema)` to create a new message.
- */
 export const TraceIdRatioBasedSamplerConfigSchema: GenMessage<TraceIdRatioBasedSamplerConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig");

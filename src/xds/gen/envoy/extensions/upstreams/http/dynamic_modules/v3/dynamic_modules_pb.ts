@@ -22,51 +22,17 @@ import type { DynamicModuleConfig } from "../../../../dynamic_modules/v3/dynamic
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the dynamic modules upstream HTTP TCP bridge.
- *
- * This upstream type delegates HTTP-to-TCP protocol bridging to a dynamic module. The module
- * transforms HTTP request headers and body into raw TCP data for the upstream connection, and
- * converts raw TCP response data back into HTTP responses for the downstream client.
- *
- * [#extension: envoy.upstreams.http.dynamic_modules]
- *
- * @generated from message envoy.extensions.upstreams.http.dynamic_modules.v3.Config
- */
+/** @generated from message envoy.extensions.upstreams.http.dynamic_modules.v3.Config */
 export type Config = Message<"envoy.extensions.upstreams.http.dynamic_modules.v3.Config"> & {
-  /**
-   * The dynamic module configuration.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name to identify the bridge implementation within the module.
-   * This is passed to the module's ``envoy_dynamic_module_on_upstream_http_tcp_bridge_config_new``
-   * function.
-   *
-   * @generated from field: string bridge_name = 2;
-   */
+  /** @generated from field: string bridge_name = 2; */
   bridgeName: string;
 
-  /**
-   * The configuration for the module's bridge implementation.
-   * This is passed to the module's ``envoy_dynamic_module_on_upstream_http_tcp_bridge_config_new``
-   * function. The configuration can be any protobuf message. However, it is recommended to use
-   * ``google.protobuf.Struct``, ``google.protobuf.StringValue``, or ``google.protobuf.BytesValue``.
-   * These types are passed directly as bytes to the module, so the module does not need to have
-   * knowledge of protobuf encoding. Otherwise, the serialized bytes of the type are passed.
-   * If not specified, an empty configuration is passed.
-   *
-   * @generated from field: google.protobuf.Any bridge_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any bridge_config = 3; */
   bridgeConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.dynamic_modules.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.dynamic_modules.v3.Config");

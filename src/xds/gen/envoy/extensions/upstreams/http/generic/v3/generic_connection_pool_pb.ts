@@ -20,19 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A connection pool which forwards downstream HTTP as TCP, UDP or HTTP to upstream,
- * based on CONNECT configuration.
- * [#extension: envoy.upstreams.http.generic]
- *
- * @generated from message envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto
- */
+/** @generated from message envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto */
 export type GenericConnectionPoolProto = Message<"envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto"> & {
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto.
- * Use `create(GenericConnectionPoolProtoSchema)` to create a new message.
- */
 export const GenericConnectionPoolProtoSchema: GenMessage<GenericConnectionPoolProto> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.generic.v3.GenericConnectionPoolProto");

@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A connection pool which forwards downstream HTTP as HTTP to upstream.
- * [#extension: envoy.upstreams.http.http]
- *
- * @generated from message envoy.extensions.upstreams.http.http.v3.HttpConnectionPoolProto
- */
+/** @generated from message envoy.extensions.upstreams.http.http.v3.HttpConnectionPoolProto */
 export type HttpConnectionPoolProto = Message<"envoy.extensions.upstreams.http.http.v3.HttpConnectionPoolProto"> & {
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.http.v3.HttpConnectionPoolProto.
- * Use `create(HttpConnectionPoolProtoSchema)` to create a new message.
- */
 export const HttpConnectionPoolProtoSchema: GenMessage<HttpConnectionPoolProto> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.http.v3.HttpConnectionPoolProto");

@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the drain-aware reverse-tunnel upstream codec.
- *
- * @generated from message envoy.extensions.upstreams.http.reverse_tunnel.v3.ReverseTunnelUpstreamCodecOptions
- */
+/** @generated from message envoy.extensions.upstreams.http.reverse_tunnel.v3.ReverseTunnelUpstreamCodecOptions */
 export type ReverseTunnelUpstreamCodecOptions = Message<"envoy.extensions.upstreams.http.reverse_tunnel.v3.ReverseTunnelUpstreamCodecOptions"> & {
-  /**
-   * When true, the upstream HTTP/2 client codec emits a GOAWAY when the reverse tunnel begins
-   * draining. Defaults to false, in which case the stock HTTP/2 client codec is used unchanged.
-   *
-   * @generated from field: bool enable_drain_with_goaway = 1;
-   */
+  /** @generated from field: bool enable_drain_with_goaway = 1; */
   enableDrainWithGoaway: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.reverse_tunnel.v3.ReverseTunnelUpstreamCodecOptions.
- * Use `create(ReverseTunnelUpstreamCodecOptionsSchema)` to create a new message.
- */
 export const ReverseTunnelUpstreamCodecOptionsSchema: GenMessage<ReverseTunnelUpstreamCodecOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.reverse_tunnel.v3.ReverseTunnelUpstreamCodecOptions");

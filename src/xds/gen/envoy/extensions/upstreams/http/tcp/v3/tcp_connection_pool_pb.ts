@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A connection pool which forwards downstream HTTP as TCP to upstream,
- * [#extension: envoy.upstreams.http.tcp]
- *
- * @generated from message envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto
- */
+/** @generated from message envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto */
 export type TcpConnectionPoolProto = Message<"envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto"> & {
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto.
- * Use `create(TcpConnectionPoolProtoSchema)` to create a new message.
- */
 export const TcpConnectionPoolProtoSchema: GenMessage<TcpConnectionPoolProto> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto");

@@ -20,18 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A connection pool which forwards downstream HTTP as UDP to upstream,
- * [#extension: envoy.upstreams.http.udp]
- *
- * @generated from message envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto
- */
+/** @generated from message envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto */
 export type UdpConnectionPoolProto = Message<"envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto"> & {
 };
 
-/**
- * Describes the message envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto.
- * Use `create(UdpConnectionPoolProtoSchema)` to create a new message.
- */
 export const UdpConnectionPoolProtoSchema: GenMessage<UdpConnectionPoolProto> = /*@__PURE__*/
   messageDesc("envoy.extensions.upstreams.http.udp.v3.UdpConnectionPoolProto");

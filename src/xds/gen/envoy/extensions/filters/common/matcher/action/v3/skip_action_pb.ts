@@ -20,25 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the SkipFilter match action. When matching results in this action, the
- * associated filter will be ignored for all filter callbacks (e.g. ``encodeHeaders``, ``encodeData``,
- * etc. for HTTP filters) after the matcher arrives at the match, including the callback that
- * caused the match result. For example, when used with a HTTP filter and the match result was
- * resolved after receiving the HTTP response headers, the HTTP filter will *not* receive the
- * response header callback.
- *
- * As a result, if this match action is resolved before the first filter callback (e.g. HTTP request
- * headers), the filter will be completely skipped.
- *
- * @generated from message envoy.extensions.filters.common.matcher.action.v3.SkipFilter
- */
+/** @generated from message envoy.extensions.filters.common.matcher.action.v3.SkipFilter */
 export type SkipFilter = Message<"envoy.extensions.filters.common.matcher.action.v3.SkipFilter"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.common.matcher.action.v3.SkipFilter.
- * Use `create(SkipFilterSchema)` to create a new message.
- */
 export const SkipFilterSchema: GenMessage<SkipFilter> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.common.matcher.action.v3.SkipFilter");

@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.dubbo_proxy.router.v3.Router
- */
+/** @generated from message envoy.extensions.filters.network.dubbo_proxy.router.v3.Router */
 export type Router = Message<"envoy.extensions.filters.network.dubbo_proxy.router.v3.Router"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.dubbo_proxy.router.v3.Router.
- * Use `create(RouterSchema)` to create a new message.
- */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.dubbo_proxy.router.v3.Router");

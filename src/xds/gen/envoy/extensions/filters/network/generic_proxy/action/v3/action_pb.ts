@@ -23,86 +23,34 @@ import type { WeightedCluster } from "../../../../../../config/route/v3/route_co
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the route match action.
- * [#next-free-field: 8]
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction */
 export type RouteAction = Message<"envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction"> & {
-  /**
-   * The name of the route action. This should be unique across all route actions.
-   *
-   * @generated from field: string name = 5;
-   */
+  /** @generated from field: string name = 5; */
   name: string;
 
-  /**
-   * @generated from oneof envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction.cluster_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction.cluster_specifier */
   clusterSpecifier: {
-    /**
-     * Indicates the upstream cluster to which the request should be routed.
-     *
-     * @generated from field: string cluster = 1;
-     */
+    /** @generated from field: string cluster = 1; */
     value: string;
     case: "cluster";
   } | {
-    /**
-     * [#not-implemented-hide:]
-     * Multiple upstream clusters can be specified for a given route. The request is routed to one
-     * of the upstream clusters based on weights assigned to each cluster.
-     * Currently ClusterWeight only supports the name and weight fields.
-     *
-     * @generated from field: envoy.config.route.v3.WeightedCluster weighted_clusters = 2;
-     */
+    /** @generated from field: envoy.config.route.v3.WeightedCluster weighted_clusters = 2; */
     value: WeightedCluster;
     case: "weightedClusters";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Route metadata.
-   *
-   * @generated from field: envoy.config.core.v3.Metadata metadata = 3;
-   */
+  /** @generated from field: envoy.config.core.v3.Metadata metadata = 3; */
   metadata?: Metadata | undefined;
 
-  /**
-   * Route level config for L7 generic filters. The key should be the related :ref:`extension name
-   * <envoy_v3_api_field_config.core.v3.TypedExtensionConfig.name>` in the :ref:`generic filters
-   * <envoy_v3_api_field_extensions.filters.network.generic_proxy.v3.GenericProxy.filters>`.
-   *
-   * @generated from field: map<string, google.protobuf.Any> per_filter_config = 4;
-   */
+  /** @generated from field: map<string, google.protobuf.Any> per_filter_config = 4; */
   perFilterConfig: { [key: string]: Any };
 
-  /**
-   * Specifies the upstream timeout for the route. If not specified, the default is 15s. This
-   * spans between the point at which the entire downstream request (i.e. end-of-stream) has been
-   * processed and when the upstream response has been completely processed. A value of 0 will
-   * disable the route's timeout.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 6;
-   */
+  /** @generated from field: google.protobuf.Duration timeout = 6; */
   timeout?: Duration | undefined;
 
-  /**
-   * Specifies the retry policy for the route. If not specified, then no retries will be performed.
-   *
-   * .. note::
-   *   Only simplest retry policy is supported and only ``num_retries`` field is used for generic
-   *   proxy. The default value for ``num_retries`` is 1 means that the request will be tried once
-   *   and no additional retries will be performed.
-   *
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 7;
-   */
+  /** @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 7; */
   retryPolicy?: RetryPolicy | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction.
- * Use `create(RouteActionSchema)` to create a new message.
- */
 export const RouteActionSchema: GenMessage<RouteAction> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction");

@@ -21,179 +21,76 @@ import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { StringMatcher } from "../../../../../../type/matcher/v3/string_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Used to match request service of the downstream request. Only applicable if a service provided
- * by the application protocol.
- * This is deprecated and should be replaced by HostMatchInput. This is kept for backward compatibility.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput */
 export type ServiceMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput.
- * Use `create(ServiceMatchInputSchema)` to create a new message.
- */
 export const ServiceMatchInputSchema: GenMessage<ServiceMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.ServiceMatchInput");
 
-/**
- * Used to match request host of the generic downstream request. Only applicable if a host provided
- * by the application protocol.
- * This is same with the ServiceMatchInput and this should be preferred over ServiceMatchInput.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput */
 export type HostMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput.
- * Use `create(HostMatchInputSchema)` to create a new message.
- */
 export const HostMatchInputSchema: GenMessage<HostMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput");
 
-/**
- * Used to match request path of the generic downstream request. Only applicable if a path provided
- * by the application protocol.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput */
 export type PathMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput.
- * Use `create(PathMatchInputSchema)` to create a new message.
- */
 export const PathMatchInputSchema: GenMessage<PathMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.PathMatchInput");
 
-/**
- * Used to match request method of the generic downstream request. Only applicable if a method provided
- * by the application protocol.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput */
 export type MethodMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput.
- * Use `create(MethodMatchInputSchema)` to create a new message.
- */
 export const MethodMatchInputSchema: GenMessage<MethodMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.MethodMatchInput");
 
-/**
- * Used to match an arbitrary property of the generic downstream request.
- * These properties are populated by the codecs of application protocols.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput */
 export type PropertyMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput"> & {
-  /**
-   * The property name to match on.
-   *
-   * @generated from field: string property_name = 1;
-   */
+  /** @generated from field: string property_name = 1; */
   propertyName: string;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput.
- * Use `create(PropertyMatchInputSchema)` to create a new message.
- */
 export const PropertyMatchInputSchema: GenMessage<PropertyMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.PropertyMatchInput");
 
-/**
- * Used to match an whole generic downstream request.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput */
 export type RequestMatchInput = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput.
- * Use `create(RequestMatchInputSchema)` to create a new message.
- */
 export const RequestMatchInputSchema: GenMessage<RequestMatchInput> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatchInput");
 
-/**
- * Used to match an arbitrary key-value pair for headers, trailers or properties.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry */
 export type KeyValueMatchEntry = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry"> & {
-  /**
-   * The key name to match on.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * The key value pattern.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 2;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher string_match = 2; */
   stringMatch?: StringMatcher | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry.
- * Use `create(KeyValueMatchEntrySchema)` to create a new message.
- */
 export const KeyValueMatchEntrySchema: GenMessage<KeyValueMatchEntry> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry");
 
-/**
- * Custom matcher to match on the generic downstream request. This is used to match
- * multiple fields of the downstream request and avoid complex combinations of
- * HostMatchInput, PathMatchInput, MethodMatchInput and PropertyMatchInput.
- *
- * @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher */
 export type RequestMatcher = Message<"envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher"> & {
-  /**
-   * Optional host pattern to match on. If not specified, any host will match.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher host = 1;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher host = 1; */
   host?: StringMatcher | undefined;
 
-  /**
-   * Optional path pattern to match on. If not specified, any path will match.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher path = 2;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher path = 2; */
   path?: StringMatcher | undefined;
 
-  /**
-   * Optional method pattern to match on. If not specified, any method will match.
-   *
-   * @generated from field: envoy.type.matcher.v3.StringMatcher method = 3;
-   */
+  /** @generated from field: envoy.type.matcher.v3.StringMatcher method = 3; */
   method?: StringMatcher | undefined;
 
-  /**
-   * Optional arbitrary properties to match on. If not specified, any properties
-   * will match. The key is the property name and the value is the property value
-   * to match on.
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry properties = 4;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.generic_proxy.matcher.v3.KeyValueMatchEntry properties = 4; */
   properties: KeyValueMatchEntry[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher.
- * Use `create(RequestMatcherSchema)` to create a new message.
- */
 export const RequestMatcherSchema: GenMessage<RequestMatcher> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.matcher.v3.RequestMatcher");

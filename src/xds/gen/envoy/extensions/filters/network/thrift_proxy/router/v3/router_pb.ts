@@ -20,21 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.thrift_proxy.router.v3.Router
- */
+/** @generated from message envoy.extensions.filters.network.thrift_proxy.router.v3.Router */
 export type Router = Message<"envoy.extensions.filters.network.thrift_proxy.router.v3.Router"> & {
-  /**
-   * Close downstream connection in case of routing or upstream connection problem. Default: true
-   *
-   * @generated from field: google.protobuf.BoolValue close_downstream_on_upstream_error = 1;
-   */
+  /** @generated from field: google.protobuf.BoolValue close_downstream_on_upstream_error = 1; */
   closeDownstreamOnUpstreamError?: boolean | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.thrift_proxy.router.v3.Router.
- * Use `create(RouterSchema)` to create a new message.
- */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.thrift_proxy.router.v3.Router");

@@ -20,120 +20,38 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Extension to save the
- * :ref:`ProcessingResponse <envoy_v3_api_msg_service.ext_proc.v3.ProcessingResponse>` from the
- * external processor as filter state with name
- * ``envoy.http.ext_proc.response_processors.save_processing_response``. If
- * :ref:`filter_state_name_suffix <envoy_v3_api_field_extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.filter_state_name_suffix>`
- * is defined, it is appended to this name.
- *
- * This extension supports saving of request and response headers, request and response trailers,
- * and immediate response.
- *
- * .. note::
- *
- *    Response processors are currently in alpha.
- *
- * [#next-free-field: 7]
- *
- * @generated from message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse
- */
+/** @generated from message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse */
 export type SaveProcessingResponse = Message<"envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse"> & {
-  /**
-   * The default filter state name is
-   * ``envoy.http.ext_proc.response_processors.save_processing_response``.
-   * If defined, ``filter_state_name_suffix`` is appended to this name.
-   *
-   * For example, setting ``filter_state_name_suffix`` to ``xyz`` will set the filter state name
-   * to ``envoy.http.ext_proc.response_processors.save_processing_response.xyz``.
-   *
-   * @generated from field: string filter_state_name_suffix = 1;
-   */
+  /** @generated from field: string filter_state_name_suffix = 1; */
   filterStateNameSuffix: string;
 
-  /**
-   * Save the response to filter state when
-   * :ref:`request_headers <envoy_v3_api_field_service.ext_proc.v3.ProcessingResponse.request_headers>`
-   * is set.
-   *
-   * @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_request_headers = 2;
-   */
+  /** @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_request_headers = 2; */
   saveRequestHeaders?: SaveProcessingResponse_SaveOptions | undefined;
 
-  /**
-   * Save the response to filter state when
-   * :ref:`response_headers <envoy_v3_api_field_service.ext_proc.v3.ProcessingResponse.response_headers>`
-   * is set.
-   *
-   * @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_response_headers = 3;
-   */
+  /** @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_response_headers = 3; */
   saveResponseHeaders?: SaveProcessingResponse_SaveOptions | undefined;
 
-  /**
-   * Save the response to filter state when
-   * :ref:`request_trailers <envoy_v3_api_field_service.ext_proc.v3.ProcessingResponse.request_trailers>`
-   * is set.
-   *
-   * @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_request_trailers = 4;
-   */
+  /** @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_request_trailers = 4; */
   saveRequestTrailers?: SaveProcessingResponse_SaveOptions | undefined;
 
-  /**
-   * Save the response to filter state when
-   * :ref:`response_trailers <envoy_v3_api_field_service.ext_proc.v3.ProcessingResponse.response_trailers>`
-   * is set.
-   *
-   * @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_response_trailers = 5;
-   */
+  /** @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_response_trailers = 5; */
   saveResponseTrailers?: SaveProcessingResponse_SaveOptions | undefined;
 
-  /**
-   * Save the response to filter state when
-   * :ref:`immediate_response <envoy_v3_api_field_service.ext_proc.v3.ProcessingResponse.immediate_response>`
-   * is set.
-   *
-   * @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_immediate_response = 6;
-   */
+  /** @generated from field: envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions save_immediate_response = 6; */
   saveImmediateResponse?: SaveProcessingResponse_SaveOptions | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.
- * Use `create(SaveProcessingResponseSchema)` to create a new message.
- */
 export const SaveProcessingResponseSchema: GenMessage<SaveProcessingResponse> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse");
 
-/**
- * Options for saving the processing response.
- *
- * @generated from message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions
- */
+/** @generated from message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions */
 export type SaveProcessingResponse_SaveOptions = Message<"envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions"> & {
-  /**
-   * When set to ``true``, saves the response for the corresponding response type.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool save_response = 1;
-   */
+  /** @generated from field: bool save_response = 1; */
   saveResponse: boolean;
 
-  /**
-   * When set to ``true``, saves the response if there was an error when processing the response
-   * from the external processor.
-   *
-   * Defaults to ``false``.
-   *
-   * @generated from field: bool save_on_error = 2;
-   */
+  /** @generated from field: bool save_on_error = 2; */
   saveOnError: boolean;
 };
 
-/**
- * Describes the message envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions.
- * Use `create(SaveProcessingResponse_SaveOptionsSchema)` to create a new message.
- */
 export const SaveProcessingResponse_SaveOptionsSchema: GenMessage<SaveProcessingResponse_SaveOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.http.ext_proc.response_processors.save_processing_response.v3.SaveProcessingResponse.SaveOptions");

@@ -20,24 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Uses a filter state value for the key ``envoy.tls.certificate_mappers.on_demand_secret`` as the
- * secret resource name. This filter state is expected to be shared from the downstream connection.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config */
 export type Config = Message<"envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config"> & {
-  /**
-   * The value to use as the secret name when the filter state is absent.
-   *
-   * @generated from field: string default_value = 1;
-   */
+  /** @generated from field: string default_value = 1; */
   defaultValue: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.filter_state_override.v3.Config");

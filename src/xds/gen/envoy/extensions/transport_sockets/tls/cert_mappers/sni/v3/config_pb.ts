@@ -20,23 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Uses the SNI value from the TLS client hello as the secret resource name in the downstream selector.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI */
 export type SNI = Message<"envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI"> & {
-  /**
-   * The value to use as the secret name when SNI is empty or absent.
-   *
-   * @generated from field: string default_value = 1;
-   */
+  /** @generated from field: string default_value = 1; */
   defaultValue: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI.
- * Use `create(SNISchema)` to create a new message.
- */
 export const SNISchema: GenMessage<SNI> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.sni.v3.SNI");

@@ -20,23 +20,11 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * A mapping to a fixed secret name for all certificates.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName */
 export type StaticName = Message<"envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName"> & {
-  /**
-   * The name for the secret to use for all connections.
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName.
- * Use `create(StaticNameSchema)` to create a new message.
- */
 export const StaticNameSchema: GenMessage<StaticName> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.cert_mappers.static_name.v3.StaticName");

@@ -22,50 +22,17 @@ import type { ConfigSource } from "../../../../../../config/core/v3/config_sourc
 import type { TypedExtensionConfig } from "../../../../../../config/core/v3/extension_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Fetches the secret on-demand while allowing the parent cluster or listener to accept connections
- * without warming. During the handshake, a secret name is derived from the peer hello message, an
- * SDS resource request starts, and the handshake is paused. Once an SDS response is received with a
- * resource, the handshake is resumed with the provided certificate. If the SDS server indicates the
- * resource removal, the handshake is failed, and the SDS subscription to the resource is stopped.
- *
- * Similar to the regular SDS, the certificate is configured using the outer common TLS context,
- * e.g. by setting the FIPS compliance policy on the loaded certificate.
- *
- * @generated from message envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config */
 export type Config = Message<"envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config"> & {
-  /**
-   * Defines the configuration source of the secrets.
-   *
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
+  /** @generated from field: envoy.config.core.v3.ConfigSource config_source = 1; */
   configSource?: ConfigSource | undefined;
 
-  /**
-   * Extension point to specify a function to compute the secret name. The extension is called
-   * during the TLS handshake after receiving the *CLIENT HELLO* message from the client for the
-   * downstream certificate selector, and using the transport socket options and *SERVER HELLO* for
-   * the upstream certificate selector.
-   * [#extension-category: envoy.tls.certificate_mappers,envoy.tls.upstream_certificate_mappers]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig certificate_mapper = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.TypedExtensionConfig certificate_mapper = 2; */
   certificateMapper?: TypedExtensionConfig | undefined;
 
-  /**
-   * A list of secret resource names to start fetching on configuration load (prior to receiving any
-   * requests). The parent resource initializes immediately without waiting for the fetch to
-   * complete.
-   *
-   * @generated from field: repeated string prefetch_secret_names = 3;
-   */
+  /** @generated from field: repeated string prefetch_secret_names = 3; */
   prefetchSecretNames: string[];
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config.
- * Use `create(ConfigSchema)` to create a new message.
- */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config");

@@ -22,54 +22,17 @@ import type { DynamicModuleConfig } from "../../../../../dynamic_modules/v3/dyna
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * Configuration for the dynamic module certificate validator.
- *
- * Example:
- *
- * .. validated-code-block:: yaml
- *   :type-name: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
- *
- *   custom_validator_config:
- *     name: envoy.tls.cert_validator.dynamic_modules
- *     typed_config:
- *       "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig
- *       dynamic_module_config:
- *         name: my_module
- *       validator_name: my_validator
- *
- *
- * @generated from message envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig
- */
+/** @generated from message envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig */
 export type DynamicModuleCertValidatorConfig = Message<"envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig"> & {
-  /**
-   * Dynamic module configuration. See :ref:`dynamic module configuration
-   * <envoy_v3_api_msg_extensions.dynamic_modules.v3.DynamicModuleConfig>` for details.
-   *
-   * @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1;
-   */
+  /** @generated from field: envoy.extensions.dynamic_modules.v3.DynamicModuleConfig dynamic_module_config = 1; */
   dynamicModuleConfig?: DynamicModuleConfig | undefined;
 
-  /**
-   * The name of the cert validator implementation in the dynamic module.
-   * This is passed to the module's ``envoy_dynamic_module_on_cert_validator_config_new``
-   * function.
-   *
-   * @generated from field: string validator_name = 2;
-   */
+  /** @generated from field: string validator_name = 2; */
   validatorName: string;
 
-  /**
-   * Optional configuration for the cert validator. This is passed as bytes to the dynamic module.
-   *
-   * @generated from field: google.protobuf.Any validator_config = 3;
-   */
+  /** @generated from field: google.protobuf.Any validator_config = 3; */
   validatorConfig?: Any | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig.
- * Use `create(DynamicModuleCertValidatorConfigSchema)` to create a new message.
- */
 export const DynamicModuleCertValidatorConfigSchema: GenMessage<DynamicModuleCertValidatorConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig");

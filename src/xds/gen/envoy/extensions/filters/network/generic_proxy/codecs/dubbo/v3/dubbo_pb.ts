@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.generic_proxy.codecs.dubbo.v3.DubboCodecConfig
- */
+/** @generated from message envoy.extensions.filters.network.generic_proxy.codecs.dubbo.v3.DubboCodecConfig */
 export type DubboCodecConfig = Message<"envoy.extensions.filters.network.generic_proxy.codecs.dubbo.v3.DubboCodecConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.generic_proxy.codecs.dubbo.v3.DubboCodecConfig.
- * Use `create(DubboCodecConfigSchema)` to create a new message.
- */
 export const DubboCodecConfigSchema: GenMessage<DubboCodecConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.generic_proxy.codecs.dubbo.v3.DubboCodecConfig");

@@ -21,207 +21,93 @@ import { enumDesc, messageDesc } from "../../../../../../../../../descriptors/ge
 import type { RegexMatchAndSubstitute } from "../../../../../../../type/matcher/v3/regex_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata
- */
+/** @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata */
 export type PayloadToMetadata = Message<"envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata"> & {
-  /**
-   * The list of rules to apply to requests.
-   *
-   * @generated from field: repeated envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule request_rules = 1;
-   */
+  /** @generated from field: repeated envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule request_rules = 1; */
   requestRules: PayloadToMetadata_Rule[];
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.
- * Use `create(PayloadToMetadataSchema)` to create a new message.
- */
 export const PayloadToMetadataSchema: GenMessage<PayloadToMetadata> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata");
 
-/**
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair
- */
+/** @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair */
 export type PayloadToMetadata_KeyValuePair = Message<"envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair"> & {
-  /**
-   * The namespace — if this is empty, the filter's namespace will be used.
-   *
-   * @generated from field: string metadata_namespace = 1;
-   */
+  /** @generated from field: string metadata_namespace = 1; */
   metadataNamespace: string;
 
-  /**
-   * The key to use within the namespace.
-   *
-   * @generated from field: string key = 2;
-   */
+  /** @generated from field: string key = 2; */
   key: string;
 
-  /**
-   * @generated from oneof envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair.value_type
-   */
+  /** @generated from oneof envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair.value_type */
   valueType: {
-    /**
-     * The value to pair with the given key.
-     *
-     * When used for on_present case, if value is non-empty it'll be used instead
-     * of the field value. If both are empty, the field value is used as-is.
-     *
-     * When used for on_missing case, a non-empty value must be provided.
-     *
-     * @generated from field: string value = 3;
-     */
+    /** @generated from field: string value = 3; */
     value: string;
     case: "value";
   } | {
-    /**
-     * If present, the header's value will be matched and substituted with this.
-     * If there is no match or substitution, the field value is used as-is.
-     *
-     * This is only used for on_present.
-     *
-     * @generated from field: envoy.type.matcher.v3.RegexMatchAndSubstitute regex_value_rewrite = 4;
-     */
+    /** @generated from field: envoy.type.matcher.v3.RegexMatchAndSubstitute regex_value_rewrite = 4; */
     value: RegexMatchAndSubstitute;
     case: "regexValueRewrite";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * The value's type — defaults to string.
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType type = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType type = 5; */
   type: PayloadToMetadata_ValueType;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair.
- * Use `create(PayloadToMetadata_KeyValuePairSchema)` to create a new message.
- */
 export const PayloadToMetadata_KeyValuePairSchema: GenMessage<PayloadToMetadata_KeyValuePair> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair");
 
-/**
- * A Rule defines what metadata to apply when a field is present or missing.
- * [#next-free-field: 6]
- *
- * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule
- */
+/** @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule */
 export type PayloadToMetadata_Rule = Message<"envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule.match_specifier
-   */
+  /** @generated from oneof envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule.match_specifier */
   matchSpecifier: {
-    /**
-     * If specified, the route must exactly match the request method name. As a special case,
-     * an empty string matches any request method name.
-     *
-     * @generated from field: string method_name = 1;
-     */
+    /** @generated from field: string method_name = 1; */
     value: string;
     case: "methodName";
   } | {
-    /**
-     * If specified, the route must have the service name as the request method name prefix.
-     * As a special case, an empty string matches any service name. Only relevant when service
-     * multiplexing.
-     *
-     * @generated from field: string service_name = 2;
-     */
+    /** @generated from field: string service_name = 2; */
     value: string;
     case: "serviceName";
   } | { case: undefined; value?: undefined };
 
-  /**
-   * Specifies that a match will be performed on the value of a field.
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector field_selector = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector field_selector = 3; */
   fieldSelector?: PayloadToMetadata_FieldSelector | undefined;
 
-  /**
-   * If the field is present, apply this metadata KeyValuePair.
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair on_present = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair on_present = 4; */
   onPresent?: PayloadToMetadata_KeyValuePair | undefined;
 
-  /**
-   * If the field is missing, apply this metadata KeyValuePair.
-   *
-   * The value in the KeyValuePair must be set, since it'll be used in lieu
-   * of the missing field value.
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair on_missing = 5;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.KeyValuePair on_missing = 5; */
   onMissing?: PayloadToMetadata_KeyValuePair | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule.
- * Use `create(PayloadToMetadata_RuleSchema)` to create a new message.
- */
 export const PayloadToMetadata_RuleSchema: GenMessage<PayloadToMetadata_Rule> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.Rule");
 
-/**
- * @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector
- */
+/** @generated from message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector */
 export type PayloadToMetadata_FieldSelector = Message<"envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector"> & {
-  /**
-   * field name to log
-   *
-   * @generated from field: string name = 1;
-   */
+  /** @generated from field: string name = 1; */
   name: string;
 
-  /**
-   * field id to match
-   *
-   * @generated from field: int32 id = 2;
-   */
+  /** @generated from field: int32 id = 2; */
   id: number;
 
-  /**
-   * next node of the field selector
-   *
-   * @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector child = 3;
-   */
+  /** @generated from field: envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector child = 3; */
   child?: PayloadToMetadata_FieldSelector | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector.
- * Use `create(PayloadToMetadata_FieldSelectorSchema)` to create a new message.
- */
 export const PayloadToMetadata_FieldSelectorSchema: GenMessage<PayloadToMetadata_FieldSelector> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.FieldSelector");
 
-/**
- * @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType
- */
+/** @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType */
 export const PayloadToMetadata_ValueType = {
-  /**
-   * @generated from enum value: STRING = 0;
-   */
+  /** @generated from enum value: STRING = 0; */
   STRING: 0,
 
-  /**
-   * @generated from enum value: NUMBER = 1;
-   */
+  /** @generated from enum value: NUMBER = 1; */
   NUMBER: 1,
 } as const;
 
-/**
- * @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType
- */
+/** @generated from enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType */
 export type PayloadToMetadata_ValueType = (typeof PayloadToMetadata_ValueType)[keyof typeof PayloadToMetadata_ValueType] | UnknownEnum;
 
-/**
- * Describes the enum envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType.
- */
 export const PayloadToMetadata_ValueTypeSchema: GenEnum<PayloadToMetadata_ValueType> = /*@__PURE__*/
   enumDesc("envoy.extensions.filters.network.thrift_proxy.filters.payload_to_metadata.v3.PayloadToMetadata.ValueType");

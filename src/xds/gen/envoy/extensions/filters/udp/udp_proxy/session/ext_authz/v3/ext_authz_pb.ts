@@ -21,84 +21,32 @@ import { messageDesc } from "../../../../../../../../../descriptors/generated.ts
 import type { GrpcService } from "../../../../../../../config/core/v3/grpc_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * External authorization for UDP proxy sessions over the gRPC
- * :ref:`CheckRequest <envoy_v3_api_msg_service.auth.v3.CheckRequest>` API.
- *
- * @generated from message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig
- */
+/** @generated from message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig */
 export type FilterConfig = Message<"envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig"> & {
-  /**
-   * The prefix to use when emitting :ref:`statistics
-   * <config_udp_session_filters_ext_authz_stats>`.
-   *
-   * @generated from field: string stat_prefix = 1;
-   */
+  /** @generated from field: string stat_prefix = 1; */
   statPrefix: string;
 
-  /**
-   * The external authorization gRPC service configuration (default timeout: 200ms).
-   *
-   * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2;
-   */
+  /** @generated from field: envoy.config.core.v3.GrpcService grpc_service = 2; */
   grpcService?: GrpcService | undefined;
 
-  /**
-   * The filter's behaviour in case the external authorization service does not respond back, or
-   * when it returns an error. When set to true, the new session is established and traffic is
-   * forwarded to the upstream. When set to false, the session is dropped. Defaults to false.
-   *
-   * @generated from field: bool failure_mode_allow = 3;
-   */
+  /** @generated from field: bool failure_mode_allow = 3; */
   failureModeAllow: boolean;
 
-  /**
-   * If configured, the filter will buffer datagrams while it is waiting for the authorization
-   * response. If this field is not configured, there will be no buffering and downstream datagrams
-   * that arrive while the authorization call is in progress will be dropped. In case this field is
-   * set but the options are not configured, the default values will be applied as described in the
-   * ``BufferOptions``.
-   *
-   * @generated from field: envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions buffer_options = 4;
-   */
+  /** @generated from field: envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions buffer_options = 4; */
   bufferOptions?: FilterConfig_BufferOptions | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.
- * Use `create(FilterConfigSchema)` to create a new message.
- */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig");
 
-/**
- * Configuration for UDP datagrams buffering while the authorization call is in flight.
- *
- * @generated from message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions
- */
+/** @generated from message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions */
 export type FilterConfig_BufferOptions = Message<"envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions"> & {
-  /**
-   * If set, the filter will only buffer datagrams up to the requested limit, and will drop
-   * new UDP datagrams if the buffer contains the max_buffered_datagrams value at the time
-   * of a new datagram arrival. If not set, the default value is 1024 datagrams.
-   *
-   * @generated from field: google.protobuf.UInt32Value max_buffered_datagrams = 1;
-   */
+  /** @generated from field: google.protobuf.UInt32Value max_buffered_datagrams = 1; */
   maxBufferedDatagrams?: number | undefined;
 
-  /**
-   * If set, the filter will only buffer datagrams up to the requested total buffered bytes limit,
-   * and will drop new UDP datagrams if the buffer contains the max_buffered_bytes value
-   * at the time of a new datagram arrival. If not set, the default value is 16,384 (16KB).
-   *
-   * @generated from field: google.protobuf.UInt64Value max_buffered_bytes = 2;
-   */
+  /** @generated from field: google.protobuf.UInt64Value max_buffered_bytes = 2; */
   maxBufferedBytes?: bigint | undefined;
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions.
- * Use `create(FilterConfig_BufferOptionsSchema)` to create a new message.
- */
 export const FilterConfig_BufferOptionsSchema: GenMessage<FilterConfig_BufferOptions> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.udp_proxy.session.ext_authz.v3.FilterConfig.BufferOptions");

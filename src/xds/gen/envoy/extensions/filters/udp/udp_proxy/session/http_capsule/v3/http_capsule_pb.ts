@@ -20,15 +20,9 @@ import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { messageDesc } from "../../../../../../../../../descriptors/generated.ts";
 import type { Message } from "@bufbuild/protobuf";
 
-/**
- * @generated from message envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig
- */
+/** @generated from message envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig */
 export type FilterConfig = Message<"envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig"> & {
 };
 
-/**
- * Describes the message envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig.
- * Use `create(FilterConfigSchema)` to create a new message.
- */
 export const FilterConfigSchema: GenMessage<FilterConfig> = /*@__PURE__*/
   messageDesc("envoy.extensions.filters.udp.udp_proxy.session.http_capsule.v3.FilterConfig");
