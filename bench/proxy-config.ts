@@ -46,7 +46,7 @@ export function bootstrapOf(shape: HopShape, { listener, upstream, admin, folder
   });
 }
 
-function typed(type: string, fields: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+export function typed(type: string, fields: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return { '@type': `${TYPES}.${type}`, ...fields };
 }
 

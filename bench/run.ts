@@ -4,8 +4,9 @@ import { parseArgs } from 'node:util';
 import { compare, type Scenario } from './comparison.ts';
 import { http1 } from './http1/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
+import { sidecar } from './sidecar/benchmark.ts';
 
-const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1 };
+const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, sidecar };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

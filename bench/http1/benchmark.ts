@@ -1,17 +1,15 @@
 // bench/http1: HTTP/1.1, keep-alive, bodies of 100 bytes: one hop, and two hops with mutual TLS 1.3 between, both proxies measured together.
+import { http1Client } from '../clients.ts';
 import type { Scenario } from '../comparison.ts';
 import { haproxy, nginx, xdsProxies } from '../contestants.ts';
-import type { H2Load } from '../h2load.ts';
 import { mutualTls } from '../proxy-config.ts';
 import { plainUpstream } from '../upstreams.ts';
-
-const client: H2Load = { protocol: 'h1', connections: 32, streams: 1 };
 
 export const http1: readonly Scenario[] = [
   {
     name: 'plain',
     contestants: [...xdsProxies({}), nginx('http1/nginx.conf'), haproxy('http1/haproxy.cfg')],
-    client,
+    client: http1Client,
     upstream: plainUpstream,
   },
   {
@@ -21,7 +19,7 @@ export const http1: readonly Scenario[] = [
       nginx('http1/nginx-mtls-client.conf', 'http1/nginx-mtls-server.conf'),
       haproxy('http1/haproxy-mtls-client.cfg', 'http1/haproxy-mtls-server.cfg'),
     ],
-    client,
+    client: http1Client,
     upstream: plainUpstream,
   },
 ];

@@ -1,0 +1,4 @@
+// How clients load a proxy.
+import type { H2Load } from './h2load.ts';
+
+export const http1Client: H2Load = { protocol: 'h1', connections: 32, streams: 1 };
