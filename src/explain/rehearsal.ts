@@ -19,6 +19,7 @@ export const requestHead = ({ method, path, authority, headers }: RequestQuestio
   authority,
   path,
   protocol: 'HTTP/1.1',
+  upgrade: '',
   headers: new HeaderMap(headers.flatMap(([name, value]) => [name.toLowerCase(), value])),
 });
 

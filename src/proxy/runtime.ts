@@ -143,8 +143,14 @@ export class ProxyRuntime {
 
   /** Every counter and gauge with its Envoy name, as in `cluster.web.upstream_rq_total`. */
   *stats(): IterableIterator<readonly [name: string, value: number]> {
-    for (const [name, cluster] of this.#clusters) yield* named(`cluster.${name}`, cluster.stats);
-    for (const [prefix, stats] of this.#httpStats) yield* named(`http.${prefix}`, stats);
+    for (const [name, cluster] of this.#clusters) {
+      yield* named(`cluster.${name}`, cluster.stats);
+      yield* named(`cluster.${name}.http2`, cluster.http2Stats);
+    }
+    for (const [prefix, stats] of this.#httpStats) {
+      yield* named(`http.${prefix}`, stats);
+      yield* named(`http.${prefix}.http2`, stats.http2);
+    }
     for (const [name, stats] of this.#filterStats.all()) yield* named(name, stats);
     for (const [name, listener] of this.#listeners) yield* named(`listener.${name}`, listener.stats);
   }

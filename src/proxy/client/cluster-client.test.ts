@@ -83,6 +83,7 @@ const call = (change: Partial<HttpCall> = {}): HttpCall => ({
     authority: 'auth.test',
     path: '/check',
     protocol: 'HTTP/1.1',
+    upgrade: '',
     headers: new HeaderMap(),
   },
   body: null,

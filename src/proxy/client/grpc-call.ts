@@ -144,6 +144,7 @@ function requestHead(method: DescMethod, target: GrpcTarget, services: CallServi
     authority: target.authority || target.cluster,
     path: `/${method.parent.typeName}/${method.name}`,
     protocol: 'HTTP/2',
+    upgrade: '',
     headers,
   };
 }

@@ -9,13 +9,15 @@ import { fitnessOf, isExcluded, unfit } from '../balance/health.ts';
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
 import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
-import type { ClusterConfig, TransportChoice, UpstreamTlsConfig } from '../config/types.ts';
+import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
+import { Http2Stats } from '../http2/stats.ts';
 import { type Connector, plainConnector } from './connector.ts';
 import { FailureAccrual } from './failure-accrual.ts';
 import { Host } from './host.ts';
+import { HostPools, type UpstreamProtocol } from './host-pools.ts';
 import { reconcile } from './host-set.ts';
 import { OutlierDetection } from './outlier-detection.ts';
-import { Pool, type PoolSettings } from './pool.ts';
+import type { PoolSettings } from './pool.ts';
 import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
 import { ClusterStats } from './stats.ts';
@@ -42,6 +44,7 @@ const NO_ENDPOINTS: Assignment = {
 
 export class Cluster {
   readonly stats = new ClusterStats();
+  readonly http2Stats = new Http2Stats();
   /** Retries in progress, for the circuit breaker. */
   activeRetries = 0;
   /** Changes with the endpoints and with their health. */
@@ -63,7 +66,8 @@ export class Cluster {
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
     this.#services = services;
-    this.#settings = { ...poolLimits(config), stats: this.stats, clock: services.clock, wheel: services.wheel };
+    const { clock, wheel, random } = services;
+    this.#settings = { ...poolLimits(config), stats: this.stats, http2Stats: this.http2Stats, clock, wheel, random };
     this.#balancing = {
       random: services.random,
       now: () => services.clock.now(),
@@ -71,7 +75,7 @@ export class Cluster {
       active: () => this.stats.upstream_rq_active,
       local: services.local,
     };
-    this.#transports = this.#makeTransports(config.tls);
+    this.#transports = this.#makeTransports(config);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#watchOutliers();
     this.#discover();
@@ -120,7 +124,7 @@ export class Cluster {
     if (config === before) return;
     this.#config = config;
     Object.assign(this.#settings, poolLimits(config));
-    const sameHosts = sameJson(before.tls, config.tls);
+    const sameHosts = before.http.protocol === config.http.protocol && sameJson(before.tls, config.tls);
     if (before.balancing.kind !== config.balancing.kind)
       for (const host of this.#hosts) host.latency = this.#makeLatency();
     if (!sameJson(before.outlierDetection, config.outlierDetection)) this.#watchOutliers();
@@ -216,7 +220,7 @@ export class Cluster {
 
   /** Connections of the old transport end; the endpoints are made anew. */
   #remake(): void {
-    this.#transports = this.#makeTransports(this.#config.tls);
+    this.#transports = this.#makeTransports(this.#config);
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
     if (this.#config.discovery.kind === 'eds') this.setEndpoints({ ...this.#assignment });
@@ -308,8 +312,9 @@ export class Cluster {
     const labels = endpoint.metadata['envoy.transport_socket_match'];
     const transport = this.#transports.find(({ when }) => isSubset(when, labels));
     const connector = transport?.connector ?? plainConnector;
-    const pool = new Pool(endpoint.address, endpoint.port, connector, this.#settings);
-    const host = new Host(endpoint, pool, connector, this.now());
+    const { protocol } = this.#config.http;
+    const pools = new HostPools(endpoint.address, endpoint.port, connector, protocol, this.#settings);
+    const host = new Host(endpoint, pools, connector, this.now());
     host.latency = this.#makeLatency();
     this.#watchAccrual(host);
     return host;
@@ -323,13 +328,16 @@ export class Cluster {
   #retire(host: Host): void {
     this.#outlier?.forget(host);
     host.accrual?.stop();
-    host.pool.retire();
+    host.pools.retire();
   }
 
-  #makeTransports(choices: readonly TransportChoice[]): Transport[] {
+  #makeTransports({ tls: choices, http }: ClusterConfig): Transport[] {
     return choices.map(({ when, tls }) => ({
       when,
-      connector: tls === null ? plainConnector : this.#services.tlsConnector(tls, this.stats),
+      connector:
+        tls === null
+          ? plainConnector
+          : this.#services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, this.stats),
     }));
   }
 }
@@ -348,7 +356,17 @@ function poolLimits(config: ClusterConfig) {
     maxConnections: config.limits.maxConnections,
     maxPendingRequests: config.limits.maxPendingRequests,
     maxRequestsPerConnection: config.maxRequestsPerConnection,
+    maxConnectionDuration: config.http.maxConnectionDuration,
+    preconnectRatio: config.http.preconnectRatio,
+    http2: config.http.http2,
   };
+}
+
+/** Protocols named in the handshake: what is configured, or else what is spoken (as Envoy's pools do). HTTP/1.1 alone never asks for HTTP/2. */
+function offered(configured: readonly string[], protocol: UpstreamProtocol): readonly string[] {
+  if (protocol === 'http1') return configured.filter((name) => name !== 'h2');
+  if (configured.length > 0) return configured;
+  return protocol === 'http2' ? ['h2'] : ['h2', 'http/1.1'];
 }
 
 function isSubset(wanted: Readonly<Record<string, unknown>>, labels: unknown): boolean {

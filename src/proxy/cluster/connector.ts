@@ -3,7 +3,8 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { reusedReads } from '../socket/reused-reads.ts';
 
 export type ConnectResult = {
-  onConnected(socket: Socket): void;
+  /** `alpn`: the protocol the handshake agreed on, '' for none. */
+  onConnected(socket: Socket, alpn: string): void;
   /** `detail` is Envoy's transport failure reason, '' for none. */
   onFailed(detail: string): void;
 };
@@ -20,7 +21,7 @@ export const plainConnector: Connector = {
     socket.once('error', failed);
     socket.once('connect', () => {
       socket.removeListener('error', failed);
-      result.onConnected(socket);
+      result.onConnected(socket, '');
     });
     return () => {
       socket.removeListener('error', failed);

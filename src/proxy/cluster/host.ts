@@ -5,8 +5,8 @@ import type { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../config/cluster-types.ts';
 import type { Connector } from './connector.ts';
 import type { FailureAccrual } from './failure-accrual.ts';
+import type { HostPools } from './host-pools.ts';
 import { OutlierMonitor } from './outlier-monitor.ts';
-import type { Pool } from './pool.ts';
 
 /** What EDS says, as bits. */
 const FROM_EDS: Readonly<Record<EndpointHealth, number>> = {
@@ -33,14 +33,14 @@ export class Host implements Endpoint {
   metadata: Readonly<Record<string, unknown>>;
   check: EndpointCheckConfig;
   latency: PeakEwma | null = null;
-  readonly pool: Pool;
+  readonly pools: HostPools;
   /** For connections that no pool keeps. */
   readonly connector: Connector;
   readonly outlier = new OutlierMonitor();
   accrual: FailureAccrual | null = null;
   #edsHealth: EndpointHealth;
 
-  constructor(config: EndpointConfig, pool: Pool, connector: Connector, now: number) {
+  constructor(config: EndpointConfig, pools: HostPools, connector: Connector, now: number) {
     this.address = config.address;
     this.port = config.port;
     this.name = socketName(config);
@@ -51,7 +51,7 @@ export class Host implements Endpoint {
     this.priority = config.priority;
     this.metadata = config.metadata;
     this.check = config.check;
-    this.pool = pool;
+    this.pools = pools;
     this.connector = connector;
     this.#edsHealth = config.health;
     this.health = FROM_EDS[config.health];

@@ -1,9 +1,16 @@
-// Connections to one endpoint: reused last in, first out (so that surplus ones go idle and close), with a bounded queue in front.
+// Connections to one endpoint, with a bounded queue in front. One of HTTP/1.1 takes one request at a time, one of HTTP/2 as many as its peer
+// lets it. They are reused last in, first out, so that surplus ones go idle and close.
+//
+//   connecting ─► listed (takes requests) ◄─► full ─► closed
+//                    └─(GOAWAY, limits, retire)─► leaving: what is in progress ends ─► closed
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
 import { type ClientConnectionOwner, Http1ClientConnection } from '../http1/client-connection.ts';
+import { Http2ClientConnection, type Http2ClientOwner } from '../http2/client-connection.ts';
+import type { Http2Options } from '../http2/options.ts';
+import type { Http2Stats } from '../http2/stats.ts';
 import type { Connector } from './connector.ts';
 import type { ClusterStats } from './stats.ts';
 
@@ -15,45 +22,76 @@ export type PoolWaiter = {
   onBug(error: unknown): void;
 };
 
-/** The part of a cluster that its pools share; the cluster replaces `limits` and the timeouts on update. */
+/** `alpn`: what the handshake says, HTTP/1.1 where it says nothing. */
+export type PoolProtocol = 'http1' | 'http2' | 'alpn';
+
+/** The part of a cluster that its pools share; the cluster replaces limits and timeouts on update. */
 export type PoolSettings = {
   connectTimeout: number;
   idleTimeout: number;
   maxConnections: number;
   maxPendingRequests: number;
+  /** 0 is no limit. */
   maxRequestsPerConnection: number;
+  /** Milliseconds a connection may live, 0 is no limit. */
+  maxConnectionDuration: number;
+  /** Connections to have ready for each request in progress (Envoy's `per_upstream_preconnect_ratio`); 1 is none ahead. */
+  preconnectRatio: number;
+  http2: Http2Options;
   readonly stats: ClusterStats;
+  readonly http2Stats: Http2Stats;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly random: () => number;
 };
 
-export class Pool implements ClientConnectionOwner {
+type Session = Http1ClientConnection | Http2ClientConnection;
+
+export class Pool implements ClientConnectionOwner, Http2ClientOwner {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: () => number;
+  readonly stats: Http2Stats;
   readonly #address: string;
   readonly #port: number;
   readonly #connector: Connector;
   readonly #settings: PoolSettings;
-  readonly #idle: Http1ClientConnection[] = [];
-  readonly #open = new Set<Http1ClientConnection>();
+  readonly #protocol: PoolProtocol;
+  /** Those that take a request now, the one used last at the end. */
+  readonly #listed: Session[] = [];
+  readonly #open = new Set<Session>();
   readonly #waiting = new Set<PoolWaiter>();
   readonly #connecting = new Set<() => void>();
+  /** Requests a connection on its way can be counted on to take. */
+  #expected: number;
   #idleTimer: Timer | null = null;
   #closing = false;
 
-  constructor(address: string, port: number, connector: Connector, settings: PoolSettings) {
+  constructor(address: string, port: number, connector: Connector, protocol: PoolProtocol, settings: PoolSettings) {
+    this.clock = settings.clock;
+    this.wheel = settings.wheel;
+    this.random = settings.random;
+    this.stats = settings.http2Stats;
     this.#address = address;
     this.#port = port;
     this.#connector = connector;
+    this.#protocol = protocol;
     this.#settings = settings;
+    this.#expected = protocol === 'http1' ? 1 : settings.http2.maxConcurrentStreams;
   }
 
+  /** Connections with a request in progress. */
   get active(): number {
-    return this.#open.size - this.#idle.length;
+    let busy = 0;
+    for (const session of this.#open) if (session.busy) busy += 1;
+    return busy;
   }
 
   acquire(waiter: PoolWaiter): void {
-    const connection = this.#idle.pop();
-    if (connection !== undefined) {
-      this.#hand(connection, waiter);
+    const session = this.#listed.at(-1);
+    if (session !== undefined) {
+      this.#hand(session, waiter);
+      this.#connectAhead();
       return;
     }
     const { stats } = this.#settings;
@@ -65,7 +103,8 @@ export class Pool implements ClientConnectionOwner {
     this.#waiting.add(waiter);
     stats.upstream_rq_pending_total += 1;
     stats.upstream_rq_pending_active += 1;
-    if (this.#connecting.size < this.#waiting.size) this.#connect();
+    this.#connectForWaiting();
+    this.#connectAhead();
   }
 
   /** Takes a waiter out of the queue; a connection already on its way stays for the next one. */
@@ -73,78 +112,132 @@ export class Pool implements ClientConnectionOwner {
     if (this.#leaveQueue(waiter)) this.#settings.stats.upstream_rq_cancelled += 1;
   }
 
-  /** Closes idle connections now and the others when their response is complete. */
+  /** Closes idle connections now and the others when their last response is complete. */
   retire(): void {
     this.#closing = true;
-    this.#settings.wheel.cancel(this.#idleTimer);
-    for (const connection of this.#idle.splice(0)) connection.close();
-    for (const connection of this.#open) connection.retire();
+    this.wheel.cancel(this.#idleTimer);
+    for (const session of this.#listed.splice(0)) session.listed = false;
+    for (const session of [...this.#open]) {
+      if (session.busy) session.retire();
+      else session.close();
+    }
     if (this.#waiting.size > 0) return;
     for (const giveUp of this.#connecting) giveUp();
   }
 
-  onIdle(connection: Http1ClientConnection): void {
-    const limit = this.#settings.maxRequestsPerConnection;
-    if (limit > 0 && connection.requests >= limit) {
-      this.#settings.stats.upstream_cx_max_requests += 1;
-      connection.close();
-      return;
-    }
-    const [waiter] = this.#waiting;
-    if (waiter !== undefined) {
+  /** New, or free again. Whoever waits goes first. */
+  onAvailable(session: Session): void {
+    if (this.#spent(session)) return;
+    for (const waiter of this.#waiting) {
+      if (!session.available) return;
       this.#leaveQueue(waiter);
-      this.#hand(connection, waiter);
-    } else if (this.#closing) connection.close();
-    else this.#rest(connection);
+      this.#hand(session, waiter);
+    }
+    if (!session.available) return;
+    if (this.#closing) session.retire();
+    else this.#list(session);
+    if (!session.busy) this.onIdle(session);
   }
 
-  onClosed(connection: Http1ClientConnection): void {
+  onIdle(session: Session): void {
+    session.idleSince = this.clock.now();
+    if (this.#closing) session.close();
+    else if (this.#idleTimer === null && this.#settings.idleTimeout > 0) this.#watchIdle(this.#settings.idleTimeout);
+  }
+
+  /** The next connection is not asked for more than this one allowed: what is over the limit would come back refused. */
+  onLimit(limit: number): void {
+    this.#expected = Math.max(limit, 1);
+  }
+
+  onDraining(session: Session): void {
+    this.#unlist(session);
+    this.#connectForWaiting();
+  }
+
+  onClosed(session: Session): void {
     const { stats } = this.#settings;
     stats.upstream_cx_active -= 1;
     stats.upstream_cx_destroy += 1;
-    this.#open.delete(connection);
-    const at = this.#idle.indexOf(connection);
-    if (at !== -1) this.#idle.splice(at, 1);
+    this.#open.delete(session);
+    this.#unlist(session);
     // Its place may be what a waiter was held up by.
-    if (this.#connecting.size < this.#waiting.size) this.#connect();
+    this.#connectForWaiting();
   }
 
-  #hand(connection: Http1ClientConnection, waiter: PoolWaiter): void {
+  #hand(session: Session, waiter: PoolWaiter): void {
     try {
-      waiter.onReady(connection);
+      waiter.onReady(session);
     } catch (error) {
-      connection.close();
+      session.close();
       waiter.onBug(error);
     }
+    if (session instanceof Http2ClientConnection) this.#spent(session);
+    if (!session.available) this.#unlist(session);
   }
 
-  #rest(connection: Http1ClientConnection): void {
-    connection.idleSince = this.#settings.clock.now();
-    this.#idle.push(connection);
-    if (this.#idleTimer === null && this.#settings.idleTimeout > 0) this.#watchIdle(this.#settings.idleTimeout);
+  /** It has had its share of requests: the ones in progress are the last. */
+  #spent(session: Session): boolean {
+    const limit = this.#settings.maxRequestsPerConnection;
+    if (limit === 0 || session.requests < limit) return false;
+    this.#settings.stats.upstream_cx_max_requests += 1;
+    this.#unlist(session);
+    if (session.busy) session.retire();
+    else session.close();
+    return true;
   }
 
-  /** One timer for the pool: the connection idle for longest is at the bottom of the stack. */
+  #list(session: Session): void {
+    if (session.listed) return;
+    session.listed = true;
+    this.#listed.push(session);
+  }
+
+  #unlist(session: Session): void {
+    if (!session.listed) return;
+    session.listed = false;
+    if (this.#listed.at(-1) === session) this.#listed.pop();
+    else this.#listed.splice(this.#listed.indexOf(session), 1);
+  }
+
+  /** One timer for the pool; when it fires it looks which connections have been idle for that long. */
   #watchIdle(delay: number): void {
-    this.#idleTimer = this.#settings.wheel.set(delay, () => {
+    this.#idleTimer = this.wheel.set(delay, () => {
       this.#idleTimer = null;
-      const { idleTimeout, clock, stats } = this.#settings;
-      const limit = clock.now() - idleTimeout;
-      for (const connection of this.#idle.filter((idle) => idle.idleSince <= limit)) {
-        stats.upstream_cx_idle_timeout += 1;
-        connection.close();
+      const { idleTimeout, stats } = this.#settings;
+      const limit = this.clock.now() - idleTimeout;
+      let next = Number.POSITIVE_INFINITY;
+      for (const session of [...this.#open]) {
+        if (session.busy) continue;
+        if (session.idleSince > limit) next = Math.min(next, session.idleSince - limit);
+        else {
+          stats.upstream_cx_idle_timeout += 1;
+          session.close();
+        }
       }
-      const oldest = this.#idle[0];
-      if (oldest !== undefined) this.#watchIdle(oldest.idleSince - limit);
+      if (next < Number.POSITIVE_INFINITY) this.#watchIdle(next);
     });
   }
 
-  #connect(): void {
+  #connectForWaiting(): void {
+    while (this.#connecting.size * this.#expected < this.#waiting.size) if (!this.#connect()) return;
+  }
+
+  /** Envoy's preconnecting: capacity for `ratio` times what is in progress. */
+  #connectAhead(): void {
+    const { preconnectRatio } = this.#settings;
+    if (preconnectRatio <= 1 || this.#closing) return;
+    const wanted = (this.active + this.#waiting.size) * preconnectRatio;
+    while ((this.#open.size + this.#connecting.size) * this.#expected < wanted) if (!this.#connect()) return;
+  }
+
+  /** false: the limit of the cluster is reached. */
+  #connect(): boolean {
     const { stats } = this.#settings;
     if (stats.upstream_cx_active >= this.#settings.maxConnections) {
       stats.upstream_cx_overflow += 1;
       // Like Envoy, every endpoint may have one connection whatever the limit: else its queue would never move.
-      if (this.#open.size + this.#connecting.size > 0) return;
+      if (this.#open.size + this.#connecting.size > 0) return false;
     }
     stats.upstream_cx_total += 1;
     stats.upstream_cx_active += 1;
@@ -153,12 +246,12 @@ export class Pool implements ClientConnectionOwner {
       if (settled) return false;
       settled = true;
       this.#connecting.delete(giveUp);
-      this.#settings.wheel.cancel(timer);
+      this.wheel.cancel(timer);
       return true;
     };
     const cancel = this.#connector.connect(this.#address, this.#port, {
-      onConnected: (socket) => {
-        if (settle()) this.#connected(socket);
+      onConnected: (socket, alpn) => {
+        if (settle()) this.#connected(socket, alpn);
       },
       onFailed: (detail) => {
         if (settle()) this.#failed('connection-failure', detail);
@@ -167,13 +260,14 @@ export class Pool implements ClientConnectionOwner {
     const giveUp = () => {
       if (settle()) this.#abandon(cancel);
     };
-    const timer = this.#settings.wheel.set(this.#settings.connectTimeout, () => {
+    const timer = this.wheel.set(this.#settings.connectTimeout, () => {
       if (!settle()) return;
       cancel();
       stats.upstream_cx_connect_timeout += 1;
       this.#failed('connection-timeout', '');
     });
     this.#connecting.add(giveUp);
+    return true;
   }
 
   #abandon(cancel: () => void): void {
@@ -181,19 +275,42 @@ export class Pool implements ClientConnectionOwner {
     this.#settings.stats.upstream_cx_active -= 1;
   }
 
-  #connected(socket: Socket): void {
-    const connection = new Http1ClientConnection(socket, this);
-    this.#open.add(connection);
-    this.onIdle(connection);
+  #connected(socket: Socket, alpn: string): void {
+    const multiplexed = this.#protocol === 'http2' || (this.#protocol === 'alpn' && alpn === 'h2');
+    const { http2, stats, maxConnectionDuration } = this.#settings;
+    let session: Session;
+    if (multiplexed) {
+      session = new Http2ClientConnection(socket, http2, this);
+      session.expectLimit(this.#expected);
+      stats.upstream_cx_http2_total += 1;
+    } else {
+      session = new Http1ClientConnection(socket, this);
+      this.#expected = 1;
+      stats.upstream_cx_http1_total += 1;
+    }
+    this.#open.add(session);
+    if (maxConnectionDuration > 0) this.#limitLife(session, socket, maxConnectionDuration);
+    this.onAvailable(session);
+    this.#connectForWaiting();
+  }
+
+  #limitLife(session: Session, socket: Socket, duration: number): void {
+    const timer = this.wheel.set(duration, () => {
+      this.#settings.stats.upstream_cx_max_duration_reached += 1;
+      this.#unlist(session);
+      if (session.busy) session.retire();
+      else session.close();
+    });
+    socket.once('close', () => this.wheel.cancel(timer));
   }
 
   #failed(reason: ResetReason, detail: string): void {
     const { stats } = this.#settings;
     stats.upstream_cx_active -= 1;
     stats.upstream_cx_connect_fail += 1;
-    // One connection was started per waiter; when none is left to wait for, nobody else can be served either.
-    const ejected = [...this.#waiting].slice(0, this.#connecting.size + this.#open.size > 0 ? 1 : undefined);
-    for (const waiter of ejected) {
+    // As many as were counted on it; when no connection is left to wait for, nobody else can be served either.
+    const served = this.#connecting.size + this.#open.size > 0 ? this.#expected : undefined;
+    for (const waiter of [...this.#waiting].slice(0, served)) {
       if (!this.#leaveQueue(waiter)) continue;
       stats.upstream_rq_pending_failure_eject += 1;
       this.#refuse(waiter, reason, detail);

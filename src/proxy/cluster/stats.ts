@@ -31,6 +31,9 @@ export class ClusterStats {
   upstream_cx_overflow = 0;
   upstream_cx_idle_timeout = 0;
   upstream_cx_max_requests = 0;
+  upstream_cx_max_duration_reached = 0;
+  upstream_cx_http1_total = 0;
+  upstream_cx_http2_total = 0;
   upstream_cx_destroy = 0;
   upstream_cx_protocol_error = 0;
   upstream_rq_total = 0;

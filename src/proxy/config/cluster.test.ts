@@ -5,6 +5,7 @@ import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_poli
 import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { defaultHttp2Options } from '../http2/options.ts';
 import { outlierDetection } from '../testing/configs.ts';
 import { cluster, packed, socket } from '../testing/resources.ts';
 import { plainAssignment } from './endpoints.ts';
@@ -36,6 +37,7 @@ describe('cluster', () => {
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,
       outlierDetection: null,
+      http: { protocol: 'http1', http2: defaultHttp2Options, maxConnectionDuration: 0, preconnectRatio: 1 },
       panicThreshold: 50,
       metadata: {},
     });
@@ -49,7 +51,23 @@ describe('cluster', () => {
     },
   });
   const hashing = { key: 'address', balanceFactor: 0 } as const;
+  const speaks = (protocol: ClusterConfig['http']['protocol'], maxConcurrentStreams: number) => ({
+    http: {
+      protocol,
+      http2: { ...defaultHttp2Options, maxConcurrentStreams },
+      maxConnectionDuration: 0,
+      preconnectRatio: 1,
+    },
+  });
   test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([
+    [
+      'HTTP/2',
+      options({ explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 7 } } }),
+      speaks('http2', 7),
+    ],
+    ['HTTP/2 the old way', { http2_protocol_options: { max_concurrent_streams: 8 } }, speaks('http2', 8)],
+    ['by ALPN', options({ auto_config: {} }), speaks('alpn', 1024)],
+    ['as downstream', options({ use_downstream_protocol_config: {} }), speaks('downstream', 1024)],
     ['EDS', eds, { discovery: { kind: 'eds', serviceName: 'c' } }],
     [
       'EDS by another name',
@@ -273,13 +291,24 @@ describe('cluster', () => {
       { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: '9000000' } },
       'ring_hash_lb_config.minimum_ring_size: ',
     ],
-    [{ http2_protocol_options: {} }, 'http2_protocol_options: is not supported'],
     [
-      options({ explicit_http_config: { http2_protocol_options: {} } }),
-      `${extension}.explicit_http_config.http2_protocol_options: is not supported`,
+      { http2_protocol_options: { initial_stream_window_size: 1 } },
+      'http2_protocol_options.initial_stream_window_size: must be 65535 to 2147483647',
     ],
-    [options({ use_downstream_protocol_config: {} }), `${extension}.use_downstream_protocol_config: is not supported`],
-    [options({}), `${extension}.explicit_http_config.http_protocol_options: is required`],
+    [
+      options({ explicit_http_config: { http2_protocol_options: { allow_metadata: true } } }),
+      `${extension}.explicit_http_config.http2_protocol_options.allow_metadata: is not supported`,
+    ],
+    [
+      options({ explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: '1s' } } } }),
+      `${extension}.explicit_http_config.http2_protocol_options.connection_keepalive.timeout: must be at least 1 ms`,
+    ],
+    [options({ explicit_http_config: {} }), `${extension}.explicit_http_config: names no protocol`],
+    [options({}), `${extension}: names no protocol`],
+    [
+      { preconnect_policy: { per_upstream_preconnect_ratio: 4 } },
+      'preconnect_policy.per_upstream_preconnect_ratio: must be 1 to 3',
+    ],
     [
       { common_lb_config: { consistent_hashing_lb_config: { hash_balance_factor: 99 } }, lb_policy: 'MAGLEV' },
       'maglev_lb_config.hash_balance_factor: 99 is less than 100',

@@ -9,9 +9,6 @@ import {
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
-import type { HttpProtocolOptions as CommonOptions } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
-import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
-import { unpack } from './any.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
 import type { Assignment, EndpointHealth, Limits } from './cluster-types.ts';
@@ -22,15 +19,14 @@ import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
 import { decodeUpstreamSocket } from './tls.ts';
 import type { ClusterConfig, TransportChoice } from './types.ts';
-import { millis, plainMetadata, positiveMillis } from './values.ts';
+import { decodeUpstreamHttp } from './upstream-http.ts';
+import { plainMetadata, positiveMillis } from './values.ts';
 
-const DEFAULTS = { connect: 5_000, idle: 3_600_000, dnsRefresh: 5_000, panic: 50 };
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const DEFAULTS = { connect: 5_000, dnsRefresh: 5_000, panic: 50 };
 
 export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
   if (cluster.name === '') throw new ConfigError('name', 'is empty');
-  const { options, path } = commonOptions(cluster);
   const panic = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? DEFAULTS.panic;
   if (!(panic >= 0 && panic <= 100))
     throw new ConfigError('common_lb_config.healthy_panic_threshold', 'is no percentage');
@@ -42,34 +38,11 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     overrideHealths: decodeOverrideHealths(cluster.commonLbConfig?.overrideHostStatus?.statuses),
     tls: decodeTransport(cluster),
     limits: decodeLimits(cluster),
-    maxRequestsPerConnection: options?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
-    idleTimeout: millis(options?.idleTimeout, DEFAULTS.idle, at(path, 'idle_timeout')),
+    ...decodeUpstreamHttp(cluster),
     outlierDetection: decodeOutlier(cluster.outlierDetection, 'outlier_detection'),
     panicThreshold: panic,
     metadata: plainMetadata(cluster.metadata),
   };
-}
-
-/** Options of HTTP: the extension's, or the deprecated fields of the cluster itself. */
-function commonOptions(cluster: Cluster): { readonly options: CommonOptions | undefined; readonly path: string } {
-  for (const [name, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
-    const here = `typed_extension_protocol_options[${name}]`;
-    if (name !== HTTP_OPTIONS) throw new ConfigError(here, 'is not supported');
-    const options = unpack(any, HttpProtocolOptionsSchema, here);
-    const protocol = options.upstreamProtocolOptions;
-    if (protocol.case !== 'explicitHttpConfig' || protocol.value.protocolConfig.case !== 'httpProtocolOptions') {
-      throw new ConfigError(at(here, 'explicit_http_config.http_protocol_options'), 'is required');
-    }
-    const path = at(here, 'common_http_protocol_options');
-    return { options: withoutHeaderLimit(options.commonHttpProtocolOptions, path), path };
-  }
-  const path = 'common_http_protocol_options';
-  return { options: withoutHeaderLimit(cluster.commonHttpProtocolOptions, path), path };
-}
-
-function withoutHeaderLimit(options: CommonOptions | undefined, path: string): CommonOptions | undefined {
-  if (options?.maxHeadersCount !== undefined) throw new ConfigError(at(path, 'max_headers_count'), 'is not supported');
-  return options;
 }
 
 function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {

@@ -26,7 +26,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
     drain_timeout: 'the drain time of the process holds',
     delayed_close_timeout: 'the socket lingers on its own',
-    http2_protocol_options: 'the listener does not offer HTTP/2',
   },
   'envoy.extensions.filters.network.rbac.v3.RBAC': {
     enforcement_type: 'nothing a connection is judged by changes while it lasts',
@@ -38,6 +37,13 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.core.v3.Http1ProtocolOptions': {
     allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',
     enable_trailers: 'trailers are passed on',
+  },
+  'envoy.config.core.v3.Http2ProtocolOptions': {
+    use_oghttp2_codec: 'chooses between implementations of Envoy',
+    enable_huffman_encoding: 'strings are squeezed where that pays',
+    max_header_field_size_kb: 'of an implementation of Envoy that this is not',
+    stream_reset_burst: 'of an implementation of Envoy that this is not',
+    stream_reset_rate: 'of an implementation of Envoy that this is not',
   },
   'envoy.config.core.v3.ConfigSource': {
     initial_fetch_timeout: 'updates are applied when they come',

@@ -10,18 +10,23 @@ import { compileRoutes } from '../route/compile.ts';
 import { at, ConfigError } from './config-error.ts';
 import { requireAds } from './config-source.ts';
 import { decodeFilters } from './http-filters.ts';
+import { decodeHttp2Options } from './http2-options.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
 
 const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000 };
-/** HTTP/2 is not offered, so that AUTO means HTTP/1.1. */
-const CODECS: ReadonlySet<CodecType> = new Set([CodecType.AUTO, CodecType.HTTP1]);
+const CODECS: ReadonlyMap<CodecType, HttpConnectionConfig['codec']> = new Map([
+  [CodecType.AUTO, 'auto'],
+  [CodecType.HTTP1, 'http1'],
+  [CodecType.HTTP2, 'http2'],
+]);
 /** Envoy's own limits on what may be configured. */
 const LARGEST_HEAD_KIB = 8192;
 
 /** Of a message that was checked already. */
 export function decodeHttpConnection(manager: HttpConnectionManager, path: string): HttpConnectionConfig {
-  if (!CODECS.has(manager.codecType)) throw new ConfigError(at(path, 'codec_type'), 'must be AUTO or HTTP1');
+  const codec = CODECS.get(manager.codecType);
+  if (codec === undefined) throw new ConfigError(at(path, 'codec_type'), 'must be AUTO, HTTP1 or HTTP2');
   if (manager.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
   return {
     statPrefix: manager.statPrefix,
@@ -39,6 +44,8 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     forwardClientCert: decodeForwardCert(manager, path),
     normalizePath: manager.normalizePath ?? false,
     mergeSlashes: manager.mergeSlashes,
+    codec,
+    http2: decodeHttp2Options(manager.http2ProtocolOptions, at(path, 'http2_protocol_options')),
     acceptHttp10: manager.httpProtocolOptions?.acceptHttp10 ?? false,
     via: manager.via,
   };
@@ -73,6 +80,9 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
   const here = at(path, 'common_http_protocol_options');
   if (common?.maxRequestsPerConnection !== undefined) {
     throw new ConfigError(at(here, 'max_requests_per_connection'), 'is not supported');
+  }
+  if (common?.maxConnectionDuration !== undefined) {
+    throw new ConfigError(at(here, 'max_connection_duration'), 'is not supported');
   }
   if (common?.maxHeadersCount === 0) throw new ConfigError(at(here, 'max_headers_count'), 'must be more than 0');
   return {

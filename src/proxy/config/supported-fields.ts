@@ -18,13 +18,17 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+    'codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert dns uri',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
-  'envoy.config.core.v3.HttpProtocolOptions': 'idle_timeout max_headers_count max_requests_per_connection',
+  'envoy.config.core.v3.HttpProtocolOptions':
+    'idle_timeout max_connection_duration max_headers_count max_requests_per_connection',
+  'envoy.config.core.v3.Http2ProtocolOptions':
+    'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive',
+  'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
   'envoy.config.core.v3.ConfigSource': 'path path_config_source api_config_source ads',
   'envoy.config.core.v3.PathConfigSource': 'path',
   'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
@@ -48,7 +52,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config',
+  'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
@@ -99,8 +104,14 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
     'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time max_ejection_time_jitter success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host monitors always_eject_one_host',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': 'common_http_protocol_options explicit_http_config',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': 'http_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
+    'common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig':
+    'http_protocol_options http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig':
+    'http_protocol_options http2_protocol_options',
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig':
+    'http_protocol_options http2_protocol_options',
   'envoy.config.endpoint.v3.ClusterLoadAssignment': 'cluster_name endpoints named_endpoints policy',
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy':
     'drop_overloads overprovisioning_factor endpoint_stale_after weighted_priority_health',

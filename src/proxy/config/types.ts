@@ -1,6 +1,7 @@
 // What xDS resources compile to: complete, validated, with every default filled in. The running parts of the proxy read only this.
 
 import type { HttpFilter } from '../filter/filter.ts';
+import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -119,6 +120,9 @@ export type HttpConnectionConfig = {
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
   readonly acceptHttp10: boolean;
+  /** `auto`: by ALPN, else by the first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2: Http2Options;
   readonly via: string;
 };
 
@@ -141,6 +145,7 @@ export type ClusterConfig = {
   readonly overrideHealths: readonly EndpointHealth[];
   readonly tls: readonly TransportChoice[];
   readonly limits: Limits;
+  readonly http: UpstreamHttpConfig;
   /** 0 is no limit. */
   readonly maxRequestsPerConnection: number;
   /** Milliseconds; Envoy's default 1 h. */
@@ -149,6 +154,16 @@ export type ClusterConfig = {
   /** Percent; 0 is off. Envoy's default 50. */
   readonly panicThreshold: number;
   readonly metadata: Readonly<Record<string, unknown>>;
+};
+
+export type UpstreamHttpConfig = {
+  /** `alpn`: as the handshake says; `downstream`: as the request came. */
+  readonly protocol: 'http1' | 'http2' | 'alpn' | 'downstream';
+  readonly http2: Http2Options;
+  /** Milliseconds, 0 is no limit. */
+  readonly maxConnectionDuration: number;
+  /** `per_upstream_preconnect_ratio`; 1 connects nothing ahead. */
+  readonly preconnectRatio: number;
 };
 
 /** `transport_socket_matches` in order, then `transport_socket`: the first whose `when` is in the endpoint's `envoy.transport_socket_match`. */

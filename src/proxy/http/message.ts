@@ -13,6 +13,8 @@ export type RequestHead = {
   /** `:path`: path and query as on the wire, never an authority. `*` for `OPTIONS *`; '' for CONNECT. */
   path: string;
   protocol: Protocol;
+  /** The protocol the client asks to switch to, in lower case (`websocket`), '' for none: an upgrade of HTTP/1.1 or an extended CONNECT of HTTP/2. */
+  upgrade: string;
   /** Without host and without hop-by-hop headers, which belong to the codecs. Content-Length stays: it means the same on every wire. */
   headers: HeaderMap;
 };

@@ -1,5 +1,4 @@
 // The line between codecs and everything above them: a codec turns bytes into streams, the connection manager and the router see only these types.
-// A second codec (HTTP/2) fits behind the same four types.
 import type { Downstream, UpstreamConnection } from './exchange.ts';
 import type { HeaderMap } from './headers.ts';
 import type { RequestHead, ResponseHead } from './message.ts';
@@ -34,6 +33,9 @@ export type ServerStream = {
   resume(): void;
 };
 
+/** `reset`: this stream only; `protocol-error`: what the peer sent ended the stream or the connection. */
+export type AbortReason = 'disconnect' | 'reset' | 'protocol-error';
+
 /** The reading side of one request. */
 export type ServerStreamHandler = {
   /** The bytes stay as they are: the handler may keep the chunk. */
@@ -42,8 +44,8 @@ export type ServerStreamHandler = {
   /** The bytes of this read have been delivered: time to flush what they caused. */
   onReadDone(): void;
   onFault(fault: CodecFault): void;
-  /** The peer went away. Nothing is delivered afterwards. */
-  onAbort(): void;
+  /** The peer went away, or took the request back. Nothing is delivered afterwards. */
+  onAbort(reason: AbortReason): void;
   onDrain(): void;
 };
 
@@ -53,6 +55,8 @@ export type ResetReason =
   | 'connection-timeout'
   | 'connection-termination'
   | 'protocol-error'
+  | 'remote-reset'
+  | 'refused-stream'
   | 'overflow';
 
 /** The sending side of one request to an upstream. Holds output like `ServerStream`. */

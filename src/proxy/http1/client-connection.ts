@@ -13,7 +13,7 @@ import { requestHead } from './serializer.ts';
 
 export type ClientConnectionOwner = {
   /** The connection can take another request. */
-  onIdle(connection: Http1ClientConnection): void;
+  onAvailable(connection: Http1ClientConnection): void;
   onClosed(connection: Http1ClientConnection): void;
 };
 
@@ -22,8 +22,9 @@ const MAX_HEAD_BYTES = 61_440;
 const MAX_HEADERS = 100;
 
 export class Http1ClientConnection implements ClientSession, ClientStream, BodySink {
-  /** Monotonic milliseconds since which it waits in a pool; the pool's to write. */
+  /** Monotonic milliseconds since which it waits in a pool, and whether it does; the pool's to write. */
   idleSince = 0;
+  listed = false;
   requests = 0;
   readonly #socket: Socket;
   readonly #owner: ClientConnectionOwner;
@@ -68,6 +69,10 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
 
   get busy(): boolean {
     return this.#handler !== null;
+  }
+
+  get available(): boolean {
+    return this.#handler === null && !this.#closed;
   }
 
   open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream {
@@ -178,7 +183,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     const handler = this.#handler;
     this.#handler = null;
     this.#inBody = false;
-    if (clean && this.#reusable && this.#requestDone && !this.#closed) this.#owner.onIdle(this);
+    if (clean && this.#reusable && this.#requestDone && !this.#closed) this.#owner.onAvailable(this);
     else this.close();
     if (this.#socket.isPaused()) this.#socket.resume();
     return handler;

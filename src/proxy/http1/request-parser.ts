@@ -65,6 +65,7 @@ export class RequestParser {
       authority: section.host ?? '',
       path: target,
       protocol: old ? 'HTTP/1.0' : 'HTTP/1.1',
+      upgrade: '',
       headers: new HeaderMap(section.fields),
     };
     if (target.charCodeAt(0) !== 0x2f || method === 'CONNECT') {

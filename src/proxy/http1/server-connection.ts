@@ -303,7 +303,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     const handler = this.#handler;
     this.#handler = null;
     this.#active = false;
-    handler?.onAbort();
+    handler?.onAbort('disconnect');
     this.#owner.onClosed();
   }
 

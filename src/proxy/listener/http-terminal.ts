@@ -1,8 +1,8 @@
 // HTTP on the connections of a filter chain: the codec, and the connection manager its requests go to.
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
-import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { ConnectionManager } from '../router/connection-manager.ts';
 import { withReusedReads } from '../socket/reused-reads.ts';
+import { serveHttp } from './codec-choice.ts';
 import type { Accepted, Served, Terminal, TerminalServices } from './terminal.ts';
 
 export class HttpTerminal implements Terminal {
@@ -22,11 +22,12 @@ export class HttpTerminal implements Terminal {
     const secure = downstream.tls !== null;
     const socket = secure ? accepted : withReusedReads(accepted);
     const manager = this.#manager;
-    const { clock, wheel } = this.#services;
+    const { clock, wheel, random } = this.#services;
     this.#count(1, secure);
-    const connection = new Http1ServerConnection(socket, downstream, manager, manager.config, {
+    return serveHttp(socket, downstream, manager, {
       clock,
       wheel,
+      random,
       onClosed: () => {
         this.#count(-1, secure);
         onGone();
@@ -36,9 +37,6 @@ export class HttpTerminal implements Terminal {
         onBug(error);
       },
     });
-    // A chain that was replaced during the handshake still answers, once.
-    if (manager.draining) connection.closeAfter();
-    return connection;
   }
 
   #count(change: 1 | -1, secure: boolean): void {

@@ -57,6 +57,7 @@ export function compileRetriable(
   // A reset counts as a 5xx response that never came.
   const onReset = words.has('5xx') || words.has('gateway-error') || words.has('reset');
   const onUnsent = onReset || words.has('reset-before-request');
+  const onRefused = onReset || words.has('refused-stream');
   const onConnect = onUnsent || words.has('connect-failure');
   return (outcome) => {
     switch (outcome.kind) {
@@ -64,6 +65,8 @@ export function compileRetriable(
         return onResponse(outcome.head.status, outcome.head.headers);
       case 'connect-failure':
         return onConnect;
+      case 'refused-stream':
+        return onRefused;
       case 'reset':
         return outcome.requestSent ? onReset : onUnsent;
       case 'per-try-timeout':

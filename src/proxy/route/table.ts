@@ -70,4 +70,6 @@ export type AttemptOutcome =
   | { readonly kind: 'connect-failure' }
   /** The upstream closed or reset before a response head; `requestSent` is false when no byte of the request had left. */
   | { readonly kind: 'reset'; readonly requestSent: boolean }
+  /** The upstream said that it did nothing with it. */
+  | { readonly kind: 'refused-stream' }
   | { readonly kind: 'per-try-timeout' };

@@ -5,9 +5,9 @@ import { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
-import type { CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
 import type { ClusterChoice, ForwardAction } from '../route/table.ts';
-import { cause, clusterNotFound, codecFault } from './causes.ts';
+import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { FilterRun, type FilterRunTarget } from './filter-run.ts';
 import { Forwarding, type ForwardTarget } from './forwarding.ts';
@@ -112,12 +112,13 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.answer(codecFault(fault));
   }
 
-  onAbort(): void {
+  onAbort(reason: AbortReason): void {
     if (this.#over) return;
     this.#forwarding?.stop();
     for (const mirror of this.#mirrors) mirror.abandon();
-    this.#exchange.flags |= flag.downstreamConnectionTermination;
-    this.#exchange.details = 'downstream_remote_disconnect';
+    const { flags, details } = abort[reason];
+    this.#exchange.flags |= flags;
+    this.#exchange.details = details;
     this.#manager.stats.downstream_rq_rx_reset += 1;
     this.#finish();
   }

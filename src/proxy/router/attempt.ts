@@ -51,7 +51,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
       this.#measuredFrom = this.#cluster.now();
     }
     this.#starting = true;
-    this.host.pool.acquire(this);
+    this.host.pools.for(this.#head.protocol).acquire(this);
     this.#starting = false;
   }
 
@@ -61,7 +61,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#settle();
     const stream = this.#stream;
     this.#stream = null;
-    if (stream === null) this.host.pool.cancel(this);
+    if (stream === null) this.host.pools.for(this.#head.protocol).cancel(this);
     else {
       this.#cluster.stats.upstream_rq_tx_reset += 1;
       stream.reset();

@@ -2,7 +2,7 @@
 import type { LocalReply } from '../filter/filter.ts';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
-import type { CodecFault, ResetReason } from '../http/stream.ts';
+import type { AbortReason, CodecFault, ResetReason } from '../http/stream.ts';
 
 export const cause = {
   routeNotFound: reply(404, flag.noRouteFound, 'route_not_found', ''),
@@ -31,6 +31,13 @@ export function codecFault(fault: CodecFault): LocalReply {
   return reply(fault.status, fault.body === '' ? 0 : flag.downstreamProtocolError, fault.details, fault.body);
 }
 
+/** The client left before its answer was complete: nothing can be answered, only noted. */
+export const abort: Readonly<Record<AbortReason, { readonly flags: number; readonly details: string }>> = {
+  disconnect: { flags: flag.downstreamConnectionTermination, details: 'downstream_remote_disconnect' },
+  reset: { flags: flag.downstreamRemoteReset, details: 'http2.remote_reset' },
+  'protocol-error': { flags: flag.downstreamProtocolError, details: 'http2.violation.of.messaging.rule' },
+};
+
 const RESETS: Readonly<Record<ResetReason, { status: number; flags: number; words: string }>> = {
   'connection-failure': { status: 503, flags: flag.upstreamConnectionFailure, words: 'remote connection failure' },
   'connection-timeout': { status: 503, flags: flag.upstreamConnectionFailure, words: 'connection timeout' },
@@ -40,6 +47,8 @@ const RESETS: Readonly<Record<ResetReason, { status: number; flags: number; word
     words: 'connection termination',
   },
   'protocol-error': { status: 502, flags: flag.upstreamProtocolError, words: 'protocol error' },
+  'remote-reset': { status: 503, flags: flag.upstreamRemoteReset, words: 'remote reset' },
+  'refused-stream': { status: 503, flags: flag.upstreamRemoteReset, words: 'remote refused stream reset' },
   overflow: { status: 503, flags: flag.upstreamOverflow, words: 'overflow' },
 };
 

@@ -82,6 +82,7 @@ function emptyHead(stream: ServerStream): RequestHead {
     authority: '',
     path: '',
     protocol: 'HTTP/1.1',
+    upgrade: '',
     headers: new HeaderMap(),
   };
 }

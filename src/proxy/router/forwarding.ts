@@ -270,5 +270,6 @@ export class Forwarding implements AttemptOwner {
 function resetOutcome(reason: ResetReason, sent: boolean): AttemptOutcome | null {
   if (reason === 'overflow') return null;
   if (reason === 'connection-failure' || reason === 'connection-timeout') return { kind: 'connect-failure' };
+  if (reason === 'refused-stream') return { kind: 'refused-stream' };
   return { kind: 'reset', requestSent: sent };
 }

@@ -1,6 +1,13 @@
 // Counters and gauges of a connection manager under Envoy's names (`http.<stat_prefix>.<field>`).
+import { Http2Stats } from '../http2/stats.ts';
 
 export class HttpStats {
+  /** Of the connections that speak HTTP/2. */
+  readonly http2 = new Http2Stats();
+  downstream_cx_http1_total = 0;
+  downstream_cx_http2_total = 0;
+  downstream_rq_http1_total = 0;
+  downstream_rq_http2_total = 0;
   downstream_cx_total = 0;
   downstream_cx_active = 0;
   downstream_cx_destroy = 0;

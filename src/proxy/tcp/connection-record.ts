@@ -4,6 +4,14 @@ import { HeaderMap } from '../http/headers.ts';
 
 export function connectionRecord(downstream: Downstream, clock: { now(): number; epoch(): number }): Exchange {
   const scheme = downstream.tls === null ? 'http' : 'https';
-  const request = { method: '', scheme, authority: '', path: '', protocol: '', headers: new HeaderMap() } as const;
+  const request = {
+    method: '',
+    scheme,
+    authority: '',
+    path: '',
+    protocol: '',
+    upgrade: '',
+    headers: new HeaderMap(),
+  } as const;
   return new Exchange(downstream, { ...request }, clock.now(), clock.epoch());
 }

@@ -2,6 +2,7 @@
 import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
 
 export function endpoint(port: number, change: Partial<EndpointConfig> = {}): EndpointConfig {
@@ -30,6 +31,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     subsets: null,
     overrideHealths: ['unknown', 'healthy', 'degraded'],
     tls: [],
+    http: { protocol: 'http1', http2: defaultHttp2Options, maxConnectionDuration: 0, preconnectRatio: 1 },
     limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3, retryBudget: null },
     maxRequestsPerConnection: 0,
     idleTimeout: 3_600_000,
@@ -121,6 +123,8 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     normalizePath: false,
     mergeSlashes: false,
     acceptHttp10: false,
+    codec: 'auto',
+    http2: defaultHttp2Options,
     via: '',
     ...change,
   };

@@ -6,7 +6,14 @@ import type { RequestHead } from '../http/message.ts';
 export type RequestInit = Partial<Omit<RequestHead, 'headers'>> & { readonly headers?: readonly string[] };
 
 export function requestHead({ headers = [], ...head }: RequestInit = {}): RequestHead {
-  const plain = { method: 'GET', scheme: 'http', authority: 'shop.example', path: '/', protocol: 'HTTP/1.1' } as const;
+  const plain = {
+    method: 'GET',
+    scheme: 'http',
+    authority: 'shop.example',
+    path: '/',
+    protocol: 'HTTP/1.1',
+    upgrade: '',
+  } as const;
   return { ...plain, ...head, headers: new HeaderMap([...headers]) };
 }
 

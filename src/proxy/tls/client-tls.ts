@@ -15,7 +15,6 @@ export class TlsConnector implements Connector {
   readonly #config: UpstreamTlsConfig;
   readonly #stats: ClusterStats;
   readonly #source: ContextSource;
-  readonly #alpn: readonly string[];
   #current: CurrentContext | null = null;
   #context: SecureContext | null = null;
   /** Sessions by endpoint; forgotten with the context they were made in. */
@@ -24,7 +23,6 @@ export class TlsConnector implements Connector {
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore) {
     this.#config = config;
     this.#stats = stats;
-    this.#alpn = config.alpn.filter((protocol) => protocol !== 'h2');
     const { certificate, minVersion, maxVersion } = config;
     this.#source = new ContextSource(
       { certificate, trust: config.validation?.trust ?? null, minVersion, maxVersion },
@@ -49,7 +47,7 @@ export class TlsConnector implements Connector {
       rejectUnauthorized: this.#config.validation !== null,
       checkServerIdentity: (_host, certificate) => this.#checkName(certificate),
       session: this.#sessions.get(key),
-      ...(this.#alpn.length > 0 ? { ALPNProtocols: [...this.#alpn] } : {}),
+      ...(this.#config.alpn.length > 0 ? { ALPNProtocols: [...this.#config.alpn] } : {}),
     });
     socket.setNoDelay(true);
     socket.on('session', (session) => this.#sessions.set(key, session));
@@ -68,7 +66,7 @@ export class TlsConnector implements Connector {
     socket.once('secureConnect', () => {
       done();
       this.#stats.ssl_handshake += 1;
-      result.onConnected(socket);
+      result.onConnected(socket, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
     });
     return () => {
       done();

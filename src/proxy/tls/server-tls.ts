@@ -70,14 +70,13 @@ export class ServerTls {
   }
 
   #createServer(current: CurrentContext): Server {
-    const { validation, requireClientCertificate } = this.#config;
-    const alpn = this.#config.alpn.filter((protocol) => protocol !== 'h2');
+    const { validation, requireClientCertificate, alpn } = this.#config;
     const server = createServer({
       ...current.options,
       requestCert: validation !== null || requireClientCertificate,
       // Node would close without saying why: `#refusal` decides instead, right after the handshake.
       rejectUnauthorized: false,
-      ...(alpn.length > 0 ? { ALPNProtocols: alpn } : {}),
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
     });
     server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {

@@ -71,7 +71,7 @@ class RemoteKeys implements KeySource {
     const { uri, lifetime, retry } = this.#remote;
     const { scheme, authority, path } = uri;
     const headers = new HeaderMap(['user-agent', 'Go-browser']);
-    const head = { method: 'GET', scheme, authority, path, protocol: 'HTTP/1.1' as const, headers };
+    const head = { method: 'GET', scheme, authority, path, protocol: 'HTTP/1.1' as const, upgrade: '', headers };
     const call = { cluster: uri.cluster, head, body: null, timeout: uri.timeout, maxBytes: LARGEST_KEY_SET, retry };
     return new Promise((resolve) => {
       scope.client.http(call, (outcome) => {

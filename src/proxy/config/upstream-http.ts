@@ -1,0 +1,104 @@
+// How HTTP is spoken to a cluster: HttpProtocolOptions (the extension), or the deprecated fields of the cluster itself.
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type {
+  HttpProtocolOptions as CommonOptions,
+  Http2ProtocolOptions,
+} from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { unpack } from './any.ts';
+import { at, ConfigError } from './config-error.ts';
+import { decodeHttp2Options } from './http2-options.ts';
+import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
+import { millis } from './values.ts';
+
+const IDLE = 3_600_000;
+const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+export function decodeUpstreamHttp(
+  cluster: Cluster,
+): Pick<ClusterConfig, 'http' | 'idleTimeout' | 'maxRequestsPerConnection'> {
+  const { protocol, options, optionsPath, common, commonPath } = protocolOptions(cluster);
+  if (common?.maxHeadersCount !== undefined)
+    throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
+  return {
+    http: {
+      protocol,
+      http2: decodeHttp2Options(options, optionsPath),
+      maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(commonPath, 'max_connection_duration')),
+      preconnectRatio: decodePreconnect(cluster),
+    },
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
+    idleTimeout: millis(common?.idleTimeout, IDLE, at(commonPath, 'idle_timeout')),
+  };
+}
+
+type ProtocolOptions = {
+  readonly protocol: UpstreamHttpConfig['protocol'];
+  readonly options: Http2ProtocolOptions | undefined;
+  readonly optionsPath: string;
+  readonly common: CommonOptions | undefined;
+  readonly commonPath: string;
+};
+
+function protocolOptions(cluster: Cluster): ProtocolOptions {
+  for (const [name, any] of Object.entries(cluster.typedExtensionProtocolOptions)) {
+    const here = `typed_extension_protocol_options[${name}]`;
+    if (name !== EXTENSION) throw new ConfigError(here, 'is not supported');
+    const options = unpack(any, HttpProtocolOptionsSchema, here);
+    return {
+      ...ofExtension(options, here),
+      common: options.commonHttpProtocolOptions,
+      commonPath: at(here, 'common_http_protocol_options'),
+    };
+  }
+  return {
+    protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+    options: cluster.http2ProtocolOptions,
+    optionsPath: 'http2_protocol_options',
+    common: cluster.commonHttpProtocolOptions,
+    commonPath: 'common_http_protocol_options',
+  };
+}
+
+function ofExtension(
+  { upstreamProtocolOptions: choice }: HttpProtocolOptions,
+  path: string,
+): Pick<ProtocolOptions, 'protocol' | 'options' | 'optionsPath'> {
+  switch (choice.case) {
+    case 'explicitHttpConfig': {
+      const explicit = choice.value.protocolConfig;
+      const here = at(path, 'explicit_http_config');
+      if (explicit.case === undefined) throw new ConfigError(here, 'names no protocol');
+      const options = explicit.case === 'http2ProtocolOptions' ? explicit.value : undefined;
+      return {
+        protocol: options === undefined ? 'http1' : 'http2',
+        options,
+        optionsPath: at(here, 'http2_protocol_options'),
+      };
+    }
+    case 'useDownstreamProtocolConfig':
+    case 'autoConfig': {
+      const auto = choice.case === 'autoConfig';
+      const here = at(path, auto ? 'auto_config' : 'use_downstream_protocol_config');
+      return {
+        protocol: auto ? 'alpn' : 'downstream',
+        options: choice.value.http2ProtocolOptions,
+        optionsPath: at(here, 'http2_protocol_options'),
+      };
+    }
+    default:
+      throw new ConfigError(path, 'names no protocol (hint: explicit_http_config)');
+  }
+}
+
+/** Between 1 and 3, as Envoy demands. */
+function decodePreconnect({ preconnectPolicy }: Cluster): number {
+  const ratio = preconnectPolicy?.perUpstreamPreconnectRatio ?? 1;
+  if (!(ratio >= 1 && ratio <= 3)) {
+    throw new ConfigError('preconnect_policy.per_upstream_preconnect_ratio', 'must be 1 to 3');
+  }
+  return ratio;
+}

@@ -1,0 +1,380 @@
+// One HTTP/2 connection, the part that client and server share: frames in and out, settings, flow control of the connection, pings, GOAWAY.
+//
+//   open ─(GOAWAY either way)─► draining ─(last stream ends)─► ended ─(peer closes, or the linger time is over)─► closed
+//     └─(connection error)─► GOAWAY ─► ended
+import type { Socket } from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import { Budgets, type Flood } from './budgets.ts';
+import { ClosedStreams, ending } from './closed-streams.ts';
+import { HpackDecoder } from './hpack-decoder.ts';
+import { HpackEncoder } from './hpack-encoder.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import { Inbound } from './inbound.ts';
+import { Keepalive } from './keepalive.ts';
+import type { Http2Options } from './options.ts';
+import { Http2Output } from './output.ts';
+import { code, DEFAULT_WINDOW, FRAME_SIZE, flags, frame, LARGEST_WINDOW } from './protocol.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { encodeSettings, PeerSettings } from './settings.ts';
+import type { Http2Stats } from './stats.ts';
+
+export type Http2Owner = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: () => number;
+  readonly stats: Http2Stats;
+};
+
+/** What a side (server or client) makes of what the connection reads. */
+export type Http2Side = {
+  readonly client: boolean;
+  /** A whole header block, to be decoded whatever becomes of it: the tables of both sides must stay the same. */
+  onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void;
+  /** A frame for a stream that is not open; `how` it ended if that is known. true: it may be. */
+  onGoaway(lastStream: number, errorCode: number): void;
+  onSettings(): void;
+  /** The highest stream the peer has opened, or that we have. */
+  readonly lastPeerStream: number;
+  readonly lastOwnStream: number;
+  onReadDone(): void;
+  /** The last stream is gone. */
+  onQuiet(): void;
+  /** The socket is closed; `errorCode` when it was us who broke the connection off. */
+  onClosed(errorCode: number): void;
+  onBug(error: unknown): void;
+};
+
+/** Milliseconds an ended connection waits for the peer to close. */
+const LINGER = 1_000;
+
+export class Http2Connection {
+  readonly options: Http2Options;
+  readonly output: Http2Output;
+  readonly encoder = new HpackEncoder();
+  readonly decoder: HpackDecoder;
+  readonly streams = new Map<number, Http2Stream>();
+  readonly closedStreams = new ClosedStreams();
+  readonly budgets: Budgets;
+  readonly peer = new PeerSettings();
+  readonly owner: Http2Owner;
+  readonly socket: Socket;
+  readonly #side: Http2Side;
+  readonly #inbound: Inbound;
+  /** Streams with bytes that windows or the socket hold back, in the order in which they have their turn. */
+  readonly #waiting = new Set<Http2Stream>();
+  readonly #touched: Http2Stream[] = [];
+  #sendWindow = DEFAULT_WINDOW;
+  readonly receiveWindow: ReceiveWindow;
+  #ended = false;
+  #closed = false;
+  #errorCode = 0;
+  #pumping = false;
+  #keepalive: Keepalive | null = null;
+  readonly #pongs: (() => void)[] = [];
+
+  constructor(socket: Socket, options: Http2Options, maxHeadBytes: number, owner: Http2Owner, side: Http2Side) {
+    this.socket = socket;
+    this.options = options;
+    this.owner = owner;
+    this.#side = side;
+    this.output = new Http2Output(socket);
+    this.decoder = new HpackDecoder(options.hpackTableSize);
+    this.budgets = new Budgets(options);
+    this.#inbound = new Inbound(this, side, maxHeadBytes);
+    this.receiveWindow = new ReceiveWindow(options.initialConnectionWindow);
+    socket.on('end', () => this.destroy());
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.guard(() => this.#gone()));
+    socket.on('drain', () => this.guard(() => this.#drained()));
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get peerInitialWindow(): number {
+    return this.peer.initialWindow;
+  }
+
+  /** Sends our settings; the client's preface goes before them. */
+  start(preface: Buffer | null): void {
+    if (preface !== null) this.output.raw(preface);
+    this.output.control(frame.settings, 0, 0, encodeSettings(this.options, this.#side.client));
+    const more = this.options.initialConnectionWindow - DEFAULT_WINDOW;
+    if (more > 0) this.output.number(frame.windowUpdate, 0, more);
+    if (this.options.keepalive !== null) this.#keepalive = new Keepalive(this, this.options.keepalive);
+  }
+
+  receive(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#keepalive?.onBytes();
+    this.#inbound.read(bytes);
+    for (const stream of this.#touched) {
+      stream.touched = false;
+      stream.onReadDone();
+    }
+    this.#touched.length = 0;
+    const flood = this.budgets.onOutput(this.output.frames, this.output.controlFrames);
+    if (flood !== null) this.flooded(flood);
+    this.#side.onReadDone();
+  }
+
+  touch(stream: Http2Stream): void {
+    if (stream.touched) return;
+    stream.touched = true;
+    this.#touched.push(stream);
+  }
+
+  add(stream: Http2Stream): void {
+    this.streams.set(stream.id, stream);
+    this.owner.stats.streams_active += 1;
+  }
+
+  /** Both sides of it are complete. */
+  forget(stream: Http2Stream): void {
+    this.#remove(stream, ending.complete);
+  }
+
+  resetStream(stream: Http2Stream, errorCode: number): void {
+    if (stream.closed) return;
+    this.#remove(stream, ending.resetByUs);
+    this.resetId(stream.id, errorCode);
+  }
+
+  resetId(id: number, errorCode: number): void {
+    this.owner.stats.tx_reset += 1;
+    this.output.number(frame.rstStream, id, errorCode);
+  }
+
+  /** Returns how many bytes the windows and the socket let through. `once`: at most one frame. */
+  sendData(stream: Http2Stream, chunk: Buffer, from: number, to: number, once: boolean): number {
+    let at = from;
+    while (at < to && !this.output.congested) {
+      const room = Math.min(this.#sendWindow, stream.sendWindow, FRAME_SIZE);
+      if (room <= 0) break;
+      const end = Math.min(to, at + room);
+      this.output.data(stream.id, chunk, at, end, false);
+      this.budgets.dataFramesSent += 1;
+      this.#sendWindow -= end - at;
+      stream.sendWindow -= end - at;
+      at = end;
+      if (once) break;
+    }
+    return at - from;
+  }
+
+  sendEnd(stream: Http2Stream): void {
+    if (!this.output.endLast(stream.id)) this.output.data(stream.id, EMPTY, 0, 0, true);
+  }
+
+  sendTrailers(stream: Http2Stream, trailers: HeaderMap): void {
+    this.owner.stats.trailers += 1;
+    const { output, encoder } = this;
+    output.beginFrame(frame.headers, flags.endHeaders | flags.endStream, stream.id, 64);
+    encoder.begin(output);
+    const { fields } = trailers;
+    for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
+    output.endHeaders(stream.id, FRAME_SIZE);
+  }
+
+  /** The stream is heard again when the windows or the socket let more through. */
+  wait(stream: Http2Stream): void {
+    this.#waiting.add(stream);
+  }
+
+  /** `length` received bytes have been dealt with: the peer may send as many again. A paused stream is not ready for more. */
+  credit(stream: Http2Stream | null, length: number): void {
+    if (stream !== null) {
+      if (stream.paused) {
+        stream.held += length;
+        return;
+      }
+      const more = stream.remoteDone || stream.closed ? 0 : stream.receiveWindow.credit(length);
+      if (more > 0) this.output.number(frame.windowUpdate, stream.id, more);
+    }
+    const more = this.receiveWindow.credit(length);
+    if (more > 0) this.output.number(frame.windowUpdate, 0, more);
+  }
+
+  /** Sends PING and calls back when the peer has answered, which says that it has seen everything before. */
+  ping(onPong: () => void): void {
+    this.#pongs.push(onPong);
+    this.output.control(frame.ping, 0, 0, PING);
+  }
+
+  goaway(lastStream: number, errorCode: number, details = ''): void {
+    this.owner.stats.goaway_sent += 1;
+    const payload = Buffer.alloc(8 + details.length);
+    payload.writeUInt32BE(lastStream, 0);
+    payload.writeUInt32BE(errorCode, 4);
+    payload.write(details, 8, 'latin1');
+    this.output.control(frame.goaway, 0, 0, payload);
+  }
+
+  /** A connection error (RFC 9113 section 5.4.1): the peer is told, every stream ends, nothing more is read. */
+  fail(errorCode: number, details: string): void {
+    if (this.#ended) return;
+    this.#errorCode = errorCode;
+    this.goaway(this.#side.lastPeerStream, errorCode, details);
+    this.end();
+  }
+
+  flooded(counter: Flood): void {
+    this.owner.stats[counter] += 1;
+    // Whoever does not read gets no explanation.
+    if (counter === 'outbound_flood' || counter === 'outbound_control_flood') {
+      this.#errorCode = code.enhanceYourCalm;
+      this.destroy();
+    } else this.fail(code.enhanceYourCalm, counter);
+  }
+
+  /** Ends the connection after what has been written. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#inbound.stop();
+    this.#abandonStreams();
+    this.output.flushNow();
+    this.socket.end();
+    this.socket.resume();
+    this.owner.wheel.set(LINGER, () => this.socket.destroy());
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#inbound.stop();
+    this.socket.destroy();
+  }
+
+  /** The boundary of exceptions: a bug costs the connection it happened on, nothing else. */
+  guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.destroy();
+      this.#side.onBug(error);
+    }
+  }
+
+  resetByPeer(stream: Http2Stream, errorCode: number): void {
+    this.owner.stats.rx_reset += 1;
+    this.#remove(stream, ending.resetByPeer);
+    stream.onReset(errorCode, 'peer');
+  }
+
+  /** Lets go of a stream without a word; what still comes for it is ignored. */
+  drop(stream: Http2Stream): void {
+    this.#remove(stream, ending.resetByUs);
+  }
+
+  /** An error code, or 0. */
+  applySettings(bytes: Buffer, start: number, end: number): number {
+    const before = this.peer.initialWindow;
+    const wrong = this.peer.apply(bytes, start, end, !this.#side.client);
+    if (wrong !== 0) return wrong;
+    if (this.peer.headerTableSize !== undefined) this.encoder.resize(this.peer.headerTableSize);
+    const change = this.peer.initialWindow - before;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > LARGEST_WINDOW) return code.flowControlError;
+    }
+    this.output.control(frame.settings, flags.ack, 0, EMPTY);
+    this.#side.onSettings();
+    if (change > 0) this.pump();
+    return 0;
+  }
+
+  pong(): void {
+    this.#pongs.shift()?.();
+  }
+
+  /** Credit for the whole connection; false: more than there can be. */
+  openWindow(increment: number): boolean {
+    this.#sendWindow += increment;
+    if (this.#sendWindow > LARGEST_WINDOW) return false;
+    this.pump();
+    return true;
+  }
+
+  /** A request goes out. */
+  onRequest(): void {
+    this.#keepalive?.onRequest();
+  }
+
+  /** The peer has ended its side of the stream. */
+  endRemote(stream: Http2Stream, trailers: HeaderMap | null): void {
+    if (!stream.complete) {
+      this.badMessage(stream, 'less content than announced');
+      return;
+    }
+    stream.remoteDone = true;
+    this.touch(stream);
+    if (stream.localDone) this.forget(stream);
+    stream.onEnd(trailers);
+  }
+
+  /** A malformed message (RFC 9113 section 8.1.1). Envoy ends the connection unless it is told otherwise. */
+  badMessage(stream: Http2Stream | null, details: string, id = stream?.id ?? 0): void {
+    this.owner.stats.rx_messaging_error += 1;
+    if (!this.options.streamErrorOnInvalidMessage) this.fail(code.protocolError, details);
+    else if (stream === null) this.resetId(id, code.protocolError);
+    else this.breakStream(stream, code.protocolError);
+  }
+
+  /** A stream error: the peer is told, the handler too. */
+  breakStream(stream: Http2Stream, errorCode: number): void {
+    this.resetStream(stream, errorCode);
+    stream.onReset(errorCode, 'fault');
+  }
+
+  /** Gives every waiting stream its turn, a frame at a time, until the windows or the socket are full. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    let progress = true;
+    while (progress && !this.output.congested) {
+      progress = false;
+      for (const stream of this.#waiting) {
+        if (!stream.waiting) this.#waiting.delete(stream);
+        else if (stream.pump()) progress = true;
+      }
+    }
+    this.#pumping = false;
+  }
+
+  #drained(): void {
+    this.output.taken();
+    this.pump();
+  }
+
+  #remove(stream: Http2Stream, how: number): void {
+    if (!this.streams.delete(stream.id)) return;
+    this.closedStreams.add(stream.id, how);
+    this.owner.stats.streams_active -= 1;
+    this.#waiting.delete(stream);
+    stream.release();
+    if (stream.held > 0) this.credit(null, stream.held);
+    if (this.streams.size === 0) this.#side.onQuiet();
+  }
+
+  #abandonStreams(): void {
+    for (const stream of [...this.streams.values()]) {
+      this.#remove(stream, ending.unknown);
+      stream.onReset(this.#errorCode, 'connection');
+    }
+  }
+
+  #gone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended = true;
+    this.#keepalive?.stop();
+    this.#abandonStreams();
+    this.#side.onClosed(this.#errorCode);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const PING = Buffer.from('tulle\0\0\0', 'latin1');

@@ -1,0 +1,60 @@
+// Fields of a header block → a response head or trailers, by the rules of RFC 9113 section 8.3.2.
+import { HeaderMap } from '../http/headers.ts';
+import type { ResponseHead } from '../http/message.ts';
+import { kind } from './field-kind.ts';
+import type { FieldSink } from './hpack-decoder.ts';
+
+// Envoy's limits for upstream responses.
+const MAX_HEAD_BYTES = 61_440;
+const MAX_HEADERS = 100;
+
+export class ResponseFields implements FieldSink {
+  /** The message is not one that may be passed on. */
+  wrong = false;
+  contentLength = -1;
+  #fields: string[] = [];
+  #status = 0;
+  #regular = false;
+  #bytes = 0;
+
+  begin(): void {
+    this.wrong = false;
+    this.contentLength = -1;
+    this.#fields = [];
+    this.#status = 0;
+    this.#regular = false;
+    this.#bytes = 0;
+  }
+
+  onField(name: string, value: string, what: number): void {
+    this.#bytes += name.length + value.length;
+    if (this.#bytes > MAX_HEAD_BYTES || this.#fields.length >= MAX_HEADERS * 2) this.wrong = true;
+    else if (what === kind.status) this.#setStatus(value);
+    else {
+      this.#regular = true;
+      if (what === kind.contentLength) this.#setLength(value);
+      else if (what === kind.connection || what === kind.invalid || what <= kind.protocol)
+        this.wrong ||= what !== kind.plain;
+      this.#fields.push(name, value);
+    }
+  }
+
+  head(): ResponseHead | null {
+    if (this.wrong || this.#status === 0) return null;
+    return { status: this.#status, headers: new HeaderMap(this.#fields) };
+  }
+
+  trailers(): HeaderMap | null {
+    return this.wrong || this.#status !== 0 ? null : new HeaderMap(this.#fields);
+  }
+
+  #setStatus(value: string): void {
+    if (this.#regular || this.#status !== 0 || !/^[1-9]\d\d$/.test(value)) this.wrong = true;
+    else this.#status = Number(value);
+  }
+
+  #setLength(value: string): void {
+    if (!/^\d{1,15}$/.test(value) || this.contentLength !== -1) this.wrong = true;
+    this.contentLength = Number(value);
+  }
+}

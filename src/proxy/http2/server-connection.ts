@@ -1,0 +1,242 @@
+// An accepted HTTP/2 connection: its requests become streams. RFC 9113, with Envoy's limits and response code details.
+import type { Socket } from 'node:net';
+import type { Timer } from '../../lib/timer-wheel.ts';
+import type { Downstream } from '../http/exchange.ts';
+import { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
+import { ending } from './closed-streams.ts';
+import { Http2Connection, type Http2Owner, type Http2Side } from './connection.ts';
+import type { Http2Options } from './options.ts';
+import { Preface } from './preface.ts';
+import { code, LARGEST_STREAM } from './protocol.ts';
+import { RequestFields } from './request-fields.ts';
+import { Http2ServerStream } from './server-stream.ts';
+
+export type Http2ServerOptions = {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
+  readonly idleTimeout: number;
+  readonly requestTimeout: number;
+  readonly http2: Http2Options;
+};
+
+export type Http2ServerOwner = Http2Owner & {
+  onClosed(): void;
+  /** The connection was ended for what the peer did. */
+  onProtocolError(): void;
+  onBug(error: unknown): void;
+};
+
+/** Envoy's rule against rapid resets (`overload.premature_reset_*`): most of this many streams reset within their first second. */
+const PREMATURE_TOTAL = 500;
+const PREMATURE_LIFETIME = 1_000;
+/** Milliseconds between the two GOAWAYs where the peer answers no ping. */
+const DRAIN_NOTICE = 1_000;
+
+const REQUEST_TIMEOUT: CodecFault = { status: 408, details: 'request_overall_timeout', body: 'request timeout' };
+
+export class Http2ServerConnection implements Http2Side {
+  readonly client = false;
+  readonly downstream: Downstream;
+  lastPeerStream = 0;
+  readonly lastOwnStream = 0;
+  readonly #connection: Http2Connection;
+  readonly #acceptor: StreamAcceptor;
+  readonly #options: Http2ServerOptions;
+  readonly #owner: Http2ServerOwner;
+  readonly #fields: RequestFields;
+  readonly #preface = new Preface();
+  #idleTimer: Timer | null = null;
+  #idleSince: number;
+  #drainTimer: Timer | null = null;
+  /** The highest stream that is still served; lower than the highest possible once we said GOAWAY. */
+  #lastServed = LARGEST_STREAM;
+  #draining = false;
+  #opened = 0;
+  #premature = 0;
+
+  constructor(
+    socket: Socket,
+    downstream: Downstream,
+    acceptor: StreamAcceptor,
+    options: Http2ServerOptions,
+    owner: Http2ServerOwner,
+  ) {
+    this.downstream = downstream;
+    this.#acceptor = acceptor;
+    this.#options = options;
+    this.#owner = owner;
+    this.#fields = new RequestFields({ ...options, allowConnect: options.http2.allowConnect });
+    this.#connection = new Http2Connection(socket, options.http2, options.maxHeadBytes, owner, this);
+    this.#idleSince = owner.clock.now();
+    this.#watchIdle(options.idleTimeout);
+    socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#receive(bytes)));
+    this.#connection.start(null);
+    socket.resume();
+  }
+
+  /** Graceful (RFC 9113 section 6.8): a first GOAWAY says so, a second one, when the peer has seen the first, names the last stream. */
+  drain(): void {
+    if (this.#draining || this.#connection.ended) return;
+    this.#draining = true;
+    this.#connection.goaway(LARGEST_STREAM, code.noError);
+    const last = () => this.#lastGoaway();
+    this.#connection.ping(last);
+    this.#drainTimer = this.#owner.wheel.set(DRAIN_NOTICE, () => this.#connection.guard(last));
+  }
+
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void {
+    const connection = this.#connection;
+    this.#fields.begin();
+    if (!connection.decoder.decode(block, start, end, this.#fields)) {
+      connection.fail(code.compressionError, 'a header block cannot be decoded');
+      return;
+    }
+    const stream = connection.streams.get(id);
+    if (stream !== undefined) this.#onTrailers(stream as Http2ServerStream, endStream);
+    else if (id <= this.lastPeerStream) this.#onLateHeaders(id);
+    else if ((id & 1) === 0) connection.fail(code.protocolError, 'a client opens odd streams');
+    else this.#open(id, endStream);
+  }
+
+  onGoaway(): void {
+    // It opens no further streams; those that are open go on.
+  }
+
+  onSettings(): void {
+    // Nothing waits for them.
+  }
+
+  onReadDone(): void {
+    // Output leaves at the end of the turn.
+  }
+
+  onQuiet(): void {
+    this.#idleSince = this.#owner.clock.now();
+    if (this.#draining && this.#lastServed !== LARGEST_STREAM) this.#connection.end();
+  }
+
+  onClosed(errorCode: number): void {
+    this.#owner.wheel.cancel(this.#idleTimer);
+    this.#owner.wheel.cancel(this.#drainTimer);
+    if (errorCode !== code.noError) this.#owner.onProtocolError();
+    this.#owner.onClosed();
+  }
+
+  onBug(error: unknown): void {
+    this.#owner.onBug(error);
+  }
+
+  onPeerReset(stream: Http2ServerStream): void {
+    if (this.#owner.clock.now() - stream.started < PREMATURE_LIFETIME) this.#premature += 1;
+    if (this.#opened >= PREMATURE_TOTAL && this.#premature * 2 > this.#opened) {
+      this.#connection.fail(code.enhanceYourCalm, 'too_many_premature_resets');
+    }
+  }
+
+  #receive(bytes: Buffer): void {
+    const at = this.#preface.read(bytes);
+    if (at === -1) this.#connection.fail(code.protocolError, 'the preface of a client is missing');
+    else if (at < bytes.length) this.#connection.receive(at === 0 ? bytes : bytes.subarray(at));
+  }
+
+  #open(id: number, endStream: boolean): void {
+    const connection = this.#connection;
+    // Named in a GOAWAY as not served: the peer will try elsewhere.
+    if (id > this.#lastServed) return;
+    this.lastPeerStream = id;
+    this.#opened += 1;
+    const fields = this.#fields;
+    if (fields.tooLarge) {
+      this.#owner.stats.header_overflow += 1;
+      connection.closedStreams.add(id, ending.resetByUs);
+      connection.resetId(id, code.internalError);
+      return;
+    }
+    if (connection.streams.size >= connection.options.maxConcurrentStreams) {
+      connection.closedStreams.add(id, ending.resetByUs);
+      connection.resetId(id, code.refusedStream);
+      return;
+    }
+    const head = fields.head(this.downstream.tls !== null);
+    if (head === null || (endStream && fields.contentLength > 0)) {
+      connection.closedStreams.add(id, ending.resetByUs);
+      connection.badMessage(null, fields.wrong || 'less content than announced', id);
+      return;
+    }
+    this.#accept(id, head, endStream);
+  }
+
+  #accept(id: number, head: RequestHead, last: boolean): void {
+    const stream = new Http2ServerStream(this.#connection, id, this, this.#owner.clock.now());
+    stream.remoteDone = last;
+    stream.upgraded = head.upgrade !== '';
+    this.#connection.add(stream);
+    if (!last) {
+      stream.expect(this.#fields.contentLength);
+      this.#watchRequest(stream);
+      if (this.#fields.expectContinue) stream.inform({ status: 100, headers: NO_FIELDS });
+    }
+    const handler = this.#acceptor.accept(stream, head, last);
+    // The exchange may be over already, when it was answered on the spot.
+    if (stream.closed) return;
+    stream.handler = handler;
+    this.#connection.touch(stream);
+  }
+
+  #onTrailers(stream: Http2ServerStream, endStream: boolean): void {
+    if (stream.remoteDone) {
+      this.#connection.fail(code.streamClosed, 'HEADERS after the end of the stream');
+      return;
+    }
+    const trailers = this.#fields.trailers();
+    if (trailers === null || !endStream) {
+      this.#connection.badMessage(stream, this.#fields.wrong || 'trailers that do not end the stream');
+    } else if (this.#fields.tooLarge) {
+      this.#owner.stats.header_overflow += 1;
+      this.#connection.breakStream(stream, code.internalError);
+    } else this.#connection.endRemote(stream, trailers.size === 0 ? null : trailers);
+  }
+
+  #onLateHeaders(id: number): void {
+    const how = this.#connection.closedStreams.get(id);
+    if (how === ending.resetByUs) return;
+    if (how === ending.unknown) this.#connection.fail(code.protocolError, 'streams are opened in order');
+    else this.#connection.fail(code.streamClosed, 'HEADERS on a closed stream');
+  }
+
+  #lastGoaway(): void {
+    if (this.#lastServed !== LARGEST_STREAM || this.#connection.ended) return;
+    this.#lastServed = this.lastPeerStream;
+    this.#connection.goaway(this.#lastServed, code.noError);
+    if (this.#connection.streams.size === 0) this.#connection.end();
+  }
+
+  /** Lazy: the timer is not touched per request; when it fires it looks how long the connection has really been idle. */
+  #watchIdle(delay: number): void {
+    const { idleTimeout } = this.#options;
+    if (idleTimeout === 0) return;
+    this.#idleTimer = this.#owner.wheel.set(delay, () => {
+      const idle = this.#owner.clock.now() - this.#idleSince;
+      if (this.#connection.streams.size > 0) this.#watchIdle(idleTimeout);
+      else if (idle < idleTimeout) this.#watchIdle(idleTimeout - idle);
+      else this.drain();
+    });
+  }
+
+  #watchRequest(stream: Http2ServerStream): void {
+    const { requestTimeout } = this.#options;
+    if (requestTimeout === 0) return;
+    stream.timer = this.#owner.wheel.set(requestTimeout, () =>
+      this.#connection.guard(() => stream.handler?.onFault(REQUEST_TIMEOUT)),
+    );
+  }
+}
+
+const NO_FIELDS = new HeaderMap();

@@ -1,0 +1,111 @@
+// One request on an accepted HTTP/2 connection, and its answer.
+import type { Timer } from '../../lib/timer-wheel.ts';
+import type { Downstream } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import type { ResponseHead } from '../http/message.ts';
+import type { ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import { kept } from '../socket/reused-reads.ts';
+import type { Http2Connection } from './connection.ts';
+import { Http2Stream } from './http2-stream.ts';
+import { code, FRAME_SIZE, flags, frame } from './protocol.ts';
+import type { Http2ServerConnection } from './server-connection.ts';
+
+export class Http2ServerStream extends Http2Stream implements ServerStream {
+  readonly downstream: Downstream;
+  handler: ServerStreamHandler | null = null;
+  /** Runs while the request has not come to its end. */
+  timer: Timer | null = null;
+  /** Extended CONNECT: a successful answer is 200 on the wire. */
+  upgraded = false;
+  /** Monotonic milliseconds of its beginning. */
+  readonly started: number;
+  readonly #server: Http2ServerConnection;
+  #answered = false;
+
+  constructor(connection: Http2Connection, id: number, server: Http2ServerConnection, started: number) {
+    super(connection, id);
+    this.#server = server;
+    this.downstream = server.downstream;
+    this.started = started;
+  }
+
+  inform(head: ResponseHead): void {
+    if (!this.closed && !this.#answered) this.#head(head, false);
+  }
+
+  respond(head: ResponseHead, last: boolean): void {
+    if (this.closed || this.#answered) return;
+    this.#answered = true;
+    this.connection.budgets.openedStreams += 1;
+    this.#head(head, last);
+    if (!last) return;
+    this.localDone = true;
+    if (this.remoteDone) this.connection.forget(this);
+    else this.onLocalEnd();
+  }
+
+  /** What the client still sends is of no use to anybody (RFC 9113 section 8.1). */
+  protected override onLocalEnd(): void {
+    this.handler = null;
+    this.#stopTimer();
+    this.abort(code.noError);
+  }
+
+  reset(): void {
+    this.handler = null;
+    this.#stopTimer();
+    this.abort(code.internalError);
+  }
+
+  closeAfter(): void {
+    this.#server.drain();
+  }
+
+  onData(chunk: Buffer): void {
+    this.handler?.onData(kept(chunk));
+  }
+
+  onEnd(trailers: HeaderMap | null): void {
+    this.#stopTimer();
+    this.handler?.onEnd(trailers);
+  }
+
+  onReadDone(): void {
+    this.handler?.onReadDone();
+  }
+
+  onDrain(): void {
+    this.handler?.onDrain();
+  }
+
+  onReset(errorCode: number, by: 'peer' | 'connection' | 'fault'): void {
+    const { handler } = this;
+    this.handler = null;
+    this.#stopTimer();
+    if (by === 'peer') this.#server.onPeerReset(this);
+    handler?.onAbort(
+      by === 'peer' ? 'reset' : by === 'connection' && errorCode === 0 ? 'disconnect' : 'protocol-error',
+    );
+  }
+
+  #head({ status, headers: { fields } }: ResponseHead, last: boolean): void {
+    const { output, encoder } = this.connection;
+    output.beginFrame(frame.headers, last ? flags.endHeaders | flags.endStream : flags.endHeaders, this.id, 256);
+    encoder.begin(output);
+    encoder.field(output, ':status', statusText(this.upgraded && status === 101 ? 200 : status));
+    for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
+    output.endHeaders(this.id, FRAME_SIZE);
+  }
+
+  #stopTimer(): void {
+    if (this.timer === null) return;
+    this.connection.owner.wheel.cancel(this.timer);
+    this.timer = null;
+  }
+}
+
+const STATUS_TEXTS = Array.from({ length: 600 }, (_, status) => String(status));
+
+function statusText(status: number): string {
+  return STATUS_TEXTS[status] ?? String(status);
+}
