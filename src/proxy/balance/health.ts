@@ -43,7 +43,7 @@ export function fitnessOf(health: number): Fitness {
   return (health & DEGRADED) === 0 ? 'healthy' : 'degraded';
 }
 
-/** Left out when a priority's availability is computed: nobody knows yet, or it has asked to be left out. */
+/** Left out when a priority's availability is computed: nobody knows yet, or it is meant to be left out. */
 export function isExcluded(health: number): boolean {
-  return (health & (unfit.pendingActiveCheck | unfit.excludedByImmediateFailure)) !== 0;
+  return (health & (unfit.pendingActiveCheck | unfit.excludedByImmediateFailure | unfit.edsDraining)) !== 0;
 }

@@ -60,7 +60,13 @@ describe('which endpoints a request finds', () => {
       'a b',
     ],
     ['found, but nobody is fit', { selectors: [selector(['stage'])], fallback: 'any' }, { stage: 'dev' }, 'none'],
-    ['panic goes anywhere', { selectors: byVersion, panicModeAny: true }, { version: '3' }, 'a b c'],
+    [
+      'panic goes anywhere',
+      { selectors: byVersion, panicModeAny: true, fallback: 'default', defaultSubset: { stage: 'none' } },
+      { version: '3' },
+      'a b c',
+    ],
+    ['no panic without a fallback', { selectors: byVersion, panicModeAny: true }, { version: '3' }, 'none'],
     [
       'fallback of the selector',
       { selectors: [selector(['version'], { fallback: 'any' })] },

@@ -76,7 +76,7 @@ export class SubsetBalancer implements Balancer {
       this.#stats.lb_subsets_fallback += 1;
       return picked;
     }
-    if (!this.#config.panicModeAny) return null;
+    if (!this.#config.panicModeAny || this.#config.fallback === 'none') return null;
     const last = this.#any.pick(wanted, this.#version);
     if (last !== null) this.#stats.lb_subsets_fallback_panic += 1;
     return last;

@@ -110,12 +110,14 @@ export class Cluster {
     return Math.max(retryBudget.minimum, Math.floor(((active + pending) * retryBudget.percent) / 100));
   }
 
-  /** Whether the control plane wants this request refused, because the cluster is overloaded. */
-  drops(): boolean {
+  /** Whether the control plane wants this request refused, because the cluster is overloaded: by chance, or like all of them. */
+  drop(): 'none' | 'some' | 'all' {
     const { drops } = this.#assignment;
-    if (drops.length === 0 || this.#services.random() >= drops[0]!.share) return false;
+    if (drops.length === 0) return 'none';
+    const { share } = drops[0]!;
+    if (this.#services.random() >= share) return 'none';
     this.stats.upstream_rq_drop_overload += 1;
-    return true;
+    return share === 1 ? 'all' : 'some';
   }
 
   /** Takes a new configuration of the same cluster. Endpoints and their connections stay where address and transport do. */

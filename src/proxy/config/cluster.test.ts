@@ -161,6 +161,8 @@ describe('cluster', () => {
     [
       'ring of hostnames, bounded',
       {
+        type: 'STRICT_DNS',
+        load_assignment: {},
         lb_policy: 'RING_HASH',
         ring_hash_lb_config: { hash_function: 'MURMUR_HASH_2', minimum_ring_size: '1' },
         common_lb_config: {

@@ -27,6 +27,7 @@ const DEFAULTS = { connect: 5_000, dnsRefresh: 5_000, panic: 50 };
 export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
   if (cluster.name === '') throw new ConfigError('name', 'is empty');
+  refuseHostnames(cluster);
   const panic = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? DEFAULTS.panic;
   if (!(panic >= 0 && panic <= 100))
     throw new ConfigError('common_lb_config.healthy_panic_threshold', 'is no percentage');
@@ -43,6 +44,16 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     panicThreshold: panic,
     metadata: plainMetadata(cluster.metadata),
   };
+}
+
+/** Only STRICT_DNS resolves endpoints that keep the name they came from (Envoy says so, too). */
+function refuseHostnames({ commonLbConfig, clusterDiscoveryType: { value: type } }: Cluster): void {
+  if (commonLbConfig?.consistentHashingLbConfig?.useHostnameForHashing && type !== DiscoveryType.STRICT_DNS) {
+    throw new ConfigError(
+      'common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing',
+      'is for clusters of type STRICT_DNS',
+    );
+  }
 }
 
 function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {

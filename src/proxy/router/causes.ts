@@ -9,6 +9,12 @@ export const cause = {
   noHealthyUpstream: reply(503, flag.noHealthyUpstream, 'no_healthy_upstream', 'no healthy upstream'),
   dropOverload: {
     ...reply(503, flag.dropOverload, 'drop_overload', 'drop overload'),
+    headers: new HeaderMap(['x-envoy-drop-overload', 'true']),
+  },
+  /** Not by chance: the control plane wants all of them refused. */
+  unconditionalDropOverload: {
+    ...reply(503, flag.unconditionalDropOverload, 'unconditional_drop_overload', 'unconditional drop overload'),
+    headers: new HeaderMap(['x-envoy-unconditional-drop-overload', 'true']),
   },
   responseTimeout: reply(504, flag.upstreamRequestTimeout, 'response_timeout', 'upstream request timeout'),
   perTryTimeout: reply(504, flag.upstreamRequestTimeout, 'upstream_per_try_timeout', 'upstream request timeout'),

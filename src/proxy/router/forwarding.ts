@@ -166,8 +166,9 @@ export class Forwarding implements AttemptOwner {
 
   #try(): void {
     const { stats, config } = this.#cluster;
-    if (this.#cluster.drops()) {
-      this.#giveUp(cause.dropOverload);
+    const drop = this.#cluster.drop();
+    if (drop !== 'none') {
+      this.#giveUp(drop === 'all' ? cause.unconditionalDropOverload : cause.dropOverload);
       return;
     }
     const host = this.#cluster.pick(this.#wanted());
