@@ -26,7 +26,15 @@ export const requestHead = ({ method, path, authority, headers }: RequestQuestio
 /** `identity` is the peer's, null over plain text; a copy of the head, as the next proxy reads it off the wire. */
 export function rehearse(head: RequestHead, identity: string | null): Exchange {
   const tls = identity === null ? null : peer(identity);
-  const downstream = { id: 0, directRemote: nowhere, local: nowhere, tls, serverName: '', listener: noListener };
+  const downstream = {
+    id: 0,
+    remote: nowhere,
+    directRemote: nowhere,
+    local: nowhere,
+    tls,
+    serverName: '',
+    listener: noListener,
+  };
   return new Exchange(downstream, { ...head, headers: head.headers.clone() }, 0, 0);
 }
 

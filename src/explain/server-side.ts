@@ -48,5 +48,9 @@ export function serve(listener: ListenerConfig, { head, tls, identity, where }: 
 function chooseChain(listener: ListenerConfig, tls: boolean): FilterChainConfig | null {
   const transport = tls ? 'tls' : 'raw_buffer';
   const find = (wanted: string) => listener.chains.find(({ match }) => match.transport === wanted);
-  return (listener.inspectTls ? find(transport) : undefined) ?? find('') ?? listener.defaultChain;
+  return (looksForTls(listener) ? find(transport) : undefined) ?? find('') ?? listener.defaultChain;
+}
+
+function looksForTls({ listenerFilters }: ListenerConfig): boolean {
+  return listenerFilters.some(({ kind }) => kind === 'tls-inspector');
 }

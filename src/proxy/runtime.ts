@@ -26,9 +26,12 @@ export type RuntimeOptions = {
   readonly zone?: string;
   /** Milliseconds that `drain` waits for requests in progress. */
   readonly drainTime?: number;
+  /** Milliseconds that connections of a listener or chain that is gone may go on; Envoy's --drain-time-s, 10 minutes. */
+  readonly listenerDrainTime?: number;
 };
 
 const DRAIN_TIME = 10_000;
+const LISTENER_DRAIN_TIME = 600_000;
 const DRAIN_POLL = 50;
 
 export class ProxyRuntime {
@@ -70,6 +73,8 @@ export class ProxyRuntime {
       httpStats: (prefix) => this.#statsOf(prefix),
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,
+      drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
+      listenerAt: ({ address, port }) => this.#listenerAt(address, port),
     };
   }
 
@@ -185,6 +190,15 @@ export class ProxyRuntime {
     listener.drain();
   }
 
+  /** By its address, else by a wildcard of the port. */
+  #listenerAt(address: string, port: number): Listener | undefined {
+    const samePort = [...this.#listeners.values()].filter(({ config }) => config.port === port);
+    const any = address.includes(':') ? '::' : '0.0.0.0';
+    return (
+      samePort.find(({ config }) => config.address === address) ?? samePort.find(({ config }) => config.address === any)
+    );
+  }
+
   #statsOf(prefix: string): HttpStats {
     const known = this.#httpStats.get(prefix);
     if (known !== undefined) return known;
@@ -201,8 +215,18 @@ function* named(prefix: string, stats: object): IterableIterator<readonly [strin
   }
 }
 
+/** Whether an update can keep the sockets. */
 function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  return a.address === b.address && a.port === b.port;
+  const socketOf = ({ address, port, bound, dualStack, backlog, additionalAddresses }: ListenerConfig) =>
+    JSON.stringify([
+      address,
+      port,
+      bound,
+      dualStack,
+      backlog,
+      additionalAddresses.map((one) => [one.address, one.port]),
+    ]);
+  return socketOf(a) === socketOf(b);
 }
 
 /** The first address of this machine that is not loopback, which Envoy calls its local address. */

@@ -10,7 +10,7 @@ import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
 import type { Exchange } from './http/exchange.ts';
 import { ProxyRuntime } from './runtime.ts';
-import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from './testing/configs.ts';
+import { chain, chainMatch, cluster, endpoint, forward, http, listener, route, routeTable } from './testing/configs.ts';
 import { memoryLog, silentLog } from './testing/harness.ts';
 import { openClient, rawClient, startEcho } from './testing/origin.ts';
 
@@ -96,14 +96,18 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
   const tls = chain(local, {
     name: 'tls',
     tls: inbound,
-    match: { transport: 'tls', serverNames: [], applicationProtocols: [], destinationPort: null },
+    match: chainMatch({ transport: 'tls' }),
   });
   const raw = chain(local, {
     name: 'raw',
-    match: { transport: 'raw_buffer', serverNames: [], applicationProtocols: [], destinationPort: null },
+    match: chainMatch({ transport: 'raw_buffer' }),
   });
   await runtime.setListener(
-    listener(permissive ? [tls, raw] : [tls], { name: 'in', direction: 'inbound', inspectTls: true }),
+    listener(permissive ? [tls, raw] : [tls], {
+      name: 'in',
+      direction: 'inbound',
+      listenerFilters: [{ kind: 'tls-inspector', disabled: null }],
+    }),
   );
   const inPort = runtime.listeners()[0]!.port;
   const when = { tlsMode: 'istio' };

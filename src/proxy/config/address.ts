@@ -1,4 +1,4 @@
-// Addresses of sockets. Pipes and internal addresses are not for listeners and endpoints here.
+// Addresses of sockets. Internal addresses are for neither listeners nor endpoints here.
 import { type Address, SocketAddress_Protocol } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { at, ConfigError } from './config-error.ts';
 
@@ -15,4 +15,15 @@ export function decodeAddress(
   if (port === null) throw new ConfigError(at(here, 'port_value'), 'is required');
   if (port > 65_535) throw new ConfigError(at(here, 'port_value'), `${port} is not a port (hint: 0-65535)`);
   return { address: socket.address, port };
+}
+
+/** Also the path of a Unix socket, with port 0. */
+export function decodeListenAddress(
+  address: Address | undefined,
+  path: string,
+): { readonly address: string; readonly port: number } {
+  if (address?.address.case !== 'pipe') return decodeAddress(address, path);
+  const { path: file } = address.address.value;
+  if (!file.startsWith('/')) throw new ConfigError(at(path, 'pipe.path'), 'must be absolute');
+  return { address: file, port: 0 };
 }

@@ -19,13 +19,25 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     stat_prefix: 'names a statistic',
     enable_reuse_port: 'one worker accepts for all',
     drain_type: 'every listener drains the same way',
-    tcp_backlog_size: 'the system decides',
-    listener_filters_timeout: 'the inspector has its own limit',
+    connection_balance_config: 'one worker accepts for all',
+    max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
+    ignore_global_conn_limit: 'there is no global limit',
   },
   'envoy.config.listener.v3.FilterChain': { metadata: 'read by no filter' },
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
     drain_timeout: 'the drain time of the process holds',
     delayed_close_timeout: 'the socket lingers on its own',
+  },
+  'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': {
+    exact_balance: 'one worker accepts for all',
+    extend_balance: 'one worker accepts for all',
+    cpu_locality_balance: 'one worker accepts for all',
+  },
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': { stat_prefix: 'names a statistic' },
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
+    initial_read_buffer_size: 'a hint',
+    enable_ja3_fingerprinting: 'read by no filter',
+    enable_ja4_fingerprinting: 'read by no filter',
   },
   'envoy.extensions.filters.network.rbac.v3.RBAC': {
     enforcement_type: 'nothing a connection is judged by changes while it lasts',

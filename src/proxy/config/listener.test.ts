@@ -14,7 +14,13 @@ describe('listener', () => {
       address: '127.0.0.1',
       port: 8080,
       direction: 'unspecified',
-      inspectTls: false,
+      listenerFilters: [],
+      filtersTimeout: 15_000,
+      continueOnTimeout: false,
+      bound: true,
+      handsOff: false,
+      additionalAddresses: [],
+      bufferLimit: 1_048_576,
       defaultChain: null,
       metadata: {},
     });
@@ -92,13 +98,13 @@ describe('listener', () => {
       filter_chains: [chain({}, { filter_chain_match: match })],
       default_filter_chain: chain(),
     });
-    expect(decoded.chains[0]!.match).toEqual({
+    expect(decoded.chains[0]!.match).toMatchObject({
       transport: 'tls',
       serverNames: ['a.example', '*.b'],
       applicationProtocols: ['h'],
       destinationPort: 1,
     });
-    expect(decoded.inspectTls).toBe(true);
+    expect(decoded.listenerFilters).toEqual([{ kind: 'tls-inspector', disabled: null }]);
     expect(decoded.defaultChain?.tls).toBe(null);
   });
 
@@ -107,7 +113,8 @@ describe('listener', () => {
   test.each<[change: JsonObject, wants: string]>([
     [{ transparent: true }, 'transparent: is not supported'],
     [{ api_listener: {} }, 'api_listener: is not supported'],
-    [{ address: { pipe: { path: '/x' } } }, 'address.pipe: is not supported'],
+    [{ address: { pipe: { path: 'x' } } }, 'address.pipe.path: must be absolute'],
+    [{ filter_chain_matcher: {} }, 'filter_chain_matcher: is not supported'],
     [{ address: socket(70_000) }, 'address.socket_address.port_value: 70000 is not a port'],
     [{ filter_chains: [] }, 'filter_chains: is empty'],
     [{ filter_chains: [{}] }, 'filter_chains[0].filters: is empty'],
@@ -116,8 +123,8 @@ describe('listener', () => {
       'filter_chains[1].filter_chain_match: is the same as that of filter_chains[0]',
     ],
     [
-      { filter_chains: [chain({}, { filter_chain_match: { source_ports: [1] } })] },
-      'filter_chains[0].filter_chain_match.source_ports: is not supported',
+      { filter_chains: [chain({}, { filter_chain_match: { address_suffix: 'x' } })] },
+      'filter_chains[0].filter_chain_match.address_suffix: is not supported',
     ],
     [
       { filter_chains: [chain({}, { filter_chain_match: { server_names: ['a*b'] } })] },

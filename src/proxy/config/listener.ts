@@ -2,28 +2,27 @@
 import { createHash } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import {
-  type FilterChain,
-  type FilterChainMatch,
-  FilterChainSchema,
-  type ListenerFilter,
-} from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
-import { decodeAddress } from './address.ts';
-import { unpack } from './any.ts';
+import { decodeListenAddress } from './address.ts';
+import { decodeMatch, needsTlsInspector, refuseSameMatch } from './chain-match.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
+import { decodeListenerFilter } from './listener-filters.ts';
+import type { ListenerFilterConfig } from './listener-types.ts';
 import { decodeNetwork } from './network-filters.ts';
 import { decodeDownstreamSocket } from './tls.ts';
 import type { FilterChainConfig, ListenerConfig } from './types.ts';
-import { plainMetadata } from './values.ts';
+import { millis, plainMetadata } from './values.ts';
 
 const BUFFER_LIMIT = 1_048_576;
+/** Accepted connections wait here while the process is busy. */
+const BACKLOG = 4_096;
+const FILTERS_TIMEOUT = 15_000;
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
-  const { address, port } = decodeAddress(listener.address, 'address');
+  const { address, port } = decodeListenAddress(listener.address, 'address');
   const chains = mapAt(listener.filterChains, 'filter_chains', decodeChain);
   const defaultChain = listener.defaultFilterChain
     ? decodeChain(listener.defaultFilterChain, 'default_filter_chain')
@@ -35,7 +34,8 @@ export function decodeListener(listener: Listener): ListenerConfig {
     address,
     port,
     direction: decodeDirection(listener.trafficDirection),
-    inspectTls: hasTlsInspector(listener.listenerFilters) || chains.some(needsInspection),
+    ...decodeSockets(listener),
+    ...decodeInspection(listener, chains),
     chains,
     defaultChain,
     bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
@@ -53,47 +53,39 @@ function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
   };
 }
 
-function decodeMatch(match: FilterChainMatch | undefined, path: string): FilterChainConfig['match'] {
-  const transport = match?.transportProtocol ?? '';
-  if (transport !== '' && transport !== 'tls' && transport !== 'raw_buffer') {
-    throw new ConfigError(at(path, 'transport_protocol'), `${transport} is not supported (hint: tls, raw_buffer)`);
-  }
+type Sockets = Pick<ListenerConfig, 'additionalAddresses' | 'bound' | 'handsOff' | 'dualStack' | 'backlog'>;
+
+function decodeSockets(listener: Listener): Sockets {
+  const socket = listener.address?.address;
+  const backlog = listener.tcpBacklogSize ?? BACKLOG;
   return {
-    transport,
-    serverNames: mapAt(match?.serverNames ?? [], at(path, 'server_names'), decodeServerName),
-    applicationProtocols: match?.applicationProtocols ?? [],
-    destinationPort: match?.destinationPort ?? null,
+    additionalAddresses: mapAt(listener.additionalAddresses, 'additional_addresses', (one, path) =>
+      decodeListenAddress(one.address, at(path, 'address')),
+    ),
+    bound: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
+    handsOff: listener.useOriginalDst ?? false,
+    dualStack: socket?.case === 'socketAddress' && socket.value.ipv4Compat,
+    backlog,
   };
 }
 
-function decodeServerName(name: string, path: string): string {
-  if (!/^(\*\.)?[^*]+$/.test(name)) throw new ConfigError(path, `${name} is neither exact nor *.suffix`);
-  return name.toLowerCase();
-}
+type Inspection = Pick<ListenerConfig, 'listenerFilters' | 'filtersTimeout' | 'continueOnTimeout'>;
 
-/** Envoy puts the inspector in by itself where a chain cannot be chosen without it. */
-function needsInspection({ match }: FilterChainConfig): boolean {
-  return match.transport !== '' || match.serverNames.length + match.applicationProtocols.length > 0;
-}
-
-function hasTlsInspector(filters: readonly ListenerFilter[]): boolean {
-  mapAt(filters, 'listener_filters', ({ configType }, path) => {
-    if (configType.case !== 'typedConfig') throw new ConfigError(at(path, 'typed_config'), 'is required');
-    unpack(configType.value, TlsInspectorSchema, at(path, 'typed_config'));
-  });
-  return filters.length > 0;
-}
-
-function refuseSameMatch(chains: readonly FilterChainConfig[]): void {
-  const seen = new Map<string, number>();
-  chains.forEach(({ match }, i) => {
-    const key = JSON.stringify(match);
-    const other = seen.get(key);
-    if (other !== undefined) {
-      throw new ConfigError(`filter_chains[${i}].filter_chain_match`, `is the same as that of filter_chains[${other}]`);
-    }
-    seen.set(key, i);
-  });
+/** As Envoy does, the inspector and the original destination are asked for where chains or options need them. */
+function decodeInspection(listener: Listener, chains: readonly FilterChainConfig[]): Inspection {
+  const filters = mapAt(listener.listenerFilters, 'listener_filters', decodeListenerFilter);
+  const has = (wanted: ListenerFilterConfig['kind']) => filters.some(({ kind }) => kind === wanted);
+  const inspector = chains.some(({ match }) => needsTlsInspector(match)) && !has('tls-inspector');
+  const original = (listener.useOriginalDst ?? false) && !has('original-dst');
+  return {
+    listenerFilters: [
+      ...filters,
+      ...(original ? [{ kind: 'original-dst', disabled: null } as const] : []),
+      ...(inspector ? [{ kind: 'tls-inspector', disabled: null } as const] : []),
+    ],
+    filtersTimeout: millis(listener.listenerFiltersTimeout, FILTERS_TIMEOUT, 'listener_filters_timeout'),
+    continueOnTimeout: listener.continueOnListenerFiltersTimeout,
+  };
 }
 
 function decodeDirection(direction: TrafficDirection): ListenerConfig['direction'] {

@@ -6,15 +6,17 @@ import { networkFields } from './supported-network-fields.ts';
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes',
-  'envoy.config.listener.v3.ListenerFilter': 'name typed_config',
+    'name address filter_chains default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout',
+  'envoy.config.listener.v3.ListenerFilter': 'name typed_config filter_disabled',
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
-  'envoy.config.listener.v3.FilterChainMatch': 'destination_port server_names transport_protocol application_protocols',
+  'envoy.config.listener.v3.FilterChainMatch':
+    'destination_port prefix_ranges server_names transport_protocol application_protocols direct_source_prefix_ranges source_type source_prefix_ranges source_ports',
   'envoy.config.listener.v3.Filter': 'name typed_config',
   ...filterFields,
   ...networkFields,
-  'envoy.config.core.v3.Address': 'socket_address',
-  'envoy.config.core.v3.SocketAddress': 'protocol address port_value',
+  'envoy.config.core.v3.Address': 'socket_address pipe',
+  'envoy.config.core.v3.Pipe': 'path',
+  'envoy.config.core.v3.SocketAddress': 'protocol address port_value ipv4_compat',
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':

@@ -18,4 +18,11 @@ export const networkFields: Readonly<Record<string, string>> = {
     'on_new_connection on_downstream_tls_handshake on_downstream_data',
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':
     'object_key factory_key format_string shared_with_upstream skip_if_empty',
+  'envoy.config.listener.v3.AdditionalAddress': 'address',
+  'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate':
+    'or_match and_match not_match any_match destination_port_range',
+  'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
+    'allow_requests_without_proxy_protocol disallowed_versions',
 };

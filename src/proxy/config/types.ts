@@ -14,15 +14,30 @@ import type {
   PolicyConfig,
   SubsetConfig,
 } from './cluster-types.ts';
+import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { StreamConfig } from './network-types.ts';
 
 export type ListenerConfig = {
   readonly name: string;
+  /** An IP address, or the path of a Unix socket, which has port 0. */
   readonly address: string;
   readonly port: number;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
-  /** Looks at the first bytes for TLS: sets the transport and server name that chains are matched by. */
-  readonly inspectTls: boolean;
+  /** Further addresses the same connections may come to. */
+  readonly additionalAddresses: readonly { readonly address: string; readonly port: number }[];
+  /** false: it has no socket, and gets connections that were redirected to another listener and meant for its address. */
+  readonly bound: boolean;
+  /** Hands connections that were redirected here to the listener of their original destination, where there is one. */
+  readonly handsOff: boolean;
+  /** Whether a socket on `::` takes IPv4 too. */
+  readonly dualStack: boolean;
+  readonly backlog: number;
+  /** What looks at a connection before its chain is chosen, in order. */
+  readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** Milliseconds they may take, 0 is no limit; Envoy's default 15 s. */
+  readonly filtersTimeout: number;
+  /** What a connection is after that: served by what is known, or closed. */
+  readonly continueOnTimeout: boolean;
   /** In the order of the resource; the most specific match wins (Envoy's rules), then `defaultChain`. */
   readonly chains: readonly FilterChainConfig[];
   readonly defaultChain: FilterChainConfig | null;
@@ -36,13 +51,7 @@ export type FilterChainConfig = {
   readonly name: string;
   /** Digest of the resource: a chain with the same one goes on when its listener is updated. '' is like no other. */
   readonly fingerprint: string;
-  readonly match: {
-    readonly transport: '' | 'tls' | 'raw_buffer';
-    /** Exact or `*.suffix`; [] is any. */
-    readonly serverNames: readonly string[];
-    readonly applicationProtocols: readonly string[];
-    readonly destinationPort: number | null;
-  };
+  readonly match: ChainMatch;
   readonly tls: DownstreamTlsConfig | null;
   /** In the order a connection passes them. */
   readonly networkFilters: readonly NetworkFilter[];

@@ -7,8 +7,11 @@ import type { Protocol, RequestHead, ResponseHead } from './message.ts';
 /** One accepted connection, shared by its exchanges. */
 export type Downstream = {
   readonly id: number;
-  /** The peer of the socket, `127.0.0.1:40000`; `direct` stays when X-Forwarded-For names another client. */
+  /** The client as the connection shows it: the peer of the socket, or whom a PROXY header names. It stays when X-Forwarded-For names another. */
+  readonly remote: SocketName;
+  /** The peer of the socket. */
   readonly directRemote: SocketName;
+  /** Where the client thinks it connected to: before a redirect, or in a PROXY header. */
   readonly local: SocketName;
   readonly tls: PeerTls | null;
   /** What the ClientHello asked for, also where TLS is passed through; '' without. */
@@ -120,6 +123,6 @@ export class Exchange {
     this.request = request;
     this.started = started;
     this.startedAt = startedAt;
-    this.clientAddress = downstream.directRemote.address;
+    this.clientAddress = downstream.remote.address;
   }
 }

@@ -1,58 +1,67 @@
-// Which filter chain a connection gets: Envoy's rules, most specific first: destination port, server name, transport, application protocol.
-import type { FilterChainConfig } from '../config/types.ts';
+// Which filter chain a connection gets: Envoy's criteria in Envoy's order, each keeping only the chains that match it best.
+// https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/listener/v3/listener_components.proto#config-listener-v3-filterchainmatch
+import type { AddressRange, ChainMatch } from '../config/listener-types.ts';
+import { type ConnectionTraits, isLocal } from './traits.ts';
 
-export type ConnectionTraits = {
-  readonly port: number;
-  readonly transport: 'tls' | 'raw_buffer';
-  /** Lower case; '' when the client sent none or nobody looked. */
-  readonly serverName: string;
-  readonly applicationProtocols: readonly string[];
-};
+type Matched = { readonly config: { readonly match: ChainMatch } };
 
-type Match = FilterChainConfig['match'];
+/** Negative is no match, 0 is a chain that does not care, more is more specific. */
+type Rank = (match: ChainMatch, traits: ConnectionTraits) => number;
 
-/** null: no chain and no default, the connection is closed. */
-export function matchChain<C extends { readonly config: FilterChainConfig }>(
+const CRITERIA: readonly Rank[] = [
+  ({ destinationPort }, { destination }) =>
+    destinationPort === null ? 0 : destinationPort === destination.port ? 1 : -1,
+  ({ destinationRanges }, { destination }) => rangeRank(destinationRanges, destination.address),
+  ({ serverNames }, { serverName }) => listRank(serverNames, (pattern) => patternRank(pattern, serverName)),
+  ({ transport }, traits) => (transport === '' ? 0 : transport === traits.transport ? 1 : -1),
+  ({ applicationProtocols }, traits) => protocolRank(applicationProtocols, traits.applicationProtocols),
+  ({ directSourceRanges }, { directSource }) => rangeRank(directSourceRanges, directSource.address),
+  ({ sourceType }, traits) => (sourceType === 'any' ? 0 : (sourceType === 'local') === isLocal(traits) ? 1 : -1),
+  ({ sourceRanges }, { source }) => rangeRank(sourceRanges, source.address),
+  ({ sourcePorts }, { source }) => listRank(sourcePorts, (port) => (port === source.port ? 1 : -1)),
+];
+
+/** null: no chain and no default, the connection is closed. It never returns to a chain that an earlier criterion left behind. */
+export function matchChain<C extends Matched>(
   chains: readonly C[],
   fallback: C | null,
   traits: ConnectionTraits,
 ): C | null {
-  // Each criterion keeps only the chains that match it best, as Envoy's nested maps do: it never returns to a less specific port or name.
-  let left = best(chains, (match) => portRank(match, traits.port));
-  left = best(left, (match) => serverNameRank(match, traits.serverName));
-  left = best(left, (match) => (match.transport === '' ? 0 : match.transport === traits.transport ? 1 : -1));
-  left = best(left, (match) => protocolRank(match, traits.applicationProtocols));
+  let left = chains;
+  for (const rank of CRITERIA) {
+    if (left.length === 0) break;
+    left = best(left, (match) => rank(match, traits));
+  }
   return left[0] ?? fallback;
 }
 
-/** Those with the highest rank; a negative rank is no match. */
-function best<C extends { readonly config: FilterChainConfig }>(
-  chains: readonly C[],
-  rank: (match: Match) => number,
-): readonly C[] {
+/** Those with the highest rank. */
+function best<C extends Matched>(chains: readonly C[], rank: (match: ChainMatch) => number): readonly C[] {
+  if (chains.length === 1) return rank(chains[0]!.config.match) < 0 ? [] : chains;
   const ranks = chains.map((chain) => rank(chain.config.match));
-  const highest = Math.max(-1, ...ranks);
+  const highest = Math.max(...ranks);
   return highest < 0 ? [] : chains.filter((_, i) => ranks[i] === highest);
 }
 
-function portRank(match: Match, port: number): number {
-  if (match.destinationPort === null) return 0;
-  return match.destinationPort === port ? 1 : -1;
+function listRank<T>(wanted: readonly T[], rank: (one: T) => number): number {
+  return wanted.length === 0 ? 0 : Math.max(...wanted.map(rank));
 }
 
-/** Exact beats a longer suffix beats a shorter one beats none. */
-function serverNameRank(match: Match, name: string): number {
-  if (match.serverNames.length === 0) return 0;
-  return Math.max(...match.serverNames.map((pattern) => patternRank(pattern, name)));
+function rangeRank(ranges: readonly AddressRange[], address: string): number {
+  return listRank(ranges, (range) => (range.contains(address) ? range.bits + 1 : -1));
 }
 
+/** Exact beats a longer suffix beats a shorter one. */
 function patternRank(pattern: string, name: string): number {
   if (name === '') return -1;
   if (pattern === name) return Number.MAX_SAFE_INTEGER;
   return pattern.startsWith('*.') && name.endsWith(pattern.slice(1)) ? pattern.length : -1;
 }
 
-function protocolRank(match: Match, offered: readonly string[]): number {
-  if (match.applicationProtocols.length === 0) return 0;
-  return match.applicationProtocols.some((protocol) => offered.includes(protocol)) ? 1 : -1;
+/** The client's first choice counts. */
+function protocolRank(wanted: readonly string[], offered: readonly string[]): number {
+  return listRank(wanted, (protocol) => {
+    const at = offered.indexOf(protocol);
+    return at === -1 ? -1 : offered.length - at;
+  });
 }

@@ -3,23 +3,26 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
-import type { Downstream, PeerTls } from '../http/exchange.ts';
+import type { PeerTls } from '../http/exchange.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
-import { type ConnectionTraits, matchChain } from './chain-match.ts';
+import { matchChain } from './chain-match.ts';
+import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
 import { ListenerStats } from './stats.ts';
 import type { TerminalServices } from './terminal.ts';
-import { inspect } from './tls-inspector.ts';
+import { type ConnectionTraits, type Place, traitsOf } from './traits.ts';
 
 export type ListenerServices = TerminalServices & {
   serverTls(config: NonNullable<FilterChainConfig['tls']>): ServerTls;
   nextConnectionId(): number;
+  /** Milliseconds that connections of what was removed may go on. */
+  readonly drainTime: number;
+  /** The listener that is meant by an address. */
+  listenerAt(place: Place): Listener | undefined;
 };
 
-/** Milliseconds a client has to show its first bytes and to finish a handshake (Envoy's `listener_filters_timeout`). */
-const SETUP_TIMEOUT = 15_000;
-/** Accepted connections wait here while the process is busy. */
-const BACKLOG = 4_096;
+/** Milliseconds a client has to finish a handshake. */
+const HANDSHAKE_TIMEOUT = 15_000;
 
 export class Listener {
   readonly stats = new ListenerStats();
@@ -29,7 +32,8 @@ export class Listener {
   #config: ListenerConfig;
   #chains: readonly FilterChain[] = [];
   #fallback: FilterChain | null = null;
-  #server: Server | null = null;
+  /** In the order of its addresses. */
+  readonly #servers: Server[] = [];
 
   constructor(config: ListenerConfig, services: ListenerServices) {
     this.#config = config;
@@ -43,7 +47,7 @@ export class Listener {
 
   /** The port in use, which differs from the configured one when that is 0. */
   get port(): number {
-    const address = this.#server?.address();
+    const address = this.#servers[0]?.address();
     return typeof address === 'object' && address !== null ? address.port : this.#config.port;
   }
 
@@ -53,22 +57,35 @@ export class Listener {
     return count;
   }
 
-  listen(): Promise<void> {
-    const { address, port, name } = this.#config;
+  /** Rejects, with nothing open, when one of its addresses cannot be listened on. */
+  async listen(): Promise<void> {
+    const { address, port, bound, additionalAddresses } = this.#config;
+    if (!bound) return;
+    try {
+      for (const place of [{ address, port }, ...additionalAddresses]) this.#servers.push(await this.#open(place));
+    } catch (error) {
+      this.#stopAccepting();
+      throw error;
+    }
+  }
+
+  #open({ address, port }: Place): Promise<Server> {
+    const { name, backlog, dualStack } = this.#config;
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
-    this.#server = server;
     return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        this.#server = null;
-        reject(listenError(name, address, port, error));
-      });
-      server.listen({ host: address, port, backlog: BACKLOG }, () => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(name, address, port, error)));
+      const where = address.startsWith('/') ? { path: address } : { host: address, port, ipv6Only: !dualStack };
+      server.listen({ ...where, backlog }, () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.#services.log.error({ err: error, listener: name }, 'listener failed'));
-        resolve();
+        resolve(server);
       });
       server.on('connection', (socket) => this.#boundary(socket, () => this.#onConnection(socket)));
     });
+  }
+
+  #stopAccepting(): void {
+    for (const server of this.#servers.splice(0)) server.close();
   }
 
   /** Takes a configuration for the same address. Chains that changed are drained, the rest keep their connections. */
@@ -80,11 +97,10 @@ export class Listener {
     for (const chain of before) if (!kept.has(chain)) this.#leave(chain);
   }
 
-  /** Stops accepting and lets every connection go after its answer. */
+  /** Stops accepting and lets every connection go after its answer, or when the drain time is over. */
   drain(): void {
-    this.#server?.close();
-    this.#server = null;
-    for (const chain of this.#allChains()) chain.drain();
+    this.#stopAccepting();
+    for (const chain of this.#allChains()) this.#leave(chain);
   }
 
   destroy(): void {
@@ -116,29 +132,56 @@ export class Listener {
 
   #leave(chain: FilterChain): void {
     chain.drain();
-    if (chain.connections.size > 0) this.#leaving.add(chain);
+    if (chain.connections.size === 0) return;
+    this.#leaving.add(chain);
+    this.#services.wheel.set(this.#services.drainTime, () => chain.destroy());
+  }
+
+  /** Takes a connection that came to another listener and was meant for this one. */
+  adopt(socket: Socket, traits: ConnectionTraits): void {
+    this.#boundary(socket, () => this.#inspect(socket, traits));
   }
 
   #onConnection(socket: Socket): void {
+    this.#inspect(socket, traitsOf(socket, this.#config));
+  }
+
+  #inspect(socket: Socket, traits: ConnectionTraits): void {
     this.stats.downstream_cx_total += 1;
     this.stats.downstream_cx_active += 1;
     socket.once('close', () => {
       this.stats.downstream_cx_active -= 1;
       this.stats.downstream_cx_destroy += 1;
     });
-    const port = socket.localPort ?? this.#config.port;
-    if (!this.#config.inspectTls) {
-      this.#choose(socket, { port, transport: 'raw_buffer', serverName: '', applicationProtocols: [] });
+    const { listenerFilters, filtersTimeout, continueOnTimeout } = this.#config;
+    if (listenerFilters.length === 0) {
+      this.#inspected(socket, traits);
       return;
     }
-    const done = this.#setUp(socket);
-    inspect(socket, (found) =>
+    const run = new FilterRun(socket, listenerFilters, traits, (outcome) =>
       this.#boundary(socket, () => {
         done();
-        if (found === null) socket.destroy();
-        else this.#choose(socket, { ...found, port });
+        if (outcome === 'closed') socket.destroy();
+        else this.#inspected(socket, traits);
       }),
     );
+    const done = this.#setUp(socket, filtersTimeout, () => {
+      if (continueOnTimeout) run.skip();
+      else socket.destroy();
+    });
+    run.start();
+  }
+
+  #inspected(socket: Socket, traits: ConnectionTraits): void {
+    if (this.#config.handsOff && traits.restored) {
+      const meant = this.#services.listenerAt(traits.destination);
+      if (meant !== undefined && meant !== this) {
+        meant.adopt(socket, traits);
+        return;
+      }
+    }
+    if (traits.transport === '') traits.transport = 'raw_buffer';
+    this.#choose(socket, traits);
   }
 
   #choose(socket: Socket, traits: ConnectionTraits): void {
@@ -146,18 +189,18 @@ export class Listener {
     if (chain === null) {
       this.stats.no_filter_chain_match += 1;
       socket.destroy();
-    } else if (chain.tls === null) this.#serve(socket, chain, null, traits.serverName);
-    else this.#handshake(socket, chain, chain.tls);
+    } else if (chain.tls === null) this.#serve(socket, chain, null, traits);
+    else this.#handshake(socket, chain, chain.tls, traits);
   }
 
-  #handshake(socket: Socket, chain: FilterChain, tls: ServerTls): void {
-    const done = this.#setUp(socket);
+  #handshake(socket: Socket, chain: FilterChain, tls: ServerTls, traits: ConnectionTraits): void {
+    const done = this.#setUp(socket, HANDSHAKE_TIMEOUT, () => socket.destroy());
     tls.accept(socket, {
       onSecure: (secure, peer) =>
         this.#boundary(secure, () => {
           done();
           this.stats.ssl_handshake += 1;
-          this.#serve(secure, chain, peer, peer.sni);
+          this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
         }),
       onFailed: (failure, detail) => {
         done();
@@ -170,14 +213,15 @@ export class Listener {
     });
   }
 
-  /** Bounds the time before HTTP; the result ends it. */
-  #setUp(socket: Socket): () => void {
+  /** Bounds the time before a connection is served; the result ends it. 0 is no limit. */
+  #setUp(socket: Socket, timeout: number, late: () => void): () => void {
     this.#settingUp.add(socket);
     this.stats.downstream_pre_cx_active += 1;
-    const timer: Timer = this.#services.wheel.set(SETUP_TIMEOUT, () => {
+    const expire = () => {
       this.stats.downstream_pre_cx_timeout += 1;
-      socket.destroy();
-    });
+      late();
+    };
+    const timer: Timer | null = timeout > 0 ? this.#services.wheel.set(timeout, expire) : null;
     const done = () => {
       if (!this.#settingUp.delete(socket)) return;
       this.stats.downstream_pre_cx_active -= 1;
@@ -187,19 +231,16 @@ export class Listener {
     return done;
   }
 
-  #serve(socket: Socket, chain: FilterChain, peer: PeerTls | null, serverName: string): void {
-    chain.serve(socket, this.#describe(socket, peer, serverName, chain));
-  }
-
-  #describe(socket: Socket, tls: PeerTls | null, serverName: string, { place }: FilterChain): Downstream {
-    return {
+  #serve(socket: Socket, chain: FilterChain, tls: PeerTls | null, traits: ConnectionTraits): void {
+    chain.serve(socket, {
       id: this.#services.nextConnectionId(),
-      directRemote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
-      local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+      remote: traits.source,
+      directRemote: traits.directSource,
+      local: traits.destination,
       tls,
-      serverName,
-      listener: place,
-    };
+      serverName: traits.serverName,
+      listener: chain.place,
+    });
   }
 
   #boundary(socket: Socket, work: () => void): void {

@@ -11,8 +11,8 @@ import { cookieValue } from './match/cookie.ts';
 import { bytesOf } from './match/string-matcher.ts';
 
 /** The value a connection's client would get: the same for all its requests, so that it is known before the answer is. */
-export function affinityValue({ downstream: { directRemote, local } }: Exchange): string {
-  const ends = `${directRemote.address}:${directRemote.port}${local.address}:${local.port}`;
+export function affinityValue({ downstream: { remote, local } }: Exchange): string {
+  const ends = `${remote.address}:${remote.port}${local.address}:${local.port}`;
   return hexOf(xxHash64(ends));
 }
 

@@ -50,7 +50,7 @@ export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig
 /** The address policies and logs take for the client's, and X-Forwarded-For. */
 function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
   const { headers } = exchange.request;
-  const direct = exchange.downstream.directRemote.address;
+  const direct = exchange.downstream.remote.address;
   const forwarded = headers.joined('x-forwarded-for');
   if (!config.useRemoteAddress || config.xffTrustedHops > 0) {
     const skip = config.useRemoteAddress ? config.xffTrustedHops - 1 : config.xffTrustedHops;

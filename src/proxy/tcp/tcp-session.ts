@@ -105,7 +105,7 @@ export class TcpSession {
     }
     const host = cluster.pick({
       ...anyEndpoint,
-      hash: config.hashSourceIp ? xxHash64(record.downstream.directRemote.address) : null,
+      hash: config.hashSourceIp ? xxHash64(record.downstream.remote.address) : null,
       now: services.clock.now(),
       tried: this.#tried,
       subset: choice.subset,

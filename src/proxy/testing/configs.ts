@@ -1,6 +1,7 @@
 // Configurations as the decoder makes them of an empty resource: a test names only what it is about.
 import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
+import type { ChainMatch } from '../config/listener-types.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
@@ -134,10 +135,25 @@ export function chain(config: HttpConnectionConfig, change: Partial<FilterChainC
   return {
     name: 'chain',
     fingerprint: '',
-    match: { transport: '', serverNames: [], applicationProtocols: [], destinationPort: null },
+    match: chainMatch(),
     tls: null,
     networkFilters: [],
     network: { kind: 'http', http: config },
+    ...change,
+  };
+}
+
+export function chainMatch(change: Partial<ChainMatch> = {}): ChainMatch {
+  return {
+    destinationPort: null,
+    destinationRanges: [],
+    serverNames: [],
+    transport: '',
+    applicationProtocols: [],
+    directSourceRanges: [],
+    sourceType: 'any',
+    sourceRanges: [],
+    sourcePorts: [],
     ...change,
   };
 }
@@ -148,7 +164,14 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     address: '127.0.0.1',
     port: 0,
     direction: 'outbound',
-    inspectTls: false,
+    additionalAddresses: [],
+    bound: true,
+    handsOff: false,
+    dualStack: false,
+    backlog: 128,
+    listenerFilters: [],
+    filtersTimeout: 15_000,
+    continueOnTimeout: false,
     chains,
     defaultChain: null,
     bufferLimit: 1_048_576,

@@ -20,6 +20,7 @@ export function requestHead({ headers = [], ...head }: RequestInit = {}): Reques
 export function testExchange(request: RequestInit = {}, downstream: Partial<Downstream> = {}): Exchange {
   const connection: Downstream = {
     id: 7,
+    remote: downstream.directRemote ?? { address: '10.1.2.3', port: 40_000 },
     directRemote: { address: '10.1.2.3', port: 40_000 },
     local: { address: '127.0.0.1', port: 8080 },
     tls: null,

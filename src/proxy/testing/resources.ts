@@ -8,6 +8,8 @@ import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fau
 import { GzipSchema } from '../../xds/gen/envoy/extensions/filters/http/gzip/v3/gzip_pb.ts';
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { ConfigSchema as DirectResponseSchema } from '../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
@@ -43,6 +45,8 @@ export const registry: Registry = createRegistry(
   SubsetSchema,
   TypedStructSchema,
   WrrLocalitySchema,
+  OriginalDstSchema,
+  ProxyProtocolSchema,
   ConnectionLimitSchema,
   LocalRateLimitSchema,
   NetworkFilterStateSchema,

@@ -22,11 +22,12 @@ export function compilePrincipal({ identifier }: Principal, path: string, depth 
     }
     case 'authenticated':
       return compileAuthenticated(identifier.value, at(path, 'authenticated'));
-    // The two differ only behind the PROXY protocol, which no listener here speaks.
-    case 'sourceIp':
+    case 'sourceIp': {
+      const test = compileRange(identifier.value, at(path, 'source_ip'));
+      return ({ downstream }) => test(downstream.remote.address);
+    }
     case 'directRemoteIp': {
-      const field = identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip';
-      const test = compileRange(identifier.value, at(path, field));
+      const test = compileRange(identifier.value, at(path, 'direct_remote_ip'));
       return ({ downstream }) => test(downstream.directRemote.address);
     }
     case 'remoteIp': {

@@ -6,8 +6,8 @@ import { type Operator, type OperatorCompiler, type Operators, plain } from './o
 
 type End = (exchange: Exchange) => SocketName | undefined;
 
-const client: End = ({ clientAddress, downstream: { directRemote } }) =>
-  clientAddress === directRemote.address ? directRemote : { address: clientAddress, port: 0 };
+const client: End = ({ clientAddress, downstream: { remote } }) =>
+  clientAddress === remote.address ? remote : { address: clientAddress, port: 0 };
 const direct: End = ({ downstream }) => downstream.directRemote;
 const local: End = ({ downstream }) => downstream.local;
 /** Of a connection: an endpoint that could not be reached has none. */

@@ -1,8 +1,6 @@
-// Looks at the first bytes of a connection, without taking them, to tell TLS from plain text and to read the server name and protocols a
-// ClientHello asks for (RFC 8446 section 4.1.2).
-import type { Socket } from 'node:net';
+// Tells TLS from plain text by the first bytes, and reads the server name and protocols a ClientHello asks for (RFC 8446 section 4.1.2).
 
-export type Inspected = {
+type Inspected = {
   readonly transport: 'tls' | 'raw_buffer';
   /** Lower case, '' without one. */
   readonly serverName: string;
@@ -19,34 +17,8 @@ const MAX_HELLO = 16_384;
 const PLAIN: Inspected = { transport: 'raw_buffer', serverName: '', applicationProtocols: [] };
 const OPAQUE: Inspected = { transport: 'tls', serverName: '', applicationProtocols: [] };
 
-/** `found` is called once, with null when the peer left first. The socket then holds all its bytes, paused. */
-export function inspect(socket: Socket, found: (inspected: Inspected | null) => void): void {
-  let held: Buffer | null = null;
-  const stop = (result: Inspected | null) => {
-    socket.removeListener('readable', look);
-    socket.removeListener('end', gone);
-    socket.removeListener('close', gone);
-    socket.removeListener('error', gone);
-    socket.pause();
-    if (held !== null && result !== null) socket.unshift(held);
-    found(result);
-  };
-  const gone = () => stop(null);
-  const look = () => {
-    const bytes: Buffer | null = socket.read();
-    if (bytes === null) return;
-    held = held === null ? bytes : Buffer.concat([held, bytes]);
-    const result = readHello(held);
-    if (result !== null) stop(result);
-  };
-  socket.on('readable', look);
-  socket.once('end', gone);
-  socket.once('close', gone);
-  socket.once('error', gone);
-}
-
 /** null: more bytes are needed. */
-function readHello(bytes: Buffer): Inspected | null {
+export function readHello(bytes: Buffer): Inspected | null {
   if (bytes[0] !== HANDSHAKE_RECORD) return PLAIN;
   const hello = handshakeBytes(bytes);
   if (hello === 'more') return bytes.length > MAX_HELLO ? OPAQUE : null;

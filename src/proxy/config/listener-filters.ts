@@ -1,0 +1,75 @@
+// ListenerFilter → ListenerFilterConfig.
+import { ProxyProtocolConfig_Version as Version } from '../../xds/gen/envoy/config/core/v3/proxy_protocol_pb.ts';
+import type {
+  ListenerFilter,
+  ListenerFilterChainMatchPredicate as Predicate,
+} from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
+import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
+import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { typeNameOf, unpack, unsupportedType } from './any.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
+import type { ListenerFilterConfig } from './listener-types.ts';
+
+export function decodeListenerFilter(filter: ListenerFilter, path: string): ListenerFilterConfig {
+  const { configType, filterDisabled } = filter;
+  if (configType.case !== 'typedConfig') throw new ConfigError(at(path, 'typed_config'), 'is required');
+  const config = configType.value;
+  const here = at(path, 'typed_config');
+  const disabled = filterDisabled ? compilePredicate(filterDisabled, at(path, 'filter_disabled')) : null;
+  switch (typeNameOf(config)) {
+    case TlsInspectorSchema.typeName:
+      unpack(config, TlsInspectorSchema, here);
+      return { kind: 'tls-inspector', disabled };
+    case HttpInspectorSchema.typeName:
+      unpack(config, HttpInspectorSchema, here);
+      return { kind: 'http-inspector', disabled };
+    case OriginalDstSchema.typeName:
+      unpack(config, OriginalDstSchema, here);
+      return { kind: 'original-dst', disabled };
+    case ProxyProtocolSchema.typeName: {
+      const { allowRequestsWithoutProxyProtocol: optional, disallowedVersions } = unpack(
+        config,
+        ProxyProtocolSchema,
+        here,
+      );
+      const versions = new Set<1 | 2>([1, 2]);
+      for (const version of disallowedVersions) versions.delete(version === Version.V1 ? 1 : 2);
+      if (versions.size === 0) throw new ConfigError(at(here, 'disallowed_versions'), 'leaves no version');
+      return { kind: 'proxy-protocol', disabled, optional, versions };
+    }
+    default:
+      throw unsupportedType(config, here);
+  }
+}
+
+function compilePredicate({ rule }: Predicate, path: string): (port: number) => boolean {
+  switch (rule.case) {
+    case 'anyMatch':
+      return () => rule.value;
+    case 'orMatch': {
+      const tests = compileSet(rule.value.rules, at(path, 'or_match.rules'));
+      return (port) => tests.some((test) => test(port));
+    }
+    case 'andMatch': {
+      const tests = compileSet(rule.value.rules, at(path, 'and_match.rules'));
+      return (port) => tests.every((test) => test(port));
+    }
+    case 'notMatch': {
+      const test = compilePredicate(rule.value, at(path, 'not_match'));
+      return (port) => !test(port);
+    }
+    case 'destinationPortRange': {
+      const { start, end } = rule.value;
+      return (port) => port >= start && port < end;
+    }
+    default:
+      throw new ConfigError(path, 'has no rule');
+  }
+}
+
+function compileSet(rules: readonly Predicate[], path: string) {
+  if (rules.length < 2) throw new ConfigError(path, 'must be at least two');
+  return mapAt(rules, path, compilePredicate);
+}

@@ -1,0 +1,34 @@
+// What decides which filter chain an accepted connection gets: its match, and the listener filters that look at the connection before.
+
+/** A range of addresses. `bits` is how specific it is. */
+export type AddressRange = {
+  readonly text: string;
+  readonly bits: number;
+  contains(address: string): boolean;
+};
+
+/** Empty lists and nulls match anything. */
+export type ChainMatch = {
+  readonly destinationPort: number | null;
+  readonly destinationRanges: readonly AddressRange[];
+  /** Exact or `*.suffix`. */
+  readonly serverNames: readonly string[];
+  readonly transport: '' | 'tls' | 'raw_buffer';
+  readonly applicationProtocols: readonly string[];
+  /** Of the peer of the socket, whatever a PROXY header says. */
+  readonly directSourceRanges: readonly AddressRange[];
+  readonly sourceType: 'any' | 'local' | 'external';
+  readonly sourceRanges: readonly AddressRange[];
+  readonly sourcePorts: readonly number[];
+};
+
+/** `disabled` asks for the destination port. */
+export type ListenerFilterConfig = { readonly disabled: ((port: number) => boolean) | null } & (
+  | { readonly kind: 'tls-inspector' | 'http-inspector' | 'original-dst' }
+  | {
+      readonly kind: 'proxy-protocol';
+      /** A connection without the header goes on as it is; else it is closed. */
+      readonly optional: boolean;
+      readonly versions: ReadonlySet<1 | 2>;
+    }
+);

@@ -1,0 +1,128 @@
+// The listener filters of a connection, one after the other: what they find goes into its traits.
+//
+//   filter ──done──► next filter ──last──► ready
+//      └─needs bytes─► waits ──timeout──► ready with what is known, or closed
+import type { Socket } from 'node:net';
+import type { ListenerFilterConfig } from '../../config/listener-types.ts';
+import type { ConnectionTraits } from '../traits.ts';
+import { FirstBytes } from './first-bytes.ts';
+import { readHttpProtocols } from './http-inspector.ts';
+import { originalDestination } from './original-destination.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
+import { readHello } from './tls-inspector.ts';
+
+/** `closed`: the connection may not go on, or its peer has left. */
+export type Finished = (outcome: 'ready' | 'closed') => void;
+
+export class FilterRun {
+  readonly #socket: Socket;
+  readonly #bytes: FirstBytes;
+  readonly #filters: readonly ListenerFilterConfig[];
+  readonly #traits: ConnectionTraits;
+  readonly #finished: Finished;
+  #at = 0;
+  #over = false;
+
+  constructor(socket: Socket, filters: readonly ListenerFilterConfig[], traits: ConnectionTraits, finished: Finished) {
+    this.#socket = socket;
+    this.#bytes = new FirstBytes(socket);
+    this.#filters = filters;
+    this.#traits = traits;
+    this.#finished = finished;
+  }
+
+  start(): void {
+    this.#next();
+  }
+
+  /** Time is up: goes on with what is known. */
+  skip(): void {
+    this.#end('ready');
+  }
+
+  #next(): void {
+    const filter = this.#filters[this.#at];
+    if (filter === undefined) {
+      this.#end('ready');
+      return;
+    }
+    this.#at += 1;
+    if (filter.disabled?.(this.#traits.destination.port) === true) this.#next();
+    else this.#run(filter);
+  }
+
+  #run(filter: ListenerFilterConfig): void {
+    const traits = this.#traits;
+    switch (filter.kind) {
+      case 'original-dst': {
+        const found = originalDestination(this.#socket);
+        if (found !== null) {
+          const { address, port } = traits.destination;
+          traits.restored = found.address !== address || found.port !== port;
+          traits.destination = found;
+        }
+        this.#next();
+        return;
+      }
+      case 'tls-inspector':
+        this.#wait((bytes) => {
+          const hello = readHello(bytes);
+          if (hello !== null && hello.transport === 'tls') Object.assign(traits, hello);
+          return hello !== null;
+        });
+        return;
+      case 'http-inspector':
+        if (traits.transport === 'tls') this.#next();
+        else {
+          this.#wait((bytes) => {
+            const protocols = readHttpProtocols(bytes);
+            if (protocols !== null && protocols.length > 0) traits.applicationProtocols = protocols;
+            return protocols !== null;
+          });
+        }
+        return;
+      case 'proxy-protocol':
+        this.#readProxyHeader(filter);
+    }
+  }
+
+  #readProxyHeader({ optional, versions }: Extract<ListenerFilterConfig, { kind: 'proxy-protocol' }>): void {
+    const traits = this.#traits;
+    let refused = false;
+    const look = (bytes: Buffer): boolean => {
+      const read = readProxyHeader(bytes);
+      if (read.kind === 'more') return false;
+      if (read.kind === 'none') refused = !optional;
+      else if (read.kind === 'broken' || !versions.has(read.version)) refused = true;
+      else {
+        this.#bytes.consume(read.length);
+        if (read.ends === null) return true;
+        traits.source = read.ends.source;
+        traits.restored = true;
+        traits.destination = read.ends.destination;
+      }
+      return true;
+    };
+    this.#wait(look, () => (refused ? this.#end('closed') : this.#next()));
+  }
+
+  /** `look` is true when it has seen enough. */
+  #wait(look: (bytes: Buffer) => boolean, then = () => this.#next()): void {
+    this.#bytes.wait(
+      (bytes) => {
+        if (!look(bytes)) return;
+        this.#bytes.stop();
+        then();
+      },
+      () => this.#end('closed'),
+    );
+  }
+
+  #end(outcome: 'ready' | 'closed'): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (outcome === 'ready') this.#bytes.putBack();
+    else this.#bytes.stop();
+    this.#finished(outcome);
+  }
+}

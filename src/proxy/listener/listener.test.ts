@@ -1,0 +1,125 @@
+// Listeners over loopback: several addresses, Unix sockets, who is handed a connection, what is left of what was removed.
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
+import { ProxyRuntime } from '../runtime.ts';
+import { chain, chainMatch, http, listener, routeTable } from '../testing/configs.ts';
+import { silentLog } from '../testing/harness.ts';
+import { freePort, openClient, rawClient } from '../testing/origin.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+function start(listenerDrainTime = 600_000): ProxyRuntime {
+  const runtime = new ProxyRuntime({ clock: systemClock, random: Math.random, log: silentLog([]), listenerDrainTime });
+  open.push(runtime);
+  return runtime;
+}
+
+const says = (text: string, change: Partial<FilterChainConfig> = {}): FilterChainConfig =>
+  chain(http(routeTable('', {})), { name: text, network: { kind: 'respond', body: Buffer.from(text) }, ...change });
+const echo = (change: Partial<FilterChainConfig> = {}) =>
+  chain(http(routeTable('', {})), { network: { kind: 'echo' }, ...change });
+const portOf = (runtime: ProxyRuntime, name = 'listener') =>
+  runtime.listeners().find(({ config }) => config.name === name)!.port;
+const proxyHeader = (filters: ListenerConfig['listenerFilters'] = []) =>
+  [{ kind: 'proxy-protocol', disabled: null, optional: true, versions: new Set([1, 2] as const) }, ...filters] as const;
+
+test('several addresses, a Unix socket and IPv6', async () => {
+  const runtime = start();
+  const [first, second] = [await freePort(), await freePort()];
+  const path = join(tmpdir(), `tulle-${randomUUID()}.sock`);
+  const additionalAddresses = [
+    { address: '::1', port: second },
+    { address: path, port: 0 },
+  ];
+  await runtime.setListener(listener([says('hello')], { port: first, additionalAddresses }));
+  const answers = [
+    openClient(first),
+    rawClient(connect({ host: '::1', port: second })),
+    rawClient(connect({ path })),
+  ].map((client) => client.ended());
+  expect(await Promise.all(answers)).toEqual(['hello', 'hello', 'hello']);
+});
+
+test('all addresses or none', async () => {
+  const runtime = start();
+  const [first, taken] = [await freePort(), await freePort()];
+  await runtime.setListener(listener([says('other')], { name: 'other', port: taken }));
+  const config = listener([says('x')], { port: first, additionalAddresses: [{ address: '127.0.0.1', port: taken }] });
+  await expect(runtime.setListener(config)).rejects.toThrow('the port is taken');
+  await runtime.setListener(listener([says('free')], { port: first }));
+  expect(await openClient(first).ended()).toBe('free');
+});
+
+test('a redirected connection goes to the listener that is meant, else it stays', async () => {
+  const runtime = start();
+  await runtime.setListener(listener([says('here')], { handsOff: true, listenerFilters: proxyHeader() }));
+  const virtual = (name: string, address: string) =>
+    runtime.setListener(listener([says(name)], { name, address, port: 443, bound: false }));
+  await virtual('exact', '10.0.0.9');
+  await virtual('wildcard', '0.0.0.0');
+  const to = (address: string, port: number) => {
+    const client = openClient(portOf(runtime));
+    client.write(`PROXY TCP4 10.1.1.1 ${address} 1 ${port}\r\n`);
+    return client.ended();
+  };
+  expect(await Promise.all([to('10.0.0.9', 443), to('10.0.0.8', 443), to('10.0.0.9', 80)])).toEqual([
+    'exact',
+    'wildcard',
+    'here',
+  ]);
+});
+
+test('chains are chosen by what a PROXY header says', async () => {
+  const runtime = start();
+  const chains = [says('other'), says('web', { match: chainMatch({ destinationPort: 80, sourcePorts: [7] }) })];
+  await runtime.setListener(listener(chains, { listenerFilters: proxyHeader() }));
+  const client = openClient(portOf(runtime));
+  client.write('PROXY TCP4 10.1.1.1 10.0.0.9 7 80\r\n');
+  expect(await client.ended()).toBe('web');
+});
+
+test.each([
+  ['goes on', true, 'hello'],
+  ['is closed', false, ''],
+])('a client that says nothing %s when time is up', async (_name, continueOnTimeout, wants) => {
+  const runtime = start();
+  const listenerFilters = [{ kind: 'tls-inspector', disabled: null }] as const;
+  await runtime.setListener(listener([says('hello')], { listenerFilters, filtersTimeout: 30, continueOnTimeout }));
+  expect(await openClient(portOf(runtime)).ended()).toBe(wants);
+  expect(new Map(runtime.stats()).get('listener.listener.downstream_pre_cx_timeout')).toBe(1);
+});
+
+test('an update keeps the connections of chains that did not change', async () => {
+  const runtime = start(40);
+  const chains = (version: string) => [
+    echo({ fingerprint: 'same', match: chainMatch({ sourceType: 'local' }) }),
+    says(version, { fingerprint: version, match: chainMatch({ sourceType: 'external' }) }),
+  ];
+  await runtime.setListener(listener(chains('one')));
+  const client = openClient(portOf(runtime));
+  client.write('a');
+  await client.until(/a/);
+  await runtime.setListener(listener(chains('two')));
+  await new Promise<void>((resolve) => systemClock.after(80, resolve));
+  client.write('b');
+  expect(await client.until(/b/)).toBe('ab');
+  client.socket.destroy();
+});
+
+test('connections of a removed listener go when the drain time is over', async () => {
+  const runtime = start(40);
+  await runtime.setListener(listener([echo()]));
+  const client = openClient(portOf(runtime));
+  client.write('a');
+  await client.until(/a/);
+  runtime.removeListener('listener');
+  expect(await client.ended()).toBe('a');
+});

@@ -1,0 +1,53 @@
+// What is known of a connection when its filter chain is chosen. Listener filters fill it in.
+import type { Socket } from 'node:net';
+import { compileCidr } from '../../lib/cidr.ts';
+
+export type Place = { readonly address: string; readonly port: number };
+
+export type ConnectionTraits = {
+  /** '' until somebody looked; then `raw_buffer` unless it is TLS. */
+  transport: '' | 'tls' | 'raw_buffer';
+  /** Lower case; '' when the client sent none or nobody looked. */
+  serverName: string;
+  applicationProtocols: readonly string[];
+  /** Where the client thinks it connected to. */
+  destination: Place;
+  /** `destination` is not an address of this listener: it was redirected here. */
+  restored: boolean;
+  /** The client: the peer of the socket, or whom a PROXY header names. */
+  source: Place;
+  directSource: Place;
+};
+
+/** A Unix socket has no addresses: its clients are local ones. */
+export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
+  const peer = { address: plain(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
+  return {
+    transport: '',
+    serverName: '',
+    applicationProtocols: [],
+    destination:
+      socket.localAddress === undefined
+        ? listens
+        : { address: plain(socket.localAddress), port: socket.localPort ?? listens.port },
+    restored: false,
+    source: peer,
+    directSource: peer,
+  };
+}
+
+/** On loopback, or from the very address it came to. */
+export function isLocal({ source, destination }: ConnectionTraits): boolean {
+  return source.address === '' || isLoopback(source.address) || source.address === destination.address;
+}
+
+const loopback = compileCidr('127.0.0.0', 8)!;
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || loopback(address);
+}
+
+/** Dual-stack sockets show IPv4 peers as `::ffff:a.b.c.d`. */
+function plain(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
