@@ -21,6 +21,11 @@ kind: Service
 metadata: { name: database, namespace: shop }
 spec: { selector: { app: database }, ports: [ { name: tcp, port: 5432 } ] }
 ---
+apiVersion: v1
+kind: Service
+metadata: { name: hidden, namespace: office, annotations: { networking.istio.io/exportTo: . } }
+spec: { selector: { app: mail }, ports: [ { name: http, port: 80 } ] }
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web, namespace: shop, annotations: { tulle.dev/command: web } }

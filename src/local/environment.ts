@@ -1,5 +1,5 @@
 // The environment of a local application: its own ports, and where it finds every service. Names follow Kubernetes where that has one.
-import type { Address, Instance, Labels, Service, Workload } from '../model/service.ts';
+import { type Address, type Instance, type Labels, reaches, type Service, type Workload } from '../model/service.ts';
 import type { Hostname } from '../model/units.ts';
 
 export type EnvironmentInput = {
@@ -43,7 +43,7 @@ function portVariables(workload: Workload, instance: Instance): Record<string, s
 
 function serviceVariables({ workload, instance, services, direct }: EnvironmentInput): Record<string, string> {
   const variables: Record<string, string> = {};
-  for (const service of services) {
+  for (const service of services.filter(({ clients }) => reaches(clients, workload.namespace))) {
     const name = variableName(
       service.namespace === workload.namespace ? service.name : `${service.name}_${service.namespace}`,
     );

@@ -4,7 +4,15 @@ import { dirname, resolve } from 'node:path';
 import type { Fragment } from '../model/fragment.ts';
 import type { Gateway } from '../model/gateway.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Address, GatewayInstance, Instance, InstancePort, Service, Workload } from '../model/service.ts';
+import {
+  type Address,
+  type GatewayInstance,
+  type Instance,
+  type InstancePort,
+  reaches,
+  type Service,
+  type Workload,
+} from '../model/service.ts';
 import type { Port, SpiffeId } from '../model/units.ts';
 import { annotation, type DataPlane, dataPlaneOf } from './annotations.ts';
 import { parseCommand } from './command.ts';
@@ -109,7 +117,7 @@ async function placeReplica(
   const admin = proxied ? await assign.address(`${key} admin`) : null;
   const forwardProxy = proxied ? await assign.address(`${key} forward proxy`) : null;
   const listeners = [];
-  for (const { host, port } of proxied ? httpPorts(fragment.services) : []) {
+  for (const { host, port } of proxied ? httpPorts(visibleTo(workload, fragment)) : []) {
     listeners.push({ host, port, bind: await assign.address(`${key} outbound ${host}:${port}`) });
   }
   const { namespace, labels, serviceAccount } = workload;
@@ -136,6 +144,9 @@ const identityOf = (trustDomain: string, namespace: string, account: string): Sp
   `spiffe://${trustDomain}/ns/${namespace}/sa/${account}` as SpiffeId;
 
 const distinctPorts = (workload: Workload): readonly Port[] => [...new Set(workload.ports.map(({ port }) => port))];
+
+const visibleTo = ({ namespace }: Workload, { services }: Fragment): readonly Service[] =>
+  services.filter(({ clients }) => reaches(clients, namespace));
 
 /** Raw TCP has no local listener: nothing in its bytes says where it is to go. */
 const httpPorts = (services: readonly Service[]): { host: Service['host']; port: Port }[] =>

@@ -2,7 +2,7 @@
 import type { Gateway } from '../model/gateway.ts';
 import { describeObject, type Origin } from '../model/origin.ts';
 import type { ProblemCode } from '../model/problem.ts';
-import type { Service } from '../model/service.ts';
+import { reaches, type Service } from '../model/service.ts';
 import { classOf } from './client.ts';
 import { carriesHttp } from './clusters.ts';
 import { isHttp, virtualHosts } from './gateway.ts';
@@ -29,21 +29,22 @@ function checkService(planning: Planning, service: Service): void {
     const message = `port ${port.port} is ${port.protocol}: only HTTP is carried so far, the port is left out`;
     complain(planning, 'unsupported', service.origin, message, 'name the port http-… if it does speak HTTP');
   }
-  const namespaces = [
-    '',
-    ...[...planning.mesh.clientScope.namespaces].filter((each) => singlesOut(planning, service, each)),
-  ];
+  const singledOut = [...planning.mesh.clientScope.namespaces].filter((each) => singlesOut(planning, service, each));
+  const namespaces = ['', ...singledOut].filter((namespace) => reaches(service.clients, namespace));
   for (const port of httpPorts(service))
     for (const namespace of namespaces) serviceRouting(planning, service, port, namespace);
 }
 
 /** Whether clients of the namespace may get other routes or subsets for the service than everybody. */
 function singlesOut({ mesh }: Planning, service: Service, namespace: string): boolean {
-  const consumes = routesAt(mesh, service).some(
-    ({ attachment: { clients } }) => clients.kind === 'namespace' && clients.namespace === namespace,
-  );
-  return consumes || (mesh.destinations.get(namespace) ?? []).some(({ host }) => covers(host, service.host));
+  if (isAmong(service.clients, namespace)) return true;
+  const consumes = routesAt(mesh, service).some(({ attachment: { clients } }) => isAmong(clients, namespace));
+  const policies = [...mesh.destinations.values()].flat().filter(({ host }) => covers(host, service.host));
+  return consumes || policies.some((policy) => policy.namespace === namespace || isAmong(policy.clients, namespace));
 }
+
+const isAmong = (clients: Service['clients'], namespace: string): boolean =>
+  clients.kind === 'namespaces' && clients.names.includes(namespace);
 
 function checkParent(planning: Planning, host: string, { attachment }: Attached<'service'>): void {
   const { services } = planning.mesh;

@@ -1,6 +1,6 @@
 // How a client treats a destination: which policies apply, and what they say together for one port and subset.
 import type { ConnectionPool, DestinationPolicy, DestinationSettings, Subset } from '../model/policy.ts';
-import type { Service } from '../model/service.ts';
+import { reaches, type Service } from '../model/service.ts';
 import { unset } from '../model/setting.ts';
 import { dialectRank } from './dialects.ts';
 import { mostSpecific } from './hosts.ts';
@@ -12,7 +12,8 @@ export type Destination = { readonly policies: readonly DestinationPolicy[] };
 /** Client's namespace, then the service's, then the root's: the first that has a policy for the host decides alone (Istio). */
 export function destinationOf(mesh: Mesh, service: Service, clientNamespace: string): Destination {
   for (const namespace of [clientNamespace, service.namespace, rootNamespace]) {
-    const candidates = mesh.destinations.get(namespace) ?? [];
+    const all = mesh.destinations.get(namespace) ?? [];
+    const candidates = all.filter(({ clients }) => reaches(clients, clientNamespace));
     const best = mostSpecific(service.host, candidates, ({ host }) => host);
     if (best === null) continue;
     const policies = candidates.filter(({ host }) => host === best.host);

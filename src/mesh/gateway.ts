@@ -16,7 +16,7 @@ import { candidatesOf, catchAllLast, compareSpecificity, firstDialect } from './
 import type { Backing } from './resolved.ts';
 import { resolveCandidate } from './route-rule.ts';
 import { clientRoutes } from './service-routing.ts';
-import type { Subject } from './subject.ts';
+import { gatewaySubject } from './subject.ts';
 
 export function planGateway(planning: Planning, instance: GatewayInstance): ProxyPlan {
   const gateway = planning.mesh.gateways.get(`${instance.gateway.namespace}/${instance.gateway.name}`);
@@ -58,9 +58,7 @@ function planPort(
   gateway: Gateway,
   port: Port,
 ): PortPlan {
-  const { namespace, serviceAccount } = instance;
-  const subject: Subject = { namespace, labels: {}, serviceAccount, portNames: new Map() };
-  const authorization = authorizationOf(planning.mesh, subject, port);
+  const authorization = authorizationOf(planning.mesh, gatewaySubject(gateway, instance), port);
   const hosts = virtualHosts(planning, client, gateway, port);
   return {
     listener: {

@@ -5,7 +5,7 @@ import { describeOrigin } from '../model/origin.ts';
 import type { DestinationPolicy } from '../model/policy.ts';
 import type { Problem } from '../model/problem.ts';
 import type { RouteAttachment, RouteSet } from '../model/route.ts';
-import type { Instance, Labels, Service, Workload } from '../model/service.ts';
+import type { Audience, Instance, Labels, Service, Workload } from '../model/service.ts';
 import { compareAge, compareOrigins, compareText, distinct } from './order.ts';
 
 /** One way in which a route set applies. */
@@ -140,13 +140,18 @@ function clientScope(fragment: Fragment): Mesh['clientScope'] {
     rules.flatMap(({ matches }) => matches.map(({ client }) => client)),
   );
   const consumers = fragment.routes.flatMap(({ attachments }) =>
-    attachments.flatMap((a) => (a.kind === 'service' && a.clients.kind === 'namespace' ? [a.clients.namespace] : [])),
+    attachments.flatMap((a) => (a.kind === 'service' ? namesOf(a.clients) : [])),
   );
   const services = new Map(fragment.services.map(({ host, namespace }) => [host, namespace]));
   const policies = fragment.destinations
     .filter(({ host, namespace }) => namespace !== rootNamespace && services.get(host) !== namespace)
     .map(({ namespace }) => namespace);
+  const audiences = [...fragment.services, ...fragment.destinations].flatMap(({ clients: audience }) =>
+    namesOf(audience),
+  );
   const matched = clients.flatMap((client) => client?.namespace ?? []);
   const labels = distinct(clients.flatMap((client) => Object.keys(client?.labels ?? {})));
-  return { namespaces: new Set([...policies, ...consumers, ...matched]), labels };
+  return { namespaces: new Set([...policies, ...consumers, ...audiences, ...matched]), labels };
 }
+
+const namesOf = (audience: Audience): readonly string[] => (audience.kind === 'all' ? [] : audience.names);

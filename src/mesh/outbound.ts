@@ -1,5 +1,5 @@
 // The outbound half of a plan: where a client's requests come in, and the routes and clusters for them.
-import type { Instance, Service, ServicePort } from '../model/service.ts';
+import { type Instance, reaches, type Service, type ServicePort } from '../model/service.ts';
 import type { ClientClass } from './client.ts';
 import { backingCluster, serviceCluster, shapedBy, sortClusters } from './clusters.ts';
 import { hostPort } from './names.ts';
@@ -32,7 +32,7 @@ export function planOutbound(planning: Planning, client: ClientClass, instance: 
 
 /** What a proxyless client may ask for by name. */
 export function planTargets(planning: Planning, client: ClientClass): Outbound {
-  const entries = allEntries(planning);
+  const entries = allEntries(planning, client);
   return {
     listeners: entries.map(({ service, port }) => {
       const name = hostPort(service.host, port.port);
@@ -47,7 +47,9 @@ function planCaptured(planning: Planning, client: ClientClass, instance: Instanc
   const captured = instance.capture.listeners.flatMap(({ host, port: number, bind }) => {
     const service = planning.mesh.services.get(host);
     const port = service === undefined ? undefined : httpPorts(service).find((each) => each.port === number);
-    return service === undefined || port === undefined ? [] : [{ service, port, bind }];
+    return service === undefined || port === undefined || !reaches(service.clients, client.namespace)
+      ? []
+      : [{ service, port, bind }];
   });
   captured.sort((a, b) => compareText(a.service.host, b.service.host) || a.port.port - b.port.port);
   return {
@@ -67,7 +69,7 @@ function planCaptured(planning: Planning, client: ClientClass, instance: Instanc
 function everyServiceTable(planning: Planning, client: ClientClass, namespace: string): RouteTablePlan {
   return planning.made.routeTables(`${client.key}|${namespace}|outbound_proxy`, () => ({
     name: 'outbound_proxy',
-    virtualHosts: allEntries(planning).map(({ service, port }) =>
+    virtualHosts: allEntries(planning, client).map(({ service, port }) =>
       serviceVirtualHost(planning, client, service, port, domainsOf(service, port, namespace)),
     ),
   }));
@@ -75,7 +77,7 @@ function everyServiceTable(planning: Planning, client: ClientClass, namespace: s
 
 const everyCluster = (planning: Planning, client: ClientClass): readonly ClusterPlan[] =>
   planning.made.everyCluster(client.key, () =>
-    sortClusters(allEntries(planning).flatMap((entry) => clustersOf(planning, client, entry))),
+    sortClusters(allEntries(planning, client).flatMap((entry) => clustersOf(planning, client, entry))),
   );
 
 function serviceTable(planning: Planning, client: ClientClass, { service, port }: Entry): RouteTablePlan {
@@ -93,5 +95,8 @@ function clustersOf(planning: Planning, client: ClientClass, { service, port }: 
   return [own, ...backings.map((backing) => backingCluster(planning, client, backing))];
 }
 
-const allEntries = ({ mesh }: Planning): readonly Entry[] =>
-  [...mesh.services.values()].flatMap((service) => httpPorts(service).map((port) => ({ service, port })));
+/** Of the services that the client can see. */
+const allEntries = ({ mesh }: Planning, { namespace }: ClientClass): readonly Entry[] =>
+  [...mesh.services.values()]
+    .filter(({ clients }) => reaches(clients, namespace))
+    .flatMap((service) => httpPorts(service).map((port) => ({ service, port })));

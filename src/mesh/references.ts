@@ -3,7 +3,7 @@ import type { ReferenceGrant } from '../model/gateway.ts';
 import type { Origin } from '../model/origin.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import type { BackendTarget } from '../model/route.ts';
-import type { Service, ServicePort } from '../model/service.ts';
+import { reaches, type Service, type ServicePort } from '../model/service.ts';
 import type { Port } from '../model/units.ts';
 import { carriesHttp } from './clusters.ts';
 import { destinationOf, subsetNames, subsetOf } from './destinations.ts';
@@ -48,6 +48,10 @@ export function resolveTarget(planning: Planning, target: BackendTarget, asking:
       `service ${target.host} does not exist`,
       didYouMean(target.host, planning.mesh.services.keys()),
     );
+  }
+  if (!reaches(service.clients, asking.clientNamespace)) {
+    const whom = asking.clientNamespace === '' ? 'every namespace' : `namespace ${asking.clientNamespace}`;
+    return broken('invalid', `service ${target.host} is not exported to ${whom}`, '');
   }
   const grant = findGrant(planning, target, service);
   if (grant === null)

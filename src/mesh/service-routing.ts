@@ -1,7 +1,7 @@
 // Routes for requests to one service and port, for the clients of one namespace.
 
 import { noEdit, type RouteSet } from '../model/route.ts';
-import type { Service, ServicePort } from '../model/service.ts';
+import { reaches, type Service, type ServicePort } from '../model/service.ts';
 import { off, set } from '../model/setting.ts';
 import { type ClientClass, isClient } from './client.ts';
 import { carriesHttp, shapedBy } from './clusters.ts';
@@ -75,7 +75,7 @@ export function routesAt(mesh: Mesh, service: Service): readonly Attached<'servi
 function applyingSets(mesh: Mesh, service: Service, port: ServicePort, clientNamespace: string): readonly RouteSet[] {
   const applying = routesAt(mesh, service).filter(({ attachment: { clients, ...attachment } }) => {
     const here = attachment.port === null || attachment.port === port.port;
-    return here && (clients.kind === 'all' || clients.namespace === clientNamespace);
+    return here && reaches(clients, clientNamespace);
   });
   return [...new Set(applying.map((attached) => attached.set))];
 }
@@ -91,8 +91,8 @@ function preferConsumers(
     attachments.some(
       (attachment) =>
         attachment.kind === 'service' &&
-        attachment.clients.kind === 'namespace' &&
-        attachment.clients.namespace === namespace &&
+        attachment.clients.kind === 'namespaces' &&
+        attachment.clients.names.includes(namespace) &&
         attachment.host === service.host &&
         (attachment.port ?? port.port) === port.port,
     ),

@@ -14,6 +14,8 @@ const subject: Subject = {
   labels: { app: 'a' },
   serviceAccount: 'a',
   portNames: new Map([['web', 80]]),
+  gateway: null,
+  services: () => [],
 };
 
 const target = (part: Partial<PolicyTarget>): PolicyTarget => ({
@@ -24,7 +26,7 @@ const target = (part: Partial<PolicyTarget>): PolicyTarget => ({
 });
 const mesh = target({ namespace: null });
 const namespace = target({});
-const workload = target({ workloads: { kind: 'labels', labels: { app: 'a' } } });
+const workload = target({ workloads: { kind: 'labels', labels: { app: 'a' }, expressions: [] } });
 const named = target({ port: { kind: 'name', name: 'web' } });
 const account = target({ workloads: { kind: 'service-account', name: 'a' } });
 
@@ -82,7 +84,11 @@ test.each<readonly [string, readonly Row[], TransportMode]>([
     'strict',
   ],
   ['another namespace', [[target({ namespace: 'office' }), 'disable']], 'strict'],
-  ['another workload', [[target({ workloads: { kind: 'labels', labels: { app: 'b' } } }), 'disable']], 'strict'],
+  [
+    'another workload',
+    [[target({ workloads: { kind: 'labels', labels: { app: 'b' }, expressions: [] } }), 'disable']],
+    'strict',
+  ],
   ['another port', [[target({ port: { kind: 'number', port: port(81) } }), 'disable']], 'strict'],
   [
     'the strictest of two dialects',

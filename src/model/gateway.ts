@@ -8,6 +8,8 @@ export type Gateway = {
   readonly name: string;
   readonly className: string;
   readonly created: string;
+  /** By which policies select its proxies, as if these were pods. */
+  readonly labels: Labels;
   readonly listeners: readonly GatewayListener[];
   readonly origin: Origin;
 };

@@ -1,7 +1,7 @@
 // Policies: who may call, over which transport, and how a client treats a destination.
 import type { StringMatch } from './match.ts';
 import type { Origin } from './origin.ts';
-import type { Labels } from './service.ts';
+import type { Audience, Labels } from './service.ts';
 import type { Setting } from './setting.ts';
 import type { BasisPoints, Hostname, Millis, Port } from './units.ts';
 
@@ -10,7 +10,12 @@ export type PolicyTarget = {
   readonly namespace: string | null;
   readonly workloads:
     | { readonly kind: 'all' }
-    | { readonly kind: 'labels'; readonly labels: Labels }
+    | ({ readonly kind: 'labels' } & LabelSelector)
+    /** The proxies of one Gateway, or of all Gateways of a class. */
+    | { readonly kind: 'gateway'; readonly name: string }
+    | { readonly kind: 'gateway-class'; readonly name: string }
+    /** What the service selects, on the ports it leads to. */
+    | { readonly kind: 'service'; readonly name: string }
     | { readonly kind: 'service-account'; readonly name: string };
   /** A port of the workload: number, or container port name. */
   readonly port:
@@ -18,6 +23,33 @@ export type PolicyTarget = {
     | { readonly kind: 'number'; readonly port: Port }
     | { readonly kind: 'name'; readonly name: string };
 };
+
+/** All labels and all expressions must hold (Kubernetes LabelSelector). */
+export type LabelSelector = { readonly labels: Labels; readonly expressions: readonly LabelExpression[] };
+
+export type LabelExpression = {
+  readonly key: string;
+  /** `not-in` and `absent` hold where the label is not there. */
+  readonly operator: 'in' | 'not-in' | 'exists' | 'absent';
+  readonly values: readonly string[];
+};
+
+export const selects = ({ labels, expressions }: LabelSelector, of: Labels): boolean =>
+  Object.entries(labels).every(([key, value]) => of[key] === value) && expressions.every((each) => holds(each, of));
+
+function holds({ key, operator, values }: LabelExpression, labels: Labels): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'in':
+      return value !== undefined && values.includes(value);
+    case 'not-in':
+      return value === undefined || !values.includes(value);
+    case 'exists':
+      return value !== undefined;
+    case 'absent':
+      return value === undefined;
+  }
+}
 
 export type AuthorizationPolicy = {
   readonly target: PolicyTarget;
@@ -77,6 +109,8 @@ export type TransportPolicy = {
 export type DestinationPolicy = {
   readonly host: Hostname;
   readonly namespace: string;
+  /** Whose proxies follow it. */
+  readonly clients: Audience;
   readonly created: string;
   readonly settings: DestinationSettings;
   readonly ports: readonly { readonly port: Port; readonly settings: DestinationSettings }[];

@@ -1,6 +1,7 @@
 // Routes: which requests, what happens to them. One RouteSet is what one object says; the mesh merges sets into tables.
 import type { RequestMatch } from './match.ts';
 import type { Origin } from './origin.ts';
+import type { Audience } from './service.ts';
 import type { Setting } from './setting.ts';
 import type { BasisPoints, Hostname, Millis, Port } from './units.ts';
 
@@ -21,8 +22,8 @@ export type RouteAttachment =
       readonly kind: 'service';
       readonly host: Hostname;
       readonly port: Port | null;
-      /** `namespace`: only clients of that namespace (and they beat `all`). */
-      readonly clients: { readonly kind: 'all' } | { readonly kind: 'namespace'; readonly namespace: string };
+      /** Sets for clients of certain namespaces beat those for all. */
+      readonly clients: Audience;
       readonly origin: Origin;
     }
   /** In a gateway, for the hosts it serves. `section: null` is every listener; `hosts: []` is the listener's own. */

@@ -4,6 +4,13 @@ import type { Hostname, Port, SpiffeId } from './units.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
+/** Clients, by their namespaces: all, or those of the ones named. */
+export type Audience = { readonly kind: 'all' } | { readonly kind: 'namespaces'; readonly names: readonly string[] };
+
+/** `namespace` '' stands for all that nothing singles out. */
+export const reaches = (audience: Audience, namespace: string): boolean =>
+  audience.kind === 'all' || audience.names.includes(namespace);
+
 /** `http2` is HTTP/2 without TLS by prior knowledge; `auto` is to be detected. */
 export type Protocol = 'http' | 'http2' | 'grpc' | 'tls' | 'tcp' | 'auto';
 
@@ -16,6 +23,8 @@ export type Service = {
   /** null: no selector, endpoints come from elsewhere. */
   readonly selector: Labels | null;
   readonly annotations: Labels;
+  /** Who can see it: for all others it does not exist. */
+  readonly clients: Audience;
   readonly origin: Origin;
 };
 

@@ -52,7 +52,7 @@ function findKind(object: MeshObject): Kind | null {
 
 function isReadBy(reader: Reader, object: MeshObject): boolean {
   const kind = findKind(object);
-  return kind?.versions.includes(versionOf(object.apiVersion)) === true && reader.claims(kind.group, kind.kind);
+  return kind !== null && reader.claims(kind.group, kind.kind);
 }
 
 function judgeKind(object: MeshObject): Problem[] {
@@ -64,7 +64,9 @@ function judgeKind(object: MeshObject): Problem[] {
     ];
   if (!kind.versions.includes(versionOf(apiVersion))) {
     const known = kind.versions.join(', ');
-    return [problemOf(object, 'error', 'unknown-kind', `version ${apiVersion} is not known`, `${known}`)];
+    // It is read all the same: a policy of tomorrow must not open today what it restricts.
+    const message = `version ${apiVersion} is not known: it is read as one of ${known}`;
+    return [problemOf(object, 'error', 'unknown-kind', message, '')];
   }
   if (kind.use !== 'unsupported') return [];
   return [

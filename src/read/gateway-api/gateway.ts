@@ -14,6 +14,8 @@ export function readGateway(root: Fields): Gateway | null {
       name: root.source.name,
       className: className ?? '',
       created: root.source.created,
+      // As Istio labels the pods it makes for one.
+      labels: { 'gateway.networking.k8s.io/gateway-name': root.source.name },
       listeners: withoutRepeated(spec, listeners),
       origin: root.origin(),
     };

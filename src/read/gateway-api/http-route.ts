@@ -72,6 +72,6 @@ function readServiceParent(
     return null;
   }
   if (ref.has('sectionName')) ref.warn('sectionName', 'unsupported', 'sectionName of a Service is not applied yet');
-  const clients = namespace === own ? ({ kind: 'all' } as const) : ({ kind: 'namespace', namespace: own } as const);
+  const clients = namespace === own ? ({ kind: 'all' } as const) : ({ kind: 'namespaces', names: [own] } as const);
   return { kind: 'service', host, port: number, clients, origin: ref.origin() };
 }

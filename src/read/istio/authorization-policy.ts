@@ -1,37 +1,46 @@
 // AuthorizationPolicy → model AuthorizationPolicy. Closed by default: an ALLOW rule that cannot be applied as written allows nothing,
 // a DENY rule loses the conditions that cannot be applied and so denies more.
-import type { AuthorizationPolicy, AuthorizationRule, PolicyTarget, Predicate } from '../../model/policy.ts';
+import type { AuthorizationPolicy, AuthorizationRule, Predicate } from '../../model/policy.ts';
 import type { Fields } from '../field/fields.ts';
 import { oneOf } from '../field/values.ts';
 import { all, always, any } from '../predicate.ts';
 import { readOperation, readSource, readWhen } from './authorization-terms.ts';
-import { ROOT_NAMESPACE, readSelector, targetOf } from './policy-target.ts';
+import { ROOT_NAMESPACE, readSelector, readTargetRefs, targetOf } from './policy-target.ts';
 
-export function readAuthorizationPolicy(root: Fields): AuthorizationPolicy | null {
+export function readAuthorizationPolicy(root: Fields): AuthorizationPolicy | readonly AuthorizationPolicy[] | null {
   const target = targetOf(everywhere(root.source.namespace), null);
   // An empty spec is an ALLOW without rules: it allows nothing by itself.
   if (!root.has('spec')) return { target, action: 'allow', rules: [], origin: root.origin() };
-  const read = root.object('spec', (spec) => ({ policy: readSpec(root, spec) }));
-  return read === null ? denyAll(root, target) : read.policy;
+  const read = root.object('spec', (spec) => ({ policies: readSpec(root, spec) }));
+  return read === null ? { target, ...denyEverything(root) } : read.policies;
 }
 
-function readSpec(root: Fields, spec: Fields): AuthorizationPolicy | null {
-  const labels = readSelector(spec);
-  const target = targetOf(everywhere(root.source.namespace), labels);
+/** One policy for each thing it is about. */
+function readSpec(root: Fields, spec: Fields): AuthorizationPolicy[] | null {
+  const selector = readSelector(spec);
+  const refers = spec.has('targetRefs') || spec.has('targetRef');
+  const targets = refers ? readTargetRefs(spec) : [targetOf(everywhere(root.source.namespace), selector)];
+  const lost = targets === null || spec.failed;
+  const policy = readPolicy(root, spec, lost);
+  if (policy === null) return null;
+  const about = lost ? [targetOf(everywhere(root.source.namespace), null)] : targets;
+  return about.map((target) => ({ target, ...policy }));
+}
+
+/** `lost`: it is not known what it is about, so that its whole namespace is closed. */
+function readPolicy(root: Fields, spec: Fields, lost: boolean): Omit<AuthorizationPolicy, 'target'> | null {
   const action = spec.has('action') ? spec.get('action', oneOf('ALLOW', 'DENY', 'AUDIT', 'CUSTOM')) : 'ALLOW';
   spec.ignore('provider');
-  for (const key of ['targetRef', 'targetRefs']) {
-    spec.ignore(key);
-    if (!spec.has(key)) continue;
-    spec.error(key, 'unsupported', `${key} is not applied yet: the policy is left out`, 'use selector');
+  if (lost) {
+    spec.error('', 'invalid', 'what it is about cannot be read: its namespace refuses every request');
     spec.ignoreRest();
-    return null;
+    return denyEverything(root);
   }
   switch (action) {
     case 'ALLOW':
-      return { target, action: 'allow', rules: readRules(spec, 'allow'), origin: root.origin() };
+      return { action: 'allow', rules: readRules(spec, 'allow'), origin: root.origin() };
     case 'DENY':
-      return { target, action: 'deny', rules: readRules(spec, 'deny'), origin: root.origin() };
+      return { action: 'deny', rules: readRules(spec, 'deny'), origin: root.origin() };
     case 'AUDIT':
       spec.warn('action', 'unsupported', 'AUDIT is not applied yet: the policy is left out');
       spec.ignoreRest();
@@ -39,17 +48,17 @@ function readSpec(root: Fields, spec: Fields): AuthorizationPolicy | null {
     case 'CUSTOM':
       spec.error('action', 'unsupported', 'CUSTOM is not applied yet: its workloads refuse every request', 'remove it');
       spec.ignoreRest();
-      return denyAll(root, target);
+      return denyEverything(root);
     default:
       spec.ignoreRest();
-      return denyAll(root, target);
+      return denyEverything(root);
   }
 }
 
 /** For what cannot be applied at all: what it wanted to forbid is not known, so everything is. */
-function denyAll(root: Fields, target: PolicyTarget): AuthorizationPolicy {
+function denyEverything(root: Fields): Omit<AuthorizationPolicy, 'target'> {
   const rule: AuthorizationRule = { who: always, what: always, origin: root.origin() };
-  return { target, action: 'deny', rules: [rule], origin: root.origin() };
+  return { action: 'deny', rules: [rule], origin: root.origin() };
 }
 
 const everywhere = (namespace: string): string | null => (namespace === ROOT_NAMESPACE ? null : namespace);

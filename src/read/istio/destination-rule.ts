@@ -1,5 +1,6 @@
 // DestinationRule → DestinationPolicy. Inheritance between host, port and subset is the mesh's: here each says only what it says itself.
 import type { DestinationPolicy, DestinationSettings, Subset } from '../../model/policy.ts';
+import { audienceOf } from '../export-to.ts';
 import type { Fields } from '../field/fields.ts';
 import { name, port, text } from '../field/values.ts';
 import { hostIn } from './host.ts';
@@ -13,10 +14,7 @@ export function readDestinationRule(root: Fields): DestinationPolicy | null {
       ports: readPorts(fields),
     }));
     const subsets = spec.objects('subsets', readSubset).filter((subset) => subset !== null);
-    const exported = spec.list('exportTo', text);
-    if (exported.length > 0 && !exported.includes('*')) {
-      spec.warn('exportTo', 'unsupported', 'exportTo is not applied yet: it holds for clients of every namespace');
-    }
+    const clients = audienceOf(spec.list('exportTo', text), root.source.namespace);
     if (spec.has('workloadSelector')) {
       spec.error('workloadSelector', 'unsupported', 'workloadSelector is not applied yet: the object is left out');
       spec.ignore('workloadSelector');
@@ -26,6 +24,7 @@ export function readDestinationRule(root: Fields): DestinationPolicy | null {
     return {
       host,
       namespace: root.source.namespace,
+      clients,
       created: root.source.created,
       settings: policy?.settings ?? noSettings,
       ports: policy?.ports ?? [],

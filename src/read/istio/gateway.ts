@@ -9,7 +9,8 @@ export function readGateway(root: Fields): Gateway | null {
   return root.requireObject('spec', (spec) => {
     const listeners = spec.objects('servers', readServer).flat();
     // Istio runs its gateways as pods that this selects; here each Gateway object is served by a proxy of its own.
-    if (spec.map('selector', text).length > 0) {
+    const selector = spec.map('selector', text);
+    if (selector.length > 0) {
       spec.note('selector', 'a proxy of its own serves this Gateway, whatever the selector says');
     }
     return {
@@ -17,6 +18,7 @@ export function readGateway(root: Fields): Gateway | null {
       name: root.source.name,
       className: 'istio',
       created: root.source.created,
+      labels: Object.fromEntries(selector),
       listeners,
       origin: root.origin(),
     };

@@ -14,9 +14,12 @@ export function readPeerAuthentication(root: Fields): TransportPolicy[] {
 function readSpec(root: Fields, spec: Fields): TransportPolicy[] {
   const { namespace, created } = root.source;
   const labels = readSelector(spec);
+  // Then it is about the whole namespace: it must not open what it does not name.
+  const lost = spec.failed;
   const meshWide = namespace === ROOT_NAMESPACE && labels === null;
   const target = targetOf(meshWide ? null : namespace, labels);
-  const mode = spec.object('mtls', readMode) ?? unset;
+  const read = spec.object('mtls', readMode) ?? unset;
+  const mode = lost ? set('strict' as const) : read;
   const ports = spec.mapOfObjects('portLevelMtls', (fields, written) => readPort(fields, written, target, created));
   if (spec.has('portLevelMtls') && labels === null) {
     spec.error('portLevelMtls', 'invalid', 'needs a selector: it is left out', 'add spec.selector.matchLabels');

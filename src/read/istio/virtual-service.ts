@@ -1,6 +1,8 @@
 // VirtualService → route sets. Usually one; matches that name gateways or ports split it, because a set says the same everywhere it applies.
 import type { RouteAttachment, RouteRule, RouteSet } from '../../model/route.ts';
+import { type Audience, reaches } from '../../model/service.ts';
 import type { Hostname, Port } from '../../model/units.ts';
+import { audienceOf } from '../export-to.ts';
 import type { Fields } from '../field/fields.ts';
 import { name, text } from '../field/values.ts';
 import { hostIn } from './host.ts';
@@ -16,7 +18,7 @@ function readSpec(root: Fields, spec: Fields): RouteSet[] {
   const hosts = spec.list('hosts', hostIn(root.source.namespace));
   if (!spec.has('hosts')) spec.error('', 'invalid', 'hosts is missing', 'the names that clients ask for');
   const gateways = spec.has('gateways') ? spec.list('gateways', name) : [MESH];
-  const clients = readExportTo(spec);
+  const clients = audienceOf(spec.list('exportTo', text), root.source.namespace);
   const rules = spec.objects('http', readHttpRule).filter((rule) => rule !== null);
   for (const section of ['tls', 'tcp']) {
     if (spec.has(section)) spec.warn(section, 'unsupported', `${section} routes are not applied yet`);
@@ -27,12 +29,11 @@ function readSpec(root: Fields, spec: Fields): RouteSet[] {
   return scopesOf(gateways, rules).flatMap((scope) => readScope(source, scope, rules));
 }
 
-type Clients = Extract<RouteAttachment, { kind: 'service' }>['clients'];
 type Source = {
   readonly root: Fields;
   readonly spec: Fields;
   readonly hosts: readonly Hostname[];
-  readonly clients: Clients;
+  readonly clients: Audience;
 };
 
 /** Where the same rules hold. `port: null` is every port that no other scope names. */
@@ -68,23 +69,21 @@ function attach({ root, spec, hosts, clients }: Source, gateway: string, port: P
   if (gateway === MESH) {
     return hosts.map((host, index) => ({ kind: 'service', host, port, clients, origin: spec.origin('hosts', index) }));
   }
-  const [namespace, gatewayName] = gateway.includes('/') ? gateway.split('/', 2) : [root.source.namespace, gateway];
+  const [namespace = '', gatewayName = ''] = gateway.includes('/')
+    ? gateway.split('/', 2)
+    : [root.source.namespace, gateway];
+  if (!reaches(clients, namespace)) {
+    spec.warn('exportTo', 'note', `is not exported to namespace ${namespace}: gateway ${gateway} does not use it`);
+    return [];
+  }
   return [
     {
       kind: 'gateway',
-      gateway: { namespace: namespace!, name: gatewayName! },
+      gateway: { namespace, name: gatewayName },
       section: null,
       port,
       hosts,
       origin: spec.origin('gateways'),
     },
   ];
-}
-
-/** `*` is everyone, `.` the object's own namespace, or one namespace by name. */
-function readExportTo(spec: Fields): Clients {
-  const names = spec.list('exportTo', text);
-  if (names.length === 0 || names.includes('*')) return { kind: 'all' };
-  if (names.length > 1) spec.warn('exportTo', 'unsupported', 'only the first namespace is applied', 'name one, or "*"');
-  return { kind: 'namespace', namespace: names[0] === '.' ? spec.source.namespace : names[0]! };
 }

@@ -1,6 +1,7 @@
 // Service → host, ports with their protocols, selector.
 import type { Protocol, Service, ServicePort } from '../../model/service.ts';
 import type { Port } from '../../model/units.ts';
+import { audienceOf } from '../export-to.ts';
 import type { Fields } from '../field/fields.ts';
 import { bad, good, type Parser } from '../field/parser.ts';
 import { name, oneOf, port, text } from '../field/values.ts';
@@ -19,6 +20,7 @@ export function readService(root: Fields): Service | null {
     ports: spec.ports,
     selector: spec.selector,
     annotations: source.annotations,
+    clients: audienceOf(source.annotations['networking.istio.io/exportTo']?.split(',') ?? [], source.namespace),
     origin: root.origin(),
   };
 }

@@ -26,7 +26,9 @@ export function readAuthorizationPolicy(
     const sound = spec.has('requiredAuthenticationRefs') && !spec.failed;
     const who = required.includes(never) || !sound ? never : all(required);
     const rules = [{ who, what: always, origin: root.origin() }];
-    return targets.map(({ target }) => ({ target, action: 'allow', rules, origin: root.origin() }));
+    return targets.flatMap(({ target }) =>
+      target === null ? [] : [{ target, action: 'allow' as const, rules, origin: root.origin() }],
+    );
   });
 }
 

@@ -1,7 +1,8 @@
 // ServerAuthorization (the older form) → allow policies on the Servers it names or selects.
-import type { AuthorizationPolicy, Predicate, SourceTerm } from '../../model/policy.ts';
+import { type AuthorizationPolicy, type Predicate, type SourceTerm, selects } from '../../model/policy.ts';
 import type { Fields } from '../field/fields.ts';
-import { boolean, name, text } from '../field/values.ts';
+import { boolean, name } from '../field/values.ts';
+import { readLabelSelector } from '../label-selector.ts';
 import { all, always, any, never, term } from '../predicate.ts';
 import { identity, readNetworkList } from './authentication.ts';
 import type { Server } from './server.ts';
@@ -12,23 +13,21 @@ export function readServerAuthorization(root: Fields, servers: readonly Server[]
     const chosen = spec.requireObject('server', (fields) => chooseServers(fields, own)) ?? [];
     const who = spec.requireObject('client', readClient) ?? never;
     const rules = [{ who, what: always, origin: spec.origin('client') }];
-    return chosen.map(({ target }) => ({ target, action: 'allow', rules, origin: root.origin() }));
+    return chosen.flatMap(({ target }) =>
+      target === null ? [] : [{ target, action: 'allow' as const, rules, origin: root.origin() }],
+    );
   });
 }
 
 function chooseServers(fields: Fields, servers: readonly Server[]): Server[] {
   const named = fields.get('name', name);
-  const labels = fields.object('selector', (selector) => {
-    const pairs = selector.map('matchLabels', text);
-    selector.unsupported('matchExpressions');
-    return selector.complete() ? pairs : null;
-  });
-  if (named === null && labels === null) {
+  const selector = fields.object('selector', readLabelSelector);
+  if (named === null && selector === null) {
     if (!fields.failed) fields.error('', 'invalid', 'selects no Server', 'give name or selector.matchLabels');
     return [];
   }
   const chosen = servers.filter((server) =>
-    named !== null ? server.name === named : labels!.every(([key, value]) => server.labels[key] === value),
+    named !== null ? server.name === named : selector !== null && selects(selector, server.labels),
   );
   if (chosen.length === 0)
     fields.error('', 'dangling', named === null ? 'no Server has these labels' : `there is no Server ${named}`);

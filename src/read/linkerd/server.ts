@@ -10,44 +10,51 @@ import type { Labels } from '../../model/service.ts';
 import { parsePort } from '../../model/units.ts';
 import type { Fields } from '../field/fields.ts';
 import { parserOf } from '../field/parser.ts';
-import { oneOf, text } from '../field/values.ts';
+import { oneOf } from '../field/values.ts';
+import { readLabelSelector } from '../label-selector.ts';
 import { all, always, any, term } from '../predicate.ts';
 
 export type Server = {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Labels;
-  readonly target: PolicyTarget;
+  /** null when it cannot be read: then nothing can be allowed on it. */
+  readonly target: PolicyTarget | null;
   /** What the Server itself allows; other objects add to it. */
   readonly policy: AuthorizationPolicy;
 };
 
 const PROTOCOLS = ['unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'] as const;
 
-/** null when it is not known which workloads it is about. */
+/** When it is not known which workloads or ports it is about, all of its namespace is closed. */
 export function readServer(root: Fields): Server | null {
-  return root.requireObject('spec', (spec) => {
-    const { namespace, name, labels } = root.source;
-    const selected = spec.requireObject('podSelector', readPodSelector);
-    const port = spec.require('port', portOrName);
-    spec.get('proxyProtocol', oneOf(...PROTOCOLS));
-    spec.unsupported('externalWorkloadSelector');
-    const rules = accessRules(spec);
-    if (selected === null || port === null) return null;
-    const all = Object.keys(selected).length === 0;
-    const workloads: PolicyTarget['workloads'] = all ? { kind: 'all' } : { kind: 'labels', labels: selected };
-    const target: PolicyTarget = { namespace, workloads, port };
-    return { namespace, name, labels, target, policy: { target, action: 'allow', rules, origin: root.origin() } };
-  });
+  const spec = root.requireObject('spec', (fields) => ({ server: readSpec(root, fields) }));
+  return spec === null ? serverOf(root, null, []) : spec.server;
 }
 
-function readPodSelector(fields: Fields): Labels | null {
-  const labels = Object.fromEntries(fields.map('matchLabels', text));
-  if (fields.has('matchExpressions')) {
-    fields.error('matchExpressions', 'unsupported', 'matchExpressions is not applied yet: the Server is left out');
+function readSpec(root: Fields, spec: Fields): Server | null {
+  // Workloads outside the cluster are not in the mesh.
+  const isOutside = spec.has('externalWorkloadSelector') && !spec.has('podSelector');
+  spec.unsupported('externalWorkloadSelector');
+  const selector = isOutside ? null : spec.requireObject('podSelector', readLabelSelector);
+  const port = spec.require('port', portOrName);
+  spec.get('proxyProtocol', oneOf(...PROTOCOLS));
+  const rules = accessRules(spec);
+  if (isOutside) return null;
+  if (selector === null || port === null) {
+    spec.error('', 'invalid', 'what it is about cannot be read: it closes all of its namespace');
+    return serverOf(root, null, []);
   }
-  fields.ignore('matchExpressions');
-  return fields.failed ? null : labels;
+  const selectsAll = Object.keys(selector.labels).length === 0 && selector.expressions.length === 0;
+  const workloads: PolicyTarget['workloads'] = selectsAll ? { kind: 'all' } : { kind: 'labels', ...selector };
+  return serverOf(root, { namespace: root.source.namespace, workloads, port }, rules);
+}
+
+function serverOf(root: Fields, target: PolicyTarget | null, rules: AuthorizationPolicy['rules']): Server {
+  const { namespace, name, labels } = root.source;
+  const everything: PolicyTarget = { namespace, workloads: { kind: 'all' }, port: { kind: 'any' } };
+  const policy = { target: target ?? everything, action: 'allow' as const, rules, origin: root.origin() };
+  return { namespace, name, labels, target, policy };
 }
 
 const portOrName = parserOf(

@@ -24,7 +24,7 @@ export function readServiceProfile(root: Fields): RouteSet | null {
     spec.unsupported('opaquePorts');
     const own = root.source.namespace;
     const clients =
-      service.namespace === own ? ({ kind: 'all' } as const) : ({ kind: 'namespace', namespace: own } as const);
+      service.namespace === own ? ({ kind: 'all' } as const) : ({ kind: 'namespaces', names: [own] } as const);
     return {
       origin: root.origin(),
       created: root.source.created,

@@ -18,7 +18,8 @@ import type { HttpMatch, Specs } from './route-group.ts';
 export function readTrafficTarget(root: Fields, specs: Specs): AuthorizationPolicy | null {
   // v1alpha1 has everything at the top, and calls the rules `specs`.
   if (!root.has('spec') && root.has('destination')) return readTarget(root, root, 'specs', specs);
-  return root.requireObject('spec', (spec) => readTarget(root, spec, 'rules', specs));
+  const read = root.requireObject('spec', (spec) => ({ policy: readTarget(root, spec, 'rules', specs) }));
+  return read === null ? closedNamespace(root) : read.policy;
 }
 
 function readTarget(root: Fields, spec: Fields, rulesKey: string, specs: Specs): AuthorizationPolicy | null {
@@ -28,13 +29,21 @@ function readTarget(root: Fields, spec: Fields, rulesKey: string, specs: Specs):
   for (const key of ['sources', rulesKey]) {
     if (!spec.has(key)) spec.error('', 'invalid', `${key} is missing: nothing is allowed`);
   }
-  if (target === null) return null;
+  if (target === 'elsewhere') return null;
+  if (target === null) return closedNamespace(root);
   const who = any(sources.filter((source) => source !== null).map(term));
   return { target, action: 'allow', rules: combine(who, rules, spec), origin: root.origin() };
 }
 
-/** null when it names no destination that this object may speak for. */
-function readDestination(fields: Fields): PolicyTarget | null {
+/** Whom it protects is not known: nobody of its namespace is to be open because of that. */
+function closedNamespace(root: Fields): AuthorizationPolicy {
+  root.error('', 'invalid', 'its destination cannot be read: it allows nothing, and closes all of its namespace');
+  const target: PolicyTarget = { namespace: root.source.namespace, workloads: { kind: 'all' }, port: { kind: 'any' } };
+  return { target, action: 'allow', rules: [], origin: root.origin() };
+}
+
+/** `elsewhere`: a destination that this object may not speak for; null: it cannot be read. */
+function readDestination(fields: Fields): PolicyTarget | 'elsewhere' | null {
   const account = readSubject(fields);
   const port = fields.get('port', portOrName);
   if (account === null) return null;
@@ -42,7 +51,7 @@ function readDestination(fields: Fields): PolicyTarget | null {
   if (account.namespace !== own) {
     const message = `the traffic target namespace (${own}) must match spec.destination.namespace (${account.namespace})`;
     fields.error('namespace', 'invalid', message);
-    return null;
+    return 'elsewhere';
   }
   return { namespace: own, workloads: { kind: 'service-account', name: account.name }, port: port ?? { kind: 'any' } };
 }
