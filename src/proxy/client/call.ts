@@ -161,8 +161,7 @@ export class Call implements AttemptOwner {
 }
 
 /** What Envoy adds to requests of its own. */
-export function markOwn(headers: HeaderMap, { localAddress }: CallServices, timeout: number): void {
+export function markOwn(headers: HeaderMap, timeout: number): void {
   headers.set('x-envoy-internal', 'true');
-  headers.set('x-forwarded-for', localAddress);
   if (timeout > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(timeout));
 }

@@ -99,7 +99,7 @@ function startStream<Input extends DescMessage, Output extends DescMessage>(
     if (message === null) giveUp({ code: 13, message: `no ${output.typeName}` });
     else if (!call.over) handler.onMessage(message);
   });
-  const head = requestHead(method, target, services);
+  const head = requestHead(method, target, services.localAddress);
   const call: Call = new Call(
     services,
     { cluster: target.cluster, head, timeout: target.timeout },
@@ -133,11 +133,12 @@ function startStream<Input extends DescMessage, Output extends DescMessage>(
 
 const NO_STATUS: GrpcStatus = { code: 2, message: 'the stream ended without a status' };
 
-function requestHead(method: DescMethod, target: GrpcTarget, services: CallServices): RequestHead {
+function requestHead(method: DescMethod, target: GrpcTarget, localAddress: string): RequestHead {
   const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
   if (target.timeout > 0) headers.append('grpc-timeout', `${Math.ceil(target.timeout)}m`);
   if (target.metadata !== null) for (const [name, value] of target.metadata) headers.append(name, value);
-  markOwn(headers, services, target.timeout);
+  markOwn(headers, target.timeout);
+  headers.set('x-forwarded-for', localAddress);
   return {
     method: 'POST',
     scheme: 'http',

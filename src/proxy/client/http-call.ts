@@ -18,7 +18,7 @@ export type HttpCall = {
 /** Failures and answers of 5xx are tried again, after a time uniform below an interval that doubles. */
 type CallRetry = { readonly retries: number; readonly base: number; readonly max: number };
 
-type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
+export type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
 
 export type HttpOutcome =
   | { readonly kind: 'answer'; readonly answer: HttpAnswer }
@@ -52,7 +52,8 @@ function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOut
   const chunks: Buffer[] = [];
   const complete = () => done({ kind: 'answer', answer: { status, headers: answered!, body: Buffer.concat(chunks) } });
   const headers = call.head.headers.clone();
-  markOwn(headers, services, call.timeout);
+  markOwn(headers, call.timeout);
+  const started = services.clock.now();
   const running = new Call(
     services,
     { cluster: call.cluster, head: { ...call.head, headers }, timeout: call.timeout },
@@ -60,6 +61,8 @@ function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOut
       onHead(response, last) {
         status = response.status;
         answered = response.headers;
+        // Envoy's router adds it to what it gives its own callers too, who may pass it on.
+        answered.set('x-envoy-upstream-service-time', String(Math.round(services.clock.now() - started)));
         if (last) complete();
       },
       onData(chunk) {

@@ -1,6 +1,10 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
+    transport_api_version: 'there is only version 3',
+    charge_cluster_response_stats: 'a statistic',
+  },
   'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': {
     async_fetch: 'keys are fetched with the first request that needs them, which waits for them',
   },
@@ -65,8 +69,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.core.v3.ApiConfigSource': {
     set_node_on_first_message_only: 'the server reads the node of the first message',
   },
-  'envoy.config.core.v3.GrpcService': { timeout: 'a stream has none', initial_metadata: 'nobody asks for it' },
-  'envoy.config.core.v3.GrpcService.EnvoyGrpc': { authority: 'a name on a private socket' },
   'envoy.config.cluster.v3.Cluster': {
     alt_stat_name: 'names a statistic',
     upstream_connection_options: 'keep-alive of idle connections only',

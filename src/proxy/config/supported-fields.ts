@@ -34,8 +34,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.ConfigSource': 'path path_config_source api_config_source ads',
   'envoy.config.core.v3.PathConfigSource': 'path',
   'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
-  'envoy.config.core.v3.GrpcService': 'envoy_grpc',
-  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name',
+  'envoy.config.core.v3.GrpcService': 'envoy_grpc timeout initial_metadata',
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
 
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': 'common_tls_context require_client_certificate',

@@ -58,4 +58,19 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.ListMatcher': 'one_of',
   'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
   'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
+
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
+    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session',
+  'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
+  'envoy.extensions.filters.http.ext_authz.v3.HttpService':
+    'server_uri path_prefix authorization_request authorization_response',
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': 'allowed_headers headers_to_add',
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse':
+    'allowed_upstream_headers allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success dynamic_metadata_from_headers',
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute': 'disabled check_settings',
+  'envoy.extensions.filters.http.ext_authz.v3.CheckSettings':
+    'context_extensions disable_request_body_buffering with_request_body',
+  'envoy.type.matcher.v3.ListStringMatcher': 'patterns',
+  'envoy.type.v3.HttpStatus': 'code',
+  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value',
 };

@@ -18,6 +18,11 @@ export class HeldBody {
     return this.size <= this.#limit;
   }
 
+  whole(): Buffer {
+    const [only] = this.#chunks;
+    return this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks);
+  }
+
   /** Passes it on in the pieces it came in, and forgets it. */
   moveTo(write: (chunk: Buffer) => void): void {
     const chunks = this.#chunks;

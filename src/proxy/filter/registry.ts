@@ -8,12 +8,13 @@ import { buffer } from './buffer.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import type { FilterKind } from './define.ts';
+import { extAuthz } from './ext-authz/filter.ts';
 import { fault } from './fault.ts';
 import type { HttpFilter } from './filter.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { rbac } from './rbac/filter.ts';
 
-const kinds: readonly FilterKind[] = [basicAuth, buffer, cors, csrf, fault, jwtAuthn, rbac];
+const kinds: readonly FilterKind[] = [basicAuth, buffer, cors, csrf, extAuthz, fault, jwtAuthn, rbac];
 
 export function isSupportedFilter(config: Any): boolean {
   return kinds.some(({ chain }) => chain.typeName === typeNameOf(config));

@@ -112,6 +112,7 @@ export class FilterRun {
   /** The request goes on with the filter at `from`. */
   #walkDown(from: number): void {
     const { filters } = this.#manager.config;
+    if (this.exchange.routeStale) this.#target.reroute();
     for (let i = from; i < filters.length; i++) {
       const filter = this.#effective(i);
       if (filter === null) continue;

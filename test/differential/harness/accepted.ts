@@ -28,6 +28,7 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
   ['protocol', 'HEAD of a chunked answer', HEAD_FRAMING, withoutChunked],
   ['protocol', 'HEAD without either', HEAD_FRAMING, withoutChunked],
   ['rewriting', 'redirect of HEAD', HEAD_FRAMING, withoutChunked],
+  ['filters-authz', 'denied: HEAD', HEAD_FRAMING, withoutChunked],
   ['protocol', 'HTTP/1.0 where it is accepted', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 kept alive', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 and a chunked answer', OWN_VERSION, withOwnVersion],

@@ -70,7 +70,7 @@ class RemoteKeys implements KeySource {
   #ask(scope: FilterScope): Promise<KeySet | string> {
     const { uri, lifetime, retry } = this.#remote;
     const { scheme, authority, path } = uri;
-    const headers = new HeaderMap(['user-agent', 'Go-browser']);
+    const headers = new HeaderMap(['user-agent', 'Go-browser', 'x-forwarded-for', scope.localAddress]);
     const head = { method: 'GET', scheme, authority, path, protocol: 'HTTP/1.1' as const, upgrade: '', headers };
     const call = { cluster: uri.cluster, head, body: null, timeout: uri.timeout, maxBytes: LARGEST_KEY_SET, retry };
     return new Promise((resolve) => {

@@ -1,0 +1,165 @@
+// One request's question: its head waits for the verdict, with as much of its body as the server is to see.
+import { unreachable } from '../../../lib/unreachable.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import type { HeaderMap } from '../../http/headers.ts';
+import type { ResponseHead } from '../../http/message.ts';
+import type { FilterScope, FilterStream, HeadOutcome, StreamFilter } from '../filter.ts';
+import { HeldBody, requestTooLarge } from '../held-body.ts';
+import type { CheckConfig, RouteCheck } from './filter.ts';
+import type { CheckedBody } from './service.ts';
+import { applyToRequest, change, denial, failure, type HeaderChange, type Verdict } from './verdict.ts';
+
+/** `partial`: the server sees the first `limit` bytes; otherwise a longer body is refused. */
+export type BodySettings = { readonly limit: number; readonly partial: boolean };
+
+const METADATA = 'envoy.filters.http.ext_authz';
+
+export class Check implements StreamFilter {
+  readonly #config: CheckConfig;
+  readonly #route: RouteCheck;
+  readonly #exchange: Exchange;
+  readonly #scope: FilterScope;
+  readonly #stream: FilterStream;
+  readonly #bodySettings: BodySettings | null;
+  readonly #body: HeldBody;
+  #state: 'collecting' | 'asking' | 'decided' = 'collecting';
+  /** Set when the request's end has come while it is held. */
+  #ended: { readonly trailers: HeaderMap | null } | null = null;
+  /** While `head` has not returned, its outcome is what it returns. */
+  #inHead = false;
+  #outcome: HeadOutcome;
+  #cancel: (() => void) | null = null;
+  #toClient: readonly HeaderChange[] = [];
+
+  constructor(config: CheckConfig, route: RouteCheck, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+    this.#config = config;
+    this.#route = route;
+    this.#exchange = exchange;
+    this.#scope = scope;
+    this.#stream = stream;
+    this.#bodySettings = route.body === undefined ? config.body : route.body;
+    this.#body = new HeldBody(this.#bodySettings?.limit ?? 0);
+  }
+
+  readonly request = {
+    head: (_head: unknown, last: boolean): HeadOutcome => {
+      if (this.#bodySettings !== null && !last) return 'collect';
+      this.#inHead = true;
+      this.#outcome = 'hold';
+      this.#ask(null);
+      this.#inHead = false;
+      return this.#outcome;
+    },
+    data: (chunk: Buffer): void => {
+      if (this.#state === 'decided') this.#stream.request.write(chunk);
+      else this.#keep(chunk);
+    },
+    end: (trailers: HeaderMap | null): void => {
+      if (this.#state === 'decided') {
+        this.#stream.request.finish(trailers);
+        return;
+      }
+      this.#ended = { trailers };
+      if (this.#state === 'collecting') this.#ask({ bytes: this.#body.whole(), partial: false });
+    },
+  };
+
+  readonly response = {
+    head: ({ headers }: ResponseHead): undefined => {
+      change(headers, this.#toClient);
+    },
+  };
+
+  done(): void {
+    this.#cancel?.();
+  }
+
+  #keep(chunk: Buffer): void {
+    const fits = this.#body.push(chunk);
+    if (this.#state === 'asking' || this.#bodySettings === null) return;
+    const { limit, partial } = this.#bodySettings;
+    if (partial && this.#body.size >= limit) this.#ask({ bytes: this.#body.whole().subarray(0, limit), partial: true });
+    else if (!fits) this.#stream.answer(requestTooLarge);
+  }
+
+  #ask(body: CheckedBody | null): void {
+    this.#state = 'asking';
+    this.#stream.request.pause();
+    const { service } = this.#config;
+    const done = (verdict: Verdict) => {
+      this.#cancel = null;
+      if (this.#inHead) this.#decide(verdict);
+      else this.#stream.run(() => this.#decide(verdict));
+    };
+    const cancel = service.check(this.#exchange, body, this.#route.extensions, this.#scope, done);
+    if (this.#state === 'asking') this.#cancel = cancel;
+  }
+
+  #decide(verdict: Verdict): void {
+    this.#state = 'decided';
+    const { statsOf } = this.#config;
+    const stats = statsOf(this.#scope);
+    switch (verdict.kind) {
+      case 'ok':
+        stats.ok += 1;
+        this.#note(verdict.metadata);
+        this.#pass(verdict);
+        return;
+      case 'denied':
+        stats.denied += 1;
+        this.#note(verdict.metadata);
+        this.#answer(denial(verdict));
+        return;
+      case 'error':
+        stats.error += 1;
+        if (verdict.timeout) stats.timeout += 1;
+        this.#failed();
+        return;
+      default:
+        unreachable(verdict);
+    }
+  }
+
+  #pass(verdict: Extract<Verdict, { kind: 'ok' }>): void {
+    const { clearRoute } = this.#config;
+    applyToRequest(this.#exchange, verdict);
+    this.#toClient = verdict.response;
+    if (clearRoute && verdict.request.length + verdict.remove.length + verdict.query.set.length > 0)
+      this.#exchange.routeStale = true;
+    this.#goOn();
+  }
+
+  #failed(): void {
+    const { failureAllowed, failureHeader, statusOnError, statsOf } = this.#config;
+    if (!failureAllowed) {
+      this.#answer(failure(statusOnError));
+      return;
+    }
+    statsOf(this.#scope).failure_mode_allowed += 1;
+    if (failureHeader) this.#exchange.request.headers.set('x-envoy-auth-failure-mode-allowed', 'true');
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const { request } = this.#stream;
+    request.resume();
+    if (this.#inHead) {
+      this.#outcome = undefined;
+      return;
+    }
+    request.proceed();
+    this.#body.moveTo((chunk) => request.write(chunk));
+    if (this.#ended !== null) request.finish(this.#ended.trailers);
+  }
+
+  #answer(reply: ReturnType<typeof failure>): void {
+    if (this.#inHead) this.#outcome = reply;
+    else this.#stream.answer(reply);
+  }
+
+  #note(metadata: object | null): void {
+    if (metadata === null) return;
+    this.#exchange.metadata ??= new Map();
+    this.#exchange.metadata.set(METADATA, metadata);
+  }
+}

@@ -1,0 +1,142 @@
+// The gRPC side: what is asked, and what each answer does. The HTTP side is compared with Envoy.
+import { create, fromJson, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
+import { AnySchema, anyPack } from '@bufbuild/protobuf/wkt';
+import { expect, test, vi } from 'vitest';
+import { ExtAuthzSchema } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import { type CheckRequest, CheckResponseSchema } from '../../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
+import type { UnaryOutcome } from '../../client/grpc-call.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { HeaderMap } from '../../http/headers.ts';
+import { peerTls, testExchange } from '../../testing/exchange.ts';
+import { testScope } from '../../testing/scope.ts';
+import type { FilterStream } from '../filter.ts';
+import { extAuthz } from './filter.ts';
+
+type Outcome = UnaryOutcome<typeof CheckResponseSchema>;
+
+const stream: FilterStream = {
+  request: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
+  response: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
+  answer: vi.fn(),
+  run: (work) => work(),
+};
+
+function ask(outcome: Outcome, exchange: Exchange, config: JsonObject = {}) {
+  const scope = testScope();
+  let asked: CheckRequest | undefined;
+  vi.spyOn(scope.client, 'grpc').mockImplementation((_method, _target, request, done) => {
+    asked = request as unknown as CheckRequest;
+    (done as unknown as (outcome: Outcome) => void)(outcome);
+    return () => undefined;
+  });
+  const message = fromJson(ExtAuthzSchema, { grpc_service: { envoy_grpc: { cluster_name: 'auth' } }, ...config });
+  const filter = extAuthz.chain.compile(create(AnySchema, anyPack(ExtAuthzSchema, message)), 'authz', 'f')!;
+  const opened = filter.open!(exchange, scope, stream)!;
+  const reply = opened.request!.head!(exchange.request, true);
+  const response = { status: 200, headers: new HeaderMap() };
+  opened.response!.head!(response, true);
+  return { asked, reply, toClient: response.headers.fields };
+}
+
+const answer = (message: MessageInitShape<typeof CheckResponseSchema>): Outcome => ({
+  kind: 'message',
+  message: create(CheckResponseSchema, message),
+});
+const header = (key: string, value: string, more: object = {}) => ({ header: { key, value }, ...more });
+
+test('everything about the request is told', () => {
+  const exchange = testExchange(
+    { method: 'POST', path: '/a?b', authority: 'shop', headers: ['x-a', '1', 'x-a', '2', 'cookie', 'c'] },
+    { tls: peerTls({ sni: 'shop.test' }) },
+  );
+  exchange.metadata = new Map([
+    ['jwt', { sub: 'ann' }],
+    ['other', {}],
+  ]);
+  const config = {
+    disallowed_headers: { patterns: [{ exact: 'cookie' }] },
+    metadata_context_namespaces: ['jwt'],
+    include_tls_session: true,
+  };
+  const { attributes } = ask(answer({}), exchange, config).asked!;
+  expect(attributes).toMatchObject({
+    source: {
+      principal: 'spiffe://cluster.local/ns/shop/sa/web',
+      address: { address: { value: { address: '10.1.2.3' } } },
+    },
+    destination: { principal: 'spiffe://cluster.local/ns/shop/sa/orders' },
+    request: { http: { method: 'POST', path: '/a?b', host: 'shop', scheme: 'http', protocol: 'HTTP/1.1' } },
+    metadataContext: { filterMetadata: { jwt: { sub: 'ann' } } },
+    tlsSession: { sni: 'shop.test' },
+  });
+  expect(attributes!.request!.http!.headers).toEqual({
+    ':authority': 'shop',
+    ':method': 'POST',
+    ':path': '/a?b',
+    ':scheme': 'http',
+    'x-a': '1,2',
+  });
+});
+
+test('what it grants with', () => {
+  const exchange = testExchange({ path: '/a?x=1&y=2', headers: ['x-old', '1', 'x-gone', '1'] });
+  const okResponse = {
+    headers: [
+      header('x-user', 'ann', { append: false }),
+      header('x-old', '2', { append: true }),
+      header('host', 'evil'),
+    ],
+    headersToRemove: ['X-Gone', ':path'],
+    responseHeadersToAdd: [header('x-granted', 'yes')],
+    queryParametersToSet: [{ key: 'x', value: '9' }],
+    queryParametersToRemove: ['y'],
+  };
+  const dynamicMetadata = { user: 'ann' };
+  const { reply, toClient } = ask(
+    answer({ httpResponse: { case: 'okResponse', value: okResponse }, dynamicMetadata }),
+    exchange,
+  );
+  expect(reply).toBe(undefined);
+  expect(exchange.request.headers.fields).toEqual(['x-old', '1', 'x-user', 'ann', 'x-old', '2']);
+  expect(exchange.request.path).toBe('/a?x=9');
+  expect(toClient).toEqual(['x-granted', 'yes']);
+  expect(exchange.metadata?.get('envoy.filters.http.ext_authz')).toEqual({ user: 'ann' });
+});
+
+test.each<[name: string, outcome: Outcome, config: JsonObject, wants: object | undefined]>([
+  [
+    'denied',
+    answer({
+      status: { code: 7 },
+      httpResponse: {
+        case: 'deniedResponse',
+        value: { status: { code: 401 }, body: 'no', headers: [header('x-why', 'so')] },
+      },
+    }),
+    {},
+    { status: 401, body: Buffer.from('no'), details: 'ext_authz_denied', headers: new HeaderMap(['x-why', 'so']) },
+  ],
+  ['denied without words', answer({ status: { code: 16 } }), {}, { status: 403, details: 'ext_authz_denied' }],
+  [
+    'unreachable',
+    { kind: 'status', status: { code: 14, message: '' } },
+    {},
+    { status: 403, details: 'ext_authz_error' },
+  ],
+  [
+    'unreachable, with a status for it',
+    { kind: 'status', status: { code: 14, message: '' } },
+    { status_on_error: { code: 503 } },
+    { status: 503 },
+  ],
+  [
+    'unreachable, and open',
+    { kind: 'status', status: { code: 4, message: '' } },
+    { failure_mode_allow: true },
+    undefined,
+  ],
+])('%s', (_name, outcome, config, wants) => {
+  const { reply } = ask(outcome, testExchange(), config);
+  if (wants === undefined) expect(reply).toBe(undefined);
+  else expect(reply).toMatchObject(wants);
+});

@@ -1,0 +1,170 @@
+// An authorization server that speaks gRPC (envoy.service.auth.v3): it gets everything about the request, and says what is to become of it.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { GrpcService } from '../../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
+import type { AttributeContext_PeerSchema } from '../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
+import { AttributeContextSchema } from '../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
+import {
+  Authorization,
+  CheckRequestSchema,
+  type CheckResponse,
+} from '../../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
+import { decodeGrpcService } from '../../config/grpc-service.ts';
+import type { Exchange, PeerTls, SocketName } from '../../http/exchange.ts';
+import { HeaderMap } from '../../http/headers.ts';
+import { bytesOf } from '../../route/match/string-matcher.ts';
+import { type AuthService, type CheckedBody, type HeaderChoice, PARTIAL_BODY } from './service.ts';
+import { change, changeOf, type Verdict } from './verdict.ts';
+
+/** Milliseconds, Envoy's default. */
+const TIMEOUT = 200;
+const OK = 0;
+const DEADLINE_EXCEEDED = 4;
+
+export type GrpcOptions = {
+  readonly headers: HeaderChoice;
+  readonly packAsBytes: boolean;
+  readonly metadataNamespaces: readonly string[];
+  readonly routeMetadataNamespaces: readonly string[];
+  readonly includeTlsSession: boolean;
+};
+
+export function compileGrpcService(service: GrpcService, options: GrpcOptions, path: string): AuthService {
+  const target = decodeGrpcService(service, TIMEOUT, path);
+  return {
+    cluster: target.cluster,
+    check(exchange, body, extensions, scope, done) {
+      const request = create(CheckRequestSchema, { attributes: attributes(exchange, body, extensions, options) });
+      return scope.client.grpc(Authorization.method.check, target, request, (outcome) => {
+        if (outcome.kind === 'message') done(verdictOf(outcome.message));
+        else done({ kind: 'error', timeout: outcome.status.code === DEADLINE_EXCEEDED });
+      });
+    },
+  };
+}
+
+function attributes(
+  exchange: Exchange,
+  body: CheckedBody | null,
+  contextExtensions: Readonly<Record<string, string>>,
+  options: GrpcOptions,
+) {
+  const { downstream, request, metadata, route } = exchange;
+  const { tls } = downstream;
+  const noted = options.metadataNamespaces.flatMap((name) => {
+    const value = metadata?.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const routed = options.routeMetadataNamespaces.flatMap((name) => {
+    const value = route?.metadata[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return create(AttributeContextSchema, {
+    source: peer(
+      remoteOf(exchange),
+      tls === null ? '' : principalOf(tls),
+      request.headers.get('x-envoy-downstream-service-cluster'),
+    ),
+    destination: peer(downstream.local, tls?.localUriSans[0] ?? '', undefined),
+    request: {
+      time: timestampFromMs(exchange.startedAt),
+      http: {
+        id: request.headers.get('x-request-id') ?? '',
+        method: request.method,
+        headers: headersOf(exchange, body, options.headers),
+        path: text(request.path),
+        host: text(request.authority),
+        scheme: request.scheme,
+        protocol: request.protocol,
+        size: BigInt(Number(request.headers.get('content-length') ?? (body === null ? -1 : body.bytes.length))),
+        ...(body === null ? {} : options.packAsBytes ? { rawBody: body.bytes } : { body: body.bytes.toString('utf8') }),
+      },
+    },
+    contextExtensions: { ...contextExtensions },
+    metadataContext: { filterMetadata: Object.fromEntries(noted) as Record<string, never> },
+    routeMetadataContext: { filterMetadata: Object.fromEntries(routed) as Record<string, never> },
+    ...(options.includeTlsSession && tls !== null ? { tlsSession: { sni: tls.sni } } : {}),
+  });
+}
+
+/** A client that a trusted proxy names has no port. */
+function remoteOf({ clientAddress, downstream: { directRemote } }: Exchange): SocketName {
+  return clientAddress === directRemote.address ? directRemote : { address: clientAddress, port: 0 };
+}
+
+function peer(
+  { address, port }: SocketName,
+  principal: string,
+  service: string | undefined,
+): MessageInitShape<typeof AttributeContext_PeerSchema> {
+  return {
+    address: {
+      address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } },
+    },
+    principal,
+    service: service ?? '',
+  };
+}
+
+function principalOf({ uriSans, dnsSans, subject }: PeerTls): string {
+  return uriSans[0] ?? dnsSans[0] ?? subject;
+}
+
+function headersOf(
+  { request }: Exchange,
+  body: CheckedBody | null,
+  { allowed, disallowed }: HeaderChoice,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const note = (name: string, value: string) => {
+    if (disallowed(name) || allowed?.(name) === false) return;
+    const before = headers[name];
+    headers[name] = text(before === undefined ? value : `${before},${value}`);
+  };
+  note(':authority', request.authority);
+  note(':method', request.method);
+  note(':path', request.path);
+  note(':scheme', request.scheme);
+  for (const [name, value] of request.headers) note(name, value);
+  if (body !== null) headers[PARTIAL_BODY] = String(body.partial);
+  return headers;
+}
+
+/** Bytes of a head as the UTF-8 that protobuf wants; what is none is replaced, as by Envoy. */
+function text(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8').replaceAll('\uFFFD', '!');
+}
+
+function verdictOf({ status, httpResponse, dynamicMetadata }: CheckResponse): Verdict {
+  const metadata = dynamicMetadata ?? null;
+  if ((status?.code ?? OK) === OK) {
+    const ok = httpResponse.case === 'okResponse' ? httpResponse.value : undefined;
+    return {
+      kind: 'ok',
+      request: (ok?.headers ?? []).map((option) => changeOf(option, true)),
+      remove: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()),
+      response: (ok?.responseHeadersToAdd ?? []).map((option) => changeOf(option, false)),
+      query: {
+        set: (ok?.queryParametersToSet ?? []).map(({ key, value }) => [bytesOf(key), bytesOf(value)] as const),
+        remove: (ok?.queryParametersToRemove ?? []).map(bytesOf),
+      },
+      metadata: metadata ?? ok?.dynamicMetadata ?? null,
+    };
+  }
+  if (httpResponse.case === 'errorResponse') return { kind: 'error', timeout: false };
+  const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
+  const headers = new HeaderMap();
+  change(
+    headers,
+    (denied?.headers ?? []).map((option) => changeOf(option, false)),
+  );
+  return {
+    kind: 'denied',
+    status: denied?.status?.code || 403,
+    headers,
+    body: Buffer.from(denied?.body ?? ''),
+    metadata,
+  };
+}
