@@ -27,7 +27,7 @@ export type CheckConfig = {
   statsOf(scope: FilterScope): ExtAuthzStats;
 };
 
-export class ExtAuthzStats {
+class ExtAuthzStats {
   ok = 0;
   denied = 0;
   error = 0;
