@@ -7,12 +7,14 @@ import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
 import { turnClock } from '../lib/turn-clock.ts';
 import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
-import type { Statistic } from '../proxy/admin/statistics.ts';
+import { serverStatistics } from '../proxy/admin/server-info.ts';
+import { isGauge } from '../proxy/admin/statistic-name.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
 import { decoders } from '../proxy/config/decoders.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
 import { IstioMetrics } from '../proxy/log/istio-metrics.ts';
+import { droppedLines, reopenSinks } from '../proxy/log/sink.ts';
 import { ownEnd } from '../proxy/log/workload-end.ts';
 import { ProxyRuntime } from '../proxy/runtime.ts';
 
@@ -64,11 +66,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     log,
   });
   const ending = new Ending(runtime, log);
-  const statistics = function* (): Iterable<Statistic> {
-    yield* runtime.stats();
-    yield ['server.uncaught_faults', faults.count];
-  };
-  const view = adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, statistics });
+  const view = adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, faults });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   agent?.start();
   return {
@@ -87,6 +85,8 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
 class Ending {
   readonly code: Promise<number>;
   draining = false;
+  /** Health checks fail because somebody asked for it. */
+  failing = false;
   readonly #runtime: ProxyRuntime;
   readonly #log: Logger;
   #finish: (code: number) => void = () => undefined;
@@ -97,6 +97,7 @@ class Ending {
     this.code = new Promise((resolve) => {
       this.#finish = resolve;
     });
+    process.on('SIGUSR1', reopenSinks);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (this.draining) process.exit(1);
@@ -124,29 +125,43 @@ type ViewParts = {
   readonly discovery: Discovery;
   readonly ending: Ending;
   readonly log: Logger;
-  readonly statistics: () => Iterable<Statistic>;
+  readonly faults: { readonly count: number };
 };
 
-function adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, statistics }: ViewParts): AdminView {
-  return {
+function adminView(parts: ViewParts): AdminView {
+  const { options, bootstrap, metrics, runtime, discovery, ending, log, faults } = parts;
+  const view: AdminView = {
     bootstrap,
     resources: discovery.resources,
     clock: turnClock,
     version: options.version,
-    state: () => (ending.draining ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
+    state: () => (ending.draining || ending.failing ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
     secrets: () => discovery.secrets(),
     clusters: () => runtime.clusters(),
     listeners: () => runtime.listeners(),
-    statistics,
+    *statistics() {
+      yield* runtime.stats();
+      yield* serverStatistics(view);
+      yield ['server.uncaught_faults', faults.count];
+      yield ['filesystem.write_dropped', droppedLines()];
+    },
+    histograms: () => runtime.histograms(),
+    resetCounters: () => runtime.resetCounters(isGauge),
     meshMetrics: () => metrics.text(),
     logLevel(change) {
       if (change !== null && !(change in pino.levels.values)) return null;
       if (change !== null) log.level = change;
       return log.level;
     },
-    drain: () => void ending.drain(),
+    reopenLogs: reopenSinks,
+    failHealth(fail) {
+      ending.failing = fail;
+    },
+    drain: ({ inboundOnly }) =>
+      void (inboundOnly ? runtime.drain(({ direction }) => direction === 'inbound') : ending.drain()),
     quit: () => ending.quit(),
   };
+  return view;
 }
 
 async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: Logger): Promise<IdentityAgent> {

@@ -1,6 +1,7 @@
 // The running proxy: what configuration updates are applied to, piece by piece and in place.
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
+import type { Histogram } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
 import type { LocalCluster } from './balance/balancer.ts';
@@ -8,6 +9,7 @@ import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster, type ClusterServices } from './cluster/cluster.ts';
 import type { Assignment } from './config/cluster-types.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
+import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { RouteTable } from './route/table.ts';
 import { FilterStats } from './router/filter-stats.ts';
@@ -148,21 +150,20 @@ export class ProxyRuntime {
 
   /** Every counter and gauge with its Envoy name, as in `cluster.web.upstream_rq_total`. */
   *stats(): IterableIterator<readonly [name: string, value: number]> {
-    for (const [name, cluster] of this.#clusters) {
-      yield* named(`cluster.${name}`, cluster.stats);
-      yield* named(`cluster.${name}.http2`, cluster.http2Stats);
-    }
-    for (const [prefix, stats] of this.#httpStats) {
-      yield* named(`http.${prefix}`, stats);
-      yield* named(`http.${prefix}.http2`, stats.http2);
-    }
-    for (const [name, stats] of this.#filterStats.all()) yield* named(name, stats);
-    for (const [name, listener] of this.#listeners) yield* named(`listener.${name}`, listener.stats);
+    for (const [scope, stats] of this.#scopes()) yield* numbersOf(scope, stats);
+  }
+
+  *histograms(): IterableIterator<readonly [name: string, histogram: Histogram]> {
+    for (const [scope, stats] of this.#scopes()) yield* histogramsOf(scope, stats);
+  }
+
+  resetCounters(isGauge: (name: string) => boolean): void {
+    for (const [scope, stats] of this.#scopes()) resetCounters(scope, stats, isGauge);
   }
 
   /** Stops accepting, lets requests in progress end, and gives up on those that outlast the drain time. */
-  async drain(): Promise<void> {
-    for (const name of [...this.#listeners.keys()]) this.removeListener(name);
+  async drain(which: (config: ListenerConfig) => boolean = () => true): Promise<void> {
+    for (const [name, { config }] of [...this.#listeners]) if (which(config)) this.removeListener(name);
     const { clock, drainTime = DRAIN_TIME } = this.#options;
     const end = clock.now() + drainTime;
     while (clock.now() < end && [...this.#draining].some((listener) => listener.activeConnections > 0)) {
@@ -182,6 +183,16 @@ export class ProxyRuntime {
     const { localCluster, zone } = this.#options;
     if (localCluster === undefined) return null;
     return this.#clusters.get(localCluster)?.asLocal(zone ?? '') ?? null;
+  }
+
+  *#scopes(): IterableIterator<readonly [scope: string, stats: object]> {
+    for (const [name, cluster] of this.#clusters) {
+      yield [`cluster.${name}`, cluster.stats];
+      yield [`cluster.${name}.http2`, cluster.http2Stats];
+    }
+    for (const [prefix, stats] of this.#httpStats) yield [`http.${prefix}`, stats];
+    yield* this.#filterStats.all();
+    for (const listener of this.#listeners.values()) yield [`listener.${placeOf(listener)}`, listener.stats];
   }
 
   #retire(listener: Listener): void {
@@ -208,11 +219,9 @@ export class ProxyRuntime {
   }
 }
 
-function* named(prefix: string, stats: object): IterableIterator<readonly [string, number]> {
-  for (const [field, value] of Object.entries(stats)) {
-    if (typeof value === 'number') yield [`${prefix}.${field}`, value];
-    else if (typeof value === 'object' && value !== null) yield* named(`${prefix}.${field}`, value);
-  }
+/** As Envoy names a listener in statistics: by its address. */
+function placeOf({ config: { address }, port }: Listener): string {
+  return `${address.includes(':') ? `[${address}]` : address}_${port}`;
 }
 
 /** Whether an update can keep the sockets. */

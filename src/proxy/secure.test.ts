@@ -263,9 +263,9 @@ describe('who is let in', () => {
     const { inPort, stat, logs, up } = await twoHops(server(change), client());
     expect(/^HTTP\/1\.1 200 /.test(await askTls(inPort, options()))).toBe(welcome);
     expect(up.requests).toHaveLength(welcome ? 1 : 0);
-    if (counter !== '') await expect.poll(() => stat(`listener.in.${counter}`)).toBe(1);
+    if (counter !== '') await expect.poll(() => stat(`listener.127.0.0.1_${inPort}.${counter}`)).toBe(1);
     expect(logs.complaints).toEqual([]);
-    expect(stat('listener.in.downstream_pre_cx_active')).toBe(0);
+    expect(stat(`listener.127.0.0.1_${inPort}.downstream_pre_cx_active`)).toBe(0);
   });
 
   test('plain text is refused by a TLS chain, and served where permitted, without an identity', async () => {
@@ -273,7 +273,7 @@ describe('who is let in', () => {
     const refused = openClient(strict.inPort);
     refused.write(GET);
     expect(await refused.ended()).toBe('');
-    expect(strict.stat('listener.in.no_filter_chain_match')).toBe(1);
+    expect(strict.stat(`listener.127.0.0.1_${strict.inPort}.no_filter_chain_match`)).toBe(1);
     const permissive = await twoHops(server(), client(), true);
     expect(await ask(permissive.inPort)).toMatch(/^HTTP\/1\.1 200 /);
     expect(permissive.seen[0]?.downstream.tls).toBeNull();
@@ -291,6 +291,6 @@ describe('who is let in', () => {
     }
     expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 200 /);
     expect(logs.complaints).toEqual([]);
-    await expect.poll(() => stat('listener.in.downstream_pre_cx_active')).toBe(0);
+    await expect.poll(() => stat(`listener.127.0.0.1_${inPort}.downstream_pre_cx_active`)).toBe(0);
   });
 });

@@ -13,6 +13,7 @@ export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
       name: config.name,
       added_via_api: true,
       ...(config.discovery.kind === 'eds' && { eds_service_name: config.discovery.serviceName }),
+      observability_name: config.name,
       circuit_breakers: { thresholds: [limitsOf(config)] },
       host_statuses: hosts.map((host) => ({
         address: { socket_address: { address: host.address, port_value: host.port } },
@@ -30,6 +31,7 @@ export function clustersText(clusters: readonly ClusterView[]): string {
     const { max_connections, max_pending_requests, max_requests, max_retries } = limitsOf(config);
     const limits = { max_connections, max_pending_requests, max_requests, max_retries };
     return [
+      `${config.name}::observability_name::${config.name}`,
       ...Object.entries(limits).map(([name, value]) => `${config.name}::default_priority::${name}::${value}`),
       ...hosts.flatMap((host) => {
         const name = `${config.name}::${host.name}`;

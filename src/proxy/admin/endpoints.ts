@@ -6,7 +6,18 @@ import type { StoredSecret } from '../discovery/secret-store.ts';
 import { describeCertificates } from './certificates.ts';
 import { type ClusterView, clustersJson, clustersText } from './cluster-status.ts';
 import { dumpConfig } from './config-dump.ts';
-import { prometheusText, type Statistic, statisticsText } from './statistics.ts';
+import { queryDump } from './config-query.ts';
+import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
+import { initDump, serverInfo } from './server-info.ts';
+import {
+  type NamedHistogram,
+  readQuery,
+  type Statistic,
+  type Statistics,
+  selectStatistics,
+  statisticsJson,
+  statisticsText,
+} from './statistics.ts';
 
 /** The proxy as the admin interface sees and moves it. */
 export type AdminView = {
@@ -22,70 +33,117 @@ export type AdminView = {
     readonly port: number;
   }[];
   statistics(): Iterable<Statistic>;
+  histograms(): Iterable<NamedHistogram>;
+  resetCounters(): void;
   /** Metrics under the mesh's own names, in Prometheus text. */
   meshMetrics(): string;
   /** null: the level asked for does not exist. */
   logLevel(change: string | null): string | null;
-  drain(graceful: boolean): void;
+  reopenLogs(): void;
+  /** Fails health checks, or passes them again. */
+  failHealth(fail: boolean): void;
+  drain(options: { readonly graceful: boolean; readonly inboundOnly: boolean }): void;
   quit(): void;
 };
 
 export type AdminAnswer = {
   readonly status: number;
-  readonly type: 'text' | 'json' | 'prometheus';
+  readonly type: 'text' | 'json' | 'prometheus' | 'openmetrics';
   readonly body: string;
 };
+
+type AdminQuery = { readonly parameters: URLSearchParams; readonly accept: string };
+
 export type AdminEndpoint = {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  answer(view: AdminView, query: URLSearchParams): AdminAnswer;
+  readonly help: string;
+  answer(view: AdminView, query: AdminQuery): AdminAnswer;
 };
 
 export const endpoints: readonly AdminEndpoint[] = [
-  get('/ready', (view) => {
+  get('/certs', 'print certs on machine', (view) => json(describeCertificates(view.secrets(), view.clock.epoch()))),
+  get('/clusters', 'upstream cluster status', answerClusters),
+  get('/config_dump', 'dump current configs (include_eds, resource, mask, name_regex)', answerConfig),
+  post('/drain_listeners', 'drain listeners (graceful, inboundonly)', (view, { parameters }) => {
+    view.drain({ graceful: parameters.has('graceful'), inboundOnly: parameters.has('inboundonly') });
+    return ok();
+  }),
+  post('/healthcheck/fail', 'cause the server to fail health checks', (view) => done(() => view.failHealth(true))),
+  post('/healthcheck/ok', 'cause the server to pass health checks', (view) => done(() => view.failHealth(false))),
+  get('/help', 'print out list of admin commands', () => text(helpText())),
+  get('/init_dump', 'what is not ready yet', (view) => json(initDump(view.resources))),
+  get('/listeners', 'print listener info', answerListeners),
+  post('/logging', 'query/change logging levels', answerLogging),
+  get('/memory', 'print current allocation/heap usage', () => json(memory())),
+  post('/quitquitquit', 'exit the server', (view) => done(() => view.quit())),
+  get('/ready', 'print server state, return 200 if LIVE, otherwise return 503', (view) => {
     const state = view.state();
     return text(`${state}\n`, state === 'LIVE' ? 200 : 503);
   }),
-  get('/stats', (view, query) => {
-    if (query.get('format') === 'prometheus') return prometheus(view);
-    return text(statisticsText(view.statistics(), query.get('filter') ?? ''));
+  post('/reopen_logs', 'reopen access logs', (view) => done(() => view.reopenLogs())),
+  post('/reset_counters', 'reset all counters to zero', (view) => done(() => view.resetCounters())),
+  get('/runtime', 'print runtime values', ({ bootstrap }) => json(bootstrap.runtime.describe())),
+  post('/runtime_modify', 'add or modify runtime values', ({ bootstrap }, { parameters }) => {
+    if (parameters.size === 0) return text('usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n', 400);
+    bootstrap.runtime.override(parameters);
+    return ok();
   }),
-  get('/stats/prometheus', (view) => prometheus(view)),
-  get('/config_dump', (view, query) => {
-    const input = { bootstrap: view.bootstrap, resources: view.resources, secrets: view.secrets() };
-    return json(dumpConfig(input, query.has('include_eds')));
-  }),
-  get('/clusters', (view, query) => {
-    if (query.get('format') === 'json') return json(clustersJson(view.clusters()));
-    return text(clustersText(view.clusters()));
-  }),
-  get('/listeners', (view, query) => answerListeners(view, query)),
-  get('/certs', (view) => json(describeCertificates(view.secrets(), view.clock.epoch()))),
-  get('/server_info', (view) => json(serverInfo(view))),
-  get('/logging', (view) => text(`level: ${view.logLevel(null)}\n`)),
-  post('/logging', (view, query) => {
-    const level = view.logLevel(query.get('level'));
-    return level === null
-      ? text('no such level (hint: trace, debug, info, warn, error)\n', 400)
-      : text(`level: ${level}\n`);
-  }),
-  post('/drain_listeners', (view, query) => {
-    view.drain(query.has('graceful'));
-    return text('OK\n');
-  }),
-  post('/quitquitquit', (view) => {
-    view.quit();
-    return text('OK\n');
-  }),
+  get('/server_info', 'print server version/status information', (view) => json(serverInfo(view))),
+  get('/stats', 'print server stats (filter, invert_filter, format, type, usedonly)', answerStats),
+  get('/stats/prometheus', 'print server stats in prometheus format', (view, query) =>
+    withStatistics(view, query, (found) => exposition(view, found, query)),
+  ),
 ];
 
-function prometheus(view: AdminView): AdminAnswer {
-  return { status: 200, type: 'prometheus', body: view.meshMetrics() + prometheusText(view.statistics()) };
+export function helpText(): string {
+  const lines = endpoints.map(({ path, method, help }) => `  ${path}${method === 'POST' ? ' (POST)' : ''}: ${help}\n`);
+  return `admin commands are:\n  /: this list\n${lines.join('')}`;
 }
 
-function answerListeners(view: AdminView, query: URLSearchParams): AdminAnswer {
+function answerStats(view: AdminView, query: AdminQuery): AdminAnswer {
+  const format = query.parameters.get('format') ?? 'text';
+  return withStatistics(view, query, (found) => {
+    if (format === 'text') return text(statisticsText(found));
+    if (format === 'json') return { status: 200, type: 'json', body: JSON.stringify(statisticsJson(found)) };
+    if (format === 'prometheus') return exposition(view, found, query);
+    return text(`usage: /stats?format=text|json|prometheus\n`, 400);
+  });
+}
+
+function withStatistics(
+  view: AdminView,
+  { parameters }: AdminQuery,
+  answer: (found: Statistics) => AdminAnswer,
+): AdminAnswer {
+  const wanted = readQuery(parameters);
+  if (typeof wanted === 'string') return text(wanted, 400);
+  return answer(selectStatistics(view.statistics(), view.histograms(), wanted));
+}
+
+function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery): AdminAnswer {
+  const format: ExpositionFormat = accept.includes('application/openmetrics-text') ? 'openmetrics' : 'text';
+  const own = prometheusText(found, format);
+  if (format === 'text') return { status: 200, type: 'prometheus', body: view.meshMetrics() + own };
+  return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(view.meshMetrics())}${own}# EOF\n` };
+}
+
+function answerConfig(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
+  const input = { bootstrap: view.bootstrap, resources: view.resources, secrets: view.secrets() };
+  const dump = queryDump(dumpConfig(input, parameters.has('include_eds')), parameters);
+  return typeof dump === 'string' ? text(dump, 404) : json(dump);
+}
+
+function answerClusters(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
+  const wanted = readQuery(parameters);
+  if (typeof wanted === 'string') return text(wanted, 400);
+  const clusters = view.clusters().filter(({ config }) => wanted.matches(config.name));
+  return parameters.get('format') === 'json' ? json(clustersJson(clusters)) : text(clustersText(clusters));
+}
+
+function answerListeners(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
   const listeners = view.listeners().map(({ config: { name, address }, port }) => ({ name, address, port }));
-  if (query.get('format') !== 'json') {
+  if (parameters.get('format') !== 'json') {
     return text(listeners.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join(''));
   }
   const statuses = listeners.map(({ name, address, port }) => ({
@@ -95,22 +153,46 @@ function answerListeners(view: AdminView, query: URLSearchParams): AdminAnswer {
   return json({ listener_statuses: statuses });
 }
 
-function serverInfo(view: AdminView): JsonObject {
-  const { id, cluster } = view.bootstrap.node;
+/** Envoy's names of levels; ours has one logger. */
+const LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'fatal', off: 'silent' };
+
+function answerLogging(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
+  const asked = parameters.get('level') ?? parameters.get('proxy') ?? parameters.get('paths')?.replace(/^proxy:/, '');
+  const unknown = [...parameters.keys()].find((key) => !['level', 'proxy', 'paths'].includes(key));
+  if (unknown !== undefined) return text(`error: unknown logger name ${unknown} (hint: proxy)\n`, 400);
+  const level = view.logLevel(asked === undefined ? null : (LEVELS[asked] ?? asked));
+  if (level === null)
+    return text('error: unknown level (hint: trace, debug, info, warning, error, critical, off)\n', 400);
+  return text(`active loggers:\n  proxy: ${level}\n\n`);
+}
+
+function memory(): JsonObject {
+  const { heapUsed, heapTotal, rss, external } = process.memoryUsage();
   return {
-    version: view.version,
-    state: view.state(),
-    uptime_current_epoch: `${Math.floor(view.clock.now() / 1000)}s`,
-    node: { id, cluster },
+    allocated: String(heapUsed + external),
+    heap_size: String(heapTotal + external),
+    pageheap_unmapped: '0',
+    pageheap_free: String(heapTotal - heapUsed),
+    total_thread_cache: '0',
+    total_physical_bytes: String(rss),
   };
 }
 
-function get(path: string, answer: AdminEndpoint['answer']): AdminEndpoint {
-  return { method: 'GET', path, answer };
+function get(path: string, help: string, answer: AdminEndpoint['answer']): AdminEndpoint {
+  return { method: 'GET', path, help, answer };
 }
 
-function post(path: string, answer: AdminEndpoint['answer']): AdminEndpoint {
-  return { method: 'POST', path, answer };
+function post(path: string, help: string, answer: AdminEndpoint['answer']): AdminEndpoint {
+  return { method: 'POST', path, help, answer };
+}
+
+function done(work: () => void): AdminAnswer {
+  work();
+  return ok();
+}
+
+function ok(): AdminAnswer {
+  return text('OK\n');
 }
 
 function text(body: string, status = 200): AdminAnswer {

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { create, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeAuthority } from '../../../test/support/certificates.ts';
+import { Histogram } from '../../lib/histogram.ts';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { types } from '../../xds/descriptors/types.ts';
 import { ClustersSchema } from '../../xds/gen/envoy/admin/v3/clusters_pb.ts';
@@ -28,7 +29,11 @@ const name = 'outbound|80||web.shop.svc';
 const host = new Host(endpoint(8080), null as never, null as never, 0);
 host.activeRequests = 2;
 
+const histogram = new Histogram();
+
 beforeAll(async () => {
+  histogram.record(7);
+  histogram.exemplify({ value: 7, label: 'trace_id="abc"', epoch: 1_700_000_000_123 });
   const resources = new ResourceLog(() => clock.epoch());
   const bytes = toBinary(ClusterSchema, create(ClusterSchema, { name }));
   resources.received(typeUrl.cluster, name, '7', bytes);
@@ -45,7 +50,10 @@ beforeAll(async () => {
     { source: 'sds-grpc', name: 'ROOTCA', value: { kind: 'trust', roots: authority.certificate } },
   );
   const view: AdminView = {
-    bootstrap: await readBootstrap('node: {id: n}', 'b.yaml'),
+    bootstrap: await readBootstrap(
+      'node: {id: n}\nlayered_runtime: {layers: [{name: base, static_layer: {a: {b: 5}}}]}',
+      'b.yaml',
+    ),
     resources,
     clock,
     version: 'test',
@@ -55,7 +63,9 @@ beforeAll(async () => {
     listeners: () => [{ config: { name: 'l', address: '127.0.0.1' }, port: 15001 }],
     statistics: () => [
       [`cluster.${name}.upstream_rq_total`, 3],
+      [`cluster.${name}.upstream_rq_200`, 2],
       ['http.in.downstream_cx_active', 1],
+      ['listener.127.0.0.1_80.ssl_handshake', 0],
     ],
     meshMetrics: () => 'istio_requests_total{} 5\n',
     logLevel(change) {
@@ -63,15 +73,19 @@ beforeAll(async () => {
       level = change ?? level;
       return level;
     },
-    drain: (graceful) => void done.push(`drain ${graceful}`),
+    histograms: () => [[`cluster.${name}.upstream_rq_time`, histogram]],
+    resetCounters: () => void done.push('reset'),
+    reopenLogs: () => void done.push('reopen'),
+    failHealth: (fail) => void done.push(`fail ${fail}`),
+    drain: (options) => void done.push(`drain ${JSON.stringify(options)}`),
     quit: () => void done.push('quit'),
   };
   server = await serveAdmin(view, { address: '127.0.0.1', port: 0 });
 });
 afterAll(() => server.close());
 
-const ask = async (path: string, method = 'GET') => {
-  const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
+const ask = async (path: string, method = 'GET', headers: Record<string, string> = {}) => {
+  const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method, headers });
   return { status: response.status, text: await response.text() };
 };
 
@@ -127,33 +141,120 @@ it('shows certificates and how long they are good', async () => {
   expect(Number(certificates[0].cert_chain[0].days_until_expiration)).toBeGreaterThan(0);
 });
 
-it('prints statistics by name and for Prometheus', async () => {
-  expect((await ask('/stats?filter=upstream')).text).toBe(`cluster.${name}.upstream_rq_total: 3\n`);
-  expect((await ask('/stats/prometheus')).text).toBe(
-    'istio_requests_total{} 5\n' +
-      `# TYPE envoy_cluster_upstream_rq_total counter\nenvoy_cluster_upstream_rq_total{envoy_cluster_name="${name}"} 3\n` +
-      '# TYPE envoy_http_downstream_cx_active gauge\nenvoy_http_downstream_cx_active{envoy_http_conn_manager_prefix="in"} 1\n',
+const METRICS = `# HELP envoy_cluster_upstream_rq Envoy's statistic cluster.*.upstream_rq_200
+# TYPE envoy_cluster_upstream_rq counter
+envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="${name}"} 2
+# HELP envoy_cluster_upstream_rq_total Envoy's statistic cluster.*.upstream_rq_total
+# TYPE envoy_cluster_upstream_rq_total counter
+envoy_cluster_upstream_rq_total{envoy_cluster_name="${name}"} 3
+# HELP envoy_http_downstream_cx_active Envoy's statistic http.*.downstream_cx_active
+# TYPE envoy_http_downstream_cx_active gauge
+envoy_http_downstream_cx_active{envoy_http_conn_manager_prefix="in"} 1
+# HELP envoy_listener_ssl_handshake Envoy's statistic listener.*.handshake
+# TYPE envoy_listener_ssl_handshake counter
+envoy_listener_ssl_handshake{envoy_listener_address="127.0.0.1_80"} 0
+`;
+
+it('prints statistics for Prometheus', async () => {
+  expect((await ask('/stats/prometheus?type=Counters')).text).toBe(
+    `istio_requests_total{} 5\n${METRICS.replace(/# HELP envoy_http[\s\S]*?} 1\n/, '')}`,
   );
+  const { text } = await ask('/stats/prometheus?filter=rq_time');
+  expect(text).toContain(`envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="${name}",le="5"} 0\n`);
+  expect(text).toContain(`envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="${name}",le="10"} 1\n`);
+  expect(text).toContain(`envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="${name}"} 7\n`);
+});
+
+it('gives exemplars in OpenMetrics only', async () => {
+  const { text } = await ask('/stats/prometheus', 'GET', { accept: 'application/openmetrics-text; version=1.0.0' });
+  expect(text).toContain('le="10"} 1 # {trace_id="abc"} 7 1700000000.123\n');
+  expect(text).toContain('# TYPE envoy_cluster_upstream_rq_total unknown\n');
+  expect(text.endsWith('# EOF\n')).toBe(true);
 });
 
 it.each([
+  ['/stats?filter=upstream_rq_t.*l', `cluster.${name}.upstream_rq_total: 3\n`],
+  ['/stats?filter=cluster&invert_filter&usedonly', 'http.in.downstream_cx_active: 1\n'],
+  ['/stats?type=Gauges', 'http.in.downstream_cx_active: 1\n'],
+  ['/stats?filter=handshake', 'listener.127.0.0.1_80.ssl.handshake: 0\n'],
   ['/listeners', 'l::127.0.0.1:15001\n'],
-  ['/logging', 'level: info\n'],
 ])('answers %s', async (path, text) => {
   expect(await ask(path)).toEqual({ status: 200, text });
 });
 
-it('changes things on POST only', async () => {
-  for (const path of ['/quitquitquit', '/drain_listeners?graceful']) {
-    expect((await ask(path)).status).toBe(405);
-  }
-  expect(done).toEqual([]);
-  await ask('/drain_listeners?graceful', 'POST');
-  await ask('/quitquitquit', 'POST');
-  expect(done).toEqual(['drain true', 'quit']);
-  expect((await ask('/logging?level=loud', 'POST')).status).toBe(400);
-  expect((await ask('/logging?level=debug', 'POST')).text).toBe('level: debug\n');
+it('shows histograms as text and as JSON', async () => {
+  expect((await ask('/stats?type=Histograms')).text).toMatch(
+    /^cluster\..*\.upstream_rq_time: P0\(7,7\) P25\(7\.025,7\.025\) .* P100/,
+  );
+  const { stats } = JSON.parse((await ask('/stats?format=json&filter=rq_time|rq_total')).text);
+  expect(stats[0]).toEqual({ name: `cluster.${name}.upstream_rq_total`, value: 3 });
+  expect(stats[1].histograms.computed_quantiles[0].values[2]).toEqual({ interval: 7.05, cumulative: 7.05 });
+});
+
+it.each([
+  ['/stats?filter=(', 'invalid re2 regex'],
+  ['/stats?type=Nonsense', 'usage: /stats?type='],
+  ['/stats?format=html', 'usage: /stats?format='],
+])('refuses %s', async (path, text) => {
+  const answer = await ask(path);
+  expect(answer.status).toBe(400);
+  expect(answer.text).toContain(text);
+});
+
+it('selects parts of the configuration', async () => {
+  const configs = async (query: string) => JSON.parse((await ask(`/config_dump?${query}`)).text).configs;
+  expect(await configs('resource=dynamic_active_clusters')).toMatchObject([
+    { '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump.DynamicCluster', version_info: '7' },
+  ]);
+  expect(await configs('mask=bootstrap.node.id')).toEqual([
+    { '@type': 'type.googleapis.com/envoy.admin.v3.BootstrapConfigDump', bootstrap: { node: { id: 'n' } } },
+  ]);
+  expect(await configs('resource=dynamic_listeners&name_regex=l')).toHaveLength(1);
+  expect(await configs('resource=dynamic_listeners&name_regex=x')).toHaveLength(0);
+  expect(await ask('/config_dump?resource=nothing')).toEqual({
+    status: 404,
+    text: 'nothing not found in config dump\n',
+  });
+});
+
+it('keeps runtime values of layers and overrides', async () => {
+  expect((await ask('/runtime_modify?a.b=7', 'POST')).text).toBe('OK\n');
+  const { layers, entries } = JSON.parse((await ask('/runtime')).text);
+  expect(layers).toEqual(['base', 'admin']);
+  expect(entries).toEqual({ 'a.b': { layer_values: ['5', '7'], final_value: '7' } });
+  await ask('/runtime_modify?a.b=', 'POST');
+  expect(JSON.parse((await ask('/runtime')).text).entries['a.b'].final_value).toBe('5');
+});
+
+it('says what waits, how much memory there is, and what it can be asked', async () => {
+  expect(JSON.parse((await ask('/init_dump')).text).unready_targets_dumps).toHaveLength(1);
+  expect(Number(JSON.parse((await ask('/memory')).text).total_physical_bytes)).toBeGreaterThan(0);
+  expect((await ask('/help')).text).toContain('  /quitquitquit (POST): exit the server\n');
   expect((await ask('/nothing')).status).toBe(404);
+});
+
+it('changes things on POST only', async () => {
+  const paths = [
+    '/quitquitquit',
+    '/drain_listeners?graceful',
+    '/healthcheck/fail',
+    '/healthcheck/ok',
+    '/reset_counters',
+    '/reopen_logs',
+  ];
+  for (const path of paths) expect((await ask(path)).status).toBe(405);
+  expect(done).toEqual([]);
+  for (const path of paths) expect((await ask(path, 'POST')).text).toBe('OK\n');
+  expect(done).toEqual([
+    'quit',
+    'drain {"graceful":true,"inboundOnly":false}',
+    'fail true',
+    'fail false',
+    'reset',
+    'reopen',
+  ]);
+  expect((await ask('/logging?level=loud', 'POST')).status).toBe(400);
+  expect((await ask('/logging?level=debug', 'POST')).text).toBe('active loggers:\n  proxy: debug\n\n');
 });
 
 it.each([

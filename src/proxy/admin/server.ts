@@ -1,7 +1,7 @@
 // The admin port: plain HTTP for people, probes and the mesh on this machine; not for web pages.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import { type AdminAnswer, type AdminView, endpoints } from './endpoints.ts';
+import { type AdminAnswer, type AdminView, endpoints, helpText } from './endpoints.ts';
 
 export type AdminServer = {
   /** The one in use, when 0 was asked for. */
@@ -13,12 +13,13 @@ const contentTypes = {
   text: 'text/plain; charset=UTF-8',
   json: 'application/json',
   prometheus: 'text/plain; version=0.0.4',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
 
 /** Rejects when the address is taken. */
 export async function serveAdmin(
   view: AdminView,
-  { address, port }: { address: string; port: number },
+  place: NonNullable<AdminView['bootstrap']['admin']>,
 ): Promise<AdminServer> {
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 },
@@ -28,10 +29,10 @@ export async function serveAdmin(
     },
   );
   server.maxConnections = 256;
-  await listen(server, address, port);
+  await listen(server, place);
   const bound = server.address();
   return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : port,
+    port: typeof bound === 'object' && bound !== null ? bound.port : 0,
     close() {
       server.close();
       server.closeAllConnections();
@@ -43,14 +44,17 @@ function answer(view: AdminView, request: IncomingMessage): AdminAnswer {
   const refused = refusal(request);
   if (refused !== null) return { status: 403, type: 'text', body: `${refused}\n` };
   const [path = '', ...rest] = (request.url ?? '/').split('?');
-  const known = endpoints.filter((endpoint) => endpoint.path === path);
-  if (known.length === 0) {
-    const paths = [...new Set(endpoints.map((endpoint) => endpoint.path))].join(' ');
-    return { status: 404, type: 'text', body: `no such path (hint: ${paths})\n` };
+  const endpoint = endpoints.find((one) => one.path === path);
+  if (path === '/') return { status: 200, type: 'text', body: helpText() };
+  if (endpoint === undefined) return { status: 404, type: 'text', body: `invalid path. ${helpText()}` };
+  // What only tells may be asked for by any method, as in Envoy.
+  if (endpoint.method === 'POST' && request.method !== 'POST') {
+    return { status: 405, type: 'text', body: `Method ${request.method} not allowed, POST required.` };
   }
-  const endpoint = known.find(({ method }) => method === (request.method === 'HEAD' ? 'GET' : request.method));
-  if (endpoint === undefined) return { status: 405, type: 'text', body: `${path} needs ${known[0]?.method}\n` };
-  return endpoint.answer(view, new URLSearchParams(rest.join('?')));
+  return endpoint.answer(view, {
+    parameters: new URLSearchParams(rest.join('?')),
+    accept: request.headers.accept ?? '',
+  });
 }
 
 /** A page of another site can make a browser send requests here, but not with our Host, nor a POST without its Origin. */
@@ -74,13 +78,15 @@ function send(response: ServerResponse, status: number, contentType: string, bod
   response.end(body);
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, place: NonNullable<AdminView['bootstrap']['admin']>): Promise<void> {
+  const { name, options } =
+    'path' in place
+      ? { name: place.path, options: { path: place.path } }
+      : { name: `${place.address}:${place.port}`, options: { host: place.address, port: place.port } };
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
-      reject(
-        new Error(`admin cannot listen on ${host}:${port}: ${error.message} (hint: admin.address)`, { cause: error }),
-      );
+      reject(new Error(`admin cannot listen on ${name}: ${error.message} (hint: admin.address)`, { cause: error }));
     });
-    server.listen({ host, port }, () => resolve());
+    server.listen(options, () => resolve());
   });
 }

@@ -136,12 +136,12 @@ it.each([
     /^b\.yaml: tracing: not supported/,
   ],
   [
-    'an admin pipe',
+    'an admin without a port number',
     change(
       'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 9901 } } }',
-      'admin: { address: { pipe: { path: /a } } }',
+      'admin: { address: { socket_address: { address: 127.0.0.1, named_port: x } } }',
     ),
-    /admin\.address: needs a socket_address/,
+    /admin\.address: needs a pipe, or a socket_address/,
   ],
   [
     'REST',

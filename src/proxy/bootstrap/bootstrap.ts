@@ -18,12 +18,14 @@ import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tl
 import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
 import { type GrpcTarget, readGrpcTarget } from './grpc-target.ts';
+import { RuntimeLayers } from './runtime-layers.ts';
 
 export type Bootstrap = {
   /** As read, for the config dump. */
   readonly message: BootstrapMessage;
   readonly node: Node;
-  readonly admin: { readonly address: string; readonly port: number } | null;
+  readonly admin: { readonly address: string; readonly port: number } | { readonly path: string } | null;
+  readonly runtime: RuntimeLayers;
   readonly listeners: readonly Listener[];
   /** Without those that only gRPC streams of this process use. */
   readonly clusters: readonly Cluster[];
@@ -42,7 +44,7 @@ export type ResourceSource = { readonly kind: 'ads' } | { readonly kind: 'path';
 export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
 
 /** Fields that are read, and those that change nothing here: names of statistics and the format of Envoy's own log. */
-const readFields = new Set(['node', 'admin', 'staticResources', 'dynamicResources']);
+const readFields = new Set(['node', 'admin', 'staticResources', 'dynamicResources', 'layeredRuntime']);
 const harmlessFields = new Set(['statsConfig', 'statsFlushInterval', 'applicationLogConfig', '$typeName', '$unknown']);
 
 /** Rejects with a BootstrapError. */
@@ -86,6 +88,7 @@ function readMessage(message: BootstrapMessage): Bootstrap {
     message,
     node,
     admin: readAdmin(message),
+    runtime: readRuntime(message),
     listeners: message.staticResources?.listeners ?? [],
     clusters: clusters.filter(({ name }) => !grpcTargets.has(name)),
     secrets: message.staticResources?.secrets ?? [],
@@ -114,10 +117,23 @@ function isEmpty(value: unknown): boolean {
 function readAdmin(message: BootstrapMessage): Bootstrap['admin'] {
   if (message.admin === undefined) return null;
   const address = message.admin.address?.address;
+  if (address?.case === 'pipe') return { path: address.value.path };
   if (address?.case !== 'socketAddress' || address.value.portSpecifier.case !== 'portValue') {
-    throw new BootstrapError('admin.address: needs a socket_address with port_value');
+    throw new BootstrapError('admin.address: needs a pipe, or a socket_address with port_value');
   }
   return { address: address.value.address, port: address.value.portSpecifier.value };
+}
+
+/** Layers of the file itself, and the admin interface's; what would be fetched or watched is refused. */
+function readRuntime(message: BootstrapMessage): RuntimeLayers {
+  const layers = (message.layeredRuntime?.layers ?? []).flatMap(({ name, layerSpecifier: layer }, at) => {
+    const here = `layered_runtime.layers[${at}]`;
+    if (name === '') throw new BootstrapError(`${here}.name: is empty`);
+    if (layer.case === 'staticLayer') return [{ name, values: layer.value }];
+    if (layer.case === 'adminLayer') return [];
+    throw new BootstrapError(`${here}: only static_layer and admin_layer are supported`);
+  });
+  return new RuntimeLayers(layers);
 }
 
 function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): Bootstrap['ads'] {

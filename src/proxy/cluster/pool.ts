@@ -241,6 +241,8 @@ export class Pool implements ClientConnectionOwner, Http2ClientOwner {
     }
     stats.upstream_cx_total += 1;
     stats.upstream_cx_active += 1;
+    const { clock } = this.#settings;
+    const started = clock.now();
     let settled = false;
     const settle = (): boolean => {
       if (settled) return false;
@@ -251,7 +253,9 @@ export class Pool implements ClientConnectionOwner, Http2ClientOwner {
     };
     const cancel = this.#connector.connect(this.#address, this.#port, {
       onConnected: (socket, alpn) => {
-        if (settle()) this.#connected(socket, alpn);
+        if (!settle()) return;
+        stats.upstream_cx_connect_ms.record(clock.now() - started);
+        this.#connected(socket, alpn);
       },
       onFailed: (detail) => {
         if (settle()) this.#failed('connection-failure', detail);
@@ -307,6 +311,7 @@ export class Pool implements ClientConnectionOwner, Http2ClientOwner {
   #failed(reason: ResetReason, detail: string): void {
     const { stats } = this.#settings;
     stats.upstream_cx_active -= 1;
+    stats.upstream_cx_destroy += 1;
     stats.upstream_cx_connect_fail += 1;
     // As many as were counted on it; when no connection is left to wait for, nobody else can be served either.
     const served = this.#connecting.size + this.#open.size > 0 ? this.#expected : undefined;

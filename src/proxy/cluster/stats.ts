@@ -21,7 +21,16 @@ export class OutlierStats {
   ejections_enforced_local_origin_failure_percentage = 0;
 }
 
+import { Histogram } from '../../lib/histogram.ts';
+import { StatusCodes } from '../http/status-codes.ts';
+
 export class ClusterStats {
+  /** Milliseconds from the complete request to the complete response. */
+  readonly upstream_rq_time = new Histogram();
+  readonly upstream_cx_connect_ms = new Histogram();
+  readonly codes = new StatusCodes('upstream_rq');
+  /** Of responses that were not passed on but retried. */
+  readonly retriedCodes = new StatusCodes('retry.upstream_rq');
   upstream_cx_total = 0;
   upstream_cx_active = 0;
   upstream_cx_connect_fail = 0;
@@ -86,6 +95,7 @@ export class ClusterStats {
 
   countResponse(status: number): void {
     this.upstream_rq_completed += 1;
+    this.codes.count(status);
     if (status < 200) this.upstream_rq_1xx += 1;
     else if (status < 300) this.upstream_rq_2xx += 1;
     else if (status < 400) this.upstream_rq_3xx += 1;

@@ -149,9 +149,12 @@ export class Listener {
   #inspect(socket: Socket, traits: ConnectionTraits): void {
     this.stats.downstream_cx_total += 1;
     this.stats.downstream_cx_active += 1;
+    const { clock } = this.#services;
+    const accepted = clock.now();
     socket.once('close', () => {
       this.stats.downstream_cx_active -= 1;
       this.stats.downstream_cx_destroy += 1;
+      this.stats.downstream_cx_length_ms.record(clock.now() - accepted);
     });
     const { listenerFilters, filtersTimeout, continueOnTimeout } = this.#config;
     if (listenerFilters.length === 0) {

@@ -1,6 +1,9 @@
 // Counters and gauges of one listener under Envoy's names (`listener.<name>.<field>`).
 
+import { Histogram } from '../../lib/histogram.ts';
+
 export class ListenerStats {
+  readonly downstream_cx_length_ms = new Histogram();
   downstream_cx_total = 0;
   downstream_cx_active = 0;
   downstream_cx_destroy = 0;

@@ -58,6 +58,15 @@ export class BufferedSink implements LineSink {
     });
   }
 
+  /** Writes go on to a new stream: the file under the old one may have been moved away. */
+  reopen(): void {
+    this.flush();
+    const before = this.#stream;
+    this.#stream = null;
+    this.#failed = false;
+    if (before !== null && before !== process.stdout && before !== process.stderr) before.end();
+  }
+
   /** What is held, which is then the caller's to write. */
   take(): string {
     const text = this.#held.join('');
@@ -87,6 +96,16 @@ export function openSink(path: string): LineSink {
     sinks.set(path, sink);
   }
   return sink;
+}
+
+/** For log rotation: moved files are let go of, their paths opened anew. */
+export function reopenSinks(): void {
+  for (const sink of sinks.values()) sink.reopen();
+}
+
+/** Lines of all sinks that were lost so far. */
+export function droppedLines(): number {
+  return [...sinks.values()].reduce((total, { dropped }) => total + dropped, 0);
 }
 
 /** At the end of the process nothing asynchronous runs any more: what is still held is written at once. */

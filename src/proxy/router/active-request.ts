@@ -357,6 +357,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     stats.downstream_rq_active -= 1;
     if (this.#idleTimer !== null) services.wheel.cancel(this.#idleTimer);
     const now = services.clock.now();
+    stats.downstream_rq_time.record(now - this.#exchange.started);
     for (const log of config.accessLogs) log.write(this.#exchange, now);
     this.#filters.done();
   }

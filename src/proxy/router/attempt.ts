@@ -68,6 +68,14 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     }
   }
 
+  /** Lets go of a response that is retried: it came, so that this counts as no reset. */
+  discard(): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#stream?.reset();
+    this.#stream = null;
+  }
+
   pause(): void {
     this.#stream?.pause();
   }

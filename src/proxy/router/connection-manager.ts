@@ -52,7 +52,8 @@ export class ConnectionManager implements StreamAcceptor {
   }
 
   refuse(stream: ServerStream, fault: CodecFault): void {
-    this.stats.downstream_cx_protocol_error += 1;
+    // A missing Host is the connection manager's complaint in Envoy, not the codec's.
+    if (fault.details !== 'missing_host_header') this.stats.downstream_cx_protocol_error += 1;
     if (fault.status === 431) this.stats.downstream_rq_too_large += 1;
     if (fault.status === 408) this.stats.downstream_rq_timeout += 1;
     new ActiveRequest(this, stream, emptyHead(stream), true).onFault(fault);

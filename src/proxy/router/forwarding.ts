@@ -112,21 +112,29 @@ export class Forwarding implements AttemptOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    this.#cluster.stats.countResponse(head.status);
     this.#cluster.observe(attempt.host, head.status);
     if (this.#retry !== null && this.#mayRetry(this.#retry, { kind: 'response', head })) {
-      attempt.abandon();
+      this.#cluster.stats.retriedCodes.count(head.status);
+      attempt.discard();
       this.#again(this.#retry);
       return;
     }
+    this.#cluster.stats.countResponse(head.status);
     if (this.#retry !== null && this.#retry.count > 0 && head.status < 500)
       this.#cluster.stats.upstream_rq_retry_success += 1;
     this.#responding = true;
     this.#cancel(this.#tryTimeout);
     if (last) this.#settle();
     this.#exchange.upstreamStarted = this.#services.clock.now();
-    if (last) this.#exchange.upstreamEnded = this.#exchange.upstreamStarted;
+    if (last) this.#completed(this.#exchange.upstreamStarted);
     this.#target.onUpstreamResponse(head, last);
+  }
+
+  #completed(now: number): void {
+    const exchange = this.#exchange;
+    exchange.upstreamEnded = now;
+    // Of a request that is still coming nobody can say how long its answer took.
+    if (exchange.requestEnded > 0) this.#cluster.stats.upstream_rq_time.record(now - exchange.requestEnded);
   }
 
   onData(chunk: Buffer): void {
@@ -134,7 +142,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   onEnd(trailers: HeaderMap | null): void {
-    this.#exchange.upstreamEnded = this.#services.clock.now();
+    this.#completed(this.#services.clock.now());
     this.#exchange.trailers = trailers;
     this.#settle();
     this.#target.onUpstreamEnd(trailers);
@@ -242,10 +250,14 @@ export class Forwarding implements AttemptOwner {
     const begun = this.#responding;
     this.stop();
     if (begun) this.#target.breakOff(flag.upstreamRequestTimeout, cause.responseTimeout.details);
-    else this.#target.answer(cause.responseTimeout);
+    else {
+      this.#cluster.stats.countResponse(cause.responseTimeout.status);
+      this.#target.answer(cause.responseTimeout);
+    }
   }
 
   #giveUp(reply: LocalReply): void {
+    this.#cluster.stats.countResponse(reply.status);
     this.#settle();
     this.#target.answer(reply);
   }

@@ -1,4 +1,6 @@
 // Counters and gauges of a connection manager under Envoy's names (`http.<stat_prefix>.<field>`).
+
+import { Histogram } from '../../lib/histogram.ts';
 import { Http2Stats } from '../http2/stats.ts';
 
 export class HttpStats {
@@ -8,6 +10,8 @@ export class HttpStats {
   downstream_cx_http2_total = 0;
   downstream_rq_http1_total = 0;
   downstream_rq_http2_total = 0;
+  /** Milliseconds of whole exchanges. */
+  readonly downstream_rq_time = new Histogram();
   downstream_cx_total = 0;
   downstream_cx_active = 0;
   downstream_cx_destroy = 0;

@@ -101,7 +101,7 @@ describe('bytes', () => {
     expect(proxy.stat('tcp.test.downstream_cx_rx_bytes_total')).toBe(5);
     expect(proxy.stat('tcp.test.downstream_cx_tx_bytes_total')).toBe(5);
     await expect.poll(() => proxy.stat('cluster.c.upstream_cx_active')).toBe(0);
-    await expect.poll(() => proxy.stat('listener.listener.downstream_cx_active')).toBe(0);
+    await expect.poll(() => proxy.stat(`listener.127.0.0.1_${proxy.port}.downstream_cx_active`)).toBe(0);
   });
 
   test('a server that speaks first', async () => {

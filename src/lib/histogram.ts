@@ -1,0 +1,100 @@
+// A histogram of positive values with two significant digits: an addition into a typed array per record, quantiles and any bounds afterwards.
+//
+//   bucket of 4,730 = decade 10^3, digits 47:   [ … | 4.6e3 | 4.7e3 ← | 4.8e3 | … ]   its value lies in [4700, 4800)
+//
+// Bucket 0 holds everything below 0.1. The array is made with the first record, because most histograms of a mesh never get one.
+
+export type Exemplar = { readonly value: number; readonly label: string; readonly epoch: number };
+
+const LOWEST = -1;
+const DECADES = 11;
+/** From 10 to 99. */
+const PER_DECADE = 90;
+const SIZE = DECADES * PER_DECADE + 1;
+const POWERS = Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (LOWEST + i));
+
+export class Histogram {
+  #counts: Float64Array | null = null;
+  #count = 0;
+  #sum = 0;
+  #exemplar: Exemplar | null = null;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** The last record that came with one. */
+  get exemplar(): Exemplar | null {
+    return this.#exemplar;
+  }
+
+  record(value: number): void {
+    this.#counts ??= new Float64Array(SIZE);
+    this.#counts[bucketOf(value)]! += 1;
+    this.#count += 1;
+    this.#sum += value;
+  }
+
+  /** Says which request a value was of, as in `trace_id="…"`. */
+  exemplify(exemplar: Exemplar): void {
+    this.#exemplar = exemplar;
+  }
+
+  reset(): void {
+    this.#counts = null;
+    this.#count = 0;
+    this.#sum = 0;
+    this.#exemplar = null;
+  }
+
+  /** How many records lie below each bound, for bounds in ascending order with two significant digits at most. */
+  below(bounds: readonly number[]): number[] {
+    const counts = this.#counts;
+    if (counts === null) return bounds.map(() => 0);
+    let at = 0;
+    let total = 0;
+    return bounds.map((bound) => {
+      const end = bucketOf(bound);
+      for (; at < end; at++) total += counts[at]!;
+      return total;
+    });
+  }
+
+  /** For shares in [0, 1], ascending; NaN without records. Interpolated within a bucket. */
+  quantiles(shares: readonly number[]): number[] {
+    const counts = this.#counts;
+    if (counts === null || this.#count === 0) return shares.map(() => Number.NaN);
+    let at = counts.findIndex((count) => count > 0);
+    let before = 0;
+    return shares.map((share) => {
+      const rank = share * this.#count;
+      while (before + counts[at]! < rank && at < SIZE - 1) before += counts[at++]!;
+      const inside = counts[at]! === 0 ? 0 : (rank - before) / counts[at]!;
+      const [low, high] = rangeOf(at);
+      return low + (high - low) * inside;
+    });
+  }
+}
+
+function bucketOf(value: number): number {
+  // Also NaN.
+  if (!(value >= POWERS[0]!)) return 0;
+  let decade = 0;
+  while (decade < DECADES - 1 && value >= POWERS[decade + 1]!) decade += 1;
+  // The small addition makes up for 0.3 / 0.1 being 2.9999….
+  const digits = Math.min(99, Math.floor((value / POWERS[decade]!) * 10 + 1e-9));
+  return decade * PER_DECADE + digits - 9;
+}
+
+function rangeOf(bucket: number): readonly [low: number, high: number] {
+  // Zero, nearly always: what is below a tenth of a millisecond is none.
+  if (bucket === 0) return [0, 0];
+  const decade = Math.floor((bucket - 1) / PER_DECADE);
+  const unit = POWERS[decade]! / 10;
+  const digits = bucket - 1 - decade * PER_DECADE + 10;
+  return [digits * unit, (digits + 1) * unit];
+}

@@ -1,0 +1,88 @@
+// Statistics in Prometheus' text format, and in OpenMetrics with exemplars where the scraper asks for it.
+import type { Histogram } from '../../lib/histogram.ts';
+import { isGauge, prometheusName } from './statistic-name.ts';
+import type { Statistics } from './statistics.ts';
+
+export type ExpositionFormat = 'text' | 'openmetrics';
+
+/** Envoy's buckets, for milliseconds. */
+const BOUNDS = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+  3_600_000,
+];
+
+type Family = { readonly kind: string; readonly help: string; readonly samples: string[] };
+
+/** Samples of one metric stand together under one HELP and one TYPE line, as both formats demand. */
+export function prometheusText({ numbers, histograms }: Statistics, format: ExpositionFormat): string {
+  const families = new Map<string, Family>();
+  for (const [name, value] of numbers) {
+    const { metric, labels } = prometheusName(name);
+    const kind = isGauge(name) ? 'gauge' : counterKind(format);
+    familyOf(families, metric, kind, name).samples.push(`${metric}${braced(labelText(labels))} ${value}\n`);
+  }
+  for (const [name, histogram] of histograms) {
+    const { metric, labels } = prometheusName(name);
+    const { samples } = familyOf(families, metric, 'histogram', name);
+    samples.push(...histogramSamples(metric, labelText(labels), histogram, format));
+  }
+  return [...families]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([metric, { kind, help, samples }]) => `# HELP ${metric} ${help}\n# TYPE ${metric} ${kind}\n${samples.join('')}`,
+    )
+    .join('');
+}
+
+/**
+ * The text format's counters under OpenMetrics' rules: its counters must end in `_total` and are announced without it. Envoy's names do not follow
+ * that, and a metric must not change its name with the format it is asked in, so that those are of type unknown.
+ */
+export function toOpenMetrics(text: string): string {
+  return text
+    .replace(/^# (HELP|TYPE) (\w+)_total /gm, '# $1 $2 ')
+    .replace(/^# TYPE (\w+) untyped$/gm, '# TYPE $1 unknown');
+}
+
+function counterKind(format: ExpositionFormat): string {
+  return format === 'text' ? 'counter' : 'unknown';
+}
+
+function familyOf(families: Map<string, Family>, metric: string, kind: string, name: string): Family {
+  let family = families.get(metric);
+  if (family === undefined) {
+    family = { kind, help: `Envoy's statistic ${helpText(name)}`, samples: [] };
+    families.set(metric, family);
+  }
+  return family;
+}
+
+/** The name without the part that is a label. */
+function helpText(name: string): string {
+  const [, kind, field] = /^(cluster|http|listener|tcp)\..*?([^.]+)$/.exec(name) ?? [];
+  return kind === undefined ? name : `${kind}.*.${field}`;
+}
+
+function histogramSamples(metric: string, labels: string, histogram: Histogram, format: ExpositionFormat): string[] {
+  const { count, sum, exemplar } = histogram;
+  const counts = [...histogram.below(BOUNDS), count];
+  const place = exemplar === null || format === 'text' ? -1 : BOUNDS.findIndex((bound) => exemplar.value < bound);
+  const shown = (bucket: number): string =>
+    exemplar !== null && format === 'openmetrics' && bucket === (place < 0 ? BOUNDS.length : place)
+      ? ` # {${exemplar.label}} ${exemplar.value} ${(exemplar.epoch / 1000).toFixed(3)}`
+      : '';
+  const prefix = labels === '' ? '' : `${labels},`;
+  return [
+    ...counts.map((below, i) => `${metric}_bucket{${prefix}le="${BOUNDS[i] ?? '+Inf'}"} ${below}${shown(i)}\n`),
+    `${metric}_sum${braced(labels)} ${sum}\n`,
+    `${metric}_count${braced(labels)} ${count}\n`,
+  ];
+}
+
+function labelText(labels: readonly (readonly [string, string])[]): string {
+  return labels.map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, escaped)}"`).join(',');
+}
+
+const escaped = (char: string): string => (char === '\n' ? '\\n' : `\\${char}`);
+
+const braced = (labels: string): string => (labels === '' ? '' : `{${labels}}`);
