@@ -9,6 +9,12 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
     find: async () => (await runCommand('node', ['scripts/envoy.ts', '--find'])).output.trim() !== '',
   },
   {
+    name: 'h2spec',
+    skips: 'the conformance test of HTTP/2',
+    hint: 'node scripts/h2spec.ts, which needs Go',
+    find: async () => (await runCommand('node', ['scripts/h2spec.ts', '--find'])).output.trim() !== '',
+  },
+  {
     name: 'Chromium',
     skips: 'the tests in a browser',
     hint: 'apt install chromium',
