@@ -30,11 +30,11 @@ let up: TestProcess;
 /** Of the application that calls. */
 let environment: Readonly<Record<string, string>> = {};
 
-/** Answers every request but `/close`, which it cuts off. */
+/** Answers every request once it is whole, but `/close`, which it cuts off. */
 const server = `import { createServer } from 'node:http';
 createServer((request, response) => {
   if (request.url === '/close') request.socket.destroy();
-  else response.end('fine');
+  else request.resume().on('end', () => response.end('fine'));
 }).listen(Number(process.env.PORT), '127.0.0.1');
 `;
 const idle = `console.log(JSON.stringify(process.env)); setInterval(() => {}, 1e6);`;
