@@ -3,10 +3,12 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { compare, type Scenario } from './comparison.ts';
 import { http1 } from './http1/benchmark.ts';
+import { http2 } from './http2/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
+import { multiplexed } from './multiplexed/benchmark.ts';
 import { sidecar } from './sidecar/benchmark.ts';
 
-const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, sidecar };
+const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, http2, multiplexed, sidecar };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
