@@ -135,12 +135,20 @@ export class Http2Output implements TurnEndTask, BlockTarget {
     this.#last = -1;
     const view = bytes.subarray(0, at);
     // A plain socket is done with the bytes when it holds none; TLS says so later.
-    if (this.#secure) this.#socket.write(view, () => release(bytes));
-    else {
-      this.#socket.write(view);
-      if (this.#socket.writableLength === 0) release(bytes);
+    if (this.#secure) {
+      const { frames, controlFrames } = this;
+      this.#socket.write(view, () => {
+        release(bytes);
+        // What was written before is taken too; what came since is not.
+        this.frames = Math.max(0, this.frames - frames);
+        this.controlFrames = Math.max(0, this.controlFrames - controlFrames);
+      });
+      return;
     }
-    if (this.#socket.writableLength === 0) this.taken();
+    this.#socket.write(view);
+    if (this.#socket.writableLength > 0) return;
+    release(bytes);
+    this.taken();
   }
 
   /** The socket has taken everything. */
