@@ -1,5 +1,6 @@
 // What the admin interface answers. Paths, parameters and forms are Envoy's.
 import type { JsonObject } from '@bufbuild/protobuf';
+import type { Clock } from '../../lib/clock.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import type { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
@@ -23,7 +24,7 @@ import {
 export type AdminView = {
   readonly bootstrap: Bootstrap;
   readonly resources: ResourceLog;
-  readonly clock: { now(): number; epoch(): number };
+  readonly clock: Clock;
   readonly version: string;
   state(): 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING';
   secrets(): readonly StoredSecret[];
