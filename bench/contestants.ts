@@ -1,6 +1,7 @@
 // Who is measured: the processes of each contestant, from the client's side on. Envoy and Tulle's proxy get the very same file.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { proxyFlags } from '../src/lib/proxy-flags.ts';
 import { findEnvoy } from '../test/support/envoy.ts';
 import { pinnedNode, repositoryRoot } from '../test/support/process.ts';
 import { bootstrapOf, type HopConfig, type HopShape } from './proxy-config.ts';
@@ -48,7 +49,7 @@ export function fill(template: string, values: HopConfig & Readonly<Record<strin
 
 const tulle = {
   name: 'tulle',
-  command: (config: string) => [pinnedNode, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
+  command: (config: string) => [pinnedNode, ...proxyFlags, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
 };
 
 const envoy = {

@@ -1,4 +1,4 @@
-// Brings a clone into a state that can run: packages installed, the pinned Node among them, and the dashboard built. Shared by
+// Brings a clone into a state that can run: packages installed, the pinned Node among them, the dashboard built, the proxy bundled. Shared by
 // `npm start` and `npm test`. Plain JavaScript for Node 18 and without dependencies: it runs before anything is installed.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,6 +16,9 @@ const OLDEST_NODE = 18;
 const lock = join(root, '.tulle', 'setup.lock');
 const dashboard = join(root, 'dashboard');
 const dashboardHash = join(dashboard, 'dist', '.sources');
+const bundleStamp = join(root, 'dist', '.sources');
+/** What the bundle is made of, and what makes it. */
+const bundled = ['src', 'scripts/bundle.ts', 'package-lock.json'];
 
 /** @type {readonly Step[]} In this order: the dashboard is built with what was installed. */
 const steps = [
@@ -31,6 +34,13 @@ const steps = [
     help: 'try `npm run build:dashboard` by hand; removing node_modules repairs a damaged one',
     due: dashboardStale,
     done: () => writeFileSync(dashboardHash, hashDashboard()),
+  },
+  {
+    doing: 'bundling the proxy',
+    command: [pinnedNode, join('scripts', 'bundle.ts')],
+    help: 'try `npm run bundle` by hand; removing node_modules repairs a damaged one',
+    due: bundleStale,
+    done: () => writeFileSync(bundleStamp, stampBundled()),
   },
 ];
 
@@ -88,6 +98,21 @@ function dashboardStale() {
   return built === hashDashboard() ? null : 'its sources changed';
 }
 
+function bundleStale() {
+  if (!existsSync(bundleStamp)) return 'not made yet';
+  return readFileSync(bundleStamp, 'utf8') === stampBundled() ? null : 'its sources changed';
+}
+
+/** By times, not contents: this is asked at every start, of two thousand files. */
+function stampBundled() {
+  const hash = createHash('sha256');
+  for (const path of bundled.flatMap((name) => filesUnder(join(root, name)))) {
+    const { mtimeMs, size } = statSync(path);
+    hash.update(`${path.slice(root.length)} ${mtimeMs} ${size}\n`);
+  }
+  return hash.digest('hex');
+}
+
 function hashDashboard() {
   const hash = createHash('sha256');
   for (const file of filesUnder(dashboard)) hash.update(`${file.slice(dashboard.length)}\0`).update(readFileSync(file));
@@ -95,6 +120,7 @@ function hashDashboard() {
 }
 
 function filesUnder(folder) {
+  if (statSync(folder).isFile()) return [folder];
   const names = readdirSync(folder).filter((name) => !['dist', 'node_modules'].includes(name) && !name.startsWith('.'));
   return names.sort().flatMap((name) => {
     const path = join(folder, name);

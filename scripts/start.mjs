@@ -5,8 +5,13 @@ import { pinnedNode, root, setUp } from './setup.mjs';
 
 await setUp();
 const args = [join(root, 'src/bin/tulle.ts'), 'up', '--demo', ...process.argv.slice(2)];
-// Compiled once, not at every start.
-const env = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tulle'), ...process.env };
+const env = {
+  // Compiled once, not at every start.
+  NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tulle'),
+  // The bundle that was just made sure of.
+  TULLE_PROXY: join(root, 'dist', 'bin', 'proxy.js'),
+  ...process.env,
+};
 const child = spawn(pinnedNode, args, { stdio: 'inherit', env });
 // Ctrl-C reaches the child by itself; this process only waits for it. Other ways to end it are passed on.
 process.on('SIGINT', () => {});

@@ -91,6 +91,7 @@ async function surroundings(
     rootFile,
     serveNode: (nodeId, socket) => control.serveNode(nodeId, socket),
     envoy,
+    proxy: env.TULLE_PROXY || null,
     env: childEnvironment(env, state.compileCache),
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { encodeBootstrap } from '../encode/bootstrap.ts';
 import { encodeGrpcBootstrap } from '../encode/grpc-bootstrap.ts';
 import type { JoinTokens } from '../identity/tokens.ts';
+import { proxyFlags } from '../lib/proxy-flags.ts';
 import { nodeId } from '../mesh/names.ts';
 import type { Address, Instance, Labels } from '../model/service.ts';
 import type { SpiffeId } from '../model/units.ts';
@@ -31,6 +32,8 @@ export type ProxySurroundings = {
   readonly rootFile: string;
   /** Path of the Envoy binary; null when there is none. */
   readonly envoy: string | null;
+  /** Path of Tulle's proxy: the bundle, or null for its sources. */
+  readonly proxy: string | null;
   /** Serves the node's configuration on the Unix socket; again and again is the same as once. */
   readonly serveNode: (nodeId: string, socket: string) => Promise<void>;
   /** Given to every process. */
@@ -94,7 +97,7 @@ function bootstrapFor(owner: ProxyOwner, around: ProxySurroundings, tokenFile: s
 type Files = { readonly bootstrapFile: string; readonly tokenFile: string };
 
 function commandFor(owner: ProxyOwner, around: ProxySurroundings, { bootstrapFile, tokenFile }: Files): string[] {
-  if (owner.dataPlane === 'tulle') return [join(bin, 'proxy.ts'), '-c', bootstrapFile];
+  if (owner.dataPlane === 'tulle') return [...proxyFlags, around.proxy ?? join(bin, 'proxy.ts'), '-c', bootstrapFile];
   const { control, rootFile, state, envoy } = around;
   const agent = [
     ...['--ca', `${control.host}:${control.port}`],
