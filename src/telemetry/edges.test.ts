@@ -80,3 +80,30 @@ test('inbound by its own word, outbound by its own word', () => {
   expect(inboundOf(deltas, 'shop/cart').counts.requests).toBe(12);
   expect(outboundOf(deltas, 'shop/web').counts.requests).toBe(10);
 });
+
+/** As Envoys report: callers say what was answered 403, the called side what it refused, from nobody in particular. */
+test.each([
+  ['all 403 are refusals', 30, { snooper: 20, web: 10 }],
+  ['some are the application’s own: who gets nothing else is refused', 20, { snooper: 20, web: 0 }],
+  ['the called side refused nothing', 0, { snooper: 0, web: 0 }],
+  ['the rest goes to the next', 25, { snooper: 20, web: 5 }],
+])('refusals between Envoys: %s', (_name, refused, expected) => {
+  const edges = edgesOf([
+    delta('source', 'snooper', 'cart', { requests: 20, denied: 20 }),
+    delta('source', 'web', 'cart', { requests: 100, denied: 10 }),
+    delta('source', 'web', 'other', { requests: 10 }),
+    delta('destination', null, 'cart', { requests: 120, denied: refused }),
+  ]);
+  const denied = edges
+    .filter(({ to }) => to.workload === 'cart')
+    .map(({ from, traffic }) => [from.workload, traffic.counts.denied]);
+  expect(Object.fromEntries(denied)).toEqual(expected);
+});
+
+test('a called side that tells its callers apart is believed over a 403 that the caller saw', () => {
+  const [edge] = edgesOf([
+    delta('source', 'web', 'cart', { requests: 10, denied: 10 }),
+    delta('destination', 'web', 'cart', { requests: 10, denied: 0 }),
+  ]);
+  expect(edge?.traffic.counts.denied).toBe(0);
+});

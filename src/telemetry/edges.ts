@@ -40,7 +40,37 @@ export function edgesOf(deltas: readonly FlowDelta[]): Edge[] {
     if (pair === undefined) pairs.set(key, [delta]);
     else pair.push(delta);
   }
-  return [...pairs.keys()].sort().map((key) => edge(pairs.get(key) ?? []));
+  const refused = refusals(deltas, pairs);
+  return [...pairs.keys()].sort().map((key) => edge(pairs.get(key) ?? [], refused.get(key) ?? null));
+}
+
+/**
+ * Envoy beside the called workload knows how many requests policy refused, but not whose; Envoys of callers know whose were answered 403,
+ * but not by whom. Policy goes by who asks, so what was refused counts for the callers with the greatest share of 403 first. By key of the pair.
+ */
+function refusals(
+  deltas: readonly FlowDelta[],
+  pairs: ReadonlyMap<string, readonly FlowDelta[]>,
+): ReadonlyMap<string, number> {
+  const left = new Map<string, number>();
+  for (const { flow, counts } of deltas) {
+    if (flow.reporter !== 'destination' || flow.source !== null) continue;
+    const id = workloadId(flow.destination);
+    left.set(id, (left.get(id) ?? 0) + counts.denied);
+  }
+  const callers = [...pairs].map(([key, pair]) => {
+    const { requests, denied } = sum(pair.filter(({ flow }) => flow.reporter === 'source')).counts;
+    return { key, to: workloadId((pair[0] as FlowDelta).flow.destination), denied, share: denied / (requests || 1) };
+  });
+  const shares = new Map<string, number>();
+  for (const { key, to, denied } of callers.sort((a, b) => b.share - a.share || (a.key < b.key ? -1 : 1))) {
+    const budget = left.get(to);
+    if (budget === undefined) continue;
+    const own = Math.min(denied, budget);
+    shares.set(key, own);
+    left.set(to, budget - own);
+  }
+  return shares;
 }
 
 /** What comes in at a workload: its own proxies' word, else its callers'. */
@@ -53,10 +83,8 @@ export function inboundOf(deltas: readonly FlowDelta[], id: string): Traffic {
 
 /** What a workload sends, by its own proxies' word. */
 export function outboundOf(deltas: readonly FlowDelta[], id: string): Traffic {
-  return settle(
-    deltas.filter(({ flow }) => flow.source !== null && workloadId(flow.source) === id),
-    'source',
-  );
+  const own = edgesOf(deltas).filter(({ from }) => workloadId(from) === id);
+  return own.map(({ traffic }) => traffic).reduce(addTraffic, { ...nothing, seconds: deltas[0]?.seconds ?? 0 });
 }
 
 export function measure({ seconds, counts, latency }: Traffic): Measures {
@@ -75,13 +103,13 @@ export function measure({ seconds, counts, latency }: Traffic): Measures {
   };
 }
 
-function edge(pair: readonly FlowDelta[]): Edge {
+function edge(pair: readonly FlowDelta[], refused: number | null): Edge {
   const [{ flow }] = pair as [FlowDelta];
   const services = new Set(
     pair.flatMap(({ flow: { service } }) => (service.name === '' ? [] : [describeService(service)])),
   );
   const from = flow.source as WorkloadLabels;
-  return { from, to: flow.destination, services: [...services].sort(), traffic: settle(pair, 'source') };
+  return { from, to: flow.destination, services: [...services].sort(), traffic: settle(pair, 'source', refused) };
 }
 
 /** `catalog.shop`; hosts outside the mesh have no namespace. */
@@ -91,27 +119,34 @@ function describeService({ name, namespace }: { name: string; namespace: string 
 
 /**
  * Counts and latencies from the side in `trusted` when it counted anything, else from the other. Only the called side can tell
- * a refusal from an application's 403, and whether a request came encrypted: for these it is asked first.
+ * a refusal from an application's 403, and whether a request came encrypted: for these it is asked first. `refused`: what it says where
+ * it cannot tell its callers apart.
  */
-function settle(deltas: readonly FlowDelta[], trusted: 'source' | 'destination'): Traffic {
+function settle(
+  deltas: readonly FlowDelta[],
+  trusted: 'source' | 'destination',
+  refused: number | null = null,
+): Traffic {
   const source = sum(deltas.filter(({ flow }) => flow.reporter === 'source'));
   const destination = sum(deltas.filter(({ flow }) => flow.reporter === 'destination'));
   const [first, second] = trusted === 'source' ? [source, destination] : [destination, source];
   const chosen = first.counts.requests > 0 ? first : second;
   const told = destination.counts.secure + destination.counts.plain > 0 ? destination : source;
-  const denied = Math.min(chosen.counts.requests, destination.counts.denied || source.counts.denied);
+  const claimed = destination.counts.requests > 0 ? destination.counts.denied : (refused ?? source.counts.denied);
+  const denied = Math.min(chosen.counts.requests, claimed);
   const { secure, plain } = told.counts;
   return { ...chosen, counts: { ...chosen.counts, denied, secure, plain } };
 }
 
 function sum(deltas: readonly FlowDelta[]): Traffic {
-  const zero: Traffic = { seconds: deltas[0]?.seconds ?? 0, counts: noCounts, latency: noLatency };
-  return deltas.reduce<Traffic>(
-    (total, { counts, latency }) => ({
-      seconds: total.seconds,
-      counts: addCounts(total.counts, counts),
-      latency: addLatency(total.latency, latency),
-    }),
-    zero,
-  );
+  return deltas.reduce<Traffic>(addTraffic, { ...nothing, seconds: deltas[0]?.seconds ?? 0 });
 }
+
+const nothing: Traffic = { seconds: 0, counts: noCounts, latency: noLatency };
+
+/** Of the same seconds. */
+const addTraffic = ({ seconds, counts, latency }: Traffic, other: Traffic): Traffic => ({
+  seconds,
+  counts: addCounts(counts, other.counts),
+  latency: addLatency(latency, other.latency),
+});

@@ -65,7 +65,7 @@ function amounts(metric: string, labels: Labels): Pick<SeriesTarget, 'adds' | 'b
     case 'upstream_rq_xx':
       return labels.get('envoy_response_code_class') === '5' ? adds('requests', 'failed') : adds('requests');
     case 'upstream_rq':
-      // A caller's Envoy cannot tell a policy's 403 from an application's.
+      // A caller's Envoy cannot tell a policy's 403 from an application's: edges.ts asks the called side how many there were.
       return labels.get('envoy_response_code') === '403' ? adds('denied') : null;
     case 'upstream_rq_time_bucket': {
       const bound = labels.get('le') === '+Inf' ? Infinity : Number(labels.get('le'));

@@ -157,3 +157,21 @@ test('a listener keeps its own logs, on every chain', () => {
   expect(httpOf(observed.chains[0]!).accessLogs[0]).toBe(log);
   expect(httpOf(observed.defaultChain!).accessLogs).toHaveLength(1);
 });
+
+test('every metric has its HELP and TYPE once, before its samples', () => {
+  const lines = samples(outbound, [finished({ cluster: 'c', clusterMetadata: {}, endpoint })], '');
+  const seen: string[] = [];
+  for (const line of lines.filter((each) => each !== '')) {
+    const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? [];
+    if (kind === 'HELP') seen.push(name);
+    else if (kind === 'TYPE') expect(`${seen.at(-1)} ${rest}`).toMatch(new RegExp(`^${name} (counter|histogram)$`));
+    else expect(line).toMatch(new RegExp(`^${seen.at(-1)}(_bucket|_sum|_count)?[{ ]`));
+  }
+  expect(seen).toEqual([
+    'istio_requests_total',
+    'istio_request_duration_milliseconds',
+    'istio_request_bytes',
+    'istio_response_bytes',
+    'tulle_metrics_overflow_total',
+  ]);
+});

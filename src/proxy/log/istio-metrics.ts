@@ -25,9 +25,13 @@ type Outcome = {
 
 const MAXIMUM_SERIES = 10_000;
 const HISTOGRAMS = [
-  ['istio_request_duration_milliseconds', 'duration'],
-  ['istio_request_bytes', 'requestBytes'],
-  ['istio_response_bytes', 'responseBytes'],
+  [
+    'istio_request_duration_milliseconds',
+    'duration',
+    'Time from the first byte of a request to the last of its response.',
+  ],
+  ['istio_request_bytes', 'requestBytes', 'Bytes of request bodies.'],
+  ['istio_response_bytes', 'responseBytes', 'Bytes of response bodies.'],
 ] as const;
 
 export class IstioMetrics {
@@ -63,11 +67,21 @@ export class IstioMetrics {
   text(): string {
     const all = [...this.#series.values()];
     const counters = all.map(({ labels, requests }) => `istio_requests_total{${labels}} ${requests}\n`);
-    const histograms = HISTOGRAMS.map(([name, field]) => {
-      return `# TYPE ${name} histogram\n${all.map((series) => series[field].text(name, series.labels)).join('')}`;
+    const histograms = HISTOGRAMS.map(([name, field, help]) => {
+      const series = all.map((each) => each[field].text(name, each.labels)).join('');
+      return `${heading(name, 'histogram', help)}${series}`;
     });
-    const overflow = `# TYPE tulle_metrics_overflow_total counter\ntulle_metrics_overflow_total ${this.#overflow}\n`;
-    return `# TYPE istio_requests_total counter\n${counters.join('')}${histograms.join('')}${overflow}`;
+    return [
+      heading('istio_requests_total', 'counter', 'Requests, by their two ends and how they ended.'),
+      ...counters,
+      ...histograms,
+      heading(
+        'tulle_metrics_overflow_total',
+        'counter',
+        'Requests not counted above: there were too many sets of labels.',
+      ),
+      `tulle_metrics_overflow_total ${this.#overflow}\n`,
+    ].join('');
   }
 
   #logOf({ name, direction, metadata }: ListenerConfig): AccessLog {
@@ -135,6 +149,9 @@ export class IstioMetrics {
     ];
   }
 }
+
+const heading = (name: string, type: string, help: string): string =>
+  `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
 const inboundKey = ({ peer, downstream }: Exchange): string => `${peer}|${downstream.tls?.uriSans[0] ?? ''}`;
 
