@@ -55,12 +55,8 @@ test.each<[string, JsonObject, string]>([
 describe('listener filters', () => {
   const filter = (typed_config: JsonObject, more: JsonObject = {}) => ({ name: 'f', typed_config, ...more });
 
-  test('the TLS inspector comes by itself where a chain needs it', () => {
-    const kinds = (match: JsonObject) => listener(chains(match)).listenerFilters.map(({ kind }) => kind);
-    expect(kinds({ transport_protocol: 'tls' })).toEqual(['tls-inspector']);
-    expect(kinds({ server_names: ['a'] })).toEqual(['tls-inspector']);
-    expect(kinds({ transport_protocol: 'raw_buffer' })).toEqual([]);
-    expect(kinds({})).toEqual([]);
+  test('nobody looks for TLS unasked', () => {
+    expect(listener(chains({ transport_protocol: 'tls' }, { server_names: ['a'] })).listenerFilters).toEqual([]);
   });
 
   test('the original destination with use_original_dst', () => {

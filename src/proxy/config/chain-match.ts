@@ -27,11 +27,6 @@ export function decodeMatch(match: FilterChainMatch | undefined, path: string): 
   };
 }
 
-/** Envoy puts the inspector in by itself where a chain cannot be chosen without it. */
-export function needsTlsInspector({ transport, serverNames, applicationProtocols }: ChainMatch): boolean {
-  return transport === 'tls' || (transport === '' && serverNames.length + applicationProtocols.length > 0);
-}
-
 /** Lists stand for each of their members: two chains must not share one combination of all criteria. */
 export function refuseSameMatch(chains: readonly { readonly match: ChainMatch }[]): void {
   const seen = new Map<string, number>();

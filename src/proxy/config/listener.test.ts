@@ -104,7 +104,6 @@ describe('listener', () => {
       applicationProtocols: ['h'],
       destinationPort: 1,
     });
-    expect(decoded.listenerFilters).toEqual([{ kind: 'tls-inspector', disabled: null }]);
     expect(decoded.defaultChain?.tls).toBe(null);
   });
 

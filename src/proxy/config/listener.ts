@@ -5,11 +5,10 @@ import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts'
 import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { decodeListenAddress } from './address.ts';
-import { decodeMatch, needsTlsInspector, refuseSameMatch } from './chain-match.ts';
+import { decodeMatch, refuseSameMatch } from './chain-match.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeListenerFilter } from './listener-filters.ts';
-import type { ListenerFilterConfig } from './listener-types.ts';
 import { decodeNetwork } from './network-filters.ts';
 import { decodeDownstreamSocket } from './tls.ts';
 import type { FilterChainConfig, ListenerConfig } from './types.ts';
@@ -35,7 +34,7 @@ export function decodeListener(listener: Listener): ListenerConfig {
     port,
     direction: decodeDirection(listener.trafficDirection),
     ...decodeSockets(listener),
-    ...decodeInspection(listener, chains),
+    ...decodeInspection(listener),
     chains,
     defaultChain,
     bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
@@ -71,18 +70,12 @@ function decodeSockets(listener: Listener): Sockets {
 
 type Inspection = Pick<ListenerConfig, 'listenerFilters' | 'filtersTimeout' | 'continueOnTimeout'>;
 
-/** As Envoy does, the inspector and the original destination are asked for where chains or options need them. */
-function decodeInspection(listener: Listener, chains: readonly FilterChainConfig[]): Inspection {
+/** As Envoy does, the original destination is looked for where the listener uses it. Nobody looks for TLS unasked. */
+function decodeInspection(listener: Listener): Inspection {
   const filters = mapAt(listener.listenerFilters, 'listener_filters', decodeListenerFilter);
-  const has = (wanted: ListenerFilterConfig['kind']) => filters.some(({ kind }) => kind === wanted);
-  const inspector = chains.some(({ match }) => needsTlsInspector(match)) && !has('tls-inspector');
-  const original = (listener.useOriginalDst ?? false) && !has('original-dst');
+  const original = (listener.useOriginalDst ?? false) && !filters.some(({ kind }) => kind === 'original-dst');
   return {
-    listenerFilters: [
-      ...filters,
-      ...(original ? [{ kind: 'original-dst', disabled: null } as const] : []),
-      ...(inspector ? [{ kind: 'tls-inspector', disabled: null } as const] : []),
-    ],
+    listenerFilters: original ? [{ kind: 'original-dst', disabled: null }, ...filters] : filters,
     filtersTimeout: millis(listener.listenerFiltersTimeout, FILTERS_TIMEOUT, 'listener_filters_timeout'),
     continueOnTimeout: listener.continueOnListenerFiltersTimeout,
   };

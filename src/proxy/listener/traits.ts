@@ -1,6 +1,5 @@
 // What is known of a connection when its filter chain is chosen. Listener filters fill it in.
 import type { Socket } from 'node:net';
-import { compileCidr } from '../../lib/cidr.ts';
 
 export type Place = { readonly address: string; readonly port: number };
 
@@ -36,16 +35,13 @@ export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
   };
 }
 
-/** On loopback, or from the very address it came to. */
+/** From the canonical loopback address, the only one Envoy takes for local, or from the very address it came to. */
 export function isLocal({ source, destination }: ConnectionTraits): boolean {
-  return source.address === '' || isLoopback(source.address) || source.address === destination.address;
+  return LOOPBACK.has(source.address) || source.address === destination.address;
 }
 
-const loopback = compileCidr('127.0.0.0', 8)!;
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || loopback(address);
-}
+/** '': a Unix socket. */
+const LOOPBACK: ReadonlySet<string> = new Set(['', '127.0.0.1', '::1']);
 
 /** Dual-stack sockets show IPv4 peers as `::ffff:a.b.c.d`. */
 function plain(address: string): string {

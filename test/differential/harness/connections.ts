@@ -1,0 +1,216 @@
+// Comparisons without HTTP: both proxies get the same bootstrap, the same script talks to each, and must tell the same story.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { findEnvoy } from '../../support/envoy.ts';
+import { freePorts } from '../../support/ports.ts';
+import { TestProcess } from '../../support/process.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import type { CertificateFiles } from './case.ts';
+import { makeCertificateFiles, writeCertificateFiles } from './certificates.ts';
+import { RawUpstream } from './raw-upstream.ts';
+import { envoySubject, type Subject, tulleSubject } from './stand.ts';
+
+export type ConnectionSuite = {
+  readonly name: string;
+  /** Listeners by name: YAML of everything but name and address. Holes as in case.ts, and ports of listeners. */
+  readonly listeners: Readonly<Record<string, string>>;
+  /** YAML list, beside one cluster for each upstream, `refused` and `empty`. */
+  readonly clusters?: string;
+  readonly certificates?: boolean;
+  /** Further files in the folder, made of the certificates. */
+  readonly files?: (files: CertificateFiles) => Promise<Readonly<Record<string, string>>>;
+  readonly cases: readonly ConnectionCase[];
+};
+
+export type ConnectionCase = {
+  readonly name: string;
+  run(stand: ConnectionStand): Promise<unknown>;
+  /** What Envoy's story must match, so that a case cannot pass because both fail alike. */
+  readonly wants: unknown;
+  /** Why ours is meant to differ, and what it is then. */
+  readonly accepted?: { readonly reason: string; readonly ours: unknown };
+};
+
+const envoy = findEnvoy();
+
+export function compareConnections(suite: ConnectionSuite): void {
+  describe.skipIf(envoy === null)(`${suite.name}: as Envoy does`, () => {
+    const stands: ConnectionStand[] = [];
+    beforeAll(async () => {
+      const made = suite.certificates === true ? await makeCertificateFiles() : {};
+      const files = { ...made, ...(await suite.files?.(made)) };
+      const subjects = [envoySubject(envoy!), tulleSubject];
+      stands.push(...(await Promise.all(subjects.map((subject) => ConnectionStand.start(subject, suite, files)))));
+    });
+    afterAll(() => Promise.all(stands.map((stand) => stand.stop())));
+    test.each(suite.cases.map((one) => ({ ...one })))('$name', async ({ run, wants, accepted }) => {
+      const [reference, ours] = await Promise.all(
+        stands.map((stand) => {
+          stand.forget();
+          return run(stand);
+        }),
+      );
+      if (typeof wants === 'object' && wants !== null) expect(reference, 'Envoy').toMatchObject(wants);
+      else expect(reference, 'Envoy').toEqual(wants);
+      if (accepted === undefined) expect(ours).toEqual(reference);
+      else expect(ours, accepted.reason).toMatchObject(accepted.ours as object);
+    });
+  });
+}
+
+export class ConnectionStand {
+  readonly files: CertificateFiles;
+  readonly folder: string;
+  readonly #ports: Readonly<Record<string, number>>;
+  readonly #upstreams: readonly RawUpstream[];
+  readonly #process: TestProcess;
+
+  private constructor(
+    files: CertificateFiles,
+    folder: string,
+    ports: Readonly<Record<string, number>>,
+    upstreams: readonly RawUpstream[],
+    started: TestProcess,
+  ) {
+    this.files = files;
+    this.folder = folder;
+    this.#ports = ports;
+    this.#upstreams = upstreams;
+    this.#process = started;
+  }
+
+  static async start(subject: Subject, suite: ConnectionSuite, files: CertificateFiles): Promise<ConnectionStand> {
+    const folder = mkdtempSync(join(tmpdir(), `tulle-differential-${subject.name}-`));
+    writeCertificateFiles(files, folder);
+    const upstreams = await startUpstreams(files);
+    const names = ['admin', 'dead', ...Object.keys(suite.listeners)];
+    const free = await freePorts(names.length);
+    const ports = Object.fromEntries([
+      ...names.map((name, i) => [name, free[i]!]),
+      ...upstreams.map(({ name, port }) => [name, port]),
+    ]) as Record<string, number>;
+    const config = join(folder, 'bootstrap.json');
+    writeFileSync(config, bootstrapOf(suite, ports, upstreams, folder));
+    const [command, ...args] = subject.command(config);
+    const ready = async () => (await fetch(`http://127.0.0.1:${ports['admin']}/ready`)).ok;
+    const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
+    return new ConnectionStand(files, folder, ports, upstreams, started);
+  }
+
+  port(name: string): number {
+    const port = this.#ports[name];
+    if (port === undefined) throw new Error(`no port named ${name}`);
+    return port;
+  }
+
+  forget(): void {
+    for (const upstream of this.#upstreams) upstream.forget();
+  }
+
+  /** What an upstream heard, one entry per connection. */
+  heard(name: string): readonly string[] {
+    return this.#upstreams.find((upstream) => upstream.name === name)!.received;
+  }
+
+  /** Lines of the log `<folder>/<name>.log` once there are so many, without what differs between stands. */
+  async log(name: string, count = 1): Promise<string[]> {
+    const path = join(this.folder, `${name}.log`);
+    const lines = () => readFileSync(path, 'utf8').split('\n').filter(Boolean);
+    const all = await waitFor(`${count} lines in ${path}`, () => lines().length >= count && lines(), {
+      deadline: 5_000,
+    });
+    return all.map((line) => sortFlags(this.withoutPorts(line)));
+  }
+
+  /** A counter or gauge, waited for until it is what is wanted, for at most two seconds. */
+  async stat(name: string, wanted: number): Promise<number> {
+    let value = Number.NaN;
+    const read = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${this.port('admin')}/stats`)).text();
+      const line = text.split('\n').find((one) => one.startsWith(`${this.#withPorts(name)}: `));
+      value = line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')));
+      return value === wanted;
+    };
+    await waitFor(name, read, { deadline: 2_000, every: 50 }).catch(() => undefined);
+    return value;
+  }
+
+  withoutPorts(text: string): string {
+    return Object.entries(this.#ports).reduce((all, [name, port]) => all.replaceAll(`:${port}`, `:<${name}>`), text);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop();
+    for (const upstream of this.#upstreams) upstream.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #withPorts(text: string): string {
+    return text.replace(/<(\w+)>/g, (_hole, name: string) => String(this.port(name)));
+  }
+}
+
+/** Which of two flags comes first says nothing. */
+function sortFlags(line: string): string {
+  return line.replace(/\b[A-Z]{2,5}(,[A-Z]{2,5})+\b/g, (flags) => flags.split(',').sort().join(','));
+}
+
+async function startUpstreams(files: CertificateFiles): Promise<RawUpstream[]> {
+  const { server: cert, 'server-key': key, ca } = files;
+  const plain = [
+    RawUpstream.start('a', 'echo'),
+    RawUpstream.start('b', 'echo'),
+    RawUpstream.start('greeter', 'greeter'),
+    RawUpstream.start('resetter', 'resetter'),
+    RawUpstream.start('ender', 'ender'),
+  ];
+  if (cert === undefined || key === undefined) return Promise.all(plain);
+  return Promise.all([
+    ...plain,
+    RawUpstream.start('secure', 'echo', { cert, key, ...(ca === undefined ? {} : { ca }) }),
+  ]);
+}
+
+function bootstrapOf(
+  suite: ConnectionSuite,
+  ports: Readonly<Record<string, number>>,
+  upstreams: readonly RawUpstream[],
+  folder: string,
+): string {
+  const fill = (text: string): unknown =>
+    parse(text.replace(/<(\w+)>/g, (_hole, name: string) => (name === 'folder' ? folder : String(ports[name]))));
+  const listeners = Object.entries(suite.listeners).map(([name, text]) => ({
+    name,
+    stat_prefix: name,
+    address: address(ports[name]!),
+    ...(fill(text) as object),
+  }));
+  const clusters = [
+    ...upstreams.map(({ name, port }) => cluster(name, [port])),
+    cluster('refused', [ports['dead']!]),
+    cluster('empty', []),
+    ...((fill(suite.clusters ?? '[]') ?? []) as unknown[]),
+  ];
+  return JSON.stringify({
+    node: { id: 'differential', cluster: 'differential' },
+    admin: { address: address(ports['admin']!) },
+    static_resources: { listeners, clusters },
+  });
+}
+
+function cluster(name: string, endpoints: readonly number[]) {
+  const lb_endpoints = endpoints.map((port) => ({ endpoint: { address: address(port) } }));
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
+  };
+}
+
+function address(port: number) {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}
