@@ -93,8 +93,9 @@ test.each([
   const runtime = start();
   const listenerFilters = [{ kind: 'tls-inspector', disabled: null }] as const;
   await runtime.setListener(listener([says('hello')], { listenerFilters, filtersTimeout: 30, continueOnTimeout }));
-  expect(await openClient(portOf(runtime)).ended()).toBe(wants);
-  expect(new Map(runtime.stats()).get('listener.listener.downstream_pre_cx_timeout')).toBe(1);
+  const port = portOf(runtime);
+  expect(await openClient(port).ended()).toBe(wants);
+  expect(new Map(runtime.stats()).get(`listener.127.0.0.1_${port}.downstream_pre_cx_timeout`)).toBe(1);
 });
 
 test('an update keeps the connections of chains that did not change', async () => {
