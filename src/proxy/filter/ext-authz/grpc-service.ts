@@ -16,7 +16,7 @@ import type { Exchange, PeerTls, SocketName } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
 import { type AuthService, type CheckedBody, type HeaderChoice, PARTIAL_BODY } from './service.ts';
-import { change, changeOf, type Verdict } from './verdict.ts';
+import { change, type HeaderChange, requestChangeOf, responseChangeOf, type Verdict } from './verdict.ts';
 
 /** Milliseconds, Envoy's default. */
 const TIMEOUT = 200;
@@ -63,7 +63,7 @@ function attributes(
   });
   return create(AttributeContextSchema, {
     source: peer(
-      remoteOf(exchange),
+      downstream.directRemote,
       tls === null ? '' : principalOf(tls),
       request.headers.get('x-envoy-downstream-service-cluster'),
     ),
@@ -78,7 +78,7 @@ function attributes(
         host: text(request.authority),
         scheme: request.scheme,
         protocol: request.protocol,
-        size: BigInt(Number(request.headers.get('content-length') ?? (body === null ? -1 : body.bytes.length))),
+        size: BigInt(exchange.requestBytes),
         ...(body === null ? {} : options.packAsBytes ? { rawBody: body.bytes } : { body: body.bytes.toString('utf8') }),
       },
     },
@@ -87,11 +87,6 @@ function attributes(
     routeMetadataContext: { filterMetadata: Object.fromEntries(routed) as Record<string, never> },
     ...(options.includeTlsSession && tls !== null ? { tlsSession: { sni: tls.sni } } : {}),
   });
-}
-
-/** A client that a trusted proxy names has no port. */
-function remoteOf({ clientAddress, downstream: { directRemote } }: Exchange): SocketName {
-  return clientAddress === directRemote.address ? directRemote : { address: clientAddress, port: 0 };
 }
 
 function peer(
@@ -143,9 +138,9 @@ function verdictOf({ status, httpResponse, dynamicMetadata }: CheckResponse): Ve
     const ok = httpResponse.case === 'okResponse' ? httpResponse.value : undefined;
     return {
       kind: 'ok',
-      request: (ok?.headers ?? []).map((option) => changeOf(option, true)),
+      request: inOrder((ok?.headers ?? []).map(requestChangeOf)),
       remove: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()),
-      response: (ok?.responseHeadersToAdd ?? []).map((option) => changeOf(option, false)),
+      response: (ok?.responseHeadersToAdd ?? []).map(responseChangeOf),
       query: {
         set: (ok?.queryParametersToSet ?? []).map(({ key, value }) => [bytesOf(key), bytesOf(value)] as const),
         remove: (ok?.queryParametersToRemove ?? []).map(bytesOf),
@@ -156,10 +151,7 @@ function verdictOf({ status, httpResponse, dynamicMetadata }: CheckResponse): Ve
   if (httpResponse.case === 'errorResponse') return { kind: 'error', timeout: false };
   const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
   const headers = new HeaderMap();
-  change(
-    headers,
-    (denied?.headers ?? []).map((option) => changeOf(option, false)),
-  );
+  change(headers, (denied?.headers ?? []).map(responseChangeOf));
   return {
     kind: 'denied',
     status: denied?.status?.code || 403,
@@ -167,4 +159,9 @@ function verdictOf({ status, httpResponse, dynamicMetadata }: CheckResponse): Ve
     body: Buffer.from(denied?.body ?? ''),
     metadata,
   };
+}
+
+/** Values are replaced before others are added to. */
+function inOrder(changes: readonly HeaderChange[]): readonly HeaderChange[] {
+  return [...changes.filter(({ how }) => how === 'set'), ...changes.filter(({ how }) => how !== 'set')];
 }

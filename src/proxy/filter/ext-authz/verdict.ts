@@ -1,6 +1,6 @@
 // What an authorization server says of a request, in the same terms whatever it speaks; and how a request is changed by it.
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { HeaderValueOption } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { HeaderValue, HeaderValueOption } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { HeaderValueOption_HeaderAppendAction as Append } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { flag } from '../../http/flags.ts';
@@ -27,7 +27,7 @@ export type Verdict =
   | { readonly kind: 'error'; readonly timeout: boolean };
 
 export type HeaderChange = {
-  readonly how: 'set' | 'add' | 'add-if-absent' | 'overwrite';
+  readonly how: 'set' | 'add' | 'add-if-absent' | 'overwrite' | 'join';
   readonly name: string;
   readonly value: string;
 };
@@ -42,29 +42,43 @@ export function change(headers: HeaderMap, changes: readonly HeaderChange[]): vo
     else if (how === 'add') headers.append(name, value);
     else if (how === 'add-if-absent' && !headers.has(name)) headers.append(name, value);
     else if (how === 'overwrite' && headers.has(name)) headers.set(name, value);
+    else if (how === 'join' && headers.has(name)) headers.set(name, `${headers.joined(name)},${value}`);
   }
 }
 
-/** `append` true only adds to what is there, false replaces; without it `append_action` says. */
-export function changeOf({ header, append, appendAction }: HeaderValueOption, request: boolean): HeaderChange {
-  const name = header?.key.toLowerCase() ?? '';
-  const value =
-    header === undefined || header.rawValue.length === 0 ? bytesOf(header?.value ?? '') : latin1(header.rawValue);
-  if (append !== undefined) return { how: append ? 'add' : 'set', name, value };
-  switch (appendAction) {
+/** For the request Envoy looks at `append` alone: true adds to the value that is there, if there is one; otherwise the value is replaced. */
+export function requestChangeOf({ header, append }: HeaderValueOption): HeaderChange {
+  return { how: append === true ? 'join' : 'set', name: nameOf(header), value: textOf(header) };
+}
+
+export function responseChangeOf({ header, append, appendAction }: HeaderValueOption): HeaderChange {
+  return {
+    how: append === undefined ? actionOf(appendAction) : append ? 'add' : 'set',
+    name: nameOf(header),
+    value: textOf(header),
+  };
+}
+
+function actionOf(action: Append): HeaderChange['how'] {
+  switch (action) {
     case Append.ADD_IF_ABSENT:
-      return { how: 'add-if-absent', name, value };
+      return 'add-if-absent';
     case Append.OVERWRITE_IF_EXISTS:
-      return { how: 'overwrite', name, value };
+      return 'overwrite';
     case Append.OVERWRITE_IF_EXISTS_OR_ADD:
-      return { how: 'set', name, value };
+      return 'set';
     default:
-      return { how: request ? 'set' : 'add', name, value };
+      return 'add';
   }
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
+function nameOf(header: HeaderValue | undefined): string {
+  return header?.key.toLowerCase() ?? '';
+}
+
+function textOf(header: HeaderValue | undefined): string {
+  if (header === undefined) return '';
+  return header.rawValue.length === 0 ? bytesOf(header.value) : Buffer.from(header.rawValue).toString('latin1');
 }
 
 export function applyToRequest({ request }: Exchange, verdict: Extract<Verdict, { kind: 'ok' }>): void {
@@ -73,15 +87,18 @@ export function applyToRequest({ request }: Exchange, verdict: Extract<Verdict, 
   if (verdict.query.set.length + verdict.query.remove.length > 0) request.path = withQuery(request.path, verdict.query);
 }
 
-/** Parameters that are set keep their place; new ones come last. */
+/** Envoy writes the parameters of a changed query in the order of their names. */
 function withQuery(path: string, { set, remove }: Extract<Verdict, { kind: 'ok' }>['query']): string {
   const start = path.indexOf('?');
-  const pairs = start < 0 ? [] : path.slice(start + 1).split('&');
-  const nameOf = (pair: string) => pair.split('=', 1)[0]!;
-  const left = pairs.filter((pair) => !remove.includes(nameOf(pair)) && !set.some(([name]) => name === nameOf(pair)));
-  const all = [...left, ...set.map(([name, value]) => `${name}=${value}`)];
+  const before = start < 0 ? [] : path.slice(start + 1).split('&');
+  const parameterOf = (pair: string) => pair.split('=', 1)[0]!;
+  const replaced = new Set([...remove, ...set.map(([name]) => name)]);
+  const pairs = [
+    ...before.filter((pair) => !replaced.has(parameterOf(pair))),
+    ...set.map(([name, value]) => `${name}=${value}`),
+  ].sort((a, b) => (parameterOf(a) < parameterOf(b) ? -1 : Number(parameterOf(a) > parameterOf(b))));
   const bare = start < 0 ? path : path.slice(0, start);
-  return all.length === 0 ? bare : `${bare}?${all.join('&')}`;
+  return pairs.length === 0 ? bare : `${bare}?${pairs.join('&')}`;
 }
 
 export function denial({ status, headers, body }: Extract<Verdict, { kind: 'denied' }>): LocalReply {
