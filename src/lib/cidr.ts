@@ -1,5 +1,5 @@
 // Ranges of IP addresses, compiled to a test on the address as text.
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net';
 
 export type AddressTest = (address: string) => boolean;
 
@@ -17,6 +17,30 @@ export function compileCidr(prefix: string, length?: number): AddressTest | null
     const plain = unmapped(address);
     return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
   };
+}
+
+/** The address with all but its first `bits` bits zero, in the usual short form; what is no address comes back as it is. */
+export function maskAddress(address: string, bits: number): string {
+  const plain = unmapped(address);
+  if (isIPv4(plain)) {
+    const number = plain.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+    const masked = bits === 0 ? 0 : Math.floor(number / 2 ** (32 - bits)) * 2 ** (32 - bits);
+    return [24, 16, 8, 0].map((shift) => Math.floor(masked / 2 ** shift) % 256).join('.');
+  }
+  if (isIP(plain) === 0) return address;
+  const groups = expand(plain).map((group, i) => {
+    const kept = Math.min(Math.max(bits - i * 16, 0), 16);
+    return (group & (0xffff << (16 - kept)) & 0xffff).toString(16);
+  });
+  return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;
+}
+
+/** Eight groups of an IPv6 address. */
+function expand(address: string): number[] {
+  const [head = '', tail] = new SocketAddress({ address, family: 'ipv6' }).address.split('::');
+  const numbers = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const [before, after] = [numbers(head), numbers(tail ?? '')];
+  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
 /** Sockets of a dual-stack listener show IPv4 peers as `::ffff:a.b.c.d`. */

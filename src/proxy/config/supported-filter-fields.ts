@@ -22,6 +22,28 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.cors.v3.CorsPolicy':
     'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
   'envoy.extensions.filters.http.csrf.v3.CsrfPolicy': 'filter_enabled shadow_enabled additional_origins',
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit':
+    'stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage local_rate_limit_per_downstream_connection enable_x_ratelimit_headers vh_rate_limits always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits',
+  'envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor': 'entries token_bucket',
+  'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry': 'key value',
+  'envoy.type.v3.TokenBucket': 'max_tokens tokens_per_fill fill_interval',
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimit':
+    'domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error stat_prefix filter_enabled filter_enforced rate_limits',
+  'envoy.config.ratelimit.v3.RateLimitServiceConfig': 'grpc_service transport_api_version',
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': 'vh_rate_limits rate_limits domain',
+  'envoy.config.route.v3.RateLimit': 'stage disable_key actions',
+  'envoy.config.route.v3.RateLimit.Action':
+    'destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata',
+  'envoy.config.route.v3.RateLimit.Action.RequestHeaders': 'header_name descriptor_key skip_if_absent',
+  'envoy.config.route.v3.RateLimit.Action.QueryParameters': 'query_parameter_name descriptor_key skip_if_absent',
+  'envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress': 'v4_prefix_mask_len v6_prefix_mask_len',
+  'envoy.config.route.v3.RateLimit.Action.GenericKey': 'descriptor_value descriptor_key',
+  'envoy.config.route.v3.RateLimit.Action.HeaderValueMatch': 'descriptor_value descriptor_key expect_match headers',
+  'envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch':
+    'descriptor_value descriptor_key expect_match query_parameters',
+  'envoy.config.route.v3.RateLimit.Action.MetaData': 'descriptor_key metadata_key default_value source skip_if_absent',
+  'envoy.type.metadata.v3.MetadataKey': 'key path',
+  'envoy.type.metadata.v3.MetadataKey.PathSegment': 'key',
   'envoy.extensions.filters.http.buffer.v3.Buffer': 'max_request_bytes',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': 'disabled buffer',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':

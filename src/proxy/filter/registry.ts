@@ -12,9 +12,22 @@ import { extAuthz } from './ext-authz/filter.ts';
 import { fault } from './fault.ts';
 import type { HttpFilter } from './filter.ts';
 import { jwtAuthn } from './jwt/filter.ts';
+import { localRateLimit } from './rate-limit/local-filter.ts';
+import { rateLimit } from './rate-limit/service-filter.ts';
 import { rbac } from './rbac/filter.ts';
 
-const kinds: readonly FilterKind[] = [basicAuth, buffer, cors, csrf, extAuthz, fault, jwtAuthn, rbac];
+const kinds: readonly FilterKind[] = [
+  basicAuth,
+  buffer,
+  cors,
+  csrf,
+  extAuthz,
+  fault,
+  jwtAuthn,
+  localRateLimit,
+  rateLimit,
+  rbac,
+];
 
 export function isSupportedFilter(config: Any): boolean {
   return kinds.some(({ chain }) => chain.typeName === typeNameOf(config));

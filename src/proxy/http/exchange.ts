@@ -1,6 +1,6 @@
 // What is known about one request while it passes through: filled by the codec, filters, router and pool, read by metrics and logs.
 import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/balancer.ts';
-import type { RouteEntry } from '../route/table.ts';
+import type { ClusterChoice, RouteEntry } from '../route/table.ts';
 import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
 
@@ -62,6 +62,8 @@ export class Exchange {
   /** Milliseconds since the epoch at the same moment. */
   readonly startedAt: number;
   route: RouteEntry | null = null;
+  /** The route's choice of a cluster, once it was made. */
+  choice: ClusterChoice | null = null;
   cluster = '';
   /** `filter_metadata` of the cluster that was chosen. */
   clusterMetadata: Readonly<Record<string, unknown>> | null = null;

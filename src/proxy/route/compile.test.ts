@@ -181,7 +181,7 @@ describe('refused', () => {
     [route({ match: { prefix: '/', tls_context: {} } }), `${here}.match.tls_context: is not supported`],
     [route({ match: { prefix: '/', headers: [{ name: 'a' }, {}] } }), `${here}.match.headers[1].name: is empty`],
     [action({ auto_host_rewrite: true }), `${here}.route.auto_host_rewrite: is not supported`],
-    [action({ rate_limits: [{}] }), `${here}.route.rate_limits: is not supported`],
+    [action({ rate_limits: [{}] }), `${here}.route.rate_limits[0].actions: is empty`],
     [
       action({ prefix_rewrite: '/a', regex_rewrite: { pattern: { regex: 'a' } } }),
       `${here}.route.regex_rewrite: is set beside`,

@@ -24,7 +24,7 @@ export type EditingMessage = {
   readonly responseHeadersToRemove: readonly string[];
 };
 
-type Edit = (headers: HeaderMap, exchange: Exchange, response: ResponseHead | null) => void;
+export type Edit = (headers: HeaderMap, exchange: Exchange, response: ResponseHead | null) => void;
 
 export function compileEdits(message: EditingMessage, path: string): HeaderEdits {
   const request = [
@@ -64,7 +64,8 @@ function compileRemoval(name: string, path: string): Edit {
   return (headers) => headers.remove(lower);
 }
 
-function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
+/** Overwriting comes before appending. */
+export function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
   const edits = mapAt(options, path, compileAddition);
   return [...edits.filter((edit) => edit.overwrites), ...edits.filter((edit) => !edit.overwrites)].map(
     ({ run }) => run,

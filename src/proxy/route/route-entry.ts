@@ -7,6 +7,8 @@ import type {
 import { at, ConfigError } from '../config/config-error.ts';
 import { plainMetadata, readSource } from '../config/values.ts';
 import type { HttpFilter } from '../filter/filter.ts';
+import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
+import { compileRules } from '../filter/rate-limit/rule.ts';
 import { compileOverride } from '../filter/registry.ts';
 import { compileAffinityCookies } from './affinity-cookie.ts';
 import { compileForward } from './forward.ts';
@@ -46,6 +48,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     editRequest: own.request,
     editResponse: own.response,
     filters: compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config')),
+    rateLimits: compileLimits(route, level, path),
     metadata: plainMetadata(route.metadata),
   };
 }
@@ -60,6 +63,17 @@ export function compileOverrides(configs: Route['typedPerFilterConfig'], outer: 
     if (override !== undefined) filters.set(name, override);
   }
   return filters;
+}
+
+function compileLimits({ action }: Route, { host, path: hostPath }: HostLevel, path: string): RouteLimits {
+  if (action.case !== 'route') return noRouteLimits;
+  const { rateLimits, includeVhRateLimits } = action.value;
+  if (rateLimits.length + host.rateLimits.length === 0) return noRouteLimits;
+  return {
+    route: compileRules(rateLimits, at(path, 'route.rate_limits')),
+    host: compileRules(host.rateLimits, at(hostPath, 'rate_limits')),
+    includeHost: includeVhRateLimits ?? false,
+  };
 }
 
 function routeEdits(route: Route, path: string): HeaderEdits[] {

@@ -1,6 +1,7 @@
 // What a RouteConfiguration compiles to: asked once per request, parses nothing.
 import type { Hash64 } from '../../lib/hash.ts';
 import type { HttpFilter } from '../filter/filter.ts';
+import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 
@@ -19,6 +20,7 @@ export type RouteEntry = {
   editResponse(exchange: Exchange, head: ResponseHead): void;
   /** Per-route configuration of filters, already compiled, by filter name: replaces the chain's filter; null disables it. */
   readonly filters: ReadonlyMap<string, HttpFilter | null>;
+  readonly rateLimits: RouteLimits;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 };

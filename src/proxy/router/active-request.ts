@@ -6,6 +6,7 @@ import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import { chooseCluster } from '../route/chosen-cluster.ts';
 import type { ClusterChoice, ForwardAction } from '../route/table.ts';
 import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
@@ -73,6 +74,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   reroute(): void {
     const exchange = this.#exchange;
     exchange.routeStale = false;
+    exchange.choice = null;
     exchange.route = this.#manager.routes?.match(exchange.request, exchange, this.#manager.services.random) ?? null;
   }
 
@@ -266,7 +268,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #forward(action: ForwardAction): void {
     const { services, stats } = this.#manager;
     const exchange = this.#exchange;
-    const choice = action.pickCluster(exchange.request, services.random());
+    const choice = chooseCluster(exchange, action, services.random);
     this.#choice = choice;
     exchange.cluster = choice.cluster;
     exchange.subset = choice.subset;

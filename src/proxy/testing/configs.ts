@@ -3,6 +3,7 @@ import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
 
@@ -87,6 +88,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
     editRequest: nothing,
     editResponse: nothing,
     filters: new Map(),
+    rateLimits: noRouteLimits,
     metadata: {},
     ...change,
   };

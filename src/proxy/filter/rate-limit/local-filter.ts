@@ -1,0 +1,161 @@
+// The filter envoy.filters.http.local_ratelimit: requests are counted in this process.
+import {
+  VhRateLimitsOptions,
+  XRateLimitHeadersRFCVersion,
+} from '../../../xds/gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
+import {
+  type LocalRateLimit,
+  LocalRateLimitSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { at, ConfigError } from '../../config/config-error.ts';
+import { runtimeShare } from '../../config/values.ts';
+import type { Downstream, Exchange } from '../../http/exchange.ts';
+import { flag } from '../../http/flags.ts';
+import { HeaderMap } from '../../http/headers.ts';
+import { compileAdditions, type Edit } from '../../route/header-edits.ts';
+import { compiler, type FilterKind, perScope } from '../define.ts';
+import type { FilterScope, HttpFilter, LocalReply } from '../filter.ts';
+import { Buckets, type BucketsConfig, compileBuckets, type Taken } from './buckets.ts';
+import { describe, descriptorsOf, type HostOption } from './route-limits.ts';
+import { compileRules, type Entry } from './rule.ts';
+
+class LocalStats {
+  enabled = 0;
+  enforced = 0;
+  rate_limited = 0;
+  ok = 0;
+}
+
+const RESOURCE_EXHAUSTED = 8;
+const HIGHEST_STAGE = 10;
+
+/** A route's configuration is complete: it takes the place of the chain's. */
+export const localRateLimit: FilterKind = {
+  chain: compiler(LocalRateLimitSchema, createLocalRateLimit),
+  route: compiler(LocalRateLimitSchema, createLocalRateLimit),
+};
+
+function createLocalRateLimit(config: LocalRateLimit, name: string, path: string): HttpFilter {
+  if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
+  if (config.stage > HIGHEST_STAGE) throw new ConfigError(at(path, 'stage'), `must be at most ${HIGHEST_STAGE}`);
+  const enabled = runtimeShare(config.filterEnabled, 0);
+  const enforced = runtimeShare(config.filterEnforced, 0);
+  const unenforced = compileAdditions(
+    config.requestHeadersToAddWhenNotEnforced,
+    at(path, 'request_headers_to_add_when_not_enforced'),
+  );
+  const take = compileTake(config, path);
+  const refuse = compileRefusal(config, path);
+  const showsLimits = config.enableXRatelimitHeaders === XRateLimitHeadersRFCVersion.DRAFT_VERSION_03;
+  const statsOf = perScope((scope) =>
+    scope.stats(`${config.statPrefix}.http_local_rate_limit`, () => new LocalStats()),
+  );
+  return {
+    name,
+    open(exchange, scope) {
+      let taken: Taken | null = null;
+      return {
+        request: {
+          head({ headers }) {
+            if (scope.random() >= enabled) return undefined;
+            const stats = statsOf(scope);
+            stats.enabled += 1;
+            taken = take(exchange, scope);
+            stats[taken.allowed ? 'ok' : 'rate_limited'] += 1;
+            if (taken.allowed) return undefined;
+            if (scope.random() < enforced) {
+              stats.enforced += 1;
+              return refuse(exchange);
+            }
+            for (const edit of unenforced) edit(headers, exchange, null);
+            return undefined;
+          },
+        },
+        response: {
+          head({ headers }) {
+            if (showsLimits && taken !== null) showLimit(headers, taken, scope.clock.now());
+            return undefined;
+          },
+        },
+      };
+    },
+  };
+}
+
+type Take = (exchange: Exchange, scope: FilterScope) => Taken;
+
+function compileTake(config: LocalRateLimit, path: string): Take {
+  const buckets = compileBuckets(config, path);
+  const rules = compileRules(config.rateLimits, at(path, 'rate_limits'));
+  const option = hostOption(config.vhRateLimits, at(path, 'vh_rate_limits'));
+  const describeRequest = (exchange: Exchange, { random }: FilterScope): readonly (readonly Entry[])[] => {
+    if (buckets.kinds.length === 0) return [];
+    if (rules.length > 0) return describe(rules, exchange, config.stage, random);
+    return descriptorsOf(exchange, config.stage, option, random);
+  };
+  const find = config.localRateLimitPerDownstreamConnection ? perConnection(buckets) : shared(buckets);
+  return (exchange, scope) => {
+    const now = scope.clock.now();
+    return find(exchange.downstream, now).take(describeRequest(exchange, scope), now);
+  };
+}
+
+type Find = (downstream: Downstream, now: number) => Buckets;
+
+/** Made with the first request, because only then it is known what time it is. */
+function shared(config: BucketsConfig): Find {
+  let buckets: Buckets | null = null;
+  return (_downstream, now) => {
+    buckets ??= new Buckets(config, now);
+    return buckets;
+  };
+}
+
+function perConnection(config: BucketsConfig): Find {
+  const all = new WeakMap<Downstream, Buckets>();
+  return (downstream, now) => {
+    const buckets = all.get(downstream) ?? new Buckets(config, now);
+    all.set(downstream, buckets);
+    return buckets;
+  };
+}
+
+function hostOption(option: VhRateLimitsOptions, path: string): HostOption {
+  switch (option) {
+    case VhRateLimitsOptions.OVERRIDE:
+      return 'override';
+    case VhRateLimitsOptions.INCLUDE:
+      return 'include';
+    case VhRateLimitsOptions.IGNORE:
+      return 'ignore';
+    default:
+      throw new ConfigError(path, 'is not known');
+  }
+}
+
+function compileRefusal(config: LocalRateLimit, path: string): (exchange: Exchange) => LocalReply {
+  const edits: readonly Edit[] = compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add'));
+  const code = config.status?.code ?? 0;
+  // As in Envoy: a status that is no error stands for the usual one.
+  const status = code < 400 ? 429 : code;
+  return (exchange) => {
+    const headers = new HeaderMap();
+    for (const edit of edits) edit(headers, exchange, { status, headers });
+    return {
+      status,
+      body: 'local_rate_limited',
+      details: 'local_rate_limited',
+      flags: flag.rateLimited,
+      headers,
+      ...(config.rateLimitedAsResourceExhausted ? { grpcStatus: RESOURCE_EXHAUSTED } : {}),
+    };
+  };
+}
+
+/** draft-polli-ratelimit-headers-03. */
+function showLimit(headers: HeaderMap, { bucket }: Taken, now: number): void {
+  if (bucket === null) return;
+  headers.set('x-ratelimit-limit', String(bucket.config.capacity));
+  headers.set('x-ratelimit-remaining', String(bucket.remaining(now)));
+  headers.set('x-ratelimit-reset', String(Math.ceil(bucket.nextToken(now) / 1_000)));
+}

@@ -1,0 +1,160 @@
+// RateLimit messages of routes and filters → what a request is counted under: descriptors of key and value pairs.
+
+import { isIPv4 } from 'node:net';
+import { maskAddress } from '../../../lib/cidr.ts';
+import type {
+  RateLimit,
+  RateLimit_Action,
+  RateLimit_Action_MaskedRemoteAddress,
+  RateLimit_Action_MetaData,
+} from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { RateLimit_Action_MetaData_Source as Source } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { RateLimitDescriptor } from '../../../xds/gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
+import { at, ConfigError, mapAt } from '../../config/config-error.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { chosenCluster } from '../../route/chosen-cluster.ts';
+import { compileHeaders, requestLookup } from '../../route/match/header-matcher.ts';
+import { compileQuery, queryValue } from '../../route/match/query.ts';
+import { bytesOf } from '../../route/match/string-matcher.ts';
+
+export type Entry = { readonly key: string; readonly value: string };
+
+export type RateLimitRule = {
+  readonly stage: number;
+  /** null: the request is not counted under this rule. */
+  descriptor(exchange: Exchange, random: () => number): readonly Entry[] | null;
+};
+
+/** null: there is none, and the rule does not apply. 'skip': the descriptor goes without this entry. */
+type Action = (exchange: Exchange, random: () => number) => Entry | null | 'skip';
+
+const HIGHEST_STAGE = 10;
+
+export function compileRules(limits: readonly RateLimit[], path: string): readonly RateLimitRule[] {
+  return mapAt(limits, path, (limit, here) => {
+    const stage = limit.stage ?? 0;
+    if (stage > HIGHEST_STAGE) throw new ConfigError(at(here, 'stage'), `must be at most ${HIGHEST_STAGE}`);
+    if (limit.actions.length === 0) throw new ConfigError(at(here, 'actions'), 'is empty');
+    const actions = mapAt(limit.actions, at(here, 'actions'), compileAction);
+    return { stage, descriptor: (exchange, random) => entriesOf(actions, exchange, random) };
+  });
+}
+
+export function sameEntries(a: readonly Entry[], b: RateLimitDescriptor['entries']): boolean {
+  return a.length === b.length && a.every(({ key, value }, i) => key === b[i]!.key && value === b[i]!.value);
+}
+
+function entriesOf(actions: readonly Action[], exchange: Exchange, random: () => number): readonly Entry[] | null {
+  const entries: Entry[] = [];
+  for (const action of actions) {
+    const entry = action(exchange, random);
+    if (entry === null) return null;
+    if (entry !== 'skip') entries.push(entry);
+  }
+  return entries.length === 0 ? null : entries;
+}
+
+function compileAction({ actionSpecifier: action }: RateLimit_Action, path: string): Action {
+  switch (action.case) {
+    case 'destinationCluster':
+      return (exchange, random) => {
+        const value = chosenCluster(exchange, random);
+        return value === null ? null : { key: 'destination_cluster', value };
+      };
+    case 'requestHeaders': {
+      const { headerName, descriptorKey, skipIfAbsent } = action.value;
+      const key = required(descriptorKey, at(path, 'request_headers.descriptor_key'));
+      const find = requestLookup(required(headerName, at(path, 'request_headers.header_name')).toLowerCase());
+      return ({ request }) => present(key, find(request), skipIfAbsent);
+    }
+    case 'queryParameters': {
+      const { queryParameterName, descriptorKey, skipIfAbsent } = action.value;
+      const key = required(descriptorKey, at(path, 'query_parameters.descriptor_key'));
+      const name = bytesOf(required(queryParameterName, at(path, 'query_parameters.query_parameter_name')));
+      return ({ request }) => present(key, queryValue(request.path, name), skipIfAbsent);
+    }
+    case 'remoteAddress':
+      return ({ clientAddress }) => ({ key: 'remote_address', value: clientAddress });
+    case 'maskedRemoteAddress':
+      return compileMasked(action.value, at(path, 'masked_remote_address'));
+    case 'genericKey': {
+      const { descriptorKey, descriptorValue } = action.value;
+      const value = required(descriptorValue, at(path, 'generic_key.descriptor_value'));
+      return () => ({ key: descriptorKey || 'generic_key', value });
+    }
+    case 'headerValueMatch': {
+      const { descriptorKey, descriptorValue, expectMatch, headers } = action.value;
+      const here = at(path, 'header_value_match');
+      const test = compileHeaders(headers, at(here, 'headers'));
+      if (headers.length === 0) throw new ConfigError(at(here, 'headers'), 'is empty');
+      const entry = {
+        key: descriptorKey || 'header_match',
+        value: required(descriptorValue, at(here, 'descriptor_value')),
+      };
+      return ({ request }) => (test(request) === (expectMatch ?? true) ? entry : null);
+    }
+    case 'queryParameterValueMatch': {
+      const { descriptorKey, descriptorValue, expectMatch, queryParameters } = action.value;
+      const here = at(path, 'query_parameter_value_match');
+      const tests = mapAt(queryParameters, at(here, 'query_parameters'), compileQuery);
+      if (tests.length === 0) throw new ConfigError(at(here, 'query_parameters'), 'is empty');
+      const entry = {
+        key: descriptorKey || 'query_match',
+        value: required(descriptorValue, at(here, 'descriptor_value')),
+      };
+      return ({ request }) => (tests.every((test) => test(request.path)) === (expectMatch ?? true) ? entry : null);
+    }
+    case 'metadata':
+      return compileMetadataAction(action.value, at(path, 'metadata'));
+    default:
+      throw new ConfigError(path, 'has no supported action');
+  }
+}
+
+function compileMasked(
+  { v4PrefixMaskLen, v6PrefixMaskLen }: RateLimit_Action_MaskedRemoteAddress,
+  path: string,
+): Action {
+  const v4 = v4PrefixMaskLen ?? 32;
+  const v6 = v6PrefixMaskLen ?? 128;
+  if (v4 > 32) throw new ConfigError(at(path, 'v4_prefix_mask_len'), 'must be at most 32');
+  if (v6 > 128) throw new ConfigError(at(path, 'v6_prefix_mask_len'), 'must be at most 128');
+  return ({ clientAddress }) => {
+    const bits = isIPv4(clientAddress) ? v4 : v6;
+    return { key: 'masked_remote_address', value: `${maskAddress(clientAddress, bits)}/${bits}` };
+  };
+}
+
+function compileMetadataAction(action: RateLimit_Action_MetaData, path: string): Action {
+  const { metadataKey, defaultValue, skipIfAbsent } = action;
+  const key = required(action.descriptorKey, at(path, 'descriptor_key'));
+  const name = required(metadataKey?.key ?? '', at(path, 'metadata_key.key'));
+  const segments = mapAt(metadataKey?.path ?? [], at(path, 'metadata_key.path'), ({ segment }, here) => {
+    if (segment.case !== 'key') throw new ConfigError(at(here, 'key'), 'is required');
+    return segment.value;
+  });
+  if (action.source !== Source.DYNAMIC && action.source !== Source.ROUTE_ENTRY)
+    throw new ConfigError(at(path, 'source'), 'is not supported');
+  return ({ metadata, route }) => {
+    const all = action.source === Source.DYNAMIC ? metadata?.get(name) : route?.metadata[name];
+    let value: unknown = all;
+    for (const segment of segments) {
+      value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[segment] : undefined;
+    }
+    return present(
+      key,
+      typeof value === 'string' && value !== '' ? bytesOf(value) : defaultValue || undefined,
+      skipIfAbsent,
+    );
+  };
+}
+
+function present(key: string, value: string | undefined, skippable: boolean): Entry | null | 'skip' {
+  if (value !== undefined && value !== '') return { key, value };
+  return skippable ? 'skip' : null;
+}
+
+function required(text: string, path: string): string {
+  if (text === '') throw new ConfigError(path, 'is empty');
+  return text;
+}

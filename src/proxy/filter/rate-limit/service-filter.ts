@@ -1,0 +1,282 @@
+// The filter envoy.filters.http.ratelimit: requests are counted by a service (envoy.service.ratelimit.v3).
+import { create } from '@bufbuild/protobuf';
+import {
+  RateLimit_XRateLimitHeadersRFCVersion as HeaderVersion,
+  RateLimitPerRoute_VhRateLimitsOptions as HostOptions,
+  type RateLimit,
+  type RateLimitPerRoute,
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts';
+import {
+  RateLimitResponse_Code as Code,
+  RateLimitRequestSchema,
+  type RateLimitResponse,
+  RateLimitService,
+} from '../../../xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
+import type { GrpcTarget } from '../../client/grpc-call.ts';
+import { at, ConfigError } from '../../config/config-error.ts';
+import { decodeGrpcService } from '../../config/grpc-service.ts';
+import { millis, runtimeShare } from '../../config/values.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { flag } from '../../http/flags.ts';
+import { HeaderMap } from '../../http/headers.ts';
+import { compileAdditions, type Edit } from '../../route/header-edits.ts';
+import { bytesOf } from '../../route/match/string-matcher.ts';
+import { compiler, type FilterKind, routeSettings } from '../define.ts';
+import type { FilterScope, FilterStream, HeadOutcome, HttpFilter, LocalReply, StreamFilter } from '../filter.ts';
+import { limitHeaders } from './limit-headers.ts';
+import { describe, descriptorsOf, type HostOption } from './route-limits.ts';
+import { compileRules, type Entry, type RateLimitRule } from './rule.ts';
+
+class ServiceStats {
+  ok = 0;
+  error = 0;
+  over_limit = 0;
+  failure_mode_allowed = 0;
+}
+
+/** What a route says. `rules`: instead of all others. */
+type RouteSettings = {
+  readonly option: HostOption;
+  readonly domain: string;
+  readonly rules: readonly RateLimitRule[];
+};
+
+type Config = {
+  readonly target: GrpcTarget;
+  readonly domain: string;
+  readonly stage: number;
+  /** Which requests count: by `x-envoy-internal`. */
+  readonly requests: 'internal' | 'external' | 'both';
+  readonly rules: readonly RateLimitRule[];
+  readonly deniesOnFailure: boolean;
+  readonly statusOnError: number;
+  readonly status: number;
+  readonly asResourceExhausted: boolean;
+  readonly showsLimits: boolean;
+  readonly marksAnswer: boolean;
+  readonly responseEdits: readonly Edit[];
+  readonly enabled: number;
+  readonly enforced: number;
+  readonly statPrefix: string;
+};
+
+/** Milliseconds, Envoy's default. */
+const TIMEOUT = 20;
+const HIGHEST_STAGE = 10;
+const RESOURCE_EXHAUSTED = 8;
+const ofRoute = routeSettings<RouteSettings>();
+
+export const rateLimit: FilterKind = {
+  chain: compiler(RateLimitSchema, (config, name, path) => createRateLimit(compileConfig(config, path), name)),
+  route: compiler(RateLimitPerRouteSchema, (config, name, path) => ofRoute.make(name, compileRoute(config, path))),
+};
+
+function createRateLimit(config: Config, name: string): HttpFilter {
+  return {
+    name,
+    open(exchange, scope, stream) {
+      if (scope.random() >= config.enabled || !counts(config, exchange)) return null;
+      const settings = ofRoute.of(exchange, name);
+      return new Question(config, settings ?? null, exchange, scope, stream);
+    },
+  };
+}
+
+function counts({ requests }: Config, { request }: Exchange): boolean {
+  return requests === 'both' || (request.headers.get('x-envoy-internal') === 'true') === (requests === 'internal');
+}
+
+class Question implements StreamFilter {
+  readonly #config: Config;
+  readonly #settings: RouteSettings | null;
+  readonly #exchange: Exchange;
+  readonly #scope: FilterScope;
+  readonly #stream: FilterStream;
+  #answer: RateLimitResponse | null = null;
+  #cancel: (() => void) | null = null;
+  /** The verdict of a service that answers before `head` has returned. */
+  #outcome: HeadOutcome;
+  #inHead = false;
+
+  constructor(
+    config: Config,
+    settings: RouteSettings | null,
+    exchange: Exchange,
+    scope: FilterScope,
+    stream: FilterStream,
+  ) {
+    this.#config = config;
+    this.#settings = settings;
+    this.#exchange = exchange;
+    this.#scope = scope;
+    this.#stream = stream;
+  }
+
+  readonly request = {
+    head: (): HeadOutcome => {
+      const descriptors = this.#descriptors();
+      if (descriptors.length === 0) return undefined;
+      this.#inHead = true;
+      this.#outcome = 'hold';
+      this.#ask(descriptors);
+      this.#inHead = false;
+      return this.#outcome;
+    },
+  };
+
+  readonly response = {
+    head: ({ headers }: { headers: HeaderMap }): undefined => {
+      if (this.#answer === null) return;
+      for (const { key, value } of this.#answer.responseHeadersToAdd) headers.append(key.toLowerCase(), bytesOf(value));
+      if (this.#config.showsLimits) for (const [name, value] of limitHeaders(this.#answer)) headers.set(name, value);
+    },
+  };
+
+  done(): void {
+    this.#cancel?.();
+  }
+
+  #descriptors(): readonly (readonly Entry[])[] {
+    const { stage, rules } = this.#config;
+    const own = this.#settings?.rules.length ? this.#settings.rules : rules;
+    const { random } = this.#scope;
+    if (own.length > 0) return describe(own, this.#exchange, stage, random);
+    return descriptorsOf(this.#exchange, stage, this.#settings?.option ?? 'override', random);
+  }
+
+  #ask(descriptors: readonly (readonly Entry[])[]): void {
+    const request = create(RateLimitRequestSchema, {
+      domain: this.#settings?.domain || this.#config.domain,
+      descriptors: descriptors.map((entries) => ({
+        entries: entries.map(({ key, value }) => ({ key, value: textOf(value) })),
+      })),
+    });
+    let settled = false;
+    const cancel = this.#scope.client.grpc(
+      RateLimitService.method.shouldRateLimit,
+      this.#config.target,
+      request,
+      (outcome) => {
+        settled = true;
+        this.#cancel = null;
+        const decide = () => this.#decide(outcome.kind === 'message' ? outcome.message : null);
+        if (this.#inHead) decide();
+        else this.#stream.run(decide);
+      },
+    );
+    if (!settled) this.#cancel = cancel;
+  }
+
+  #decide(answer: RateLimitResponse | null): void {
+    const { deniesOnFailure, enforced, target, statPrefix } = this.#config;
+    const name = `cluster.${target.cluster}.ratelimit${statPrefix && `.${statPrefix}`}`;
+    const stats = this.#scope.stats(name, () => new ServiceStats());
+    this.#answer = answer;
+    if (answer === null || answer.overallCode === Code.UNKNOWN) {
+      stats.error += 1;
+      if (deniesOnFailure) this.#settle(this.#failure());
+      else {
+        stats.failure_mode_allowed += 1;
+        this.#settle(undefined);
+      }
+      return;
+    }
+    const over = answer.overallCode === Code.OVER_LIMIT;
+    stats[over ? 'over_limit' : 'ok'] += 1;
+    if (over && this.#scope.random() < enforced) this.#settle(this.#refusal(answer));
+    else {
+      const { headers } = this.#exchange.request;
+      for (const { key, value } of answer.requestHeadersToAdd) headers.append(key.toLowerCase(), bytesOf(value));
+      this.#settle(undefined);
+    }
+  }
+
+  #settle(outcome: LocalReply | undefined): void {
+    if (this.#inHead) this.#outcome = outcome;
+    else if (outcome === undefined) this.#stream.request.proceed();
+    else this.#stream.answer(outcome);
+  }
+
+  #refusal(answer: RateLimitResponse): LocalReply {
+    const { status, marksAnswer, responseEdits, asResourceExhausted } = this.#config;
+    const headers = new HeaderMap(marksAnswer ? ['x-envoy-ratelimited', 'true'] : []);
+    for (const edit of responseEdits) edit(headers, this.#exchange, { status, headers });
+    return {
+      status,
+      body: Buffer.from(answer.rawBody),
+      details: 'request_rate_limited',
+      flags: flag.rateLimited,
+      headers,
+      ...(asResourceExhausted ? { grpcStatus: RESOURCE_EXHAUSTED } : {}),
+    };
+  }
+
+  #failure(): LocalReply {
+    return {
+      status: this.#config.statusOnError,
+      body: '',
+      details: 'rate_limiter_error',
+      flags: flag.rateLimitServiceError,
+      headers: null,
+    };
+  }
+}
+
+/** Bytes of a head as the UTF-8 that protobuf wants. */
+function textOf(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+function compileConfig(config: RateLimit, path: string): Config {
+  if (config.domain === '') throw new ConfigError(at(path, 'domain'), 'is empty');
+  if (config.stage > HIGHEST_STAGE) throw new ConfigError(at(path, 'stage'), `must be at most ${HIGHEST_STAGE}`);
+  const timeout = millis(config.timeout, TIMEOUT, at(path, 'timeout'));
+  const service = config.rateLimitService?.grpcService;
+  const code = config.rateLimitedStatus?.code ?? 0;
+  return {
+    target: { ...decodeGrpcService(service, timeout, at(path, 'rate_limit_service.grpc_service')), timeout },
+    domain: config.domain,
+    stage: config.stage,
+    requests: requestType(config.requestType, at(path, 'request_type')),
+    rules: compileRules(config.rateLimits, at(path, 'rate_limits')),
+    deniesOnFailure: config.failureModeDeny,
+    statusOnError: config.statusOnError?.code || 500,
+    status: code < 400 ? 429 : code,
+    asResourceExhausted: config.rateLimitedAsResourceExhausted,
+    showsLimits: config.enableXRatelimitHeaders === HeaderVersion.DRAFT_VERSION_03,
+    marksAnswer: !config.disableXEnvoyRatelimitedHeader,
+    responseEdits: compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add')),
+    enabled: runtimeShare(config.filterEnabled, 1),
+    enforced: runtimeShare(config.filterEnforced, 1),
+    statPrefix: config.statPrefix,
+  };
+}
+
+function requestType(type: string, path: string): Config['requests'] {
+  if (type === '' || type === 'both') return 'both';
+  if (type === 'internal' || type === 'external') return type;
+  throw new ConfigError(path, `${type} is not known (hint: internal, external, both)`);
+}
+
+function compileRoute(config: RateLimitPerRoute, path: string): RouteSettings {
+  return {
+    option: hostOption(config.vhRateLimits, at(path, 'vh_rate_limits')),
+    domain: config.domain,
+    rules: compileRules(config.rateLimits, at(path, 'rate_limits')),
+  };
+}
+
+function hostOption(option: HostOptions, path: string): HostOption {
+  switch (option) {
+    case HostOptions.OVERRIDE:
+      return 'override';
+    case HostOptions.INCLUDE:
+      return 'include';
+    case HostOptions.IGNORE:
+      return 'ignore';
+    default:
+      throw new ConfigError(path, 'is not known');
+  }
+}
