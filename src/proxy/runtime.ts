@@ -9,6 +9,7 @@ import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster, type ClusterServices } from './cluster/cluster.ts';
 import type { Assignment } from './config/cluster-types.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
+import { HealthChecks } from './health/checks.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { RouteTable } from './route/table.ts';
@@ -61,6 +62,7 @@ export class ProxyRuntime {
       ...shared,
       tlsConnector: (config, stats) => new TlsConnector(config, stats, this.#secrets),
       local: () => this.#localCluster(),
+      watchHealth: (owner) => new HealthChecks(owner, shared),
     };
     const calls = {
       ...shared,

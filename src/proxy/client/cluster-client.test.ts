@@ -60,6 +60,7 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
   const up = new Cluster(cluster('up', ports), {
     ...shared,
     local: () => null,
+    watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {
       throw new Error('no TLS here');
     },

@@ -11,16 +11,18 @@ import { SubsetBalancer } from '../balance/subset-balancer.ts';
 import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
-import { type Connector, plainConnector } from './connector.ts';
-import { FailureAccrual } from './failure-accrual.ts';
+import type { Connector } from './connector.ts';
+import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import { Host } from './host.ts';
-import { HostPools, type UpstreamProtocol } from './host-pools.ts';
+import { HostPools } from './host-pools.ts';
 import { reconcile } from './host-set.ts';
-import { OutlierDetection } from './outlier-detection.ts';
+import { PassiveHealth } from './passive-health.ts';
 import type { PoolSettings } from './pool.ts';
+import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
 import { ClusterStats } from './stats.ts';
+import { Transports } from './transports.ts';
 
 export type ClusterServices = {
   readonly clock: Clock;
@@ -29,6 +31,8 @@ export type ClusterServices = {
   readonly random: () => number;
   /** One connector per TLS configuration; it follows the secrets it names. */
   tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats): Connector;
+  /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
+  watchHealth(owner: HealthOwner): HealthWatch;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
   readonly local: () => LocalCluster | null;
 };
@@ -42,6 +46,14 @@ const NO_ENDPOINTS: Assignment = {
   staleAfter: 0,
 };
 
+/** What active health checks know. */
+const FROM_CHECKS =
+  unfit.failedActiveCheck |
+  unfit.degradedActiveCheck |
+  unfit.pendingActiveCheck |
+  unfit.activeCheckTimeout |
+  unfit.excludedByImmediateFailure;
+
 export class Cluster {
   readonly stats = new ClusterStats();
   readonly http2Stats = new Http2Stats();
@@ -54,9 +66,9 @@ export class Cluster {
   #hosts: readonly Host[] = [];
   #byName: ReadonlyMap<string, Host> | null = null;
   #balancer: Balancer;
-  #transports: Transport[];
-  #outlier: OutlierDetection | null = null;
-  #sweep: Timer | null = null;
+  #transports: Transports;
+  #passive: PassiveHealth | null = null;
+  #active: HealthWatch | null = null;
   #stale: Timer | null = null;
   #resolver: Resolver | null = null;
   readonly #services: ClusterServices;
@@ -75,9 +87,10 @@ export class Cluster {
       active: () => this.stats.upstream_rq_active,
       local: services.local,
     };
-    this.#transports = this.#makeTransports(config);
+    this.#transports = new Transports(config, (tls) => this.#services.tlsConnector(tls, this.stats));
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
-    this.#watchOutliers();
+    this.#watchPassively();
+    this.#watchActively();
     this.#discover();
   }
 
@@ -129,7 +142,8 @@ export class Cluster {
     const sameHosts = before.http.protocol === config.http.protocol && sameJson(before.tls, config.tls);
     if (before.balancing.kind !== config.balancing.kind)
       for (const host of this.#hosts) host.latency = this.#makeLatency();
-    if (!sameJson(before.outlierDetection, config.outlierDetection)) this.#watchOutliers();
+    if (!sameJson(before.outlierDetection, config.outlierDetection)) this.#watchPassively();
+    if (!sameJson(before.healthChecks, config.healthChecks)) this.#watchActively();
     if (!sameHosts) this.#remake();
     else this.#rebalance();
     if (config.discovery.kind !== 'eds' && (!sameHosts || !sameJson(before.discovery, config.discovery))) {
@@ -149,29 +163,44 @@ export class Cluster {
       this.#config.discovery.kind !== 'eds',
       (endpoint) => this.#makeHost(endpoint),
     );
-    this.#hosts = hosts;
+    const lingering = removed.filter((host) => this.#mayLinger(host));
+    for (const host of removed) {
+      if (lingering.includes(host)) host.mark(unfit.pendingRemoval);
+      else this.#retire(host);
+    }
+    for (const host of hosts) host.unmark(unfit.pendingRemoval);
+    this.#hosts = lingering.length === 0 ? hosts : [...hosts, ...lingering];
     this.#byName = null;
-    for (const host of removed) this.#retire(host);
-    if (added.length + removed.length > 0) this.stats.membership_change += 1;
+    const changed = added.length + removed.length > lingering.length;
+    if (changed) this.stats.membership_change += 1;
+    if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#renewPools(host);
     this.#watchAge();
     this.#rebalance();
   }
 
-  /** Tells outlier detection how a request to the endpoint was answered. */
+  /** Tells how a request to the endpoint was answered. */
   observe(host: Host, status: number): void {
-    this.#outlier?.observe(host, status);
-    if (host.accrual !== null) observeAccrual(host.accrual, status);
+    this.#passive?.observe(host, status);
   }
 
   /** The request ended before a response; `status` is what the client gets. */
   observeFailure(host: Host, status: number): void {
-    this.#outlier?.observeFailure(host, status);
-    if (host.accrual !== null) observeAccrual(host.accrual, status);
+    this.#passive?.observeFailure(host, status);
   }
 
   /** A connection took a request. */
   observeConnected(host: Host): void {
-    this.#outlier?.observeConnected(host);
+    this.#passive?.observeConnected(host);
+  }
+
+  /** Whether endpoints are checked actively. */
+  get checked(): boolean {
+    return this.#active !== null;
+  }
+
+  /** An answer said that its endpoint must not be used any more; heeded where endpoints are checked. */
+  failHealth(host: Host): void {
+    this.#active?.failNow(host);
   }
 
   /** What requests go by, seen from another cluster that routes by zone. */
@@ -186,10 +215,20 @@ export class Cluster {
   close(): void {
     this.#resolver?.stop();
     this.#resolver = null;
-    this.#services.wheel.cancel(this.#sweep);
+    this.#passive?.stop();
     this.#services.wheel.cancel(this.#stale);
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
+  }
+
+  /** What is found well by a check is still there, whatever discovery says (Envoy, "eventually consistent service discovery"). */
+  #mayLinger(host: Host): boolean {
+    return (
+      this.#active !== null &&
+      !this.#config.ignoreHealthOnRemoval &&
+      !host.check.disabled &&
+      !host.is(unfit.failedActiveCheck)
+    );
   }
 
   #choose(context: PickContext): Host | null {
@@ -222,7 +261,7 @@ export class Cluster {
 
   /** Connections of the old transport end; the endpoints are made anew. */
   #remake(): void {
-    this.#transports = this.#makeTransports(this.#config);
+    this.#transports = new Transports(this.#config, (tls) => this.#services.tlsConnector(tls, this.stats));
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
     if (this.#config.discovery.kind === 'eds') this.setEndpoints({ ...this.#assignment });
@@ -253,48 +292,66 @@ export class Cluster {
     this.stats.membership_excluded = excluded;
   }
 
-  #watchOutliers(): void {
-    const { wheel } = this.#services;
+  #watchPassively(): void {
+    for (const host of this.#hosts) this.#passive?.remove(host);
+    this.#passive?.stop();
     const config = this.#config.outlierDetection;
-    wheel.cancel(this.#sweep);
-    for (const host of this.#hosts) {
-      this.#outlier?.forget(host);
-      this.#watchAccrual(host);
-    }
-    this.#outlier =
-      config === null
-        ? null
-        : new OutlierDetection(config, {
-            hosts: () => this.#hosts,
-            stats: this.stats.outlier_detection,
-            now: () => this.now(),
-            random: this.#services.random,
-            onChange: () => this.#healthChanged(),
-          });
-    if (config !== null) this.#sweepEvery(config.interval);
-  }
-
-  #sweepEvery(interval: number): void {
-    this.#sweep = this.#services.wheel.set(interval, () => {
-      this.#sweepEvery(interval);
-      this.#outlier?.sweep();
-    });
-  }
-
-  #watchAccrual(host: Host): void {
-    host.accrual?.stop();
-    const accrual = this.#config.outlierDetection?.accrual ?? null;
-    if (accrual === null) {
-      host.accrual = null;
+    if (config === null) {
+      this.#passive = null;
       return;
     }
     const { wheel, random } = this.#services;
-    const onChange = (available: boolean) => {
-      if (available) host.unmark(unfit.failedOutlierCheck);
-      else host.mark(unfit.failedOutlierCheck);
-      this.#healthChanged();
+    this.#passive = new PassiveHealth(config, {
+      hosts: () => this.#hosts,
+      stats: this.stats.outlier_detection,
+      now: () => this.now(),
+      random,
+      wheel,
+      onChange: () => this.#healthChanged(),
+    });
+    for (const host of this.#hosts) this.#passive.add(host);
+  }
+
+  #watchActively(): void {
+    for (const host of this.#hosts) {
+      this.#active?.remove(host);
+      host.unmark(FROM_CHECKS);
+    }
+    this.#active = this.#config.healthChecks.length === 0 ? null : this.#services.watchHealth(this.#asOwner());
+    for (const host of this.#hosts) this.#active?.add(host);
+  }
+
+  #asOwner(): HealthOwner {
+    return {
+      config: () => ({
+        name: this.#config.name,
+        checks: this.#config.healthChecks,
+        ignoreNewHosts: this.#config.ignoreNewHosts,
+        http2: this.#config.http.http2,
+      }),
+      stats: this.stats.health_check,
+      hasTraffic: () => this.stats.upstream_cx_total > 0,
+      onResult: (host, healthy, changed) => this.#checked(host, healthy, changed),
     };
-    host.accrual = new FailureAccrual(accrual, { wheel, random, onChange });
+  }
+
+  #checked(host: Host, healthy: boolean, changed: boolean): void {
+    if (healthy) this.#passive?.observeCheck(host);
+    if (!changed) return;
+    if (healthy) host.healthySince = this.now();
+    else if (host.is(unfit.pendingRemoval)) {
+      this.#hosts = this.#hosts.filter((other) => other !== host);
+      this.#retire(host);
+      this.#rebalance();
+      return;
+    } else if (this.#config.closeOnHealthFailure) this.#renewPools(host);
+    this.#healthChanged();
+  }
+
+  /** Connections end with their requests; later requests get new ones. */
+  #renewPools(host: Host): void {
+    host.pools.retire();
+    host.pools = this.#makePools(host, host.connector);
   }
 
   /** Endpoints nobody has confirmed for too long are not trusted any more. */
@@ -311,15 +368,16 @@ export class Cluster {
   }
 
   #makeHost(endpoint: EndpointConfig): Host {
-    const labels = endpoint.metadata['envoy.transport_socket_match'];
-    const transport = this.#transports.find(({ when }) => isSubset(when, labels));
-    const connector = transport?.connector ?? plainConnector;
-    const { protocol } = this.#config.http;
-    const pools = new HostPools(endpoint.address, endpoint.port, connector, protocol, this.#settings);
-    const host = new Host(endpoint, pools, connector, this.now());
+    const connector = this.#transports.for(endpoint);
+    const host = new Host(endpoint, this.#makePools(endpoint, connector), connector, this.now());
     host.latency = this.#makeLatency();
-    this.#watchAccrual(host);
+    this.#passive?.add(host);
+    this.#active?.add(host);
     return host;
+  }
+
+  #makePools({ address, port }: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
+    return new HostPools(address, port, connector, this.#config.http.protocol, this.#settings);
   }
 
   #makeLatency(): PeakEwma | null {
@@ -328,51 +386,8 @@ export class Cluster {
   }
 
   #retire(host: Host): void {
-    this.#outlier?.forget(host);
-    host.accrual?.stop();
+    this.#passive?.remove(host);
+    this.#active?.remove(host);
     host.pools.retire();
   }
-
-  #makeTransports({ tls: choices, http }: ClusterConfig): Transport[] {
-    return choices.map(({ when, tls }) => ({
-      when,
-      connector:
-        tls === null
-          ? plainConnector
-          : this.#services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, this.stats),
-    }));
-  }
-}
-
-type Transport = { readonly when: Readonly<Record<string, unknown>>; readonly connector: Connector };
-
-function observeAccrual(accrual: FailureAccrual, status: number): void {
-  if (status >= 500) accrual.onFailure();
-  else accrual.onSuccess();
-}
-
-function poolLimits(config: ClusterConfig) {
-  return {
-    connectTimeout: config.connectTimeout,
-    idleTimeout: config.idleTimeout,
-    maxConnections: config.limits.maxConnections,
-    maxPendingRequests: config.limits.maxPendingRequests,
-    maxRequestsPerConnection: config.maxRequestsPerConnection,
-    maxConnectionDuration: config.http.maxConnectionDuration,
-    preconnectRatio: config.http.preconnectRatio,
-    http2: config.http.http2,
-  };
-}
-
-/** Protocols named in the handshake: what is configured, or else what is spoken (as Envoy's pools do). HTTP/1.1 alone never asks for HTTP/2. */
-function offered(configured: readonly string[], protocol: UpstreamProtocol): readonly string[] {
-  if (protocol === 'http1') return configured.filter((name) => name !== 'h2');
-  if (configured.length > 0) return configured;
-  return protocol === 'http2' ? ['h2'] : ['h2', 'http/1.1'];
-}
-
-function isSubset(wanted: Readonly<Record<string, unknown>>, labels: unknown): boolean {
-  const given = typeof labels === 'object' && labels !== null ? labels : {};
-  const values = new Map<string, unknown>(Object.entries(given));
-  return Object.entries(wanted).every(([key, value]) => values.get(key) === value);
 }

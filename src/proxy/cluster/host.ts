@@ -33,7 +33,7 @@ export class Host implements Endpoint {
   metadata: Readonly<Record<string, unknown>>;
   check: EndpointCheckConfig;
   latency: PeakEwma | null = null;
-  readonly pools: HostPools;
+  pools: HostPools;
   /** For connections that no pool keeps. */
   readonly connector: Connector;
   readonly outlier = new OutlierMonitor();

@@ -1,6 +1,14 @@
 // Counters and gauges of one cluster under Envoy's names (`cluster.<name>.<field>`, groups as `<group>.<field>`). Plain numbers:
 // whoever prints them reads them.
 
+export class HealthStats {
+  attempt = 0;
+  success = 0;
+  failure = 0;
+  passive_failure = 0;
+  network_failure = 0;
+}
+
 export class OutlierStats {
   ejections_active = 0;
   ejections_enforced_total = 0;
@@ -91,6 +99,7 @@ export class ClusterStats {
   ssl_fail_verify_error = 0;
   ssl_fail_verify_san = 0;
   ssl_connection_error = 0;
+  readonly health_check = new HealthStats();
   readonly outlier_detection = new OutlierStats();
 
   countResponse(status: number): void {

@@ -37,6 +37,11 @@ describe('cluster', () => {
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,
       outlierDetection: null,
+      healthChecks: [],
+      ignoreNewHosts: false,
+      ignoreHealthOnRemoval: false,
+      closeOnHealthFailure: false,
+      closeOnSetChange: false,
       http: { protocol: 'http1', http2: defaultHttp2Options, maxConnectionDuration: 0, preconnectRatio: 1 },
       panicThreshold: 50,
       metadata: {},
@@ -282,7 +287,7 @@ describe('cluster', () => {
   const extension = 'typed_extension_protocol_options[envoy.extensions.upstreams.http.v3.HttpProtocolOptions]';
   test.each<[change: JsonObject, wants: string]>([
     [{ name: '' }, 'name: is empty'],
-    [{ health_checks: [{}] }, 'health_checks: is not supported'],
+    [{ health_checks: [{}] }, 'health_checks[0].timeout: is required'],
     [{ type: 'ORIGINAL_DST', load_assignment: {} }, 'type: is not supported'],
     [{ type: 'STATIC' }, 'load_assignment: is required'],
     [{ type: 'EDS', eds_cluster_config: { eds_config: { path: '/x' } } }, 'eds_cluster_config.eds_config: must be ads'],

@@ -15,6 +15,7 @@ import type { Assignment, EndpointHealth, Limits } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { requireAds } from './config-source.ts';
 import { decodeAssignment, healthOf } from './endpoints.ts';
+import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
 import { decodeUpstreamSocket } from './tls.ts';
@@ -41,6 +42,11 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     limits: decodeLimits(cluster),
     ...decodeUpstreamHttp(cluster),
     outlierDetection: decodeOutlier(cluster.outlierDetection, 'outlier_detection'),
+    healthChecks: mapAt(cluster.healthChecks, 'health_checks', decodeHealthCheck),
+    ignoreNewHosts: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
+    ignoreHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
+    closeOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
+    closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     panicThreshold: panic,
     metadata: plainMetadata(cluster.metadata),
   };

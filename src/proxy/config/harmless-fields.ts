@@ -75,8 +75,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
     dns_lookup_family: 'the system resolver decides',
     respect_dns_ttl: 'the system resolver shows no TTL',
-    ignore_health_on_host_removal: 'removed endpoints always go at once',
-    close_connections_on_host_health_failure: 'needs active health checks',
   },
   'envoy.config.cluster.v3.UpstreamConnectionOptions': { tcp_keepalive: 'keep-alive of idle connections only' },
   'envoy.config.core.v3.TcpKeepalive': {
@@ -93,7 +91,12 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'updates are applied at once',
-    close_connections_on_host_set_change: 'connections to removed endpoints always drain',
+  },
+  'envoy.config.core.v3.HealthCheck': {
+    event_log_path: 'events of health are not logged',
+    event_logger: 'events of health are not logged',
+    always_log_health_check_failures: 'events of health are not logged',
+    always_log_health_check_success: 'events of health are not logged',
   },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
     proximity: 'unused by Envoy itself',

@@ -54,7 +54,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks ignore_health_on_host_removal close_connections_on_host_health_failure',
   'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
@@ -65,7 +65,14 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
-    'healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config override_host_status',
+    'healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config override_host_status ignore_new_hosts_until_first_hc close_connections_on_host_set_change',
+  'envoy.config.core.v3.HealthCheck':
+    'timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval',
+  'envoy.config.core.v3.HealthCheck.Payload': 'text binary',
+  'envoy.config.core.v3.HealthCheck.HttpHealthCheck':
+    'host path receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses codec_client_type service_name_matcher method',
+  'envoy.config.core.v3.HealthCheck.TcpHealthCheck': 'send receive',
+  'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': 'service_name authority initial_metadata',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig':
     'routing_enabled min_cluster_size fail_traffic_on_panic',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig':

@@ -14,6 +14,7 @@ import type {
   PolicyConfig,
   SubsetConfig,
 } from './cluster-types.ts';
+import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { StreamConfig } from './network-types.ts';
 
@@ -160,6 +161,13 @@ export type ClusterConfig = {
   /** Milliseconds; Envoy's default 1 h. */
   readonly idleTimeout: number;
   readonly outlierDetection: OutlierConfig | null;
+  readonly healthChecks: readonly HealthCheckConfig[];
+  /** New endpoints count for nothing until they were checked. */
+  readonly ignoreNewHosts: boolean;
+  /** Endpoints that discovery forgets go at once, even when checks find them well. */
+  readonly ignoreHealthOnRemoval: boolean;
+  readonly closeOnHealthFailure: boolean;
+  readonly closeOnSetChange: boolean;
   /** Percent; 0 is off. Envoy's default 50. */
   readonly panicThreshold: number;
   readonly metadata: Readonly<Record<string, unknown>>;

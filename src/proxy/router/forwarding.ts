@@ -113,6 +113,9 @@ export class Forwarding implements AttemptOwner {
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
     this.#cluster.observe(attempt.host, head.status);
+    if (this.#cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) {
+      this.#cluster.failHealth(attempt.host);
+    }
     if (this.#retry !== null && this.#mayRetry(this.#retry, { kind: 'response', head })) {
       this.#cluster.stats.retriedCodes.count(head.status);
       attempt.discard();

@@ -1,0 +1,15 @@
+// What of a cluster's configuration its pools go by.
+import type { ClusterConfig } from '../config/types.ts';
+
+export function poolLimits(config: ClusterConfig) {
+  return {
+    connectTimeout: config.connectTimeout,
+    idleTimeout: config.idleTimeout,
+    maxConnections: config.limits.maxConnections,
+    maxPendingRequests: config.limits.maxPendingRequests,
+    maxRequestsPerConnection: config.maxRequestsPerConnection,
+    maxConnectionDuration: config.http.maxConnectionDuration,
+    preconnectRatio: config.http.preconnectRatio,
+    http2: config.http.http2,
+  };
+}

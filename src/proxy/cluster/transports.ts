@@ -1,0 +1,36 @@
+// The transports of a cluster and which of them an endpoint gets: `transport_socket_matches` in order, then `transport_socket`.
+import type { EndpointConfig } from '../config/cluster-types.ts';
+import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
+import { type Connector, plainConnector } from './connector.ts';
+import type { UpstreamProtocol } from './host-pools.ts';
+
+type Transport = { readonly when: Readonly<Record<string, unknown>>; readonly connector: Connector };
+
+export class Transports {
+  readonly #choices: readonly Transport[];
+
+  constructor({ tls: choices, http }: ClusterConfig, overTls: (tls: UpstreamTlsConfig) => Connector) {
+    this.#choices = choices.map(({ when, tls }) => ({
+      when,
+      connector: tls === null ? plainConnector : overTls({ ...tls, alpn: offered(tls.alpn, http.protocol) }),
+    }));
+  }
+
+  for({ metadata }: EndpointConfig): Connector {
+    const labels = metadata['envoy.transport_socket_match'];
+    return this.#choices.find(({ when }) => isSubset(when, labels))?.connector ?? plainConnector;
+  }
+}
+
+/** Protocols named in the handshake: what is configured, or else what is spoken (as Envoy's pools do). HTTP/1.1 alone never asks for HTTP/2. */
+function offered(configured: readonly string[], protocol: UpstreamProtocol): readonly string[] {
+  if (protocol === 'http1') return configured.filter((name) => name !== 'h2');
+  if (configured.length > 0) return configured;
+  return protocol === 'http2' ? ['h2'] : ['h2', 'http/1.1'];
+}
+
+function isSubset(wanted: Readonly<Record<string, unknown>>, labels: unknown): boolean {
+  const given = typeof labels === 'object' && labels !== null ? labels : {};
+  const values = new Map<string, unknown>(Object.entries(given));
+  return Object.entries(wanted).every(([key, value]) => values.get(key) === value);
+}

@@ -1,0 +1,102 @@
+// All active health checks of one cluster: a session for every endpoint and check.
+import type { Clock } from '../../lib/clock.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import { unfit } from '../balance/health.ts';
+import { plainConnector } from '../cluster/connector.ts';
+import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
+import type { Host } from '../cluster/host.ts';
+import { Pool, type PoolProtocol } from '../cluster/pool.ts';
+import { ClusterStats } from '../cluster/stats.ts';
+import type { HealthCheckConfig } from '../config/health-check-types.ts';
+import { Http2Stats } from '../http2/stats.ts';
+import { ExchangeProbe } from './exchange-probe.ts';
+import { grpcQuestion } from './grpc-question.ts';
+import { httpQuestion } from './http-question.ts';
+import type { Probe } from './probe.ts';
+import { HealthSession } from './session.ts';
+import { TcpProbe } from './tcp-probe.ts';
+
+export type CheckServices = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+};
+
+export class HealthChecks implements HealthWatch {
+  readonly #owner: HealthOwner;
+  readonly #services: CheckServices;
+  readonly #sessions = new Map<Host, readonly HealthSession[]>();
+
+  constructor(owner: HealthOwner, services: CheckServices) {
+    this.#owner = owner;
+    this.#services = services;
+  }
+
+  add(host: Host): void {
+    if (host.check.disabled) return;
+    host.mark(unfit.failedActiveCheck);
+    if (this.#owner.config().ignoreNewHosts) host.mark(unfit.pendingActiveCheck);
+    const { wheel, random } = this.#services;
+    const context = { wheel, random, ...this.#owner };
+    const sessions = this.#owner.config().checks.map((check) => {
+      return new HealthSession(check, host, this.#makeProbe(check, host), context);
+    });
+    this.#sessions.set(host, sessions);
+    for (const session of sessions) session.start();
+  }
+
+  remove(host: Host): void {
+    for (const session of this.#sessions.get(host) ?? []) session.stop();
+    this.#sessions.delete(host);
+  }
+
+  failNow(host: Host): void {
+    if (!this.#sessions.has(host)) return;
+    host.mark(unfit.excludedByImmediateFailure);
+    for (const session of this.#sessions.get(host) ?? []) session.failNow();
+  }
+
+  #makeProbe(check: HealthCheckConfig, host: Host): Probe {
+    const { probe, reuseConnection: reuse } = check;
+    const { connector } = host;
+    const address = host.check.address || host.address;
+    const port = host.check.port || check.altPort || host.port;
+    const scheme = connector === plainConnector ? 'http' : 'https';
+    const pool = (protocol: PoolProtocol) => () =>
+      this.#makePool({ address, port, connector }, protocol, check.timeout);
+    switch (probe.kind) {
+      case 'tcp':
+        return new TcpProbe(probe, { address, port, connector }, reuse);
+      case 'http': {
+        const authority = host.check.hostname || probe.host || this.#owner.config().name;
+        return new ExchangeProbe(httpQuestion(probe, authority, scheme), reuse, pool(probe.protocol));
+      }
+      default: {
+        const authority = host.check.hostname || probe.authority || this.#owner.config().name;
+        return new ExchangeProbe(grpcQuestion(probe, authority, scheme), reuse, pool('http2'));
+      }
+    }
+  }
+
+  /** Its connections are no part of the cluster's: they are neither limited nor counted with them. */
+  #makePool(
+    { address, port, connector }: Pick<Host, 'address' | 'port' | 'connector'>,
+    protocol: PoolProtocol,
+    connectTimeout: number,
+  ): Pool {
+    return new Pool(address, port, connector, protocol, {
+      connectTimeout,
+      idleTimeout: 0,
+      maxConnections: 1,
+      maxPendingRequests: 1,
+      maxRequestsPerConnection: 0,
+      maxConnectionDuration: 0,
+      preconnectRatio: 1,
+      http2: this.#owner.config().http2,
+      stats: new ClusterStats(),
+      http2Stats: new Http2Stats(),
+      ...this.#services,
+    });
+  }
+}
