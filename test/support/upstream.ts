@@ -43,6 +43,10 @@ export class ScriptedUpstream implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #replies: readonly Reply[] = [];
+  /** Answers by target that no script changes, such as those of health checks; what they got is in `asked`. */
+  readonly fixed = new Map<string, Reply>();
+  /** Requests to `fixed` targets. */
+  asked: ReceivedRequest[] = [];
 
   private constructor(name: string, tls: TlsOptions | undefined) {
     this.name = name;
@@ -112,7 +116,14 @@ export class ScriptedUpstream implements AsyncDisposable {
       if (head.headers.some(([name, value]) => name.toLowerCase() === 'expect' && value === '100-continue')) {
         socket.write('HTTP/1.1 100 Continue\r\n\r\n');
       }
-      this.received.push({ ...head, ...(await readBody(reader, head, 'empty')), connection });
+      const request = { ...head, ...(await readBody(reader, head, 'empty')), connection };
+      const fixed = this.fixed.get(head.startLine.split(' ')[1] ?? '');
+      if (fixed !== undefined) {
+        this.asked.push(request);
+        await send(socket, fixed);
+        return fixed.after === 'keep' || fixed.after === 'hang';
+      }
+      this.received.push(request);
     } catch (error) {
       this.broken += 1;
       throw error;
