@@ -19,6 +19,16 @@ export function xdsProxies(...shapes: readonly HopShape[]): Contestant[] {
   }));
 }
 
+/** For how they start: Envoy, Tulle as `npm start` and a release run it (bundled), and Tulle from its sources. */
+export function startingProxies(): { readonly name: string; readonly command: Hop }[] {
+  const bundled = { name: 'tulle', command: program('dist/bin/proxy.js') };
+  const sources = { name: 'tulle, sources', command: program('src/bin/proxy.ts') };
+  return [envoy, bundled, sources].map(({ name, command }) => ({
+    name,
+    command: (config) => command(write(config, 'start.json', bootstrapOf({}, config))),
+  }));
+}
+
 export function nginx(...templates: readonly string[]): Contestant {
   return { name: 'nginx', hops: templates.map((template) => (config) => nginxCommand(fill(template, config))) };
 }
@@ -47,10 +57,7 @@ export function fill(template: string, values: HopConfig & Readonly<Record<strin
   return write(values, template.replaceAll('/', '-'), filled);
 }
 
-const tulle = {
-  name: 'tulle',
-  command: (config: string) => [pinnedNode, ...proxyFlags, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
-};
+const tulle = { name: 'tulle', command: program('src/bin/proxy.ts') };
 
 const envoy = {
   name: 'envoy',
@@ -60,6 +67,10 @@ const envoy = {
     return binary === null ? null : [binary, '-c', config, ...options];
   },
 };
+
+function program(path: string): (config: string) => readonly string[] {
+  return (config) => [pinnedNode, ...proxyFlags, join(repositoryRoot, path), '-c', config];
+}
 
 function write({ folder, listener }: HopConfig, name: string, text: string): string {
   const path = join(folder, `${listener}-${name}`);

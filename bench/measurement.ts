@@ -72,13 +72,20 @@ export function formatTable(rows: readonly Summary[]): string {
     (row.loadedBytes / 1e6).toFixed(0),
     (row.heldBytes / 1e6).toFixed(0),
   ]);
-  const widths = HEADER.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ');
-  return [HEADER, ...cells].map((row) => line(row).trimEnd()).join('\n');
+  return formatColumns(HEADER, cells, 2);
 }
 
-function median(values: readonly number[]): number {
+/** The first `names` columns are text. */
+export function formatColumns(header: readonly string[], rows: readonly (readonly string[])[], names: number): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => (column < names ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ');
+  return [header, ...rows].map((row) => line(row).trimEnd()).join('\n');
+}
+
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

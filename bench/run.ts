@@ -7,6 +7,7 @@ import { http2 } from './http2/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
 import { multiplexed } from './multiplexed/benchmark.ts';
 import { sidecar } from './sidecar/benchmark.ts';
+import { formatStarts, measureStarts } from './start/benchmark.ts';
 
 const benchmarks: Readonly<Record<string, readonly Scenario[]>> = { http1, http2, multiplexed, sidecar };
 
@@ -18,17 +19,28 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
-const unknown = positionals.filter((name) => !(name in benchmarks));
+const names = ['start', ...Object.keys(benchmarks)];
+const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`no benchmark named ${unknown.join(', ')} (hint: ${Object.keys(benchmarks).join(', ')})`);
+  console.error(`no benchmark named ${unknown.join(', ')} (hint: ${names.join(', ')})`);
   process.exit(2);
 }
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, kernel: release(), node: process.version };
 const pace = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
-const chosen = Object.entries(benchmarks).filter(([name]) => positionals.length === 0 || positionals.includes(name));
-for (const [name, scenarios] of chosen) {
-  const measurements = await compare(scenarios, pace, (line) => console.error(line));
-  const rows = summarize(measurements);
-  if (values.json) console.log(JSON.stringify({ benchmark: name, machine, rows }));
-  else console.log(`${name} on ${machine.cpu}, node ${machine.node}\n${formatTable(rows)}`);
+const isChosen = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
+const say = (line: string): void => console.error(line);
+
+function print(benchmark: string, rows: readonly object[], table: string): void {
+  if (values.json) console.log(JSON.stringify({ benchmark, machine, rows }));
+  else console.log(`${benchmark} on ${machine.cpu}, node ${machine.node}\n${table}`);
+}
+
+if (isChosen('start')) {
+  const rows = await measureStarts(pace.rounds, say);
+  print('start', rows, formatStarts(rows));
+}
+for (const [name, scenarios] of Object.entries(benchmarks)) {
+  if (!isChosen(name)) continue;
+  const rows = summarize(await compare(scenarios, pace, say));
+  print(name, rows, formatTable(rows));
 }
