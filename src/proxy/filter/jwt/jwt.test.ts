@@ -50,19 +50,6 @@ describe('a token that was verified', () => {
     expect(filter.request!(asking(text), scope)).toMatchObject({ status: 401, body: 'Jwt is expired' });
   });
 
-  test('costs about a microsecond', async () => {
-    const scope = testScope();
-    const filter = compile(local);
-    const text = token({ filler: 'x'.repeat(300) });
-    await filter.request!(asking(text), scope);
-    const exchanges = Array.from({ length: 20_000 }, () => asking(Buffer.from(text).toString('latin1')));
-    for (const exchange of exchanges) exchange.request.headers = new HeaderMap(exchange.request.headers.fields);
-    const start = performance.now();
-    for (const exchange of exchanges) filter.request!(exchange, scope);
-    const microseconds = ((performance.now() - start) * 1_000) / exchanges.length;
-    expect(microseconds).toBeLessThan(50);
-  });
-
   test('the oldest is forgotten when there are too many, and all when the keys change', () => {
     const cache = new TokenCache(2);
     const keys = new KeySet([]);
