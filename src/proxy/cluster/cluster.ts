@@ -107,6 +107,13 @@ export class Cluster {
     return this.#services.clock.now();
   }
 
+  /** Runs `work` after so many milliseconds, unless the result is called first. */
+  after(delay: number, work: () => void): () => void {
+    const { wheel } = this.#services;
+    const timer = wheel.set(delay, work);
+    return () => wheel.cancel(timer);
+  }
+
   /** null: no healthy endpoint. */
   pick(context: PickContext): Host | null {
     const host = context.override === null ? this.#choose(context) : this.#overridden(context, context.override);

@@ -22,6 +22,9 @@ export type PoolWaiter = {
   onBug(error: unknown): void;
 };
 
+/** Where sessions come from. */
+export type SessionSource = { acquire(waiter: PoolWaiter): void; cancel(waiter: PoolWaiter): void };
+
 /** `alpn`: what the handshake says, HTTP/1.1 where it says nothing. */
 export type PoolProtocol = 'http1' | 'http2' | 'alpn';
 
@@ -47,7 +50,7 @@ export type PoolSettings = {
 
 type Session = Http1ClientConnection | Http2ClientConnection;
 
-export class Pool implements ClientConnectionOwner, Http2ClientOwner {
+export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOwner {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: () => number;

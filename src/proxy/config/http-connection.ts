@@ -45,10 +45,21 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     normalizePath: manager.normalizePath ?? false,
     mergeSlashes: manager.mergeSlashes,
     codec,
+    upgrades: decodeUpgrades(manager, at(path, 'upgrade_configs')),
     http2: decodeHttp2Options(manager.http2ProtocolOptions, at(path, 'http2_protocol_options')),
     acceptHttp10: manager.httpProtocolOptions?.acceptHttp10 ?? false,
     via: manager.via,
   };
+}
+
+function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager, path: string): HttpConnectionConfig['upgrades'] {
+  const upgrades = new Map<string, boolean>();
+  upgradeConfigs.forEach(({ upgradeType, enabled }, i) => {
+    const protocol = upgradeType.toLowerCase();
+    if (upgrades.has(protocol)) throw new ConfigError(`${path}[${i}].upgrade_type`, `${protocol} comes twice`);
+    upgrades.set(protocol, enabled ?? true);
+  });
+  return upgrades;
 }
 
 function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {

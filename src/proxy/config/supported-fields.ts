@@ -20,7 +20,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+    'codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
+    'upgrade_type enabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
@@ -139,7 +141,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.Route':
     'name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
   'envoy.config.route.v3.RouteMatch':
-    'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters cookies grpc',
+    'prefix path safe_regex path_separated_prefix connect_matcher case_sensitive runtime_fraction headers query_parameters cookies grpc',
   'envoy.config.route.v3.HeaderMatcher':
     'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
@@ -152,7 +154,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.RegexMatcher': 'regex',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
   'envoy.config.route.v3.RouteAction':
-    'rate_limits include_vh_rate_limits cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match',
+    'rate_limits include_vh_rate_limits cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match',
+  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.WeightedCluster': 'clusters',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
     'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match',

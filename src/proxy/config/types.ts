@@ -132,6 +132,8 @@ export type HttpConnectionConfig = {
   readonly acceptHttp10: boolean;
   /** `auto`: by ALPN, else by the first bytes. */
   readonly codec: 'auto' | 'http1' | 'http2';
+  /** Protocols a request may switch to, in lower case, `connect` for CONNECT; a route may say otherwise. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
   readonly http2: Http2Options;
   readonly via: string;
 };

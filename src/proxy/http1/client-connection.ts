@@ -2,14 +2,14 @@
 import type { Socket } from 'node:net';
 import type { UpstreamConnection } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
-import type { RequestHead } from '../http/message.ts';
+import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { HeadReader } from './head-reader.ts';
 import { MORE } from './head-scanner.ts';
 import { Output } from './output.ts';
-import { ResponseParser } from './response-parser.ts';
-import { requestHead } from './serializer.ts';
+import { ResponseParser, UNTIL_CLOSE } from './response-parser.ts';
+import { isSwitch, requestHead } from './serializer.ts';
 
 export type ClientConnectionOwner = {
   /** The connection can take another request. */
@@ -36,6 +36,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   /** The handler of the last stream opened, told of bugs also after its response. */
   #serving: ClientStreamHandler | null = null;
   #method = '';
+  #upgrade = '';
+  /** The request's body is another protocol, which ends with the connection. */
+  #tunnel = false;
   #requestDone = true;
   #inBody = false;
   /** A byte of the response has come: a close from here on is a broken response. */
@@ -79,11 +82,13 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     this.#handler = handler;
     this.#serving = handler;
     this.#method = head.method;
+    this.#upgrade = head.upgrade;
     this.#requestDone = last;
     this.#answered = false;
     this.requests += 1;
     const { text, framing } = requestHead(head, last);
     this.#output.begin(text, framing);
+    this.#tunnel = framing === 'until-close';
     if (last) this.#output.finish(null);
     return this;
   }
@@ -95,6 +100,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   finish(trailers: HeaderMap | null): void {
     this.#requestDone = true;
     this.#output.finish(trailers);
+    if (!this.#tunnel) return;
+    this.#output.flushNow();
+    this.#socket.end();
   }
 
   flush(): void {
@@ -151,7 +159,12 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     // Another protocol is told at its first bytes: it may never send the end of a line.
     if (end === MORE) return this.#reader.maybeBegins('HTTP/1.') ? bytes.length : this.#broken();
     const parsed = end < 0 ? null : this.#parser.parse(this.#reader.text, this.#method);
-    if (parsed === null || parsed.head.status === 101) return this.#broken();
+    if (parsed === null) return this.#broken();
+    if (isSwitch(parsed.head.status, this.#method, this.#upgrade)) {
+      this.#switch(parsed.head);
+      return end;
+    }
+    if (parsed.head.status === 101) return this.#broken();
     if (parsed.head.status < 200) {
       this.#handler?.onInterim(parsed.head);
       return end;
@@ -166,6 +179,14 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     this.#body.start(parsed.bodyLength);
     this.#handler?.onResponse(parsed.head, false);
     return end;
+  }
+
+  /** What follows is the other protocol's, to the end of the connection. */
+  #switch(head: ResponseHead): void {
+    this.#reusable = false;
+    this.#inBody = true;
+    this.#body.start(UNTIL_CLOSE);
+    this.#handler?.onResponse(head, false);
   }
 
   #readBody(bytes: Buffer, position: number): number {

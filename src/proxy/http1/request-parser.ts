@@ -4,6 +4,7 @@ import type { RequestHead } from '../http/message.ts';
 import type { CodecFault } from '../http/stream.ts';
 import { fault } from './faults.ts';
 import { FieldSection } from './field-section.ts';
+import { CHUNKED, UNTIL_CLOSE } from './response-parser.ts';
 
 // Envoy knows these and refuses the rest.
 const METHODS = new Set(
@@ -18,7 +19,7 @@ const AUTHORITY = /^[-._~!$&'()*+,;=:@%[\]0-9A-Za-z]*$/;
 
 export type ParsedRequest = {
   readonly head: RequestHead;
-  /** Bytes of the body, or -1 when it is chunked. */
+  /** Bytes of the body, CHUNKED, or UNTIL_CLOSE where the protocol may be switched: all that follows is the other protocol's. */
   readonly bodyLength: number;
   readonly keepAlive: boolean;
   readonly expectContinue: boolean;
@@ -75,16 +76,22 @@ export class RequestParser {
     // RFC 9112 section 3.2: a 1.1 request without Host is answered 400, also when the target is absolute.
     if (section.host === null && !old) return fault.missingHost;
     if (!AUTHORITY.test(head.authority)) return fault.authority;
-    if (section.upgrade !== '' && !section.upgrade.toLowerCase().startsWith('h2c')) {
-      section.fields.push('connection', 'upgrade', 'upgrade', section.upgrade);
-    }
+    const bodyLength = section.chunked ? CHUNKED : Math.max(section.contentLength, 0);
+    // A server may ignore an upgrade (RFC 9110 section 7.8): of HTTP/2 it always does, and where a body comes before the switch.
+    if (section.upgrade !== '' && bodyLength === 0) head.upgrade = upgradeOf(section.upgrade);
+    const tunnel = head.upgrade !== '' || method === 'CONNECT';
     return {
       head,
-      bodyLength: section.chunked ? -1 : Math.max(section.contentLength, 0),
+      bodyLength: tunnel ? UNTIL_CLOSE : bodyLength,
       keepAlive: !section.close && (!old || section.keepAlive),
       expectContinue: section.expectContinue && !old,
     };
   }
+}
+
+function upgradeOf(value: string): string {
+  const protocol = value.toLowerCase();
+  return protocol.startsWith('h2c') ? '' : protocol;
 }
 
 /** Targets that are not a plain path: absolute-form, authority-form of CONNECT, asterisk-form of OPTIONS. */

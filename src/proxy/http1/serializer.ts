@@ -79,6 +79,8 @@ export function requestHead(head: RequestHead, last: boolean): { text: string; f
     if (fields[i] === 'content-length') sized = true;
     text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   }
+  if (head.upgrade !== '') return { text: `${text}${switchTo(head.upgrade)}\r\n`, framing: 'until-close' };
+  if (head.method === 'CONNECT') return { text: `${text}\r\n`, framing: 'until-close' };
   if (last && !sized && !BODILESS.has(head.method))
     return { text: `${text}content-length: 0\r\n\r\n`, framing: 'none' };
   if (last || sized) return { text: `${text}\r\n`, framing: last ? 'none' : 'length' };
@@ -91,7 +93,14 @@ export type ResponseOptions = {
   /** The peer speaks 1.1: it understands chunks, and keeps the connection without being told. */
   readonly modern: boolean;
   readonly close: boolean;
+  /** What the request asked to switch to, '' for nothing. */
+  readonly upgrade: string;
 };
+
+/** The answer after which the connection speaks another protocol. */
+export function isSwitch(status: number, method: string, upgrade: string): boolean {
+  return upgrade === '' ? method === 'CONNECT' && status >= 200 && status < 300 : status === 101;
+}
 
 export function responseHead(head: ResponseHead, options: ResponseOptions): { text: string; framing: Framing } {
   const { fields } = head.headers;
@@ -102,6 +111,9 @@ export function responseHead(head: ResponseHead, options: ResponseOptions): { te
     if (fields[i] === 'content-length') sized = true;
     text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   }
+  if (isSwitch(status, options.requestMethod, options.upgrade)) {
+    return { text: `${text}${options.upgrade === '' ? '' : switchTo(options.upgrade)}\r\n`, framing: 'until-close' };
+  }
   if (options.close) text += 'connection: close\r\n';
   else if (!options.modern) text += 'connection: keep-alive\r\n';
   const bodiless = options.requestMethod === 'HEAD' || status === 204 || status === 304;
@@ -109,6 +121,10 @@ export function responseHead(head: ResponseHead, options: ResponseOptions): { te
   if (options.last) return { text: `${text}content-length: 0\r\n\r\n`, framing: 'none' };
   if (!options.modern) return { text: `${text}\r\n`, framing: 'until-close' };
   return { text: `${text}transfer-encoding: chunked\r\n\r\n`, framing: 'chunked' };
+}
+
+function switchTo(protocol: string): string {
+  return `connection: upgrade\r\nupgrade: ${protocol}\r\n`;
 }
 
 export function interimHead(head: ResponseHead): string {

@@ -41,7 +41,7 @@ function serve(change: Partial<ServerConnectionOptions> = {}) {
 const echo: StreamAcceptor = {
   accept(stream, head, last) {
     let body = '';
-    if (last) say(stream, describeHead(head, '', null));
+    if (last || head.method === 'CONNECT') say(stream, describeHead(head, '', null));
     return {
       onData: (chunk) => {
         body += chunk.toString('latin1');

@@ -17,6 +17,7 @@ import { HeadReader } from './head-reader.ts';
 import { BAD_CHARACTER, MORE, TOO_LARGE } from './head-scanner.ts';
 import { Output } from './output.ts';
 import { type ParsedRequest, RequestParser } from './request-parser.ts';
+import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
 
 export type ServerConnectionOptions = {
@@ -57,6 +58,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   #requestDone = true;
   #framing: Framing = 'none';
   #method = 'GET';
+  #upgrade = '';
   #modern = true;
   #closing = false;
   #ended = false;
@@ -91,8 +93,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#idleSince = owner.clock.now();
     this.#watchIdle(options.idleTimeout);
     socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
-    // Like Envoy, a half-closed HTTP/1 connection is a closed one.
-    socket.on('end', () => socket.destroy());
+    socket.on('end', () => this.#guard(() => this.#peerEnded()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#guard(() => this.#closed()));
     socket.on('drain', () => this.#guard(() => this.#handler?.onDrain()));
@@ -128,6 +129,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
       requestMethod: this.#method,
       modern: this.#modern,
       close: this.#closing,
+      upgrade: this.#upgrade,
     });
     this.#framing = text.framing;
     if (text.framing === 'until-close') this.#closing = true;
@@ -195,6 +197,18 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#handler?.onReadDone();
   }
 
+  /** Like Envoy, a half-closed connection is a closed one, but in a tunnel the other way may go on. */
+  #peerEnded(): void {
+    const handler = this.#handler;
+    if (handler === null || this.#requestDone || !this.#body.untilClose) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#requestDone = true;
+    handler.onEnd(null);
+    handler.onReadDone();
+  }
+
   #readHead(bytes: Buffer, at: number): number {
     const end = this.#reader.read(bytes, at);
     if (end === MORE) {
@@ -221,12 +235,13 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#active = true;
     this.#requestDone = last;
     this.#method = request.head.method;
+    this.#upgrade = request.head.upgrade;
     this.#modern = request.head.protocol !== 'HTTP/1.0';
     this.#framing = 'none';
     if (!request.keepAlive) this.#closing = true;
     if (last) this.#stopRequestTimer();
     else {
-      this.#watchRequest();
+      if (request.bodyLength !== UNTIL_CLOSE) this.#watchRequest();
       this.#body.start(request.bodyLength);
       if (request.expectContinue) this.#output.text('HTTP/1.1 100 Continue\r\n\r\n');
       this.#output.flush();
@@ -265,6 +280,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#requestDone = true;
     this.#closing = true;
     this.#method = 'GET';
+    this.#upgrade = '';
     this.#modern = true;
     this.#acceptor.refuse(this, wrong);
   }

@@ -14,6 +14,7 @@ import type { HeaderEdits } from './header-edits.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { ForwardAction } from './table.ts';
+import { compileUpgrades } from './upgrades.ts';
 
 const TIMEOUT = 15_000;
 
@@ -43,6 +44,7 @@ export function compileForward(
       : compileRetryPolicy(inherited.retry.policy, inherited.retry.path),
     mirrors: mirrors.length > 0 ? mirrors : inherited.mirrors,
     hash: compileHash(action.hashPolicy, at(path, 'hash_policy')),
+    ...compileUpgrades(action.upgradeConfigs, at(path, 'upgrade_configs')),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode, path),
   };
 }

@@ -44,6 +44,10 @@ export type ForwardAction = {
   readonly mirrors: readonly { readonly cluster: string; readonly share: number }[];
   /** null when no hash policy applies: the balancer chooses at random. */
   hash(request: RequestHead, exchange: Exchange): Hash64 | null;
+  /** By lower-case protocol, `connect` for CONNECT: what this route says of switching to it; the connection manager decides the rest. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
+  /** CONNECT ends here: its bytes go to the endpoint as they are (`connect_config`). */
+  readonly endsConnect: boolean;
   /** 503, 500 or 404. */
   readonly clusterNotFoundStatus: number;
 };

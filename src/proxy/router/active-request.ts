@@ -16,7 +16,7 @@ import { httpDate } from './http-date.ts';
 import { localResponse } from './local-response.ts';
 import { Mirror } from './mirror.ts';
 import { prepareForward } from './prepare-forward.ts';
-import { refuseHead } from './refuse-head.ts';
+import { refuseHead, refuseUpgrade } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
 
@@ -67,6 +67,15 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     sanitizeRequest(this.#exchange, config, services.localAddress);
     if (this.#manager.inbound) this.#exchange.peer = request.headers.get('x-tulle-peer') ?? '';
     this.reroute();
+    if (request.upgrade !== '' || request.method === 'CONNECT') {
+      const refused = refuseUpgrade(request, this.#exchange.route, config, this.#stream);
+      if (refused !== null) {
+        if (refused === cause.routeNotFound) this.#manager.stats.no_route += 1;
+        this.answer(refused);
+        return;
+      }
+      this.#manager.stats.downstream_cx_upgrades_total += 1;
+    }
     this.#watchIdle();
     this.#filters.request();
   }

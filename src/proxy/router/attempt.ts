@@ -1,7 +1,8 @@
 // One try at one endpoint: waits for a connection, sends the request, reports what comes back to the forwarding that started it.
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
-import type { PoolWaiter } from '../cluster/pool.ts';
+import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
+import { Tunnel } from '../cluster/tunnel.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
@@ -33,13 +34,17 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   /** When it began; NaN where nobody measures, or once it was measured. */
   #measuredFrom = Number.NaN;
   #starting = false;
+  readonly #raw: boolean;
+  #tunnel: Tunnel | null = null;
 
-  constructor(cluster: Cluster, host: Host, head: RequestHead, body: RequestBody, owner: AttemptOwner) {
+  /** `raw`: the body goes to the endpoint as it is, without HTTP. */
+  constructor(cluster: Cluster, host: Host, head: RequestHead, body: RequestBody, owner: AttemptOwner, raw = false) {
     this.#cluster = cluster;
     this.host = host;
     this.#head = head;
     this.#body = body;
     this.#owner = owner;
+    this.#raw = raw;
   }
 
   start(): void {
@@ -51,7 +56,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
       this.#measuredFrom = this.#cluster.now();
     }
     this.#starting = true;
-    this.host.pools.for(this.#head.protocol).acquire(this);
+    this.#source().acquire(this);
     this.#starting = false;
   }
 
@@ -61,7 +66,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#settle();
     const stream = this.#stream;
     this.#stream = null;
-    if (stream === null) this.host.pools.for(this.#head.protocol).cancel(this);
+    if (stream === null) this.#source().cancel(this);
     else {
       this.#cluster.stats.upstream_rq_tx_reset += 1;
       stream.reset();
@@ -155,6 +160,13 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     const now = this.#cluster.now();
     latency.end(answered ? now - this.#measuredFrom : null, now);
     this.#measuredFrom = Number.NaN;
+  }
+
+  /** CONNECT that ends here has a connection of its own; everything else one of the endpoint's pools. */
+  #source(): SessionSource {
+    if (!this.#raw) return this.host.pools.for(this.#head.protocol);
+    this.#tunnel ??= new Tunnel(this.host, this.#cluster);
+    return this.#tunnel;
   }
 
   /** The attempt holds its endpoint no longer. */

@@ -195,7 +195,9 @@ export class Forwarding implements AttemptOwner {
     this.#exchange.endpoint = host;
     this.#exchange.attempts += 1;
     if (this.#retry !== null && this.#retry.policy.reselect > 0) this.#tried = [...(this.#tried ?? []), host];
-    const attempt = new Attempt(this.#cluster, host, this.#exchange.request, this.#body, this);
+    const { request } = this.#exchange;
+    const raw = this.#action.endsConnect && request.method === 'CONNECT';
+    const attempt = new Attempt(this.#cluster, host, request, this.#body, this, raw);
     this.#attempt = attempt;
     const perTry = this.#retry === null ? 0 : this.#retry.policy.perTryTimeout;
     if (perTry > 0) this.#tryTimeout = this.#after(perTry, () => this.#tryTimedOut(attempt));

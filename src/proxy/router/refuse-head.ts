@@ -1,8 +1,9 @@
-// Requests the connection manager answers by itself before it looks for a route.
+// Requests the connection manager answers by itself: before it looks for a route, and for what a route does not let switch protocols.
 import type { HttpConnectionConfig } from '../config/types.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ServerStream } from '../http/stream.ts';
+import type { RouteEntry } from '../route/table.ts';
 import { cause } from './causes.ts';
 import { normalizePath } from './normalize-path.ts';
 
@@ -12,22 +13,36 @@ export function refuseHead(
   config: HttpConnectionConfig,
   stream: ServerStream,
 ): LocalReply | null {
-  if (request.method === 'CONNECT') {
-    stream.closeAfter();
-    return cause.routeNotFound;
-  }
+  if (request.method === 'CONNECT') return null;
   if (!request.path.startsWith('/')) return cause.absolutePath;
   if (request.path.includes('#')) {
     stream.closeAfter();
     return cause.pathNormalization;
-  }
-  if (request.headers.has('upgrade')) {
-    stream.closeAfter();
-    return cause.upgradeRefused;
   }
   if (!config.normalizePath && !config.mergeSlashes) return null;
   const path = normalizePath(request.path, config);
   if (path === null) return cause.pathNormalization;
   request.path = path;
   return null;
+}
+
+/**
+ * For requests that would switch protocols (upgrades, CONNECT). What follows a refusal may be the other protocol's already, which nobody
+ * may take for a request: the connection ends.
+ */
+export function refuseUpgrade(
+  request: RequestHead,
+  route: RouteEntry | null,
+  config: HttpConnectionConfig,
+  stream: ServerStream,
+): LocalReply | null {
+  const wanted = request.upgrade === '' ? 'connect' : request.upgrade;
+  if (route === null) {
+    stream.closeAfter();
+    return cause.routeNotFound;
+  }
+  const own = route.action.kind === 'forward' ? route.action.upgrades.get(wanted) : undefined;
+  if (own ?? config.upgrades.get(wanted) ?? false) return null;
+  stream.closeAfter();
+  return cause.upgradeRefused;
 }

@@ -6,6 +6,7 @@ import { Http2Stats } from '../http2/stats.ts';
 export class HttpStats {
   /** Of the connections that speak HTTP/2. */
   readonly http2 = new Http2Stats();
+  downstream_cx_upgrades_total = 0;
   downstream_cx_http1_total = 0;
   downstream_cx_http2_total = 0;
   downstream_rq_http1_total = 0;

@@ -80,6 +80,8 @@ export function forward(name: string, change: Partial<ForwardAction> = {}): Forw
     retry: null,
     mirrors: [],
     hash: () => null,
+    upgrades: new Map(),
+    endsConnect: false,
     clusterNotFoundStatus: 503,
     ...change,
   };
@@ -132,6 +134,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     mergeSlashes: false,
     acceptHttp10: false,
     codec: 'auto',
+    upgrades: new Map(),
     http2: defaultHttp2Options,
     via: '',
     ...change,

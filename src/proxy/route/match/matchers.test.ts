@@ -192,7 +192,7 @@ describe('path', () => {
     [{}, 'm: has no path specifier'],
     [{ path_separated_prefix: '/a/' }, 'm.path_separated_prefix: must not end in /'],
     [{ path_separated_prefix: '/a?b' }, 'm.path_separated_prefix: '],
-    [{ connect_matcher: {} }, 'm.connect_matcher: is not supported'],
+    [{ connect_matcher: {} }, 'm.connect_matcher: is no path'],
     [{ safe_regex: { regex: 'a**' } }, 'm.safe_regex.regex: '],
   ])('%j is refused', (match, wants) => {
     expect(() => compilePath(fromJson(RouteMatchSchema, match), 'm')).toThrow(wants);

@@ -7,7 +7,7 @@ export function compilePath(match: RouteMatch, path: string): StringTest {
   const { pathSpecifier: specifier, caseSensitive = true } = match;
   if (specifier.case === undefined) throw new ConfigError(path, 'has no path specifier');
   if (specifier.case === 'safeRegex') return compileWhole(specifier.value, at(path, 'safe_regex'));
-  if (specifier.case === 'connectMatcher') throw new ConfigError(at(path, 'connect_matcher'), 'is not supported');
+  if (specifier.case === 'connectMatcher') throw new ConfigError(at(path, 'connect_matcher'), 'is no path');
   if (specifier.case === 'pathMatchPolicy') throw new ConfigError(at(path, 'path_match_policy'), 'is not supported');
   const pattern = bytesOf(caseSensitive ? specifier.value : specifier.value.toLowerCase());
   const test = compileFixed(specifier.case, pattern, path);

@@ -13,8 +13,11 @@ export type RouteTest = (request: RequestHead, path: string, random: () => numbe
 
 export function compileMatch(match: RouteMatch | undefined, path: string): RouteTest {
   if (match === undefined) throw new ConfigError(path, 'is required');
-  const onPath = compilePath(match, path);
   const others = compileOthers(match, path);
+  if (match.pathSpecifier.case === 'connectMatcher') {
+    return (request) => request.method === 'CONNECT' && others(request);
+  }
+  const onPath = compilePath(match, path);
   if (match.runtimeFraction !== undefined) {
     const share = runtimeShare(match.runtimeFraction, 1);
     return (request, bare, random) => onPath(bare) && others(request) && random() < share;

@@ -1,0 +1,155 @@
+// A CONNECT request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
+import type { Socket } from 'node:net';
+import type { UpstreamConnection } from '../http/exchange.ts';
+import { HeaderMap } from '../http/headers.ts';
+import type { RequestHead } from '../http/message.ts';
+import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
+import { kept } from '../socket/reused-reads.ts';
+import type { Cluster } from './cluster.ts';
+import type { Host } from './host.ts';
+import type { PoolWaiter, SessionSource } from './pool.ts';
+
+export class Tunnel implements SessionSource, ClientSession, ClientStream {
+  readonly #host: Host;
+  readonly #cluster: Cluster;
+  #giveUp: (() => void) | null = null;
+  #socket: Socket | null = null;
+  #handler: ClientStreamHandler | null = null;
+  #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 } };
+
+  constructor(host: Host, cluster: Cluster) {
+    this.#host = host;
+    this.#cluster = cluster;
+  }
+
+  get connection(): UpstreamConnection {
+    return this.#connection;
+  }
+
+  get backedUp(): boolean {
+    return this.#socket?.writableNeedDrain === true;
+  }
+
+  acquire(waiter: PoolWaiter): void {
+    const { stats } = this.#cluster;
+    stats.upstream_cx_total += 1;
+    stats.upstream_cx_active += 1;
+    const timer = this.#cluster.after(this.#cluster.config.connectTimeout, () => {
+      this.#giveUp?.();
+      stats.upstream_cx_active -= 1;
+      stats.upstream_cx_connect_timeout += 1;
+      settled(() => waiter.onFailure('connection-timeout', ''));
+    });
+    const settled = (work: () => void) => {
+      this.#giveUp = null;
+      timer();
+      try {
+        work();
+      } catch (error) {
+        this.#socket?.destroy();
+        waiter.onBug(error);
+      }
+    };
+    this.#giveUp = this.#host.connector.connect(this.#host.address, this.#host.port, {
+      onConnected: (socket) => settled(() => this.#connected(socket, waiter)),
+      onFailed: (detail) => {
+        stats.upstream_cx_active -= 1;
+        stats.upstream_cx_connect_fail += 1;
+        settled(() => waiter.onFailure('connection-failure', detail));
+      },
+    });
+  }
+
+  cancel(): void {
+    if (this.#giveUp === null) return;
+    this.#giveUp();
+    this.#giveUp = null;
+    this.#cluster.stats.upstream_cx_active -= 1;
+  }
+
+  /** The connection is the answer. */
+  open(_head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream {
+    this.#handler = handler;
+    if (last) this.finish();
+    setImmediate(() =>
+      this.#tell((told) => {
+        told.onResponse({ status: 200, headers: new HeaderMap() }, false);
+        told.onReadDone();
+        this.#socket?.resume();
+      }),
+    );
+    return this;
+  }
+
+  write(chunk: Buffer): void {
+    this.#socket?.write(kept(chunk));
+  }
+
+  finish(): void {
+    this.#socket?.end();
+  }
+
+  flush(): void {
+    // Nothing is held back.
+  }
+
+  reset(): void {
+    this.#handler = null;
+    this.#socket?.destroy();
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  #connected(socket: Socket, waiter: PoolWaiter): void {
+    this.#socket = socket;
+    const { localAddress: address = '', localPort: port = 0 } = socket;
+    this.#connection = { protocol: 'HTTP/1.1', local: { address, port } };
+    socket.pause();
+    socket.on('data', (bytes: Buffer) =>
+      this.#tell((handler) => {
+        handler.onData(bytes);
+        handler.onReadDone();
+      }),
+    );
+    socket.on('end', () =>
+      this.#finished((handler) => {
+        handler.onEnd(null);
+        handler.onReadDone();
+      }),
+    );
+    socket.on('drain', () => this.#tell((handler) => handler.onDrain()));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#cluster.stats.upstream_cx_active -= 1;
+      this.#cluster.stats.upstream_cx_destroy += 1;
+      this.#finished((handler) => handler.onReset('connection-termination'));
+    });
+    waiter.onReady(this);
+  }
+
+  #finished(work: (handler: ClientStreamHandler) => void): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    if (handler !== null) this.#guard(handler, work);
+  }
+
+  #tell(work: (handler: ClientStreamHandler) => void): void {
+    if (this.#handler !== null) this.#guard(this.#handler, work);
+  }
+
+  #guard(handler: ClientStreamHandler, work: (handler: ClientStreamHandler) => void): void {
+    try {
+      work(handler);
+    } catch (error) {
+      this.#handler = null;
+      this.#socket?.destroy();
+      handler.onBug(error);
+    }
+  }
+}
