@@ -53,7 +53,14 @@ type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<num
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
   const bootstrap = await loadBootstrap(options.file);
   const faults = countFaults(log);
-  const runtime = new ProxyRuntime({ clock: turnClock, random: Math.random, log, drainTime: options.drainTime });
+  const runtime = new ProxyRuntime({
+    clock: turnClock,
+    random: Math.random,
+    log,
+    runtime: bootstrap.runtime,
+    nodeId: bootstrap.node.id,
+    drainTime: options.drainTime,
+  });
   const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
   const discovery = new Discovery({

@@ -27,6 +27,9 @@ export type RuntimeOptions = {
   /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`), and its own place as an endpoint's locality. */
   readonly localCluster?: string;
   readonly zone?: string;
+  readonly nodeId?: string;
+  /** Values of Envoy's runtime by key. */
+  readonly runtime?: { number(key: string): number | undefined };
   /** Milliseconds that `drain` waits for requests in progress. */
   readonly drainTime?: number;
   /** Milliseconds that connections of a listener or chain that is gone may go on; Envoy's --drain-time-s, 10 minutes. */
@@ -67,6 +70,8 @@ export class ProxyRuntime {
     const calls = {
       ...shared,
       localAddress: ownAddress(),
+      runtime: options.runtime ?? { number: () => undefined },
+      node: { id: options.nodeId ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,
       filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),

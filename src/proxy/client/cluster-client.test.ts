@@ -68,6 +68,8 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
   open.push(up);
   const services: CallServices = {
     ...shared,
+    runtime: { number: () => undefined },
+    node: { id: 'node', zone: '' },
     localAddress: '192.0.2.1',
     clusters: new Map([['up', up]]),
     routes: new Map(),

@@ -114,16 +114,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     metadata: 'read by no filter',
   },
   'envoy.config.route.v3.Route': {
-    decorator: 'names a span',
-    tracing: 'no spans are made',
     stat_prefix: 'names a statistic',
   },
-  'envoy.config.route.v3.Decorator': { operation: 'names a span', propagate: 'names a span' },
-  'envoy.config.route.v3.Tracing': {
-    client_sampling: 'no spans are made',
-    random_sampling: 'no spans are made',
-    overall_sampling: 'no spans are made',
-  },
+  'envoy.config.route.v3.Decorator': { propagate: 'names are not told to the next proxy' },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
     runtime_key_prefix: 'there is no runtime',

@@ -11,6 +11,7 @@ import { at, ConfigError } from './config-error.ts';
 import { requireAds } from './config-source.ts';
 import { decodeFilters } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
+import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
 
@@ -33,6 +34,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     routes: decodeRouteSource(manager, path),
     filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
+    tracing: decodeTracing(manager.tracing, at(path, 'tracing')),
     ...decodeLimits(manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     xffTrustedHops: manager.xffNumTrustedHops,

@@ -2,6 +2,7 @@
 import { harmlessFields } from './harmless-fields.ts';
 import { filterFields } from './supported-filter-fields.ts';
 import { networkFields } from './supported-network-fields.ts';
+import { telemetryFields } from './supported-telemetry-fields.ts';
 
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
@@ -14,13 +15,14 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Filter': 'name typed_config',
   ...filterFields,
   ...networkFields,
+  ...telemetryFields,
   'envoy.config.core.v3.Address': 'socket_address pipe',
   'envoy.config.core.v3.Pipe': 'path',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value ipv4_compat',
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+    'tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
     'upgrade_type enabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
@@ -138,8 +140,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies ignore_port_in_host_matching typed_per_filter_config metadata',
   'envoy.config.route.v3.VirtualHost':
     'rate_limits name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies',
+  'envoy.config.route.v3.Decorator': 'operation',
   'envoy.config.route.v3.Route':
-    'name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
+    'decorator name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
   'envoy.config.route.v3.RouteMatch':
     'prefix path safe_regex path_separated_prefix connect_matcher case_sensitive runtime_fraction headers query_parameters cookies grpc',
   'envoy.config.route.v3.HeaderMatcher':
@@ -175,36 +178,6 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
   'envoy.config.core.v3.HeaderValue': 'key value',
-
-  'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
-  'envoy.config.accesslog.v3.AccessLogFilter':
-    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter',
-  'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
-  'envoy.config.accesslog.v3.DurationFilter': 'comparison',
-  'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
-  'envoy.config.core.v3.RuntimeUInt32': 'default_value',
-  'envoy.config.accesslog.v3.AndFilter': 'filters',
-  'envoy.config.accesslog.v3.OrFilter': 'filters',
-  'envoy.config.accesslog.v3.HeaderFilter': 'header',
-  'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
-  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled use_independent_randomness',
-  'envoy.config.accesslog.v3.GrpcStatusFilter': 'statuses exclude',
-  'envoy.config.accesslog.v3.MetadataFilter': 'matcher match_if_key_not_found',
-  'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
-  'envoy.type.matcher.v3.MetadataMatcher.PathSegment': 'key',
-  'envoy.type.matcher.v3.ValueMatcher':
-    'null_match double_match string_match bool_match present_match list_match or_match',
-  'envoy.type.matcher.v3.ListMatcher': 'one_of',
-  'envoy.type.matcher.v3.OrMatcher': 'value_matchers',
-  'envoy.type.matcher.v3.DoubleMatcher': 'range exact',
-  'envoy.type.v3.DoubleRange': 'start end',
-  'envoy.config.accesslog.v3.LogTypeFilter': 'types exclude',
-  'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
-  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
-  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
-  'envoy.config.core.v3.SubstitutionFormatString':
-    'text_format json_format text_format_source omit_empty_values formatters',
-  'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
 };
 
 export const supportedFields: ReadonlyMap<string, ReadonlySet<string>> = new Map(

@@ -5,6 +5,7 @@ import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
 import type { RouteTable } from '../route/table.ts';
+import type { TracingConfig } from '../tracing/config.ts';
 import type {
   Assignment,
   EndpointHealth,
@@ -103,6 +104,8 @@ export type HttpConnectionConfig = {
   /** Without the router, which is always last. */
   readonly filters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
+  /** null: nothing is traced, and trace headers pass as they are. */
+  readonly tracing: TracingConfig | null;
   /** Bytes of a request head; Envoy's default 60 KiB. Over it: 431. */
   readonly maxHeadBytes: number;
   /** Envoy's default 100. Over it: 431. */

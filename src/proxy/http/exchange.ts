@@ -50,6 +50,18 @@ export type PeerTls = {
   readonly certificate: Buffer | null;
 };
 
+/** The trace an exchange is part of. Times are monotonic milliseconds. */
+export type ActiveSpan = {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly sampled: boolean;
+  /** The request goes to `exchange.endpoint` next: it is told of the trace. */
+  attempt(now: number): void;
+  /** The attempt is over and another one follows; 0 without a status. */
+  attempted(status: number, now: number): void;
+  finish(now: number): void;
+};
+
 /** Envoy's `%ACCESS_LOG_TYPE%`. */
 export type LogType = 'DownstreamStart' | 'DownstreamPeriodic' | 'DownstreamEnd';
 
@@ -117,8 +129,10 @@ export class Exchange {
   logType: LogType = 'DownstreamEnd';
   /** The request asks for the health of this proxy or the application behind it. */
   healthCheck = false;
-  /** Spans are made of it. */
+  /** It was chosen for tracing. */
   traced = false;
+  /** null where nothing is traced. */
+  span: ActiveSpan | null = null;
 
   constructor(downstream: Downstream, request: RequestHead, started: number, startedAt: number) {
     this.downstream = downstream;

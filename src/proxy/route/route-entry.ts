@@ -49,6 +49,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     editResponse: own.response,
     filters: compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config')),
     rateLimits: compileLimits(route, level, path),
+    decorator: route.decorator?.operation ?? '',
     metadata: plainMetadata(route.metadata),
   };
 }

@@ -21,6 +21,8 @@ export type RouteEntry = {
   /** Per-route configuration of filters, already compiled, by filter name: replaces the chain's filter; null disables it. */
   readonly filters: ReadonlyMap<string, HttpFilter | null>;
   readonly rateLimits: RouteLimits;
+  /** Names the span of its requests; '' names it by its direction. */
+  readonly decorator: string;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 };

@@ -1,7 +1,7 @@
 // The life of one exchange, downstream half: sanitise → route → filters → forward or answer → edit the response → log, exactly once.
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { LocalReply } from '../filter/filter.ts';
-import { Exchange } from '../http/exchange.ts';
+import { type ActiveSpan, Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -67,6 +67,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     sanitizeRequest(this.#exchange, config, services.localAddress);
     if (this.#manager.inbound) this.#exchange.peer = request.headers.get('x-tulle-peer') ?? '';
     this.reroute();
+    const { tracer } = this.#manager;
+    if (tracer !== null) this.#exchange.span = tracer.begin(this.#exchange);
     if (request.upgrade !== '' || request.method === 'CONNECT') {
       const refused = refuseUpgrade(request, this.#exchange.route, config, this.#stream);
       if (refused !== null) {
@@ -361,6 +363,18 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.answer(this.#exchange.requestEnded > 0 ? cause.responseIdle : cause.requestIdle);
   }
 
+  #traced(span: ActiveSpan, now: number): void {
+    span.finish(now);
+    if (!span.sampled) return;
+    const { started, startedAt } = this.#exchange;
+    const value = now - started;
+    this.#manager.stats.downstream_rq_time.exemplify({
+      value,
+      label: `trace_id="${span.traceId}",span_id="${span.spanId}"`,
+      epoch: startedAt + value,
+    });
+  }
+
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
@@ -369,6 +383,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (this.#idleTimer !== null) services.wheel.cancel(this.#idleTimer);
     const now = services.clock.now();
     stats.downstream_rq_time.record(now - this.#exchange.started);
+    if (this.#exchange.span !== null) this.#traced(this.#exchange.span, now);
     for (const log of config.accessLogs) log.write(this.#exchange, now);
     this.#filters.done();
   }

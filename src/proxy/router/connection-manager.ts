@@ -5,6 +5,9 @@ import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
 import type { RouteTable } from '../route/table.ts';
+import type { TracingConfig } from '../tracing/config.ts';
+import { ExporterStats } from '../tracing/exporter.ts';
+import { Tracer, TracingStats } from '../tracing/tracer.ts';
 import { ActiveRequest } from './active-request.ts';
 import type { RouterServices } from './services.ts';
 import type { HttpStats } from './stats.ts';
@@ -21,6 +24,7 @@ export class ConnectionManager implements StreamAcceptor {
   readonly streaming: boolean;
   /** The proxy around the filters. */
   readonly scope: FilterScope;
+  readonly tracer: Tracer | null;
   /** The chain is being replaced or the proxy stops: every answer ends its connection. */
   draining = false;
 
@@ -36,6 +40,7 @@ export class ConnectionManager implements StreamAcceptor {
     this.inbound = direction === 'inbound';
     this.streaming = config.filters.some((filter) => filter.open !== undefined);
     this.scope = filterScope(services, config.statPrefix);
+    this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
 
@@ -73,6 +78,17 @@ function filterScope(services: RouterServices, statPrefix: string): FilterScope 
     prefix: `http.${statPrefix}.`,
     stats: filterStats,
   };
+}
+
+function makeTracer(
+  config: TracingConfig,
+  direction: ListenerConfig['direction'],
+  services: RouterServices,
+  prefix: string,
+): Tracer {
+  const requests = services.filterStats(`http.${prefix}.tracing`, () => new TracingStats());
+  const spans = services.filterStats('tracing.opentelemetry', () => new ExporterStats());
+  return new Tracer(config, direction === 'outbound' ? 'egress' : 'ingress', services, { requests, spans });
 }
 
 /** Stands in the access log for a request whose head could not be read. */

@@ -118,6 +118,7 @@ export class Forwarding implements AttemptOwner {
     }
     if (this.#retry !== null && this.#mayRetry(this.#retry, { kind: 'response', head })) {
       this.#cluster.stats.retriedCodes.count(head.status);
+      this.#exchange.span?.attempted(head.status, this.#services.clock.now());
       attempt.discard();
       this.#again(this.#retry);
       return;
@@ -194,6 +195,7 @@ export class Forwarding implements AttemptOwner {
     }
     this.#exchange.endpoint = host;
     this.#exchange.attempts += 1;
+    this.#exchange.span?.attempt(this.#services.clock.now());
     if (this.#retry !== null && this.#retry.policy.reselect > 0) this.#tried = [...(this.#tried ?? []), host];
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';

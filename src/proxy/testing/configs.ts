@@ -97,6 +97,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
     filters: new Map(),
     rateLimits: noRouteLimits,
     metadata: {},
+    decorator: '',
     ...change,
   };
 }
@@ -116,6 +117,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     routes: { kind: 'inline', table },
     filters: [],
     accessLogs: [],
+    tracing: null,
     maxHeadBytes: 61_440,
     maxHeaders: 100,
     idleTimeout: 3_600_000,

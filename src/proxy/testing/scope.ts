@@ -20,6 +20,8 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     wheel,
     random: () => 0,
     log: silentLog([]),
+    runtime: { number: () => undefined },
+    node: { id: 'node', zone: '' },
     localAddress: '192.0.2.1',
     clusters: new Map<string, Cluster>(),
     routes: new Map<string, RouteTable>(),

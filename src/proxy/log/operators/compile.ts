@@ -47,6 +47,8 @@ const exchanged: Operators = plain({
   LISTENER_NAME: ({ downstream }) => downstream.listener.name,
   FILTER_CHAIN_NAME: ({ downstream }) => downstream.listener.chain,
   STREAM_ID: (exchange) => exchange.request.headers.get('x-request-id'),
+  TRACE_ID: ({ span }) => span?.traceId,
+  SPAN_ID: ({ span }) => span?.spanId,
   ACCESS_LOG_TYPE: (exchange) => exchange.logType,
 });
 

@@ -1,0 +1,127 @@
+// HttpConnectionManager.Tracing → TracingConfig. The one provider is OpenTelemetry.
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
+import {
+  type OpenTelemetryConfig,
+  OpenTelemetryConfigSchema,
+} from '../../xds/gen/envoy/config/trace/v3/opentelemetry_pb.ts';
+import type { HttpConnectionManager_Tracing } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { EnvironmentResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
+import { StaticConfigResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.ts';
+import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
+import { ParentBasedSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler_pb.ts';
+import { TraceIdRatioBasedSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler_pb.ts';
+import type { Percent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import type { Attribute, ExporterConfig, TracingConfig } from '../tracing/config.ts';
+import { alwaysOn, parentBased, ratio, type Sampler } from '../tracing/sampler.ts';
+import { typeNameOf, unpack, unsupportedType } from './any.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
+import { decodeCustomTag } from './custom-tag.ts';
+import { decodeGrpcService } from './grpc-service.ts';
+import { decodeHttpUri } from './http-uri.ts';
+import { share } from './values.ts';
+
+const MAXIMUM_PATH = 256;
+const QUEUE = 1024;
+
+/** null: without a provider nothing is traced. */
+export function decodeTracing(tracing: HttpConnectionManager_Tracing | undefined, path: string): TracingConfig | null {
+  if (tracing?.provider === undefined) return null;
+  if (tracing.verbose) throw new ConfigError(at(path, 'verbose'), 'is not supported');
+  const { configType } = tracing.provider;
+  const here = at(path, 'provider.typed_config');
+  const provider = unpack(configType.value, OpenTelemetryConfigSchema, here);
+  return {
+    clientSampling: part(tracing.clientSampling),
+    randomSampling: part(tracing.randomSampling),
+    overallSampling: part(tracing.overallSampling),
+    maxPathLength: tracing.maxPathTagLength ?? MAXIMUM_PATH,
+    customTags: mapAt(tracing.customTags, at(path, 'custom_tags'), decodeCustomTag),
+    spawnUpstream: tracing.spawnUpstreamSpan ?? false,
+    propagate: !tracing.noContextPropagation,
+    sampler: provider.sampler === undefined ? null : decodeSampler(provider.sampler, at(here, 'sampler')),
+    exporter: decodeExporter(provider, here),
+  };
+}
+
+/** Absent is all of them. */
+function part(percent: Percent | undefined): number {
+  return percent === undefined ? 1 : percent.value / 100;
+}
+
+function decodeExporter(provider: OpenTelemetryConfig, path: string): ExporterConfig {
+  const { grpcService, httpService } = provider;
+  if ((grpcService === undefined) === (httpService === undefined)) {
+    throw new ConfigError(path, 'needs one of grpc_service and http_service');
+  }
+  const common = {
+    resource: decodeResource(provider, path),
+    queueSize: provider.maxCacheSize ?? QUEUE,
+  };
+  if (grpcService !== undefined) {
+    const service = decodeGrpcService(grpcService, 0, at(path, 'grpc_service'));
+    return { ...common, target: { kind: 'grpc', service } };
+  }
+  const here = at(path, 'http_service');
+  const uri = decodeHttpUri(httpService!.httpUri, at(here, 'http_uri'));
+  const headers = mapAt(
+    httpService!.requestHeadersToAdd,
+    at(here, 'request_headers_to_add'),
+    ({ header }, there): Attribute => {
+      if (header === undefined || header.key === '') throw new ConfigError(at(there, 'header.key'), 'is required');
+      return [header.key.toLowerCase(), header.value];
+    },
+  );
+  return { ...common, target: { kind: 'http', uri, headers } };
+}
+
+/** Detectors in order, then who we are: the first that names an attribute keeps it. */
+function decodeResource(provider: OpenTelemetryConfig, path: string): readonly Attribute[] {
+  const detected = mapAt(provider.resourceDetectors, at(path, 'resource_detectors'), detect).flat();
+  const own: Attribute[] = [
+    ...((provider.setServiceNameResourceAttribute ?? true)
+      ? [['service.name', provider.serviceName || 'unknown_service:envoy'] as const]
+      : []),
+    ...((provider.setTelemetrySdkResourceAttributes ?? true) ? SDK : []),
+  ];
+  const all = new Map<string, string>();
+  for (const [key, value] of [...detected, ...own]) if (!all.has(key)) all.set(key, value);
+  return [...all];
+}
+
+const SDK: readonly Attribute[] = [
+  ['telemetry.sdk.language', 'nodejs'],
+  ['telemetry.sdk.name', 'tulle'],
+];
+
+function detect({ typedConfig }: TypedExtensionConfig, path: string): readonly Attribute[] {
+  const here = at(path, 'typed_config');
+  if (typedConfig === undefined) throw new ConfigError(here, 'is required');
+  if (typeNameOf(typedConfig) === StaticConfigResourceDetectorConfigSchema.typeName) {
+    return Object.entries(unpack(typedConfig, StaticConfigResourceDetectorConfigSchema, here).attributes);
+  }
+  if (typeNameOf(typedConfig) !== EnvironmentResourceDetectorConfigSchema.typeName) {
+    throw unsupportedType(typedConfig, here);
+  }
+  unpack(typedConfig, EnvironmentResourceDetectorConfigSchema, here);
+  const pairs = (process.env['OTEL_RESOURCE_ATTRIBUTES'] ?? '').split(',').filter((pair) => pair.includes('='));
+  return pairs.map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]);
+}
+
+function decodeSampler({ typedConfig }: TypedExtensionConfig, path: string): Sampler {
+  const here = at(path, 'typed_config');
+  if (typedConfig === undefined) throw new ConfigError(here, 'is required');
+  switch (typeNameOf(typedConfig)) {
+    case AlwaysOnSamplerConfigSchema.typeName:
+      unpack(typedConfig, AlwaysOnSamplerConfigSchema, here);
+      return alwaysOn;
+    case TraceIdRatioBasedSamplerConfigSchema.typeName:
+      return ratio(share(unpack(typedConfig, TraceIdRatioBasedSamplerConfigSchema, here).samplingPercentage, 0));
+    case ParentBasedSamplerConfigSchema.typeName: {
+      const { wrappedSampler } = unpack(typedConfig, ParentBasedSamplerConfigSchema, here);
+      if (wrappedSampler === undefined) throw new ConfigError(at(here, 'wrapped_sampler'), 'is required');
+      return parentBased(decodeSampler(wrappedSampler, at(here, 'wrapped_sampler')));
+    }
+    default:
+      throw unsupportedType(typedConfig, here);
+  }
+}

@@ -1,0 +1,36 @@
+// What a connection manager's `tracing` compiles to.
+import type { GrpcTarget } from '../client/grpc-call.ts';
+import type { HttpUriConfig } from '../config/http-uri.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Sampler } from './sampler.ts';
+
+export type TracingConfig = {
+  /** Shares in [0, 1]. */
+  readonly clientSampling: number;
+  readonly randomSampling: number;
+  readonly overallSampling: number;
+  /** Characters of the path in `http.url`. */
+  readonly maxPathLength: number;
+  readonly customTags: readonly CustomTag[];
+  /** A span for each attempt, beside that of the exchange. */
+  readonly spawnUpstream: boolean;
+  /** The next hop is told of the trace. */
+  readonly propagate: boolean;
+  /** null: the connection manager's decision is the only one. */
+  readonly sampler: Sampler | null;
+  readonly exporter: ExporterConfig;
+};
+
+/** Undefined: nothing to say. */
+export type CustomTag = { readonly tag: string; read(exchange: Exchange): string | undefined };
+
+export type Attribute = readonly [key: string, value: string];
+
+export type ExporterConfig = {
+  readonly target:
+    | { readonly kind: 'grpc'; readonly service: GrpcTarget }
+    | { readonly kind: 'http'; readonly uri: HttpUriConfig; readonly headers: readonly Attribute[] };
+  readonly resource: readonly Attribute[];
+  /** Spans that wait at most; what is over is dropped and counted. */
+  readonly queueSize: number;
+};

@@ -1,0 +1,111 @@
+// Finished spans on their way to a collector: sent in batches, never waited for, dropped and counted when too many wait.
+import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import { frameMessage } from '../client/grpc-messages.ts';
+import type { HttpCall, HttpOutcome } from '../client/http-call.ts';
+import { HeaderMap } from '../http/headers.ts';
+import type { ExporterConfig } from './config.ts';
+import { encodeSpans, type SpanRecord } from './otlp.ts';
+
+/** Under Envoy's names (`tracing.opentelemetry.`). */
+export class ExporterStats {
+  spans_sent = 0;
+  timer_flushed = 0;
+  /** Not one of Envoy's: it drops them silently. */
+  spans_dropped = 0;
+  /** Batches that the collector did not take. */
+  export_failed = 0;
+}
+
+export type ExporterServices = {
+  readonly client: { http(call: HttpCall, done: (outcome: HttpOutcome) => void): () => void };
+  readonly wheel: TimerWheel;
+  readonly runtime: { number(key: string): number | undefined };
+};
+
+// Envoy's defaults of `tracing.opentelemetry.flush_interval_ms` and `.min_flush_spans`.
+const FLUSH_INTERVAL = 5_000;
+const FLUSH_SPANS = 5;
+const MAXIMUM_ANSWER = 64 * 1024;
+const GRPC_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+
+export class Exporter {
+  readonly #config: ExporterConfig;
+  readonly #services: ExporterServices;
+  readonly #stats: ExporterStats;
+  #waiting: SpanRecord[] = [];
+  #timer: Timer | null = null;
+  /** Spans in batches that nobody has answered yet. */
+  #unanswered = 0;
+
+  constructor(config: ExporterConfig, services: ExporterServices, stats: ExporterStats) {
+    this.#config = config;
+    this.#services = services;
+    this.#stats = stats;
+  }
+
+  add(span: SpanRecord): void {
+    if (this.#waiting.length + this.#unanswered >= this.#config.queueSize) {
+      this.#stats.spans_dropped += 1;
+      return;
+    }
+    this.#waiting.push(span);
+    const { runtime, wheel } = this.#services;
+    const enough = runtime.number('tracing.opentelemetry.min_flush_spans') ?? FLUSH_SPANS;
+    if (this.#waiting.length >= enough) this.#flush();
+    else if (this.#timer === null) {
+      const interval = runtime.number('tracing.opentelemetry.flush_interval_ms') ?? FLUSH_INTERVAL;
+      this.#timer = wheel.set(interval, () => {
+        this.#timer = null;
+        this.#stats.timer_flushed += 1;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    const spans = this.#waiting;
+    if (spans.length === 0) return;
+    this.#waiting = [];
+    this.#services.wheel.cancel(this.#timer);
+    this.#timer = null;
+    this.#unanswered += spans.length;
+    this.#services.client.http(this.#request(encodeSpans(spans, this.#config.resource)), (outcome) => {
+      this.#unanswered -= spans.length;
+      if (isTaken(outcome)) this.#stats.spans_sent += spans.length;
+      else {
+        this.#stats.export_failed += 1;
+        this.#stats.spans_dropped += spans.length;
+      }
+    });
+  }
+
+  #request(message: Uint8Array): HttpCall {
+    const { target } = this.#config;
+    const common = { maxBytes: MAXIMUM_ANSWER, retry: null };
+    if (target.kind === 'grpc') {
+      const { cluster, authority, timeout, metadata } = target.service;
+      const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
+      if (metadata !== null) for (const [name, value] of metadata) headers.append(name, value);
+      const head = { ...POST, authority: authority || cluster, path: GRPC_PATH, protocol: 'HTTP/2' as const, headers };
+      return { ...common, cluster, head, body: frameMessage(message), timeout };
+    }
+    const { cluster, scheme, authority, path, timeout } = target.uri;
+    const body = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    const headers = new HeaderMap([
+      ...['content-type', 'application/x-protobuf', 'user-agent', 'OTel-OTLP-Exporter-Tulle'],
+      ...target.headers.flat(),
+      ...['content-length', String(body.length)],
+    ]);
+    const head = { ...POST, scheme, authority, path, protocol: 'HTTP/1.1' as const, headers };
+    return { ...common, cluster, head, body, timeout };
+  }
+}
+
+const POST = { method: 'POST', scheme: 'http', upgrade: '' } as const;
+
+/** A gRPC server that refuses says so in the head already. */
+function isTaken(outcome: HttpOutcome): boolean {
+  if (outcome.kind === 'failure') return false;
+  const { status, headers } = outcome.answer;
+  return status >= 200 && status < 300 && (headers.get('grpc-status') ?? '0') === '0';
+}

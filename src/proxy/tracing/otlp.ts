@@ -1,0 +1,75 @@
+// ExportTraceServiceRequest in protobuf, written field by field (opentelemetry/proto/trace/v1/trace.proto).
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Attribute } from './config.ts';
+
+export type SpanRecord = {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** '' for a root. */
+  readonly parentId: string;
+  readonly state: string;
+  readonly name: string;
+  readonly kind: 'server' | 'client';
+  /** Milliseconds since the epoch, with fractions. */
+  readonly start: number;
+  readonly end: number;
+  readonly attributes: readonly Attribute[];
+  readonly failed: boolean;
+};
+
+const KINDS = { server: 2, client: 3 } as const;
+const STATUS_ERROR = 2;
+
+export function encodeSpans(spans: readonly SpanRecord[], resource: readonly Attribute[]): Uint8Array {
+  const writer = new BinaryWriter();
+  message(writer, 1, (resourceSpans) => {
+    message(resourceSpans, 1, (one) => attributes(one, 1, resource));
+    message(resourceSpans, 2, (scopeSpans) => {
+      message(scopeSpans, 1, (scope) => text(scope, 1, 'tulle'));
+      for (const span of spans) message(scopeSpans, 2, (one) => encodeSpan(one, span));
+    });
+  });
+  return writer.finish();
+}
+
+function encodeSpan(writer: BinaryWriter, span: SpanRecord): void {
+  bytes(writer, 1, span.traceId);
+  bytes(writer, 2, span.spanId);
+  if (span.state !== '') text(writer, 3, span.state);
+  if (span.parentId !== '') bytes(writer, 4, span.parentId);
+  text(writer, 5, span.name);
+  writer.tag(6, WireType.Varint).int32(KINDS[span.kind]);
+  writer.tag(7, WireType.Bit64).fixed64(nanoseconds(span.start));
+  writer.tag(8, WireType.Bit64).fixed64(nanoseconds(span.end));
+  attributes(writer, 9, span.attributes);
+  if (span.failed) message(writer, 15, (status) => status.tag(3, WireType.Varint).int32(STATUS_ERROR));
+}
+
+function attributes(writer: BinaryWriter, field: number, all: readonly Attribute[]): void {
+  for (const [key, value] of all) {
+    message(writer, field, (pair) => {
+      text(pair, 1, key);
+      message(pair, 2, (any) => text(any, 1, value));
+    });
+  }
+}
+
+function message(writer: BinaryWriter, field: number, write: (inner: BinaryWriter) => void): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  write(writer);
+  writer.join();
+}
+
+/** Values of headers hold one byte per character; what is no UTF-8 becomes replacement characters, as protobuf wants text. */
+function text(writer: BinaryWriter, field: number, value: string): void {
+  writer.tag(field, WireType.LengthDelimited).string(Buffer.from(value, 'latin1').toString('utf8'));
+}
+
+function bytes(writer: BinaryWriter, field: number, hex: string): void {
+  writer.tag(field, WireType.LengthDelimited).bytes(Buffer.from(hex, 'hex'));
+}
+
+function nanoseconds(milliseconds: number): bigint {
+  const whole = Math.floor(milliseconds);
+  return BigInt(whole) * 1_000_000n + BigInt(Math.floor((milliseconds - whole) * 1_000_000));
+}

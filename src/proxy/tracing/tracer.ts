@@ -1,0 +1,119 @@
+// The tracer of one connection manager: decides for each request, makes its spans, tells the next hop.
+import type { ActiveSpan, Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import type { TracingConfig } from './config.ts';
+import { Exporter, type ExporterServices, type ExporterStats } from './exporter.ts';
+import { drawOf, reasonOf, type TraceReason, withReason } from './request-id.ts';
+import { ExchangeSpan } from './span.ts';
+import { type Propagator, propagatorsOf, type TraceContext } from './trace-context.ts';
+
+/** Under Envoy's names (`http.<stat_prefix>.tracing.`). */
+export class TracingStats {
+  random_sampling = 0;
+  service_forced = 0;
+  client_enabled = 0;
+  not_traceable = 0;
+  health_check = 0;
+}
+
+export type TracerServices = ExporterServices & {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly node: { readonly id: string; readonly zone: string };
+};
+
+export class Tracer {
+  readonly config: TracingConfig;
+  readonly exporter: Exporter;
+  readonly node: TracerServices['node'];
+  /** Spans of what leaves the mesh's workload are `egress`. */
+  readonly direction: 'ingress' | 'egress';
+  readonly #random: () => number;
+  readonly #stats: TracingStats;
+  readonly #propagators: readonly Propagator[];
+
+  constructor(
+    config: TracingConfig,
+    direction: 'ingress' | 'egress',
+    services: TracerServices,
+    stats: { readonly requests: TracingStats; readonly spans: ExporterStats },
+  ) {
+    this.config = config;
+    this.direction = direction;
+    this.node = services.node;
+    this.exporter = new Exporter(config.exporter, services, stats.spans);
+    this.#random = services.random;
+    this.#stats = stats.requests;
+    this.#propagators = propagatorsOf(process.env['OTEL_PROPAGATORS']);
+  }
+
+  /** After the request's id and route are known. */
+  begin(exchange: Exchange): ActiveSpan {
+    const { headers } = exchange.request;
+    const wanted = this.#decide(exchange);
+    const parent = this.#parent(headers);
+    const traceId = parent?.traceId ?? this.#id(4);
+    const { sampler } = this.config;
+    // Without a sampler a trace goes on where both its parent and this connection manager want it.
+    const sampled = sampler === null ? wanted && (parent?.sampled ?? true) : wanted && sampler(traceId, parent);
+    exchange.traced = wanted;
+    const context = { traceId, spanId: this.#id(2), sampled, state: parent?.state ?? '' };
+    return new ExchangeSpan(this, exchange, context, parent?.spanId ?? '');
+  }
+
+  inject(headers: HeaderMap, context: TraceContext): void {
+    if (this.config.propagate) for (const propagator of this.#propagators) propagator.inject(headers, context);
+  }
+
+  newSpanId(): string {
+    return this.#id(2);
+  }
+
+  /** Envoy's order: what the id says; the client; force; chance. The overall share has the last word. */
+  #decide({ request: { headers } }: Exchange): boolean {
+    const id = headers.get('x-request-id') ?? '';
+    let reason = reasonOf(id);
+    if (reason === 'none') reason = this.#fresh(headers, id);
+    if (reason !== 'none' && !this.#within(this.config.overallSampling, id)) reason = 'none';
+    if (id !== '') headers.set('x-request-id', withReason(id, reason));
+    this.#count(reason);
+    return reason !== 'none';
+  }
+
+  #fresh(headers: HeaderMap, id: string): TraceReason {
+    const { clientSampling, randomSampling } = this.config;
+    if (headers.has('x-client-trace-id') && this.#within(clientSampling, id)) return 'client';
+    if (headers.has('x-envoy-force-trace')) return 'forced';
+    return this.#within(randomSampling, id) ? 'sampled' : 'none';
+  }
+
+  #within(share: number, id: string): boolean {
+    return (drawOf(id) ?? Math.floor(this.#random() * 10_000)) < share * 10_000;
+  }
+
+  #count(reason: TraceReason): void {
+    if (reason === 'none') this.#stats.not_traceable += 1;
+    else if (reason === 'sampled') this.#stats.random_sampling += 1;
+    else if (reason === 'client') this.#stats.client_enabled += 1;
+    else this.#stats.service_forced += 1;
+  }
+
+  #parent(headers: HeaderMap): TraceContext | null {
+    for (const propagator of this.#propagators) {
+      const context = propagator.extract(headers);
+      if (context !== null) return context;
+    }
+    return null;
+  }
+
+  /** Of so many words of 32 bits; never zero, which stands for no id. */
+  #id(words: number): string {
+    let id = '';
+    for (let i = 0; i < words; i++) {
+      id += Math.floor(this.#random() * 0xffff_ffff + 1)
+        .toString(16)
+        .padStart(8, '0');
+    }
+    return id;
+  }
+}
