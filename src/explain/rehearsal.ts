@@ -31,6 +31,7 @@ export function rehearse(head: RequestHead, identity: string | null): Exchange {
     remote: nowhere,
     directRemote: nowhere,
     local: nowhere,
+    restored: false,
     tls,
     serverName: '',
     listener: noListener,

@@ -50,6 +50,8 @@ export class ProxyResources {
   }
 
   endpoints({ name, discovery }: ClusterConfig): readonly EndpointConfig[] {
+    // Where such a request goes is decided by the client.
+    if (discovery.kind === 'original-dst') return [];
     if (discovery.kind !== 'eds') return discovery.assignment.endpoints;
     const message = this.#message(typeUrl.endpoints, discovery.serviceName || name, ClusterLoadAssignmentSchema);
     return message === null ? [] : this.#decoders.decodeEndpoints(message).assignment.endpoints;

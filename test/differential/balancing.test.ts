@@ -258,6 +258,7 @@ const routes = [
     ({ cluster: name, match = '' }) =>
       `{ match: { path: /${name} }, route: { cluster: ${name}, metadata_match: { filter_metadata: { envoy.lb: { ${match} } } } } }`,
   ),
+  `{ match: { path: /destination }, route: { cluster: destination } }`,
   `{ match: { path: /drop-all }, route: { cluster: drop-all } }`,
   `{ match: { path: /drop-nearly-all }, route: { cluster: drop-nearly-all } }`,
 ];
@@ -272,6 +273,7 @@ compareWithEnvoy(
     clusters: `[${[
       ...Object.values(hashing),
       ...rows.map(({ config }) => config),
+      '{ name: destination, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, connect_timeout: 1s, original_dst_lb_config: { use_http_header: true } }',
       cluster(
         'drop-nearly-all',
         'lb_policy: ROUND_ROBIN',
@@ -286,6 +288,16 @@ compareWithEnvoy(
       ),
     ].join(', ')}]`,
     cases: [
+      {
+        name: 'no destination',
+        send: get('/destination'),
+        wants: { status: 503, reached: [], flags: 'UH', body: 'no healthy upstream' },
+      },
+      {
+        name: 'a destination that is none',
+        send: get('/destination', 'x-envoy-original-dst-host: shop:80'),
+        wants: { status: 503, reached: [], flags: 'UH', body: 'no healthy upstream' },
+      },
       { name: 'a drop by chance', send: get('/drop-nearly-all'), wants: { status: 503, reached: [], flags: 'DO' } },
       { name: 'a drop without exception', send: get('/drop-all'), wants: { status: 503, reached: [], flags: 'UDO' } },
       {
@@ -303,6 +315,17 @@ compareWithEnvoy(
       ]);
       expect(new Set(reference).size, 'Envoy: endpoints').toBeGreaterThan(1);
       expect(ours).toEqual(reference);
+    });
+
+    test('the destination that a header names', async () => {
+      for (const stand of [pair().reference, pair().ours]) {
+        using connection = await RawConnection.open(stand.portOf('front'));
+        for (const upstream of stand.upstreams.slice(0, 3)) {
+          upstream.script();
+          connection.send(get('/destination', `x-envoy-original-dst-host: 127.0.0.1:${upstream.port}`));
+          expect((await connection.response()).body, stand.subject).toBe(upstream.name);
+        }
+      }
     });
 
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {

@@ -73,6 +73,7 @@ function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', l
     remote,
     directRemote: remote,
     local: { address: localAddress, port: localPort },
+    restored: false,
     tls: null,
     serverName: '',
     listener: { name: 'admin', chain: '', metadata: {} },

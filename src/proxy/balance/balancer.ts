@@ -37,6 +37,10 @@ export type PickContext = {
   readonly rejects: ((endpoint: Endpoint) => boolean) | null;
   /** Metadata that subset balancers choose by. */
   readonly subset: SubsetCriteria | null;
+  /** Where the client was going before it was redirected here; null when it was not. */
+  readonly destination: { readonly address: string; readonly port: number } | null;
+  /** Of the request, where there is one. */
+  readonly headers: { get(name: string): string | undefined } | null;
   /** The endpoint a session belongs to. */
   readonly override: EndpointOverride | null;
 };
@@ -48,7 +52,16 @@ export type SubsetCriteria = readonly (readonly [name: string, value: string])[]
 export type EndpointOverride = { readonly name: string; readonly strict: boolean };
 
 /** A request that wants nothing in particular. */
-export const anyEndpoint = { hash: null, tried: [], reselect: 0, rejects: null, subset: null, override: null } as const;
+export const anyEndpoint = {
+  hash: null,
+  tried: [],
+  reselect: 0,
+  rejects: null,
+  subset: null,
+  destination: null,
+  headers: null,
+  override: null,
+} as const;
 
 /** What a cluster tells its balancer. */
 export type BalancerContext = {

@@ -28,6 +28,14 @@ export const HEALTH_FLAG_NAMES: readonly (readonly [bit: number, name: string])[
   [unfit.edsDraining, '/eds_status_draining'],
 ];
 
+/** What active checks find out. */
+export const FROM_CHECKS =
+  unfit.failedActiveCheck |
+  unfit.degradedActiveCheck |
+  unfit.pendingActiveCheck |
+  unfit.activeCheckTimeout |
+  unfit.excludedByImmediateFailure;
+
 const UNHEALTHY =
   unfit.failedActiveCheck |
   unfit.failedOutlierCheck |

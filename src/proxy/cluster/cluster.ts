@@ -5,17 +5,20 @@ import type { Log } from '../../lib/log.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
-import { fitnessOf, isExcluded, unfit } from '../balance/health.ts';
+import { FROM_CHECKS, unfit } from '../balance/health.ts';
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
 import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
 import type { Connector } from './connector.ts';
+import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import { Host } from './host.ts';
 import { HostPools } from './host-pools.ts';
 import { reconcile } from './host-set.ts';
+import { countMembers, fitPercent } from './membership.ts';
+import { type OriginalDestinationConfig, OriginalDestinations } from './original-destinations.ts';
 import { PassiveHealth } from './passive-health.ts';
 import type { PoolSettings } from './pool.ts';
 import { poolLimits } from './pool-limits.ts';
@@ -36,23 +39,6 @@ export type ClusterServices = {
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
   readonly local: () => LocalCluster | null;
 };
-
-const NO_ENDPOINTS: Assignment = {
-  endpoints: [],
-  overprovisioning: 140,
-  weightedHealth: false,
-  localityWeights: [],
-  drops: [],
-  staleAfter: 0,
-};
-
-/** What active health checks know. */
-const FROM_CHECKS =
-  unfit.failedActiveCheck |
-  unfit.degradedActiveCheck |
-  unfit.pendingActiveCheck |
-  unfit.activeCheckTimeout |
-  unfit.excludedByImmediateFailure;
 
 export class Cluster {
   readonly stats = new ClusterStats();
@@ -212,9 +198,7 @@ export class Cluster {
 
   /** What requests go by, seen from another cluster that routes by zone. */
   asLocal(zone: string): LocalCluster {
-    const counted = this.#hosts.filter(({ health }) => !isExcluded(health));
-    const fit = counted.filter(({ health }) => fitnessOf(health) !== 'unhealthy');
-    const panic = (counted.length === 0 ? 0 : (100 * fit.length) / counted.length) < this.#config.panicThreshold;
+    const panic = fitPercent(this.#hosts) < this.#config.panicThreshold;
     return { zone, version: this.version, endpoints: this.#hosts, panic };
   }
 
@@ -222,6 +206,7 @@ export class Cluster {
   close(): void {
     this.#resolver?.stop();
     this.#resolver = null;
+    if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
     this.#passive?.stop();
     this.#services.wheel.cancel(this.#stale);
     for (const host of this.#hosts) this.#retire(host);
@@ -255,6 +240,10 @@ export class Cluster {
     this.#resolver = null;
     const { discovery } = this.#config;
     if (discovery.kind === 'eds') return;
+    if (discovery.kind === 'original-dst') {
+      this.#rebalance();
+      return;
+    }
     const { assignment } = discovery;
     if (discovery.kind === 'static' || assignment.endpoints.every((endpoint) => isIP(endpoint.address) !== 0)) {
       this.setEndpoints(assignment);
@@ -276,8 +265,30 @@ export class Cluster {
 
   #rebalance(): void {
     if (this.#balancer instanceof SubsetBalancer) this.#balancer.retire();
-    this.#balancer = createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing);
+    if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
+    const { discovery } = this.#config;
+    this.#balancer =
+      discovery.kind === 'original-dst'
+        ? this.#makeDestinations(discovery)
+        : createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing);
     this.#countMembers();
+  }
+
+  #makeDestinations(discovery: OriginalDestinationConfig): OriginalDestinations {
+    for (const host of this.#hosts) this.#retire(host);
+    this.#hosts = [];
+    return new OriginalDestinations(discovery, {
+      wheel: this.#services.wheel,
+      stats: this.stats,
+      make: (address) => this.#makeHost({ ...ANY_ENDPOINT, ...address }),
+      retire: (host) => this.#retire(host),
+      onHosts: (hosts) => {
+        this.#hosts = hosts;
+        this.#byName = null;
+        this.stats.membership_change += 1;
+        this.#countMembers();
+      },
+    });
   }
 
   #healthChanged(): void {
@@ -287,16 +298,7 @@ export class Cluster {
 
   #countMembers(): void {
     this.version += 1;
-    const counts = { healthy: 0, degraded: 0, unhealthy: 0 };
-    let excluded = 0;
-    for (const { health } of this.#hosts) {
-      counts[fitnessOf(health)] += 1;
-      if (isExcluded(health)) excluded += 1;
-    }
-    this.stats.membership_total = this.#hosts.length;
-    this.stats.membership_healthy = counts.healthy;
-    this.stats.membership_degraded = counts.degraded;
-    this.stats.membership_excluded = excluded;
+    countMembers(this.#hosts, this.stats);
   }
 
   #watchPassively(): void {

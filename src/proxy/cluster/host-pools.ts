@@ -20,6 +20,11 @@ export class HostPools {
     return protocol === 'HTTP/2' ? this.#http2 : this.#http1;
   }
 
+  /** Whether there is a connection, or somebody waits for one. */
+  get used(): boolean {
+    return this.#http1.used || this.#http2.used;
+  }
+
   retire(): void {
     this.#http1.retire();
     if (this.#http2 !== this.#http1) this.#http2.retire();

@@ -94,6 +94,6 @@ export class Host implements Endpoint {
   }
 }
 
-function socketName({ address, port }: { readonly address: string; readonly port: number }): string {
+export function socketName({ address, port }: { readonly address: string; readonly port: number }): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -90,6 +90,11 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     return busy;
   }
 
+  /** Whether there is a connection, or somebody waits for one. */
+  get used(): boolean {
+    return this.#open.size + this.#connecting.size + this.#waiting.size > 0;
+  }
+
   acquire(waiter: PoolWaiter): void {
     const session = this.#listed.at(-1);
     if (session !== undefined) {

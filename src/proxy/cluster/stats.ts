@@ -80,6 +80,7 @@ export class ClusterStats {
   membership_excluded = 0;
   membership_change = 0;
   assignment_stale = 0;
+  original_dst_host_invalid = 0;
   upstream_rq_drop_overload = 0;
   lb_healthy_panic = 0;
   lb_local_cluster_not_ok = 0;

@@ -1,6 +1,7 @@
 // How a cluster chooses endpoints: `load_balancing_policy` when it is set, else `lb_policy` and the fields beside it. Envoy's defaults and limits.
 import {
   type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
   Cluster_RingHashLbConfig_HashFunction as HashFunction,
   Cluster_LbPolicy as LbPolicy,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -52,6 +53,10 @@ function decodePolicy(cluster: Cluster): PolicyConfig {
     }
     case LbPolicy.MAGLEV:
       return maglevPolicy(lbConfig.case === 'maglevLbConfig' ? lbConfig.value : undefined, hashing, 'maglev_lb_config');
+    case LbPolicy.CLUSTER_PROVIDED:
+      // The way endpoints are found is the way they are chosen: this is never asked.
+      if (cluster.clusterDiscoveryType.value === DiscoveryType.ORIGINAL_DST) return { kind: 'random' };
+      throw new ConfigError('lb_policy', 'CLUSTER_PROVIDED is for clusters of type ORIGINAL_DST');
     default:
       throw new ConfigError('lb_policy', 'is not supported');
   }

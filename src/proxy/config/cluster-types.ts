@@ -91,7 +91,7 @@ export type EndpointConfig = {
   readonly check: EndpointCheckConfig;
 };
 
-type SocketAddress = { readonly address: string; readonly port: number };
+export type SocketAddress = { readonly address: string; readonly port: number };
 
 /** What differs for active health checks of one endpoint; '' and 0 are as for requests. */
 export type EndpointCheckConfig = {

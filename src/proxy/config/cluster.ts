@@ -6,6 +6,7 @@ import {
   type Cluster_TransportSocketMatch,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
@@ -23,7 +24,7 @@ import type { ClusterConfig, TransportChoice } from './types.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
 import { plainMetadata, positiveMillis } from './values.ts';
 
-const DEFAULTS = { connect: 5_000, dnsRefresh: 5_000, panic: 50 };
+const DEFAULTS = { connect: 5_000, dnsRefresh: 5_000, cleanup: 5_000, panic: 50 };
 
 export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
@@ -78,9 +79,30 @@ function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {
       return { kind: 'strict-dns', assignment: inlineAssignment(cluster, 'names'), refresh };
     case DiscoveryType.LOGICAL_DNS:
       return { kind: 'logical-dns', assignment: logicalAssignment(cluster), refresh };
+    case DiscoveryType.ORIGINAL_DST:
+      return decodeOriginalDestination(cluster);
     default:
-      throw new ConfigError('type', 'is not supported (hint: STATIC, EDS, STRICT_DNS, LOGICAL_DNS)');
+      throw new ConfigError('type', 'is not known');
   }
+}
+
+function decodeOriginalDestination(cluster: Cluster): ClusterConfig['discovery'] {
+  if (cluster.loadAssignment !== undefined) throw new ConfigError('load_assignment', 'is not for ORIGINAL_DST');
+  if (cluster.lbPolicy !== LbPolicy.CLUSTER_PROVIDED) {
+    throw new ConfigError('lb_policy', 'must be CLUSTER_PROVIDED for ORIGINAL_DST');
+  }
+  const config = cluster.lbConfig.case === 'originalDstLbConfig' ? cluster.lbConfig.value : undefined;
+  if (config !== undefined && !config.useHttpHeader && config.httpHeaderName !== '') {
+    throw new ConfigError('original_dst_lb_config.http_header_name', 'is set without use_http_header');
+  }
+  const port = config?.upstreamPortOverride ?? 0;
+  if (port > 65_535) throw new ConfigError('original_dst_lb_config.upstream_port_override', `${port} is not a port`);
+  return {
+    kind: 'original-dst',
+    header: config?.useHttpHeader ? config.httpHeaderName.toLowerCase() || 'x-envoy-original-dst-host' : '',
+    portOverride: port,
+    cleanup: positiveMillis(cluster.cleanupInterval, DEFAULTS.cleanup, 'cleanup_interval'),
+  };
 }
 
 function inlineAssignment({ loadAssignment }: Cluster, hosts: 'addresses' | 'names'): Assignment {

@@ -147,6 +147,15 @@ export type ClusterConfig = {
     | { readonly kind: 'static'; readonly assignment: Assignment }
     | { readonly kind: 'eds'; readonly serviceName: string }
     | {
+        readonly kind: 'original-dst';
+        /** Holds the destination, where the configuration says so; '' is none. */
+        readonly header: string;
+        /** 0 is the port of the destination. */
+        readonly portOverride: number;
+        /** Milliseconds between looks for endpoints that are not used any more. */
+        readonly cleanup: number;
+      }
+    | {
         readonly kind: 'strict-dns' | 'logical-dns';
         readonly assignment: Assignment;
         readonly refresh: number;

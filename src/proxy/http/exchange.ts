@@ -13,6 +13,8 @@ export type Downstream = {
   readonly directRemote: SocketName;
   /** Where the client thinks it connected to: before a redirect, or in a PROXY header. */
   readonly local: SocketName;
+  /** `local` is no address of this machine's socket: the connection was redirected, or a PROXY header says so. */
+  readonly restored: boolean;
   readonly tls: PeerTls | null;
   /** What the ClientHello asked for, also where TLS is passed through; '' without. */
   readonly serverName: string;

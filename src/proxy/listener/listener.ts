@@ -240,6 +240,7 @@ export class Listener {
       remote: traits.source,
       directRemote: traits.directSource,
       local: traits.destination,
+      restored: traits.restored,
       tls,
       serverName: traits.serverName,
       listener: chain.place,

@@ -207,7 +207,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   #wanted(): PickContext {
-    const { subset, override } = this.#exchange;
+    const { subset, override, downstream, request } = this.#exchange;
     return {
       hash: this.#hash,
       now: this.#services.clock.now(),
@@ -215,6 +215,8 @@ export class Forwarding implements AttemptOwner {
       reselect: this.#retry === null ? 0 : this.#retry.policy.reselect,
       rejects: null,
       subset,
+      destination: downstream.restored ? downstream.local : null,
+      headers: request.headers,
       override,
     };
   }

@@ -109,6 +109,7 @@ export class TcpSession {
       now: services.clock.now(),
       tried: this.#tried,
       subset: choice.subset,
+      destination: record.downstream.restored ? record.downstream.local : null,
     });
     if (host === null) {
       this.#fail(flag.noHealthyUpstream);

@@ -23,6 +23,7 @@ export function testExchange(request: RequestInit = {}, downstream: Partial<Down
     remote: downstream.directRemote ?? { address: '10.1.2.3', port: 40_000 },
     directRemote: { address: '10.1.2.3', port: 40_000 },
     local: { address: '127.0.0.1', port: 8080 },
+    restored: false,
     tls: null,
     serverName: downstream.tls?.sni ?? '',
     listener: { name: 'front', chain: 'chain', metadata: {} },
