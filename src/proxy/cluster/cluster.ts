@@ -1,16 +1,15 @@
 // A cluster at run time: its endpoints with their pools, its balancer, its limits. Updated in place, so that pools live on.
 import { isIP } from 'node:net';
-import type { Clock } from '../../lib/clock.ts';
-import type { Log } from '../../lib/log.ts';
-import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
 import { FROM_CHECKS, unfit } from '../balance/health.ts';
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
 import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
-import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
+import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
+import type { ClusterServices } from './cluster-services.ts';
 import type { Connector } from './connector.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
@@ -26,19 +25,6 @@ import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
 import { ClusterStats } from './stats.ts';
 import { Transports } from './transports.ts';
-
-export type ClusterServices = {
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
-  readonly log: Log;
-  readonly random: () => number;
-  /** One connector per TLS configuration; it follows the secrets it names. */
-  tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats): Connector;
-  /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
-  watchHealth(owner: HealthOwner): HealthWatch;
-  /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
-  readonly local: () => LocalCluster | null;
-};
 
 export class Cluster {
   readonly stats = new ClusterStats();

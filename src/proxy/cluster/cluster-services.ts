@@ -1,0 +1,22 @@
+// What clusters need of the proxy around them.
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { LocalCluster } from '../balance/balancer.ts';
+import type { UpstreamTlsConfig } from '../config/types.ts';
+import type { Connector } from './connector.ts';
+import type { HealthOwner, HealthWatch } from './health-watch.ts';
+import type { ClusterStats } from './stats.ts';
+
+export type ClusterServices = {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly random: () => number;
+  /** One connector per TLS configuration; it follows the secrets it names. */
+  tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats): Connector;
+  /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
+  watchHealth(owner: HealthOwner): HealthWatch;
+  /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
+  readonly local: () => LocalCluster | null;
+};
