@@ -60,6 +60,8 @@ export class Http2Connection {
   readonly peer = new PeerSettings();
   readonly owner: Http2Owner;
   readonly socket: Socket;
+  /** Frames are being delivered. */
+  reading = false;
   readonly #side: Http2Side;
   readonly #inbound: Inbound;
   /** Streams with bytes that windows or the socket hold back, in the order in which they have their turn. */
@@ -110,7 +112,9 @@ export class Http2Connection {
   receive(bytes: Buffer): void {
     if (this.#ended) return;
     this.#keepalive?.onBytes();
+    this.reading = true;
     this.#inbound.read(bytes);
+    this.reading = false;
     for (const stream of this.#touched) {
       stream.touched = false;
       stream.onReadDone();

@@ -13,7 +13,7 @@ export type RequestLimits = {
 // RFC 3986 section 3.2.2, as lenient as Envoy's check.
 const AUTHORITY = /^[-._~!$&'()*+,;=:@%[\]0-9A-Za-z]*$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const PATH = /^[\x21-\x7e\x80-\xff]+$/;
+const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 
 /** Collects one block; reused from block to block, `fields` are new each time. */
 export class RequestFields implements FieldSink {
@@ -153,8 +153,8 @@ export class RequestFields implements FieldSink {
     if (extended && (!connect || !this.#limits.allowConnect)) return ':protocol was not offered';
     if (!METHOD.test(this.#method)) return 'no method';
     if (!this.#has(kind.scheme) || this.#scheme === '') return 'no scheme';
-    if (!PATH.test(this.#path)) return 'no path';
-    return AUTHORITY.test(this.#authority) ? '' : 'an invalid authority';
+    if (!PATH.test(this.#path) && (this.#path !== '*' || this.#method !== 'OPTIONS')) return 'no path';
+    return this.#authority !== '' && AUTHORITY.test(this.#authority) ? '' : 'no valid authority';
   }
 
   #has(what: number): boolean {

@@ -21,6 +21,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   readonly started: number;
   readonly #server: Http2ServerConnection;
   #answered = false;
+  #cutShort = false;
 
   constructor(connection: Http2Connection, id: number, server: Http2ServerConnection, started: number) {
     super(connection, id);
@@ -48,7 +49,12 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   protected override onLocalEnd(): void {
     this.handler = null;
     this.#stopTimer();
-    this.abort(code.noError);
+    // The rest of the request may be among the bytes that are being read.
+    if (!this.connection.reading) this.cutShort();
+    else {
+      this.#cutShort = true;
+      this.connection.touch(this);
+    }
   }
 
   reset(): void {
@@ -71,6 +77,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   }
 
   onReadDone(): void {
+    if (this.#cutShort && !this.closed) this.cutShort();
     this.handler?.onReadDone();
   }
 

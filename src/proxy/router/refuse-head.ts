@@ -16,7 +16,8 @@ export function refuseHead(
   if (request.method === 'CONNECT') return null;
   if (!request.path.startsWith('/')) return cause.absolutePath;
   if (request.path.includes('#')) {
-    stream.closeAfter();
+    // Whoever reads such a path otherwise may have read more otherwise; frames leave no room for that.
+    if (request.protocol !== 'HTTP/2') stream.closeAfter();
     return cause.pathNormalization;
   }
   if (!config.normalizePath && !config.mergeSlashes) return null;

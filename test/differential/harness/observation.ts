@@ -24,7 +24,7 @@ type SeenResponse = {
   readonly interim: readonly number[];
 };
 
-type SeenRequest = {
+export type SeenRequest = {
   readonly upstream: string;
   readonly startLine: string;
   readonly headers: readonly string[];
@@ -89,7 +89,7 @@ function nothing(status: Outcome): SeenResponse {
   return { status, version: '', headers: [], body: '', trailers: [], interim: [] };
 }
 
-function seen(stand: Stand, upstream: string, request: ReceivedRequest, nth: number): SeenRequest {
+export function seen(stand: Stand, upstream: string, request: ReceivedRequest, nth: number): SeenRequest {
   const headers = comparable(stand, request.headers);
   return {
     upstream,
@@ -115,7 +115,7 @@ const VOLATILE: Readonly<Record<string, readonly [form: RegExp, shown: string]>>
   'x-envoy-upstream-service-time': [/^\d+$/, '<milliseconds>'],
 };
 
-function comparable(stand: Stand, headers: WireHeaders): string[] {
+export function comparable(stand: Stand, headers: WireHeaders): string[] {
   return headers
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
     .map(([name, value]): [string, string] => {
