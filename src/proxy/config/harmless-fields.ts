@@ -1,6 +1,16 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': {
+    delay_percent_runtime: 'there is no runtime to override with',
+    abort_percent_runtime: 'there is no runtime to override with',
+    delay_duration_runtime: 'there is no runtime to override with',
+    abort_http_status_runtime: 'there is no runtime to override with',
+    abort_grpc_status_runtime: 'there is no runtime to override with',
+    max_active_faults_runtime: 'there is no runtime to override with',
+    response_rate_limit_percent_runtime: 'there is no runtime to override with',
+    disable_downstream_cluster_stats: 'a statistic',
+  },
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
     transport_api_version: 'there is only version 3',
     charge_cluster_response_stats: 'a statistic',
@@ -132,12 +142,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     start_child_span: 'no spans are made',
     suppress_grpc_request_failure_code_stats: 'statistics',
   },
-  'envoy.extensions.filters.http.rbac.v3.RBAC': {
-    rules_stat_prefix: 'names a statistic',
-    shadow_rules_stat_prefix: 'names a statistic',
-    track_per_rule_stats: 'statistics',
-  },
-  'envoy.extensions.filters.http.fault.v3.HTTPFault': { disable_downstream_cluster_stats: 'statistics' },
   'envoy.config.accesslog.v3.RuntimeFilter': { runtime_key: 'there is no runtime' },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {

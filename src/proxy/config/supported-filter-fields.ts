@@ -15,9 +15,12 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
   'envoy.type.matcher.v3.PathMatcher': 'path',
-  'envoy.extensions.filters.http.fault.v3.HTTPFault': 'delay abort headers',
-  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status percentage',
-  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay percentage',
+  'envoy.extensions.filters.http.fault.v3.HTTPFault':
+    'delay abort headers upstream_cluster downstream_nodes max_active_faults response_rate_limit',
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status grpc_status header_abort percentage response_body',
+  'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay header_delay percentage',
+  'envoy.extensions.filters.common.fault.v3.FaultRateLimit': 'fixed_limit header_limit percentage',
+  'envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit': 'limit_kbps',
 
   'envoy.extensions.filters.http.cors.v3.CorsPolicy':
     'allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials filter_enabled shadow_enabled allow_private_network_access forward_not_matching_preflights',
@@ -44,6 +47,37 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RateLimit.Action.MetaData': 'descriptor_key metadata_key default_value source skip_if_absent',
   'envoy.type.metadata.v3.MetadataKey': 'key path',
   'envoy.type.metadata.v3.MetadataKey.PathSegment': 'key',
+  'envoy.extensions.filters.http.compressor.v3.Compressor':
+    'compressor_library request_direction_config response_direction_config',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig':
+    'enabled min_content_length content_type content_type_matcher',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig': 'common_config',
+  'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig':
+    'common_config disable_on_etag_header weaken_etag_on_compress remove_accept_encoding_header uncompressible_response_codes',
+  'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute': 'disabled overrides',
+  'envoy.extensions.filters.http.compressor.v3.CompressorOverrides': 'response_direction_config',
+  'envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides': 'remove_accept_encoding_header',
+  'envoy.extensions.compression.gzip.compressor.v3.Gzip':
+    'memory_level compression_level compression_strategy window_bits chunk_size',
+  'envoy.extensions.compression.brotli.compressor.v3.Brotli':
+    'quality encoder_mode window_bits input_block_bits chunk_size disable_literal_context_modeling',
+  'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum chunk_size',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor':
+    'decompressor_library request_direction_config response_direction_config',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig':
+    'enabled ignore_no_transform_header',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig':
+    'common_config advertise_accept_encoding',
+  'envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig': 'common_config',
+  'envoy.extensions.compression.gzip.decompressor.v3.Gzip': 'window_bits chunk_size',
+  'envoy.extensions.compression.brotli.decompressor.v3.Brotli': 'disable_ring_buffer_reallocation chunk_size',
+  'envoy.extensions.compression.zstd.decompressor.v3.Zstd': 'chunk_size',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation': 'mutations most_specific_header_mutations_wins',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute': 'mutations',
+  'envoy.extensions.filters.http.header_mutation.v3.Mutations':
+    'request_mutations response_mutations request_trailers_mutations response_trailers_mutations',
+  'envoy.config.common.mutation_rules.v3.HeaderMutation': 'remove append remove_on_match',
+  'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': 'key_matcher',
   'envoy.extensions.filters.http.buffer.v3.Buffer': 'max_request_bytes',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': 'disabled buffer',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':

@@ -8,7 +8,8 @@ import type { FilterScope, HttpFilter } from './filter.ts';
 /** By type of configuration. null: the filter is switched off. Throws ConfigError. */
 export type FilterCompiler = {
   readonly typeName: string;
-  compile(config: Any, name: string, path: string): HttpFilter | null;
+  /** `outer`: only of a route, what the level around it says for the same name. */
+  compile(config: Any, name: string, path: string, outer?: HttpFilter | null): HttpFilter | null;
 };
 
 /** `route`: what a route may say; null when it may say nothing. */
@@ -16,11 +17,11 @@ export type FilterKind = { readonly chain: FilterCompiler; readonly route: Filte
 
 export function compiler<Desc extends DescMessage>(
   schema: Desc,
-  compile: (config: MessageShape<Desc>, name: string, path: string) => HttpFilter | null,
+  compile: (config: MessageShape<Desc>, name: string, path: string, outer: HttpFilter | null) => HttpFilter | null,
 ): FilterCompiler {
   return {
     typeName: schema.typeName,
-    compile: (config, name, path) => compile(unpack(config, schema, path), name, path),
+    compile: (config, name, path, outer = null) => compile(unpack(config, schema, path), name, path, outer),
   };
 }
 
@@ -31,8 +32,10 @@ export function routeSettings<Settings>() {
     make: (name: string, value: Settings): HttpFilter => ({ name, settings: { key, value } }),
     /** undefined: the route has none for this filter. */
     of(exchange: Exchange, name: string): Settings | undefined {
-      const settings = exchange.route?.filters.get(name)?.settings;
-      return settings?.key === key ? (settings.value as Settings) : undefined;
+      return this.in(exchange.route?.filters.get(name) ?? null);
+    },
+    in(filter: HttpFilter | null): Settings | undefined {
+      return filter?.settings?.key === key ? (filter.settings.value as Settings) : undefined;
     },
   };
 }

@@ -5,12 +5,15 @@ import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { basicAuth } from './basic-auth.ts';
 import { buffer } from './buffer.ts';
+import { compressor } from './compression/compressor.ts';
+import { decompressor } from './compression/decompressor.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import type { FilterKind } from './define.ts';
 import { extAuthz } from './ext-authz/filter.ts';
-import { fault } from './fault.ts';
+import { fault } from './fault/filter.ts';
 import type { HttpFilter } from './filter.ts';
+import { headerMutation } from './header-mutation.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
@@ -19,10 +22,13 @@ import { rbac } from './rbac/filter.ts';
 const kinds: readonly FilterKind[] = [
   basicAuth,
   buffer,
+  compressor,
   cors,
   csrf,
+  decompressor,
   extAuthz,
   fault,
+  headerMutation,
   jwtAuthn,
   localRateLimit,
   rateLimit,
@@ -45,17 +51,22 @@ export function compileFilter(config: Any, name: string, path: string): HttpFilt
  * What a route, virtual host or route configuration has instead of the filter of that name; null switches it off. Undefined: the sender allows
  * that it is left out where it is not known.
  */
-export function compileOverride(name: string, config: Any, path: string): HttpFilter | null | undefined {
+export function compileOverride(
+  name: string,
+  config: Any,
+  path: string,
+  outer: HttpFilter | null = null,
+): HttpFilter | null | undefined {
   if (typeNameOf(config) === FilterConfigSchema.typeName) {
     const wrapper = unpack(config, FilterConfigSchema, path);
     if (wrapper.disabled) return null;
     if (wrapper.config === undefined) throw new ConfigError(at(path, 'config'), 'is required');
     if (wrapper.isOptional && routeKind(wrapper.config) === undefined) return undefined;
-    return compileOverride(name, wrapper.config, at(path, 'config'));
+    return compileOverride(name, wrapper.config, at(path, 'config'), outer);
   }
   const kind = routeKind(config);
   if (!kind?.route) throw unsupportedType(config, path);
-  return kind.route.compile(config, name, path);
+  return kind.route.compile(config, name, path, outer);
 }
 
 function routeKind(config: Any): FilterKind | undefined {

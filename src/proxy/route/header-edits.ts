@@ -59,7 +59,7 @@ export function sequence(levels: readonly HeaderEdits[]): HeaderEdits {
 
 export const noEdits: HeaderEdits = sequence([]);
 
-function compileRemoval(name: string, path: string): Edit {
+export function compileRemoval(name: string, path: string): Edit {
   const lower = modifiable(name, path);
   return (headers) => headers.remove(lower);
 }

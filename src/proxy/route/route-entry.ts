@@ -60,7 +60,7 @@ export function compileOverrides(configs: Route['typedPerFilterConfig'], outer: 
   if (entries.length === 0) return outer;
   const filters = new Map(outer);
   for (const [name, config] of entries) {
-    const override = compileOverride(name, config, `${path}[${name}]`);
+    const override = compileOverride(name, config, `${path}[${name}]`, outer.get(name) ?? null);
     if (override !== undefined) filters.set(name, override);
   }
   return filters;

@@ -1,0 +1,107 @@
+// The filter envoy.filters.http.decompressor.
+import {
+  type Decompressor,
+  type Decompressor_CommonDirectionConfig,
+  DecompressorSchema,
+} from '../../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
+import { at } from '../../config/config-error.ts';
+import type { HeaderMap } from '../../http/headers.ts';
+import { compiler, type FilterKind } from '../define.ts';
+import type { FilterOutlet, FilterStage, FilterStream, HttpFilter, LocalReply, StreamFilter } from '../filter.ts';
+import { Coder } from './coder.ts';
+import { compileDecompressor, type Library } from './libraries.ts';
+
+type Direction = { readonly enabled: boolean; readonly ignoresNoTransform: boolean };
+
+export const decompressor: FilterKind = { chain: compiler(DecompressorSchema, createDecompressor), route: null };
+
+function createDecompressor(config: Decompressor, name: string, path: string): HttpFilter {
+  const library = compileDecompressor(config.decompressorLibrary, at(path, 'decompressor_library'));
+  const request = directionOf(config.requestDirectionConfig?.commonConfig);
+  const response = directionOf(config.responseDirectionConfig?.commonConfig);
+  const advertises = config.requestDirectionConfig?.advertiseAcceptEncoding ?? true;
+  return {
+    name,
+    open(_exchange, _scope, stream) {
+      const up = new Decoding(library, request, stream, stream.request, advertises);
+      const down = new Decoding(library, response, stream, stream.response, false);
+      return {
+        request: up,
+        response: down,
+        done() {
+          up.close();
+          down.close();
+        },
+      } satisfies StreamFilter;
+    },
+  };
+}
+
+/** RFC 9110 15.5.1: what cannot be read is the sender's fault. */
+const unreadable: LocalReply = {
+  status: 400,
+  body: 'Bad Request',
+  details: 'decompression_failed',
+  flags: 0,
+  headers: null,
+};
+
+class Decoding implements FilterStage<{ readonly headers: HeaderMap }> {
+  readonly #library: Library;
+  readonly #direction: Direction;
+  readonly #stream: FilterStream;
+  readonly #outlet: FilterOutlet;
+  readonly #advertises: boolean;
+  #coder: Coder | null = null;
+
+  constructor(library: Library, direction: Direction, stream: FilterStream, outlet: FilterOutlet, advertises: boolean) {
+    this.#library = library;
+    this.#direction = direction;
+    this.#stream = stream;
+    this.#outlet = outlet;
+    this.#advertises = advertises;
+  }
+
+  head({ headers }: { readonly headers: HeaderMap }, last: boolean): undefined {
+    if (this.#advertises) advertise(headers, this.#library.encoding);
+    if (last || !this.#applies(headers)) return;
+    const left = (headers.joined('content-encoding') ?? '').split(',').slice(1).join(',').trim();
+    if (left === '') headers.remove('content-encoding');
+    else headers.set('content-encoding', left);
+    headers.remove('content-length');
+    this.#coder = new Coder(this.#library, this.#stream, this.#outlet, () => this.#stream.answer(unreadable));
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#coder === null) this.#outlet.write(chunk);
+    else this.#coder.write(chunk);
+  }
+
+  end(trailers: HeaderMap | null): void {
+    if (this.#coder === null) this.#outlet.finish(trailers);
+    else this.#coder.end(trailers);
+  }
+
+  close(): void {
+    this.#coder?.close();
+  }
+
+  #applies(headers: HeaderMap): boolean {
+    const { enabled, ignoresNoTransform } = this.#direction;
+    const first = (headers.joined('content-encoding') ?? '').split(',', 1)[0]!.trim().toLowerCase();
+    if (!enabled || first !== this.#library.encoding) return false;
+    return ignoresNoTransform || !/\bno-transform\b/i.test(headers.joined('cache-control') ?? '');
+  }
+}
+
+function advertise(headers: HeaderMap, encoding: string): void {
+  const before = headers.joined('accept-encoding');
+  headers.set('accept-encoding', before === undefined ? encoding : `${before},${encoding}`);
+}
+
+function directionOf(common: Decompressor_CommonDirectionConfig | undefined): Direction {
+  return {
+    enabled: common?.enabled?.defaultValue ?? true,
+    ignoresNoTransform: common?.ignoreNoTransformHeader ?? false,
+  };
+}

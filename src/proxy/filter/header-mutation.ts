@@ -1,0 +1,103 @@
+// The filter envoy.filters.http.header_mutation: edits of headers, trailers and query, in the chain and at every level of a route.
+import type { HeaderMutation as HeaderMutationMessage } from '../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+  type Mutations,
+} from '../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
+import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import { compileAdditions, compileRemoval, type Edit } from '../route/header-edits.ts';
+import { compileString } from '../route/match/string-matcher.ts';
+import { compiler, type FilterKind, routeSettings } from './define.ts';
+import type { FilterStream, HttpFilter } from './filter.ts';
+
+type Edits = {
+  readonly request: readonly Edit[];
+  readonly response: readonly Edit[];
+  readonly requestTrailers: readonly Edit[];
+  readonly responseTrailers: readonly Edit[];
+};
+
+/** Of the levels of a route, the most specific first. */
+const ofRoute = routeSettings<readonly Edits[]>();
+
+export const headerMutation: FilterKind = {
+  chain: compiler(HeaderMutationSchema, (config, name, path) =>
+    createHeaderMutation(
+      compileMutations(config.mutations, at(path, 'mutations')),
+      config.mostSpecificHeaderMutationsWins,
+      name,
+    ),
+  ),
+  route: compiler(HeaderMutationPerRouteSchema, (config, name, path, outer) =>
+    ofRoute.make(name, [compileMutations(config.mutations, at(path, 'mutations')), ...(ofRoute.in(outer) ?? [])]),
+  ),
+};
+
+function createHeaderMutation(own: Edits, mostSpecificWins: boolean, name: string): HttpFilter {
+  const levelsOf = (exchange: Exchange): readonly Edits[] => {
+    const routes = ofRoute.of(exchange, name) ?? [];
+    return [own, ...(mostSpecificWins ? routes.toReversed() : routes)];
+  };
+  return {
+    name,
+    open(exchange, _scope, stream) {
+      const run = (which: keyof Edits, headers: HeaderMap, response: Parameters<Edit>[2]) => {
+        for (const level of levelsOf(exchange)) for (const edit of level[which]) edit(headers, exchange, response);
+      };
+      return {
+        request: {
+          head: ({ headers }) => run('request', headers, null) as undefined,
+          end: (trailers) => finish(stream, 'request', trailers, (all) => run('requestTrailers', all, null)),
+        },
+        response: {
+          head: (head) => run('response', head.headers, head) as undefined,
+          end: (trailers) =>
+            finish(stream, 'response', trailers, (all) => run('responseTrailers', all, exchange.response)),
+        },
+      };
+    },
+  };
+}
+
+function finish(
+  stream: FilterStream,
+  direction: 'request' | 'response',
+  trailers: HeaderMap | null,
+  edit: (trailers: HeaderMap) => void,
+): void {
+  if (trailers !== null) edit(trailers);
+  stream[direction].finish(trailers);
+}
+
+function compileMutations(mutations: Mutations | undefined, path: string): Edits {
+  const list = (messages: readonly HeaderMutationMessage[] = [], field: string) =>
+    mapAt(messages, at(path, field), compileMutation).flat();
+  return {
+    request: list(mutations?.requestMutations, 'request_mutations'),
+    response: list(mutations?.responseMutations, 'response_mutations'),
+    requestTrailers: list(mutations?.requestTrailersMutations, 'request_trailers_mutations'),
+    responseTrailers: list(mutations?.responseTrailersMutations, 'response_trailers_mutations'),
+  };
+}
+
+function compileMutation({ action }: HeaderMutationMessage, path: string): Edit[] {
+  switch (action.case) {
+    case 'remove':
+      return [compileRemoval(action.value, at(path, 'remove'))];
+    case 'append':
+      return compileAdditions([action.value], at(path, 'append'));
+    case 'removeOnMatch': {
+      const test = compileString(action.value.keyMatcher, at(path, 'remove_on_match.key_matcher'));
+      return [
+        (headers) => {
+          for (const [name] of [...headers]) if (test(name)) headers.remove(name);
+        },
+      ];
+    }
+    default:
+      throw new ConfigError(path, 'has no action');
+  }
+}
