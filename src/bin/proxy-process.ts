@@ -4,6 +4,7 @@ import { type Logger, pino } from 'pino';
 import { IdentityAgent } from '../identity/agent.ts';
 import { caClient } from '../identity/ca-client.ts';
 import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
+import { systemClock } from '../lib/clock.ts';
 import { turnClock } from '../lib/turn-clock.ts';
 import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
@@ -16,6 +17,8 @@ import { Discovery } from '../proxy/discovery/discovery.ts';
 import { IstioMetrics } from '../proxy/log/istio-metrics.ts';
 import { droppedLines, reopenSinks } from '../proxy/log/sink.ts';
 import { ownEnd } from '../proxy/log/workload-end.ts';
+import { withSafetyNet } from '../proxy/overload/config.ts';
+import { Overload } from '../proxy/overload/overload.ts';
 import { ProxyRuntime } from '../proxy/runtime.ts';
 
 export type ProxyOptions = {
@@ -58,6 +61,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     random: Math.random,
     log,
     runtime: bootstrap.runtime,
+    overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
     nodeId: bootstrap.node.id,
     drainTime: options.drainTime,
   });

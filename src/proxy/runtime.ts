@@ -13,6 +13,7 @@ import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.
 import { HealthChecks } from './health/checks.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
+import { Overload } from './overload/overload.ts';
 import type { RouteTable } from './route/table.ts';
 import { FilterStats } from './router/filter-stats.ts';
 import { HttpStats } from './router/stats.ts';
@@ -29,6 +30,7 @@ export type RuntimeOptions = {
   readonly localCluster?: string;
   readonly zone?: string;
   readonly nodeId?: string;
+  readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime?: { number(key: string): number | undefined };
   /** Milliseconds that `drain` waits for requests in progress. */
@@ -44,6 +46,7 @@ const DRAIN_POLL = 50;
 export class ProxyRuntime {
   readonly #wheel: TimerWheel;
   readonly #options: RuntimeOptions;
+  readonly #overload: Overload;
   readonly #secrets = new SecretStore();
   readonly #clusters = new Map<string, Cluster>();
   /** Endpoints by EDS service name: they may come before their cluster, and several clusters may share them. */
@@ -60,6 +63,8 @@ export class ProxyRuntime {
   constructor(options: RuntimeOptions) {
     this.#options = options;
     const { clock, random, log } = options;
+    this.#overload = options.overload ?? new Overload(clock);
+    this.#overload.start();
     this.#wheel = new TimerWheel(clock, (error) => log.error({ err: error }, 'exception in a timer'));
     const shared = { clock, random, log, wheel: this.#wheel };
     this.#clusterServices = {
@@ -71,6 +76,7 @@ export class ProxyRuntime {
     const calls = {
       ...shared,
       localAddress: ownAddress(),
+      overload: this.#overload,
       runtime: options.runtime ?? { number: () => undefined },
       node: { id: options.nodeId ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,
@@ -159,6 +165,7 @@ export class ProxyRuntime {
   /** Every counter and gauge with its Envoy name, as in `cluster.web.upstream_rq_total`. */
   *stats(): IterableIterator<readonly [name: string, value: number]> {
     for (const [scope, stats] of this.#scopes()) yield* numbersOf(scope, stats);
+    yield* this.#overload.stats();
   }
 
   *histograms(): IterableIterator<readonly [name: string, histogram: Histogram]> {
@@ -180,6 +187,7 @@ export class ProxyRuntime {
   }
 
   async close(): Promise<void> {
+    this.#overload.stop();
     for (const listener of [...this.#listeners.values(), ...this.#draining]) listener.destroy();
     for (const cluster of this.#clusters.values()) cluster.close();
     this.#listeners.clear();

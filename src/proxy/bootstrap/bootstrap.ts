@@ -15,9 +15,11 @@ import {
 } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { OverloadConfig } from '../overload/config.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
 import { type GrpcTarget, readGrpcTarget } from './grpc-target.ts';
+import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 
 export type Bootstrap = {
@@ -26,6 +28,7 @@ export type Bootstrap = {
   readonly node: Node;
   readonly admin: { readonly address: string; readonly port: number } | { readonly path: string } | null;
   readonly runtime: RuntimeLayers;
+  readonly overload: OverloadConfig | null;
   readonly listeners: readonly Listener[];
   /** Without those that only gRPC streams of this process use. */
   readonly clusters: readonly Cluster[];
@@ -44,7 +47,14 @@ export type ResourceSource = { readonly kind: 'ads' } | { readonly kind: 'path';
 export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
 
 /** Fields that are read, and those that change nothing here: names of statistics and the format of Envoy's own log. */
-const readFields = new Set(['node', 'admin', 'staticResources', 'dynamicResources', 'layeredRuntime']);
+const readFields = new Set([
+  'node',
+  'admin',
+  'staticResources',
+  'dynamicResources',
+  'layeredRuntime',
+  'overloadManager',
+]);
 const harmlessFields = new Set(['statsConfig', 'statsFlushInterval', 'applicationLogConfig', '$typeName', '$unknown']);
 
 /** Rejects with a BootstrapError. */
@@ -89,6 +99,7 @@ function readMessage(message: BootstrapMessage): Bootstrap {
     node,
     admin: readAdmin(message),
     runtime: readRuntime(message),
+    overload: readOverload(message.overloadManager),
     listeners: message.staticResources?.listeners ?? [],
     clusters: clusters.filter(({ name }) => !grpcTargets.has(name)),
     secrets: message.staticResources?.secrets ?? [],

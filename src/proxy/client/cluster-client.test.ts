@@ -19,6 +19,7 @@ import {
 } from '../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { HeaderMap } from '../http/headers.ts';
+import { Overload } from '../overload/overload.ts';
 import { cluster } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort } from '../testing/origin.ts';
@@ -68,6 +69,7 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
   open.push(up);
   const services: CallServices = {
     ...shared,
+    overload: new Overload(systemClock),
     runtime: { number: () => undefined },
     node: { id: 'node', zone: '' },
     localAddress: '192.0.2.1',

@@ -143,7 +143,27 @@ export class Listener {
   }
 
   #onConnection(socket: Socket): void {
+    if (!this.#admits()) {
+      socket.destroy();
+      return;
+    }
+    const { overload } = this.#services;
+    overload.connections += 1;
+    socket.once('close', () => {
+      overload.connections -= 1;
+    });
     this.#inspect(socket, traitsOf(socket, this.#config));
+  }
+
+  /** Whether there is room for one more: here, in the process, and in the overload manager's eyes. */
+  #admits(): boolean {
+    const { overload, runtime, random } = this.#services;
+    const limit = runtime.number(`envoy.resource_limits.listener.${this.#config.name}.connection_limit`);
+    if (overload.refusedShare > 0 && random() < overload.refusedShare) this.stats.downstream_cx_overload_reject += 1;
+    else if (limit !== undefined && this.stats.downstream_cx_active >= limit) this.stats.downstream_cx_overflow += 1;
+    else if (!overload.hasRoom) this.stats.downstream_global_cx_overflow += 1;
+    else return true;
+    return false;
   }
 
   #inspect(socket: Socket, traits: ConnectionTraits): void {

@@ -9,6 +9,10 @@ export class ListenerStats {
   downstream_cx_destroy = 0;
   downstream_pre_cx_active = 0;
   downstream_pre_cx_timeout = 0;
+  /** Over the listener's own limit, over that of the process, and refused by the overload manager. */
+  downstream_cx_overflow = 0;
+  downstream_global_cx_overflow = 0;
+  downstream_cx_overload_reject = 0;
   no_filter_chain_match = 0;
   ssl_handshake = 0;
   ssl_connection_error = 0;

@@ -53,12 +53,20 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (manager.draining) {
       stream.closeAfter();
       manager.stats.downstream_cx_drain_close += 1;
+    } else if (manager.services.overload.endsKeepAlive) {
+      stream.closeAfter();
+      manager.stats.downstream_cx_overload_disable_keepalive += 1;
     }
   }
 
   begin(): void {
     const { config, services } = this.#manager;
     const { request } = this.#exchange;
+    if (services.overload.shedsRequests) {
+      this.#manager.stats.downstream_rq_overload_close += 1;
+      this.answer(cause.overloaded);
+      return;
+    }
     const refusal = refuseHead(request, config, this.#stream);
     if (refusal !== null) {
       this.answer(refusal);

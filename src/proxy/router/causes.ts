@@ -26,6 +26,7 @@ export const cause = {
   /** A target that is no path, as `OPTIONS *`, which no route can match. */
   absolutePath: reply(404, 0, 'absolute_path_rejected', ''),
   upgradeRefused: reply(403, 0, 'upgrade_failed', ''),
+  overloaded: reply(503, 0, 'overload', 'envoy overloaded'),
   filterFailed: reply(500, 0, 'filter_failed', ''),
 } as const;
 

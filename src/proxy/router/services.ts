@@ -5,6 +5,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { FilterScope } from '../filter/filter.ts';
+import type { Overload } from '../overload/overload.ts';
 import type { RouteTable } from '../route/table.ts';
 
 export type RouterServices = {
@@ -12,6 +13,7 @@ export type RouterServices = {
   readonly wheel: TimerWheel;
   readonly random: () => number;
   readonly log: Log;
+  readonly overload: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime: { number(key: string): number | undefined };
   /** Who this proxy is. */

@@ -33,6 +33,8 @@ export class HttpStats {
   downstream_rq_timeout = 0;
   downstream_rq_idle_timeout = 0;
   downstream_rq_too_large = 0;
+  downstream_rq_overload_close = 0;
+  downstream_cx_overload_disable_keepalive = 0;
   no_route = 0;
   no_cluster = 0;
   /** Exceptions while handling a request: bugs. Not one of Envoy's. */

@@ -1,9 +1,11 @@
 // The proxy around a filter under test: time stands still, chance always comes out lowest, counters start at zero.
+
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { FilterScope } from '../filter/filter.ts';
+import { Overload } from '../overload/overload.ts';
 import type { RouteTable } from '../route/table.ts';
 import { FilterStats } from '../router/filter-stats.ts';
 import { silentLog } from './harness.ts';
@@ -20,6 +22,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     wheel,
     random: () => 0,
     log: silentLog([]),
+    overload: new Overload(clock),
     runtime: { number: () => undefined },
     node: { id: 'node', zone: '' },
     localAddress: '192.0.2.1',

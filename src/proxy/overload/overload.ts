@@ -1,0 +1,100 @@
+// The state of the process that the request path asks: fields, set anew at every look.
+import { getHeapStatistics } from 'node:v8';
+import type { Clock } from '../../lib/clock.ts';
+import { type Monitor, type OverloadAction, type OverloadConfig, safetyNet, type Trigger } from './config.ts';
+
+/** Figures of the process; replaced by tests. */
+export type Gauges = {
+  /** Share of V8's limit that is in use. */
+  heap(): number;
+  /** Bytes. */
+  memory(): number;
+};
+
+export const processGauges: Gauges = {
+  heap: () => {
+    const { used_heap_size, heap_size_limit } = getHeapStatistics();
+    return used_heap_size / heap_size_limit;
+  },
+  memory: () => process.memoryUsage.rss(),
+};
+
+export class Overload {
+  /** New requests are answered 503. */
+  shedsRequests = false;
+  /** Answers end their connection. */
+  endsKeepAlive = false;
+  /** Share of new connections that are closed at once. */
+  refusedShare = 0;
+  /** Downstream connections now, of all listeners. */
+  connections = 0;
+  readonly #config: OverloadConfig;
+  readonly #clock: Clock;
+  readonly #gauges: Gauges;
+  readonly #pressures = new Map<string, number>();
+  readonly #states = new Map<OverloadAction, number>();
+  #stop: (() => void) | null = null;
+  #expected = 0;
+
+  constructor(clock: Clock, config: OverloadConfig = safetyNet, gauges: Gauges = processGauges) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#gauges = gauges;
+  }
+
+  /** There is room for one more connection, as far as the whole process goes. */
+  get hasRoom(): boolean {
+    const { maxConnections } = this.#config;
+    return maxConnections === null || this.connections < maxConnections;
+  }
+
+  start(): void {
+    this.#look(0);
+    this.#wait();
+  }
+
+  stop(): void {
+    this.#stop?.();
+    this.#stop = null;
+  }
+
+  /** `envoy.resource_monitors.<name>.pressure` in percent, and which actions hold. */
+  *stats(): IterableIterator<readonly [name: string, value: number]> {
+    for (const [name, pressure] of this.#pressures) yield [`overload.${name}.pressure`, Math.round(pressure * 100)];
+    for (const [name, state] of this.#states) {
+      yield [`overload.envoy.overload_actions.${name}.active`, state === 1 ? 1 : 0];
+      yield [`overload.envoy.overload_actions.${name}.scale_percent`, Math.round(state * 100)];
+    }
+  }
+
+  #wait(): void {
+    const { refreshInterval } = this.#config;
+    this.#expected = this.#clock.now() + refreshInterval;
+    this.#stop = this.#clock.after(refreshInterval, () => {
+      this.#look(Math.max(0, this.#clock.now() - this.#expected));
+      this.#wait();
+    });
+  }
+
+  #look(lag: number): void {
+    for (const monitor of this.#config.monitors) this.#pressures.set(monitor.name, this.#pressureOf(monitor, lag));
+    for (const { name, triggers } of this.#config.actions) {
+      this.#states.set(name, Math.max(...triggers.map((trigger) => this.#stateOf(trigger))));
+    }
+    this.shedsRequests = this.#states.get('stop_accepting_requests') === 1;
+    this.endsKeepAlive = this.#states.get('disable_http_keepalive') === 1;
+    const stopped = this.#states.get('stop_accepting_connections') === 1;
+    this.refusedShare = stopped ? 1 : (this.#states.get('reject_incoming_connections') ?? 0);
+  }
+
+  #pressureOf({ kind, limit }: Monitor, lag: number): number {
+    if (kind === 'heap') return this.#gauges.heap();
+    return kind === 'memory' ? this.#gauges.memory() / limit : lag / limit;
+  }
+
+  #stateOf({ monitor, scaling, saturation }: Trigger): number {
+    const pressure = this.#pressures.get(monitor) ?? 0;
+    if (pressure >= saturation) return 1;
+    return pressure <= scaling ? 0 : (pressure - scaling) / (saturation - scaling);
+  }
+}
