@@ -112,6 +112,21 @@ test('clients do not wait for ever', async () => {
   expect([started, readyCalls()]).toEqual([['web-0', 'able-0'], 1]);
 });
 
+// The symptom: on a busy machine clients called services that were still starting.
+test('patience begins anew whenever something has become ready', async () => {
+  const clock = new ManualClock();
+  const { mesh, readyNames, readyCalls } = newMesh({ lazy: ['web'], clock });
+  mesh.apply(fragmentOf(deployment('able'), deployment('api'), deployment('web'), service('api'), service('web')));
+  await waitFor('the one that opens its port', () => {
+    clock.advance(2);
+    return readyNames().includes('api-0');
+  });
+  clock.advance(9_999);
+  expect(readyCalls()).toBe(0);
+  clock.advance(1);
+  expect(readyCalls()).toBe(1);
+});
+
 test('only what changes is started anew', async () => {
   const { mesh, started, running, readyNames } = newMesh();
   const apply = async (...parts: string[]) => {

@@ -29,7 +29,7 @@ export type LocalMeshOptions = {
 type Unit = { readonly signature: string; readonly processes: RunningReplica; readonly client: boolean };
 
 const GRACE = 3_000;
-/** Milliseconds after which clients no longer wait for everything else to be ready. */
+/** Milliseconds without anything new being ready, after which clients no longer wait for the rest: a slow machine is not a broken one. */
 const PATIENCE = 10_000;
 
 export class LocalMesh {
@@ -42,6 +42,7 @@ export class LocalMesh {
   #begun = false;
   #clientsReleased = false;
   #cancelPatience: (() => void) | null = null;
+  #readyCount = 0;
   #stopping = false;
   #reported = '';
 
@@ -94,9 +95,9 @@ export class LocalMesh {
         }
       }),
     );
+    if (!this.#begun) this.#beginPatience();
     this.#begun = true;
     this.#onReadiness();
-    this.#cancelPatience ??= this.#options.clock.after(PATIENCE, () => this.#releaseClients());
   }
 
   #start(key: string, signature: string, client: boolean, plan: ReplicaProcesses): void {
@@ -117,8 +118,17 @@ export class LocalMesh {
     this.#report();
     if (!this.#begun) return;
     const units = [...this.#units.values()];
-    if (units.every(({ client, processes }) => (client ? processes.proxyReady : processes.ready)))
-      this.#releaseClients();
+    const ready = units.filter(({ client, processes }) => (client ? processes.proxyReady : processes.ready)).length;
+    if (ready > this.#readyCount) this.#beginPatience();
+    this.#readyCount = ready;
+    if (ready === units.length) this.#releaseClients();
+  }
+
+  #beginPatience(): void {
+    this.#cancelPatience?.();
+    this.#cancelPatience = this.#clientsReleased
+      ? null
+      : this.#options.clock.after(PATIENCE, () => this.#releaseClients());
   }
 
   #releaseClients(): void {
