@@ -10,7 +10,8 @@ export function graphOf(
   at: number,
   window: number,
 ): GraphResponse {
-  const edges = edgesOf(deltas);
+  // A service that nobody answered for is shown while somebody asks, not for as long as somebody once did.
+  const edges = edgesOf(deltas).filter(({ to, traffic }) => to.workload !== '' || traffic.counts.requests > 0);
   const nodes = new Map(workloadNodes(proxies, deltas).map((node) => [node.id, node]));
   for (const edge of edges) {
     for (const node of [callerNode(edge), calledNode(edge)]) if (!nodes.has(node.id)) nodes.set(node.id, node);

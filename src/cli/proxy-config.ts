@@ -84,9 +84,14 @@ function describeMatch(match: Json): string {
   const { prefix, path, path_separated_prefix: separated, safe_regex: regex, headers } = match;
   const pattern = separated === undefined ? text(prefix) && `${text(prefix)}*` : `${text(separated)}/*`;
   const uri = text(path) || pattern || text(record(regex)['regex']);
-  const names = list(headers).map((header) => text(record(header)['name']));
-  return names.length === 0 ? uri : `${uri} [${names.join(', ')}]`;
+  const known = list(headers).map(record);
+  const method = known.map(exactMethod).find((value) => value !== '') ?? '';
+  const names = known.filter((header) => exactMethod(header) === '').map(({ name }) => text(name));
+  return [method, uri, names.length === 0 ? '' : `[${names.join(', ')}]`].filter((part) => part !== '').join(' ');
 }
+
+const exactMethod = ({ name, string_match: match }: Json): string =>
+  name === ':method' ? text(record(match)['exact']) : '';
 
 function describeAction(route: Json): string {
   const { cluster, weighted_clusters: weighted } = record(route['route']);

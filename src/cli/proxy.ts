@@ -39,5 +39,5 @@ const columns: readonly Column<ProxyStatus>[] = [
   { title: 'SYNC', text: syncText, style: (proxy) => (syncText(proxy) === 'synced' ? 'green' : 'red') },
   { title: 'ADMIN', text: ({ admin }) => admin },
   { title: 'IDENTITY', text: ({ identity }) => identity },
-  { title: 'CERTIFICATE EXPIRES', text: ({ certificateExpires }) => certificateExpires ?? '' },
+  { title: 'CERTIFICATE EXPIRES', text: ({ certificateExpires }) => certificateExpires?.replace('.000Z', 'Z') ?? '' },
 ];

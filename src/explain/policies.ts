@@ -1,4 +1,5 @@
 // The filters of a listener over a rehearsed request: which policy refuses it, which let it pass.
+import { type Origin, objectKey } from '../model/origin.ts';
 import type { HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { LocalReply } from '../proxy/filter/filter.ts';
 import { isRbac } from '../proxy/filter/rbac/filter.ts';
@@ -22,16 +23,25 @@ export function judge(listener: ListenerConfig, http: HttpConnectionConfig, exch
       continue;
     }
     const policy = matchedPolicy(reply);
-    const origins = listener.metadata['tulle.policies'];
-    const origin =
-      policy === null || typeof origins !== 'object' || origins === null
-        ? null
-        : originOf((origins as Record<string, unknown>)[policy]);
+    const origin = policy === null ? onlyPolicy(listener, dialect) : originOf(policiesOf(listener)[policy]);
     const text = policy === null ? `no ${dialect} policy at ${where} allows it` : `denied at ${where} by ${policy}`;
     steps.push(step('policy', 'refused', text, origin));
     return { steps, refusal: { verdict: 'denied', status: reply.status, text } };
   }
   return { steps, refusal: null };
+}
+
+const policiesOf = ({ metadata }: ListenerConfig): Readonly<Record<string, unknown>> =>
+  (metadata['tulle.policies'] ?? {}) as Record<string, unknown>;
+
+/** The object whose list the request is not on, where the dialect has one only. */
+function onlyPolicy(listener: ListenerConfig, dialect: string): Origin | null {
+  const origins = Object.values(policiesOf(listener))
+    .map(originOf)
+    .filter((origin) => origin?.dialect === dialect);
+  const [first = null] = origins;
+  const isOne = first !== null && origins.every((each) => each !== null && objectKey(each) === objectKey(first));
+  return isOne ? first : null;
 }
 
 /** Envoy's details: `rbac_access_denied_matched_policy[name]`, `none` when no policy allowed it. */

@@ -144,8 +144,22 @@ describe.skipIf(executable === null)('dashboard', () => {
     const row = (name: string) => page.getByRole('row').filter({ hasText: name });
     await row('inventory-0').getByText('not connected').waitFor();
     expect(await row('frontend-0').textContent()).toMatch(
-      /synced[\s\S]*spiffe:\/\/cluster\.local\/ns\/shop\/sa\/frontend/,
+      /spiffe:\/\/cluster\.local\/ns\/shop\/sa\/frontend[\s\S]*synced[\s\S]*9 clusters/,
     );
+    expect(await row('frontend-0').locator('time').getAttribute('datetime')).toMatch(/^\d{4}-\d\d-\d\dT/);
+  });
+
+  test('no table is cut off in a window of 1000 pixels', async () => {
+    const wide = page.viewportSize();
+    await page.setViewportSize({ width: 1000, height: 800 });
+    for (const view of ['workloads', 'proxies']) {
+      await open(view);
+      await page.locator('.table-frame').waitFor();
+      const hidden =
+        "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.table-frame'))";
+      expect(await page.evaluate<number>(hidden), view).toBe(0);
+    }
+    if (wide !== null) await page.setViewportSize(wide);
   });
 
   test('explain: the decision chain, and an error in words', async () => {

@@ -33,8 +33,7 @@ export function CallEdge({ id, data }: EdgeProps<CallEdgeType>): ReactNode {
           onClick={open}
         >
           <span>
-            <Lock encrypted={golden.encrypted} />
-            {rate(golden.rate)} <CallOutcome golden={golden} />
+            <Lock encrypted={golden.encrypted} /> {rate(golden.rate)} <CallOutcome golden={golden} />
           </span>
           {golden.p50 !== null && <small>{[golden.p50, golden.p95, golden.p99].map(short).join(' · ')} ms</small>}
         </button>

@@ -1,7 +1,7 @@
 // Where everything goes: what the worker is asked, and what it answers. Coordinates in pixels, top left.
 import type { GraphNode } from '../../../src/api/types.ts';
 
-export const NODE_SIZE = { width: 176, height: 64 } as const;
+export const NODE_SIZE = { width: 200, height: 64 } as const;
 export const LABEL_SIZE = { width: 118, height: 36 } as const;
 
 export type LayoutRequest = {

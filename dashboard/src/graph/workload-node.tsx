@@ -15,6 +15,8 @@ const KINDS: Readonly<Record<GraphNode['kind'], string>> = {
 
 export function WorkloadNode({ data: { node, selected, open } }: NodeProps<WorkloadNodeType>): ReactNode {
   const { name, version, kind, inbound } = node;
+  // `catalog-v1` says its version already.
+  const chip = KINDS[kind] || (name.endsWith(`-${version}`) ? '' : version);
   const figures = inbound.rate === 0 ? 'not called' : `${rate(inbound.rate)}, ${percent(inbound.success)} succeed`;
   return (
     <button
@@ -29,7 +31,7 @@ export function WorkloadNode({ data: { node, selected, open } }: NodeProps<Workl
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <span className="workload-name">
         <b>{name}</b>
-        {(KINDS[kind] || version) && <span className="chip">{KINDS[kind] || version}</span>}
+        {chip !== '' && <span className="chip">{chip}</span>}
       </span>
       <span className="workload-figures">
         {inbound.rate === 0 ? (

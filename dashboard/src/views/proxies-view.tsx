@@ -28,9 +28,10 @@ const columns: readonly Column<ProxyStatus>[] = [
   {
     title: 'Proxy',
     value: ({ namespace, name }) => `${name}/${namespace}`,
-    cell: ({ namespace, name }) => (
+    cell: ({ namespace, name, identity }) => (
       <>
         <b>{name}</b> <span className="hint">{namespace}</span>
+        <code className="second-line">{identity}</code>
       </>
     ),
   },
@@ -38,16 +39,15 @@ const columns: readonly Column<ProxyStatus>[] = [
   { title: 'State', value: stateOf, cell: (proxy) => <State proxy={proxy} /> },
   { title: 'Resources', value: resourcesOf, cell: ({ sync }) => <Types sync={sync} /> },
   {
-    title: 'Identity',
-    value: ({ identity }) => identity,
-    cell: ({ identity }) => <code>{identity}</code>,
-  },
-  {
     title: 'Certificate until',
     value: ({ certificateExpires }) => certificateExpires,
-    cell: ({ certificateExpires }) => (certificateExpires === null ? '–' : formatTime(certificateExpires)),
+    cell: ({ certificateExpires, dataPlane }) => <Certificate until={certificateExpires} dataPlane={dataPlane} />,
   },
-  { title: 'Admin', value: ({ admin }) => admin, cell: ({ admin }) => <code>{admin}</code> },
+  {
+    title: 'Admin',
+    value: ({ admin }) => admin,
+    cell: ({ admin }) => (admin === '' ? <span className="hint">none</span> : <code>{admin}</code>),
+  },
 ];
 
 function State({ proxy }: { proxy: ProxyStatus }): ReactNode {
@@ -74,7 +74,7 @@ function Types({ sync }: { sync: readonly SyncStatus[] }): ReactNode {
         .filter(({ state }) => state !== 'not-asked')
         .map(({ type, state, resources }) => (
           <span key={type} className="chip" data-state={state} title={`${type}: ${state}`}>
-            {resources} {type}
+            {resources} {wordFor(type, resources)}
           </span>
         ))}
     </span>
@@ -85,5 +85,23 @@ function resourcesOf({ sync }: ProxyStatus): number {
   return sync.reduce((sum, { resources }) => sum + resources, 0);
 }
 
-const formatTime = (time: string): string =>
-  new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+/** `routes` and `endpoints` are so named: one resource holds several. */
+const wordFor = (type: string, count: number): string => (count === 1 || type.endsWith('s') ? type : `${type}s`);
+
+/** A proxyless client has none; others are waiting for theirs. */
+function Certificate({ until, dataPlane }: { until: string | null; dataPlane: string }): ReactNode {
+  if (until === null) return <span className="hint">{dataPlane === 'proxyless' ? 'none' : 'not issued yet'}</span>;
+  const time = new Date(until);
+  const short = time.toLocaleString(undefined, {
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
+  return (
+    <time dateTime={until} title={time.toString()}>
+      {short}
+    </time>
+  );
+}
