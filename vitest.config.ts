@@ -11,6 +11,7 @@ const projects = [
       'scripts/**/*.test.ts',
       'bench/**/*.test.ts',
       'test/support/**/*.test.ts',
+      'test/fuzz/**/*.test.ts',
       'test/signs.test.ts',
     ],
   },

@@ -1,0 +1,143 @@
+// HTTP/1 requests, against llhttp (the parser of node:http): whatever ours takes for a request, llhttp must take for the same one, with the
+// same body. Ours may refuse more. Two parsers that disagree about where a request ends are how requests are smuggled.
+import { createRequire } from 'node:module';
+import { ManualClock } from '../../src/lib/manual-clock.ts';
+import { TimerWheel } from '../../src/lib/timer-wheel.ts';
+import { HeaderMap } from '../../src/proxy/http/headers.ts';
+import type { StreamAcceptor } from '../../src/proxy/http/stream.ts';
+import { Http1ServerConnection } from '../../src/proxy/http1/server-connection.ts';
+import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
+import type { Target } from './target.ts';
+
+/** What llhttp refuses and ours may read over, because it changes nothing about where a request ends: chunk extensions are dropped. */
+const HARMLESS: ReadonlySet<string> = new Set(['HPE_STRICT']);
+
+type Parsed = { method: string; body: string; complete: boolean };
+
+export const http1: Target = {
+  name: 'http1',
+  run(input) {
+    const whole = ours([input]);
+    const cut = input.length >> 1;
+    const split = ours([input.subarray(0, cut), input.subarray(cut)]);
+    if (JSON.stringify(whole) !== JSON.stringify(split)) throw new Error('it matters how the bytes were split');
+    const { requests: theirs, refusal } = llhttp(input);
+    whole.forEach((request, i) => {
+      if (i >= theirs.length && HARMLESS.has(refusal)) return;
+      if (JSON.stringify(theirs[i]) !== JSON.stringify(request))
+        throw new Error(`ours: ${JSON.stringify(request)}, llhttp: ${JSON.stringify(theirs[i])} ${refusal}`);
+    });
+  },
+};
+
+/** Complete requests up to the first that is refused or switches protocols. */
+function ours(pieces: readonly Buffer[]): Parsed[] {
+  const requests: Parsed[] = [];
+  const clock = new ManualClock();
+  const wheel = new TimerWheel(clock, raise);
+  let over = false;
+  const acceptor: StreamAcceptor = {
+    accept(stream, head, last) {
+      const request: Parsed = { method: head.method, body: '', complete: last };
+      const tunnel = head.upgrade !== '' || head.method === 'CONNECT';
+      if (tunnel) over = true;
+      if (!over) requests.push(request);
+      const answer = () => stream.respond({ status: 204, headers: new HeaderMap() }, true);
+      if (last || tunnel) answer();
+      return {
+        onData: (chunk) => {
+          request.body += chunk.toString('latin1');
+        },
+        onEnd: () => {
+          request.complete = true;
+          answer();
+        },
+        onReadDone: () => undefined,
+        onFault: () => stream.reset(),
+        onAbort: () => undefined,
+        onDrain: () => undefined,
+      };
+    },
+    refuse: (stream) => stream.respond({ status: 400, headers: new HeaderMap() }, true),
+  };
+  const socket = new MemorySocket();
+  const downstream = {
+    id: 1,
+    remote: nowhere,
+    directRemote: nowhere,
+    local: nowhere,
+    restored: false,
+    tls: null,
+    serverName: '',
+    listener: { name: '', chain: '', metadata: {} },
+  };
+  const limits = {
+    maxHeadBytes: 16_384,
+    maxHeaders: 100,
+    acceptHttp10: false,
+    idleTimeout: 0,
+    requestHeadersTimeout: 0,
+    requestTimeout: 0,
+  };
+  new Http1ServerConnection(socket, downstream, acceptor, limits, {
+    clock,
+    wheel,
+    onClosed: () => undefined,
+    onBug: raise,
+  });
+  for (const piece of pieces) socket.feed(piece);
+  socket.destroy();
+  return requests.filter(({ complete }) => complete);
+}
+
+type LlhttpParser = {
+  initialize(type: number, resource: object): void;
+  execute(bytes: Buffer): number | NodeJS.ErrnoException;
+  close(): void;
+  [callback: number]: unknown;
+};
+type LlhttpClass = {
+  new (): LlhttpParser;
+  readonly REQUEST: number;
+  readonly kOnHeadersComplete: number;
+  readonly kOnBody: number;
+  readonly kOnMessageComplete: number;
+};
+
+const { HTTPParser, methods } = createRequire(import.meta.url)('_http_common') as {
+  HTTPParser: LlhttpClass;
+  methods: readonly string[];
+};
+
+function llhttp(input: Buffer): { requests: Parsed[]; refusal: string } {
+  const requests: Parsed[] = [];
+  const parser = new HTTPParser();
+  parser.initialize(HTTPParser.REQUEST, {});
+  parser[HTTPParser.kOnHeadersComplete] = (...head: unknown[]) => {
+    requests.push({ method: methods[head[3] as number] ?? '', body: '', complete: false });
+    return 0;
+  };
+  parser[HTTPParser.kOnBody] = (chunk: Buffer) => {
+    requests.at(-1)!.body += chunk.toString('latin1');
+  };
+  parser[HTTPParser.kOnMessageComplete] = () => {
+    requests.at(-1)!.complete = true;
+  };
+  // It stops where a request asks for an upgrade; ours may ignore that and read on.
+  let left = input;
+  let refusal = '';
+  while (left.length > 0) {
+    const read = parser.execute(left);
+    if (typeof read !== 'number') refusal = read.code ?? read.message;
+    if (typeof read !== 'number' || read === 0) break;
+    left = left.subarray(read);
+  }
+  parser.close();
+  return { requests: requests.filter(({ complete }) => complete), refusal };
+}
+
+function raise(error: unknown): never {
+  throw error;
+}
+
+const nowhere = { address: '', port: 0 };
