@@ -107,7 +107,29 @@ const subset = (name: string, fields: string, match: string, ...reached: string[
   shares: Object.fromEntries(reached.map((upstream) => [upstream, 100 / reached.length])),
   tolerance: 1,
 });
+/** One endpoint, written as the row needs it. */
+const single = (name: string, fields: string, endpoint: string): Row => ({
+  cluster: name,
+  config: `{ name: ${name}, connect_timeout: 1s, ${fields}, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { ${endpoint} } }] }] } }`,
+  shares: { a: 100 },
+  tolerance: 0,
+});
+const place = (address: string, port: string): string =>
+  `address: { socket_address: { address: ${address}, port_value: <${port}> } }`;
+
 const rows: readonly Row[] = [
+  single('by-name', 'type: STRICT_DNS, dns_lookup_family: V4_ONLY, respect_dns_ttl: true', place('localhost', 'a')),
+  single('by-one-name', 'type: LOGICAL_DNS, dns_lookup_family: V4_PREFERRED', place('localhost', 'a')),
+  single(
+    'by-typed-name',
+    'cluster_type: { name: envoy.clusters.dns, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster, dns_lookup_family: V4_ONLY } }',
+    place('localhost', 'a'),
+  ),
+  single(
+    'by-the-second-address',
+    'type: STATIC',
+    `${place('127.0.0.1', 'dead')}, additional_addresses: [{ ${place('127.0.0.1', 'a')} }]`,
+  ),
   subset('subset-one', 'fallback_policy: NO_FALLBACK', 'version: "1"', 'a'),
   subset('subset-two', 'fallback_policy: NO_FALLBACK', 'version: "2"', 'b', 'c'),
   subset('subset-both', 'fallback_policy: NO_FALLBACK', 'version: "2", stage: test', 'c'),

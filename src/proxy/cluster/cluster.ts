@@ -12,6 +12,7 @@ import { Http2Stats } from '../http2/stats.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import type { Connector } from './connector.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
+import { systemResolve } from './dns.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import { Host } from './host.ts';
 import { HostPools } from './host-pools.ts';
@@ -59,7 +60,7 @@ export class Cluster {
       active: () => this.stats.upstream_rq_active,
       local: services.local,
     };
-    this.#transports = new Transports(config, (tls) => this.#services.tlsConnector(tls, this.stats));
+    this.#transports = new Transports(config, this.stats, this.#services);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#watchPassively();
     this.#watchActively();
@@ -235,15 +236,24 @@ export class Cluster {
       this.setEndpoints(assignment);
       return;
     }
-    this.#resolver = new Resolver(this.#config.name, discovery, this.#services, (endpoints) =>
-      this.setEndpoints({ ...assignment, endpoints }),
-    );
+    const { wheel, log, random } = this.#services;
+    const apply = (endpoints: readonly EndpointConfig[]) => this.setEndpoints({ ...assignment, endpoints });
+    const context = {
+      cluster: this.#config.name,
+      wheel,
+      log,
+      random,
+      stats: this.stats,
+      resolve: systemResolve,
+      apply,
+    };
+    this.#resolver = new Resolver(discovery, context);
     this.#resolver.start();
   }
 
   /** Connections of the old transport end; the endpoints are made anew. */
   #remake(): void {
-    this.#transports = new Transports(this.#config, (tls) => this.#services.tlsConnector(tls, this.stats));
+    this.#transports = new Transports(this.#config, this.stats, this.#services);
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
     if (this.#config.discovery.kind === 'eds') this.setEndpoints({ ...this.#assignment });
@@ -363,8 +373,9 @@ export class Cluster {
   }
 
   #makeHost(endpoint: EndpointConfig): Host {
-    const connector = this.#transports.for(endpoint);
+    const { connector, secure } = this.#transports.for(endpoint);
     const host = new Host(endpoint, this.#makePools(endpoint, connector), connector, this.now());
+    host.secure = secure;
     host.latency = this.#makeLatency();
     this.#passive?.add(host);
     this.#active?.add(host);

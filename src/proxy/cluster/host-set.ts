@@ -32,8 +32,9 @@ export function reconcile(
   return { hosts, added, removed: [...known.values()].flat() };
 }
 
-/** What makes an endpoint the same one: its address, and what its transport is chosen by. */
-function hostKey({ address, port, metadata }: EndpointConfig | Host): string {
+/** What makes an endpoint the same one: its addresses, and what its transport is chosen by. */
+function hostKey({ address, port, moreAddresses, metadata }: EndpointConfig | Host): string {
   const labels = metadata['envoy.transport_socket_match'];
-  return labels === undefined ? `${address} ${port}` : `${address} ${port} ${JSON.stringify(labels)}`;
+  if (labels === undefined && moreAddresses.length === 0) return `${address} ${port}`;
+  return `${address} ${port} ${JSON.stringify([moreAddresses, labels])}`;
 }

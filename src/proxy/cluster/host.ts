@@ -22,6 +22,7 @@ const ALL_FROM_EDS = unfit.failedEds | unfit.edsDraining | unfit.degradedEds;
 export class Host implements Endpoint {
   readonly address: string;
   readonly port: number;
+  readonly moreAddresses: EndpointConfig['moreAddresses'];
   readonly name: string;
   hostname: string;
   weight: number;
@@ -33,6 +34,8 @@ export class Host implements Endpoint {
   metadata: Readonly<Record<string, unknown>>;
   check: EndpointCheckConfig;
   latency: PeakEwma | null = null;
+  /** Its transport is TLS. */
+  secure = false;
   pools: HostPools;
   /** For connections that no pool keeps. */
   readonly connector: Connector;
@@ -43,6 +46,7 @@ export class Host implements Endpoint {
   constructor(config: EndpointConfig, pools: HostPools, connector: Connector, now: number) {
     this.address = config.address;
     this.port = config.port;
+    this.moreAddresses = config.moreAddresses;
     this.name = socketName(config);
     this.hostname = config.hostname;
     this.weight = config.weight;

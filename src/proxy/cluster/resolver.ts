@@ -1,52 +1,141 @@
-// Endpoints of STRICT_DNS and LOGICAL_DNS clusters: asks the system's resolver again and again, keeps the last answer on failure.
-import { lookup } from 'node:dns/promises';
+// Endpoints of STRICT_DNS and LOGICAL_DNS clusters: asks again and again, as often as the answers or the configuration say, and keeps
+// the last answer while none comes.
 import type { Log } from '../../lib/log.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import type { ClusterStats } from './stats.ts';
 
-type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
+export type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
 
+/** `ttl` is seconds; null where the answer did not come from DNS (a hosts file). */
+export type DnsAnswer = { readonly addresses: readonly string[]; readonly ttl: number | null };
+
+/** Rejects when the name does not resolve; no addresses when it has none of the family. */
+export type Resolve = (name: string, family: DnsDiscovery['family']) => Promise<DnsAnswer>;
+
+export type ResolverContext = {
+  readonly cluster: string;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly stats: ClusterStats;
+  readonly resolve: Resolve;
+  /** All endpoints, as far as they resolve. */
+  readonly apply: (endpoints: readonly EndpointConfig[]) => void;
+};
+
+/** Every name is asked for on its own time. */
 export class Resolver {
-  readonly #cluster: string;
-  readonly #discovery: DnsDiscovery;
-  readonly #services: { readonly wheel: TimerWheel; readonly log: Log };
-  readonly #apply: (endpoints: readonly EndpointConfig[]) => void;
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #names: readonly NameResolver[];
 
-  constructor(
-    cluster: string,
-    discovery: DnsDiscovery,
-    services: { readonly wheel: TimerWheel; readonly log: Log },
-    apply: (endpoints: readonly EndpointConfig[]) => void,
-  ) {
-    this.#cluster = cluster;
-    this.#discovery = discovery;
-    this.#services = services;
-    this.#apply = apply;
+  constructor(discovery: DnsDiscovery, context: ResolverContext) {
+    const apply = () => {
+      const lists = this.#names.map(({ endpoints }) => endpoints);
+      // Before every name was asked for once, the cluster would be half of itself.
+      if (lists.every((list) => list !== null)) context.apply(lists.flat());
+    };
+    this.#names = discovery.assignment.endpoints.map(
+      (endpoint) => new NameResolver(endpoint, discovery, context, apply),
+    );
   }
 
   start(): void {
-    this.#resolve().catch((error: unknown) => {
-      this.#services.log.warn({ err: error, cluster: this.#cluster }, 'name of an endpoint does not resolve');
-    });
-    this.#timer = this.#services.wheel.set(this.#discovery.refresh, () => this.start());
+    for (const name of this.#names) name.start();
+  }
+
+  stop(): void {
+    for (const name of this.#names) name.stop();
+  }
+}
+
+class NameResolver {
+  /** null until the first answer, or the first failure. */
+  endpoints: readonly EndpointConfig[] | null = null;
+  readonly #endpoint: EndpointConfig;
+  readonly #discovery: DnsDiscovery;
+  readonly #context: ResolverContext;
+  readonly #changed: () => void;
+  #timer: Timer | null = null;
+  #failures = 0;
+  #stopped = false;
+
+  constructor(endpoint: EndpointConfig, discovery: DnsDiscovery, context: ResolverContext, changed: () => void) {
+    this.#endpoint = endpoint;
+    this.#discovery = discovery;
+    this.#context = context;
+    this.#changed = changed;
+  }
+
+  start(): void {
+    const { stats, resolve } = this.#context;
+    stats.update_attempt += 1;
+    resolve(this.#endpoint.address, this.#discovery.family).then(
+      (answer) => this.#answered(answer),
+      (error: unknown) => this.#failed(error),
+    );
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#services.wheel.cancel(this.#timer);
+    this.#context.wheel.cancel(this.#timer);
   }
 
-  async #resolve(): Promise<void> {
-    const lists = await Promise.all(this.#discovery.assignment.endpoints.map((endpoint) => this.#lookup(endpoint)));
-    if (!this.#stopped) this.#apply(lists.flat());
+  #answered({ addresses, ttl }: DnsAnswer): void {
+    if (this.#stopped) return;
+    const { kind, refresh, respectTtl, jitter } = this.#discovery;
+    this.#failures = 0;
+    this.#context.stats.update_success += 1;
+    const wanted = kind === 'logical-dns' ? addresses.slice(0, 1) : addresses;
+    this.#use(wanted.map((address) => this.#at(address, addresses)));
+    const delay = respectTtl && ttl !== null && ttl > 0 ? ttl * 1000 : refresh;
+    this.#again(delay + this.#context.random() * jitter);
   }
 
-  async #lookup(endpoint: EndpointConfig): Promise<EndpointConfig[]> {
-    const all = await lookup(endpoint.address, { all: true, verbatim: false });
-    const wanted = this.#discovery.kind === 'logical-dns' ? all.slice(0, 1) : all;
-    return wanted.map(({ address }) => ({ ...endpoint, address }));
+  /** A LOGICAL_DNS endpoint is all of its addresses: the others are tried when the first does not connect. */
+  #at(address: string, all: readonly string[]): EndpointConfig {
+    const { port, hostname, address: name } = this.#endpoint;
+    const others = this.#discovery.kind === 'logical-dns' ? all.filter((other) => other !== address) : [];
+    return {
+      ...this.#endpoint,
+      address,
+      hostname: hostname || name,
+      moreAddresses: others.map((other) => ({ address: other, port })),
+    };
   }
+
+  #failed(error: unknown): void {
+    if (this.#stopped) return;
+    const { log, cluster, stats, random } = this.#context;
+    stats.update_failure += 1;
+    log.warn({ err: error, cluster, name: this.#endpoint.address }, 'name of an endpoint does not resolve');
+    if (this.endpoints === null) this.#use([]);
+    const { failureRefresh, refresh } = this.#discovery;
+    this.#failures += 1;
+    if (failureRefresh === null) this.#again(refresh);
+    else {
+      const ceiling = Math.min(failureRefresh.base * 2 ** (this.#failures - 1), failureRefresh.max);
+      this.#again(Math.max(1, random() * ceiling));
+    }
+  }
+
+  #use(endpoints: readonly EndpointConfig[]): void {
+    const before = this.endpoints;
+    this.endpoints = endpoints;
+    if (before === null || !sameAddresses(before, endpoints)) this.#changed();
+    else this.#context.stats.update_no_rebuild += 1;
+  }
+
+  #again(delay: number): void {
+    this.#timer = this.#context.wheel.set(delay, () => this.start());
+  }
+}
+
+/** In whatever order: DNS turns its answers round. */
+function sameAddresses(a: readonly EndpointConfig[], b: readonly EndpointConfig[]): boolean {
+  const addressesOf = (list: readonly EndpointConfig[]) =>
+    list.flatMap(({ address, moreAddresses }) => [address, ...moreAddresses.map((more) => more.address)]);
+  const [before, after] = [new Set(addressesOf(a)), addressesOf(b)];
+  return a.length === b.length && before.size === after.length && after.every((address) => before.has(address));
 }

@@ -79,6 +79,10 @@ export class ClusterStats {
   membership_degraded = 0;
   membership_excluded = 0;
   membership_change = 0;
+  update_attempt = 0;
+  update_success = 0;
+  update_failure = 0;
+  update_no_rebuild = 0;
   assignment_stale = 0;
   original_dst_host_invalid = 0;
   upstream_rq_drop_overload = 0;

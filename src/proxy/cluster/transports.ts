@@ -1,24 +1,38 @@
 // The transports of a cluster and which of them an endpoint gets: `transport_socket_matches` in order, then `transport_socket`.
+
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
-import type { ClusterConfig, UpstreamTlsConfig } from '../config/types.ts';
+import type { ClusterConfig } from '../config/types.ts';
+import type { ClusterServices } from './cluster-services.ts';
 import { type Connector, plainConnector } from './connector.ts';
+import { happyEyeballs } from './happy-eyeballs.ts';
 import type { UpstreamProtocol } from './host-pools.ts';
+import type { ClusterStats } from './stats.ts';
 
 type Transport = { readonly when: Readonly<Record<string, unknown>>; readonly connector: Connector };
 
 export class Transports {
   readonly #choices: readonly Transport[];
 
-  constructor({ tls: choices, http }: ClusterConfig, overTls: (tls: UpstreamTlsConfig) => Connector) {
+  readonly #wheel: TimerWheel;
+
+  constructor({ tls: choices, http }: ClusterConfig, stats: ClusterStats, services: ClusterServices) {
+    this.#wheel = services.wheel;
     this.#choices = choices.map(({ when, tls }) => ({
       when,
-      connector: tls === null ? plainConnector : overTls({ ...tls, alpn: offered(tls.alpn, http.protocol) }),
+      connector:
+        tls === null
+          ? plainConnector
+          : services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, stats),
     }));
   }
 
-  for({ metadata }: EndpointConfig): Connector {
+  for({ metadata, moreAddresses }: EndpointConfig): { readonly connector: Connector; readonly secure: boolean } {
     const labels = metadata['envoy.transport_socket_match'];
-    return this.#choices.find(({ when }) => isSubset(when, labels))?.connector ?? plainConnector;
+    const connector = this.#choices.find(({ when }) => isSubset(when, labels))?.connector ?? plainConnector;
+    const secure = connector !== plainConnector;
+    if (moreAddresses.length === 0) return { connector, secure };
+    return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
   }
 }
 

@@ -1,12 +1,13 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
-import { outlierDetection } from '../testing/configs.ts';
+import { endpoint, outlierDetection } from '../testing/configs.ts';
 import { cluster, packed, socket } from '../testing/resources.ts';
 import { plainAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
@@ -55,6 +56,7 @@ describe('cluster', () => {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packed(HttpProtocolOptionsSchema, json),
     },
   });
+  const dns = { refresh: 5000, failureRefresh: null, respectTtl: false, jitter: 0, family: 'auto' } as const;
   const hashing = { key: 'address', balanceFactor: 0 } as const;
   const speaks = (protocol: ClusterConfig['http']['protocol'], maxConcurrentStreams: number) => ({
     http: {
@@ -82,7 +84,70 @@ describe('cluster', () => {
     [
       'STRICT_DNS',
       { type: 'STRICT_DNS', load_assignment: {} },
-      { discovery: { kind: 'strict-dns', assignment: plainAssignment([]), refresh: 5000 } },
+      { discovery: { kind: 'strict-dns', assignment: plainAssignment([]), ...dns } },
+    ],
+    [
+      'DNS in every detail',
+      {
+        type: 'STRICT_DNS',
+        load_assignment: {},
+        dns_refresh_rate: '9s',
+        dns_failure_refresh_rate: { base_interval: '1s' },
+        dns_jitter: '0.5s',
+        respect_dns_ttl: true,
+        dns_lookup_family: 'ALL',
+      },
+      {
+        discovery: {
+          kind: 'strict-dns',
+          assignment: plainAssignment([]),
+          refresh: 9000,
+          failureRefresh: { base: 1000, max: 10_000 },
+          respectTtl: true,
+          jitter: 500,
+          family: 'all',
+        },
+      },
+    ],
+    [
+      'DNS by its typed cluster',
+      {
+        load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint: { address: socket() } }] }] },
+        cluster_type: {
+          name: 'envoy.clusters.dns',
+          typed_config: packed(DnsClusterSchema, {
+            dns_refresh_rate: '2s',
+            dns_lookup_family: 'V4_ONLY',
+            all_addresses_in_single_endpoint: true,
+          }),
+        },
+      },
+      {
+        discovery: {
+          ...dns,
+          kind: 'logical-dns',
+          assignment: plainAssignment([endpoint(8080)]),
+          refresh: 2000,
+          family: 'v4',
+        },
+      },
+    ],
+    [
+      'original destination',
+      {
+        type: 'ORIGINAL_DST',
+        lb_policy: 'CLUSTER_PROVIDED',
+        original_dst_lb_config: { use_http_header: true, upstream_port_override: 8 },
+        cleanup_interval: '9s',
+      },
+      {
+        discovery: {
+          kind: 'original-dst',
+          header: 'x-envoy-original-dst-host',
+          portOverride: 8,
+          cleanup: 9000,
+        },
+      },
     ],
     [
       'least request',

@@ -15,6 +15,7 @@ import { refuseUnsupported } from './check.ts';
 import type { Assignment, EndpointHealth, Limits } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { requireAds } from './config-source.ts';
+import { decodeDns, decodeTypedDns } from './dns.ts';
 import { decodeAssignment, healthOf } from './endpoints.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
@@ -24,7 +25,7 @@ import type { ClusterConfig, TransportChoice } from './types.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
 import { plainMetadata, positiveMillis } from './values.ts';
 
-const DEFAULTS = { connect: 5_000, dnsRefresh: 5_000, cleanup: 5_000, panic: 50 };
+const DEFAULTS = { connect: 5_000, cleanup: 5_000, panic: 50 };
 
 export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
@@ -65,20 +66,19 @@ function refuseHostnames({ commonLbConfig, clusterDiscoveryType: { value: type }
 
 function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {
   const { clusterDiscoveryType: type } = cluster;
-  if (type.case === 'clusterType') throw new ConfigError('cluster_type', 'is not supported');
+  if (type.case === 'clusterType') return decodeTypedDns(cluster);
   if ((type.value ?? DiscoveryType.STATIC) === DiscoveryType.EDS) {
     requireAds(cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
     return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
   }
   if (cluster.edsClusterConfig) throw new ConfigError('eds_cluster_config', 'is for clusters of type EDS');
-  const refresh = positiveMillis(cluster.dnsRefreshRate, DEFAULTS.dnsRefresh, 'dns_refresh_rate');
   switch (type.value ?? DiscoveryType.STATIC) {
     case DiscoveryType.STATIC:
-      return { kind: 'static', assignment: inlineAssignment(cluster, 'addresses') };
+      return { kind: 'static', assignment: inlineAssignment(cluster) };
     case DiscoveryType.STRICT_DNS:
-      return { kind: 'strict-dns', assignment: inlineAssignment(cluster, 'names'), refresh };
+      return decodeDns(cluster, 'strict-dns');
     case DiscoveryType.LOGICAL_DNS:
-      return { kind: 'logical-dns', assignment: logicalAssignment(cluster), refresh };
+      return decodeDns(cluster, 'logical-dns');
     case DiscoveryType.ORIGINAL_DST:
       return decodeOriginalDestination(cluster);
     default:
@@ -105,16 +105,9 @@ function decodeOriginalDestination(cluster: Cluster): ClusterConfig['discovery']
   };
 }
 
-function inlineAssignment({ loadAssignment }: Cluster, hosts: 'addresses' | 'names'): Assignment {
+function inlineAssignment({ loadAssignment }: Cluster): Assignment {
   if (loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
-  return decodeAssignment(loadAssignment, 'load_assignment', hosts);
-}
-
-function logicalAssignment(cluster: Cluster): Assignment {
-  const assignment = inlineAssignment(cluster, 'names');
-  if (assignment.endpoints.length !== 1)
-    throw new ConfigError('load_assignment', 'must have one endpoint for LOGICAL_DNS');
-  return assignment;
+  return decodeAssignment(loadAssignment, 'load_assignment', 'addresses');
 }
 
 /** Envoy's default: what is not said to be bad. */

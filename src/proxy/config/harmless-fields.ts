@@ -83,8 +83,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     alt_stat_name: 'names a statistic',
     upstream_connection_options: 'keep-alive of idle connections only',
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
-    dns_lookup_family: 'the system resolver decides',
-    respect_dns_ttl: 'the system resolver shows no TTL',
   },
   'envoy.config.cluster.v3.UpstreamConnectionOptions': { tcp_keepalive: 'keep-alive of idle connections only' },
   'envoy.config.core.v3.TcpKeepalive': {

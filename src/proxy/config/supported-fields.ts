@@ -58,10 +58,15 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval ignore_health_on_host_removal close_connections_on_host_health_failure',
+    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
   'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
+  'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
+  'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
+  'envoy.extensions.clusters.dns.v3.DnsCluster':
+    'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint',
+  'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': 'base_interval max_interval',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'use_http_header http_header_name upstream_port_override',
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',

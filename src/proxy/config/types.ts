@@ -158,7 +158,14 @@ export type ClusterConfig = {
     | {
         readonly kind: 'strict-dns' | 'logical-dns';
         readonly assignment: Assignment;
+        /** Milliseconds between questions. */
         readonly refresh: number;
+        /** After failures, with a random part; null is as `refresh`. */
+        readonly failureRefresh: { readonly base: number; readonly max: number } | null;
+        /** Answers say themselves when to ask again. */
+        readonly respectTtl: boolean;
+        readonly jitter: number;
+        readonly family: 'auto' | 'v4' | 'v6' | 'v4-preferred' | 'all';
       };
   /** Milliseconds; Envoy's default 5,000. */
   readonly connectTimeout: number;

@@ -2,7 +2,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
-import { plainConnector } from '../cluster/connector.ts';
 import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
 import type { Host } from '../cluster/host.ts';
 import { Pool, type PoolProtocol } from '../cluster/pool.ts';
@@ -62,7 +61,7 @@ export class HealthChecks implements HealthWatch {
     const { connector } = host;
     const address = host.check.address || host.address;
     const port = host.check.port || check.altPort || host.port;
-    const scheme = connector === plainConnector ? 'http' : 'https';
+    const scheme = host.secure ? 'https' : 'http';
     const pool = (protocol: PoolProtocol) => () =>
       this.#makePool({ address, port, connector }, protocol, check.timeout);
     switch (probe.kind) {

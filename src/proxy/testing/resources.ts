@@ -3,6 +3,7 @@ import { createRegistry, type DescMessage, fromJson, type JsonObject, type Regis
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import { BufferSchema } from '../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
 import { HTTPFaultSchema } from '../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { GzipSchema } from '../../xds/gen/envoy/extensions/filters/http/gzip/v3/gzip_pb.ts';
@@ -37,6 +38,7 @@ import { decoders } from '../config/decoders.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 
 export const registry: Registry = createRegistry(
+  DnsClusterSchema,
   LeastRequestSchema,
   MaglevSchema,
   RandomSchema,

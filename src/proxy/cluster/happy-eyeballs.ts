@@ -1,0 +1,86 @@
+// Happy Eyeballs (RFC 8305): an endpoint with several addresses is connected to by whichever answers first. The next address is tried when
+// the one before fails, or has not answered for a while.
+import type { Socket } from 'node:net';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { SocketAddress } from '../config/cluster-types.ts';
+import type { Connector, ConnectResult } from './connector.ts';
+
+/** Milliseconds before the next address is tried beside the one before (Envoy's, within section 5). */
+const NEXT = 300;
+
+/** A connector that tries the endpoint's own address first, then `others` in their order. */
+export function happyEyeballs(inner: Connector, others: readonly SocketAddress[], wheel: TimerWheel): Connector {
+  return {
+    connect(address, port, result) {
+      const race = new Race(inner, [{ address, port }, ...others], wheel, result);
+      race.next();
+      return () => race.giveUp();
+    },
+  };
+}
+
+class Race {
+  readonly #inner: Connector;
+  readonly #addresses: readonly SocketAddress[];
+  readonly #wheel: TimerWheel;
+  readonly #result: ConnectResult;
+  readonly #running = new Set<() => void>();
+  #at = 0;
+  #over = false;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(inner: Connector, addresses: readonly SocketAddress[], wheel: TimerWheel, result: ConnectResult) {
+    this.#inner = inner;
+    this.#addresses = addresses;
+    this.#wheel = wheel;
+    this.#result = result;
+  }
+
+  next(): void {
+    this.#cancelTimer();
+    const target = this.#addresses[this.#at];
+    if (this.#over || target === undefined) return;
+    this.#at += 1;
+    let ended = false;
+    let cancel: () => void = () => undefined;
+    cancel = this.#inner.connect(target.address, target.port, {
+      onConnected: (socket, alpn) => {
+        ended = true;
+        this.#running.delete(cancel);
+        this.#won(socket, alpn);
+      },
+      onFailed: (detail) => {
+        ended = true;
+        this.#running.delete(cancel);
+        this.#lost(detail);
+      },
+    });
+    if (ended) return;
+    this.#running.add(cancel);
+    if (this.#at < this.#addresses.length) {
+      const timer = this.#wheel.set(NEXT, () => this.next());
+      this.#cancelTimer = () => this.#wheel.cancel(timer);
+    }
+  }
+
+  giveUp(): void {
+    this.#over = true;
+    this.#cancelTimer();
+    for (const cancel of this.#running) cancel();
+    this.#running.clear();
+  }
+
+  #won(socket: Socket, alpn: string): void {
+    this.giveUp();
+    this.#result.onConnected(socket, alpn);
+  }
+
+  #lost(detail: string): void {
+    if (this.#over) return;
+    if (this.#at < this.#addresses.length) this.next();
+    else if (this.#running.size === 0) {
+      this.#over = true;
+      this.#result.onFailed(detail);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+// Clusters whose endpoints are names: STRICT_DNS, LOGICAL_DNS, and the typed cluster that stands for both.
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { Cluster_DnsLookupFamily as ClusterFamily } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { DnsLookupFamily } from '../../xds/gen/envoy/extensions/clusters/common/dns/v3/dns_pb.ts';
+import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import { typeNameOf, unpack, unsupportedType } from './any.ts';
+import type { Assignment } from './cluster-types.ts';
+import { at, ConfigError } from './config-error.ts';
+import { decodeAssignment } from './endpoints.ts';
+import type { ClusterConfig } from './types.ts';
+import { millis, positiveMillis } from './values.ts';
+
+type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
+/** As the cluster's own fields and the typed cluster have them. */
+type DnsMessage = {
+  readonly dnsRefreshRate?: Duration | undefined;
+  readonly dnsFailureRefreshRate?: RefreshRate | undefined;
+  readonly dnsJitter?: Duration | undefined;
+  readonly respectDnsTtl: boolean;
+};
+type RefreshRate = { readonly baseInterval?: Duration | undefined; readonly maxInterval?: Duration | undefined };
+
+const REFRESH = 5_000;
+/** Of failures: so many times the base interval at most, when nothing is said. */
+const GROWTH = 10;
+
+export function decodeDns(cluster: Cluster, kind: DnsDiscovery['kind']): DnsDiscovery {
+  return {
+    kind,
+    ...decodeTimes(cluster, ''),
+    family: clusterFamily(cluster.dnsLookupFamily),
+    assignment: namesOf(cluster, kind),
+  };
+}
+
+/** `cluster_type` of type envoy.extensions.clusters.dns.v3.DnsCluster. */
+export function decodeTypedDns(cluster: Cluster): DnsDiscovery {
+  const { clusterDiscoveryType: type } = cluster;
+  const any = type.case === 'clusterType' ? type.value.typedConfig : undefined;
+  const path = 'cluster_type.typed_config';
+  if (any === undefined) throw new ConfigError(path, 'is required');
+  if (typeNameOf(any) !== DnsClusterSchema.typeName) throw unsupportedType(any, path);
+  const message = unpack(any, DnsClusterSchema, path);
+  const kind = message.allAddressesInSingleEndpoint ? 'logical-dns' : 'strict-dns';
+  return {
+    kind,
+    ...decodeTimes(message, path),
+    family: typedFamily(message.dnsLookupFamily),
+    assignment: namesOf(cluster, kind),
+  };
+}
+
+function decodeTimes(
+  message: DnsMessage,
+  path: string,
+): Pick<DnsDiscovery, 'refresh' | 'failureRefresh' | 'respectTtl' | 'jitter'> {
+  return {
+    refresh: positiveMillis(message.dnsRefreshRate, REFRESH, at(path, 'dns_refresh_rate')),
+    failureRefresh: message.dnsFailureRefreshRate
+      ? decodeFailureRate(message.dnsFailureRefreshRate, at(path, 'dns_failure_refresh_rate'))
+      : null,
+    respectTtl: message.respectDnsTtl,
+    jitter: millis(message.dnsJitter, 0, at(path, 'dns_jitter')),
+  };
+}
+
+function decodeFailureRate(
+  { baseInterval, maxInterval }: RefreshRate,
+  path: string,
+): NonNullable<DnsDiscovery['failureRefresh']> {
+  if (baseInterval === undefined) throw new ConfigError(at(path, 'base_interval'), 'is required');
+  const base = positiveMillis(baseInterval, 0, at(path, 'base_interval'));
+  const max = positiveMillis(maxInterval, base * GROWTH, at(path, 'max_interval'));
+  if (max < base) throw new ConfigError(at(path, 'max_interval'), 'is less than base_interval');
+  return { base, max };
+}
+
+function namesOf({ loadAssignment }: Cluster, kind: DnsDiscovery['kind']): Assignment {
+  if (loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
+  const assignment = decodeAssignment(loadAssignment, 'load_assignment', 'names');
+  if (kind === 'logical-dns' && assignment.endpoints.length !== 1) {
+    throw new ConfigError('load_assignment', 'must have one endpoint for LOGICAL_DNS');
+  }
+  return assignment;
+}
+
+function clusterFamily(family: ClusterFamily): DnsDiscovery['family'] {
+  switch (family) {
+    case ClusterFamily.V4_ONLY:
+      return 'v4';
+    case ClusterFamily.V6_ONLY:
+      return 'v6';
+    case ClusterFamily.V4_PREFERRED:
+      return 'v4-preferred';
+    case ClusterFamily.ALL:
+      return 'all';
+    default:
+      return 'auto';
+  }
+}
+
+function typedFamily(family: DnsLookupFamily): DnsDiscovery['family'] {
+  switch (family) {
+    case DnsLookupFamily.V4_ONLY:
+      return 'v4';
+    case DnsLookupFamily.V6_ONLY:
+      return 'v6';
+    case DnsLookupFamily.V4_PREFERRED:
+      return 'v4-preferred';
+    case DnsLookupFamily.ALL:
+      return 'all';
+    default:
+      return 'auto';
+  }
+}
