@@ -5,12 +5,23 @@ import { describe, expect, test } from 'vitest';
 import type { ProxyPlan } from '../mesh/plan.ts';
 import { port, type SpiffeId } from '../model/units.ts';
 import { plainAssignment } from '../proxy/config/endpoints.ts';
-import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig, UpstreamTlsConfig } from '../proxy/config/types.ts';
+import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Decoders } from '../proxy/discovery/runtime.ts';
 import type { HttpFilter } from '../proxy/filter/filter.ts';
 import type { RbacFilter } from '../proxy/filter/rbac/filter.ts';
 import type { RouteTable } from '../proxy/route/table.ts';
-import { chain, cluster, endpoint, forward, http, listener, route, routeTable } from '../proxy/testing/configs.ts';
+import {
+  chain,
+  cluster,
+  downstreamTls,
+  endpoint,
+  forward,
+  http,
+  listener,
+  route,
+  routeTable,
+  upstreamTls,
+} from '../proxy/testing/configs.ts';
 import { ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.ts';
@@ -37,22 +48,8 @@ const origin = (name: string) => ({
   line: 7,
 });
 const secret = { kind: 'sds', name: 'default', source: 'sds-grpc' } as const;
-const serverTls: DownstreamTlsConfig = {
-  certificate: secret,
-  validation: null,
-  requireClientCertificate: true,
-  alpn: [],
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
-};
-const clientTls: UpstreamTlsConfig = {
-  certificate: secret,
-  validation: null,
-  sni: '',
-  alpn: [],
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
-};
+const serverTls = downstreamTls(secret, { requireClientCertificate: true });
+const clientTls = upstreamTls(secret);
 const overTls = {
   tls: [
     { name: 'tls', when: { tlsMode: 'istio' }, tls: clientTls },

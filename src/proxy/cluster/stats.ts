@@ -103,6 +103,8 @@ export class ClusterStats {
   ssl_handshake = 0;
   ssl_fail_verify_error = 0;
   ssl_fail_verify_san = 0;
+  ssl_fail_verify_cert_hash = 0;
+  ssl_session_reused = 0;
   ssl_connection_error = 0;
   readonly health_check = new HealthStats();
   readonly outlier_detection = new OutlierStats();

@@ -144,12 +144,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',
-    disable_stateless_session_resumption: 'at worst a handshake more',
-    session_timeout: 'the TLS library decides',
     prefer_client_ciphers: 'the order of the library holds',
-    full_scan_certs_on_sni_mismatch: 'there is one certificate',
+    full_scan_certs_on_sni_mismatch: 'certificates are looked up by name',
   },
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': { max_session_keys: 'the TLS library decides' },
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
     suppress_client_ca_list: 'a hint to clients only',
     watched_directory: 'files are read anew with the resource',

@@ -22,7 +22,7 @@ describe('secret', () => {
     [{ validation_context: {} }, 'validation_context.trusted_ca: is empty'],
     [
       { validation_context: { trusted_ca: inline('R'), match_subject_alt_names: [{ exact: 'x' }] } },
-      'validation_context.match_typed_subject_alt_names: is not supported in a secret',
+      'validation_context.match_subject_alt_names: is not supported in a secret',
     ],
   ])('refuses %j', (json, wants) => {
     expect(() => secret(json)).toThrow(wants);

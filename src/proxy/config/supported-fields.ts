@@ -42,17 +42,21 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
 
-  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': 'common_tls_context require_client_certificate',
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni',
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
+    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy',
+  'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains',
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': 'common_tls_context sni max_session_keys',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
     'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
     'default_validation_context validation_context_sds_secret_config',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
-    'tls_minimum_protocol_version tls_maximum_protocol_version',
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key',
+    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key password ocsp_staple',
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
-    'trusted_ca match_typed_subject_alt_names match_subject_alt_names',
+    'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_spki verify_certificate_hash crl trust_chain_verification custom_validator_config',
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',

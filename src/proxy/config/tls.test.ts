@@ -37,7 +37,7 @@ describe('tls', () => {
     };
     const tls = listener(downstream(context, { require_client_certificate: true })).chains[0]!.tls!;
     expect(tls).toMatchObject({
-      certificate: own,
+      certificates: [own],
       requireClientCertificate: true,
       alpn: ['http/1.1'],
       minVersion: 'TLSv1.3',
@@ -47,6 +47,46 @@ describe('tls', () => {
     const { sans } = tls.validation!;
     expect(sans.map(({ type }) => type)).toEqual(['uri', 'dns', 'any']);
     expect([sans[0]!.matches('spiffe://a/x'), sans[0]!.matches('spiffe://b/x')]).toEqual([true, false]);
+  });
+
+  test('ciphers, curves, signatures and sessions', () => {
+    const tls_params = {
+      cipher_suites: ['[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]', 'AES128-SHA:AES256-SHA'],
+      ecdh_curves: ['P-256', 'P-384'],
+      signature_algorithms: ['ecdsa_secp256r1_sha256'],
+    };
+    const keys = [{ inline_bytes: Buffer.alloc(80, 1).toString('base64') }];
+    const tls = listener(
+      downstream(
+        { tls_certificates: [certificate], tls_params },
+        { session_ticket_keys: { keys }, session_timeout: '90s' },
+      ),
+    ).chains[0]!.tls!;
+    expect(tls.ciphers.split(':').slice(3)).toEqual([
+      'ECDHE-ECDSA-AES128-GCM-SHA256',
+      'ECDHE-ECDSA-CHACHA20-POLY1305',
+      'AES128-SHA',
+      'AES256-SHA',
+    ]);
+    expect(tls.curves).toBe('P-256:P-384');
+    expect(tls.signatureAlgorithms).toBe('ecdsa_secp256r1_sha256');
+    expect(tls.sessions).toMatchObject({ tickets: true, timeout: 90 });
+    expect(tls.sessions.ticketKeys).toHaveLength(48);
+    const without = { disable_stateless_session_resumption: true };
+    expect(listener(downstream({ tls_certificates: [certificate] }, without)).chains[0]!.tls!.sessions.tickets).toBe(
+      false,
+    );
+  });
+
+  test('a wildcard of the certificate stands for one label of the name that is asked for', () => {
+    const san = { san_type: 'DNS', matcher: { exact: 'a.shop.example' } };
+    const context = {
+      tls_certificates: [certificate],
+      validation_context: { trusted_ca: inline('R'), match_typed_subject_alt_names: [san] },
+    };
+    const [accepts] = listener(downstream(context)).chains[0]!.tls!.validation!.sans;
+    const names = ['a.shop.example', 'A.SHOP.example', '*.shop.example', '*.example', 'b.shop.example'];
+    expect(names.map((name) => accepts!.matches(name))).toEqual([true, true, true, false, false]);
   });
 
   test.each<[name: string, sds: JsonObject, source: string]>([
@@ -62,8 +102,8 @@ describe('tls', () => {
         validation_context_sds_secret_config: { name: 'ROOTCA', ...sds },
       },
     };
-    const { certificate: cert, validation } = listener(downstream(context)).chains[0]!.tls!;
-    expect(cert).toEqual({ kind: 'sds', name: 'default', source });
+    const { certificates, validation } = listener(downstream(context)).chains[0]!.tls!;
+    expect(certificates).toEqual([{ kind: 'sds', name: 'default', source }]);
     expect(validation).toMatchObject({ trust: { kind: 'sds', name: 'ROOTCA', source }, sans: [{ type: 'uri' }] });
   });
 
@@ -71,10 +111,10 @@ describe('tls', () => {
   test.each<[name: string, context: JsonObject, more: JsonObject, wants: string]>([
     ['no certificate', {}, {}, `${here}.common_tls_context: has no certificate`],
     [
-      'two certificates',
-      { tls_certificates: [certificate, certificate] },
+      'certificates of both sorts',
+      { tls_certificates: [certificate], tls_certificate_sds_secret_configs: [{ name: 'x' }] },
       {},
-      `${here}.common_tls_context.tls_certificates: more than one`,
+      `${here}.common_tls_context.tls_certificates: is set beside`,
     ],
     [
       'nothing to verify by',
@@ -89,10 +129,19 @@ describe('tls', () => {
       `${here}.common_tls_context.validation_context.trusted_ca: is empty`,
     ],
     [
-      'pinning',
+      'a hash that is none',
       { tls_certificates: [certificate], validation_context: { verify_certificate_hash: ['x'] } },
       {},
-      `${here}.common_tls_context.validation_context.verify_certificate_hash: is not supported`,
+      `${here}.common_tls_context.validation_context.verify_certificate_hash[0]: is not a SHA-256`,
+    ],
+    [
+      'signed timestamps',
+      {
+        tls_certificates: [certificate],
+        validation_context: { trusted_ca: inline('R'), require_signed_certificate_timestamp: true },
+      },
+      {},
+      `${here}.common_tls_context.validation_context.require_signed_certificate_timestamp: is not supported`,
     ],
     [
       'old versions',
@@ -102,9 +151,27 @@ describe('tls', () => {
     ],
     [
       'cipher suites',
-      { tls_params: { cipher_suites: ['x'] } },
+      { tls_certificates: [certificate], tls_params: { cipher_suites: ['[AES128-SHA|x]'] } },
       {},
-      `${here}.common_tls_context.tls_params.cipher_suites: is not supported`,
+      `${here}.common_tls_context.tls_params.cipher_suites: x is not a cipher of TLS 1.2`,
+    ],
+    [
+      'curves',
+      { tls_certificates: [certificate], tls_params: { ecdh_curves: ['P-111'] } },
+      {},
+      `${here}.common_tls_context.tls_params.ecdh_curves[0]: P-111 is not supported`,
+    ],
+    [
+      'strict stapling',
+      { tls_certificates: [certificate] },
+      { ocsp_staple_policy: 'MUST_STAPLE' },
+      `${here}.ocsp_staple_policy: must be LENIENT_STAPLING`,
+    ],
+    [
+      'a short ticket key',
+      { tls_certificates: [certificate] },
+      { session_ticket_keys: { keys: [{ inline_bytes: 'AAAA' }] } },
+      `${here}.session_ticket_keys.keys[0]: is not 80 bytes long`,
     ],
     [
       'names of other kinds',
@@ -112,11 +179,11 @@ describe('tls', () => {
         tls_certificates: [certificate],
         validation_context: {
           trusted_ca: inline('R'),
-          match_typed_subject_alt_names: [{ san_type: 'EMAIL', matcher: { exact: 'x' } }],
+          match_typed_subject_alt_names: [{ san_type: 'OTHER_NAME', oid: '1.2', matcher: { exact: 'x' } }],
         },
       },
       {},
-      `${here}.common_tls_context.validation_context.match_typed_subject_alt_names[0].san_type: is not supported`,
+      `${here}.common_tls_context.validation_context.match_typed_subject_alt_names[0].oid: is not supported`,
     ],
     [
       'a file that is not there',

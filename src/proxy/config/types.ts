@@ -60,32 +60,58 @@ export type FilterChainConfig = {
   readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig } | StreamConfig;
 };
 
-export type DownstreamTlsConfig = {
-  readonly certificate: SecretRef;
+export type DownstreamTlsConfig = TlsParams & {
+  /** At least one. Several: the server name chooses, then the kinds of key the client can use. */
+  readonly certificates: readonly SecretRef[];
   /** null: the client's certificate is not asked for. */
   readonly validation: ValidationConfig | null;
   readonly requireClientCertificate: boolean;
   readonly alpn: readonly string[];
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion;
+  readonly sessions: {
+    /** Whether clients get tickets to resume with. */
+    readonly tickets: boolean;
+    /** 48 bytes that proxies which resume each other's sessions share; null: random. */
+    readonly ticketKeys: Buffer | null;
+    /** Seconds; 0 is the library's default. */
+    readonly timeout: number;
+  };
 };
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
-export type UpstreamTlsConfig = {
+/** In OpenSSL's words. '' is the library's default. */
+export type TlsParams = {
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+  readonly ciphers: string;
+  readonly curves: string;
+  readonly signatureAlgorithms: string;
+};
+
+export type UpstreamTlsConfig = TlsParams & {
   readonly certificate: SecretRef | null;
   readonly validation: ValidationConfig | null;
   readonly sni: string;
   readonly alpn: readonly string[];
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion;
+  /** Whether sessions are resumed. */
+  readonly resumes: boolean;
 };
 
 export type ValidationConfig = {
-  readonly trust: SecretRef;
+  /** null: the chain is not verified, only what is below. */
+  readonly trust: SecretRef | null;
   /** One of the peer's SANs must satisfy one of these; [] accepts any certificate the trust bundle signed. */
-  readonly sans: readonly { readonly type: 'uri' | 'dns' | 'any'; matches(value: string): boolean }[];
+  readonly sans: readonly { readonly type: SanType | 'any'; matches(value: string): boolean }[];
+  /** SHA-256 of certificates (hex) and of public keys (base64); where there are any the peer's must be among them. */
+  readonly hashes: ReadonlySet<string>;
+  readonly keyHashes: ReadonlySet<string>;
+  /** Every certificate passes, whatever is wrong with it. */
+  readonly acceptUntrusted: boolean;
+  /** Roots (PEM) by SPIFFE trust domain: a peer must be signed by those of its own. null: `trust` holds for all. */
+  readonly trustDomains: ReadonlyMap<string, string> | null;
 };
+
+export type SanType = 'uri' | 'dns' | 'ip' | 'email';
 
 /** `sds`: by name from a secret source (`source` is the gRPC cluster, 'ads', or a file path). `inline`: PEM. */
 export type SecretRef =
@@ -93,8 +119,15 @@ export type SecretRef =
   | { readonly kind: 'inline'; readonly secret: SecretValue };
 
 export type SecretValue =
-  | { readonly kind: 'certificate'; readonly chain: string; readonly key: string }
-  | { readonly kind: 'trust'; readonly roots: string };
+  | {
+      readonly kind: 'certificate';
+      readonly chain: string;
+      readonly key: string;
+      readonly password?: string;
+      /** OCSP response (DER) for clients that ask. */
+      readonly ocsp?: Buffer;
+    }
+  | { readonly kind: 'trust'; readonly roots: string; readonly crl?: string };
 
 export type HttpConnectionConfig = {
   readonly statPrefix: string;

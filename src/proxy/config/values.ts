@@ -55,15 +55,24 @@ export function readSource(source: DataSource | undefined, path: string): string
   }
 }
 
+/** Bytes that are no text, as DER. */
+export function readBytes(source: DataSource, path: string): Buffer {
+  const { specifier } = source;
+  if (specifier.case === 'inlineBytes') return Buffer.from(specifier.value);
+  if (specifier.case === 'filename')
+    return Buffer.from(readFile(specifier.value, at(path, 'filename'), 'latin1'), 'latin1');
+  throw new ConfigError(path, 'must be a file or bytes');
+}
+
 function denominator(kind: FractionalPercent_DenominatorType): number {
   if (kind === FractionalPercent_DenominatorType.MILLION) return 1_000_000;
   return kind === FractionalPercent_DenominatorType.TEN_THOUSAND ? 10_000 : 100;
 }
 
-function readFile(name: string, path: string): string {
+function readFile(name: string, path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string {
   let text: string;
   try {
-    text = readFileSync(name, 'utf8');
+    text = readFileSync(name, encoding);
   } catch (cause) {
     throw new ConfigError(path, `cannot be read: ${cause instanceof Error ? cause.message : cause}`);
   }

@@ -18,7 +18,7 @@ import { XdsServer } from '../../xds/server.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { SecretRef } from '../config/types.ts';
-import { chain, cluster, http, listener, routeTable } from '../testing/configs.ts';
+import { chain, cluster, downstreamTls, http, listener, routeTable } from '../testing/configs.ts';
 import { Discovery } from './discovery.ts';
 import type { Decoders, Runtime } from './runtime.ts';
 
@@ -58,17 +58,7 @@ const decoders: Decoders = {
     refuseBad(name);
     const [routes = '', secret] = name.split('+');
     const config = http(routeTable('', {}), { routes: { kind: 'rds', name: routes } });
-    const tls =
-      secret === undefined
-        ? null
-        : {
-            certificate: secretRef(secret),
-            validation: null,
-            requireClientCertificate: false,
-            alpn: [],
-            minVersion: 'TLSv1.3' as const,
-            maxVersion: 'TLSv1.3' as const,
-          };
+    const tls = secret === undefined ? null : downstreamTls(secretRef(secret));
     return listener([chain(config, { tls })], { name });
   },
   decodeSecret: () => ({ kind: 'trust', roots: 'pem' }),

@@ -104,5 +104,7 @@ function routesOf(config: ListenerConfig): readonly string[] {
 }
 
 function secretsOf(config: ListenerConfig): readonly SecretRef[] {
-  return chainsOf(config).flatMap(({ tls }) => [tls?.certificate, tls?.validation?.trust].filter((ref) => ref != null));
+  return chainsOf(config).flatMap(({ tls }) =>
+    [...(tls?.certificates ?? []), tls?.validation?.trust].filter((ref) => ref != null),
+  );
 }

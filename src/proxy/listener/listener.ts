@@ -219,10 +219,11 @@ export class Listener {
   #handshake(socket: Socket, chain: FilterChain, tls: ServerTls, traits: ConnectionTraits): void {
     const done = this.#setUp(socket, HANDSHAKE_TIMEOUT, () => socket.destroy());
     tls.accept(socket, {
-      onSecure: (secure, peer) =>
+      onSecure: (secure, peer, resumed) =>
         this.#boundary(secure, () => {
           done();
           this.stats.ssl_handshake += 1;
+          if (resumed) this.stats.ssl_session_reused += 1;
           this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
         }),
       onFailed: (failure, detail) => {

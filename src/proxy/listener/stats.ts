@@ -19,6 +19,8 @@ export class ListenerStats {
   ssl_fail_verify_error = 0;
   ssl_fail_verify_no_cert = 0;
   ssl_fail_verify_san = 0;
+  ssl_fail_verify_cert_hash = 0;
+  ssl_session_reused = 0;
   /** Exceptions while handling a connection: bugs. Not one of Envoy's. */
   uncaught_exceptions = 0;
 }

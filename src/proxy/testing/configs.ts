@@ -2,7 +2,16 @@
 import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
-import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import type {
+  ClusterConfig,
+  DownstreamTlsConfig,
+  FilterChainConfig,
+  HttpConnectionConfig,
+  ListenerConfig,
+  SecretRef,
+  UpstreamTlsConfig,
+  ValidationConfig,
+} from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
@@ -166,6 +175,42 @@ export function chainMatch(change: Partial<ChainMatch> = {}): ChainMatch {
     sourceType: 'any',
     sourceRanges: [],
     sourcePorts: [],
+    ...change,
+  };
+}
+
+const tlsParams = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: '',
+  curves: '',
+  signatureAlgorithms: '',
+} as const;
+
+export function downstreamTls(certificate: SecretRef, change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
+  return {
+    ...tlsParams,
+    certificates: [certificate],
+    validation: null,
+    requireClientCertificate: false,
+    alpn: [],
+    sessions: { tickets: true, ticketKeys: null, timeout: 0 },
+    ...change,
+  };
+}
+
+export function upstreamTls(certificate: SecretRef | null, change: Partial<UpstreamTlsConfig> = {}): UpstreamTlsConfig {
+  return { ...tlsParams, certificate, validation: null, sni: '', alpn: [], resumes: true, ...change };
+}
+
+export function validation(trust: SecretRef, change: Partial<ValidationConfig> = {}): ValidationConfig {
+  return {
+    trust,
+    sans: [],
+    hashes: new Set(),
+    keyHashes: new Set(),
+    acceptUntrusted: false,
+    trustDomains: null,
     ...change,
   };
 }

@@ -1,15 +1,11 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
-import type { PeerCertificate, TLSSocket } from 'node:tls';
-import { connect, createSecureContext, type SecureContext } from 'node:tls';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Connector, type ConnectResult, connectError } from '../cluster/connector.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
-import { ContextSource, type CurrentContext } from './context.ts';
-import { subjectAltNames } from './peer.ts';
+import { ContextSource, type CurrentContext, makeContext } from './context.ts';
 import type { SecretStore } from './secrets.ts';
-import { acceptsName } from './verify.ts';
-
-const NAME_REFUSED = 'ERR_PEER_NAME_REFUSED';
+import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
 export class TlsConnector implements Connector {
   readonly #config: UpstreamTlsConfig;
@@ -23,11 +19,9 @@ export class TlsConnector implements Connector {
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore) {
     this.#config = config;
     this.#stats = stats;
-    const { certificate, minVersion, maxVersion } = config;
-    this.#source = new ContextSource(
-      { certificate, trust: config.validation?.trust ?? null, minVersion, maxVersion },
-      secrets,
-    );
+    const { certificate, validation } = config;
+    const certificates = certificate === null ? [] : [certificate];
+    this.#source = new ContextSource({ ...config, certificates, trust: validation?.trust ?? null }, secrets);
   }
 
   connect(address: string, port: number, result: ConnectResult): () => void {
@@ -44,13 +38,14 @@ export class TlsConnector implements Connector {
       port,
       secureContext: context,
       servername: this.#config.sni,
-      rejectUnauthorized: this.#config.validation !== null,
-      checkServerIdentity: (_host, certificate) => this.#checkName(certificate),
+      // Node would close without saying why: `#refusal` decides instead, right after the handshake, and for resumed sessions too.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
       session: this.#sessions.get(key),
       ...(this.#config.alpn.length > 0 ? { ALPNProtocols: [...this.#config.alpn] } : {}),
     });
     socket.setNoDelay(true);
-    socket.on('session', (session) => this.#sessions.set(key, session));
+    if (this.#config.resumes) socket.on('session', (session) => this.#sessions.set(key, session));
     return this.#await(socket, result);
   }
 
@@ -65,7 +60,16 @@ export class TlsConnector implements Connector {
     socket.once('close', closed);
     socket.once('secureConnect', () => {
       done();
+      const refusal = this.#refusal(socket);
+      if (refusal !== null) {
+        this.#stats[refusal] += 1;
+        socket.on('error', ignoreAfterGivingUp);
+        socket.destroy();
+        result.onFailed(`TLS error: ${String(socket.authorizationError ?? verifyWords[refusal])}`);
+        return;
+      }
       this.#stats.ssl_handshake += 1;
+      if (socket.isSessionReused()) this.#stats.ssl_session_reused += 1;
       result.onConnected(socket, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
     });
     return () => {
@@ -79,34 +83,28 @@ export class TlsConnector implements Connector {
     const current = this.#source.get();
     if (typeof current === 'string') return current;
     if (this.#context !== null && current === this.#current) return this.#context;
-    try {
-      this.#context = createSecureContext(current.options);
-    } catch (error) {
-      return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    const made = makeContext(current.options(current.certificates));
+    if (typeof made === 'string') return made;
+    this.#context = made;
     this.#current = current;
     this.#sessions = new Map();
     return this.#context;
   }
 
-  #checkName(certificate: PeerCertificate): Error | undefined {
-    const sans = this.#config.validation?.sans ?? [];
-    if (acceptsName(sans, subjectAltNames(certificate.subjectaltname))) return undefined;
-    return Object.assign(new Error('no accepted name in the certificate'), { code: NAME_REFUSED });
+  #refusal(socket: TLSSocket): VerifyFailure | null {
+    const { validation } = this.#config;
+    if (validation === null) return null;
+    const certificate = socket.getPeerX509Certificate();
+    return certificate === undefined ? 'ssl_fail_verify_error' : refusePeer(certificate, socket.authorized, validation);
   }
 
   /** Counts the failure and words it as Envoy's transport failure reason. */
   #describe(error: NodeJS.ErrnoException): string {
     if (error.syscall === 'connect') return connectError(error);
-    if (error.code === NAME_REFUSED) this.#stats.ssl_fail_verify_san += 1;
-    else if (VERIFY_ERRORS.test(error.code ?? '')) this.#stats.ssl_fail_verify_error += 1;
-    else this.#stats.ssl_connection_error += 1;
+    this.#stats.ssl_connection_error += 1;
     return `TLS error: ${error.code ?? error.message}`;
   }
 }
-
-// OpenSSL's X509_V_ERR names, which Node uses as codes.
-const VERIFY_ERRORS = /CERT|SELF_SIGNED|UNABLE_TO_|CHAIN|CRL|INVALID_CA|PURPOSE/;
 
 function ignoreAfterGivingUp(): void {
   // The connection was already given up; its error tells nobody anything.

@@ -1,20 +1,25 @@
-// A TLS context made of the current secrets, and made anew when one of them was replaced.
+// TLS contexts made of the current secrets, and made anew when one of them was replaced.
 import { X509Certificate } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
-import type { SecretRef, SecretValue, TlsVersion } from '../config/types.ts';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecretRef, SecretValue, TlsParams } from '../config/types.ts';
 import { uriSans } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 
-export type ContextConfig = {
-  readonly certificate: SecretRef | null;
+export type ContextConfig = TlsParams & {
+  readonly certificates: readonly SecretRef[];
   readonly trust: SecretRef | null;
-  readonly minVersion: TlsVersion;
-  readonly maxVersion: TlsVersion;
+};
+
+export type OwnCertificate = {
+  readonly secret: Extract<SecretValue, { kind: 'certificate' }>;
+  readonly leaf: X509Certificate;
 };
 
 export type CurrentContext = {
-  readonly options: SecureContextOptions;
-  /** URI SANs of our own certificate. */
+  readonly certificates: readonly OwnCertificate[];
+  /** Of a context with these certificates; [] shows none. */
+  options(certificates: readonly OwnCertificate[]): SecureContextOptions;
+  /** URI SANs of our own first certificate. */
   readonly localUriSans: readonly string[];
 };
 
@@ -22,8 +27,7 @@ export type CurrentContext = {
 export class ContextSource {
   readonly #config: ContextConfig;
   readonly #secrets: SecretStore;
-  #certificate: SecretValue | undefined;
-  #trust: SecretValue | undefined;
+  #values: readonly (SecretValue | undefined)[] = [];
   #current: CurrentContext | null = null;
 
   constructor(config: ContextConfig, secrets: SecretStore) {
@@ -33,26 +37,58 @@ export class ContextSource {
 
   /** A string says which secret is missing: nothing may be accepted or connected then. */
   get(): CurrentContext | string {
-    const { certificate, trust } = this.#config;
-    const own = certificate === null ? undefined : this.#secrets.get(certificate);
+    const { certificates, trust } = this.#config;
+    const values: (SecretValue | undefined)[] = [];
+    for (const ref of certificates) {
+      const value = this.#secrets.get(ref);
+      if (value?.kind !== 'certificate') return missing(ref);
+      values.push(value);
+    }
     const roots = trust === null ? undefined : this.#secrets.get(trust);
-    if (certificate !== null && own?.kind !== 'certificate') return missing(certificate);
     if (trust !== null && roots?.kind !== 'trust') return missing(trust);
-    if (this.#current !== null && own === this.#certificate && roots === this.#trust) return this.#current;
-    this.#certificate = own;
-    this.#trust = roots;
-    this.#current = this.#build(own, roots);
+    values.push(roots);
+    if (this.#current !== null && values.every((value, i) => value === this.#values[i])) return this.#current;
+    this.#values = values;
+    this.#current = this.#build(values, roots);
     return this.#current;
   }
 
-  #build(own: SecretValue | undefined, roots: SecretValue | undefined): CurrentContext {
-    const pair = own?.kind === 'certificate' ? { cert: own.chain, key: own.key } : {};
-    // Without a trust bundle nothing is verified; `ca: []` also keeps the machine's own roots out.
-    const ca = roots?.kind === 'trust' ? roots.roots : [];
-    return {
-      options: { ...pair, ca, minVersion: this.#config.minVersion, maxVersion: this.#config.maxVersion },
-      localUriSans: own?.kind === 'certificate' ? uriSans(new X509Certificate(own.chain)) : [],
+  #build(values: readonly (SecretValue | undefined)[], roots: SecretValue | undefined): CurrentContext {
+    const certificates = values
+      .filter((value) => value?.kind === 'certificate')
+      .map((secret) => ({ secret, leaf: new X509Certificate(secret.chain) }));
+    const { minVersion, maxVersion, ciphers, curves, signatureAlgorithms } = this.#config;
+    const common: SecureContextOptions = {
+      // Without a trust bundle nothing is verified; `ca: []` also keeps the machine's own roots out.
+      ca: roots?.kind === 'trust' ? roots.roots : [],
+      ...(roots?.kind === 'trust' && roots.crl !== undefined ? { crl: roots.crl } : {}),
+      minVersion,
+      maxVersion,
+      ...(ciphers === '' ? {} : { ciphers, honorCipherOrder: true }),
+      ...(curves === '' ? {} : { ecdhCurve: curves }),
+      ...(signatureAlgorithms === '' ? {} : { sigalgs: signatureAlgorithms }),
     };
+    return {
+      certificates,
+      options: (chosen) => ({
+        ...common,
+        cert: chosen.map(({ secret }) => secret.chain),
+        key: chosen.map(({ secret }) => ({
+          pem: secret.key,
+          ...(secret.password === undefined ? {} : { passphrase: secret.password }),
+        })),
+      }),
+      localUriSans: certificates[0] === undefined ? [] : uriSans(certificates[0].leaf),
+    };
+  }
+}
+
+/** A string says why it cannot be made. */
+export function makeContext(options: SecureContextOptions): SecureContext | string {
+  try {
+    return createSecureContext(options);
+  } catch (error) {
+    return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

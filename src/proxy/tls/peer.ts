@@ -1,9 +1,13 @@
 // What a certificate says of its owner, in the forms matchers and headers use.
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import type { SanType } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 
-export type SubjectAltName = { readonly type: 'uri' | 'dns'; readonly value: string };
+export type SubjectAltName = { readonly type: SanType; readonly value: string };
+
+/** By Node's names. */
+const TYPES: Readonly<Record<string, SanType>> = { URI: 'uri', DNS: 'dns', 'IP Address': 'ip', email: 'email' };
 
 export function peerOf(socket: TLSSocket, localUriSans: readonly string[], serverName: string): PeerTls {
   const certificate = socket.getPeerX509Certificate();
@@ -38,9 +42,8 @@ export function uriSans(certificate: X509Certificate): string[] {
 export function subjectAltNames(text: string | undefined): SubjectAltName[] {
   const names: SubjectAltName[] = [];
   for (const [, type, value] of (text ?? '').matchAll(/(?:^|, )(URI|DNS|[A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
-    if (type !== 'URI' && type !== 'DNS') continue;
-    const plain = value!.startsWith('"') ? unquoted(value!) : value!;
-    names.push({ type: type === 'URI' ? 'uri' : 'dns', value: plain });
+    const known = TYPES[type!];
+    if (known !== undefined) names.push({ type: known, value: value!.startsWith('"') ? unquoted(value!) : value! });
   }
   return names;
 }

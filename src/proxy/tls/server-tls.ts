@@ -1,30 +1,32 @@
 // Accepting TLS: raw socket → secured socket with a verified peer. One per filter chain; certificates are swapped underneath it.
+
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { DownstreamTlsConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
+import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext } from './context.ts';
-import { peerOf, subjectAltNames } from './peer.ts';
+import { peerOf } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
-import { acceptsName } from './verify.ts';
+import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
-export type HandshakeFailure =
-  | 'ssl_connection_error'
-  | 'ssl_fail_verify_error'
-  | 'ssl_fail_verify_no_cert'
-  | 'ssl_fail_verify_san';
+export type HandshakeFailure = 'ssl_connection_error' | 'ssl_fail_verify_no_cert' | VerifyFailure;
 
 export type HandshakeResult = {
-  onSecure(socket: Socket, peer: PeerTls): void;
+  onSecure(socket: Socket, peer: PeerTls, resumed: boolean): void;
   /** The raw socket is closed. */
   onFailed(failure: HandshakeFailure, detail: string): void;
 };
+
+type Chosen = (error: Error | null, context?: SecureContext) => void;
 
 export class ServerTls {
   readonly #config: DownstreamTlsConfig;
   readonly #context: ContextSource;
   #server: Server | null = null;
   #current: CurrentContext | null = null;
+  #choice: CertificateChoice | null = null;
   /** Handshakes in progress by the client's address: Node says which TLS socket is secure, not which socket it was given. */
   readonly #pending = new Map<string, { readonly result: HandshakeResult; readonly local: readonly string[] }>();
 
@@ -32,10 +34,8 @@ export class ServerTls {
     this.#config = config;
     this.#context = new ContextSource(
       {
-        certificate: config.certificate,
+        ...config,
         trust: config.validation?.trust ?? null,
-        minVersion: config.minVersion,
-        maxVersion: config.maxVersion,
       },
       secrets,
     );
@@ -58,32 +58,58 @@ export class ServerTls {
     const current = this.#context.get();
     if (typeof current === 'string') return current;
     if (this.#server !== null && current === this.#current) return this.#server;
+    const choice = new CertificateChoice(current);
+    const certificates = choice.certificatesFor('');
     try {
       // Also the session tickets' keys are new then: a resumed session cannot outlive the trust it was verified by.
-      if (this.#server === null) this.#server = this.#createServer(current);
-      else this.#server.setSecureContext(current.options);
+      const options = { ...current.options(certificates), ...this.#sessionOptions() };
+      if (this.#server === null) this.#server = this.#createServer(options, current.certificates.length > 1);
+      else this.#server.setSecureContext(options);
     } catch (error) {
       return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     }
     this.#current = current;
+    this.#choice = choice;
     return this.#server;
   }
 
-  #createServer(current: CurrentContext): Server {
+  #sessionOptions(): TlsOptions {
+    const { tickets, ticketKeys, timeout } = this.#config.sessions;
+    return {
+      ...(tickets ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+      ...(ticketKeys === null ? {} : { ticketKeys }),
+      ...(timeout === 0 ? {} : { sessionTimeout: timeout }),
+    };
+  }
+
+  #createServer(options: TlsOptions, several: boolean): Server {
     const { validation, requireClientCertificate, alpn } = this.#config;
     const server = createServer({
-      ...current.options,
+      ...options,
       requestCert: validation !== null || requireClientCertificate,
       // Node would close without saying why: `#refusal` decides instead, right after the handshake.
       rejectUnauthorized: false,
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
+      ...(several ? { SNICallback: (name: string, done: Chosen) => this.#choose(name, done) } : {}),
     });
+    server.on('OCSPRequest', (certificate, _issuer, done) => done(null, this.#staple(certificate)));
     server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       const key = peerKey(socket);
       if (key !== null) this.#fail(key, 'ssl_connection_error', error.code ?? error.message);
     });
     return server;
+  }
+
+  #choose(serverName: string, done: Chosen): void {
+    const context = this.#choice?.contextFor(serverName);
+    if (context === undefined || typeof context === 'string') done(new Error(context ?? 'no certificate'));
+    else done(null, context);
+  }
+
+  #staple(certificate: Buffer): Buffer | null {
+    const own = this.#current?.certificates.find(({ leaf }) => leaf.raw.equals(certificate));
+    return own?.secret.ocsp ?? null;
   }
 
   #secured(socket: TLSSocket): void {
@@ -95,14 +121,14 @@ export class ServerTls {
     }
     const refusal = this.#refusal(socket);
     if (refusal !== null) {
-      this.#fail(key, refusal, String(socket.authorizationError ?? 'no accepted name in the certificate'));
+      this.#fail(key, refusal, String(socket.authorizationError ?? wordsOf(refusal)));
       socket.destroy();
       return;
     }
     const serverName = typeof socket.servername === 'string' ? socket.servername : '';
     const peer = peerOf(socket, pending.local, serverName);
     this.#pending.delete(key);
-    pending.result.onSecure(socket, peer);
+    pending.result.onSecure(socket, peer, socket.isSessionReused());
   }
 
   /** The boundary of exceptions: a certificate we cannot read costs its connection. */
@@ -122,8 +148,7 @@ export class ServerTls {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return requireClientCertificate ? 'ssl_fail_verify_no_cert' : null;
     if (validation === null) return null;
-    if (!socket.authorized) return 'ssl_fail_verify_error';
-    return acceptsName(validation.sans, subjectAltNames(certificate.subjectAltName)) ? null : 'ssl_fail_verify_san';
+    return refusePeer(certificate, socket.authorized, validation);
   }
 
   #fail(key: string, failure: HandshakeFailure, detail: string): void {
@@ -132,6 +157,11 @@ export class ServerTls {
     this.#pending.delete(key);
     pending.result.onFailed(failure, detail);
   }
+}
+
+function wordsOf(failure: HandshakeFailure): string {
+  if (failure === 'ssl_fail_verify_no_cert') return 'no certificate';
+  return failure === 'ssl_connection_error' ? failure : verifyWords[failure];
 }
 
 function peerKey(socket: Socket): string | null {

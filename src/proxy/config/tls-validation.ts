@@ -1,0 +1,112 @@
+// CertificateValidationContext → what a peer's certificate must show.
+import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
+import {
+  type CertificateValidationContext,
+  SubjectAltNameMatcher_SanType as GivenSanType,
+  type SubjectAltNameMatcher,
+  CertificateValidationContext_TrustChainVerification as TrustChain,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import { SPIFFECertValidatorConfigSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.ts';
+import { compileString } from '../route/match/string-matcher.ts';
+import { unpack } from './any.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
+import { decodeTrust } from './secret.ts';
+import type { SanType, ValidationConfig } from './types.ts';
+import { readSource } from './values.ts';
+
+type Sans = ValidationConfig['sans'];
+
+export const noChecks: Omit<ValidationConfig, 'trust'> = {
+  sans: [],
+  hashes: new Set(),
+  keyHashes: new Set(),
+  acceptUntrusted: false,
+  trustDomains: null,
+};
+
+/** Without a trust bundle only pinned certificates and keys are accepted. */
+export function decodeInlineValidation(context: CertificateValidationContext, path: string): ValidationConfig {
+  const checks = decodeChecks(context, path);
+  const { trustDomains } = checks;
+  if (trustDomains !== null) {
+    const roots = [...trustDomains.values()].join('\n');
+    return { ...checks, trust: { kind: 'inline', secret: { kind: 'trust', roots } } };
+  }
+  if (context.trustedCa) return { ...checks, trust: { kind: 'inline', secret: decodeTrust(context, path) } };
+  const pinned = checks.hashes.size + checks.keyHashes.size > 0;
+  if (!pinned || checks.sans.length > 0 || context.crl) throw new ConfigError(at(path, 'trusted_ca'), 'is empty');
+  return { ...checks, trust: null };
+}
+
+export function decodeChecks(context: CertificateValidationContext, path: string): Omit<ValidationConfig, 'trust'> {
+  return {
+    sans: decodeSans(context, path),
+    hashes: new Set(mapAt(context.verifyCertificateHash, at(path, 'verify_certificate_hash'), decodeHash)),
+    keyHashes: new Set(mapAt(context.verifyCertificateSpki, at(path, 'verify_certificate_spki'), decodeKeyHash)),
+    acceptUntrusted: context.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
+    trustDomains: context.customValidatorConfig
+      ? decodeTrustDomains(context.customValidatorConfig, at(path, 'custom_validator_config'))
+      : null,
+  };
+}
+
+function decodeTrustDomains(config: TypedExtensionConfig, path: string): ReadonlyMap<string, string> {
+  const here = at(path, 'typed_config');
+  const { trustDomains } = unpack(config.typedConfig, SPIFFECertValidatorConfigSchema, here);
+  const list = at(here, 'trust_domains');
+  if (trustDomains.length === 0) throw new ConfigError(list, 'is empty');
+  const roots = new Map<string, string>();
+  mapAt(trustDomains, list, ({ name, trustBundle }, place) => {
+    if (name === '') throw new ConfigError(at(place, 'name'), 'is empty');
+    if (roots.has(name)) throw new ConfigError(at(place, 'name'), `${name} is there twice`);
+    roots.set(name, readSource(trustBundle, at(place, 'trust_bundle')));
+  });
+  return roots;
+}
+
+function decodeSans(context: CertificateValidationContext, path: string): Sans {
+  return [
+    ...mapAt(context.matchTypedSubjectAltNames, at(path, 'match_typed_subject_alt_names'), decodeSan),
+    ...mapAt(context.matchSubjectAltNames, at(path, 'match_subject_alt_names'), (matcher, here) => ({
+      type: 'any' as const,
+      matches: compileString(matcher, here),
+    })),
+  ];
+}
+
+const SAN_TYPES: Readonly<Partial<Record<GivenSanType, SanType>>> = {
+  [GivenSanType.URI]: 'uri',
+  [GivenSanType.DNS]: 'dns',
+  [GivenSanType.EMAIL]: 'email',
+  [GivenSanType.IP_ADDRESS]: 'ip',
+};
+
+function decodeSan({ sanType, matcher }: SubjectAltNameMatcher, path: string): Sans[number] {
+  const type = SAN_TYPES[sanType];
+  if (type === undefined) {
+    throw new ConfigError(at(path, 'san_type'), 'is not supported (hint: URI, DNS, EMAIL, IP_ADDRESS)');
+  }
+  const pattern = matcher?.matchPattern;
+  if (type === 'dns' && pattern?.case === 'exact') return { type, matches: (name) => isName(name, pattern.value) };
+  return { type, matches: compileString(matcher, at(path, 'matcher')) };
+}
+
+/** A name in a certificate may be a wildcard, which stands for one label (RFC 6125 section 6.4.3). */
+function isName(certified: string, wanted: string): boolean {
+  const [name, host] = [certified.toLowerCase(), wanted.toLowerCase()];
+  if (name === host) return true;
+  const dot = host.indexOf('.');
+  return name.startsWith('*.') && dot > 0 && host.slice(dot) === name.slice(1);
+}
+
+/** Hex, with colons or without. */
+function decodeHash(hash: string, path: string): string {
+  const plain = hash.replaceAll(':', '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(plain)) throw new ConfigError(path, 'is not a SHA-256 in hexadecimal');
+  return plain;
+}
+
+function decodeKeyHash(hash: string, path: string): string {
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(hash)) throw new ConfigError(path, 'is not a SHA-256 in base64');
+  return hash;
+}

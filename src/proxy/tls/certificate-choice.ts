@@ -1,0 +1,57 @@
+// Which of several certificates a client is shown: those for the name it asks for, one of each kind of key; without any, the first.
+import type { SecureContext } from 'node:tls';
+import { type CurrentContext, makeContext, type OwnCertificate } from './context.ts';
+import { subjectAltNames } from './peer.ts';
+
+export class CertificateChoice {
+  readonly #current: CurrentContext;
+  /** By name, exact or `*.suffix`; certificates in the order of the configuration. */
+  readonly #byName = new Map<string, OwnCertificate[]>();
+  readonly #contexts = new Map<readonly OwnCertificate[], SecureContext | string>();
+  readonly #fallback: readonly OwnCertificate[];
+
+  constructor(current: CurrentContext) {
+    this.#current = current;
+    for (const certificate of current.certificates) {
+      for (const name of namesOf(certificate)) {
+        const same = this.#byName.get(name) ?? [];
+        this.#byName.set(name, same);
+        if (same.every((other) => keyOf(other) !== keyOf(certificate))) same.push(certificate);
+      }
+    }
+    this.#fallback = current.certificates.filter(
+      (certificate, i, all) => all.findIndex((other) => keyOf(other) === keyOf(certificate)) === i,
+    );
+  }
+
+  /** A string says why there is none. */
+  contextFor(serverName: string): SecureContext | string {
+    const chosen = this.certificatesFor(serverName);
+    const known = this.#contexts.get(chosen);
+    if (known !== undefined) return known;
+    const made = makeContext(this.#current.options(chosen));
+    this.#contexts.set(chosen, made);
+    return made;
+  }
+
+  certificatesFor(serverName: string): readonly OwnCertificate[] {
+    const name = serverName.toLowerCase();
+    const dot = name.indexOf('.');
+    const exact = this.#byName.get(name);
+    if (exact !== undefined || dot <= 0) return exact ?? this.#fallback;
+    return this.#byName.get(`*${name.slice(dot)}`) ?? this.#fallback;
+  }
+}
+
+/** DNS names; the common name only where there are none. */
+function namesOf({ leaf }: OwnCertificate): readonly string[] {
+  const names = subjectAltNames(leaf.subjectAltName).filter(({ type }) => type === 'dns');
+  if (names.length > 0) return names.map(({ value }) => value.toLowerCase());
+  const subject: string | undefined = leaf.subject;
+  const common = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
+  return common === undefined ? [] : [common.toLowerCase()];
+}
+
+function keyOf({ leaf }: OwnCertificate): string {
+  return leaf.publicKey.asymmetricKeyType ?? '';
+}
