@@ -28,6 +28,8 @@ export type TestAuthority = {
   readonly certificate: string;
   readonly key: string;
   issue(request: CertificateRequest): Promise<IssuedCertificate>;
+  /** A revocation list (PEM) with these certificates (PEM) on it. */
+  revoke(certificates: readonly string[]): Promise<string>;
 };
 
 const DAY = 86_400_000;
@@ -67,6 +69,26 @@ export async function makeAuthority(name = 'Test authority'): Promise<TestAuthor
         extensions: await leafExtensions(request, keys.publicKey),
       });
       return { certificate: leaf.toString('pem'), key: await privatePem(leafKeys.privateKey) };
+    },
+    async revoke(certificates) {
+      const list = await x509.X509CrlGenerator.create({
+        issuer: subject,
+        thisUpdate: new Date(Date.now() - DAY),
+        nextUpdate: new Date(Date.now() + 7 * DAY),
+        signingAlgorithm: SIGNING,
+        signingKey: keys.privateKey,
+        extensions: [
+          await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+          // RFC 5280 5.2.3: the number of the list.
+          new x509.Extension('2.5.29.20', false, new Uint8Array([2, 1, 1])),
+        ],
+        entries: certificates.map((pem) => ({
+          serialNumber: new x509.X509Certificate(pem).serialNumber,
+          reason: x509.X509CrlReason.keyCompromise,
+        })),
+      });
+      // RFC 7468 section 6.
+      return x509.PemConverter.encode(list.rawData, 'X509 CRL');
     },
   };
 }

@@ -1,10 +1,10 @@
 // The certificates a suite with TLS finds in its folder.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeAuthority } from '../../support/certificates.ts';
+import { makeAuthority, type TestAuthority } from '../../support/certificates.ts';
 import type { CertificateFiles } from './case.ts';
 
-/** `ca` signed `server`, `client` and `other`; nobody trusts the authority that signed `stranger`. Keys are in `<name>-key`. */
+/** `crl` revokes `other`. `ca` signed `server`, `client` and `other`; nobody trusts the authority that signed `stranger`. Keys are in `<name>-key`. */
 export async function makeCertificateFiles(): Promise<CertificateFiles> {
   const [authority, unknown] = await Promise.all([makeAuthority('mesh'), makeAuthority('somebody else')]);
   const files: Record<string, string> = { ca: authority.certificate };
@@ -20,15 +20,33 @@ export async function makeCertificateFiles(): Promise<CertificateFiles> {
     files[name] = issued.certificate;
     files[`${name}-key`] = issued.key;
   }
+  files['crl'] = await authority.revoke([files['other']!]);
   const expired = {
     uris: ['spiffe://cluster.local/ns/test/sa/client'],
     notBefore: Date.now() - 2e8,
     notAfter: Date.now() - 1e8,
   };
   const issued = await authority.issue(expired);
-  return { ...files, expired: issued.certificate, 'expired-key': issued.key };
+  return { ...files, ...(await makeMore(authority)), expired: issued.certificate, 'expired-key': issued.key };
 }
 
 export function writeCertificateFiles(files: CertificateFiles, folder: string): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, `${name}.pem`), text, { mode: 0o600 });
+}
+
+/** `web` and `wild` have DNS names alone, `addressed` an address; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
+async function makeMore(authority: TestAuthority): Promise<CertificateFiles> {
+  const other = await makeAuthority('other domain');
+  const leaves = {
+    web: await authority.issue({ dns: ['web.test'] }),
+    wild: await authority.issue({ dns: ['*.wild.test'] }),
+    addressed: await authority.issue({ ips: ['10.0.0.7'] }),
+    foreign: await other.issue({ uris: ['spiffe://other.domain/ns/test/sa/foreign'] }),
+    pretender: await other.issue({ uris: ['spiffe://cluster.local/ns/test/sa/client'] }),
+  };
+  const files = Object.entries(leaves).flatMap(([name, { certificate, key }]) => [
+    [name, certificate],
+    [`${name}-key`, key],
+  ]);
+  return { ...Object.fromEntries(files), 'other-ca': other.certificate };
 }

@@ -20,8 +20,8 @@ export type ConnectionSuite = {
   /** YAML list, beside one cluster for each upstream, `refused` and `empty`. */
   readonly clusters?: string;
   readonly certificates?: boolean;
-  /** Further files in the folder, made of the certificates. */
-  readonly files?: (files: CertificateFiles) => Promise<Readonly<Record<string, string>>>;
+  /** Values of further holes, made of the certificates. */
+  readonly holes?: (files: CertificateFiles) => Readonly<Record<string, string>>;
   readonly cases: readonly ConnectionCase[];
 };
 
@@ -40,8 +40,7 @@ export function compareConnections(suite: ConnectionSuite): void {
   describe.skipIf(envoy === null)(`${suite.name}: as Envoy does`, () => {
     const stands: ConnectionStand[] = [];
     beforeAll(async () => {
-      const made = suite.certificates === true ? await makeCertificateFiles() : {};
-      const files = { ...made, ...(await suite.files?.(made)) };
+      const files = suite.certificates === true ? await makeCertificateFiles() : {};
       const subjects = [envoySubject(envoy!), tulleSubject];
       stands.push(...(await Promise.all(subjects.map((subject) => ConnectionStand.start(subject, suite, files)))));
     });
@@ -93,7 +92,7 @@ export class ConnectionStand {
       ...upstreams.map(({ name, port }) => [name, port]),
     ]) as Record<string, number>;
     const config = join(folder, 'bootstrap.json');
-    writeFileSync(config, bootstrapOf(suite, ports, upstreams, folder));
+    writeFileSync(config, bootstrapOf(suite, { ...ports, ...suite.holes?.(files), folder }, upstreams));
     const [command, ...args] = subject.command(config);
     const ready = async () => (await fetch(`http://127.0.0.1:${ports['admin']}/ready`)).ok;
     const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
@@ -130,7 +129,7 @@ export class ConnectionStand {
     let value = Number.NaN;
     const read = async () => {
       const text = await (await fetch(`http://127.0.0.1:${this.port('admin')}/stats`)).text();
-      const line = text.split('\n').find((one) => one.startsWith(`${this.#withPorts(name)}: `));
+      const line = text.split('\n').find((one) => one.startsWith(`${this.#counted(name)}: `));
       value = line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')));
       return value === wanted;
     };
@@ -148,8 +147,12 @@ export class ConnectionStand {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #withPorts(text: string): string {
-    return text.replace(/<(\w+)>/g, (_hole, name: string) => String(this.port(name)));
+  /** Listeners are counted under their addresses. */
+  #counted(name: string): string {
+    return name.replace(
+      /^listener\.([\w-]+)\./,
+      (_all, listener: string) => `listener.127.0.0.1_${this.port(listener)}.`,
+    );
   }
 }
 
@@ -176,27 +179,26 @@ async function startUpstreams(files: CertificateFiles): Promise<RawUpstream[]> {
 
 function bootstrapOf(
   suite: ConnectionSuite,
-  ports: Readonly<Record<string, number>>,
+  values: Readonly<Record<string, number | string>>,
   upstreams: readonly RawUpstream[],
-  folder: string,
 ): string {
   const fill = (text: string): unknown =>
-    parse(text.replace(/<(\w+)>/g, (_hole, name: string) => (name === 'folder' ? folder : String(ports[name]))));
+    parse(text.replace(/<(\w+)>/g, (_hole, name: string) => String(values[name])));
+  const portOf = (name: string): number => Number(values[name]);
   const listeners = Object.entries(suite.listeners).map(([name, text]) => ({
     name,
-    stat_prefix: name,
-    address: address(ports[name]!),
+    address: address(portOf(name)),
     ...(fill(text) as object),
   }));
   const clusters = [
     ...upstreams.map(({ name, port }) => cluster(name, [port])),
-    cluster('refused', [ports['dead']!]),
+    cluster('refused', [portOf('dead')]),
     cluster('empty', []),
     ...((fill(suite.clusters ?? '[]') ?? []) as unknown[]),
   ];
   return JSON.stringify({
     node: { id: 'differential', cluster: 'differential' },
-    admin: { address: address(ports['admin']!) },
+    admin: { address: address(portOf('admin')) },
     static_resources: { listeners, clusters },
   });
 }

@@ -1,0 +1,103 @@
+// Which certificate a client is shown, and what is asked of its own.
+import { createHash, X509Certificate } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { selfSign, signRequest } from '../../identity/certificate.ts';
+import { createRequest, exportPrivateKey, generateKeys } from '../../identity/workload-keys.ts';
+import type { SecretValue, ValidationConfig } from '../config/types.ts';
+import { downstreamTls, validation } from '../testing/configs.ts';
+import { CertificateChoice } from './certificate-choice.ts';
+import { ContextSource, type CurrentContext } from './context.ts';
+import { SecretStore } from './secrets.ts';
+import { refusePeer } from './verify.ts';
+
+const validity = () => ({ notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) });
+type Issued = Extract<SecretValue, { kind: 'certificate' }>;
+
+async function authority(domain: string) {
+  const keys = await generateKeys();
+  const certificate = await selfSign(keys, domain, validity());
+  const issuer = { certificate, key: keys.privateKey };
+  const issue = async (type: 'dns' | 'url', value: string): Promise<Issued> => {
+    const own = await generateKeys();
+    const chain = await signRequest(
+      await createRequest(own),
+      { commonName: '', names: [{ type, value }] },
+      validity(),
+      issuer,
+    );
+    return { kind: 'certificate', chain, key: await exportPrivateKey(own) };
+  };
+  return { certificate, issue };
+}
+
+let a: Awaited<ReturnType<typeof authority>>;
+let b: typeof a;
+let client: X509Certificate;
+beforeAll(async () => {
+  [a, b] = await Promise.all([authority('a.domain'), authority('b.domain')]);
+  client = new X509Certificate((await a.issue('url', 'spiffe://a.domain/x')).chain);
+});
+
+describe('certificates by name', () => {
+  let choice: CertificateChoice;
+  let current: CurrentContext;
+  beforeAll(async () => {
+    const secrets = await Promise.all(['first.test', 'web.test', '*.wild.test'].map((name) => a.issue('dns', name)));
+    const certificates = secrets.map((secret) => ({ kind: 'inline', secret }) as const);
+    const config = { ...downstreamTls(certificates[0]!), certificates, trust: null };
+    current = new ContextSource(config, new SecretStore()).get() as CurrentContext;
+    choice = new CertificateChoice(current);
+  });
+
+  test.each([
+    ['web.test', 'web.test'],
+    ['WEB.test', 'web.test'],
+    ['x.wild.test', '*.wild.test'],
+    ['y.x.wild.test', 'first.test'],
+    ['wild.test', 'first.test'],
+    ['', 'first.test'],
+  ])('%j gets %s', (name, shown) => {
+    expect(choice.certificatesFor(name).map(({ leaf }) => leaf.subjectAltName)).toEqual([`DNS:${shown}`]);
+  });
+
+  test('a context is made once', () => {
+    expect(choice.contextFor('web.test')).toBe(choice.contextFor('web.test'));
+    expect(typeof choice.contextFor('x.wild.test')).toBe('object');
+  });
+});
+
+describe('what is asked of a peer', () => {
+  const trust = { kind: 'sds', name: 'ROOTCA', source: '' } as const;
+  const key = () =>
+    createHash('sha256')
+      .update(client.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('base64');
+  const hash = () => client.fingerprint256.replaceAll(':', '').toLowerCase();
+  const san = (value: string) => [{ type: 'uri', matches: (name: string) => name === value }] as const;
+  const id = 'spiffe://a.domain/x';
+  test.each<[string, boolean, () => Partial<ValidationConfig>, string | null]>([
+    ['a chain', true, () => ({}), null],
+    ['no chain', false, () => ({}), 'ssl_fail_verify_error'],
+    ['no chain, where that is accepted', false, () => ({ acceptUntrusted: true }), null],
+    ['its name', true, () => ({ sans: san(id) }), null],
+    ['another name', true, () => ({ sans: san('spiffe://a.domain/y') }), 'ssl_fail_verify_san'],
+    ['its hash', false, () => ({ trust: null, hashes: new Set([hash()]) }), null],
+    ['its key', false, () => ({ trust: null, keyHashes: new Set([key()]) }), null],
+    ['another key', true, () => ({ keyHashes: new Set(['x']) }), 'ssl_fail_verify_cert_hash'],
+    ['its own domain', true, () => ({ trustDomains: new Map([['a.domain', a.certificate]]) }), null],
+    [
+      'the bundle of another domain',
+      true,
+      () => ({
+        trustDomains: new Map([
+          ['a.domain', b.certificate],
+          ['b.domain', a.certificate],
+        ]),
+      }),
+      'ssl_fail_verify_error',
+    ],
+    ['an unknown domain', true, () => ({ trustDomains: new Map([['c', a.certificate]]) }), 'ssl_fail_verify_error'],
+  ])('%s', (_name, trusted, change, wants) => {
+    expect(refusePeer(client, trusted, validation(trust, change()))).toBe(wants);
+  });
+});
