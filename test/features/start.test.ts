@@ -1,15 +1,15 @@
 // Issue 3: from a built tree to the first proxied request, as `npm start` does it, in under 5 s on a machine that has nothing else to do.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from '../support/ports.ts';
 import { pinnedNode, repositoryRoot, TestProcess } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** Twice what it may take alone: tests share the machine. */
-const BOUND = 10_000;
+/** Twice what it may take alone, and more only where more wants to run than there are cores. */
+const bound = (): number => 10_000 * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 
 const folder = mkdtempSync(join(tmpdir(), 'tulle-start-'));
 const manifests = join(folder, 'demo', 'manifests');
@@ -50,5 +50,5 @@ test('a built tree answers its first request through the mesh in seconds', async
   await firstAnswer();
   const took = performance.now() - began;
   console.log(`npm start to the first proxied request: ${(took / 1000).toFixed(1)} s`);
-  expect(took).toBeLessThan(BOUND);
+  expect(took).toBeLessThan(bound());
 });
