@@ -73,7 +73,7 @@ function explainRoute(
     const ends = choices.flatMap((choice) => explainChoice(asked, entry, action, choice, exchange));
     return conclude(
       ends.map(({ ending }) => ending),
-      [...before, chosen, ...noteForward(action), ...ends.flatMap(({ steps }) => steps)],
+      [...before, chosen, ...noteForward(action, request), ...ends.flatMap(({ steps }) => steps)],
     );
   }
   const text =
@@ -84,11 +84,11 @@ function explainRoute(
   );
 }
 
-function noteForward({ timeout, retry, mirrors }: ForwardAction): readonly Step[] {
+function noteForward({ timeout, retry, mirrors }: ForwardAction, request: RequestHead): readonly Step[] {
   const said = [
     ...(timeout > 0 ? [`timeout ${timeout} ms`] : []),
     ...(retry === null || retry.retries === 0 ? [] : [`up to ${retry.retries} retries`]),
-    ...mirrors.map(({ cluster, share }) => `${percent(share)} mirrored to ${cluster}`),
+    ...mirrors.map(({ clusterFor, share }) => `${percent(share)} mirrored to ${clusterFor(request)}`),
   ];
   return said.length === 0 ? [] : [step('route', 'note', said.join(', '))];
 }
@@ -135,7 +135,7 @@ function sentHead(
   const sent = rehearse(exchange.request, null);
   picked.editRequest(sent);
   entry.editRequest(sent);
-  action.rewrite(sent.request);
+  action.rewrite(sent.request, false);
   return sent.request;
 }
 

@@ -33,6 +33,7 @@ const http2Upstream: ClusterConfig['http'] = {
   protocol: 'http2',
   http2: defaultHttp2Options,
   maxConnectionDuration: 0,
+  maxStreamDuration: 0,
   preconnectRatio: 1,
 };
 

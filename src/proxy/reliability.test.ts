@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AttemptOutcome, RetryPolicy } from './route/table.ts';
+import { type RetryPolicy, retryNever } from './route/retry-policy.ts';
+import type { AttemptOutcome } from './route/table.ts';
 import { cluster, forward, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
 import { type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
@@ -40,7 +41,7 @@ function single(port: number, action = {}, change = {}, clusterChange = {}) {
 
 function retry(change: Partial<RetryPolicy> = {}): RetryPolicy {
   const retriable = (outcome: AttemptOutcome) => outcome.kind !== 'response' || outcome.head.status >= 500;
-  return { retries: 2, perTryTimeout: 0, backoff: { base: 2, max: 10 }, reselect: 0, retriable, ...change };
+  return { ...retryNever(null), retries: 2, backoff: { base: 2, max: 10 }, retriable, ...change };
 }
 
 async function ask(port: number, request: string): Promise<string> {
@@ -116,19 +117,20 @@ describe('timeouts and retries', () => {
     const up = await origin((socket, _request, count) => {
       if (count > 1) socket.write(OK);
     });
-    const { port, stat } = await single(up.port, { retry: retry({ perTryTimeout: 30 }) });
+    const { port, stat } = await single(up.port, { retry: retry(), perTryTimeout: 30 });
     expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 200 /);
     expect(stat('cluster.up.upstream_rq_per_try_timeout')).toBe(1);
   });
 
-  test('a body over 64 KiB is not kept, so not retried', async () => {
+  test('a body over the limit is not kept, so not retried', async () => {
     const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
-    const { port } = await single(up.port, { retry: retry() });
+    const { port, stat } = await single(up.port, { retry: retry(), bufferLimit: 90_000 });
     const body = 'x'.repeat(100_000);
     expect(await ask(port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)).toMatch(
       /^HTTP\/1\.1 503 /,
     );
     expect(up.requests).toHaveLength(1);
+    expect(stat('cluster.up.retry_or_shadow_abandoned')).toBe(1);
   });
 
   test('no retries beyond the cluster’s budget', async () => {
@@ -277,10 +279,10 @@ describe('connections', () => {
   test('a copy goes to the mirror; its failure changes nothing', async () => {
     const up = await echo();
     const shadow = await origin((socket) => socket.resetAndDestroy());
-    const { port } = await proxy({ '/': route(forward('up', { mirrors: [{ cluster: 'shadow', share: 1 }] })) }, [
-      cluster('up', [up.port]),
-      cluster('shadow', [shadow.port]),
-    ]);
+    const { port } = await proxy(
+      { '/': route(forward('up', { mirrors: [{ clusterFor: () => 'shadow', share: 1, marked: true }] })) },
+      [cluster('up', [up.port]), cluster('shadow', [shadow.port])],
+    );
     expect(await ask(port, 'POST / HTTP/1.1\r\nHost: shop:80\r\nContent-Length: 3\r\n\r\nabc')).toMatch(
       /^HTTP\/1\.1 200 /,
     );

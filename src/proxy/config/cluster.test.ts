@@ -43,7 +43,13 @@ describe('cluster', () => {
       ignoreHealthOnRemoval: false,
       closeOnHealthFailure: false,
       closeOnSetChange: false,
-      http: { protocol: 'http1', http2: defaultHttp2Options, maxConnectionDuration: 0, preconnectRatio: 1 },
+      http: {
+        protocol: 'http1',
+        http2: defaultHttp2Options,
+        maxConnectionDuration: 0,
+        maxStreamDuration: 0,
+        preconnectRatio: 1,
+      },
       panicThreshold: 50,
       metadata: {},
     });
@@ -63,6 +69,7 @@ describe('cluster', () => {
       protocol,
       http2: { ...defaultHttp2Options, maxConcurrentStreams },
       maxConnectionDuration: 0,
+      maxStreamDuration: 0,
       preconnectRatio: 1,
     },
   });

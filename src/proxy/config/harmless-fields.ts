@@ -115,10 +115,8 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.route.v3.RouteConfiguration': {
     validate_clusters: 'an unknown cluster is answered when a request asks for it',
-    max_direct_response_body_size_bytes: 'bodies are limited by the resource itself',
   },
   'envoy.config.route.v3.VirtualHost': {
-    include_is_timeout_retry_header: 'no retry carries it',
     metadata: 'read by no filter',
   },
   'envoy.config.route.v3.Route': {
@@ -129,7 +127,12 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     total_weight: 'Envoy takes the sum of the weights',
     runtime_key_prefix: 'there is no runtime',
   },
-  'envoy.config.route.v3.RouteAction': { max_grpc_timeout: 'deadlines of gRPC are kept by the client' },
+  'envoy.config.route.v3.RouteAction': { early_data_policy: 'there is no early data without HTTP/3' },
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': { trace_sampled: 'copies have no spans' },
+  'envoy.config.route.v3.HedgePolicy': {
+    initial_requests: 'Envoy does not implement it',
+    additional_request_chance: 'Envoy does not implement it',
+  },
   'envoy.config.core.v3.RuntimeFractionalPercent': { runtime_key: 'there is no runtime' },
   'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'there is no runtime' },
   'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'there is no runtime' },

@@ -1,4 +1,6 @@
 // HttpConnectionManager → HttpConnectionConfig.
+
+import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
 import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
@@ -7,9 +9,9 @@ import {
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
-import { at, ConfigError } from './config-error.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
 import { requireAds } from './config-source.ts';
-import { decodeFilters } from './http-filters.ts';
+import { decodeFilters, decodeRouter } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
@@ -32,6 +34,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
   return {
     statPrefix: manager.statPrefix,
     routes: decodeRouteSource(manager, path),
+    router: decodeRouter(manager.httpFilters, at(path, 'http_filters')),
     filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
     tracing: decodeTracing(manager.tracing, at(path, 'tracing')),
@@ -39,6 +42,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     useRemoteAddress: manager.useRemoteAddress ?? false,
     xffTrustedHops: manager.xffNumTrustedHops,
     skipXffAppend: manager.skipXffAppend,
+    isInternal: decodeInternal(manager, at(path, 'internal_address_config.cidr_ranges')),
     generateRequestId: manager.generateRequestId ?? true,
     preserveRequestId: manager.preserveExternalRequestId,
     serverName: manager.serverName || 'envoy',
@@ -81,7 +85,13 @@ function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: stri
 
 type Limits = Pick<
   HttpConnectionConfig,
-  'maxHeadBytes' | 'maxHeaders' | 'idleTimeout' | 'streamIdleTimeout' | 'requestTimeout' | 'requestHeadersTimeout'
+  | 'maxHeadBytes'
+  | 'maxHeaders'
+  | 'idleTimeout'
+  | 'streamIdleTimeout'
+  | 'maxStreamDuration'
+  | 'requestTimeout'
+  | 'requestHeadersTimeout'
 >;
 
 function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
@@ -103,9 +113,20 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
     maxHeaders: common?.maxHeadersCount ?? DEFAULTS.headers,
     idleTimeout: millis(common?.idleTimeout, DEFAULTS.idle, at(here, 'idle_timeout')),
     streamIdleTimeout: millis(manager.streamIdleTimeout, DEFAULTS.streamIdle, at(path, 'stream_idle_timeout')),
+    maxStreamDuration: millis(common?.maxStreamDuration, 0, at(here, 'max_stream_duration')),
     requestTimeout: millis(manager.requestTimeout, 0, at(path, 'request_timeout')),
     requestHeadersTimeout: millis(manager.requestHeadersTimeout, 0, at(path, 'request_headers_timeout')),
   };
+}
+
+/** Without ranges nobody is trusted. */
+function decodeInternal({ internalAddressConfig }: HttpConnectionManager, path: string): AddressTest | null {
+  const tests = mapAt(internalAddressConfig?.cidrRanges ?? [], path, ({ addressPrefix, prefixLen }, here) => {
+    const test = compileCidr(addressPrefix, prefixLen ?? 0);
+    if (test === null) throw new ConfigError(here, 'is no range of addresses');
+    return test;
+  });
+  return tests.length === 0 ? null : (address) => tests.some((test) => test(address));
 }
 
 function decodeServerHeader(transformation: ServerHeader, path: string): HttpConnectionConfig['serverHeader'] {

@@ -1,17 +1,40 @@
-// The HTTP filters of a chain: compiled in order; the router is last, only there, and has no options here.
+// The HTTP filters of a chain: compiled in order; the router is last, and only there.
 
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import type { HttpFilter as FilterMessage } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import { compileFilter, isSupportedFilter } from '../filter/registry.ts';
+import type { RouterOptions } from '../route/request-plan.ts';
 import { typeNameOf, unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 
-export function decodeFilters(filters: readonly FilterMessage[], path: string): HttpFilter[] {
+/** Headers of its own that the router can be told to check. */
+const CHECKED = new Set([
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-max-retries',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-retry-on',
+]);
+
+export function decodeRouter(filters: readonly FilterMessage[], path: string): RouterOptions {
   const last = filters.at(-1)?.configType;
   if (last?.case !== 'typedConfig' || !isRouter(last.value)) throw new ConfigError(path, 'must end with the router');
-  unpack(last.value, RouterSchema, `${path}[${filters.length - 1}].typed_config`);
+  const here = `${path}[${filters.length - 1}].typed_config`;
+  const router = unpack(last.value, RouterSchema, here);
+  return {
+    respectExpectedTimeout: router.respectExpectedRqTimeout,
+    suppressHeaders: router.suppressEnvoyHeaders,
+    strictHeaders: mapAt(router.strictCheckHeaders, at(here, 'strict_check_headers'), (name, where) => {
+      if (!CHECKED.has(name.toLowerCase())) throw new ConfigError(where, `${name} cannot be checked`);
+      return name.toLowerCase();
+    }),
+  };
+}
+
+/** Without the router. */
+export function decodeFilters(filters: readonly FilterMessage[], path: string): HttpFilter[] {
   return mapAt(filters.slice(0, -1), path, decodeFilter).filter((filter) => filter !== null);
 }
 

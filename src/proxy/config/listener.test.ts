@@ -144,9 +144,9 @@ describe('listener', () => {
     ],
     [
       withManager({
-        http_filters: [{ name: 'r', typed_config: packed(RouterSchema, { suppress_envoy_headers: true }) }],
+        http_filters: [{ name: 'r', typed_config: packed(RouterSchema, { upstream_http_filters: [{ name: 'x' }] }) }],
       }),
-      `${here}.http_filters[0].typed_config.suppress_envoy_headers: is not supported`,
+      `${here}.http_filters[0].typed_config.upstream_http_filters: is not supported`,
     ],
     [
       withManager({ http_filters: [{ name: 'r', typed_config: packed(RBACSchema, { matcher: {} }) }, router] }),

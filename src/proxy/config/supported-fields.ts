@@ -2,6 +2,7 @@
 import { harmlessFields } from './harmless-fields.ts';
 import { filterFields } from './supported-filter-fields.ts';
 import { networkFields } from './supported-network-fields.ts';
+import { routeFields } from './supported-route-fields.ts';
 import { telemetryFields } from './supported-telemetry-fields.ts';
 
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
@@ -16,22 +17,25 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   ...filterFields,
   ...networkFields,
   ...telemetryFields,
+  ...routeFields,
   'envoy.config.core.v3.Address': 'socket_address pipe',
   'envoy.config.core.v3.Pipe': 'path',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value ipv4_compat',
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+    'tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout access_log use_remote_address internal_address_config xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
     'upgrade_type enabled',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
+    'cidr_ranges',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert dns uri',
   'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
   'envoy.config.core.v3.HttpProtocolOptions':
-    'idle_timeout max_connection_duration max_headers_count max_requests_per_connection',
+    'idle_timeout max_connection_duration max_stream_duration max_headers_count max_requests_per_connection',
   'envoy.config.core.v3.Http2ProtocolOptions':
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
@@ -146,46 +150,6 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': 'port_value hostname address disable_active_health_check',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',
 
-  'envoy.config.route.v3.RouteConfiguration':
-    'name virtual_hosts response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies ignore_port_in_host_matching typed_per_filter_config metadata',
-  'envoy.config.route.v3.VirtualHost':
-    'rate_limits name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies',
-  'envoy.config.route.v3.Decorator': 'operation',
-  'envoy.config.route.v3.Route':
-    'decorator name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
-  'envoy.config.route.v3.RouteMatch':
-    'prefix path safe_regex path_separated_prefix connect_matcher case_sensitive runtime_fraction headers query_parameters cookies grpc',
-  'envoy.config.route.v3.HeaderMatcher':
-    'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
-  'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
-  'envoy.config.route.v3.CookieMatcher': 'name string_match invert_match',
-  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value',
-  'envoy.type.v3.FractionalPercent': 'numerator denominator',
-  'envoy.type.v3.Int64Range': 'start end',
-  'envoy.type.v3.Int32Range': 'start end',
-  'envoy.type.matcher.v3.StringMatcher': 'exact prefix suffix safe_regex contains ignore_case',
-  'envoy.type.matcher.v3.RegexMatcher': 'regex',
-  'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
-  'envoy.config.route.v3.RouteAction':
-    'rate_limits include_vh_rate_limits cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match',
-  'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
-  'envoy.config.route.v3.WeightedCluster': 'clusters',
-  'envoy.config.route.v3.WeightedCluster.ClusterWeight':
-    'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match',
-  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': 'cluster runtime_fraction',
-  'envoy.config.route.v3.RouteAction.HashPolicy': 'header cookie connection_properties query_parameter terminal',
-  'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',
-  'envoy.config.route.v3.RouteAction.HashPolicy.Cookie': 'name ttl path',
-  'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
-  'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
-  'envoy.config.route.v3.RetryPolicy':
-    'retry_on num_retries per_try_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retry_back_off',
-  'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
-  'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
-  'envoy.config.route.v3.RedirectAction':
-    'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
-  'envoy.config.route.v3.DirectResponseAction': 'status body',
-  'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.core.v3.HeaderValueOption': 'header append append_action keep_empty_value',
   'envoy.config.core.v3.HeaderValue': 'key value',
 };

@@ -1,9 +1,11 @@
 // What xDS resources compile to: complete, validated, with every default filled in. The running parts of the proxy read only this.
 
+import type { AddressTest } from '../../lib/cidr.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
+import type { RouterOptions } from '../route/request-plan.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { TracingConfig } from '../tracing/config.ts';
 import type {
@@ -134,6 +136,7 @@ export type HttpConnectionConfig = {
   readonly routes:
     | { readonly kind: 'inline'; readonly table: RouteTable }
     | { readonly kind: 'rds'; readonly name: string };
+  readonly router: RouterOptions;
   /** Without the router, which is always last. */
   readonly filters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
@@ -147,6 +150,8 @@ export type HttpConnectionConfig = {
   readonly idleTimeout: number;
   /** Milliseconds, 0 is none. No byte of an active exchange; Envoy's default 5 min. Answer 408 or 504 (flag SI). */
   readonly streamIdleTimeout: number;
+  /** Milliseconds for a whole exchange, 0 is none; a route may say otherwise. Answer 408 or 504. */
+  readonly maxStreamDuration: number;
   /** Milliseconds for a whole request to arrive, 0 is none: 408. */
   readonly requestTimeout: number;
   /** Milliseconds for the head to arrive, 0 is none: 408. */
@@ -154,6 +159,8 @@ export type HttpConnectionConfig = {
   readonly useRemoteAddress: boolean;
   readonly xffTrustedHops: number;
   readonly skipXffAppend: boolean;
+  /** Clients at these addresses may use the control headers of the router; null: none may. */
+  readonly isInternal: AddressTest | null;
   readonly generateRequestId: boolean;
   readonly preserveRequestId: boolean;
   readonly serverName: string;
@@ -233,6 +240,8 @@ export type UpstreamHttpConfig = {
   readonly http2: Http2Options;
   /** Milliseconds, 0 is no limit. */
   readonly maxConnectionDuration: number;
+  /** Milliseconds for one try of a request, 0 is none. */
+  readonly maxStreamDuration: number;
   /** `per_upstream_preconnect_ratio`; 1 connects nothing ahead. */
   readonly preconnectRatio: number;
 };

@@ -28,6 +28,7 @@ export function decodeUpstreamHttp(
       protocol,
       http2: decodeHttp2Options(options, optionsPath),
       maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(commonPath, 'max_connection_duration')),
+      maxStreamDuration: millis(common?.maxStreamDuration, 0, at(commonPath, 'max_stream_duration')),
       preconnectRatio: decodePreconnect(cluster),
     },
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,

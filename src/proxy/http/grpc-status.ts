@@ -37,3 +37,16 @@ export function encodeGrpcMessage(text: Buffer): string {
   }
   return encoded;
 }
+
+const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** `grpc-timeout` in whole milliseconds, rounded up; null when there is none that can be read. */
+export function grpcTimeout(headers: HeaderMap): number | null {
+  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(headers.get('grpc-timeout') ?? '') ?? [];
+  return digits === undefined ? null : Math.ceil(Number(digits) * UNITS[unit!]!);
+}
+
+/** At most eight digits: what does not fit in milliseconds is said in seconds. */
+export function setGrpcTimeout(headers: HeaderMap, millis: number): void {
+  headers.set('grpc-timeout', millis < 1e8 ? `${millis}m` : `${Math.floor(millis / 1000)}S`);
+}

@@ -23,10 +23,11 @@ export function compileAffinityCookies(policies: readonly RouteAction_HashPolicy
   return sequence(cookies);
 }
 
-function compileCookie({ name, ttl, path }: RouteAction_HashPolicy_Cookie): HeaderEdits {
+function compileCookie({ name, ttl, path, attributes: more }: RouteAction_HashPolicy_Cookie): HeaderEdits {
   const bytes = bytesOf(name);
   const seconds = ttl === undefined ? 0 : Math.floor(durationMs(ttl) / 1000);
-  const attributes = `${seconds > 0 ? `; Max-Age=${seconds}` : ''}${path === '' ? '' : `; Path=${bytesOf(path)}`}; HttpOnly`;
+  const added = more.map((one) => `; ${bytesOf(one.name)}${one.value === '' ? '' : `=${bytesOf(one.value)}`}`).join('');
+  const attributes = `${seconds > 0 ? `; Max-Age=${seconds}` : ''}${path === '' ? '' : `; Path=${bytesOf(path)}`}${added}; HttpOnly`;
   return {
     request: () => undefined,
     response(exchange, head) {

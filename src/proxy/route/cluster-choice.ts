@@ -8,6 +8,7 @@ import type {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { RequestHead } from '../http/message.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
@@ -49,24 +50,44 @@ function compileWeighted(
   around: (edits: HeaderEdits) => HeaderEdits,
 ): PickCluster {
   const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
-    if (cluster.name === '') throw new ConfigError(at(here, 'name'), 'is empty');
     const edits = sequence([compileHost(cluster, action, here), around(compileEdits(cluster, here))]);
-    return {
-      weight: cluster.weight ?? 0,
-      choice: choice(cluster.name, edits, compileSubset([action.metadataMatch, cluster.metadataMatch])),
-    };
+    const subset = compileSubset([action.metadataMatch, cluster.metadataMatch]);
+    return { weight: cluster.weight ?? 0, choose: compileNamed(cluster, edits, subset, here) };
   });
   const total = choices.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
-  const last = choices.findLast(({ weight }) => weight > 0)!.choice;
-  return (_request, random) => {
-    let rest = random * total;
-    for (const { weight, choice } of choices) {
+  const last = choices.findLast(({ weight }) => weight > 0)!.choose;
+  const { randomValueSpecifier: chance } = weighted;
+  const given = chance.case === 'headerName' ? requestLookup(chance.value) : null;
+  return (request, random) => {
+    let rest = placeFrom(given?.(request), total) ?? random * total;
+    for (const { weight, choose } of choices) {
       rest -= weight;
-      if (rest < 0) return choice;
+      if (rest < 0) return choose(request);
     }
-    return last;
+    return last(request);
   };
+}
+
+/** A number that a header gives instead of chance; null where there is none. */
+function placeFrom(text: string | undefined, total: number): number | null {
+  return text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt(text) % BigInt(total)) : null;
+}
+
+function compileNamed(
+  { name, clusterHeader }: WeightedCluster_ClusterWeight,
+  edits: HeaderEdits,
+  subset: Exchange['subset'],
+  path: string,
+): (request: RequestHead) => ClusterChoice {
+  if (name !== '' && clusterHeader !== '') throw new ConfigError(at(path, 'cluster_header'), 'is set beside name');
+  if (name !== '') {
+    const only = choice(name, edits, subset);
+    return () => only;
+  }
+  if (clusterHeader === '') throw new ConfigError(at(path, 'name'), 'is empty');
+  const lookup = requestLookup(clusterHeader);
+  return (request) => choice(lookup(request) ?? '', edits, subset);
 }
 
 /** The router rewrites the host as the route says after this: only one of the two can say it. */

@@ -1,7 +1,11 @@
 // RouteConfiguration → RouteTable: virtual hosts by domain, routes in order.
-import type { VirtualHost } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import {
+  VirtualHost_TlsRequirementType as TlsRequirement,
+  type VirtualHost,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { DomainTable } from './domains.ts';
 import { compileMirrors } from './forward.ts';
@@ -9,48 +13,65 @@ import { compileEdits } from './header-edits.ts';
 import { pathOnly } from './match/query.ts';
 import { compileMatch, type RouteTest } from './match/route-matcher.ts';
 import { compileEntry, compileOverrides, type HostLevel } from './route-entry.ts';
+import { secureRedirect } from './secure-redirect.ts';
 import type { RouteEntry, RouteTable } from './table.ts';
 
-type CompiledRoute = { readonly matches: RouteTest; readonly entry: RouteEntry };
+type CompiledRoute = Pick<RouteTest, 'matches' | 'connect'> & { readonly entry: RouteEntry };
+
+type CompiledHost = {
+  readonly routes: readonly CompiledRoute[];
+  /** Some route is taken by chance only. */
+  readonly byChance: boolean;
+  /** Taken instead of all routes by requests that must come over TLS and did not; null: none must. */
+  readonly insecure: ((request: RequestHead) => RouteEntry | null) | null;
+};
+
+/** Bodies of direct responses over this are refused, as by Envoy. */
+const MAXIMUM_BODY = 4096;
 
 /** Expects a configuration whose fields were checked (`refuseUnsupported`). */
 export function compileRoutes(config: RouteConfiguration, path: string): RouteTable {
-  const domains = new DomainTable<readonly CompiledRoute[]>(config.ignorePortInHostMatching);
+  const domains = new DomainTable<CompiledHost>(config.ignorePortInHostMatching);
   const shared = {
     edits: [compileEdits(config, path)],
     filters: compileOverrides(config.typedPerFilterConfig, new Map(), at(path, 'typed_per_filter_config')),
     mirrors: compileMirrors(config.requestMirrorPolicies, at(path, 'request_mirror_policies')),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
+    maximumBody: config.maxDirectResponseBodySizeBytes ?? MAXIMUM_BODY,
   };
   mapAt(config.virtualHosts, at(path, 'virtual_hosts'), (host, here) => {
-    const routes = compileHost(host, shared, here);
+    const compiled = compileHost(host, shared, here);
     if (host.domains.length === 0) throw new ConfigError(at(here, 'domains'), 'is empty');
-    mapAt(host.domains, at(here, 'domains'), (domain, where) => domains.add(domain, routes, where));
+    mapAt(host.domains, at(here, 'domains'), (domain, where) => domains.add(domain, compiled, where));
   });
   return {
     name: config.name,
-    match: (request, _exchange, random) => firstMatch(domains, request, random),
+    match: (request, exchange, random) => firstMatch(domains.find(request.authority), request, exchange, random),
   };
 }
 
 function firstMatch(
-  domains: DomainTable<readonly CompiledRoute[]>,
+  host: CompiledHost | null,
   request: RequestHead,
+  exchange: Exchange | null,
   random: () => number,
 ): RouteEntry | null {
-  const routes = domains.find(request.authority);
-  // CONNECT has no path: no route here is for it.
-  if (routes === null || request.path === '') return null;
-  const bare = pathOnly(request.path);
-  for (const { matches, entry } of routes) if (matches(request, bare, random)) return entry;
+  if (host === null) return null;
+  const redirect = host.insecure?.(request) ?? null;
+  if (redirect !== null) return redirect;
+  const { method, path } = request;
+  const bare = pathOnly(path);
+  // One draw for all routes, as in Envoy: of two with a half each the second takes nothing.
+  const chance = host.byChance ? random() : 0;
+  for (const route of host.routes) {
+    // CONNECT may have no path: only routes that are for it take it then.
+    if (route.connect ? method !== 'CONNECT' : path === '') continue;
+    if (route.matches(request, bare, exchange, chance)) return route.entry;
+  }
   return null;
 }
 
-function compileHost(
-  host: VirtualHost,
-  outer: Omit<HostLevel, 'host' | 'path'>,
-  path: string,
-): readonly CompiledRoute[] {
+function compileHost(host: VirtualHost, outer: Omit<HostLevel, 'host' | 'path'>, path: string): CompiledHost {
   if (host.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const mirrors = compileMirrors(host.requestMirrorPolicies, at(path, 'request_mirror_policies'));
   const level: HostLevel = {
@@ -60,9 +81,30 @@ function compileHost(
     filters: compileOverrides(host.typedPerFilterConfig, outer.filters, at(path, 'typed_per_filter_config')),
     mirrors: mirrors.length > 0 ? mirrors : outer.mirrors,
     mostSpecificWins: outer.mostSpecificWins,
+    maximumBody: outer.maximumBody,
   };
-  return mapAt(host.routes, at(path, 'routes'), (route, here) => ({
-    matches: compileMatch(route.match, at(here, 'match')),
+  const routes = mapAt(host.routes, at(path, 'routes'), (route, here) => ({
+    ...compileMatch(route.match, at(here, 'match')),
     entry: compileEntry(route, level, here),
   }));
+  return {
+    routes,
+    byChance: routes.some(({ byChance }) => byChance),
+    insecure: compileInsecure(host, path),
+  };
+}
+
+function compileInsecure({ requireTls, name }: VirtualHost, path: string): CompiledHost['insecure'] {
+  const redirect = secureRedirect(name);
+  const insecure = ({ headers, scheme }: RequestHead) => (headers.get('x-forwarded-proto') ?? scheme) !== 'https';
+  switch (requireTls) {
+    case TlsRequirement.NONE:
+      return null;
+    case TlsRequirement.ALL:
+      return (request) => (insecure(request) ? redirect : null);
+    case TlsRequirement.EXTERNAL_ONLY:
+      return (request) => (insecure(request) && request.headers.get('x-envoy-internal') !== 'true' ? redirect : null);
+    default:
+      throw new ConfigError(at(path, 'require_tls'), 'is not known');
+  }
 }

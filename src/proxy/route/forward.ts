@@ -1,5 +1,6 @@
 // RouteAction → the action that forwards a request.
 import {
+  type HedgePolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFound,
   type RetryPolicy as RetryPolicyMessage,
   type RouteAction,
@@ -11,9 +12,11 @@ import { millis, runtimeShare } from '../config/values.ts';
 import { compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
 import type { HeaderEdits } from './header-edits.ts';
-import { compileRetryPolicy } from './retry-policy.ts';
+import { compileInternalRedirect } from './internal-redirect.ts';
+import { requestLookup } from './match/header-matcher.ts';
+import { compileRetryPolicy, tryTimeouts } from './retry-policy.ts';
 import { compileRewrite } from './rewrite.ts';
-import type { ForwardAction } from './table.ts';
+import type { ForwardAction, ForwardPlan, MaxDuration } from './table.ts';
 import { compileUpgrades } from './upgrades.ts';
 
 const TIMEOUT = 15_000;
@@ -21,7 +24,10 @@ const TIMEOUT = 15_000;
 /** What a route takes from its virtual host and route configuration when it says nothing itself. */
 export type Inherited = {
   readonly retry: { readonly policy: RetryPolicyMessage | undefined; readonly path: string };
+  readonly hedge: HedgePolicy | undefined;
   readonly mirrors: ForwardAction['mirrors'];
+  readonly attemptHeaders: ForwardAction['attemptHeaders'];
+  readonly bufferLimit: number | null;
 };
 
 export function compileForward(
@@ -35,17 +41,58 @@ export function compileForward(
   const idleTimeout = action.idleTimeout;
   return {
     kind: 'forward',
+    ...compilePlan(action, inherited, path),
     pickCluster: compileClusterChoice(action, path, aroundCluster),
     rewrite: compileRewrite(action, match, path),
-    timeout: millis(action.timeout, TIMEOUT, at(path, 'timeout')),
     idleTimeout: idleTimeout === undefined ? null : millis(idleTimeout, 0, at(path, 'idle_timeout')),
-    retry: action.retryPolicy
-      ? compileRetryPolicy(action.retryPolicy, at(path, 'retry_policy'))
-      : compileRetryPolicy(inherited.retry.policy, inherited.retry.path),
+    grpcTimeout: compileGrpcTimeout(action, path),
+    maxDuration: compileMaxDuration(action, at(path, 'max_stream_duration')),
     mirrors: mirrors.length > 0 ? mirrors : inherited.mirrors,
+    internalRedirect: compileInternalRedirect(action.internalRedirectPolicy, at(path, 'internal_redirect_policy')),
+    bufferLimit: inherited.bufferLimit,
+    attemptHeaders: inherited.attemptHeaders,
     hash: compileHash(action.hashPolicy, at(path, 'hash_policy')),
     ...compileUpgrades(action.upgradeConfigs, at(path, 'upgrade_configs')),
     clusterNotFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode, path),
+  };
+}
+
+/** `max_stream_duration` is the newer way to limit time: where it is set the older limits are not, as in Envoy. */
+function compilePlan(action: RouteAction, inherited: Inherited, path: string): ForwardPlan {
+  const policy = action.retryPolicy ?? inherited.retry.policy;
+  const here = action.retryPolicy ? at(path, 'retry_policy') : inherited.retry.path;
+  const retry = policy === undefined ? null : compileRetryPolicy(policy, here);
+  const timeout = millis(action.timeout, TIMEOUT, at(path, 'timeout'));
+  const limit = action.maxStreamDuration === undefined ? timeout : 0;
+  const tries = tryTimeouts(policy, here);
+  return {
+    timeout: limit,
+    perTryTimeout: limit > 0 && tries.perTryTimeout >= limit ? 0 : tries.perTryTimeout,
+    perTryIdleTimeout: tries.perTryIdleTimeout,
+    streamDuration: null,
+    retry: retry !== null && retry.words.size > 0 ? retry : null,
+    hedge: (action.hedgePolicy ?? inherited.hedge)?.hedgeOnPerTryTimeout ?? false,
+  };
+}
+
+function compileGrpcTimeout(action: RouteAction, path: string): ForwardAction['grpcTimeout'] {
+  const max = millis(action.maxGrpcTimeout, 0, at(path, 'max_grpc_timeout'));
+  const offset = millis(action.grpcTimeoutOffset, 0, at(path, 'grpc_timeout_offset'));
+  return action.maxGrpcTimeout === undefined || action.maxStreamDuration !== undefined ? null : { max, offset };
+}
+
+function compileMaxDuration({ maxStreamDuration }: RouteAction, path: string): MaxDuration | null {
+  if (maxStreamDuration === undefined) return null;
+  const { maxStreamDuration: limit, grpcTimeoutHeaderMax: max, grpcTimeoutHeaderOffset: offset } = maxStreamDuration;
+  return {
+    limit: limit === undefined ? null : millis(limit, 0, at(path, 'max_stream_duration')),
+    grpc:
+      max === undefined
+        ? null
+        : {
+            max: millis(max, 0, at(path, 'grpc_timeout_header_max')),
+            offset: millis(offset, 0, at(path, 'grpc_timeout_header_offset')),
+          },
   };
 }
 
@@ -53,9 +100,17 @@ export function compileMirrors(
   policies: readonly RouteAction_RequestMirrorPolicy[],
   path: string,
 ): ForwardAction['mirrors'] {
-  return mapAt(policies, path, ({ cluster, runtimeFraction }, here) => {
-    if (cluster === '') throw new ConfigError(at(here, 'cluster'), 'is empty');
-    return { cluster, share: runtimeShare(runtimeFraction, 1) };
+  return mapAt(policies, path, (policy, here) => {
+    const { cluster, clusterHeader } = policy;
+    if (cluster === '' && clusterHeader === '') throw new ConfigError(at(here, 'cluster'), 'is empty');
+    if (cluster !== '' && clusterHeader !== '')
+      throw new ConfigError(at(here, 'cluster_header'), 'is set beside cluster');
+    const lookup = requestLookup(clusterHeader);
+    return {
+      clusterFor: cluster === '' ? (request) => lookup(request) ?? '' : () => cluster,
+      share: runtimeShare(policy.runtimeFraction, 1),
+      marked: !policy.disableShadowHostSuffixAppend,
+    };
   });
 }
 

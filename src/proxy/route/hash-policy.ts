@@ -57,6 +57,11 @@ function compileInput(policy: RouteAction_HashPolicy, path: string): HashInput {
     }
     case 'connectionProperties':
       return specifier.value.sourceIp ? (_request, exchange) => exchange.clientAddress : () => undefined;
+    case 'filterState': {
+      const { key } = specifier.value;
+      if (key === '') throw new ConfigError(at(path, 'filter_state.key'), 'is empty');
+      return (_request, exchange) => exchange.filterState?.get(key);
+    }
     case 'queryParameter': {
       const name = bytesOf(specifier.value.name);
       return (request) => queryValue(request.path, name);

@@ -23,7 +23,7 @@ const GRPC: ReadonlyMap<string, string> = new Map([
   ['unavailable', '14'],
 ]);
 
-const WORDS: ReadonlySet<string> = new Set([
+const HTTP: ReadonlySet<string> = new Set([
   '5xx',
   'gateway-error',
   'reset',
@@ -36,7 +36,6 @@ const WORDS: ReadonlySet<string> = new Set([
   'retriable-headers',
   // Can never happen without HTTP/3.
   'http3-post-connect-failure',
-  ...GRPC.keys(),
 ]);
 
 /** Words are separated by commas; unknown ones are told apart, because a header may ignore them and a resource may not. */
@@ -45,7 +44,20 @@ export function parseRetryOn(text: string): RetryOn {
     .split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '');
-  return { words: new Set(all.filter((word) => WORDS.has(word))), unknown: all.filter((word) => !WORDS.has(word)) };
+  const known = (word: string) => HTTP.has(word) || GRPC.has(word);
+  return { words: new Set(all.filter(known)), unknown: all.filter((word) => !known(word)) };
+}
+
+/** Of x-envoy-retry-on and x-envoy-retry-grpc-on, which know the words of their own kind only. */
+export function wordsOfHeader(kind: 'http' | 'grpc', text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  return [...parseRetryOn(text).words].filter((word) => (kind === 'grpc') === GRPC.has(word));
+}
+
+/** Whether a header has only words of its own kind. */
+export function knowsAll(kind: 'http' | 'grpc', text: string): boolean {
+  const { words, unknown } = parseRetryOn(text);
+  return unknown.length === 0 && words.size === new Set(wordsOfHeader(kind, text)).size;
 }
 
 /** As Envoy's RetryState decides. */

@@ -5,11 +5,11 @@ import { RetryPolicySchema } from '../../xds/gen/envoy/config/route/v3/route_com
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { parseRetryOn } from './retry-on.ts';
-import { compileRetryPolicy } from './retry-policy.ts';
-import type { AttemptOutcome, RetryPolicy } from './table.ts';
+import { compileRetryPolicy, type RetryPolicy, tryTimeouts } from './retry-policy.ts';
+import type { AttemptOutcome } from './table.ts';
 
 function policy(json: JsonObject): RetryPolicy {
-  return compileRetryPolicy(fromJson(RetryPolicySchema, json), 'r')!;
+  return compileRetryPolicy(fromJson(RetryPolicySchema, json), 'r');
 }
 
 const answer = (status: number, ...fields: string[]): AttemptOutcome => ({
@@ -19,6 +19,7 @@ const answer = (status: number, ...fields: string[]): AttemptOutcome => ({
 const connectFailure: AttemptOutcome = { kind: 'connect-failure' };
 const unsent: AttemptOutcome = { kind: 'reset', requestSent: false };
 const sent: AttemptOutcome = { kind: 'reset', requestSent: true };
+const refused: AttemptOutcome = { kind: 'refused-stream' };
 const slow: AttemptOutcome = { kind: 'per-try-timeout' };
 const failures = [connectFailure, unsent, sent, slow];
 
@@ -30,7 +31,7 @@ describe('retry_on', () => {
     ['reset', failures, [answer(503)]],
     ['reset-before-request', [connectFailure, unsent], [sent, slow, answer(503)]],
     ['connect-failure', [connectFailure], [unsent, sent, slow, answer(503)]],
-    ['refused-stream', [], [...failures, answer(503)]],
+    ['refused-stream', [refused], [...failures, answer(503)]],
     ['retriable-4xx', [answer(409)], [answer(400), answer(404), answer(429)]],
     ['envoy-ratelimited', [answer(429, 'x-envoy-ratelimited', 'true')], [answer(429), answer(503)]],
     ['5xx', [], [answer(503, 'x-envoy-ratelimited', 'true')]],
@@ -72,14 +73,19 @@ describe('retry_on', () => {
 describe('numbers', () => {
   const previousHosts = anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema));
   test.each<[name: string, json: JsonObject, wants: Partial<RetryPolicy>]>([
-    ['defaults', {}, { retries: 1, perTryTimeout: 0, backoff: { base: 25, max: 250 }, reselect: 0 }],
+    ['defaults', {}, { retries: 1, backoff: { base: 25, max: 250 }, reselect: 0 }],
     ['none', { num_retries: 0 }, { retries: 0 }],
-    ['per try', { per_try_timeout: '0.25s' }, { perTryTimeout: 250 }],
     ['base only', { retry_back_off: { base_interval: '0.1s' } }, { backoff: { base: 100, max: 1000 } }],
     ['both', { retry_back_off: { base_interval: '1s', max_interval: '3s' } }, { backoff: { base: 1000, max: 3000 } }],
     ['attempts without a predicate mean nothing', { host_selection_retry_max_attempts: '5' }, { reselect: 0 }],
   ])('%s', (_name, json, wants) => {
     expect(policy(json)).toMatchObject(wants);
+  });
+
+  test('limits of each try', () => {
+    const message = fromJson(RetryPolicySchema, { per_try_timeout: '0.25s', per_try_idle_timeout: '1s' });
+    expect(tryTimeouts(message, 'r')).toEqual({ perTryTimeout: 250, perTryIdleTimeout: 1000 });
+    expect(tryTimeouts(undefined, 'r')).toEqual({ perTryTimeout: 0, perTryIdleTimeout: 0 });
   });
 
   test.each([
@@ -90,7 +96,7 @@ describe('numbers', () => {
       retryHostPredicate: [{ name: 'p', configType: { case: 'typedConfig', value: previousHosts } }],
       hostSelectionRetryMaxAttempts,
     });
-    expect(compileRetryPolicy(message, 'r')!.reselect).toBe(wants);
+    expect(compileRetryPolicy(message, 'r').reselect).toBe(wants);
   });
 
   test.each<[JsonObject, string]>([

@@ -27,7 +27,7 @@ describe('rewrites', () => {
   ])('%s', (_name, match, action, path, wants) => {
     const head = requestHead({ path });
     const { action: compiled } = entryFor(routed({ match, route: { cluster: 'c', ...action } }), { path });
-    if (compiled.kind === 'forward') compiled.rewrite(head);
+    if (compiled.kind === 'forward') compiled.rewrite(head, false);
     expect(head.path).toBe(wants);
   });
 
@@ -38,7 +38,7 @@ describe('rewrites', () => {
     [{ host_rewrite_path_regex: { pattern: { regex: '^/(.+)/.+$' }, substitution: '\\1' } }, 'first'],
   ])('host: %j', (action, wants) => {
     const head = requestHead({ path: '/first/second?x', headers: ['x-host', 'from-header.example'] });
-    forwardOf({ route: { cluster: 'c', append_x_forwarded_host: true, ...action } }).rewrite(head);
+    forwardOf({ route: { cluster: 'c', append_x_forwarded_host: true, ...action } }).rewrite(head, false);
     expect(head.authority).toBe(wants);
     expect(head.headers.get('x-forwarded-host')).toBe(wants === 'shop.example' ? undefined : 'shop.example');
   });

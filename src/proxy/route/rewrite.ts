@@ -1,25 +1,29 @@
 // Rewrites of path and authority, for requests that are forwarded and for the Location of redirects.
 import { checkSubstitution } from '../../lib/re2.ts';
 import type { RouteAction, RouteMatch } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { UriTemplateRewriteConfigSchema } from '../../xds/gen/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
 import type { RegexMatchAndSubstitute } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
+import { unpack } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import type { RequestHead } from '../http/message.ts';
 import { requestLookup } from './match/header-matcher.ts';
+import { compileTemplate } from './match/path-matcher.ts';
 import { pathOnly } from './match/query.ts';
 import { bytesOf, compilePattern } from './match/string-matcher.ts';
+import type { ForwardAction } from './table.ts';
 
 /** Changes a path (without query, or with it where that is stated). */
 export type PathChange = (path: string) => string;
 
-export function compileRewrite(action: RouteAction, match: RouteMatch, path: string): (request: RequestHead) => void {
+export function compileRewrite(action: RouteAction, match: RouteMatch, path: string): ForwardAction['rewrite'] {
   const changePath = compilePathRewrite(action, match, path);
   const changeHost = compileHostRewrite(action, path);
   const forwardHost = action.appendXForwardedHost;
-  return (request) => {
+  return (request, quiet) => {
     if (changeHost !== null) replaceHost(request, changeHost(request), forwardHost);
     if (changePath !== null) {
       // Also where the path stays as it was: the header says that a rewrite was in charge.
-      request.headers.set('x-envoy-original-path', request.path);
+      if (!quiet) request.headers.set('x-envoy-original-path', request.path);
       request.path = changePath(request.path);
     }
   };
@@ -62,12 +66,30 @@ export function compileSubstitution(rewrite: RegexMatchAndSubstitute, path: stri
 }
 
 function compilePathRewrite(action: RouteAction, match: RouteMatch, path: string): PathChange | null {
-  if (action.prefixRewrite !== '' && action.regexRewrite) {
-    throw new ConfigError(at(path, 'regex_rewrite'), 'is set beside prefix_rewrite');
+  const { prefixRewrite, regexRewrite, pathRewritePolicy } = action;
+  if ([prefixRewrite !== '', regexRewrite, pathRewritePolicy].filter(Boolean).length > 1) {
+    throw new ConfigError(path, 'has more than one of prefix_rewrite, regex_rewrite and path_rewrite_policy');
   }
-  if (action.regexRewrite) return compileRegexRewrite(action.regexRewrite, at(path, 'regex_rewrite'));
-  if (action.prefixRewrite === '') return null;
-  return compilePrefixRewrite(action.prefixRewrite, match, at(path, 'prefix_rewrite'));
+  if (regexRewrite) return compileRegexRewrite(regexRewrite, at(path, 'regex_rewrite'));
+  if (pathRewritePolicy) return compileTemplateRewrite(action, match, at(path, 'path_rewrite_policy'));
+  if (prefixRewrite === '') return null;
+  return compilePrefixRewrite(prefixRewrite, match, at(path, 'prefix_rewrite'));
+}
+
+/** The variables are those of the template that the route matches by. */
+function compileTemplateRewrite({ pathRewritePolicy }: RouteAction, match: RouteMatch, path: string): PathChange {
+  const here = at(path, 'typed_config');
+  const { pathTemplateRewrite } = unpack(pathRewritePolicy!.typedConfig, UriTemplateRewriteConfigSchema, here);
+  const { pathSpecifier: specifier } = match;
+  if (specifier.case !== 'pathMatchPolicy') throw new ConfigError(path, 'needs a path_match_policy');
+  const rewrite = compileTemplate(specifier.value, path).rewrite(
+    pathTemplateRewrite,
+    at(here, 'path_template_rewrite'),
+  );
+  return (target) => {
+    const bare = pathOnly(target);
+    return rewrite(bare) + target.slice(bare.length);
+  };
 }
 
 function compileHostRewrite(action: RouteAction, path: string): ((request: RequestHead) => string) | null {

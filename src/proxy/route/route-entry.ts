@@ -11,7 +11,7 @@ import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limi
 import { compileRules } from '../filter/rate-limit/rule.ts';
 import { compileOverride } from '../filter/registry.ts';
 import { compileAffinityCookies } from './affinity-cookie.ts';
-import { compileForward } from './forward.ts';
+import { compileForward, type Inherited } from './forward.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { compileRedirect } from './redirect.ts';
 import type { ForwardAction, RouteAction, RouteEntry } from './table.ts';
@@ -27,10 +27,9 @@ export type HostLevel = {
   readonly filters: Overrides;
   readonly mirrors: ForwardAction['mirrors'];
   readonly mostSpecificWins: boolean;
+  /** Bytes of a direct response's body. */
+  readonly maximumBody: number;
 };
-
-/** Bodies of direct responses over this are refused, as by Envoy. */
-const MAXIMUM_BODY = 4096;
 
 /** Edits run most specific first, so that the route configuration's are last and win, unless `mostSpecificWins`. */
 export function compileEntry(route: Route, level: HostLevel, path: string): RouteEntry {
@@ -88,29 +87,50 @@ function hasWeights({ action }: Route): boolean {
 }
 
 function compileAction(
-  { action, match }: Route,
+  route: Route,
   level: HostLevel,
   aroundCluster: (edits: HeaderEdits) => HeaderEdits,
   path: string,
 ): RouteAction {
+  const { action, match } = route;
   switch (action.case) {
-    case 'route': {
-      const retry = { policy: level.host.retryPolicy, path: at(level.path, 'retry_policy') };
-      const inherited = { retry, mirrors: level.mirrors };
-      return compileForward(action.value, match!, inherited, aroundCluster, at(path, 'route'));
-    }
+    case 'route':
+      return compileForward(action.value, match!, inheritedBy(route, level), aroundCluster, at(path, 'route'));
     case 'redirect':
       return compileRedirect(action.value, match!, at(path, 'redirect'));
     case 'directResponse':
-      return compileResponse(action.value, at(path, 'direct_response'));
+      return compileResponse(action.value, level.maximumBody, at(path, 'direct_response'));
     default:
       throw new ConfigError(path, 'has no supported action');
   }
 }
 
-function compileResponse({ status, body }: DirectResponseAction, path: string): RouteAction {
+function inheritedBy(route: Route, { host, path, mirrors }: HostLevel): Inherited {
+  return {
+    retry: { policy: host.retryPolicy, path: at(path, 'retry_policy') },
+    hedge: host.hedgePolicy,
+    mirrors,
+    attemptHeaders: attemptHeaders(host),
+    bufferLimit: bufferLimit(route) ?? bufferLimit(host),
+  };
+}
+
+function attemptHeaders(host: VirtualHost): Inherited['attemptHeaders'] {
+  const request = host.includeRequestAttemptCount;
+  const response = host.includeAttemptCountInResponse;
+  const timeoutRetry = host.includeIsTimeoutRetryHeader;
+  return request || response || timeoutRetry ? { request, response, timeoutRetry } : null;
+}
+
+/** `request_body_buffer_limit` takes the place of the older field. */
+function bufferLimit(level: Route | VirtualHost): number | null {
+  const { requestBodyBufferLimit, perRequestBufferLimitBytes } = level;
+  return requestBodyBufferLimit === undefined ? (perRequestBufferLimitBytes ?? null) : Number(requestBodyBufferLimit);
+}
+
+function compileResponse({ status, body }: DirectResponseAction, limit: number, path: string): RouteAction {
   if (status < 200 || status > 599) throw new ConfigError(at(path, 'status'), `${status} is no status`);
   const text = body === undefined ? '' : readSource(body, at(path, 'body'));
-  if (Buffer.byteLength(text) > MAXIMUM_BODY) throw new ConfigError(at(path, 'body'), `is over ${MAXIMUM_BODY} bytes`);
+  if (Buffer.byteLength(text) > limit) throw new ConfigError(at(path, 'body'), `is over ${limit} bytes`);
   return { kind: 'respond', status, body: text };
 }

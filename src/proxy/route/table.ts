@@ -1,9 +1,12 @@
 // What a RouteConfiguration compiles to: asked once per request, parses nothing.
 import type { Hash64 } from '../../lib/hash.ts';
+import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { InternalRedirect } from './internal-redirect.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 
 export type RouteTable = {
   readonly name: string;
@@ -32,18 +35,39 @@ export type RouteAction =
   | { readonly kind: 'redirect'; readonly status: number; location(request: RequestHead): string }
   | { readonly kind: 'respond'; readonly status: number; readonly body: string };
 
-export type ForwardAction = {
+/** How a request is forwarded: as its route says, or as headers of the request change it. Milliseconds; 0 is none. */
+export type ForwardPlan = {
+  /** For the whole response; Envoy's default is 15,000. */
+  readonly timeout: number;
+  readonly perTryTimeout: number;
+  /** Without a byte in either direction. */
+  readonly perTryIdleTimeout: number;
+  /** For the upstream's whole part, from the moment a connection takes the request; the cluster's limit unless the request has its own. */
+  readonly streamDuration: number | null;
+  /** null: nothing is ever tried again. */
+  readonly retry: RetryPolicy | null;
+  /** What a timeout of a try is for: true starts another beside it, false gives it up. */
+  readonly hedge: boolean;
+};
+
+export type ForwardAction = ForwardPlan & {
   readonly kind: 'forward';
   /** Chooses among weighted clusters. */
   pickCluster(request: RequestHead, random: number): ClusterChoice;
-  /** Sets `request.path` and `.authority` as the route rewrites them. */
-  rewrite(request: RequestHead): void;
-  /** Milliseconds; 0 is none. Envoy's default is 15,000. */
-  readonly timeout: number;
+  /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
+  rewrite(request: RequestHead, quiet: boolean): void;
   /** Milliseconds without bytes in either direction; null is the connection manager's, 0 is none. */
   readonly idleTimeout: number | null;
-  readonly retry: RetryPolicy | null;
-  readonly mirrors: readonly { readonly cluster: string; readonly share: number }[];
+  /** The deadline of a gRPC client in place of `timeout`; null: it is not looked at. */
+  readonly grpcTimeout: { readonly max: number; readonly offset: number } | null;
+  /** null is the connection manager's limit. */
+  readonly maxDuration: MaxDuration | null;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly internalRedirect: InternalRedirect | null;
+  /** Bytes of a request kept for another try; null is the proxy's. */
+  readonly bufferLimit: number | null;
+  /** Which of the headers about attempts are set; null is none. */
+  readonly attemptHeaders: AttemptHeaders | null;
   /** null when no hash policy applies: the balancer chooses at random. */
   hash(request: RequestHead, exchange: Exchange): Hash64 | null;
   /** By lower-case protocol, `connect` for CONNECT: what this route says of switching to it; the connection manager decides the rest. */
@@ -56,21 +80,28 @@ export type ForwardAction = {
 
 export type ClusterChoice = {
   readonly cluster: string;
-  /** `metadata_match` of the route and the weighted cluster, under `envoy.lb`. */
-  readonly subset: Exchange['subset'];
+  /** `metadata_match`: which subset of its endpoints. */
+  readonly subset: SubsetCriteria | null;
   editRequest(exchange: Exchange): void;
   editResponse(exchange: Exchange, head: ResponseHead): void;
 };
 
-export type RetryPolicy = {
-  readonly retries: number;
-  /** Milliseconds; 0 is none. */
-  readonly perTryTimeout: number;
-  readonly backoff: { readonly base: number; readonly max: number };
-  /** Avoids endpoints that were tried (Envoy's previous_hosts predicate); up to this many picks. */
-  readonly reselect: number;
-  /** Whether this outcome may be retried. Limits are the router's business. */
-  retriable(outcome: AttemptOutcome): boolean;
+/** How long an exchange may take in all, in milliseconds. */
+export type MaxDuration = {
+  /** null is the connection manager's limit, 0 none. */
+  readonly limit: number | null;
+  /** What the deadline of a gRPC client is cut to (0: it is taken as it is), and shortened by; null: it is not looked at. */
+  readonly grpc: { readonly max: number; readonly offset: number } | null;
+};
+
+/** `x-envoy-attempt-count` on requests and responses, `x-envoy-is-timeout-retry` on requests. */
+type AttemptHeaders = { readonly request: boolean; readonly response: boolean; readonly timeoutRetry: boolean };
+
+export type MirrorPolicy = {
+  clusterFor(request: RequestHead): string;
+  readonly share: number;
+  /** The host becomes `<host>-shadow`. */
+  readonly marked: boolean;
 };
 
 export type AttemptOutcome =

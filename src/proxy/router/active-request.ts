@@ -1,31 +1,37 @@
 // The life of one exchange, downstream half: sanitise → route → filters → forward or answer → edit the response → log, exactly once.
-import type { Timer } from '../../lib/timer-wheel.ts';
 import type { LocalReply } from '../filter/filter.ts';
-import { type ActiveSpan, Exchange } from '../http/exchange.ts';
+import { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
-import { HeaderMap } from '../http/headers.ts';
+import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
 import { chooseCluster } from '../route/chosen-cluster.ts';
+import type { InternalRedirect } from '../route/internal-redirect.ts';
+import { planFor } from '../route/request-plan.ts';
 import type { ClusterChoice, ForwardAction } from '../route/table.ts';
 import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { FilterRun, type FilterRunTarget } from './filter-run.ts';
-import { Forwarding, type ForwardTarget } from './forwarding.ts';
-import { httpDate } from './http-date.ts';
-import { localResponse } from './local-response.ts';
-import { Mirror } from './mirror.ts';
-import { prepareForward } from './prepare-forward.ts';
-import { refuseHead, refuseUpgrade } from './refuse-head.ts';
+import { finishSpan } from './finish-span.ts';
+import type { ForwardTarget } from './forward-target.ts';
+import { Forwarding } from './forwarding.ts';
+import { type RedirectHistory, redirect } from './internal-redirect.ts';
+import { localResponse, routeReply } from './local-response.ts';
+import { durationLeft } from './max-duration.ts';
+import { type Mirror, startMirrors } from './mirror.ts';
+import { addOwnHeaders, addServiceTime } from './own-headers.ts';
+import { prepareForward, strictRefusal } from './prepare-forward.ts';
+import { refuseHead, refuseUpgrade, shedLoad } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
+import { StreamLimits } from './stream-limits.ts';
 
 const NO_MIRRORS: readonly Mirror[] = [];
 
 export class ActiveRequest implements ServerStreamHandler, ForwardTarget, FilterRunTarget {
   readonly #manager: ConnectionManager;
   readonly #stream: ServerStream;
-  readonly #exchange: Exchange;
+  readonly exchange: Exchange;
   readonly body: RequestBody;
   readonly #filters: FilterRun;
   #forwarding: Forwarding | null = null;
@@ -36,18 +42,21 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #answers = 0;
   #requestPaused = false;
   #responsePaused = false;
-  #idleTimer: Timer | null = null;
-  #lastActivity: number;
+  /** Another exchange has taken the stream over, because a redirect was followed. */
+  #next: ActiveRequest | null = null;
+  #redirects: RedirectHistory | null = null;
+  readonly #limits: StreamLimits;
 
   constructor(manager: ConnectionManager, stream: ServerStream, head: RequestHead, last: boolean) {
     const { clock } = manager.services;
     this.#manager = manager;
     this.#stream = stream;
-    this.#lastActivity = clock.now();
-    this.#exchange = new Exchange(stream.downstream, head, this.#lastActivity, clock.epoch());
-    if (last) this.#exchange.requestEnded = this.#lastActivity;
+    const now = clock.now();
+    this.#limits = new StreamLimits(manager.services, this, now);
+    this.exchange = new Exchange(stream.downstream, head, now, clock.epoch());
+    if (last) this.exchange.requestEnded = now;
     this.body = new RequestBody(last);
-    this.#filters = new FilterRun(manager, this.#exchange, this);
+    this.#filters = new FilterRun(manager, this.exchange, this);
     manager.stats.downstream_rq_total += 1;
     manager.stats.downstream_rq_active += 1;
     if (manager.draining) {
@@ -61,53 +70,55 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   begin(): void {
     const { config, services } = this.#manager;
-    const { request } = this.#exchange;
-    if (services.overload.shedsRequests) {
-      this.#manager.stats.downstream_rq_overload_close += 1;
-      this.answer(cause.overloaded);
-      return;
-    }
-    const refusal = refuseHead(request, config, this.#stream);
+    const { request } = this.exchange;
+    const refusal = shedLoad(this.#manager) ?? refuseHead(request, config, this.#stream);
     if (refusal !== null) {
       this.answer(refusal);
       return;
     }
-    sanitizeRequest(this.#exchange, config, services.localAddress);
-    if (this.#manager.inbound) this.#exchange.peer = request.headers.get('x-tulle-peer') ?? '';
+    sanitizeRequest(this.exchange, config, services.localAddress);
+    this.#proceed();
+  }
+
+  #proceed(): void {
+    const { request } = this.exchange;
+    if (this.#manager.inbound) this.exchange.peer = request.headers.get('x-tulle-peer') ?? '';
     this.reroute();
     const { tracer } = this.#manager;
-    if (tracer !== null) this.#exchange.span = tracer.begin(this.#exchange);
+    if (tracer !== null) this.exchange.span = tracer.begin(this.exchange);
     if (request.upgrade !== '' || request.method === 'CONNECT') {
-      const refused = refuseUpgrade(request, this.#exchange.route, config, this.#stream);
+      const refused = refuseUpgrade(request, this.exchange.route, this.#manager, this.#stream);
       if (refused !== null) {
-        if (refused === cause.routeNotFound) this.#manager.stats.no_route += 1;
         this.answer(refused);
         return;
       }
-      this.#manager.stats.downstream_cx_upgrades_total += 1;
     }
-    this.#watchIdle();
+    const action = this.exchange.route?.action;
+    const idle = action?.kind === 'forward' ? action.idleTimeout : null;
+    this.#limits.watchIdle(idle ?? this.#manager.config.streamIdleTimeout);
     this.#filters.request();
   }
 
   reroute(): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
+    const { services, config, routes } = this.#manager;
     exchange.routeStale = false;
     exchange.choice = null;
-    exchange.route = this.#manager.routes?.match(exchange.request, exchange, this.#manager.services.random) ?? null;
+    exchange.route = routes?.match(exchange.request, exchange, services.random) ?? null;
+    this.#limits.watchDuration(durationLeft(exchange, config.maxStreamDuration, services.clock));
   }
 
   onData(chunk: Buffer): void {
-    this.#exchange.requestBytes += chunk.length;
-    this.#lastActivity = this.#manager.services.clock.now();
+    this.exchange.requestBytes += chunk.length;
+    this.#limits.lastActivity = this.#manager.services.clock.now();
     this.#filters.requestData(chunk);
     this.balanceRequest();
   }
 
   onEnd(trailers: HeaderMap | null): void {
-    const exchange = this.#exchange;
-    this.#lastActivity = this.#manager.services.clock.now();
-    exchange.requestEnded = this.#lastActivity;
+    const exchange = this.exchange;
+    this.#limits.lastActivity = this.#manager.services.clock.now();
+    exchange.requestEnded = this.#limits.lastActivity;
     this.#filters.requestEnd(trailers);
   }
 
@@ -117,7 +128,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   onFilteredEnd(trailers: HeaderMap | null): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     if (exchange.upstreamSent > 0) exchange.upstreamSentEnd = this.#manager.services.clock.now();
     for (const mirror of this.#mirrors) mirror.end();
     this.body.end(trailers);
@@ -125,28 +136,32 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   onReadDone(): void {
+    this.#next?.onReadDone();
     this.#forwarding?.flush();
     for (const mirror of this.#mirrors) mirror.flush();
   }
 
   onFault(fault: CodecFault): void {
+    this.#next?.onFault(fault);
     this.answer(codecFault(fault));
   }
 
   onAbort(reason: AbortReason): void {
+    this.#next?.onAbort(reason);
     if (this.#over) return;
     this.#forwarding?.stop();
     for (const mirror of this.#mirrors) mirror.abandon();
     const { flags, details } = abort[reason];
-    this.#exchange.flags |= flags;
-    this.#exchange.details = details;
+    this.exchange.flags |= flags;
+    this.exchange.details = details;
     this.#manager.stats.downstream_rq_rx_reset += 1;
     this.#finish();
   }
 
   onDrain(): void {
+    this.#next?.onDrain();
     if (!this.#responsePaused) return;
-    this.#lastActivity = this.#manager.services.clock.now();
+    this.#limits.lastActivity = this.#manager.services.clock.now();
     this.balanceResponse();
   }
 
@@ -155,11 +170,9 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   onUpstreamResponse(head: ResponseHead, last: boolean): void {
-    const { upstreamStarted, started } = this.#exchange;
-    const elapsed = Math.max(0, Math.round(upstreamStarted - started));
-    head.headers.set('x-envoy-upstream-service-time', String(elapsed));
-    this.#exchange.details = 'via_upstream';
-    this.#lastActivity = upstreamStarted;
+    if (!this.#manager.config.router.suppressHeaders) addServiceTime(head.headers, this.exchange);
+    this.exchange.details = 'via_upstream';
+    this.#limits.lastActivity = this.exchange.upstreamStarted;
     if (last) this.#forwarding = null;
     this.#send(head, last);
     if (last) this.#flushRest();
@@ -177,7 +190,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   respondData(chunk: Buffer): void {
-    this.#exchange.responseBytes += chunk.length;
+    this.exchange.responseBytes += chunk.length;
     this.#stream.write(chunk);
   }
 
@@ -188,7 +201,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   onUpstreamReadDone(): void {
     if (this.#over) return;
-    this.#lastActivity = this.#manager.services.clock.now();
+    this.#limits.lastActivity = this.#manager.services.clock.now();
     this.#stream.flush();
   }
 
@@ -222,10 +235,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
       return;
     }
     this.#filters.closeRequest();
-    this.#exchange.flags |= reply.flags;
-    this.#exchange.details = reply.details;
-    const { head, body } = localResponse(reply, this.#exchange.request);
-    const empty = body.length === 0 || this.#exchange.request.method === 'HEAD';
+    // To Envoy a 400 of the proxy's own means that the two no longer understand each other.
+    if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#stream.closeAfter();
+    this.exchange.flags |= reply.flags;
+    this.exchange.details = reply.details;
+    const { head, body } = localResponse(reply, this.exchange.request);
+    const empty = body.length === 0 || this.exchange.request.method === 'HEAD';
     const nth = ++this.#answers;
     this.#send(head, empty);
     // A filter may have answered instead while the head passed it.
@@ -236,8 +251,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   breakOff(flags: number, details: string): void {
     if (this.#over) return;
-    this.#exchange.flags |= flags;
-    this.#exchange.details = details;
+    this.exchange.flags |= flags;
+    this.exchange.details = details;
     this.#forwarding = null;
     this.#manager.stats.downstream_rq_tx_reset += 1;
     this.#finish();
@@ -247,7 +262,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   onBug(error: unknown): void {
     this.#manager.stats.uncaught_exceptions += 1;
     this.#manager.services.log.error(
-      { err: error, path: this.#exchange.request.path },
+      { err: error, path: this.exchange.request.path },
       'exception while handling a request',
     );
     this.#forwarding?.stop();
@@ -271,22 +286,45 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     }
   }
 
+  followRedirect(head: ResponseHead, policy: InternalRedirect): (() => void) | null {
+    const { exchange } = this;
+    if (exchange.requestEnded === 0 || !this.body.replayable) return null;
+    const redirected = redirect(exchange, head, policy, this.#manager, this.#redirects);
+    if (redirected === null) return null;
+    return () => {
+      exchange.response = head;
+      exchange.details = 'internal_redirect';
+      const { request, history } = redirected;
+      // A request that became a GET has lost its body.
+      const last = this.body.empty || request.method !== exchange.request.method;
+      const next = new ActiveRequest(this.#manager, this.#stream, request, last);
+      this.#next = next;
+      next.#redirects = history;
+      this.#finish();
+      next.#proceed();
+      if (!last) this.body.moveTo({ data: (chunk) => next.onData(chunk), end: (trailers) => next.onEnd(trailers) });
+      next.onReadDone();
+    };
+  }
+
   onFiltered(): void {
-    const action = this.#exchange.route?.action;
+    const refusal = strictRefusal(this.exchange.request.headers, this.#manager.config.router.strictHeaders);
+    if (refusal !== null) {
+      this.answer(refusal);
+      return;
+    }
+    const action = this.exchange.route?.action;
     if (action === undefined) {
       this.#manager.stats.no_route += 1;
       this.answer(cause.routeNotFound);
     } else if (action.kind === 'forward') this.#forward(action);
-    else if (action.kind === 'redirect') {
-      const headers = new HeaderMap(['location', action.location(this.#exchange.request)]);
-      this.answer({ status: action.status, body: '', details: 'direct_response', flags: 0, headers });
-    } else
-      this.answer({ status: action.status, body: action.body, details: 'direct_response', flags: 0, headers: null });
+    else this.answer(routeReply(action, this.exchange.request));
   }
 
   #forward(action: ForwardAction): void {
-    const { services, stats } = this.#manager;
-    const exchange = this.#exchange;
+    const { services, stats, config } = this.#manager;
+    const exchange = this.exchange;
+    const plan = planFor(action, exchange.request, config.router);
     const choice = chooseCluster(exchange, action, services.random);
     this.#choice = choice;
     exchange.cluster = choice.cluster;
@@ -298,25 +336,17 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
       return;
     }
     exchange.clusterMetadata = cluster.config.metadata;
-    prepareForward(exchange, action, choice);
-    if (action.retry !== null) this.body.keepForRetry();
-    if (action.mirrors.length > 0) this.#startMirrors(action);
-    const forwarding = new Forwarding(exchange, cluster, action, this.body, services, this);
+    prepareForward(exchange, action, plan, choice, config.router);
+    if (plan.retry !== null || action.internalRedirect !== null) {
+      this.body.keepForRetry(action.bufferLimit, () => {
+        cluster.stats.retry_or_shadow_abandoned += 1;
+      });
+    }
+    if (action.mirrors.length > 0) this.#mirrors = startMirrors(exchange, action, plan, this.body.ended, services);
+    const forwarding = new Forwarding(this.#manager, cluster, action, plan, this);
     this.#forwarding = forwarding;
     forwarding.start();
     this.onUpstreamDrain();
-  }
-
-  #startMirrors(action: ForwardAction): void {
-    const { services } = this.#manager;
-    const mirrors: Mirror[] = [];
-    for (const { cluster: name, share } of action.mirrors) {
-      const cluster = services.clusters.get(name);
-      if (cluster !== undefined && services.random() < share) {
-        mirrors.push(new Mirror(this.#exchange.request, this.body.ended, cluster, services));
-      }
-    }
-    this.#mirrors = mirrors;
   }
 
   /** The upstream has ended, but a filter still holds some of the response. */
@@ -326,7 +356,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   /** The one way of a response head to the filters, an upstream's or our own. */
   #send(head: ResponseHead, last: boolean): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     this.#choice?.editResponse(exchange, head);
     exchange.route?.editResponse(exchange, head);
     this.#filters.response(head, last);
@@ -334,14 +364,9 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   /** The one way out of a response head. */
   respond(head: ResponseHead, last: boolean): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     const { config, services, stats } = this.#manager;
-    const { headers } = head;
-    if (!headers.has('date')) headers.append('date', httpDate(services.clock.epoch()));
-    if (config.serverHeader === 'overwrite') headers.set('server', config.serverName);
-    else if (config.serverHeader === 'append-if-absent' && !headers.has('server'))
-      headers.append('server', config.serverName);
-    if (config.via !== '') headers.append('via', config.via);
+    addOwnHeaders(head.headers, config, services.clock.epoch());
     exchange.response = head;
     exchange.responded = services.clock.now();
     this.#responding = true;
@@ -350,37 +375,14 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#stream.respond(head, last);
   }
 
-  /** Lazy like the connection's: activity only notes the time, the timer looks at it when it fires. */
-  #watchIdle(): void {
-    const action = this.#exchange.route?.action;
-    const own = action?.kind === 'forward' ? action.idleTimeout : null;
-    const limit = own ?? this.#manager.config.streamIdleTimeout;
-    if (limit === 0) return;
-    const { wheel, clock } = this.#manager.services;
-    const check = () =>
-      this.guard(() => {
-        const idle = clock.now() - this.#lastActivity;
-        if (idle < limit) this.#idleTimer = wheel.set(limit - idle, check);
-        else this.#idledOut();
-      });
-    this.#idleTimer = wheel.set(limit, check);
-  }
-
-  #idledOut(): void {
+  onIdle(): void {
     this.#manager.stats.downstream_rq_idle_timeout += 1;
-    this.answer(this.#exchange.requestEnded > 0 ? cause.responseIdle : cause.requestIdle);
+    this.answer(this.exchange.requestEnded > 0 ? cause.responseIdle : cause.requestIdle);
   }
 
-  #traced(span: ActiveSpan, now: number): void {
-    span.finish(now);
-    if (!span.sampled) return;
-    const { started, startedAt } = this.#exchange;
-    const value = now - started;
-    this.#manager.stats.downstream_rq_time.exemplify({
-      value,
-      label: `trace_id="${span.traceId}",span_id="${span.spanId}"`,
-      epoch: startedAt + value,
-    });
+  onLasting(): void {
+    this.#manager.stats.downstream_rq_max_duration_reached += 1;
+    this.answer(this.exchange.requestEnded > 0 ? cause.responseDuration : cause.requestDuration);
   }
 
   #finish(): void {
@@ -388,11 +390,11 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#over = true;
     const { stats, services, config } = this.#manager;
     stats.downstream_rq_active -= 1;
-    if (this.#idleTimer !== null) services.wheel.cancel(this.#idleTimer);
+    this.#limits.stop();
     const now = services.clock.now();
-    stats.downstream_rq_time.record(now - this.#exchange.started);
-    if (this.#exchange.span !== null) this.#traced(this.#exchange.span, now);
-    for (const log of config.accessLogs) log.write(this.#exchange, now);
+    stats.downstream_rq_time.record(now - this.exchange.started);
+    if (this.exchange.span !== null) finishSpan(this.exchange.span, this.exchange, stats, now);
+    for (const log of config.accessLogs) log.write(this.exchange, now);
     this.#filters.done();
   }
 }

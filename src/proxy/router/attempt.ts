@@ -7,10 +7,11 @@ import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import type { RequestBody } from './request-body.ts';
+import type { TryTimers } from './try-timers.ts';
 
 export type AttemptOwner = {
   /** A connection took the request. */
-  onSent(session: ClientSession): void;
+  onSent(attempt: Attempt, session: ClientSession): void;
   onInterim(head: ResponseHead): void;
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void;
   onData(chunk: Buffer): void;
@@ -25,6 +26,9 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   readonly host: Host;
   /** A connection took the request: from here on a failure is no connect failure. */
   sent = false;
+  /** Another attempt was started because this one took too long. */
+  hedged = false;
+  timers: TryTimers | null = null;
   readonly #cluster: Cluster;
   readonly #head: RequestHead;
   readonly #body: RequestBody;
@@ -97,7 +101,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#cluster.stats.upstream_rq_total += 1;
     this.sent = true;
     this.#cluster.observeConnected(this.host);
-    this.#owner.onSent(session);
+    this.#owner.onSent(this, session);
     const last = this.#body.empty;
     const stream = session.open(this.#head, last, this);
     this.#stream = stream;
@@ -120,11 +124,13 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   onResponse(head: ResponseHead, last: boolean): void {
     this.#measure(true);
+    this.timers?.touch();
     if (last) this.#settle();
     this.#owner.onResponse(this, head, last);
   }
 
   onData(chunk: Buffer): void {
+    this.timers?.touch();
     this.#owner.onData(chunk);
   }
 
@@ -173,6 +179,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   #settle(): void {
     if (this.#over) return;
     this.#over = true;
+    this.timers?.stop();
     this.#measure(false);
     this.#cluster.stats.upstream_rq_active -= 1;
     this.host.activeRequests -= 1;

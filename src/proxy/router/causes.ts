@@ -18,6 +18,18 @@ export const cause = {
   },
   responseTimeout: reply(504, flag.upstreamRequestTimeout, 'response_timeout', 'upstream request timeout'),
   perTryTimeout: reply(504, flag.upstreamRequestTimeout, 'upstream_per_try_timeout', 'upstream request timeout'),
+  perTryIdleTimeout: reply(
+    504,
+    flag.upstreamRequestTimeout,
+    'upstream_per_try_idle_timeout',
+    'upstream request timeout',
+  ),
+  /** An exchange that takes longer than it may in all: before and after its request was complete. */
+  requestDuration: reply(408, 0, 'max_duration_timeout', 'downstream duration timeout'),
+  responseDuration: reply(504, 0, 'max_duration_timeout', 'downstream duration timeout'),
+  /** The same of the upstream's part. */
+  upstreamDurationEarly: upstreamDuration(408),
+  upstreamDuration: upstreamDuration(504),
   /** The request stopped coming. */
   requestIdle: reply(408, flag.streamIdleTimeout, 'stream_idle_timeout', 'stream timeout'),
   /** The request was complete and nothing came back. */
@@ -30,8 +42,26 @@ export const cause = {
   filterFailed: reply(500, 0, 'filter_failed', ''),
 } as const;
 
+export function malformedControl(name: string, value: string): LocalReply {
+  const body = `invalid header '${name}' with value '${value}'`;
+  return reply(400, flag.invalidEnvoyRequestHeaders, 'request_headers_failed_strict_check', body);
+}
+
 export function clusterNotFound(status: number): LocalReply {
   return reply(status, flag.noClusterFound, 'cluster_not_found', '');
+}
+
+function upstreamDuration(status: number): LocalReply {
+  const words = 'upstream max stream duration reached';
+  return reply(status, flag.upstreamMaxStreamDurationReached, words.replaceAll(' ', '_'), words);
+}
+
+/** Tells the client how many tries there were. */
+export function withAttemptCount(answer: LocalReply, attempts: number): LocalReply {
+  return {
+    ...answer,
+    headers: new HeaderMap([...(answer.headers?.fields ?? []), 'x-envoy-attempt-count', String(attempts)]),
+  };
 }
 
 export function codecFault(fault: CodecFault): LocalReply {

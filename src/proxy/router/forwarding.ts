@@ -1,7 +1,7 @@
 // The router: takes one request to a cluster, within its timeouts, over as many attempts as the retry policy allows.
 import type { Hash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
-import type { Endpoint, PickContext } from '../balance/balancer.ts';
+import type { PickContext } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -9,63 +9,59 @@ import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
-import type { AttemptOutcome, ForwardAction } from '../route/table.ts';
+import type { RouterOptions } from '../route/request-plan.ts';
+import type { AttemptOutcome, ForwardAction, ForwardPlan } from '../route/table.ts';
+import { announceRetry } from './announce-retry.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
-import { cause, lateReset, upstreamReset } from './causes.ts';
+import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
+import type { ConnectionManager } from './connection-manager.ts';
+import type { ForwardTarget } from './forward-target.ts';
 import type { RequestBody } from './request-body.ts';
-import { RetryState } from './retry.ts';
+import { resetOutcome } from './reset-outcome.ts';
+import { type RetryDecision, RetryState } from './retry.ts';
 import type { RouterServices } from './services.ts';
+import { TryTimers } from './try-timers.ts';
 
-/** The downstream half of the exchange. */
-export type ForwardTarget = {
-  onInterim(head: ResponseHead): void;
-  onUpstreamResponse(head: ResponseHead, last: boolean): void;
-  onUpstreamData(chunk: Buffer): void;
-  onUpstreamEnd(trailers: HeaderMap | null): void;
-  onUpstreamReadDone(): void;
-  /** Nothing was sent downstream yet: answer this. */
-  answer(reply: LocalReply): void;
-  /** The response has begun and cannot be completed. */
-  breakOff(flags: number, details: string): void;
-  /** The request's body may flow again. */
-  onUpstreamDrain(): void;
-  onBug(error: unknown): void;
-  guard(work: () => void): void;
-};
-
-const NONE: readonly Endpoint[] = [];
+/** Tries of one request beside each other, in the order they were started; more than one only where a slow try is hedged. */
+const NONE: readonly Attempt[] = [];
+const ANY_HOST = { tried: [], reselect: 0, rejects: null } as const;
 
 export class Forwarding implements AttemptOwner {
   readonly #exchange: Exchange;
   readonly #cluster: Cluster;
   readonly #action: ForwardAction;
+  readonly #plan: ForwardPlan;
   readonly #body: RequestBody;
   readonly #services: RouterServices;
+  readonly #options: RouterOptions;
   readonly #target: ForwardTarget;
   readonly #retry: RetryState | null;
   readonly #hash: Hash64 | null;
-  #tried: Endpoint[] | null = null;
+  /** The newest try, or the one whose response is being passed on; null while none is in progress. */
   #attempt: Attempt | null = null;
+  /** Older tries that may still win. */
+  #older: readonly Attempt[] = NONE;
   #responding = false;
   #timeout: Timer | null = null;
-  #tryTimeout: Timer | null = null;
   #backoff: Timer | null = null;
 
   constructor(
-    exchange: Exchange,
+    manager: ConnectionManager,
     cluster: Cluster,
     action: ForwardAction,
-    body: RequestBody,
-    services: RouterServices,
+    plan: ForwardPlan,
     target: ForwardTarget,
   ) {
+    const { exchange } = target;
     this.#exchange = exchange;
     this.#cluster = cluster;
     this.#action = action;
-    this.#body = body;
-    this.#services = services;
+    this.#plan = plan;
+    this.#body = target.body;
+    this.#services = manager.services;
+    this.#options = manager.config.router;
     this.#target = target;
-    this.#retry = action.retry === null ? null : new RetryState(action.retry, cluster);
+    this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster);
     this.#hash = action.hash(exchange.request, exchange);
   }
 
@@ -76,8 +72,9 @@ export class Forwarding implements AttemptOwner {
 
   /** The request is complete: from now on the upstream is the one that takes time (Envoy's route timeout starts here). */
   onRequestEnd(): void {
-    const { timeout } = this.#action;
+    const { timeout } = this.#plan;
     if (timeout > 0) this.#timeout = this.#after(timeout, () => this.#timedOut());
+    if (this.#attempt?.sent === true) this.#attempt.timers?.complete();
   }
 
   flush(): void {
@@ -95,16 +92,20 @@ export class Forwarding implements AttemptOwner {
   /** Ends everything in progress; the target hears nothing more. */
   stop(): void {
     const attempt = this.#attempt;
-    this.#attempt = null;
+    const older = this.#older;
     this.#settle();
     attempt?.abandon();
+    for (const other of older) other.abandon();
   }
 
-  onSent(session: ClientSession): void {
+  onSent(attempt: Attempt, session: ClientSession): void {
     const exchange = this.#exchange;
     exchange.upstream = session.connection;
     exchange.upstreamSent = this.#services.clock.now();
-    if (this.#body.ended) exchange.upstreamSentEnd = exchange.upstreamSent;
+    attempt.timers?.sent();
+    if (!this.#body.ended) return;
+    exchange.upstreamSentEnd = exchange.upstreamSent;
+    attempt.timers?.complete();
   }
 
   onInterim(head: ResponseHead): void {
@@ -116,22 +117,25 @@ export class Forwarding implements AttemptOwner {
     if (this.#cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) {
       this.#cluster.failHealth(attempt.host);
     }
-    if (this.#retry !== null && this.#mayRetry(this.#retry, { kind: 'response', head })) {
-      this.#cluster.stats.retriedCodes.count(head.status);
-      this.#exchange.span?.attempted(head.status, this.#services.clock.now());
-      attempt.discard();
-      this.#again(this.#retry);
-      return;
+    const retry = this.#retry;
+    if (retry !== null) {
+      const outcome: AttemptOutcome = { kind: 'response', head };
+      const decision = attempt.hedged ? (retry.wouldRetry(outcome) ? 'limit' : 'no') : this.#decide(retry, outcome);
+      if (decision === 'retry') {
+        this.#cluster.stats.retriedCodes.count(head.status);
+        this.#exchange.span?.attempted(head.status, this.#services.clock.now());
+        this.#drop(attempt);
+        this.#again(retry, false);
+        return;
+      }
+      // A bad answer waits for a better one as long as another try may bring it.
+      if (decision !== 'no' && this.#hasOthers(attempt)) {
+        this.#drop(attempt);
+        return;
+      }
     }
-    this.#cluster.stats.countResponse(head.status);
-    if (this.#retry !== null && this.#retry.count > 0 && head.status < 500)
-      this.#cluster.stats.upstream_rq_retry_success += 1;
-    this.#responding = true;
-    this.#cancel(this.#tryTimeout);
-    if (last) this.#settle();
-    this.#exchange.upstreamStarted = this.#services.clock.now();
-    if (last) this.#completed(this.#exchange.upstreamStarted);
-    this.#target.onUpstreamResponse(head, last);
+    if (this.#action.internalRedirect !== null && this.#redirected(head)) return;
+    this.#pass(attempt, head, last);
   }
 
   #completed(now: number): void {
@@ -194,89 +198,194 @@ export class Forwarding implements AttemptOwner {
       return;
     }
     this.#exchange.endpoint = host;
-    this.#exchange.attempts += 1;
+    this.#retry?.note(host);
     this.#exchange.span?.attempt(this.#services.clock.now());
-    if (this.#retry !== null && this.#retry.policy.reselect > 0) this.#tried = [...(this.#tried ?? []), host];
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
     const attempt = new Attempt(this.#cluster, host, request, this.#body, this, raw);
+    const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
+    const duration = streamDuration ?? config.http.maxStreamDuration;
+    if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);
+    if (this.#attempt !== null) this.#older = [...this.#older, this.#attempt];
     this.#attempt = attempt;
-    const perTry = this.#retry === null ? 0 : this.#retry.policy.perTryTimeout;
-    if (perTry > 0) this.#tryTimeout = this.#after(perTry, () => this.#tryTimedOut(attempt));
     attempt.start();
   }
 
   #wanted(): PickContext {
-    const { subset, override, downstream, request } = this.#exchange;
-    return {
-      hash: this.#hash,
-      now: this.#services.clock.now(),
-      tried: this.#tried ?? NONE,
-      reselect: this.#retry === null ? 0 : this.#retry.policy.reselect,
-      rejects: null,
-      subset,
-      destination: downstream.restored ? downstream.local : null,
-      headers: request.headers,
-      override,
-    };
+    const { subset, override, attempts, downstream, request } = this.#exchange;
+    const now = this.#services.clock.now();
+    const destination = downstream.restored ? downstream.local : null;
+    // The first try takes whatever endpoint there is.
+    const wanted = this.#retry === null || attempts === 1 ? ANY_HOST : this.#retry.wanted;
+    return { hash: this.#hash, now, subset, destination, headers: request.headers, override, ...wanted };
   }
 
-  #tryTimedOut(attempt: Attempt): void {
-    this.#cluster.stats.upstream_rq_per_try_timeout += 1;
+  #timersOf(attempt: Attempt, duration: number): TryTimers {
+    const { stats } = this.#cluster;
+    return new TryTimers(this.#plan, duration, this.#services, {
+      onLate: () => {
+        stats.upstream_rq_per_try_timeout += 1;
+        this.#exchange.flags |= flag.upstreamRequestTimeout;
+        if (this.#plan.hedge) this.#hedge(attempt);
+        else this.#tooLate(attempt, cause.perTryTimeout);
+      },
+      onIdle: () => {
+        stats.upstream_rq_per_try_idle_timeout += 1;
+        this.#tooLate(attempt, cause.perTryIdleTimeout);
+      },
+      onLasting: () => {
+        stats.upstream_rq_max_duration_reached += 1;
+        this.#tooLate(attempt, this.#body.ended ? cause.upstreamDuration : cause.upstreamDurationEarly);
+      },
+      guard: (work) => this.#target.guard(work),
+    });
+  }
+
+  #tooLate(attempt: Attempt, reply: LocalReply): void {
     attempt.abandon();
-    this.#failed(attempt, { kind: 'per-try-timeout' }, cause.perTryTimeout);
+    if (this.#responding) {
+      this.#settle();
+      this.#target.breakOff(reply.flags, reply.details);
+    } else this.#failed(attempt, { kind: 'per-try-timeout' }, reply);
+  }
+
+  /** The attempt goes on: whichever answers well first wins. */
+  #hedge(attempt: Attempt): void {
+    this.#cluster.observeFailure(attempt.host, cause.perTryTimeout.status);
+    const retry = this.#retry;
+    if (retry === null || !this.#body.replayable) return;
+    const decision = retry.another();
+    this.#flagLimits(decision);
+    if (decision !== 'retry') return;
+    attempt.hedged = true;
+    this.#again(retry, true);
   }
 
   /** An attempt ended without a response. */
   #failed(attempt: Attempt, outcome: AttemptOutcome | null, reply: LocalReply): void {
-    this.#cancel(this.#tryTimeout);
-    if (outcome !== null) this.#cluster.observeFailure(attempt.host, reply.status);
-    if (this.#retry !== null && outcome !== null && this.#mayRetry(this.#retry, outcome)) this.#again(this.#retry);
+    this.#leave(attempt);
+    const retry = attempt.hedged ? null : this.#retry;
+    if (outcome !== null && !attempt.hedged) this.#cluster.observeFailure(attempt.host, reply.status);
+    if (retry !== null && outcome !== null && this.#decide(retry, outcome) === 'retry') {
+      this.#again(retry, outcome.kind === 'per-try-timeout');
+      return;
+    }
+    if (this.#hasOthers(attempt)) this.#cluster.stats.countResponse(reply.status);
     else this.#giveUp(reply);
   }
 
-  #mayRetry(retry: RetryState, outcome: AttemptOutcome): boolean {
-    if (!this.#body.replayable) return false;
-    const decision = retry.decide(outcome);
-    if (decision === 'limit') this.#exchange.flags |= flag.upstreamRetryLimitExceeded;
-    if (decision === 'overflow') this.#exchange.flags |= flag.upstreamOverflow;
-    return decision === 'retry';
+  #decide(retry: RetryState, outcome: AttemptOutcome): RetryDecision {
+    if (!this.#body.replayable) return 'no';
+    const decision = retry.decide(outcome, this.#services.clock.epoch());
+    this.#flagLimits(decision);
+    return decision;
   }
 
-  #again(retry: RetryState): void {
-    this.#attempt = null;
-    this.#cancel(this.#tryTimeout);
+  #flagLimits(decision: RetryDecision): void {
+    if (decision === 'limit') this.#exchange.flags |= flag.upstreamRetryLimitExceeded;
+    if (decision === 'overflow') this.#exchange.flags |= flag.upstreamOverflow;
+  }
+
+  /** Another attempt after a pause. `late`: because one took too long. */
+  #again(retry: RetryState, late: boolean): void {
+    this.#cancel(this.#backoff);
     this.#backoff = this.#after(retry.delay(this.#services.random), () => {
+      this.#backoff = null;
+      this.#exchange.attempts += 1;
+      announceRetry(this.#exchange, this.#plan, this.#action, this.#options, late, this.#services.clock.now());
       this.#try();
       this.flush();
     });
   }
 
+  /** The upstream's redirect is followed here: the client does not see it. */
+  #redirected(head: ResponseHead): boolean {
+    const { stats } = this.#cluster;
+    if (!this.#action.internalRedirect!.statuses.has(head.status)) return false;
+    const next = this.#target.followRedirect(head, this.#action.internalRedirect!);
+    if (next === null) {
+      stats.upstream_internal_redirect_failed_total += 1;
+      return false;
+    }
+    stats.upstream_internal_redirect_succeeded_total += 1;
+    this.stop();
+    next();
+    return true;
+  }
+
+  #pass(attempt: Attempt, head: ResponseHead, last: boolean): void {
+    this.#cluster.stats.countResponse(head.status);
+    this.#responding = true;
+    attempt.timers?.answered();
+    if (this.#hasOthers(attempt)) this.#dropOthers(attempt);
+    if (last) this.#settle();
+    const exchange = this.#exchange;
+    exchange.endpoint = attempt.host;
+    exchange.upstreamStarted = this.#services.clock.now();
+    if (last) this.#completed(exchange.upstreamStarted);
+    if (this.#action.attemptHeaders?.response === true && !this.#options.suppressHeaders) {
+      head.headers.set('x-envoy-attempt-count', String(exchange.attempts));
+    }
+    this.#target.onUpstreamResponse(head, last);
+  }
+
   #timedOut(): void {
-    this.#cluster.stats.upstream_rq_timeout += 1;
-    const attempt = this.#attempt;
-    if (attempt !== null) this.#cluster.observeFailure(attempt.host, cause.responseTimeout.status);
+    const { stats } = this.#cluster;
     const begun = this.#responding;
+    for (const attempt of this.#attempt === null ? this.#older : [...this.#older, this.#attempt]) {
+      stats.upstream_rq_timeout += 1;
+      if (begun) continue;
+      stats.countResponse(cause.responseTimeout.status);
+      if (!attempt.hedged) this.#cluster.observeFailure(attempt.host, cause.responseTimeout.status);
+    }
     this.stop();
     if (begun) this.#target.breakOff(flag.upstreamRequestTimeout, cause.responseTimeout.details);
-    else {
-      this.#cluster.stats.countResponse(cause.responseTimeout.status);
-      this.#target.answer(cause.responseTimeout);
-    }
+    else this.#answer(cause.responseTimeout);
   }
 
   #giveUp(reply: LocalReply): void {
     this.#cluster.stats.countResponse(reply.status);
-    this.#settle();
-    this.#target.answer(reply);
+    this.stop();
+    this.#answer(reply);
+  }
+
+  #answer(reply: LocalReply): void {
+    const counted = this.#action.attemptHeaders?.response === true && !this.#options.suppressHeaders;
+    this.#target.answer(counted ? withAttemptCount(reply, this.#exchange.attempts) : reply);
+  }
+
+  /** Whether another attempt is on its way or due. */
+  #hasOthers(attempt: Attempt): boolean {
+    return this.#backoff !== null || this.#older.length > 0 || (this.#attempt !== null && this.#attempt !== attempt);
+  }
+
+  #drop(attempt: Attempt): void {
+    this.#leave(attempt);
+    attempt.discard();
+  }
+
+  #leave(attempt: Attempt): void {
+    if (this.#attempt === attempt) {
+      this.#attempt = this.#older.at(-1) ?? null;
+      if (this.#older.length > 0) this.#older = this.#older.slice(0, -1);
+    } else this.#older = this.#older.filter((other) => other !== attempt);
+  }
+
+  #dropOthers(winner: Attempt): void {
+    this.#cancel(this.#backoff);
+    this.#backoff = null;
+    for (const other of [...this.#older, this.#attempt]) if (other !== winner) other?.abandon();
+    this.#older = NONE;
+    this.#attempt = winner;
   }
 
   #settle(): void {
     this.#attempt = null;
+    this.#older = NONE;
     this.#retry?.release();
     this.#cancel(this.#timeout);
-    this.#cancel(this.#tryTimeout);
     this.#cancel(this.#backoff);
+    this.#backoff = null;
   }
 
   #after(delay: number, work: () => void): Timer {
@@ -286,12 +395,4 @@ export class Forwarding implements AttemptOwner {
   #cancel(timer: Timer | null): void {
     if (timer !== null) this.#services.wheel.cancel(timer);
   }
-}
-
-/** null: never retried. */
-function resetOutcome(reason: ResetReason, sent: boolean): AttemptOutcome | null {
-  if (reason === 'overflow') return null;
-  if (reason === 'connection-failure' || reason === 'connection-timeout') return { kind: 'connect-failure' };
-  if (reason === 'refused-stream') return { kind: 'refused-stream' };
-  return { kind: 'reset', requestSent: sent };
 }

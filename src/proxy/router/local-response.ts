@@ -3,6 +3,7 @@ import type { LocalReply } from '../filter/filter.ts';
 import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { ForwardAction, RouteAction } from '../route/table.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -20,6 +21,18 @@ export function localResponse(reply: LocalReply, request: RequestHead): { head: 
   }
   if (reply.headers !== null) merge(headers, reply.headers);
   return { head: { status: grpc ? 200 : reply.status, headers }, body: grpc ? EMPTY : body };
+}
+
+/** What a route says without an upstream. */
+export function routeReply(action: Exclude<RouteAction, ForwardAction>, request: RequestHead): LocalReply {
+  const isRedirect = action.kind === 'redirect';
+  return {
+    status: action.status,
+    body: isRedirect ? '' : action.body,
+    details: 'direct_response',
+    flags: 0,
+    headers: isRedirect ? new HeaderMap(['location', action.location(request)]) : null,
+  };
 }
 
 /** A name given here replaces ours; given twice it is sent twice. */

@@ -2,13 +2,33 @@
 import type { Timer } from '../../lib/timer-wheel.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { ForwardAction, ForwardPlan, MirrorPolicy } from '../route/table.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { RequestBody } from './request-body.ts';
 import type { RouterServices } from './services.ts';
 
-/** Milliseconds a copy may take in all. */
-const TIMEOUT = 15_000;
+/** The copies that a route wants of a request, now that it is as it will be sent. */
+export function startMirrors(
+  { request }: Exchange,
+  action: ForwardAction,
+  plan: ForwardPlan,
+  ended: boolean,
+  services: RouterServices,
+): readonly Mirror[] {
+  const mirrors: Mirror[] = [];
+  for (const policy of action.mirrors) {
+    const cluster = services.clusters.get(policy.clusterFor(request));
+    if (cluster !== undefined && services.random() < policy.share) {
+      mirrors.push(new Mirror(request, ended, cluster, services, { timeout: plan.timeout, marked: policy.marked }));
+    }
+  }
+  return mirrors;
+}
+
+/** `timeout`: milliseconds a copy may take in all, 0 is no limit. */
+type MirrorOptions = Pick<MirrorPolicy, 'marked'> & { readonly timeout: number };
 
 export class Mirror implements AttemptOwner {
   readonly #body: RequestBody;
@@ -16,14 +36,15 @@ export class Mirror implements AttemptOwner {
   #attempt: Attempt | null = null;
   #timer: Timer | null = null;
 
-  constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices) {
+  constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices, options: MirrorOptions) {
     this.#services = services;
     this.#body = new RequestBody(last);
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
-    const copy = { ...head, authority: shadowAuthority(head.authority), headers: head.headers.clone() };
+    const authority = options.marked ? shadowAuthority(head.authority) : head.authority;
+    const copy = { ...head, authority, headers: head.headers.clone() };
     this.#attempt = new Attempt(cluster, host, copy, this.#body, this);
-    this.#timer = services.wheel.set(TIMEOUT, () => this.abandon());
+    if (options.timeout > 0) this.#timer = services.wheel.set(options.timeout, () => this.abandon());
     this.#attempt.start();
   }
 

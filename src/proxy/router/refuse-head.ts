@@ -5,7 +5,15 @@ import type { RequestHead } from '../http/message.ts';
 import type { ServerStream } from '../http/stream.ts';
 import type { RouteEntry } from '../route/table.ts';
 import { cause } from './causes.ts';
+import type { ConnectionManager } from './connection-manager.ts';
 import { normalizePath } from './normalize-path.ts';
+
+/** What every request is told while the proxy has too much to do. */
+export function shedLoad({ services, stats }: ConnectionManager): LocalReply | null {
+  if (!services.overload.shedsRequests) return null;
+  stats.downstream_rq_overload_close += 1;
+  return cause.overloaded;
+}
 
 /** Normalizes the path as configured. A reply: the request goes no further. */
 export function refuseHead(
@@ -34,16 +42,20 @@ export function refuseHead(
 export function refuseUpgrade(
   request: RequestHead,
   route: RouteEntry | null,
-  config: HttpConnectionConfig,
+  { config, stats }: ConnectionManager,
   stream: ServerStream,
 ): LocalReply | null {
   const wanted = request.upgrade === '' ? 'connect' : request.upgrade;
   if (route === null) {
+    stats.no_route += 1;
     stream.closeAfter();
     return cause.routeNotFound;
   }
   const own = route.action.kind === 'forward' ? route.action.upgrades.get(wanted) : undefined;
-  if (own ?? config.upgrades.get(wanted) ?? false) return null;
+  if (own ?? config.upgrades.get(wanted) ?? false) {
+    stats.downstream_cx_upgrades_total += 1;
+    return null;
+  }
   stream.closeAfter();
   return cause.upgradeRefused;
 }

@@ -2,8 +2,10 @@
 import type { HeaderMap } from '../http/headers.ts';
 import type { ClientStream } from '../http/stream.ts';
 
-/** Bytes kept for a retry or for a connection still being made. */
+/** Bytes kept for a connection still being made. */
 const KEEP_LIMIT = 65_536;
+/** Bytes kept for another try: Envoy's default limit of a connection's buffer. */
+const REPLAY_LIMIT = 1_048_576;
 
 export class RequestBody {
   ended: boolean;
@@ -14,15 +16,19 @@ export class RequestBody {
   #spent = false;
   #stream: ClientStream | null = null;
   #forRetry = false;
+  #replayLimit = REPLAY_LIMIT;
+  #onAbandoned: (() => void) | null = null;
 
   /** `last`: there is no body. */
   constructor(last: boolean) {
     this.ended = last;
   }
 
-  /** What is sent stays here too, so that it can be sent again. Said before anything is. */
-  keepForRetry(): void {
+  /** What is sent stays here too, so that it can be sent again, up to a `limit`: then `onAbandoned` is told. Said before anything is sent. */
+  keepForRetry(limit: number | null, onAbandoned: () => void): void {
     this.#forRetry = true;
+    this.#replayLimit = limit ?? REPLAY_LIMIT;
+    this.#onAbandoned = onAbandoned;
   }
 
   get empty(): boolean {
@@ -44,7 +50,7 @@ export class RequestBody {
       this.#size += chunk.length;
     } else this.#spent = true;
     this.#stream?.write(chunk);
-    if (this.#stream !== null && this.#size > KEEP_LIMIT) this.#drop();
+    if (this.#stream !== null && this.#size > this.#replayLimit) this.#drop();
   }
 
   end(trailers: HeaderMap | null): void {
@@ -58,7 +64,7 @@ export class RequestBody {
     this.#stream = stream;
     for (const chunk of this.#kept) stream.write(chunk);
     if (this.ended) stream.finish(this.#trailers);
-    if (!this.#forRetry || this.#size > KEEP_LIMIT) this.#drop();
+    if (!this.#forRetry || this.#size > this.#replayLimit) this.#drop();
   }
 
   detach(): void {
@@ -82,5 +88,6 @@ export class RequestBody {
     this.#kept = [];
     this.#size = 0;
     this.#spent = true;
+    this.#onAbandoned?.();
   }
 }

@@ -1,13 +1,19 @@
 // When and how soon a failed attempt is repeated.
+import type { Endpoint, PickContext } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { AttemptOutcome, RetryPolicy } from '../route/table.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import type { RateLimitedBackOff, RetryPolicy } from '../route/retry-policy.ts';
+import type { AttemptOutcome } from '../route/table.ts';
 
 export type RetryDecision = 'no' | 'retry' | 'limit' | 'overflow';
 
 /** Counts the retries of one request and keeps its place in the cluster's retry budget. */
 export class RetryState {
   count = 0;
+  /** Milliseconds until the upstream wants to be asked again; 0 where it did not say. */
+  #reset = 0;
   #holding = false;
+  #tried: Endpoint[] = [];
   readonly #policy: RetryPolicy;
   readonly #cluster: Cluster;
 
@@ -16,33 +22,67 @@ export class RetryState {
     this.#cluster = cluster;
   }
 
-  get policy(): RetryPolicy {
-    return this.#policy;
+  /** `now`: milliseconds since the epoch. */
+  decide(outcome: AttemptOutcome, now: number): RetryDecision {
+    if (!this.#policy.retriable(outcome)) {
+      if (this.#holding) this.#cluster.stats.upstream_rq_retry_success += 1;
+      this.release();
+      return 'no';
+    }
+    const decision = this.another();
+    const { rateLimited } = this.#policy;
+    if (decision === 'retry' && rateLimited !== null && outcome.kind === 'response') {
+      this.#reset = resetInterval(outcome.head.headers, rateLimited, now);
+    }
+    return decision;
   }
 
-  decide(outcome: AttemptOutcome): RetryDecision {
+  /** Another try whatever became of the ones before, as far as the limits go. */
+  another(): Exclude<RetryDecision, 'no'> {
     this.release();
     const { stats } = this.#cluster;
-    if (!this.#policy.retriable(outcome)) return 'no';
     if (this.count >= this.#policy.retries) {
       stats.upstream_rq_retry_limit_exceeded += 1;
       return 'limit';
     }
+    this.count += 1;
     if (this.#cluster.activeRetries >= this.#cluster.maxRetries) {
       stats.upstream_rq_retry_overflow += 1;
       return 'overflow';
     }
-    this.count += 1;
     this.#holding = true;
     this.#cluster.activeRetries += 1;
     stats.upstream_rq_retry += 1;
     return 'retry';
   }
 
-  /** Milliseconds: uniform below an interval that doubles (Envoy's jittered exponential back-off). */
+  /** Of an attempt that was given up on before: nothing is counted. */
+  wouldRetry(outcome: AttemptOutcome): boolean {
+    return this.#policy.retriable(outcome);
+  }
+
+  /** Milliseconds: uniform below an interval that doubles (Envoy's jittered exponential back-off); up to half more than the upstream asked for. */
   delay(random: () => number): number {
+    const { stats } = this.#cluster;
+    const reset = this.#reset;
+    this.#reset = 0;
+    if (reset > 0) {
+      stats.upstream_rq_retry_backoff_ratelimited += 1;
+      return reset + random() * (reset / 2);
+    }
+    stats.upstream_rq_retry_backoff_exponential += 1;
     const { base, max } = this.#policy.backoff;
     return random() * Math.min(base * 2 ** (this.count - 1), max);
+  }
+
+  /** What the policy wants of the endpoint of a retry. */
+  get wanted(): Pick<PickContext, 'tried' | 'reselect' | 'rejects'> {
+    const { reselect, rejects } = this.#policy;
+    return { tried: this.#tried, reselect, rejects };
+  }
+
+  note(endpoint: Endpoint): void {
+    if (this.#policy.avoidsTried) this.#tried.push(endpoint);
   }
 
   /** Gives the place in the budget back; safe to call again. */
@@ -51,4 +91,14 @@ export class RetryState {
     this.#holding = false;
     this.#cluster.activeRetries -= 1;
   }
+}
+
+function resetInterval(headers: HeaderMap, { headers: names, max }: RateLimitedBackOff, now: number): number {
+  for (const { name, format } of names) {
+    const text = headers.get(name);
+    if (text === undefined || !/^\s*\d{1,15}\s*$/.test(text)) continue;
+    const interval = format === 'seconds' ? Number(text) * 1000 : Number(text) * 1000 - now;
+    if (interval >= 0 && interval <= max) return interval > 1 ? interval : 0;
+  }
+  return 0;
 }

@@ -7,7 +7,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { forwardClientCert } from './forwarded-client-cert.ts';
 
-// Control headers of Envoy's router. No request counts as internal by default (Envoy's `internal_address_config` is empty since 1.33), so none keeps them.
+// Control headers of Envoy's router. Internal requests keep them; none counts as internal by default (Envoy's `internal_address_config` is empty since 1.33).
 const CONTROL = new Set([
   'x-envoy-internal',
   'x-envoy-retry-on',
@@ -25,6 +25,7 @@ const CONTROL = new Set([
   'x-envoy-original-url',
   'x-envoy-hedge-on-per-try-timeout',
   'x-envoy-is-timeout-retry',
+  'x-envoy-upstream-stream-duration-ms',
 ]);
 /** Stripped at the edge only: an inner proxy believes the proxy before it. */
 const EDGE = new Set([
@@ -37,18 +38,20 @@ const EDGE = new Set([
 
 export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
   const { headers } = exchange.request;
-  identifyClient(exchange, config, localAddress);
+  const internal = identifyClient(exchange, config, localAddress);
+  const edge = config.useRemoteAddress && !internal;
   setForwardedProto(exchange, config);
-  removeControl(headers, config.useRemoteAddress);
-  if (config.useRemoteAddress) headers.set('x-envoy-external-address', exchange.clientAddress);
-  setRequestId(headers, config);
+  if (internal) headers.set('x-envoy-internal', 'true');
+  else removeControl(headers, edge);
+  if (edge) headers.set('x-envoy-external-address', exchange.clientAddress);
+  setRequestId(headers, config, edge);
   forwardClientCert(headers, exchange.downstream.tls, config.forwardClientCert);
   if (config.via !== '')
     headers.set('via', headers.has('via') ? `${headers.joined('via')}, ${config.via}` : config.via);
 }
 
-/** The address policies and logs take for the client's, and X-Forwarded-For. */
-function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
+/** The address policies and logs take for the client's, and X-Forwarded-For. True for a request from inside: no other proxy has a part in it. */
+function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): boolean {
   const { headers } = exchange.request;
   const direct = exchange.downstream.remote.address;
   const forwarded = headers.joined('x-forwarded-for');
@@ -56,9 +59,19 @@ function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localA
     const skip = config.useRemoteAddress ? config.xffTrustedHops - 1 : config.xffTrustedHops;
     exchange.clientAddress = fromRight(forwarded, skip) ?? direct;
   }
-  if (!config.useRemoteAddress || config.skipXffAppend) return;
+  const internal =
+    config.isInternal !== null &&
+    isOnly(forwarded, config.useRemoteAddress) &&
+    config.isInternal(exchange.clientAddress);
+  if (!config.useRemoteAddress || config.skipXffAppend) return internal;
   const appended = isLoopback(direct) ? localAddress : direct;
   headers.set('x-forwarded-for', forwarded === undefined || forwarded === '' ? appended : `${forwarded},${appended}`);
+  return internal;
+}
+
+/** Whether the client's address is the only one known: of its connection, or the one that was forwarded. */
+function isOnly(forwarded: string | undefined, direct: boolean): boolean {
+  return direct ? forwarded === undefined : forwarded !== undefined && !forwarded.includes(',');
 }
 
 /** The address `skip` places from the right end of the list, when it is one. */
@@ -89,9 +102,9 @@ function removeControl(headers: HeaderMap, edge: boolean): void {
   }
 }
 
-function setRequestId(headers: HeaderMap, config: HttpConnectionConfig): void {
+function setRequestId(headers: HeaderMap, config: HttpConnectionConfig, edge: boolean): void {
   // At the edge a client must not choose the id of a request unless the configuration lets it.
-  if (config.useRemoteAddress && !config.preserveRequestId) headers.remove('x-request-id');
+  if (edge && !config.preserveRequestId) headers.remove('x-request-id');
   if (config.generateRequestId && !headers.has('x-request-id')) headers.append('x-request-id', randomUUID());
 }
 

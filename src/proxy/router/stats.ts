@@ -35,6 +35,12 @@ export class HttpStats {
   downstream_rq_too_large = 0;
   downstream_rq_overload_close = 0;
   downstream_cx_overload_disable_keepalive = 0;
+  downstream_rq_max_duration_reached = 0;
+  passthrough_internal_redirect_bad_location = 0;
+  passthrough_internal_redirect_unsafe_scheme = 0;
+  passthrough_internal_redirect_too_many_redirects = 0;
+  passthrough_internal_redirect_no_route = 0;
+  passthrough_internal_redirect_predicate = 0;
   no_route = 0;
   no_cluster = 0;
   /** Exceptions while handling a request: bugs. Not one of Envoy's. */

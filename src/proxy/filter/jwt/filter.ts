@@ -113,7 +113,7 @@ function compileRules(
   path: string,
 ): Choose {
   const rules = mapAt(config.rules, at(path, 'rules'), ({ match, requirementType: type }, here) => ({
-    matches: compileMatch(match, at(here, 'match')),
+    ...compileMatch(match, at(here, 'match')),
     requirement: compileChosen(type, providers, named, here),
   }));
   const stateRules = config.filterStateRules;
@@ -121,7 +121,7 @@ function compileRules(
   return (exchange, { random }) => {
     const { request } = exchange;
     const bare = pathOnly(request.path);
-    for (const { matches, requirement } of rules) if (matches(request, bare, random)) return requirement;
+    for (const { matches, requirement } of rules) if (matches(request, bare, exchange, random())) return requirement;
     const state = stateRules === undefined ? undefined : exchange.filterState?.get(stateRules.name);
     return state === undefined ? null : (byState.get(state) ?? null);
   };

@@ -24,7 +24,7 @@ export function compileCookie(matcher: CookieMatcher, path: string): RequestTest
   const test = compileString(matcher.stringMatch, at(path, 'string_match'));
   return ({ headers }) => {
     const value = cookieValue(headers, name);
-    return value !== undefined && test(value) !== matcher.invertMatch;
+    return (value !== undefined && test(value)) !== matcher.invertMatch;
   };
 }
 

@@ -1,17 +1,36 @@
 // The path specifier of a RouteMatch → a test on the path without its query.
+import type { TypedExtensionConfig } from '../../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { RouteMatch } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { UriTemplateMatchConfigSchema } from '../../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { unpack } from '../../config/any.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { bytesOf, compileWhole, type StringTest } from './string-matcher.ts';
+import { compileUriTemplate, type UriTemplate } from './uri-template.ts';
 
 export function compilePath(match: RouteMatch, path: string): StringTest {
   const { pathSpecifier: specifier, caseSensitive = true } = match;
-  if (specifier.case === undefined) throw new ConfigError(path, 'has no path specifier');
-  if (specifier.case === 'safeRegex') return compileWhole(specifier.value, at(path, 'safe_regex'));
-  if (specifier.case === 'connectMatcher') throw new ConfigError(at(path, 'connect_matcher'), 'is no path');
-  if (specifier.case === 'pathMatchPolicy') throw new ConfigError(at(path, 'path_match_policy'), 'is not supported');
-  const pattern = bytesOf(caseSensitive ? specifier.value : specifier.value.toLowerCase());
-  const test = compileFixed(specifier.case, pattern, path);
-  return caseSensitive ? test : (subject) => test(subject.toLowerCase());
+  switch (specifier.case) {
+    case undefined:
+      throw new ConfigError(path, 'has no path specifier');
+    case 'safeRegex':
+      return compileWhole(specifier.value, at(path, 'safe_regex'));
+    case 'connectMatcher':
+      // CONNECT has no path, and nothing else comes here without one: see `compileMatch`.
+      return () => true;
+    case 'pathMatchPolicy':
+      return compileTemplate(specifier.value, at(path, 'path_match_policy')).matches;
+    default: {
+      const pattern = bytesOf(caseSensitive ? specifier.value : specifier.value.toLowerCase());
+      const test = compileFixed(specifier.case, pattern, path);
+      return caseSensitive ? test : (subject) => test(subject.toLowerCase());
+    }
+  }
+}
+
+export function compileTemplate({ typedConfig }: TypedExtensionConfig, path: string): UriTemplate {
+  const here = at(path, 'typed_config');
+  const { pathTemplate } = unpack(typedConfig, UriTemplateMatchConfigSchema, here);
+  return compileUriTemplate(pathTemplate, at(here, 'path_template'));
 }
 
 function compileFixed(kind: 'prefix' | 'path' | 'pathSeparatedPrefix', pattern: string, path: string): StringTest {

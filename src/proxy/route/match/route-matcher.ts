@@ -2,47 +2,64 @@
 import type { RouteMatch } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import { runtimeShare } from '../../config/values.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { isGrpc } from '../../http/grpc-status.ts';
 import type { RequestHead } from '../../http/message.ts';
+import { compileFilterState, compileTlsContext, type ExchangeTest } from './connection-matcher.ts';
 import { compileCookie } from './cookie.ts';
-import { all, compileHeader, type RequestTest } from './header-matcher.ts';
+import { all, compileHeader } from './header-matcher.ts';
+import { compileMetadata } from './metadata-matcher.ts';
 import { compilePath } from './path-matcher.ts';
 import { compileQuery } from './query.ts';
 
-/** `path` is the request's without its query, found once for all routes. */
-export type RouteTest = (request: RequestHead, path: string, random: () => number) => boolean;
+export type RouteTest = {
+  /** `path` is the request's without its query, found once for all routes; `chance` is uniform in [0, 1), the same for all routes. */
+  matches(request: RequestHead, path: string, exchange: Exchange | null, chance: number): boolean;
+  /** CONNECT has no path and is for these routes only, and these for nothing else. */
+  readonly connect: boolean;
+  /** `chance` is looked at. */
+  readonly byChance: boolean;
+};
+
+type Test = (request: RequestHead, exchange: Exchange | null) => boolean;
 
 export function compileMatch(match: RouteMatch | undefined, path: string): RouteTest {
   if (match === undefined) throw new ConfigError(path, 'is required');
-  const others = compileOthers(match, path);
-  if (match.pathSpecifier.case === 'connectMatcher') {
-    return (request) => request.method === 'CONNECT' && others(request);
-  }
   const onPath = compilePath(match, path);
-  if (match.runtimeFraction !== undefined) {
-    const share = runtimeShare(match.runtimeFraction, 1);
-    return (request, bare, random) => onPath(bare) && others(request) && random() < share;
-  }
-  if (match.headers.length + match.queryParameters.length + match.cookies.length === 0 && !match.grpc) {
-    return (_request, bare) => onPath(bare);
-  }
-  return (request, bare) => onPath(bare) && others(request);
+  const others = compileOthers(match, path);
+  const share = match.runtimeFraction === undefined ? 1 : runtimeShare(match.runtimeFraction, 1);
+  return {
+    matches: join(onPath, others, share),
+    connect: match.pathSpecifier.case === 'connectMatcher',
+    byChance: share < 1,
+  };
 }
 
-function compileOthers(match: RouteMatch, path: string): RequestTest {
+function join(onPath: (path: string) => boolean, others: readonly Test[], share: number): RouteTest['matches'] {
+  if (others.length === 0 && share >= 1) return (_request, bare) => onPath(bare);
+  const hold = all(others);
+  return (request, bare, exchange, chance) => onPath(bare) && hold(request, exchange) && chance < share;
+}
+
+function compileOthers(match: RouteMatch, path: string): Test[] {
   const queries = mapAt(match.queryParameters, at(path, 'query_parameters'), compileQuery);
-  return all<[RequestHead]>([
-    ...(match.grpc ? [isGrpc] : []),
+  const states = mapAt(match.filterState, at(path, 'filter_state'), compileFilterState);
+  const metadata = mapAt(match.dynamicMetadata, at(path, 'dynamic_metadata'), compileMetadata);
+  const tls = match.tlsContext === undefined ? [] : [compileTlsContext(match.tlsContext)];
+  return [
+    ...(match.grpc ? [({ headers }: RequestHead) => isGrpc(headers)] : []),
     ...mapAt(match.headers, at(path, 'headers'), compileHeader),
     ...queries.map(
-      (test): RequestTest =>
+      (test): Test =>
         (request) =>
           test(request.path),
     ),
     ...mapAt(match.cookies, at(path, 'cookies'), compileCookie),
-  ]);
+    ...[...tls, ...states].map((test) => ofExchange(test)),
+    ...metadata.map((test) => ofExchange((exchange) => test(exchange?.metadata ?? null))),
+  ];
 }
 
-function isGrpc({ headers }: RequestHead): boolean {
-  const type = headers.get('content-type');
-  return type !== undefined && (type === 'application/grpc' || type.startsWith('application/grpc+'));
+function ofExchange(test: ExchangeTest): Test {
+  return (_request, exchange) => test(exchange);
 }
