@@ -2,15 +2,18 @@
 import {
   type DescMessage,
   type DescMethod,
+  type DescMethodBiDiStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
 import {
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServiceDefinition,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
@@ -29,6 +32,28 @@ export function unary<I extends DescMessage, O extends DescMessage>(
         (message) => done(null, Buffer.from(toBinary(method.output, message))),
         (error: unknown) => done(error as Error),
       );
+  };
+  return { method, handler };
+}
+
+export function stream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodBiDiStreaming<I, O>,
+  serve: (
+    message: MessageShape<I>,
+    send: (message: MessageShape<O>) => void,
+    call: ServerDuplexStream<Buffer, Buffer>,
+  ) => void,
+): GrpcRoute {
+  const handler: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.on('data', (bytes: Buffer) =>
+      serve(
+        fromBinary(method.input, bytes),
+        (message) => call.write(Buffer.from(toBinary(method.output, message))),
+        call,
+      ),
+    );
+    call.on('end', () => call.end());
+    call.on('error', () => undefined);
   };
   return { method, handler };
 }

@@ -25,7 +25,7 @@ export type GrpcTarget = {
 };
 
 /** Codes are gRPC's; a failure of the transport counts as UNAVAILABLE (14), one of time as DEADLINE_EXCEEDED (4). */
-type GrpcStatus = { readonly code: number; readonly message: string };
+export type GrpcStatus = { readonly code: number; readonly message: string };
 
 export type GrpcHandler<Output extends DescMessage> = {
   onMessage(message: MessageShape<Output>): void;

@@ -78,6 +78,15 @@ export const filterFields: Readonly<Record<string, string>> = {
     'request_mutations response_mutations request_trailers_mutations response_trailers_mutations',
   'envoy.config.common.mutation_rules.v3.HeaderMutation': 'remove append remove_on_match',
   'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': 'key_matcher',
+  'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor':
+    'grpc_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules forward_rules allow_mode_override disable_immediate_response disable_clear_route_cache route_cache_action status_on_error',
+  'envoy.extensions.filters.http.ext_proc.v3.ProcessingMode':
+    'request_header_mode response_header_mode request_body_mode response_body_mode request_trailer_mode response_trailer_mode',
+  'envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules': 'allowed_headers disallowed_headers',
+  'envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute': 'disabled overrides',
+  'envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides': 'processing_mode grpc_service failure_mode_allow',
+  'envoy.config.common.mutation_rules.v3.HeaderMutationRules':
+    'allow_all_routing allow_envoy disallow_system disallow_all allow_expression disallow_expression disallow_is_error',
   'envoy.extensions.filters.http.buffer.v3.Buffer': 'max_request_bytes',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': 'disabled buffer',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':

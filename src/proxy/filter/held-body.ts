@@ -39,3 +39,13 @@ export const requestTooLarge: LocalReply = {
   flags: 0,
   headers: null,
 };
+/** Bytes a filter may hold of one body where its configuration names no limit: Envoy's default for a connection's buffer. */
+export const BUFFER_LIMIT = 1024 * 1024;
+
+export const responseTooLarge: LocalReply = {
+  status: 500,
+  body: 'Internal Server Error',
+  details: 'response_payload_too_large',
+  flags: 0,
+  headers: null,
+};

@@ -11,6 +11,7 @@ import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import type { FilterKind } from './define.ts';
 import { extAuthz } from './ext-authz/filter.ts';
+import { extProc } from './ext-proc/filter.ts';
 import { fault } from './fault/filter.ts';
 import type { HttpFilter } from './filter.ts';
 import { headerMutation } from './header-mutation.ts';
@@ -27,6 +28,7 @@ const kinds: readonly FilterKind[] = [
   csrf,
   decompressor,
   extAuthz,
+  extProc,
   fault,
   headerMutation,
   jwtAuthn,

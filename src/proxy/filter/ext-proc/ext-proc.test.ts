@@ -1,0 +1,52 @@
+// What is refused, and what rules allow; conversations are compared with Envoy.
+import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { expect, test } from 'vitest';
+import { HeaderMutationRulesSchema } from '../../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
+import { ExternalProcessorSchema } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
+import { HeaderMutationSchema } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
+import { requestHead } from '../../testing/exchange.ts';
+import { extProc } from './filter.ts';
+import { compileRules, mutate } from './mutation.ts';
+
+const service = { envoy_grpc: { cluster_name: 'proc' } };
+const compile = (config: JsonObject) =>
+  extProc.chain.compile(
+    anyPack(ExternalProcessorSchema, fromJson(ExternalProcessorSchema, { grpc_service: service, ...config })),
+    'proc',
+    'f',
+  );
+
+test.each<[JsonObject, string]>([
+  [{ processing_mode: { request_body_mode: 'STREAMED' } }, 'f.processing_mode.request_body_mode: is not supported'],
+  [
+    { processing_mode: { response_body_mode: 'BUFFERED_PARTIAL' } },
+    'f.processing_mode.response_body_mode: is not supported',
+  ],
+  [{ observability_mode: true }, 'f.observability_mode: is not supported'],
+  [{ grpc_service: {} }, 'f.grpc_service.envoy_grpc: is required'],
+  [{ disable_clear_route_cache: true, route_cache_action: 'CLEAR' }, 'f.disable_clear_route_cache: is set beside'],
+])('%j is refused', (config, wants) => {
+  expect(() => compile(config)).toThrow(wants);
+});
+
+test.each<[rules: JsonObject, changed: string[], accepted: boolean]>([
+  [{}, ['x-a', ':path'], true],
+  [{ allow_all_routing: true, allow_envoy: true }, ['x-a', ':path', ':authority', 'x-envoy-a'], true],
+  [{ disallow_system: true }, ['x-a'], true],
+  [{ disallow_all: true }, [], true],
+  [{ disallow_all: true, allow_expression: { regex: 'x-.*' } }, ['x-a', 'x-envoy-a'], true],
+  [{ disallow_expression: { regex: 'x-.*' } }, [':path'], true],
+  [{ disallow_is_error: true }, ['x-a', ':path'], false],
+])('%j', (json, changed, accepted) => {
+  const rules = compileRules(fromJson(HeaderMutationRulesSchema, json), 'r');
+  const head = requestHead({ path: '/', authority: 'shop' });
+  const setHeaders = ['x-a', ':path', ':authority', 'x-envoy-a'].map((key) => ({ header: { key, value: 'new' } }));
+  const ok = mutate(head, create(HeaderMutationSchema, { setHeaders }), rules);
+  const now = [
+    ...[...head.headers].map(([name]) => name),
+    ...(head.path === 'new' ? [':path'] : []),
+    ...(head.authority === 'new' ? [':authority'] : []),
+  ];
+  expect([now.sort(), ok]).toEqual([changed.sort(), accepted]);
+});

@@ -1,0 +1,87 @@
+// What a server may do to headers: its changes, within rules.
+
+import type { HeaderMutationRules } from '../../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
+import type { HeaderValueOption } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import { HeaderValueOption_HeaderAppendAction as Append } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { HeaderMutation } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
+import { at } from '../../config/config-error.ts';
+import type { HeaderMap } from '../../http/headers.ts';
+import type { RequestHead, ResponseHead } from '../../http/message.ts';
+import { bytesOf, compilePattern } from '../../route/match/string-matcher.ts';
+
+export type Rules = {
+  /** null: the change is refused as an error. */
+  allows(name: string): boolean | null;
+};
+
+const ROUTING: ReadonlySet<string> = new Set([':authority', ':scheme', ':method', 'host']);
+
+export function compileRules(rules: HeaderMutationRules | undefined, path: string): Rules {
+  const allowed = rules?.allowExpression && compilePattern(rules.allowExpression, at(path, 'allow_expression'));
+  const refused =
+    rules?.disallowExpression && compilePattern(rules.disallowExpression, at(path, 'disallow_expression'));
+  const isAllowed = (name: string): boolean => {
+    if (refused?.matches(name)) return false;
+    if (allowed?.matches(name)) return true;
+    if (rules?.disallowAll) return false;
+    if (rules?.disallowSystem && (name.startsWith(':') || name === 'host')) return false;
+    if (ROUTING.has(name)) return rules?.allowAllRouting ?? false;
+    return !name.startsWith('x-envoy') || (rules?.allowEnvoy ?? false);
+  };
+  return { allows: (name) => isAllowed(name) || (rules?.disallowIsError ? null : false) };
+}
+
+/** false: a change was refused as an error; those before it were made. */
+export function mutate(head: RequestHead | ResponseHead, mutation: HeaderMutation | undefined, rules: Rules): boolean {
+  if (mutation === undefined) return true;
+  for (const name of mutation.removeHeaders.map((one) => one.toLowerCase())) {
+    // Without these there is no message any more.
+    const verdict = name.startsWith(':') || name === 'host' ? false : rules.allows(name);
+    if (verdict === null) return false;
+    if (verdict) head.headers.remove(name);
+  }
+  for (const option of mutation.setHeaders) {
+    const name = option.header?.key.toLowerCase() ?? '';
+    const verdict = rules.allows(name);
+    if (verdict === null) return false;
+    if (verdict) set(head, name, option);
+  }
+  return true;
+}
+
+export function mutateTrailers(trailers: HeaderMap, mutation: HeaderMutation | undefined, rules: Rules): void {
+  mutate({ status: 0, headers: trailers }, mutation, rules);
+}
+
+function set(head: RequestHead | ResponseHead, name: string, option: HeaderValueOption): void {
+  const value = optionValue(option);
+  if (name.startsWith(':') || name === 'host') setPseudo(head, name, value);
+  else apply(head.headers, name, value, actionOf(option));
+}
+
+function apply(headers: HeaderMap, name: string, value: string, action: Append): void {
+  if (action === Append.ADD_IF_ABSENT && headers.has(name)) return;
+  // OVERWRITE_IF_EXISTS too adds what is not there, as in Envoy.
+  if (action === Append.APPEND_IF_EXISTS_OR_ADD) headers.append(name, value);
+  else headers.set(name, value);
+}
+
+/** `append` is the older form of `append_action`. */
+function actionOf({ append, appendAction }: HeaderValueOption): Append {
+  if (append === undefined) return appendAction;
+  return append ? Append.APPEND_IF_EXISTS_OR_ADD : Append.OVERWRITE_IF_EXISTS_OR_ADD;
+}
+
+function optionValue({ header }: HeaderValueOption): string {
+  if (header === undefined) return '';
+  return header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : bytesOf(header.value);
+}
+
+function setPseudo(head: RequestHead | ResponseHead, name: string, value: string): void {
+  if ('status' in head) {
+    if (name === ':status' && /^[2-5]\d\d$/.test(value)) head.status = Number(value);
+  } else if (name === ':path') head.path = value;
+  else if (name === ':method') head.method = value;
+  else if (name === ':authority' || name === 'host') head.authority = value;
+  else if (name === ':scheme' && (value === 'http' || value === 'https')) head.scheme = value;
+}
