@@ -1,6 +1,7 @@
 // `npm run bench`: every benchmark, or the ones named; `--json` for machines, `--seconds N` of load per measurement, `--rounds N`.
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { formatPicks, measurePicks } from './balance/benchmark.ts';
 import { compare, type Scenario } from './comparison.ts';
 import { http1 } from './http1/benchmark.ts';
 import { http2 } from './http2/benchmark.ts';
@@ -19,7 +20,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
-const names = ['start', ...Object.keys(benchmarks)];
+const names = ['balance', 'start', ...Object.keys(benchmarks)];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no benchmark named ${unknown.join(', ')} (hint: ${names.join(', ')})`);
@@ -35,6 +36,10 @@ function print(benchmark: string, rows: readonly object[], table: string): void 
   else console.log(`${benchmark} on ${machine.cpu}, node ${machine.node}\n${table}`);
 }
 
+if (isChosen('balance')) {
+  const rows = measurePicks(pace.rounds, say);
+  print('balance', rows, formatPicks(rows));
+}
 if (isChosen('start')) {
   const rows = await measureStarts(pace.rounds, say);
   print('start', rows, formatStarts(rows));

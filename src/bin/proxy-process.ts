@@ -20,6 +20,7 @@ import { ownEnd } from '../proxy/log/workload-end.ts';
 import { withSafetyNet } from '../proxy/overload/config.ts';
 import { Overload } from '../proxy/overload/overload.ts';
 import { ProxyRuntime } from '../proxy/runtime.ts';
+import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 
 export type ProxyOptions = {
   readonly file: string;
@@ -63,6 +64,8 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     runtime: bootstrap.runtime,
     overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
     nodeId: bootstrap.node.id,
+    localCluster: bootstrap.localCluster,
+    zone: zoneOf(bootstrap.node),
     drainTime: options.drainTime,
   });
   const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
@@ -206,4 +209,9 @@ function countFaults(log: Logger): { readonly count: number } {
   process.on('uncaughtException', note('exception'));
   process.on('unhandledRejection', note('rejection'));
   return faults;
+}
+
+/** As the locality of an endpoint: `region/zone/sub-zone`, without what is empty at its end. */
+function zoneOf({ locality }: Node): string {
+  return [locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''].join('/').replace(/\/+$/, '');
 }

@@ -197,7 +197,7 @@ export class ProxyRuntime {
 
   #localCluster(): LocalCluster | null {
     const { localCluster, zone } = this.#options;
-    if (localCluster === undefined) return null;
+    if (localCluster === undefined || localCluster === '') return null;
     return this.#clusters.get(localCluster)?.asLocal(zone ?? '') ?? null;
   }
 

@@ -1,10 +1,11 @@
 // The bootstrap file → what this process starts from. Everything it says and we cannot do is refused.
 import { readFile } from 'node:fs/promises';
-import { create } from '@bufbuild/protobuf';
+import { create, isFieldSet } from '@bufbuild/protobuf';
 import { types } from '../../xds/descriptors/types.ts';
 import {
   type Bootstrap as BootstrapMessage,
   BootstrapSchema,
+  ClusterManagerSchema,
 } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -38,6 +39,8 @@ export type Bootstrap = {
   readonly ads: { readonly target: GrpcTarget; readonly protocol: 'sotw' | 'delta' } | null;
   readonly listenerSource: ResourceSource | null;
   readonly clusterSource: ResourceSource | null;
+  /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
+  readonly localCluster: string;
   /** Metadata TULLE_AGENT: this process gets its own certificate. */
   readonly agent: AgentBootstrap | null;
 };
@@ -48,6 +51,7 @@ export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; r
 
 /** Fields that are read, and those that change nothing here: names of statistics and the format of Envoy's own log. */
 const readFields = new Set([
+  'clusterManager',
   'node',
   'admin',
   'staticResources',
@@ -107,8 +111,19 @@ function readMessage(message: BootstrapMessage): Bootstrap {
     ads,
     listenerSource,
     clusterSource,
+    localCluster: readLocalCluster(message),
     agent: readAgent(node),
   };
+}
+
+function readLocalCluster({ clusterManager: manager }: BootstrapMessage): string {
+  if (manager === undefined) return '';
+  for (const field of ClusterManagerSchema.fields) {
+    if (field.name !== 'local_cluster_name' && isFieldSet(manager, field)) {
+      throw new BootstrapError(`cluster_manager.${field.name}: not supported`);
+    }
+  }
+  return manager.localClusterName;
 }
 
 function refuseUnread(message: BootstrapMessage): void {

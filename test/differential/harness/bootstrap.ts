@@ -35,10 +35,10 @@ export function bootstrap(suite: Suite, ports: Readonly<Record<string, number>>,
     ...asList(fill(suite.clusters)),
   ];
   return JSON.stringify({
-    ...asFields(fill(suite.bootstrap)),
     node: { id: 'differential', cluster: 'differential' },
     admin: { address: address(portOf(ports, 'admin')) },
     static_resources: { listeners, clusters },
+    ...asFields(fill(suite.bootstrap)),
   });
 }
 
