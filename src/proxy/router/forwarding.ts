@@ -225,7 +225,6 @@ export class Forwarding implements AttemptOwner {
     return new TryTimers(this.#plan, duration, this.#services, {
       onLate: () => {
         stats.upstream_rq_per_try_timeout += 1;
-        this.#exchange.flags |= flag.upstreamRequestTimeout;
         if (this.#plan.hedge) this.#hedge(attempt);
         else this.#tooLate(attempt, cause.perTryTimeout);
       },
