@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
+import { parsePort } from '../cli/port-option.ts';
 import { systemClock } from '../lib/clock.ts';
 import { serveControl } from '../local/serve-control.ts';
 import { StartError } from '../local/start-error.ts';
@@ -77,12 +78,6 @@ function nextSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
   });
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('a port is 0-65535.');
-  return port;
 }
 
 function parseTrustDomain(text: string): string {

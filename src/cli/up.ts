@@ -6,6 +6,7 @@ import type { ProcessEvent } from '../local/supervised-process.ts';
 import type { LocalRun, UpOptions } from '../local/up.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Context } from './context.ts';
+import { parsePort } from './port-option.ts';
 import { describeProblems } from './problems.ts';
 import { paint, printable, type Terminal } from './terminal.ts';
 
@@ -191,12 +192,6 @@ const row = (title: string, value: string): string => `${title.padEnd(18)} ${val
 function describe(error: unknown): string {
   const text = error instanceof StartError ? `${error.message} (hint: ${error.hint})` : String(error);
   return printable(text);
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('a port is 0-65535.');
-  return port;
 }
 
 function parseSeconds(text: string): number {

@@ -140,6 +140,7 @@ export class ControlPlane {
           : { ok: false, reason: `this socket is for ${nodeId}, not ${node.id}` },
       log: this.#options.log,
     });
+    this.cache.markOptional(nodeId);
     if (!this.#sockets.has(nodeId)) this.#sockets.set(nodeId, listenPrivately(server, socket));
     await this.#sockets.get(nodeId);
   }

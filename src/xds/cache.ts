@@ -14,6 +14,7 @@ export class SnapshotCache {
   readonly #records = new Map<string, NodeRecord>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #listeners = new Set<(nodeId: string) => void>();
+  readonly #optional = new Set<string>();
   #generation = 0;
 
   /** `now` is milliseconds since the epoch. */
@@ -28,9 +29,15 @@ export class SnapshotCache {
     for (const wake of this.#watchers.get(nodeId) ?? []) wake();
   }
 
+  /** The node may never ask (a gRPC server that calls nobody): what it has not applied counts only while it has a stream. */
+  markOptional(nodeId: string): void {
+    this.#optional.add(nodeId);
+  }
+
   /** Streams of the node stay open and keep what they have. */
   removeNode(nodeId: string): void {
     this.#nodes.delete(nodeId);
+    this.#optional.delete(nodeId);
     if (this.#records.get(nodeId)?.connected === false) this.#records.delete(nodeId);
   }
 
@@ -59,7 +66,10 @@ export class SnapshotCache {
 
   /** How far the resources that the object `origin` (an `objectKey`) shaped have come. */
   applied(origin: string): Application {
-    const nodes = [...this.#nodes].map(([nodeId, node]) => ({
+    const asking = [...this.#nodes].filter(
+      ([nodeId]) => !this.#optional.has(nodeId) || this.#records.get(nodeId)?.connected === true,
+    );
+    const nodes = asking.map(([nodeId, node]) => ({
       resources: node.resources.get(origin) ?? [],
       status: this.#records.get(nodeId),
     }));

@@ -147,21 +147,30 @@ describe.skipIf(envoy === null)('the control plane by itself', () => {
     expect(await askAs('client')).toBe(200);
     control = await startControl(options());
     const statuses = new Set<number>();
-    await waitFor('it to listen', async () => {
-      statuses.add(await askAs('client'));
-      return control.output.includes('what to start is written');
-    });
-    await waitFor('its proxies', async () => {
-      statuses.add(await askAs('client'));
-      return (await proxies()).every(({ connected }) => connected);
-    });
+    await waitFor(
+      'it to listen',
+      async () => {
+        statuses.add(await askAs('client'));
+        return control.output.includes('what to start is written');
+      },
+      { deadline: 40_000 },
+    );
+    // Both kinds of proxies wait longer from try to try: Envoy up to half a minute.
+    await waitFor(
+      'its proxies',
+      async () => {
+        statuses.add(await askAs('client'));
+        return (await proxies()).every(({ connected }) => connected);
+      },
+      { deadline: 60_000 },
+    );
     expect([...statuses]).toEqual([200]);
     writePolicy('edge');
     await waitFor('the new policy', async () => (await askAs('client')) === 403, { deadline: 30_000 });
     expect(await askAs('edge')).toBe(200);
     expect(listed()).toEqual(before);
     expect(readFileSync(join(state, 'tokens', 'client-0.shop'), 'utf8')).toBe(token);
-  }, 60_000);
+  }, 120_000);
 
   test('a proxy whose token is from before the restart can still join', async () => {
     await started.get('client-0 proxy')?.stop();

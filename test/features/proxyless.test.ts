@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ProblemsResponse, ProxiesResponse, ProxyStatus } from '../../src/api/types.ts';
+import type { ObjectsResponse, ProblemsResponse, ProxiesResponse, ProxyStatus } from '../../src/api/types.ts';
 import { freePorts } from '../support/ports.ts';
 import { pinnedNode, repositoryRoot, TestProcess } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -112,6 +112,10 @@ test('it is listed: connected, up to date, without an admin interface', async ()
     );
   await waitFor('the client', async () => (await ask<ProxiesResponse>('proxies')).proxies.some(isGood));
   expect((await ask<ProblemsResponse>('problems')).problems).toEqual([]);
+  // The servers call nobody and never ask: only the client counts.
+  const { objects } = await ask<ObjectsResponse>('objects');
+  const applied = objects.find(({ kind }) => kind === 'VirtualService')?.applied;
+  expect(applied).toMatchObject({ applied: 1, total: 1, rejected: 0 });
   const refused = await fetch(`${api}/api/v1/proxies/client-0/config_dump`);
   expect([refused.status, await refused.json()]).toMatchObject([409, { error: /gRPC client without a proxy/ }]);
 });

@@ -13,14 +13,18 @@ export function ProxiesView({ proxies }: { proxies: readonly ProxyStatus[] }): R
         columns={columns}
         rows={proxies}
         rowKey={({ nodeId }) => nodeId}
-        health={(proxy) => (stateOf(proxy) === 'synced' ? 'good' : 'failing')}
+        health={(proxy) => HEALTH[stateOf(proxy)] ?? 'failing'}
       />
     </section>
   );
 }
 
-function stateOf({ connected, sync }: ProxyStatus): string {
-  if (!connected) return 'not connected';
+const APPLIED: Readonly<Record<string, string>> = { synced: 'applied', 'not asking': 'none' };
+const HEALTH: Readonly<Record<string, 'good' | 'idle'>> = { synced: 'good', 'not asking': 'idle' };
+
+function stateOf({ connected, sync, dataPlane }: ProxyStatus): string {
+  // A gRPC server that calls nobody never asks.
+  if (!connected) return dataPlane === 'proxyless' ? 'not asking' : 'not connected';
   return (['rejected', 'pending'] as const).find((state) => sync.some((type) => type.state === state)) ?? 'synced';
 }
 
@@ -55,7 +59,7 @@ function State({ proxy }: { proxy: ProxyStatus }): ReactNode {
   const state = stateOf(proxy);
   return (
     <>
-      <span className="applied" data-state={state === 'synced' ? 'applied' : 'rejected'}>
+      <span className="applied" data-state={APPLIED[state] ?? 'rejected'}>
         {state}
       </span>
       {errors.map((error) => (
