@@ -7,7 +7,6 @@ import {
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
-  type Cluster_TransportSocketMatch,
   Cluster_TransportSocketMatchSchema,
   ClusterSchema,
 } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -15,6 +14,7 @@ import {
   type OutlierDetection as EncodedOutlierDetection,
   OutlierDetectionSchema,
 } from '../xds/gen/envoy/config/cluster/v3/outlier_detection_pb.ts';
+import { TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { RawBufferSchema } from '../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { type EncodedResource, typeUrl } from '../xds/resource.ts';
@@ -39,8 +39,8 @@ function serviceCluster(plan: ServiceCluster): Cluster {
     edsClusterConfig: { edsConfig: ads },
     connectTimeout: duration(pool.connectTimeout ?? defaultConnectTimeout),
     lbPolicy: lbPolicies[plan.loadBalancer.kind],
-    transportSocketMatches: socketMatches(plan),
-    typedExtensionProtocolOptions: protocolOptions(plan),
+    ...transport(plan),
+    typedExtensionProtocolOptions: protocolOptions(wireOf(plan), plan.pool),
     circuitBreakers: { thresholds: [limits(plan)] },
     // An ejected endpoint stays out even when that leaves none (Istio: minHealthPercent 0).
     ...(outlierDetection === null
@@ -58,6 +58,7 @@ const applicationCluster = (plan: ApplicationCluster): Cluster =>
     name: plan.name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: duration(defaultConnectTimeout),
+    typedExtensionProtocolOptions: protocolOptions(speaksHttp2(plan) ? 'http2' : 'http1', noPool),
     loadAssignment: fixedEndpoints(plan.name, plan.address),
     circuitBreakers: { thresholds: [unlimited] },
     metadata: metadata({ 'tulle.origin': originJson(plan.origin) }),
@@ -73,36 +74,83 @@ const lbPolicies: Record<LoadBalancer['kind'], Cluster_LbPolicy> = {
   hash: Cluster_LbPolicy.RING_HASH,
 };
 
-/** Per endpoint: mutual TLS where it has a proxy that accepts it, plain text elsewhere. The first match counts. */
-function socketMatches(plan: ServiceCluster): Cluster_TransportSocketMatch[] {
-  if (plan.transport.kind === 'plain') return [];
-  const { sni, identities } = plan.transport;
-  return [
-    socketMatch('tlsMode-istio', mutualTlsMatch, 'envoy.transport_sockets.tls', clientTls(sni, identities)),
-    socketMatch('tlsMode-disabled', {}, 'envoy.transport_sockets.raw_buffer', any(RawBufferSchema, {})),
-  ];
+/** What is spoken to a service. `negotiated`: HTTP/2 where the peer's proxy takes it, by ALPN; many requests then share a connection. */
+type Wire = 'http1' | 'http2' | 'negotiated';
+
+const offers: Record<Wire, readonly string[]> = {
+  http1: ['http/1.1'],
+  http2: ['h2'],
+  negotiated: ['h2', 'http/1.1'],
+};
+
+/** Only between proxies can a protocol be negotiated: plain text has no handshake, and Envoy refuses a choice that could meet it. */
+function wireOf(plan: ServiceCluster): Wire {
+  const carriesHttp = plan.protocol !== 'tcp' && plan.protocol !== 'tls';
+  if (carriesHttp && allMutual(plan)) return 'negotiated';
+  return speaksHttp2(plan) ? 'http2' : 'http1';
 }
 
-const socketMatch = (name: string, match: Record<string, string>, socket: string, value: ReturnType<typeof any>) =>
+const speaksHttp2 = ({ protocol }: ServiceCluster | ApplicationCluster) => protocol === 'http2' || protocol === 'grpc';
+
+const allMutual = ({ transport, endpoints }: ServiceCluster) =>
+  transport.kind === 'mesh' && endpoints.length > 0 && endpoints.every(({ mutualTls }) => mutualTls);
+
+/** Mutual TLS where an endpoint has a proxy that accepts it, plain text elsewhere. The first match counts. */
+function transport(plan: ServiceCluster): Partial<Pick<Cluster, 'transportSocket' | 'transportSocketMatches'>> {
+  if (plan.transport.kind === 'plain') return {};
+  const { sni, identities } = plan.transport;
+  const tls = clientTls(sni, identities, offers[wireOf(plan)]);
+  if (allMutual(plan)) {
+    return { transportSocket: socket(TLS_SOCKET, tls) };
+  }
+  return {
+    transportSocketMatches: [
+      socketMatch('tlsMode-istio', mutualTlsMatch, TLS_SOCKET, tls),
+      socketMatch('tlsMode-disabled', {}, 'envoy.transport_sockets.raw_buffer', any(RawBufferSchema, {})),
+    ],
+  };
+}
+
+const TLS_SOCKET = 'envoy.transport_sockets.tls';
+
+const socketMatch = (name: string, match: Record<string, string>, type: string, value: ReturnType<typeof any>) =>
   create(Cluster_TransportSocketMatchSchema, {
     name,
     match,
-    transportSocket: { name: socket, configType: { case: 'typedConfig', value } },
+    transportSocket: socket(type, value),
   });
 
-function protocolOptions({ pool }: ServiceCluster): Cluster['typedExtensionProtocolOptions'] {
-  if (pool.idleTimeout === null && pool.maxRequestsPerConnection === null) return {};
+const socket = (name: string, value: ReturnType<typeof any>) =>
+  create(TransportSocketSchema, { name, configType: { case: 'typedConfig', value } });
+
+const noPool = { idleTimeout: null, maxRequestsPerConnection: null };
+
+function protocolOptions(
+  wire: Wire,
+  { idleTimeout, maxRequestsPerConnection }: Pick<ServiceCluster['pool'], 'idleTimeout' | 'maxRequestsPerConnection'>,
+): Cluster['typedExtensionProtocolOptions'] {
+  if (wire === 'http1' && idleTimeout === null && maxRequestsPerConnection === null) return {};
   const options = any(HttpProtocolOptionsSchema, {
-    commonHttpProtocolOptions: {
-      ...(pool.idleTimeout === null ? {} : { idleTimeout: duration(pool.idleTimeout) }),
-      ...(pool.maxRequestsPerConnection === null ? {} : { maxRequestsPerConnection: pool.maxRequestsPerConnection }),
-    },
-    upstreamProtocolOptions: {
-      case: 'explicitHttpConfig',
-      value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
-    },
+    ...(idleTimeout === null && maxRequestsPerConnection === null
+      ? {}
+      : {
+          commonHttpProtocolOptions: {
+            ...(idleTimeout === null ? {} : { idleTimeout: duration(idleTimeout) }),
+            ...(maxRequestsPerConnection === null ? {} : { maxRequestsPerConnection }),
+          },
+        }),
+    upstreamProtocolOptions: protocolChoice(wire),
   });
   return { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options };
+}
+
+function protocolChoice(wire: Wire): MessageInitShape<typeof HttpProtocolOptionsSchema>['upstreamProtocolOptions'] {
+  if (wire === 'negotiated') return { case: 'autoConfig', value: { http2ProtocolOptions: {} } };
+  const protocolConfig =
+    wire === 'http2'
+      ? ({ case: 'http2ProtocolOptions', value: {} } as const)
+      : ({ case: 'httpProtocolOptions', value: {} } as const);
+  return { case: 'explicitHttpConfig', value: { protocolConfig } };
 }
 
 const noLimit = 0xffffffff;

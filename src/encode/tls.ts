@@ -29,17 +29,21 @@ export const secretCluster = 'sds-grpc';
 /** Any workload of the trust domain may connect; who may do what is authorization's business. */
 export const serverTls = (trustDomain: string): Any =>
   any(DownstreamTlsContextSchema, {
-    commonTlsContext: commonContext([uriName(stringMatcher({ kind: 'prefix', value: `spiffe://${trustDomain}/` }))]),
+    commonTlsContext: commonContext(
+      [uriName(stringMatcher({ kind: 'prefix', value: `spiffe://${trustDomain}/` }))],
+      ['h2', 'http/1.1'],
+    ),
     requireClientCertificate: true,
   });
 
 /** Nobody's identity is expected: nobody is accepted, because a list without names would accept everybody. */
-export const clientTls = (sni: string, identities: readonly SpiffeId[]): Any =>
+export const clientTls = (sni: string, identities: readonly SpiffeId[], alpn: readonly string[]): Any =>
   any(UpstreamTlsContextSchema, {
     commonTlsContext: commonContext(
       (identities.length === 0 ? ['spiffe://nobody'] : identities).map((value) =>
         uriName(stringMatcher({ kind: 'exact', value })),
       ),
+      alpn,
     ),
     sni,
   });
@@ -57,9 +61,12 @@ export const secretSource: ConfigSource = create(ConfigSourceSchema, {
   },
 });
 
-function commonContext(matchTypedSubjectAltNames: SubjectAltNameMatcher[]): CommonTlsContext {
+function commonContext(
+  matchTypedSubjectAltNames: SubjectAltNameMatcher[],
+  alpnProtocols: readonly string[],
+): CommonTlsContext {
   return create(CommonTlsContextSchema, {
-    alpnProtocols: ['http/1.1'],
+    alpnProtocols: [...alpnProtocols],
     tlsCertificateSdsSecretConfigs: [{ name: 'default', sdsConfig: secretSource }],
     validationContextType: {
       case: 'combinedValidationContext',
