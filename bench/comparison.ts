@@ -131,7 +131,7 @@ async function startUpstream({ listen, lines }: Scenario['upstream'], folder: st
 }
 
 /** HAProxy wants certificate and key in one file. */
-async function writeCertificates(folder: string): Promise<void> {
+export async function writeCertificates(folder: string): Promise<void> {
   const authority = await makeAuthority('bench');
   writeFileSync(join(folder, 'ca.pem'), authority.certificate);
   for (const name of ['client', 'server']) {

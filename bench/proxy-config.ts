@@ -9,6 +9,8 @@ export type HopConfig = {
 };
 
 export type HopShape = {
+  /** What serves connections instead of HTTP. */
+  readonly terminal?: 'tcp' | 'echo';
   /** Mutual TLS on the listener or towards the upstream; `alpn` also says the version of HTTP spoken there. */
   readonly accepts?: TlsEnd;
   readonly connects?: TlsEnd;
@@ -50,7 +52,23 @@ export function typed(type: string, fields: Readonly<Record<string, unknown>> = 
   return { '@type': `${TYPES}.${type}`, ...fields };
 }
 
-function filterChain({ accepts, manager, filters = [], routes = [], action }: HopShape, folder: string) {
+function filterChain(shape: HopShape, folder: string) {
+  const { accepts } = shape;
+  return {
+    filters: [terminal(shape)],
+    ...(accepts && {
+      transport_socket: transportSocket(accepts, folder, 'Downstream', { require_client_certificate: true }),
+    }),
+  };
+}
+
+function terminal({ terminal: kind, manager, filters = [], routes = [], action }: HopShape) {
+  const network = 'filters.network';
+  if (kind === 'tcp') {
+    const proxy = typed(`${network}.tcp_proxy.v3.TcpProxy`, { stat_prefix: 'front', cluster: 'upstream' });
+    return { name: 'tcp_proxy', typed_config: proxy };
+  }
+  if (kind === 'echo') return { name: 'echo', typed_config: typed(`${network}.echo.v3.Echo`) };
   const last = { match: { prefix: '/' }, route: { cluster: 'upstream', ...action } };
   const router = { name: 'envoy.filters.http.router', typed_config: typed('filters.http.router.v3.Router') };
   const connectionManager = typed('filters.network.http_connection_manager.v3.HttpConnectionManager', {
@@ -59,12 +77,7 @@ function filterChain({ accepts, manager, filters = [], routes = [], action }: Ho
     http_filters: [...filters, router],
     ...manager,
   });
-  return {
-    filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager }],
-    ...(accepts && {
-      transport_socket: transportSocket(accepts, folder, 'Downstream', { require_client_certificate: true }),
-    }),
-  };
+  return { name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager };
 }
 
 function cluster({ connects, http2Upstream }: HopShape, upstream: number, folder: string) {

@@ -3,6 +3,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { formatPicks, measurePicks } from './balance/benchmark.ts';
 import { compare, type Scenario } from './comparison.ts';
+import { formatCosts, measureConnections } from './connections/benchmark.ts';
 import { http1 } from './http1/benchmark.ts';
 import { http2 } from './http2/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
-const names = ['balance', 'start', ...Object.keys(benchmarks)];
+const names = ['balance', 'start', 'tcp', 'handshakes', ...Object.keys(benchmarks)];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no benchmark named ${unknown.join(', ')} (hint: ${names.join(', ')})`);
@@ -43,6 +44,11 @@ if (isChosen('balance')) {
 if (isChosen('start')) {
   const rows = await measureStarts(pace.rounds, say);
   print('start', rows, formatStarts(rows));
+}
+for (const name of ['tcp', 'handshakes'] as const) {
+  if (!isChosen(name)) continue;
+  const rows = await measureConnections(name, pace, say);
+  print(name, rows, formatCosts(rows));
 }
 for (const [name, scenarios] of Object.entries(benchmarks)) {
   if (!isChosen(name)) continue;

@@ -68,6 +68,7 @@ export class ServerTls {
     } catch (error) {
       return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     }
+    this.#offerStaples(this.#server, current);
     this.#current = current;
     this.#choice = choice;
     return this.#server;
@@ -92,7 +93,6 @@ export class ServerTls {
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
       ...(several ? { SNICallback: (name: string, done: Chosen) => this.#choose(name, done) } : {}),
     });
-    server.on('OCSPRequest', (certificate, _issuer, done) => done(null, this.#staple(certificate)));
     server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       const key = peerKey(socket);
@@ -105,6 +105,13 @@ export class ServerTls {
     const context = this.#choice?.contextFor(serverName);
     if (context === undefined || typeof context === 'string') done(new Error(context ?? 'no certificate'));
     else done(null, context);
+  }
+
+  /** Only where there is a staple: with a listener every handshake asks in JavaScript for its certificate. */
+  #offerStaples(server: Server, { certificates }: CurrentContext): void {
+    if (server.listenerCount('OCSPRequest') > 0 || certificates.every(({ secret }) => secret.ocsp === undefined))
+      return;
+    server.on('OCSPRequest', (certificate, _issuer, done) => done(null, this.#staple(certificate)));
   }
 
   #staple(certificate: Buffer): Buffer | null {
