@@ -31,6 +31,10 @@ export function answerQuestion(mesh: ExplainedMesh, question: Question, decoders
   const asking = findClient(mesh.plans, question.from);
   if ('error' in asking) return refuse(asking.error, asking.hint);
   const { plan } = asking;
+  if (plan.proxy.kind === 'proxyless') {
+    const why = `${plan.proxy.name} is a gRPC client without a proxy: its own library decides, not the code of ours`;
+    return refuse(why, 'tulle proxy list says whether it has what it is to decide by');
+  }
   const snapshot = mesh.snapshotOf(plan.proxy.id);
   if (snapshot === null) return refuse(`proxy ${plan.proxy.name} is served nothing yet`, '');
   const listener = listenerFor(plan, url);

@@ -117,7 +117,15 @@ test('it is listed: connected, up to date, without an admin interface', async ()
   const applied = objects.find(({ kind }) => kind === 'VirtualService')?.applied;
   expect(applied).toMatchObject({ applied: 1, total: 1, rejected: 0 });
   const refused = await fetch(`${api}/api/v1/proxies/client-0/config_dump`);
-  expect([refused.status, await refused.json()]).toMatchObject([409, { error: /gRPC client without a proxy/ }]);
+  expect([refused.status, await refused.json()]).toMatchObject([
+    409,
+    { error: 'client-0 is a gRPC client without a proxy: it shows its configuration to nobody' },
+  ]);
+  const asked = await fetch(`${api}/api/v1/explain?from=client&to=${encodeURIComponent('http://echo/')}`);
+  expect([asked.status, await asked.json()]).toMatchObject([
+    400,
+    { error: 'client-0 is a gRPC client without a proxy: its own library decides, not the code of ours' },
+  ]);
 });
 
 test('its bootstrap and socket are for its own user alone', () => {
