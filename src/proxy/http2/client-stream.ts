@@ -25,6 +25,11 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.abort(code.cancel);
   }
 
+  /** No content before a head. */
+  override receive(length: number): boolean {
+    return this.answered && super.receive(length);
+  }
+
   onData(chunk: Buffer): void {
     this.#guard((handler) => handler.onData(chunk));
   }

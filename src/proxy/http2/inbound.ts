@@ -116,7 +116,7 @@ export class Inbound implements FrameSink {
   #takesData(stream: Http2Stream, length: number, content: number): boolean {
     if (stream.remoteDone) this.#connection.breakStream(stream, code.streamClosed);
     else if (!stream.receiveWindow.take(length)) this.#connection.breakStream(stream, code.flowControlError);
-    else if (!stream.receive(content)) this.#connection.badMessage(stream, 'more content than announced');
+    else if (!stream.receive(content)) this.#connection.badMessage(stream, 'content that was not announced');
     return !stream.closed;
   }
 
