@@ -218,6 +218,7 @@ export class Discovery {
       return { ...opened, close: () => client.close() };
     }
     if (source === '') return this.#staticSecrets(deliver);
+    if (source.includes('/')) return this.#secretFile(source, deliver);
     throw new Error(`sds_config: the bootstrap has no secret source called ${source}`);
   }
 
@@ -228,8 +229,17 @@ export class Discovery {
     return { want: () => undefined, close: () => undefined };
   }
 
-  #secretsFrom(client: XdsClient, deliver: DeliverSecret): SecretSource {
-    const handler: ResourceHandler = {
+  /** path_config_source of an sds_config. */
+  #secretFile(path: string, deliver: DeliverSecret): SecretSource {
+    const onProblem = (reason: string): void => this.#options.log.warn({ reason }, 'secret file rejected');
+    const handler = this.#handler(this.#secretHandler(deliver));
+    const file = new ResourceFile({ path, typeUrl: typeUrl.secret, handler, onProblem });
+    void file.start();
+    return { want: () => undefined, close: () => file.close() };
+  }
+
+  #secretHandler(deliver: DeliverSecret): ResourceHandler {
+    return {
       typeUrl: typeUrl.secret,
       set: (bytes) => {
         const secret = fromBinary(SecretSchema, bytes);
@@ -237,7 +247,10 @@ export class Discovery {
       },
       remove: () => undefined,
     };
-    client.subscribe(typeUrl.secret, [], this.#handler(handler));
+  }
+
+  #secretsFrom(client: XdsClient, deliver: DeliverSecret): SecretSource {
+    client.subscribe(typeUrl.secret, [], this.#handler(this.#secretHandler(deliver)));
     return { want: (names) => client.setNames(typeUrl.secret, names), close: () => undefined };
   }
 

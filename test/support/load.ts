@@ -1,0 +1,127 @@
+// Load for tests of faults: kept-alive HTTP/1 connections that ask at a steady rate and count what comes back.
+import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+
+export type LoadOptions = {
+  readonly port: number;
+  readonly connections: number;
+  /** Requests per second over all connections; 0 is as many as there is time for. */
+  readonly rate: number;
+  readonly tls?: ConnectionOptions;
+};
+
+/** A request that was sent and got no whole answer is lost; one that was answered other than 200 has failed. */
+export type LoadReport = { answered: number; failed: number; lost: number; readonly statuses: Set<number> };
+
+const REQUEST = 'GET /load HTTP/1.1\r\nhost: load.test\r\n\r\n';
+const TICK = 5;
+
+export class Load {
+  readonly report: LoadReport = { answered: 0, failed: 0, lost: 0, statuses: new Set() };
+  readonly #options: LoadOptions;
+  readonly #idle: Connection[] = [];
+  readonly #open = new Set<Connection>();
+  #timer: NodeJS.Timeout | null = null;
+  #owed = 0;
+  #stopping = false;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  start(): this {
+    for (let i = 0; i < this.#options.connections; i++) this.#connect();
+    const { rate } = this.#options;
+    if (rate > 0) this.#timer = setInterval(() => this.#tick((rate * TICK) / 1000), TICK);
+    return this;
+  }
+
+  /** Resolves when what was sent is answered or lost. */
+  async stop(): Promise<LoadReport> {
+    this.#stopping = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    const end = performance.now() + 5_000;
+    while ([...this.#open].some((one) => one.busy) && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (const one of this.#open) one.close();
+    return this.report;
+  }
+
+  #tick(due: number): void {
+    // What could not be asked in time is not made up for: a slow moment must not become a burst.
+    this.#owed = Math.min(this.#owed + due, this.#options.connections);
+    while (this.#owed >= 1) {
+      const connection = this.#idle.shift();
+      if (connection === undefined) return;
+      this.#owed -= 1;
+      connection.ask();
+    }
+  }
+
+  #connect(): void {
+    const connection: Connection = new Connection(this.#options, {
+      idle: () => {
+        if (this.#options.rate === 0 && !this.#stopping) connection.ask();
+        else this.#idle.push(connection);
+      },
+      answered: (status) => {
+        this.report.statuses.add(status);
+        if (status === 200) this.report.answered += 1;
+        else this.report.failed += 1;
+      },
+      gone: (busy) => {
+        this.#open.delete(connection);
+        const at = this.#idle.indexOf(connection);
+        if (at >= 0) this.#idle.splice(at, 1);
+        if (busy) this.report.lost += 1;
+        if (!this.#stopping) this.#connect();
+      },
+    });
+    this.#open.add(connection);
+  }
+}
+
+type Owner = { idle(): void; answered(status: number): void; gone(busy: boolean): void };
+
+class Connection {
+  busy = false;
+  readonly #socket: Socket;
+  readonly #owner: Owner;
+  #held = '';
+
+  constructor({ port, tls }: LoadOptions, owner: Owner) {
+    this.#owner = owner;
+    const host = '127.0.0.1';
+    this.#socket = tls === undefined ? connect({ port, host }) : connectTls({ ...tls, port, host });
+    this.#socket.setNoDelay(true);
+    this.#socket.once(tls === undefined ? 'connect' : 'secureConnect', () => owner.idle());
+    this.#socket.on('data', (bytes) => this.#receive(bytes.toString('latin1')));
+    this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('end', () => this.#socket.destroy());
+    this.#socket.once('close', () => owner.gone(this.busy));
+  }
+
+  ask(): void {
+    this.busy = true;
+    this.#socket.write(REQUEST);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(text: string): void {
+    this.#held += text;
+    const end = this.#held.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const head = this.#held.slice(0, end);
+    const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
+    if (this.#held.length < end + 4 + length) return;
+    this.#held = '';
+    this.busy = false;
+    this.#owner.answered(Number(head.slice(9, 12)));
+    if (/^connection: close$/im.test(head)) this.#socket.destroy();
+    else this.#owner.idle();
+  }
+}

@@ -1,0 +1,61 @@
+// Our proxy as a process with a bootstrap of the test's own, and what its admin interface says of it.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pinnedNode, repositoryRoot, TestProcess } from './process.ts';
+
+export class ProxyUnderTest implements AsyncDisposable {
+  readonly folder: string;
+  readonly #admin: number;
+  readonly #process: TestProcess;
+
+  private constructor(folder: string, admin: number, started: TestProcess) {
+    this.folder = folder;
+    this.#admin = admin;
+    this.#process = started;
+  }
+
+  /** `bootstrap` gets the folder its files may stand in; its admin port is `admin`. */
+  static async start(admin: number, bootstrap: (folder: string) => object | Promise<object>): Promise<ProxyUnderTest> {
+    const folder = await mkdtemp(join(tmpdir(), 'tulle-faults-'));
+    const config = join(folder, 'bootstrap.json');
+    await writeFile(config, JSON.stringify({ ...(await bootstrap(folder)), admin: { address: address(admin) } }));
+    const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 200;
+    const args = [join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config, '-l', 'warn'];
+    return new ProxyUnderTest(
+      folder,
+      admin,
+      await TestProcess.start({ command: pinnedNode, args, ready, deadline: 20_000 }),
+    );
+  }
+
+  get output(): string {
+    return this.#process.output;
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null;
+  }
+
+  /** A counter or gauge; 0 when there is none. */
+  async stat(name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.#admin}/stats?filter=^${name}$`)).text();
+    return Number(text.split(': ')[1] ?? 0);
+  }
+
+  /** Bytes that are resident. */
+  async memory(): Promise<number> {
+    const { total_physical_bytes } = (await (await fetch(`http://127.0.0.1:${this.#admin}/memory`)).json()) as Record<
+      string,
+      string
+    >;
+    return Number(total_physical_bytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export const address = (port_value: number) => ({ socket_address: { address: '127.0.0.1', port_value } });
