@@ -422,3 +422,22 @@ describe('applied', () => {
     expect(cache.nodes()).toEqual([]);
   });
 });
+
+describe('a request that finds a snapshot nobody was woken for', () => {
+  // Clients lost a cluster that their routes still named, when an acknowledgement came between a new snapshot and its push.
+  it('removes nothing before what used it has changed', () => {
+    const c = client('delta');
+    c.set('cluster two 1', 'routes r 1');
+    c.delta('cluster', { resourceNamesSubscribe: ['*'] });
+    c.ack('cluster');
+    c.delta('routes', { resourceNamesSubscribe: ['r'] });
+    expect(c.got()).toEqual(['cluster two', 'routes r']);
+    c.cache.setSnapshot(NODE, snapshot('cluster one 2', 'routes r 2'));
+    c.ack('routes');
+    expect(c.got()).toEqual(['cluster one']);
+    c.ack('cluster');
+    expect(c.got()).toEqual(['routes r']);
+    c.ack('routes');
+    expect(c.got()).toEqual(['cluster -two']);
+  });
+});

@@ -42,6 +42,8 @@ export class Session<Request> {
   readonly #options: SessionOptions<Request>;
   readonly #subscriptions = new Map<TypeUrl, Subscription>();
   #nonce = 0;
+  /** Of the snapshot that subscriptions were last measured against. */
+  #generation = -1;
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
@@ -80,6 +82,11 @@ export class Session<Request> {
   push(): void {
     const current = this.#options.current();
     if (current === undefined) return;
+    // A request may find a snapshot that nobody was woken for yet: what had settled on the one before has not on this.
+    if (current.generation !== this.#generation) {
+      this.#generation = current.generation;
+      for (const subscription of this.#subscriptions.values()) subscription.pending = true;
+    }
     // Settling one type can release removals of another, earlier in the order: go on until nothing moves.
     let moved = true;
     while (moved) {
