@@ -89,7 +89,7 @@ describe('processes, ports and waiting', () => {
       args: ['-e', script],
       ready: async () => (await RawConnection.open(port!)) !== undefined,
     });
-    expect(started.output).toBe('up\n');
+    await waitFor('its output', () => started.output === 'up\n');
     await started.stop();
     expect(() => process.kill(started.pid, 0)).toThrow('ESRCH');
   });
