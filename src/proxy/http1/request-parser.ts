@@ -112,6 +112,8 @@ function readTarget(head: RequestHead): CodecFault | null {
   if (authority === '') return fault.url;
   head.authority = authority;
   const path = absolute[3]!;
+  // RFC 9112 section 3.2.2: a target has no fragment.
+  if (path.startsWith('#')) return fault.url;
   head.path = path.startsWith('/') ? path : `/${path}`;
   return null;
 }
