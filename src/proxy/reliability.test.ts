@@ -135,7 +135,14 @@ describe('timeouts and retries', () => {
 
   test('no retries beyond the cluster’s budget', async () => {
     const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
-    const limits = { maxConnections: 9, maxPendingRequests: 9, maxRequests: 9, maxRetries: 0, retryBudget: null };
+    const limits = {
+      maxConnections: 9,
+      maxPendingRequests: 9,
+      maxRequests: 9,
+      maxRetries: 0,
+      retryBudget: null,
+      trackRemaining: false,
+    };
     const { port, accessLog, stat } = await single(up.port, { retry: retry() }, {}, { limits });
     expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 503 /);
     expect(accessLog).toEqual(['/ 503 UO via_upstream']);
@@ -176,7 +183,14 @@ describe('connections', () => {
 
   test('503 UO and x-envoy-overloaded when the queue is full', async () => {
     const up = await origin(() => undefined);
-    const limits = { maxConnections: 1, maxPendingRequests: 1, maxRequests: 9, maxRetries: 0, retryBudget: null };
+    const limits = {
+      maxConnections: 1,
+      maxPendingRequests: 1,
+      maxRequests: 9,
+      maxRetries: 0,
+      retryBudget: null,
+      trackRemaining: false,
+    };
     const { port, accessLog, stat } = await single(up.port, {}, {}, { limits });
     const first = openClient(port);
     const second = openClient(port);

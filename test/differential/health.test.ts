@@ -5,7 +5,7 @@ import type { WireHeaders } from '../support/http-message.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { raw, respond } from '../support/upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { get } from './harness/case.ts';
+import { get, request } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
 
@@ -139,7 +139,7 @@ const passive: readonly (readonly [name: string, fields: string, statuses: reado
 
 const passiveCluster = (name: string, fields: string): string =>
   cluster(name, `lb_policy: ROUND_ROBIN, ${fields}`, [member('a'), member('b'), member('c')]);
-const names = [...rows.map(({ name }) => name), ...passive.map(([name]) => name), 'immediate', 'refusing'];
+const names = [...rows.map(({ name }) => name), ...passive.map(([name]) => name), 'immediate', 'refusing', 'grpc'];
 
 compareWithEnvoy(
   {
@@ -152,6 +152,11 @@ compareWithEnvoy(
         'immediate',
         check('http_health_check: { path: /good }', undefined, 'timeout: 1s, interval: 60s, no_traffic_interval: 60s'),
         [member('a')],
+      ),
+      passiveCluster('grpc', outlier('consecutive_gateway_failure: 2, enforcing_consecutive_gateway_failure: 100')),
+      passiveCluster(
+        'limited',
+        'circuit_breakers: { thresholds: [{ max_connections: 7, max_pending_requests: 6, max_requests: 5, max_retries: 4, track_remaining: true }] }',
       ),
       cluster('refusing', outlier('split_external_local_origin_errors: true, consecutive_local_origin_failure: 2'), [
         member('dead'),
@@ -199,6 +204,27 @@ compareWithEnvoy(
         }),
       );
       expect(counters[1]).toEqual(counters[0]);
+    });
+
+    test(
+      'answers of gRPC that are errors from their head on',
+      both(async (stand) => {
+        for (const upstream of stand.upstreams) upstream.script();
+        const headers = { 'content-type': 'application/grpc', 'grpc-status': '14' };
+        stand.upstreams[0]!.script([respond({ headers })]);
+        using connection = await RawConnection.open(stand.portOf('front'));
+        for (let i = 0; i < 6; i += 1) {
+          connection.send(request('POST', '/grpc', { headers: ['content-type: application/grpc'], body: '' }));
+          await connection.response();
+        }
+        await settled(stand, 'grpc', { a: '/failed_outlier_check', b: '', c: '' });
+      }),
+    );
+
+    test('circuit breakers show the same gauges', async () => {
+      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => breakers(stand)));
+      expect(envoy).not.toEqual([]);
+      expect(ours).toEqual(envoy);
     });
 
     test(
@@ -289,6 +315,13 @@ async function outlierCounters(stand: Stand, name: string): Promise<readonly str
     .filter((line) => line.startsWith(`cluster.${name}.outlier_detection.`) && !line.endsWith(': 0'))
     .filter((line) => !old.test(line.slice(0, line.indexOf(':'))))
     .sort();
+}
+
+/** All but those of Envoy's pools, of which there is one per endpoint here. */
+async function breakers(stand: Stand): Promise<readonly string[]> {
+  const lines = (await admin(stand, '/stats')).split('\n');
+  const wanted = /^cluster\.(limited|good)\.circuit_breakers\.default\.(?!remaining_cx_pools)/;
+  return lines.filter((line) => wanted.test(line)).sort();
 }
 
 async function admin(stand: Stand, path: string): Promise<string> {

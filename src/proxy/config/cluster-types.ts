@@ -167,4 +167,6 @@ export type Limits = {
   readonly maxRetries: number;
   /** In place of `maxRetries`. */
   readonly retryBudget: { readonly percent: number; readonly minimum: number } | null;
+  /** Statistics show what is left. */
+  readonly trackRemaining: boolean;
 };

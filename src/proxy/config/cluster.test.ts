@@ -34,7 +34,14 @@ describe('cluster', () => {
       subsets: null,
       overrideHealths: ['unknown', 'healthy', 'degraded'],
       tls: [{ name: 'default', when: {}, tls: null }],
-      limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3, retryBudget: null },
+      limits: {
+        maxConnections: 1024,
+        maxPendingRequests: 1024,
+        maxRequests: 1024,
+        maxRetries: 3,
+        retryBudget: null,
+        trackRemaining: false,
+      },
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,
       outlierDetection: null,
@@ -174,7 +181,16 @@ describe('cluster', () => {
     [
       'limits',
       { circuit_breakers: { thresholds: [{ priority: 'HIGH', max_requests: 1 }, { max_requests: 2 }] } },
-      { limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 2, maxRetries: 3, retryBudget: null } },
+      {
+        limits: {
+          maxConnections: 1024,
+          maxPendingRequests: 1024,
+          maxRequests: 2,
+          maxRetries: 3,
+          retryBudget: null,
+          trackRemaining: false,
+        },
+      },
     ],
     ['panic off', { common_lb_config: { healthy_panic_threshold: { value: 0 } } }, { panicThreshold: 0 }],
     [
@@ -340,6 +356,7 @@ describe('cluster', () => {
           maxRequests: 1024,
           maxRetries: 3,
           retryBudget: { percent: 20, minimum: 7 },
+          trackRemaining: false,
         },
       },
     ],

@@ -150,6 +150,7 @@ function decodeLimits(cluster: Cluster): ClusterConfig['limits'] {
     maxPendingRequests: limits?.maxPendingRequests ?? 1024,
     maxRequests: limits?.maxRequests ?? 1024,
     maxRetries: limits?.maxRetries ?? 3,
+    trackRemaining: limits?.trackRemaining ?? false,
     retryBudget: limits?.retryBudget
       ? decodeBudget(limits.retryBudget, 'circuit_breakers.thresholds.retry_budget')
       : null,

@@ -91,7 +91,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     keepalive_interval: 'the system decides',
   },
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': {
-    track_remaining: 'a statistic',
     max_connection_pools: 'there is one pool per endpoint',
   },
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': {

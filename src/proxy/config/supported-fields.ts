@@ -127,7 +127,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.type.v3.Percent': 'value',
   'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
-    'priority max_connections max_pending_requests max_requests max_retries retry_budget',
+    'priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',
   'envoy.config.cluster.v3.OutlierDetection':
     'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time max_ejection_time_jitter success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host monitors always_eject_one_host',

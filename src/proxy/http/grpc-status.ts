@@ -28,6 +28,16 @@ export function grpcStatusOf(status: number): number {
   }
 }
 
+/** The HTTP status that a gRPC status counts as (google/rpc/code.proto names them; Envoy counts so). */
+export function httpStatusOf(grpcStatus: number): number {
+  return HTTP_STATUSES[grpcStatus] ?? 500;
+}
+
+/** By gRPC status: OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, … UNAUTHENTICATED. */
+const HTTP_STATUSES: readonly number[] = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+];
+
 /** gRPC's HTTP/2 mapping, Percent-Encoded: what is not printable ASCII, and `%`. */
 export function encodeGrpcMessage(text: Buffer): string {
   let encoded = '';

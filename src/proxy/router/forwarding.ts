@@ -6,6 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
+import { httpStatusOf, isGrpc } from '../http/grpc-status.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
@@ -113,7 +114,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    this.#cluster.observe(attempt.host, head.status);
+    if (this.#cluster.config.outlierDetection !== null) this.#cluster.observe(attempt.host, this.#counted(head));
     if (this.#cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) {
       this.#cluster.failHealth(attempt.host);
     }
@@ -136,6 +137,12 @@ export class Forwarding implements AttemptOwner {
     }
     if (this.#action.internalRedirect !== null && this.#redirected(head)) return;
     this.#pass(attempt, head, last);
+  }
+
+  /** An answer of gRPC that is an error from its head on counts as what it says. */
+  #counted(head: ResponseHead): number {
+    const said = isGrpc(this.#exchange.request.headers) ? head.headers.get('grpc-status') : undefined;
+    return said === undefined ? head.status : httpStatusOf(Number(said));
   }
 
   #completed(now: number): void {

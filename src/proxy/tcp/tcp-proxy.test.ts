@@ -215,7 +215,14 @@ describe('failures', () => {
         {},
         async () => [
           cluster('c', [await echo()], {
-            limits: { maxConnections: 0, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1, retryBudget: null },
+            limits: {
+              maxConnections: 0,
+              maxPendingRequests: 1,
+              maxRequests: 1,
+              maxRetries: 1,
+              retryBudget: null,
+              trackRemaining: false,
+            },
           }),
         ],
         '0 0 UO',
