@@ -6,11 +6,10 @@ import type { Resolve } from './resolver.ts';
 type Family = Parameters<Resolve>[1];
 type Timed = { readonly address: string; readonly ttl: number };
 
-export const systemResolve: Resolve = async (name, family) => {
+export const systemResolve: Resolve = async (name, family, wantsTtl) => {
   if (isIP(name) !== 0) return { addresses: [name], ttl: null };
   // DNS knows nothing of the hosts file, and the system's lookup nothing of TTLs.
-  const [timed, looked] = await Promise.all([askDns(name, family), lookUp(name, family)]);
-  const addresses = looked.length > 0 ? looked : timed.map(({ address }) => address);
+  const [timed, addresses] = await Promise.all([wantsTtl ? askDns(name, family) : [], lookUp(name, family)]);
   const isFromDns = timed.some(({ address }) => addresses.includes(address));
   return { addresses, ttl: isFromDns ? Math.min(...timed.map(({ ttl }) => ttl)) : null };
 };

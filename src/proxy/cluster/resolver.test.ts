@@ -5,7 +5,7 @@ import type { EndpointConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { endpoint } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
-import { choose } from './dns.ts';
+import { choose, systemResolve } from './dns.ts';
 import { type DnsAnswer, type DnsDiscovery, Resolver } from './resolver.ts';
 import { ClusterStats } from './stats.ts';
 
@@ -137,4 +137,15 @@ test.each([
 
 test('auto takes the other kind where there is none', () => {
   expect([choose(['4'], [], 'auto'), choose([], ['6'], 'v4-preferred')]).toEqual([['4'], ['6']]);
+});
+
+test.each([
+  ['an address is its own answer', '127.0.0.9', '127.0.0.9'],
+  ['the hosts file knows this machine', 'localhost', '127.0.0.1'],
+])('through the system: %s', async (_name, name, wants) => {
+  expect(await systemResolve(name, 'v4', false)).toEqual({ addresses: [wants], ttl: null });
+});
+
+test('a name that nobody knows does not resolve', async () => {
+  await expect(systemResolve('nowhere.invalid', 'auto', false)).rejects.toThrow();
 });

@@ -12,7 +12,7 @@ export type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-d
 export type DnsAnswer = { readonly addresses: readonly string[]; readonly ttl: number | null };
 
 /** Rejects when the name does not resolve; no addresses when it has none of the family. */
-export type Resolve = (name: string, family: DnsDiscovery['family']) => Promise<DnsAnswer>;
+export type Resolve = (name: string, family: DnsDiscovery['family'], wantsTtl: boolean) => Promise<DnsAnswer>;
 
 export type ResolverContext = {
   readonly cluster: string;
@@ -71,7 +71,8 @@ class NameResolver {
   start(): void {
     const { stats, resolve } = this.#context;
     stats.update_attempt += 1;
-    resolve(this.#endpoint.address, this.#discovery.family).then(
+    const { family, respectTtl } = this.#discovery;
+    resolve(this.#endpoint.address, family, respectTtl).then(
       (answer) => this.#answered(answer),
       (error: unknown) => this.#failed(error),
     );

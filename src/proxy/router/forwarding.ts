@@ -6,7 +6,6 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
-import { httpStatusOf, isGrpc } from '../http/grpc-status.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
@@ -17,6 +16,7 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
+import { observeAnswer } from './observe.ts';
 import type { RequestBody } from './request-body.ts';
 import { resetOutcome } from './reset-outcome.ts';
 import { type RetryDecision, RetryState } from './retry.ts';
@@ -114,10 +114,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    if (this.#cluster.config.outlierDetection !== null) this.#cluster.observe(attempt.host, this.#counted(head));
-    if (this.#cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) {
-      this.#cluster.failHealth(attempt.host);
-    }
+    observeAnswer(this.#cluster, attempt.host, this.#exchange.request, head);
     const retry = this.#retry;
     if (retry !== null) {
       const outcome: AttemptOutcome = { kind: 'response', head };
@@ -137,12 +134,6 @@ export class Forwarding implements AttemptOwner {
     }
     if (this.#action.internalRedirect !== null && this.#redirected(head)) return;
     this.#pass(attempt, head, last);
-  }
-
-  /** An answer of gRPC that is an error from its head on counts as what it says. */
-  #counted(head: ResponseHead): number {
-    const said = isGrpc(this.#exchange.request.headers) ? head.headers.get('grpc-status') : undefined;
-    return said === undefined ? head.status : httpStatusOf(Number(said));
   }
 
   #completed(now: number): void {
