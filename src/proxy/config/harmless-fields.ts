@@ -1,6 +1,9 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig': { emit_filter_state: 'nothing here reads the object' },
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': { stat_prefix: 'names a statistic' },
+  'envoy.extensions.filters.http.header_to_metadata.v3.Config': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': {
     delay_percent_runtime: 'there is no runtime to override with',
     abort_percent_runtime: 'there is no runtime to override with',

@@ -87,6 +87,24 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides': 'processing_mode grpc_service failure_mode_allow',
   'envoy.config.common.mutation_rules.v3.HeaderMutationRules':
     'allow_all_routing allow_envoy disallow_system disallow_all allow_expression disallow_expression disallow_is_error',
+  'envoy.extensions.filters.http.set_metadata.v3.Config': 'metadata_namespace value metadata',
+  'envoy.extensions.filters.http.set_metadata.v3.Metadata': 'metadata_namespace allow_overwrite value',
+  'envoy.extensions.filters.http.header_to_metadata.v3.Config': 'request_rules response_rules',
+  'envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule':
+    'header cookie on_header_present on_header_missing remove',
+  'envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair':
+    'metadata_namespace key value regex_value_rewrite type encode',
+  'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute': 'disabled stateful_session',
+  'envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState': 'cookie',
+  'envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState': 'name',
+  'envoy.type.http.v3.Cookie': 'name ttl path attributes',
+  'envoy.type.http.v3.CookieAttribute': 'name value',
+  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig':
+    'individual_method_stats_allowlist stats_for_all_methods replace_dots_in_grpc_service_name',
+  'envoy.config.core.v3.GrpcMethodList': 'services',
+  'envoy.config.core.v3.GrpcMethodList.Service': 'name method_names',
   'envoy.extensions.filters.http.buffer.v3.Buffer': 'max_request_bytes',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': 'disabled buffer',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':

@@ -14,11 +14,17 @@ import { extAuthz } from './ext-authz/filter.ts';
 import { extProc } from './ext-proc/filter.ts';
 import { fault } from './fault/filter.ts';
 import type { HttpFilter } from './filter.ts';
+import { grpcStats } from './grpc-stats.ts';
+import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
+import { headerToMetadata } from './header-to-metadata.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
 import { rbac } from './rbac/filter.ts';
+import { setFilterState } from './set-filter-state.ts';
+import { setMetadata } from './set-metadata.ts';
+import { statefulSession } from './stateful-session.ts';
 
 const kinds: readonly FilterKind[] = [
   basicAuth,
@@ -30,11 +36,17 @@ const kinds: readonly FilterKind[] = [
   extAuthz,
   extProc,
   fault,
+  grpcStats,
+  grpcWeb,
   headerMutation,
+  headerToMetadata,
   jwtAuthn,
   localRateLimit,
   rateLimit,
   rbac,
+  setFilterState,
+  setMetadata,
+  statefulSession,
 ];
 
 export function isSupportedFilter(config: Any): boolean {

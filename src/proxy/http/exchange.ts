@@ -126,6 +126,8 @@ export class Exchange {
   filterState: Map<string, string> | null = null;
   /** A filter changed what routes are chosen by, and asks for another choice. */
   routeStale = false;
+  /** Whether our own answers take the form of gRPC; null: as the request's content type says. */
+  answersGrpc: boolean | null = null;
 
   /** What a log line is written for: more than the end only where the connection manager's access_log_options ask for it. */
   logType: LogType = 'DownstreamEnd';

@@ -239,7 +239,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#stream.closeAfter();
     this.exchange.flags |= reply.flags;
     this.exchange.details = reply.details;
-    const { head, body } = localResponse(reply, this.exchange.request);
+    const { head, body } = localResponse(reply, this.exchange);
     const empty = body.length === 0 || this.exchange.request.method === 'HEAD';
     const nth = ++this.#answers;
     this.#send(head, empty);

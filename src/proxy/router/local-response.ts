@@ -1,5 +1,6 @@
 // What a LocalReply looks like on the wire: text for most clients, a status in the trailers-only form for gRPC ones.
 import type { LocalReply } from '../filter/filter.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -7,9 +8,12 @@ import type { ForwardAction, RouteAction } from '../route/table.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-export function localResponse(reply: LocalReply, request: RequestHead): { head: ResponseHead; body: Buffer } {
+export function localResponse(
+  reply: LocalReply,
+  { request, answersGrpc }: Exchange,
+): { head: ResponseHead; body: Buffer } {
   const headers = new HeaderMap();
-  const grpc = isGrpc(request.headers);
+  const grpc = answersGrpc ?? isGrpc(request.headers);
   const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
   if (grpc) {
     headers.append('content-type', 'application/grpc');

@@ -43,6 +43,12 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
     (envoy) => ofResponses(envoy, () => ({ trailers: ['x-t: 1'] })),
   ],
   [
+    'filters-notes',
+    'counted',
+    TRAILERS,
+    (envoy) => ofResponses(envoy, () => ({ trailers: ['grpc-message: OK', 'grpc-status: 0'] })),
+  ],
+  [
     'headers',
     'operations on a direct response',
     'the status is known when the header is made; Envoy shows 0',

@@ -22,6 +22,16 @@ export const metadata: Operators = {
   DYNAMIC_METADATA: reader('DYNAMIC_METADATA', dynamic),
   CLUSTER_METADATA: reader('CLUSTER_METADATA', cluster),
   UPSTREAM_METADATA: reader('UPSTREAM_METADATA', endpoint),
+  /** `TYPED`, the default, shows a text as JSON does. */
+  FILTER_STATE(parameter, path) {
+    const [key = '', form = 'TYPED', ...rest] = required('FILTER_STATE', parameter, path).split(':');
+    if ((form !== 'TYPED' && form !== 'PLAIN') || rest.length > 0)
+      throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED)`);
+    return ({ filterState }) => {
+      const value = filterState?.get(key);
+      return value === undefined || form === 'PLAIN' ? value : JSON.stringify(value);
+    };
+  },
   METADATA(parameter, path) {
     const [source = '', ...rest] = required('METADATA', parameter, path).split(':');
     const read = Object.hasOwn(SOURCES, source) ? SOURCES[source] : undefined;

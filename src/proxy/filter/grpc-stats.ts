@@ -1,0 +1,143 @@
+// The filter envoy.filters.http.grpc_stats: calls and messages of gRPC, per cluster and where wanted per method.
+import {
+  type FilterConfig,
+  FilterConfigSchema,
+} from '../../xds/gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
+import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
+import { pathOnly } from '../route/match/query.ts';
+import { compiler, type FilterKind } from './define.ts';
+import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
+
+/** Counters by Envoy's names: `success`, `failure`, `total`, the status codes that occurred, message counts. */
+type Counters = Record<string, number>;
+
+/** How the counters of a call are named below `cluster.<name>.grpc`; null: not apart from the others. */
+type Naming = (service: string, method: string) => string | null;
+
+export const grpcStats: FilterKind = { chain: compiler(FilterConfigSchema, createGrpcStats), route: null };
+
+function createGrpcStats(config: FilterConfig, name: string, path: string): HttpFilter {
+  const naming = compileNaming(config, path);
+  return {
+    name,
+    open(exchange, scope, stream) {
+      const type = exchange.request.headers.get('content-type');
+      const isGrpc = type === 'application/grpc' || type?.startsWith('application/grpc+') === true;
+      return isGrpc ? new CountedCall(naming, exchange, scope, stream) : null;
+    },
+  };
+}
+
+class CountedCall implements StreamFilter {
+  readonly #naming: Naming;
+  readonly #exchange: Exchange;
+  readonly #scope: FilterScope;
+  readonly #stream: FilterStream;
+  readonly #up = new MessageCount();
+  readonly #down = new MessageCount();
+  readonly #path: string;
+  #status: string | undefined;
+
+  constructor(naming: Naming, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+    this.#naming = naming;
+    this.#exchange = exchange;
+    this.#scope = scope;
+    this.#stream = stream;
+    this.#path = pathOnly(exchange.request.path);
+  }
+
+  readonly request = {
+    data: (chunk: Buffer): void => {
+      this.#up.add(chunk);
+      this.#stream.request.write(chunk);
+    },
+  };
+
+  readonly response = {
+    head: ({ headers }: { headers: HeaderMap }): undefined => {
+      this.#status = headers.get('grpc-status');
+    },
+    data: (chunk: Buffer): void => {
+      this.#down.add(chunk);
+      this.#stream.response.write(chunk);
+    },
+    end: (trailers: HeaderMap | null): void => {
+      this.#status = trailers?.get('grpc-status') ?? this.#status;
+      this.#stream.response.finish(trailers);
+    },
+  };
+
+  done(): void {
+    const { cluster } = this.#exchange;
+    const [, service, method, more] = this.#path.split('/');
+    if (cluster === '' || !service || !method || more !== undefined) return;
+    const name = this.#naming(service, method);
+    const counters = this.#scope.stats(
+      `cluster.${cluster}.grpc${name === null ? '' : `.${name}`}`,
+      (): Counters => ({}),
+    );
+    const count = (key: string, by: number) => {
+      counters[key] = (counters[key] ?? 0) + by;
+    };
+    if (this.#status !== undefined) {
+      const ok = this.#status === '0';
+      count(this.#status, 1);
+      count('success', ok ? 1 : 0);
+      count('failure', ok ? 0 : 1);
+      count('total', 1);
+    }
+    count('request_message_count', this.#up.messages);
+    count('response_message_count', this.#down.messages);
+  }
+}
+
+/** Counts length-prefixed messages by their prefixes, without keeping a byte of them. */
+class MessageCount {
+  messages = 0;
+  /** Bytes of the current message still to come; prefix bytes collected so far. */
+  #left = 0;
+  #prefix = 0;
+  #length = 0;
+
+  add(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left > 0) {
+        const step = Math.min(this.#left, chunk.length - at);
+        this.#left -= step;
+        at += step;
+        continue;
+      }
+      if (this.#prefix > 0) this.#length = this.#length * 256 + chunk[at]!;
+      this.#prefix += 1;
+      at += 1;
+      if (this.#prefix < 5) continue;
+      this.messages += 1;
+      this.#left = this.#length;
+      this.#length = 0;
+      this.#prefix = 0;
+    }
+  }
+}
+
+function compileNaming(config: FilterConfig, path: string): Naming {
+  const { perMethodStatSpecifier: which } = config;
+  const shown = (service: string) => (config.replaceDotsInGrpcServiceName ? service.replaceAll('.', '_') : service);
+  switch (which.case) {
+    case 'statsForAllMethods':
+      return which.value.value ? (service, method) => `${shown(service)}.${method}` : () => null;
+    case 'individualMethodStatsAllowlist': {
+      const here = at(path, 'individual_method_stats_allowlist.services');
+      const listed = mapAt(which.value.services, here, ({ name, methodNames }, where) => {
+        if (name === '') throw new ConfigError(at(where, 'name'), 'is empty');
+        return [name, new Set(methodNames)] as const;
+      });
+      const methods = new Map(listed);
+      return (service, method) => (methods.get(service)?.has(method) === true ? `${shown(service)}.${method}` : null);
+    }
+    default:
+      return () => null;
+  }
+}

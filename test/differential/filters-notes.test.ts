@@ -1,0 +1,183 @@
+// Filters that note something for others, keep a client at its endpoint, or translate gRPC-Web.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { afterAll } from 'vitest';
+import {
+  RateLimitResponse_Code as Code,
+  RateLimitRequestSchema,
+  RateLimitResponseSchema,
+  RateLimitService,
+} from '../../src/xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
+import { grpcCluster, startGrpcServer, unary } from '../support/grpc-server.ts';
+import { type Case, get, request } from './harness/case.ts';
+import { compareWithEnvoy } from './harness/compare.ts';
+
+const server = await startGrpcServer([
+  unary(RateLimitService.method.shouldRateLimit, ({ domain }) => {
+    if (domain === 'fails') throw Object.assign(new Error('no such domain'), { code: 5 });
+    return create(RateLimitResponseSchema, { overallCode: Code.OK, rawBody: Buffer.from(domain) });
+  }),
+]);
+/** One endpoint for both proxies: its address stands in what they say of sessions. */
+const endpoint = createServer((_request, response) => response.end('shared'));
+const shared = await new Promise<number>((resolve) => {
+  endpoint.listen(0, '127.0.0.1', () => resolve((endpoint.address() as AddressInfo).port));
+});
+afterAll(() => {
+  server.stop();
+  endpoint.close();
+  endpoint.closeAllConnections();
+});
+
+const TYPE = 'type.googleapis.com/envoy.extensions';
+const filter = (name: string, type: string, fields: string): string =>
+  `{ name: ${name}, typed_config: { "@type": ${TYPE}.filters.http.${type}, ${fields} } }`;
+/** Shows what was noted in headers of the request. */
+const shows = (...formats: string[]): string =>
+  filter(
+    'shows',
+    'header_mutation.v3.HeaderMutation',
+    `mutations: { request_mutations: [${formats.map((format, i) => `{ append: { header: { key: x-shown-${i}, value: "${format}" } } }`).join(', ')}] }`,
+  );
+
+const metadata = filter(
+  'set',
+  'set_metadata.v3.Config',
+  'metadata: [{ metadata_namespace: app, value: { a: text, list: [x], deep: { b: 1 } } }, { metadata_namespace: app, value: { a: ignored } }, { metadata_namespace: app, allow_overwrite: true, value: { list: [y], deep: { c: true } } }]',
+);
+const H2M = 'header_to_metadata.v3.Config';
+const headers = filter(
+  'headers',
+  H2M,
+  `request_rules: [
+    { header: x-user, on_header_present: { metadata_namespace: h, key: user }, on_header_missing: { metadata_namespace: h, key: user, value: nobody }, remove: true },
+    { header: x-fixed, on_header_present: { metadata_namespace: h, key: fixed, value: const } },
+    { header: x-number, on_header_present: { metadata_namespace: h, key: number, type: NUMBER } },
+    { header: x-coded, on_header_present: { metadata_namespace: h, key: coded, encode: BASE64 } },
+    { cookie: session, on_header_present: { metadata_namespace: h, key: cookie } },
+    { header: ":path", on_header_present: { metadata_namespace: h, key: first, regex_value_rewrite: { pattern: { regex: "^/([^/]+)/.*$" }, substitution: "\\\\1" } } }]`,
+);
+const state = filter(
+  'state',
+  'set_filter_state.v3.Config',
+  'on_request_headers: [{ object_key: my.key, factory_key: envoy.string, format_string: { text_format_source: { inline_string: "<%REQ(X-USER)%>" } } }, { object_key: my.empty, factory_key: envoy.string, skip_if_empty: true, format_string: { text_format_source: { inline_string: "%REQ(X-NONE)%" }, omit_empty_values: true } }]',
+);
+const SESSION = `${TYPE}.filters.http.stateful_session.v3.StatefulSession`;
+const cookie = (strict = false, more = ''): string =>
+  filter(
+    'session',
+    'stateful_session.v3.StatefulSession',
+    `strict: ${strict}, session_state: { name: envoy.http.stateful_session.cookie, typed_config: { "@type": ${TYPE}.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: { name: where, path: /, ${more} } } }`,
+  );
+const byHeader = filter(
+  'session',
+  'stateful_session.v3.StatefulSession',
+  `session_state: { name: envoy.http.stateful_session.header, typed_config: { "@type": ${TYPE}.http.stateful_session.header.v3.HeaderBasedSessionState, name: x-where } }`,
+);
+
+const virtualHosts = `
+- name: all
+  domains: ["*"]
+  routes:
+    - { match: { path: /session/off }, route: { cluster: many }, typed_per_filter_config: { session: { "@type": ${SESSION}PerRoute, disabled: true } } }
+    - { match: { prefix: /session }, route: { cluster: many } }
+    - { match: { prefix: /one }, route: { cluster: a } }
+    - { match: { prefix: /envoy.service }, route: { cluster: grpc } }
+    - { match: { prefix: / }, route: { cluster: a } }
+`;
+const many = `
+- name: many
+  type: STATIC
+  lb_policy: ROUND_ROBIN
+  connect_timeout: 1s
+  common_lb_config: { override_host_status: { statuses: [UNKNOWN, HEALTHY, DEGRADED] } }
+  load_assignment: { cluster_name: many, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${shared} } } } }] }] }
+`;
+
+const frame = (message: Uint8Array): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+const asked = (domain: string): Buffer =>
+  frame(toBinary(RateLimitRequestSchema, create(RateLimitRequestSchema, { domain })));
+const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+const web = (body: string, type: string, accept = type): string =>
+  request('POST', METHOD, { headers: [`content-type: ${type}`, `accept: ${accept}`], body });
+const seen = (name: string, listener: string, send: string, more: Partial<Case['wants']> = {}): Case => ({
+  name,
+  listener,
+  send,
+  wants: { status: 200, ...more },
+});
+const cookieFor = (endpointName: string): string =>
+  Buffer.concat([Buffer.from([0x0a, endpointName.length]), Buffer.from(endpointName)]).toString('base64');
+const stale = cookieFor('127.0.0.1:1');
+
+compareWithEnvoy({
+  name: 'filters-notes',
+  listeners: {
+    metadata: { filters: `[${metadata}, ${shows('%DYNAMIC_METADATA(app)%', '%DYNAMIC_METADATA(app:a)%')}]` },
+    headers: {
+      filters: `[${headers}, ${shows(...['user', 'fixed', 'number', 'coded', 'cookie', 'first'].map((key) => `%DYNAMIC_METADATA(h:${key})%`))}]`,
+    },
+    state: { filters: `[${state}, ${shows('%FILTER_STATE(my.key:PLAIN)%')}]` },
+    cookie: { filters: `[${cookie()}]` },
+    lasting: { filters: `[${cookie(false, 'attributes: [{ name: SameSite, value: Strict }]')}]` },
+    strict: { filters: `[${cookie(true)}]` },
+    header: { filters: `[${byHeader}]` },
+    web: { filters: `[${filter('web', 'grpc_web.v3.GrpcWeb', '')}]` },
+    stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
+  },
+  clusters: `${many}${grpcCluster('grpc', server.port)}`,
+  virtualHosts,
+  cases: [
+    seen('metadata set', 'metadata', get('/')),
+    seen(
+      'metadata of headers',
+      'headers',
+      get(
+        '/first/second',
+        'x-user: ann',
+        'x-fixed: 1',
+        'x-number: 42',
+        `x-coded: ${Buffer.from('plain').toString('base64')}`,
+        'cookie: session=abc',
+      ),
+    ),
+    seen('metadata of missing headers', 'headers', get('/')),
+    seen('state set', 'state', get('/', 'x-user: ann')),
+    seen('a session begins', 'cookie', get('/session')),
+    seen('a session goes on', 'cookie', get('/session', `cookie: where="${cookieFor(`127.0.0.1:${shared}`)}"`), {
+      headers: { 'set-cookie': null },
+    }),
+    seen('a session whose endpoint is gone', 'cookie', get('/session', `cookie: where="${stale}"`)),
+    seen('a session that makes no sense', 'cookie', get('/session', 'cookie: where=nonsense')),
+    seen('a cookie with attributes', 'lasting', get('/session')),
+    seen('no session for a route', 'cookie', get('/session/off')),
+    seen('a strict session whose endpoint is gone', 'strict', get('/session', `cookie: where="${stale}"`), {
+      status: 503,
+    }),
+    seen('a session by header', 'header', get('/session')),
+    seen('gRPC-Web', 'web', web(asked('shop').toString('latin1'), 'application/grpc-web+proto')),
+    seen('gRPC-Web as text', 'web', web(asked('shop').toString('base64'), 'application/grpc-web-text')),
+    seen(
+      'gRPC-Web as text one way',
+      'web',
+      web(asked('shop').toString('latin1'), 'application/grpc-web', 'application/grpc-web-text'),
+    ),
+    seen('gRPC-Web, a failure', 'web', web(asked('fails').toString('latin1'), 'application/grpc-web')),
+    seen('gRPC-Web, no base64', 'web', web('????', 'application/grpc-web-text'), { status: 400 }),
+    seen('not gRPC-Web', 'web', request('POST', '/', { headers: ['content-type: text/plain'], body: 'x' })),
+    seen(
+      'gRPC-Web to something else',
+      'web',
+      request('POST', '/', { headers: ['content-type: application/grpc-web'], body: '' }),
+    ),
+    seen(
+      'counted',
+      'stats',
+      request('POST', METHOD, {
+        headers: ['content-type: application/grpc', 'te: trailers'],
+        body: asked('shop').toString('latin1'),
+      }),
+    ),
+  ],
+});
