@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { atTurnEnd, type TurnEndTask } from '../../lib/turn-end.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { kept } from '../socket/reused-reads.ts';
 import { type Framing, lastChunk } from './serializer.ts';
 
 /** Up to this size a chunk is joined to the text held; above it its buffer is written as it is. */
@@ -75,7 +76,8 @@ export class Output implements TurnEndTask {
     this.#socket.cork();
     this.flushNow();
     this.bytesWritten += chunk.length;
-    this.#socket.write(chunk);
+    // The socket may hold it beyond this event.
+    this.#socket.write(kept(chunk));
     this.#socket.uncork();
   }
 }

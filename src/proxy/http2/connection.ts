@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { takeViews } from '../socket/reused-reads.ts';
 import { Budgets, type Flood } from './budgets.ts';
 import { ClosedStreams, ending } from './closed-streams.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
@@ -78,6 +79,7 @@ export class Http2Connection {
 
   constructor(socket: Socket, options: Http2Options, maxHeadBytes: number, owner: Http2Owner, side: Http2Side) {
     this.socket = socket;
+    takeViews(socket);
     this.options = options;
     this.owner = owner;
     this.#side = side;

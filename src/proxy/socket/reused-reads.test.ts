@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { kept, withReusedReads } from './reused-reads.ts';
+import { kept, takeViews, withReusedReads } from './reused-reads.ts';
 
 const servers: ReturnType<typeof createServer>[] = [];
 afterEach(() => {
@@ -89,4 +89,22 @@ test('kept copies a small chunk out of the shared buffer and leaves others alone
   expect(copy).not.toBe(chunk);
   expect(kept(copy)).toBe(copy);
   socket.destroy();
+});
+
+test('a large read is a copy, but for a reader that takes views', async () => {
+  const large = Buffer.alloc(20_000, 'x');
+  for (const views of [false, true]) {
+    const { client, accepted } = await connected();
+    const socket = withReusedReads(accepted);
+    if (views) takeViews(socket);
+    const seen: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.length > 4_096) seen.push(chunk);
+    });
+    socket.resume();
+    client.write(large);
+    await expect.poll(() => seen.length).toBeGreaterThan(0);
+    expect(kept(seen[0]!) === seen[0]).toBe(!views);
+    socket.destroy();
+  }
 });

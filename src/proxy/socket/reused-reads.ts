@@ -7,13 +7,22 @@ const READS = Buffer.allocUnsafeSlow(65_536);
 /** Larger chunks are worth a copy at once: they are written on as they are, and a socket may hold them. */
 const PASSING = 4_096;
 
+const keepsNothing = Symbol('keepsNothing');
+type Reader = { [keepsNothing]?: true };
+
+/** The listener of `data` takes `kept` of whatever it holds, however large: large reads need no copy at once. */
+export function takeViews(socket: Socket): void {
+  (socket as Socket & Reader)[keepsNothing] = true;
+}
+
 /** Option of `net.connect`: what was read is emitted as ordinary `data`. */
 export function reusedReads(socket: () => Socket): OnReadOpts {
   return {
     buffer: READS,
     callback(length) {
       const chunk = READS.subarray(0, length);
-      socket().emit('data', length > PASSING ? Buffer.from(chunk) : chunk);
+      const reader: Socket & Reader = socket();
+      reader.emit('data', length > PASSING && reader[keepsNothing] !== true ? Buffer.from(chunk) : chunk);
       return true;
     },
   };
