@@ -46,7 +46,7 @@ export function createTerminal(
       const stats = services.filterStats(`tcp.${network.tcp.statPrefix}`, () => new TcpStats());
       const proxy = new TcpProxy(network.tcp, services, stats, listener.bufferLimit);
       return {
-        serve: ({ socket, record, onGone }) => proxy.serve(socket, record(), onGone),
+        serve: (accepted) => proxy.serve(accepted.socket, accepted.record(), accepted),
         drain: () => undefined,
       };
     }

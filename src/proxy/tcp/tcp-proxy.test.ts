@@ -244,6 +244,22 @@ describe('failures', () => {
   });
 });
 
+test('a fault in one connection ends that one', async () => {
+  const broken = {
+    write: () => {
+      throw new Error('a bug');
+    },
+  };
+  const proxy = await start({ logOnConnected: true, accessLogs: [broken] }, [cluster('c', [await echo()])]);
+  const crashed: unknown[] = [];
+  const note = (error: unknown) => void crashed.push(error);
+  process.on('uncaughtException', note);
+  await client(proxy.port).ended();
+  process.off('uncaughtException', note);
+  expect(crashed).toEqual([]);
+  expect(proxy.runtime.listeners()[0]!.stats.uncaught_exceptions).toBe(2);
+});
+
 test('a silent connection is closed after the idle timeout', async () => {
   const proxy = await start({ idleTimeout: 60 }, [cluster('c', [await echo()])]);
   await client(proxy.port).ended();

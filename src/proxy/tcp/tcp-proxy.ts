@@ -6,7 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { TcpStats } from './stats.ts';
-import { TcpSession } from './tcp-session.ts';
+import { type SessionOwner, TcpSession } from './tcp-session.ts';
 
 export type TcpServices = {
   readonly clock: Clock;
@@ -33,8 +33,8 @@ export class TcpProxy {
   }
 
   /** `socket` is paused. */
-  serve(socket: Socket, record: Exchange, onGone: () => void): TcpSession {
-    const session = new TcpSession(this, socket, record, onGone);
+  serve(socket: Socket, record: Exchange, owner: SessionOwner): TcpSession {
+    const session = new TcpSession(this, socket, record, owner);
     session.begin();
     return session;
   }

@@ -17,10 +17,16 @@ import { flag } from '../http/flags.ts';
 import { Pump } from './pump.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
+export type SessionOwner = {
+  onGone(): void;
+  /** An exception while handling this connection; it has been destroyed. */
+  onBug(error: unknown): void;
+};
+
 export class TcpSession {
   readonly #proxy: TcpProxy;
   readonly #record: Exchange;
-  readonly #onGone: () => void;
+  readonly #owner: SessionOwner;
   readonly #down: Pump;
   #up: Pump | null = null;
   #giveUp: (() => void) | null = null;
@@ -30,10 +36,10 @@ export class TcpSession {
   #durationTimer: Timer | null = null;
   #closed = false;
 
-  constructor(proxy: TcpProxy, socket: Socket, record: Exchange, onGone: () => void) {
+  constructor(proxy: TcpProxy, socket: Socket, record: Exchange, owner: SessionOwner) {
     this.#proxy = proxy;
     this.#record = record;
-    this.#onGone = onGone;
+    this.#owner = owner;
     this.#lastActive = record.started;
     const { stats } = proxy;
     this.#down = new Pump(
@@ -134,14 +140,14 @@ export class TcpSession {
       this.#record.flags |= flag.upstreamConnectionFailure;
       this.#record.upstreamFailure = detail;
       cluster.observeFailure(host, 503);
-      if (!this.#closed) again();
+      if (!this.#closed) this.#guarded(again);
     };
     const cancel = host.connector.connect(host.address, host.port, {
       onConnected: (socket) => {
         this.#giveUp = null;
         wheel.cancel(timer);
         cluster.observe(host, 200);
-        this.#onConnected(socket, cluster);
+        this.#guarded(() => this.#onConnected(socket, cluster));
       },
       onFailed: failed,
     });
@@ -196,6 +202,16 @@ export class TcpSession {
     });
   }
 
+  /** The boundary of exceptions in what a connector calls. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.destroy();
+      this.#owner.onBug(error);
+    }
+  }
+
   #fail(flags: number): void {
     this.#record.flags |= flags;
     this.#down.source.destroy();
@@ -210,8 +226,8 @@ export class TcpSession {
     this.#giveUp = null;
     if (this.#up !== null) closeAfter(this.#up.source, reset);
     stats.downstream_cx_active -= 1;
-    this.#proxy.log(this.#record, services.clock.now());
-    this.#onGone();
+    this.#owner.onGone();
+    this.#guarded(() => this.#proxy.log(this.#record, services.clock.now()));
   }
 }
 
