@@ -27,6 +27,12 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': 'path format json_format typed_json_format log_format',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': 'log_format',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog': 'log_format',
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig':
+    'common_config http_service grpc_service disable_builtin_labels resource_attributes body attributes stat_prefix log_name',
+  'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig': 'log_name grpc_service transport_api_version',
+  'opentelemetry.proto.common.v1.AnyValue': 'string_value',
+  'opentelemetry.proto.common.v1.KeyValue': 'key value',
+  'opentelemetry.proto.common.v1.KeyValueList': 'values',
   'envoy.config.core.v3.SubstitutionFormatString':
     'text_format json_format text_format_source omit_empty_values formatters',
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',

@@ -1,7 +1,16 @@
 // The contract of an access log: called when an exchange is over, and before where `access_log_options` ask for it (`Exchange.logType`).
 import type { Exchange } from '../http/exchange.ts';
+import type { ExporterServices } from '../tracing/exporter.ts';
+
+/** What a log that sends its lines needs. */
+type LogServices = ExporterServices & {
+  /** Counters by their full name, shared by all that ask for one. */
+  filterStats<Stats extends object>(name: string, make: () => Stats): Stats;
+};
 
 export type AccessLog = {
+  /** For logs that need the running proxy: what writes in it. Others write at once. */
+  open?(services: LogServices): AccessLog;
   /** `ended` is monotonic milliseconds, 0 while the exchange goes on. Must not throw and must not block: writers buffer and drop with a count. */
   write(exchange: Exchange, ended: number): void;
 };

@@ -7,6 +7,7 @@ import {
   type FileAccessLog,
   FileAccessLogSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import { OpenTelemetryAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -20,6 +21,7 @@ import { bytesOf } from '../route/match/string-matcher.ts';
 import type { AccessLog } from './access-log.ts';
 import { compileLogFilter } from './filter.ts';
 import { compileFormat, compileJson, type Format, type FormatOptions, type JsonOptions } from './format.ts';
+import { decodeOpenTelemetry } from './open-telemetry.ts';
 import type { FormatterExtension } from './operators/compile.ts';
 import { type LineSink, openSink } from './sink.ts';
 
@@ -34,8 +36,13 @@ export function decodeAccessLogs(logs: readonly AccessLogMessage[], path: string
 }
 
 function decodeAccessLog(log: AccessLogMessage, path: string): AccessLog {
-  const { format, sink } = decodeWriter(log.configType.value, at(path, 'typed_config'));
+  const here = at(path, 'typed_config');
   const wanted = log.filter ? compileLogFilter(log.filter, at(path, 'filter')) : null;
+  const config = log.configType.value;
+  if (config !== undefined && typeNameOf(config) === OpenTelemetryAccessLogConfigSchema.typeName) {
+    return decodeOpenTelemetry(unpack(config, OpenTelemetryAccessLogConfigSchema, here), wanted, here);
+  }
+  const { format, sink } = decodeWriter(config, here);
   return {
     write(exchange, ended) {
       if (wanted !== null && !wanted(exchange, ended)) return;

@@ -388,13 +388,13 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    const { stats, services, config } = this.#manager;
+    const { stats, services } = this.#manager;
     stats.downstream_rq_active -= 1;
     this.#limits.stop();
     const now = services.clock.now();
     stats.downstream_rq_time.record(now - this.exchange.started);
     if (this.exchange.span !== null) finishSpan(this.exchange.span, this.exchange, stats, now);
-    for (const log of config.accessLogs) log.write(this.exchange, now);
+    for (const log of this.#manager.accessLogs) log.write(this.exchange, now);
     this.#filters.done();
   }
 }

@@ -4,6 +4,7 @@ import type { FilterScope, HttpFilter } from '../filter/filter.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
+import type { AccessLog } from '../log/access-log.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { TracingConfig } from '../tracing/config.ts';
 import { ExporterStats } from '../tracing/exporter.ts';
@@ -25,6 +26,7 @@ export class ConnectionManager implements StreamAcceptor {
   /** The proxy around the filters. */
   readonly scope: FilterScope;
   readonly tracer: Tracer | null;
+  readonly accessLogs: readonly AccessLog[];
   /** The chain is being replaced or the proxy stops: every answer ends its connection. */
   draining = false;
 
@@ -39,6 +41,7 @@ export class ConnectionManager implements StreamAcceptor {
     this.stats = stats;
     this.inbound = direction === 'inbound';
     this.streaming = config.filters.some((filter) => filter.open !== undefined);
+    this.accessLogs = config.accessLogs.map((log) => log.open?.(services) ?? log);
     this.scope = filterScope(services, config.statPrefix);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();

@@ -1,19 +1,49 @@
-// Finished spans on their way to a collector: sent in batches, never waited for, dropped and counted when too many wait.
+// Finished spans and log records on their way to a collector: sent in batches, never waited for, dropped and counted when too many wait.
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import { frameMessage } from '../client/grpc-messages.ts';
 import type { HttpCall, HttpOutcome } from '../client/http-call.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { ExporterConfig } from './config.ts';
-import { encodeSpans, type SpanRecord } from './otlp.ts';
+
+/** What is sent: which service takes it, and how a batch is written. */
+export type Signal<Item> = {
+  readonly grpcPath: string;
+  encode(items: readonly Item[], resource: ExporterConfig['resource']): Uint8Array;
+};
+
+/** What becomes of items. */
+export type ExportCounter = {
+  taken(count: number): void;
+  /** Too many wait, or the collector did not take them. */
+  lost(count: number): void;
+  refused(): void;
+  timed(): void;
+};
 
 /** Under Envoy's names (`tracing.opentelemetry.`). */
-export class ExporterStats {
+export class ExporterStats implements ExportCounter {
   spans_sent = 0;
   timer_flushed = 0;
   /** Not one of Envoy's: it drops them silently. */
   spans_dropped = 0;
   /** Batches that the collector did not take. */
   export_failed = 0;
+
+  taken(count: number): void {
+    this.spans_sent += count;
+  }
+
+  lost(count: number): void {
+    this.spans_dropped += count;
+  }
+
+  refused(): void {
+    this.export_failed += 1;
+  }
+
+  timed(): void {
+    this.timer_flushed += 1;
+  }
 }
 
 export type ExporterServices = {
@@ -26,29 +56,30 @@ export type ExporterServices = {
 const FLUSH_INTERVAL = 5_000;
 const FLUSH_SPANS = 5;
 const MAXIMUM_ANSWER = 64 * 1024;
-const GRPC_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
-export class Exporter {
+export class Exporter<Item> {
+  readonly #signal: Signal<Item>;
   readonly #config: ExporterConfig;
   readonly #services: ExporterServices;
-  readonly #stats: ExporterStats;
-  #waiting: SpanRecord[] = [];
+  readonly #stats: ExportCounter;
+  #waiting: Item[] = [];
   #timer: Timer | null = null;
-  /** Spans in batches that nobody has answered yet. */
+  /** Items in batches that nobody has answered yet. */
   #unanswered = 0;
 
-  constructor(config: ExporterConfig, services: ExporterServices, stats: ExporterStats) {
+  constructor(config: ExporterConfig, signal: Signal<Item>, services: ExporterServices, stats: ExportCounter) {
     this.#config = config;
+    this.#signal = signal;
     this.#services = services;
     this.#stats = stats;
   }
 
-  add(span: SpanRecord): void {
+  add(item: Item): void {
     if (this.#waiting.length + this.#unanswered >= this.#config.queueSize) {
-      this.#stats.spans_dropped += 1;
+      this.#stats.lost(1);
       return;
     }
-    this.#waiting.push(span);
+    this.#waiting.push(item);
     const { runtime, wheel } = this.#services;
     const enough = runtime.number('tracing.opentelemetry.min_flush_spans') ?? FLUSH_SPANS;
     if (this.#waiting.length >= enough) this.#flush();
@@ -56,25 +87,25 @@ export class Exporter {
       const interval = runtime.number('tracing.opentelemetry.flush_interval_ms') ?? FLUSH_INTERVAL;
       this.#timer = wheel.set(interval, () => {
         this.#timer = null;
-        this.#stats.timer_flushed += 1;
+        this.#stats.timed();
         this.#flush();
       });
     }
   }
 
   #flush(): void {
-    const spans = this.#waiting;
-    if (spans.length === 0) return;
+    const items = this.#waiting;
+    if (items.length === 0) return;
     this.#waiting = [];
     this.#services.wheel.cancel(this.#timer);
     this.#timer = null;
-    this.#unanswered += spans.length;
-    this.#services.client.http(this.#request(encodeSpans(spans, this.#config.resource)), (outcome) => {
-      this.#unanswered -= spans.length;
-      if (isTaken(outcome)) this.#stats.spans_sent += spans.length;
+    this.#unanswered += items.length;
+    this.#services.client.http(this.#request(this.#signal.encode(items, this.#config.resource)), (outcome) => {
+      this.#unanswered -= items.length;
+      if (isTaken(outcome)) this.#stats.taken(items.length);
       else {
-        this.#stats.export_failed += 1;
-        this.#stats.spans_dropped += spans.length;
+        this.#stats.refused();
+        this.#stats.lost(items.length);
       }
     });
   }
@@ -86,7 +117,13 @@ export class Exporter {
       const { cluster, authority, timeout, metadata } = target.service;
       const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
       if (metadata !== null) for (const [name, value] of metadata) headers.append(name, value);
-      const head = { ...POST, authority: authority || cluster, path: GRPC_PATH, protocol: 'HTTP/2' as const, headers };
+      const head = {
+        ...POST,
+        authority: authority || cluster,
+        path: this.#signal.grpcPath,
+        protocol: 'HTTP/2' as const,
+        headers,
+      };
       return { ...common, cluster, head, body: frameMessage(message), timeout };
     }
     const { cluster, scheme, authority, path, timeout } = target.uri;

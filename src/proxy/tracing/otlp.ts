@@ -1,6 +1,8 @@
-// ExportTraceServiceRequest in protobuf, written field by field (opentelemetry/proto/trace/v1/trace.proto).
+// What OTLP's collectors take, in protobuf, written field by field: ExportTraceServiceRequest (opentelemetry/proto/trace/v1/trace.proto) and
+// ExportLogsServiceRequest (logs/v1/logs.proto).
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Attribute } from './config.ts';
+import type { Signal } from './exporter.ts';
 
 export type SpanRecord = {
   readonly traceId: string;
@@ -20,7 +22,47 @@ export type SpanRecord = {
 const KINDS = { server: 2, client: 3 } as const;
 const STATUS_ERROR = 2;
 
-export function encodeSpans(spans: readonly SpanRecord[], resource: readonly Attribute[]): Uint8Array {
+/** A log record; bodies and attributes are text. */
+export type LogEntry = {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly body: string;
+  readonly attributes: readonly Attribute[];
+  /** '' where nothing is traced. */
+  readonly traceId: string;
+  readonly spanId: string;
+};
+
+export const spanSignal: Signal<SpanRecord> = {
+  grpcPath: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  encode: encodeSpans,
+};
+
+export const logSignal: Signal<LogEntry> = {
+  grpcPath: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  encode: encodeLogs,
+};
+
+function encodeLogs(entries: readonly LogEntry[], resource: readonly Attribute[]): Uint8Array {
+  const writer = new BinaryWriter();
+  message(writer, 1, (resourceLogs) => {
+    message(resourceLogs, 1, (one) => attributes(one, 1, resource));
+    message(resourceLogs, 2, (scopeLogs) => {
+      for (const entry of entries) message(scopeLogs, 2, (one) => encodeLog(one, entry));
+    });
+  });
+  return writer.finish();
+}
+
+function encodeLog(writer: BinaryWriter, { at, body, attributes: own, traceId, spanId }: LogEntry): void {
+  writer.tag(1, WireType.Bit64).fixed64(nanoseconds(at));
+  if (body !== '') message(writer, 5, (any) => text(any, 1, body));
+  attributes(writer, 6, own);
+  if (traceId !== '') bytes(writer, 9, traceId);
+  if (spanId !== '') bytes(writer, 10, spanId);
+}
+
+function encodeSpans(spans: readonly SpanRecord[], resource: readonly Attribute[]): Uint8Array {
   const writer = new BinaryWriter();
   message(writer, 1, (resourceSpans) => {
     message(resourceSpans, 1, (one) => attributes(one, 1, resource));

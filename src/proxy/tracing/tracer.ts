@@ -3,6 +3,7 @@ import type { ActiveSpan, Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { TracingConfig } from './config.ts';
 import { Exporter, type ExporterServices, type ExporterStats } from './exporter.ts';
+import { type SpanRecord, spanSignal } from './otlp.ts';
 import { drawOf, reasonOf, type TraceReason, withReason } from './request-id.ts';
 import { ExchangeSpan } from './span.ts';
 import { type Propagator, propagatorsOf, type TraceContext } from './trace-context.ts';
@@ -24,7 +25,7 @@ export type TracerServices = ExporterServices & {
 
 export class Tracer {
   readonly config: TracingConfig;
-  readonly exporter: Exporter;
+  readonly exporter: Exporter<SpanRecord>;
   readonly node: TracerServices['node'];
   /** Spans of what leaves the mesh's workload are `egress`. */
   readonly direction: 'ingress' | 'egress';
@@ -41,7 +42,7 @@ export class Tracer {
     this.config = config;
     this.direction = direction;
     this.node = services.node;
-    this.exporter = new Exporter(config.exporter, services, stats.spans);
+    this.exporter = new Exporter(config.exporter, spanSignal, services, stats.spans);
     this.#random = services.random;
     this.#stats = stats.requests;
     this.#propagators = propagatorsOf(process.env['OTEL_PROPAGATORS']);

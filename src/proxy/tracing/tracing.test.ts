@@ -6,7 +6,7 @@ import { HeaderMap } from '../http/headers.ts';
 import { testExchange } from '../testing/exchange.ts';
 import type { TracingConfig } from './config.ts';
 import { Exporter, type ExporterServices, ExporterStats } from './exporter.ts';
-import type { SpanRecord } from './otlp.ts';
+import { type SpanRecord, spanSignal } from './otlp.ts';
 import { drawOf, reasonOf, withReason } from './request-id.ts';
 import { parentBased, ratio } from './sampler.ts';
 import { b3, b3Multi, propagatorsOf, traceContext } from './trace-context.ts';
@@ -233,7 +233,7 @@ describe('the exporter', () => {
   test('sends when there are enough, drops when too many wait', () => {
     const { services, calls, answers } = world({}, { 'tracing.opentelemetry.min_flush_spans': 2 });
     const stats = new ExporterStats();
-    const exporter = new Exporter(config.exporter, services, stats);
+    const exporter = new Exporter(config.exporter, spanSignal, services, stats);
     for (let i = 0; i < 5; i++) exporter.add(record);
     expect(calls).toHaveLength(1);
     expect(stats.spans_dropped).toBe(2);
@@ -247,7 +247,12 @@ describe('the exporter', () => {
     const { services, calls, answers, clock } = world();
     const stats = new ExporterStats();
     const service = { cluster: 'otel', authority: '', timeout: 0, metadata: null };
-    const exporter = new Exporter({ ...config.exporter, target: { kind: 'grpc', service } }, services, stats);
+    const exporter = new Exporter(
+      { ...config.exporter, target: { kind: 'grpc', service } },
+      spanSignal,
+      services,
+      stats,
+    );
     exporter.add(record);
     clock.advance(5_000);
     const { head, body } = calls[0]!;
