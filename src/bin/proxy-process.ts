@@ -64,6 +64,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     runtime: bootstrap.runtime,
     overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
     nodeId: bootstrap.node.id,
+    nodeCluster: bootstrap.node.cluster,
     localCluster: bootstrap.localCluster,
     zone: zoneOf(bootstrap.node),
     drainTime: options.drainTime,

@@ -31,6 +31,8 @@ export type RuntimeOptions = {
   readonly localCluster?: string;
   readonly zone?: string;
   readonly nodeId?: string;
+  /** `node.cluster`: the name of the service this proxy belongs to. */
+  readonly nodeCluster?: string;
   readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime?: { number(key: string): number | undefined };
@@ -79,7 +81,7 @@ export class ProxyRuntime {
       localAddress: ownAddress(),
       overload: this.#overload,
       runtime: options.runtime ?? { number: () => undefined },
-      node: { id: options.nodeId ?? '', zone: options.zone ?? '' },
+      node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,
       filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),

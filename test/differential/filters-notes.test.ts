@@ -10,6 +10,7 @@ import {
   RateLimitService,
 } from '../../src/xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
 import { grpcCluster, startGrpcServer, unary } from '../support/grpc-server.ts';
+import { respond } from '../support/upstream.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
@@ -76,6 +77,13 @@ const byHeader = filter(
   `session_state: { name: envoy.http.stateful_session.header, typed_config: { "@type": ${TYPE}.http.stateful_session.header.v3.HeaderBasedSessionState, name: x-where } }`,
 );
 
+const check = (fields: string): string =>
+  filter(
+    'check',
+    'health_check.v3.HealthCheck',
+    `${fields}, headers: [{ name: ":path", string_match: { exact: /healthz } }]`,
+  );
+
 const virtualHosts = `
 - name: all
   domains: ["*"]
@@ -124,6 +132,18 @@ compareWithEnvoy({
     strict: { filters: `[${cookie(true)}]` },
     header: { filters: `[${byHeader}]` },
     web: { filters: `[${filter('web', 'grpc_web.v3.GrpcWeb', '')}]` },
+    check: { filters: `[${check('pass_through_mode: false')}]` },
+    behind: { filters: `[${check('pass_through_mode: true')}]` },
+    cached: { filters: `[${check('pass_through_mode: true, cache_time: 60s')}]` },
+    enough: {
+      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, many: { value: 100 } }')}]`,
+    },
+    few: {
+      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, empty: { value: 1 } }')}]`,
+    },
+    nothing: {
+      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { empty: { value: 0 } }')}]`,
+    },
     stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
   },
   clusters: `${many}${grpcCluster('grpc', server.port)}`,
@@ -171,6 +191,21 @@ compareWithEnvoy({
       'web',
       request('POST', '/', { headers: ['content-type: application/grpc-web'], body: '' }),
     ),
+    seen('a health check', 'check', get('/healthz'), { reached: [] }),
+    seen('no health check', 'check', get('/'), { reached: ['a'] }),
+    seen('a health check passed through', 'behind', get('/healthz'), { reached: ['a'] }),
+    {
+      ...seen('a health check that fails', 'behind', get('/healthz'), { status: 503 }),
+      script: { a: [respond({ status: 503 })] },
+    },
+    {
+      ...seen('a health check, remembered', 'cached', get('/healthz'), { status: [503, 503], reached: ['a'] }),
+      send: [get('/healthz'), get('/healthz')],
+      script: { a: [respond({ status: 503 })] },
+    },
+    seen('enough healthy endpoints', 'enough', get('/healthz')),
+    seen('too few healthy endpoints', 'few', get('/healthz'), { status: 503 }),
+    seen('no endpoints where none are needed', 'nothing', get('/healthz')),
     seen(
       'counted',
       'stats',

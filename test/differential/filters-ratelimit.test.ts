@@ -90,7 +90,7 @@ const virtualHosts = `
       route('/plan', limits(header('x-plan', 'plan'))),
       route('/key', limits(key('one'), `${key('two')}, ${header('x-user', 'user')}`)),
       route('/skip', limits(`${header('x-user', 'user', 'skip_if_absent: true')}, ${key('always')}`)),
-      route('/cluster', limits('{ destination_cluster: {} }')),
+      route('/cluster', limits('{ source_cluster: {} }, { destination_cluster: {} }')),
       route('/address', limits('{ remote_address: {} }, { masked_remote_address: { v4_prefix_mask_len: 8 } }')),
       route(
         '/match',

@@ -36,7 +36,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': 'vh_rate_limits rate_limits domain',
   'envoy.config.route.v3.RateLimit': 'stage disable_key actions',
   'envoy.config.route.v3.RateLimit.Action':
-    'destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata',
+    'source_cluster destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata',
   'envoy.config.route.v3.RateLimit.Action.RequestHeaders': 'header_name descriptor_key skip_if_absent',
   'envoy.config.route.v3.RateLimit.Action.QueryParameters': 'query_parameter_name descriptor_key skip_if_absent',
   'envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress': 'v4_prefix_mask_len v6_prefix_mask_len',
@@ -105,6 +105,8 @@ export const filterFields: Readonly<Record<string, string>> = {
     'individual_method_stats_allowlist stats_for_all_methods replace_dots_in_grpc_service_name',
   'envoy.config.core.v3.GrpcMethodList': 'services',
   'envoy.config.core.v3.GrpcMethodList.Service': 'name method_names',
+  'envoy.extensions.filters.http.health_check.v3.HealthCheck':
+    'pass_through_mode cache_time cluster_min_healthy_percentages headers',
   'envoy.extensions.filters.http.buffer.v3.Buffer': 'max_request_bytes',
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': 'disabled buffer',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':

@@ -30,6 +30,8 @@ export type FilterScope = {
   /** Calls through clusters. */
   readonly client: ClusterClient;
   readonly clusters: { get(name: string): Cluster | undefined };
+  /** What this proxy is in the mesh; '' where its bootstrap does not say. */
+  readonly node: { readonly id: string; readonly cluster: string };
   /** This machine's address, as in X-Forwarded-For. */
   readonly localAddress: string;
   /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */

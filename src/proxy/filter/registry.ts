@@ -18,6 +18,7 @@ import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
+import { healthCheck } from './health-check.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
@@ -40,6 +41,7 @@ const kinds: readonly FilterKind[] = [
   grpcWeb,
   headerMutation,
   headerToMetadata,
+  healthCheck,
   jwtAuthn,
   localRateLimit,
   rateLimit,

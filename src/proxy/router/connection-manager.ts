@@ -69,7 +69,7 @@ export class ConnectionManager implements StreamAcceptor {
 }
 
 function filterScope(services: RouterServices, statPrefix: string): FilterScope {
-  const { clock, wheel, random, log, clusters, localAddress, client, filterStats } = services;
+  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node } = services;
   return {
     clock,
     wheel,
@@ -78,6 +78,7 @@ function filterScope(services: RouterServices, statPrefix: string): FilterScope 
     clusters,
     localAddress,
     client,
+    node,
     prefix: `http.${statPrefix}.`,
     stats: filterStats,
   };

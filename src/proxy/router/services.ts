@@ -17,7 +17,7 @@ export type RouterServices = {
   /** Values of Envoy's runtime by key. */
   readonly runtime: { number(key: string): number | undefined };
   /** Who this proxy is. */
-  readonly node: { readonly id: string; readonly zone: string };
+  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */
   readonly localAddress: string;
   /** See `FilterScope.stats`. */

@@ -55,10 +55,7 @@ test.each<[JsonObject, string]>([
     { descriptors: [{ entries: [{ key: 'k' }], token_bucket: bucket }] },
     'f.descriptors[0].entries[0].value: that matches any',
   ],
-  [
-    { rate_limits: [{ actions: [{ source_cluster: {} }] }] },
-    'f.rate_limits[0].actions[0].source_cluster: is not supported',
-  ],
+  [{ rate_limits: [{ actions: [{ remote_address_match: {} }] }] }, 'remote_address_match: is not supported'],
 ])('%j is refused', (config, wants) => {
   expect(() => compile(config)).toThrow(wants);
 });

@@ -88,10 +88,10 @@ function compileTake(config: LocalRateLimit, path: string): Take {
   const buckets = compileBuckets(config, path);
   const rules = compileRules(config.rateLimits, at(path, 'rate_limits'));
   const option = hostOption(config.vhRateLimits, at(path, 'vh_rate_limits'));
-  const describeRequest = (exchange: Exchange, { random }: FilterScope): readonly (readonly Entry[])[] => {
+  const describeRequest = (exchange: Exchange, scope: FilterScope): readonly (readonly Entry[])[] => {
     if (buckets.kinds.length === 0) return [];
-    if (rules.length > 0) return describe(rules, exchange, config.stage, random);
-    return descriptorsOf(exchange, config.stage, option, random);
+    if (rules.length > 0) return describe(rules, exchange, config.stage, scope);
+    return descriptorsOf(exchange, config.stage, option, scope);
   };
   const find = config.localRateLimitPerDownstreamConnection ? perConnection(buckets) : shared(buckets);
   return (exchange, scope) => {

@@ -16,17 +16,18 @@ import { chosenCluster } from '../../route/chosen-cluster.ts';
 import { compileHeaders, requestLookup } from '../../route/match/header-matcher.ts';
 import { compileQuery, queryValue } from '../../route/match/query.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
+import type { FilterScope } from '../filter.ts';
 
 export type Entry = { readonly key: string; readonly value: string };
 
 export type RateLimitRule = {
   readonly stage: number;
   /** null: the request is not counted under this rule. */
-  descriptor(exchange: Exchange, random: () => number): readonly Entry[] | null;
+  descriptor(exchange: Exchange, scope: FilterScope): readonly Entry[] | null;
 };
 
 /** null: there is none, and the rule does not apply. 'skip': the descriptor goes without this entry. */
-type Action = (exchange: Exchange, random: () => number) => Entry | null | 'skip';
+type Action = (exchange: Exchange, scope: FilterScope) => Entry | null | 'skip';
 
 const HIGHEST_STAGE = 10;
 
@@ -36,7 +37,7 @@ export function compileRules(limits: readonly RateLimit[], path: string): readon
     if (stage > HIGHEST_STAGE) throw new ConfigError(at(here, 'stage'), `must be at most ${HIGHEST_STAGE}`);
     if (limit.actions.length === 0) throw new ConfigError(at(here, 'actions'), 'is empty');
     const actions = mapAt(limit.actions, at(here, 'actions'), compileAction);
-    return { stage, descriptor: (exchange, random) => entriesOf(actions, exchange, random) };
+    return { stage, descriptor: (exchange, scope) => entriesOf(actions, exchange, scope) };
   });
 }
 
@@ -44,10 +45,10 @@ export function sameEntries(a: readonly Entry[], b: RateLimitDescriptor['entries
   return a.length === b.length && a.every(({ key, value }, i) => key === b[i]!.key && value === b[i]!.value);
 }
 
-function entriesOf(actions: readonly Action[], exchange: Exchange, random: () => number): readonly Entry[] | null {
+function entriesOf(actions: readonly Action[], exchange: Exchange, scope: FilterScope): readonly Entry[] | null {
   const entries: Entry[] = [];
   for (const action of actions) {
-    const entry = action(exchange, random);
+    const entry = action(exchange, scope);
     if (entry === null) return null;
     if (entry !== 'skip') entries.push(entry);
   }
@@ -56,9 +57,11 @@ function entriesOf(actions: readonly Action[], exchange: Exchange, random: () =>
 
 function compileAction({ actionSpecifier: action }: RateLimit_Action, path: string): Action {
   switch (action.case) {
+    case 'sourceCluster':
+      return (_exchange, { node }) => ({ key: 'source_cluster', value: node.cluster });
     case 'destinationCluster':
-      return (exchange, random) => {
-        const value = chosenCluster(exchange, random);
+      return (exchange, scope) => {
+        const value = chosenCluster(exchange, scope.random);
         return value === null ? null : { key: 'destination_cluster', value };
       };
     case 'requestHeaders': {

@@ -141,9 +141,8 @@ class Question implements StreamFilter {
   #descriptors(): readonly (readonly Entry[])[] {
     const { stage, rules } = this.#config;
     const own = this.#settings?.rules.length ? this.#settings.rules : rules;
-    const { random } = this.#scope;
-    if (own.length > 0) return describe(own, this.#exchange, stage, random);
-    return descriptorsOf(this.#exchange, stage, this.#settings?.option ?? 'override', random);
+    if (own.length > 0) return describe(own, this.#exchange, stage, this.#scope);
+    return descriptorsOf(this.#exchange, stage, this.#settings?.option ?? 'override', this.#scope);
   }
 
   #ask(descriptors: readonly (readonly Entry[])[]): void {
