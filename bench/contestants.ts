@@ -19,11 +19,10 @@ export function xdsProxies(...shapes: readonly HopShape[]): Contestant[] {
   }));
 }
 
-/** For how they start: Envoy, Tulle as `npm start` and a release run it (bundled), and Tulle from its sources. */
+/** For how they start: also Tulle from its sources. */
 export function startingProxies(): { readonly name: string; readonly command: Hop }[] {
-  const bundled = { name: 'tulle', command: program('dist/bin/proxy.js') };
   const sources = { name: 'tulle, sources', command: program('src/bin/proxy.ts') };
-  return [envoy, bundled, sources].map(({ name, command }) => ({
+  return [envoy, tulle, sources].map(({ name, command }) => ({
     name,
     command: (config) => command(write(config, 'start.json', bootstrapOf({}, config))),
   }));
@@ -57,7 +56,8 @@ export function fill(template: string, values: HopConfig & Readonly<Record<strin
   return write(values, template.replaceAll('/', '-'), filled);
 }
 
-const tulle = { name: 'tulle', command: program('src/bin/proxy.ts') };
+/** The bundle, as `npm start` and a release run it. */
+const tulle = { name: 'tulle', command: program('dist/bin/proxy.js') };
 
 const envoy = {
   name: 'envoy',

@@ -1,6 +1,9 @@
 // `npm run bench`: every benchmark, or the ones named; `--json` for machines, `--seconds N` of load per measurement, `--rounds N`.
+import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { pinnedNode, repositoryRoot } from '../test/support/process.ts';
 import { formatPicks, measurePicks } from './balance/benchmark.ts';
 import { compare, type Scenario } from './comparison.ts';
 import { formatCosts, measureConnections } from './connections/benchmark.ts';
@@ -29,6 +32,9 @@ if (unknown.length > 0) {
 }
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, kernel: release(), node: process.version };
 const pace = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+// What is measured is what is released.
+execFileSync(pinnedNode, [join(repositoryRoot, 'scripts/bundle.ts')]);
+
 const isChosen = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
 const say = (line: string): void => console.error(line);
 

@@ -1,6 +1,5 @@
 // bench/start: what it costs to start one proxy with the file of bench/http1's `plain`, and to have it there: CPU until it has started,
 // time to the first proxied request, resident set when idle. Node has no cache of compiled code here, as in a fresh container.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -8,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../test/support/ports.ts';
-import { pinnedNode, repositoryRoot, TestProcess } from '../../test/support/process.ts';
+import { TestProcess } from '../../test/support/process.ts';
 import { startingProxies } from '../contestants.ts';
 import { formatColumns, median } from '../measurement.ts';
 import { cpuMicros, memoryBytes, PROXY_CORE } from '../pinned.ts';
@@ -28,8 +27,6 @@ const ROUNDS_FACTOR = 3;
 const SETTLE = 1_000;
 
 export async function measureStarts(rounds: number, say: (line: string) => void): Promise<StartRow[]> {
-  // The bundle is part of what is measured.
-  execFileSync(pinnedNode, [join(repositoryRoot, 'scripts/bundle.ts')]);
   const folder = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
   const upstream = createServer((_, response) => response.end('x'.repeat(100)));
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
