@@ -1,0 +1,109 @@
+// Filter chains without HTTP as a resource gives them.
+import type { JsonObject } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
+import { ConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
+import { EchoSchema } from '../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
+import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { inline, listener, packed } from '../testing/resources.ts';
+
+const named = (typed_config: JsonObject) => ({ name: 'f', typed_config });
+const tcp = (change: JsonObject = {}) => named(packed(TcpProxySchema, { stat_prefix: 's', ...change }));
+const limit = named(packed(ConnectionLimitSchema, { stat_prefix: 's', max_connections: 1 }));
+const echo = named(packed(EchoSchema));
+const chainOf = (...filters: JsonObject[]) => listener({ filter_chains: [{ filters }] }).chains[0]!;
+
+test('a TCP proxy with Envoy’s defaults', () => {
+  expect(chainOf(tcp({ cluster: 'c' })).network).toEqual({
+    kind: 'tcp',
+    tcp: {
+      statPrefix: 's',
+      clusters: [{ name: 'c', weight: 1, subset: null }],
+      totalWeight: 1,
+      idleTimeout: 3_600_000,
+      maxDuration: 0,
+      maxConnectAttempts: 1,
+      hashSourceIp: false,
+      accessLogs: [],
+      logOnConnected: false,
+    },
+  });
+});
+
+test('weights, subsets, limits', () => {
+  const subset = (value: string) => ({ filter_metadata: { 'envoy.lb': { version: value } } });
+  const clusters: JsonObject[] = [
+    { name: 'a', weight: 1 },
+    { name: 'b', weight: 3, metadata_match: subset('2') },
+  ];
+  const { network } = chainOf(
+    tcp({
+      weighted_clusters: { clusters },
+      metadata_match: subset('1'),
+      idle_timeout: '0s',
+      max_downstream_connection_duration: '60s',
+      max_connect_attempts: 3,
+      hash_policy: [{ source_ip: {} }],
+    }),
+  );
+  expect(network).toMatchObject({
+    tcp: {
+      clusters: [
+        { name: 'a', weight: 1, subset: [['version', '"1"']] },
+        { name: 'b', weight: 3, subset: [['version', '"2"']] },
+      ],
+      totalWeight: 4,
+      idleTimeout: 0,
+      maxDuration: 60_000,
+      maxConnectAttempts: 3,
+      hashSourceIp: true,
+    },
+  });
+});
+
+test('filters in order before the one that serves', () => {
+  const { networkFilters, network } = chainOf(limit, echo);
+  expect(networkFilters.map(({ name }) => name)).toEqual(['f']);
+  expect(network).toEqual({ kind: 'echo' });
+  expect(chainOf(named(packed(ConfigSchema, { response: inline('no') }))).network).toEqual({
+    kind: 'respond',
+    body: Buffer.from('no'),
+  });
+});
+
+test('chains of one resource have one fingerprint', () => {
+  const prints = [tcp({ cluster: 'a' }), tcp({ cluster: 'a' }), tcp({ cluster: 'b' })].map(
+    (one) => chainOf(one).fingerprint,
+  );
+  expect(prints[0]).toBe(prints[1]);
+  expect(prints[0]).not.toBe(prints[2]);
+});
+
+const here = 'filter_chains[0].filters[0].typed_config';
+test.each<[string, readonly JsonObject[], string]>([
+  ['no cluster', [tcp()], `${here}: has no cluster`],
+  ['an empty prefix', [tcp({ stat_prefix: '', cluster: 'c' })], `${here}.stat_prefix: is empty`],
+  [
+    'a weight of nothing',
+    [tcp({ weighted_clusters: { clusters: [{ name: 'a' }] } })],
+    `${here}.weighted_clusters.clusters[0].weight: must be at least 1`,
+  ],
+  ['no attempts', [tcp({ cluster: 'c', max_connect_attempts: 0 })], `${here}.max_connect_attempts: must be more`],
+  [
+    'a tunnel',
+    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h' } })],
+    `${here}.tunneling_config: is not supported`,
+  ],
+  [
+    'nothing that serves',
+    [limit],
+    'filter_chains[0].filters[0].typed_config: envoy.extensions.filters.network.connection_limit',
+  ],
+  [
+    'something after what serves',
+    [echo, tcp({ cluster: 'c' })],
+    'filter_chains[0].filters[0]: must be the last filter',
+  ],
+])('refuses %s', (_name, filters, message) => {
+  expect(() => chainOf(...filters)).toThrow(message);
+});
