@@ -177,6 +177,10 @@ const suite: Suite = {
         ...Object.entries(FILTERS).map(([name, filter]) => fileLog(`filter-${name}`, id, filter)),
       ].join('')}`,
     },
+    early: {
+      manager: `access_log_options: {flush_access_log_on_new_request: true, access_log_flush_interval: 3600s}
+access_log:${fileLog('early', jsonOf(['ACCESS_LOG_TYPE', 'RESPONSE_CODE', 'REQ(:PATH)', 'ROUTE_NAME']))}`,
+    },
   },
   virtualHosts: `
 - name: all
@@ -246,6 +250,22 @@ compareWithEnvoy(suite, (pair) => {
     expect(textOfOurs?.map((line) => line.split('|'))).toEqual(textOfTheirs?.map((line) => line.split('|')));
     const [theirs, mine] = await linesOf(pair(), 'alike', mark);
     expect(mine!.map(shape), 'alike').toEqual(theirs!.map(shape));
+  });
+
+  test('lines at the beginning of a request', async () => {
+    const send = get('/direct');
+    await Promise.all(
+      [pair().reference, pair().ours].map((stand) =>
+        observe(stand, { name: '', listener: 'early', send, wants: { status: 200 } }, 'early'),
+      ),
+    );
+    const lines = (stand: Pair['ours']) =>
+      waitFor('two lines', () => {
+        const found = read(pair(), stand, 'early');
+        return found.length >= 2 && found;
+      });
+    const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(lines));
+    expect(mine!.map(parsed)).toEqual(theirs!.map(parsed));
   });
 
   test('the default format', async () => {

@@ -5,6 +5,7 @@ import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
   type HttpConnectionManager,
+  type HttpConnectionManager_HcmAccessLogOptions,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
@@ -37,6 +38,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     router: decodeRouter(manager.httpFilters, at(path, 'http_filters')),
     filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
+    earlyLogs: decodeEarlyLogs(manager.accessLogOptions, at(path, 'access_log_options')),
     tracing: decodeTracing(manager.tracing, at(path, 'tracing')),
     ...decodeLimits(manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
@@ -66,6 +68,18 @@ function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager, path: string)
     upgrades.set(protocol, enabled ?? true);
   });
   return upgrades;
+}
+
+/** Envoy wants a millisecond at least between lines. */
+function decodeEarlyLogs(
+  options: HttpConnectionManager_HcmAccessLogOptions | undefined,
+  path: string,
+): HttpConnectionConfig['earlyLogs'] {
+  if (options === undefined) return null;
+  const here = at(path, 'access_log_flush_interval');
+  const interval = millis(options.accessLogFlushInterval, 0, here);
+  if (options.accessLogFlushInterval !== undefined && interval < 1) throw new ConfigError(here, 'must be 1 ms or more');
+  return { onNewRequest: options.flushAccessLogOnNewRequest, interval };
 }
 
 function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {

@@ -1,6 +1,8 @@
 // The part of the supported fields that access logs and tracing read.
 
 export const telemetryFields: Readonly<Record<string, string>> = {
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions':
+    'access_log_flush_interval flush_access_log_on_new_request',
   'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
   'envoy.config.accesslog.v3.AccessLogFilter':
     'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter',

@@ -140,6 +140,8 @@ export type HttpConnectionConfig = {
   /** Without the router, which is always last. */
   readonly filters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
+  /** Lines before the end of an exchange; milliseconds between them, 0 for none. null: only at its end. */
+  readonly earlyLogs: { readonly onNewRequest: boolean; readonly interval: number } | null;
   /** null: nothing is traced, and trace headers pass as they are. */
   readonly tracing: TracingConfig | null;
   /** Bytes of a request head; Envoy's default 60 KiB. Over it: 431. */

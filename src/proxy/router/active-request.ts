@@ -84,8 +84,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const { request } = this.exchange;
     if (this.#manager.inbound) this.exchange.peer = request.headers.get('x-tulle-peer') ?? '';
     this.reroute();
-    const { tracer } = this.#manager;
-    if (tracer !== null) this.exchange.span = tracer.begin(this.exchange);
+    this.exchange.span = this.#manager.tracer?.begin(this.exchange) ?? null;
+    this.#manager.earlyLogs?.begin(this.exchange);
     if (request.upgrade !== '' || request.method === 'CONNECT') {
       const refused = refuseUpgrade(request, this.exchange.route, this.#manager, this.#stream);
       if (refused !== null) {
@@ -394,7 +394,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const now = services.clock.now();
     stats.downstream_rq_time.record(now - this.exchange.started);
     if (this.exchange.span !== null) finishSpan(this.exchange.span, this.exchange, stats, now);
-    for (const log of this.#manager.accessLogs) log.write(this.exchange, now);
+    this.#manager.log(this.exchange, now);
     this.#filters.done();
   }
 }

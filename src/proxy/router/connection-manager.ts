@@ -1,6 +1,7 @@
 // The HTTP connection manager of one filter chain: makes an exchange of every request its connections deliver.
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import type { FilterScope, HttpFilter } from '../filter/filter.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
@@ -10,6 +11,7 @@ import type { TracingConfig } from '../tracing/config.ts';
 import { ExporterStats } from '../tracing/exporter.ts';
 import { Tracer, TracingStats } from '../tracing/tracer.ts';
 import { ActiveRequest } from './active-request.ts';
+import { EarlyLogs } from './early-logs.ts';
 import type { RouterServices } from './services.ts';
 import type { HttpStats } from './stats.ts';
 
@@ -26,7 +28,9 @@ export class ConnectionManager implements StreamAcceptor {
   /** The proxy around the filters. */
   readonly scope: FilterScope;
   readonly tracer: Tracer | null;
-  readonly accessLogs: readonly AccessLog[];
+  readonly #logs: readonly AccessLog[];
+  /** null where lines are written at the end only. */
+  readonly earlyLogs: EarlyLogs | null;
   /** The chain is being replaced or the proxy stops: every answer ends its connection. */
   draining = false;
 
@@ -41,7 +45,8 @@ export class ConnectionManager implements StreamAcceptor {
     this.stats = stats;
     this.inbound = direction === 'inbound';
     this.streaming = config.filters.some((filter) => filter.open !== undefined);
-    this.accessLogs = config.accessLogs.map((log) => log.open?.(services) ?? log);
+    this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
+    this.earlyLogs = config.earlyLogs && new EarlyLogs(config.earlyLogs, this.#logs, services.wheel);
     this.scope = filterScope(services, config.statPrefix);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
@@ -51,6 +56,12 @@ export class ConnectionManager implements StreamAcceptor {
   get routes(): RouteTable | undefined {
     const { routes } = this.config;
     return routes.kind === 'inline' ? routes.table : this.services.routes.get(routes.name);
+  }
+
+  /** The exchange is over. */
+  log(exchange: Exchange, ended: number): void {
+    this.earlyLogs?.end(exchange);
+    for (const log of this.#logs) log.write(exchange, ended);
   }
 
   accept(stream: ServerStream, head: RequestHead, last: boolean): ServerStreamHandler {

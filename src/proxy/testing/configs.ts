@@ -150,6 +150,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     filters: [],
     accessLogs: [],
     tracing: null,
+    earlyLogs: null,
     maxHeadBytes: 61_440,
     maxHeaders: 100,
     idleTimeout: 3_600_000,
