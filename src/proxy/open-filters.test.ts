@@ -337,3 +337,19 @@ test('what was chosen by is chosen anew where a filter asks for it', async () =>
   open.push({ close: () => proxy.runtime.close() });
   expect(await post(proxy.port)).toContain('rerouted');
 });
+
+test('a copy for another cluster has the body that came while a filter took its time', async () => {
+  const [up, copy] = [await startEcho(), await startEcho()];
+  open.push(up, copy);
+  const mirrors = [{ clusterFor: () => 'copy', share: 1, marked: true }];
+  const slow = Promise.withResolvers<undefined>();
+  const filter: HttpFilter = { name: 'slow', request: () => slow.promise };
+  const clusters = [cluster('up', [up.port]), cluster('copy', [copy.port])];
+  const proxy = await startProxy({ '/': route(forward('up', { mirrors })) }, clusters, { filters: [filter] });
+  open.push({ close: () => proxy.runtime.close() });
+  const answer = post(proxy.port);
+  await expect.poll(() => proxy.stat('http.test.downstream_rq_active')).toBe(1);
+  slow.resolve(undefined);
+  expect(await answer).toContain('abc');
+  await expect.poll(() => copy.requests.join()).toContain('\r\n\r\nabc');
+});

@@ -342,7 +342,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
         cluster.stats.retry_or_shadow_abandoned += 1;
       });
     }
-    if (action.mirrors.length > 0) this.#mirrors = startMirrors(exchange, action, plan, this.body.ended, services);
+    if (action.mirrors.length > 0) this.#mirrors = startMirrors(exchange, action, plan, this.body, services);
     const forwarding = new Forwarding(this.#manager, cluster, action, plan, this);
     this.#forwarding = forwarding;
     forwarding.start();

@@ -6,7 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ForwardAction, ForwardPlan, MirrorPolicy } from '../route/table.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
-import { RequestBody } from './request-body.ts';
+import type { RequestBody } from './request-body.ts';
 import type { RouterServices } from './services.ts';
 
 /** The copies that a route wants of a request, now that it is as it will be sent. */
@@ -14,14 +14,16 @@ export function startMirrors(
   { request }: Exchange,
   action: ForwardAction,
   plan: ForwardPlan,
-  ended: boolean,
+  body: RequestBody,
   services: RouterServices,
 ): readonly Mirror[] {
   const mirrors: Mirror[] = [];
   for (const policy of action.mirrors) {
     const cluster = services.clusters.get(policy.clusterFor(request));
     if (cluster !== undefined && services.random() < policy.share) {
-      mirrors.push(new Mirror(request, ended, cluster, services, { timeout: plan.timeout, marked: policy.marked }));
+      mirrors.push(
+        new Mirror(request, body.copy(), cluster, services, { timeout: plan.timeout, marked: policy.marked }),
+      );
     }
   }
   return mirrors;
@@ -36,9 +38,15 @@ export class Mirror implements AttemptOwner {
   #attempt: Attempt | null = null;
   #timer: Timer | null = null;
 
-  constructor(head: RequestHead, last: boolean, cluster: Cluster, services: RouterServices, options: MirrorOptions) {
+  constructor(
+    head: RequestHead,
+    body: RequestBody,
+    cluster: Cluster,
+    services: RouterServices,
+    options: MirrorOptions,
+  ) {
     this.#services = services;
-    this.#body = new RequestBody(last);
+    this.#body = body;
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
     const authority = options.marked ? shadowAuthority(head.authority) : head.authority;

@@ -71,6 +71,15 @@ export class RequestBody {
     this.#stream = null;
   }
 
+  /** Another body that begins with what has come of this one. */
+  copy(): RequestBody {
+    const body = new RequestBody(this.ended);
+    body.#kept = [...this.#kept];
+    body.#size = this.#size;
+    body.#trailers = this.#trailers;
+    return body;
+  }
+
   /** Gives what has come so far to be taken another way first; the rest comes back by `push` and `end`. */
   moveTo(other: { data(chunk: Buffer): void; end(trailers: HeaderMap | null): void }): void {
     if (this.empty) return;
