@@ -42,7 +42,10 @@ export function compareConnections(suite: ConnectionSuite): void {
     beforeAll(async () => {
       const files = suite.certificates === true ? await makeCertificateFiles() : {};
       const subjects = [envoySubject(envoy!), tulleSubject];
-      stands.push(...(await Promise.all(subjects.map((subject) => ConnectionStand.start(subject, suite, files)))));
+      const started = await Promise.allSettled(subjects.map((subject) => ConnectionStand.start(subject, suite, files)));
+      // Whoever did start is stopped in the end, also where the other one failed.
+      for (const one of started) if (one.status === 'fulfilled') stands.push(one.value);
+      for (const one of started) if (one.status === 'rejected') throw one.reason;
     });
     afterAll(() => Promise.all(stands.map((stand) => stand.stop())));
     test.each(suite.cases.map((one) => ({ ...one })))('$name', async ({ run, wants, accepted }) => {
