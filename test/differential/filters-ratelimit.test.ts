@@ -144,7 +144,7 @@ const runs = (name: string, listener: string, statuses: readonly number[], ...se
   name,
   listener,
   send: send.length === 1 ? statuses.map(() => send[0]!) : send,
-  wants: { status: statuses, flags: statuses.at(-1) === 200 ? '-' : 'RL' },
+  wants: { status: statuses },
 });
 const counted = (name: string, path: string, ...headers: string[]): Case => ({
   name,
@@ -172,6 +172,7 @@ compareWithEnvoy({
     two: {
       filters: local(`${on}, ${bucket(2)}, response_headers_to_add: [{ header: { key: x-limited, value: "yes" } }]`),
     },
+    flagged: { filters: local(`${on}, ${bucket(1)}`) },
     shown: { filters: local(`${on}, ${bucket(2)}, enable_x_ratelimit_headers: DRAFT_VERSION_03`) },
     off: { filters: local(bucket(1)) },
     lenient: {
@@ -206,6 +207,12 @@ compareWithEnvoy({
   virtualHosts,
   cases: [
     runs('until the bucket is empty', 'two', [200, 200, 429, 429], get('/plain')),
+    {
+      name: 'with a flag in the log',
+      listener: 'flagged',
+      send: [get('/plain'), get('/plain')],
+      wants: { status: [200, 429], flags: 'RL' },
+    },
     runs('with headers that say so', 'shown', [200, 200, 429], get('/plain')),
     runs('off by default', 'off', [200, 200], get('/plain')),
     runs('counted, not enforced', 'lenient', [200, 200], get('/plain')),
