@@ -223,6 +223,22 @@ describe('two hops', () => {
     expect(shown).toBe(fresh.kind === 'certificate' ? new X509Certificate(fresh.chain).fingerprint256 : '');
   });
 
+  test('connections after the first resume its session, and show no certificate again', async () => {
+    const { outPort, stat } = await twoHops(server(), client());
+    await ask(outPort);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => ask(outPort)));
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(stat('cluster.api.ssl_session_reused')).toBeGreaterThan(0);
+    expect(stat('cluster.api.ssl_fail_verify_error')).toBe(0);
+  });
+
+  test('a peer that is refused leaves no session to come back with', async () => {
+    const { outPort, runtime, stat } = await twoHops(server(), client());
+    runtime.setSecret('sds-grpc', 'server', await issue(stranger, API));
+    for (let turn = 0; turn < 3; turn += 1) expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(stat('cluster.api.ssl_session_reused')).toBe(0);
+  });
+
   test('a replaced trust bundle refuses also those who could resume a session', async () => {
     const { inPort, runtime } = await twoHops(server(), client());
     let session: Buffer | undefined;

@@ -1,4 +1,5 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
+import type { X509Certificate } from 'node:crypto';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Connector, type ConnectResult, connectError } from '../cluster/connector.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
@@ -7,6 +8,9 @@ import { ContextSource, type CurrentContext, makeContext } from './context.ts';
 import type { SecretStore } from './secrets.ts';
 import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
+/** A session, and the certificate of the peer it was made with: a resumed TLS 1.3 handshake shows none. */
+type Resumable = { readonly session: Buffer; readonly certificate: X509Certificate | undefined };
+
 export class TlsConnector implements Connector {
   readonly #config: UpstreamTlsConfig;
   readonly #stats: ClusterStats;
@@ -14,7 +18,7 @@ export class TlsConnector implements Connector {
   #current: CurrentContext | null = null;
   #context: SecureContext | null = null;
   /** Sessions by endpoint; forgotten with the context they were made in. */
-  #sessions = new Map<string, Buffer>();
+  #sessions = new Map<string, Resumable>();
 
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore) {
     this.#config = config;
@@ -33,6 +37,7 @@ export class TlsConnector implements Connector {
       return () => clearImmediate(timer);
     }
     const key = `${address} ${port}`;
+    const known = this.#sessions.get(key);
     const socket = connect({
       host: address,
       port,
@@ -41,15 +46,35 @@ export class TlsConnector implements Connector {
       // Node would close without saying why: `#refusal` decides instead, right after the handshake, and for resumed sessions too.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      session: this.#sessions.get(key),
+      session: known?.session,
       ...(this.#config.alpn.length > 0 ? { ALPNProtocols: [...this.#config.alpn] } : {}),
     });
     socket.setNoDelay(true);
-    if (this.#config.resumes) socket.on('session', (session) => this.#sessions.set(key, session));
-    return this.#await(socket, result);
+    const remember = this.#config.resumes ? this.#keepSessions(socket, key) : () => undefined;
+    return this.#await(socket, known?.certificate, remember, result);
   }
 
-  #await(socket: TLSSocket, result: ConnectResult): () => void {
+  /** Sessions of a peer count once it was accepted (the result is called): a resumed one is not verified by the library again. */
+  #keepSessions(socket: TLSSocket, key: string): (certificate: X509Certificate | undefined) => void {
+    const sessions = this.#sessions;
+    let accepted: { readonly certificate: X509Certificate | undefined } | null = null;
+    let early: Buffer | null = null;
+    socket.on('session', (session) => {
+      if (accepted === null) early = session;
+      else sessions.set(key, { session, ...accepted });
+    });
+    return (certificate) => {
+      accepted = { certificate };
+      if (early !== null) sessions.set(key, { session: early, certificate });
+    };
+  }
+
+  #await(
+    socket: TLSSocket,
+    known: X509Certificate | undefined,
+    remember: (certificate: X509Certificate | undefined) => void,
+    result: ConnectResult,
+  ): () => void {
     const failed = (error: NodeJS.ErrnoException) => result.onFailed(this.#describe(error));
     const closed = () => result.onFailed('TLS error: closed during the handshake');
     const done = () => {
@@ -60,7 +85,8 @@ export class TlsConnector implements Connector {
     socket.once('close', closed);
     socket.once('secureConnect', () => {
       done();
-      const refusal = this.#refusal(socket);
+      const certificate = socket.getPeerX509Certificate() ?? (socket.isSessionReused() ? known : undefined);
+      const refusal = this.#refusal(socket, certificate);
       if (refusal !== null) {
         this.#stats[refusal] += 1;
         socket.on('error', ignoreAfterGivingUp);
@@ -68,6 +94,7 @@ export class TlsConnector implements Connector {
         result.onFailed(`TLS error: ${String(socket.authorizationError ?? verifyWords[refusal])}`);
         return;
       }
+      remember(certificate);
       this.#stats.ssl_handshake += 1;
       if (socket.isSessionReused()) this.#stats.ssl_session_reused += 1;
       result.onConnected(socket, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
@@ -91,10 +118,9 @@ export class TlsConnector implements Connector {
     return this.#context;
   }
 
-  #refusal(socket: TLSSocket): VerifyFailure | null {
+  #refusal(socket: TLSSocket, certificate: X509Certificate | undefined): VerifyFailure | null {
     const { validation } = this.#config;
     if (validation === null) return null;
-    const certificate = socket.getPeerX509Certificate();
     return certificate === undefined ? 'ssl_fail_verify_error' : refusePeer(certificate, socket.authorized, validation);
   }
 
