@@ -316,7 +316,12 @@ describe('answers of the proxy itself', () => {
         '/nocluster': route(forward('nowhere')),
         '/empty': route(forward('empty')),
         '/direct': route({ kind: 'respond', status: 200, body: 'hi' }),
-        '/redirect': route({ kind: 'redirect', status: 301, location: ({ authority }) => `http://${authority}/new` }),
+        '/redirect': route({
+          kind: 'redirect',
+          status: 301,
+          changePath: null,
+          location: ({ authority }) => `http://${authority}/new`,
+        }),
       },
       [cluster('empty', [])],
     );

@@ -10,7 +10,7 @@ import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
-import { requestLookup } from './match/header-matcher.ts';
+import { firstValue, requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
 import { replaceHost } from './rewrite.ts';
 import type { ClusterChoice, ForwardAction } from './table.ts';
@@ -32,7 +32,7 @@ export function compileClusterChoice(
       return () => only;
     }
     case 'clusterHeader': {
-      const lookup = requestLookup(specifier.value);
+      const lookup = firstValue(specifier.value);
       // A cluster without a name is not found.
       return (request) => choice(lookup(request) ?? '', noEdits, subset);
     }
@@ -86,7 +86,7 @@ function compileNamed(
     return () => only;
   }
   if (clusterHeader === '') throw new ConfigError(at(path, 'name'), 'is empty');
-  const lookup = requestLookup(clusterHeader);
+  const lookup = firstValue(clusterHeader);
   return (request) => choice(lookup(request) ?? '', edits, subset);
 }
 

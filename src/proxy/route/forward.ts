@@ -13,7 +13,7 @@ import { compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
 import type { HeaderEdits } from './header-edits.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
-import { requestLookup } from './match/header-matcher.ts';
+import { firstValue } from './match/header-matcher.ts';
 import { compileRetryPolicy, tryTimeouts } from './retry-policy.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { ForwardAction, ForwardPlan, MaxDuration } from './table.ts';
@@ -105,7 +105,7 @@ export function compileMirrors(
     if (cluster === '' && clusterHeader === '') throw new ConfigError(at(here, 'cluster'), 'is empty');
     if (cluster !== '' && clusterHeader !== '')
       throw new ConfigError(at(here, 'cluster_header'), 'is set beside cluster');
-    const lookup = requestLookup(clusterHeader);
+    const lookup = firstValue(clusterHeader);
     return {
       clusterFor: cluster === '' ? (request) => lookup(request) ?? '' : () => cluster,
       share: runtimeShare(policy.runtimeFraction, 1),

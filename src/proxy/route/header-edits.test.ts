@@ -19,6 +19,14 @@ describe('header edits', () => {
     return exchange.request.headers.fields;
   };
 
+  test('no value of a level sees another of it', () => {
+    const routes = routed({
+      request_headers_to_add: [add('x-a', 'v'), add('x-a', '%REQ(X-A)%'), add('x-b', '%REQ(X-A)%')],
+    });
+    expect(edited(routes)).toEqual(['x-a', 'v']);
+    expect(edited(routes, ['x-a', '1'])).toEqual(['x-a', '1', 'x-a', 'v', 'x-a', '1', 'x-b', '1']);
+  });
+
   test.each<[name: string, options: JsonObject[], before: readonly string[], after: readonly string[]]>([
     ['append', [add('X', '2')], ['x', '1'], ['x', '1', 'x', '2']],
     ['add if absent, absent', [add('x', '2', 'ADD_IF_ABSENT')], [], ['x', '2']],

@@ -65,30 +65,45 @@ export function compileRemoval(name: string, path: string): Edit {
 }
 
 /** Overwriting comes before appending. */
-export function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
-  const edits = mapAt(options, path, compileAddition);
-  return [...edits.filter((edit) => edit.overwrites), ...edits.filter((edit) => !edit.overwrites)].map(
-    ({ run }) => run,
-  );
+export /** Of one level every value is made before any is set: none sees what another did. */
+function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
+  const additions = mapAt(options, path, compileAddition);
+  if (additions.length === 0) return [];
+  const ordered = [...additions.filter(({ overwrites }) => overwrites), ...additions.filter((it) => !it.overwrites)];
+  return [
+    (headers, exchange, response) => {
+      const values = ordered.map(({ valueFor }) => valueFor(headers, exchange, response));
+      ordered.forEach(({ name, overwrites }, i) => {
+        const value = values[i];
+        if (value === undefined) return;
+        if (overwrites) headers.set(name, value);
+        else headers.append(name, value);
+      });
+    },
+  ];
 }
 
-function compileAddition(
-  option: HeaderValueOption,
-  path: string,
-): { readonly overwrites: boolean; readonly run: Edit } {
+type Addition = {
+  readonly name: string;
+  readonly overwrites: boolean;
+  /** undefined: the header stays as it is. */
+  valueFor(headers: HeaderMap, exchange: Exchange, response: ResponseHead | null): string | undefined;
+};
+
+function compileAddition(option: HeaderValueOption, path: string): Addition {
   const name = modifiable(option.header?.key ?? '', at(path, 'header.key'));
   const format = compileFormat(bytesOf(option.header!.value), at(path, 'header.value'), { missing: '' });
   const action = appendAction(option, path);
-  const run: Edit = (headers, exchange, response) => {
-    if (action === Append.ADD_IF_ABSENT && headers.has(name)) return;
-    if (action === Append.OVERWRITE_IF_EXISTS && !headers.has(name)) return;
-    const value = format(exchange, response, 0);
-    if (value === '' && !option.keepEmptyValue) return;
-    if (action === Append.APPEND_IF_EXISTS_OR_ADD || action === Append.ADD_IF_ABSENT) headers.append(name, value);
-    else headers.set(name, value);
+  return {
+    name,
+    overwrites: action === Append.OVERWRITE_IF_EXISTS || action === Append.OVERWRITE_IF_EXISTS_OR_ADD,
+    valueFor(headers, exchange, response) {
+      if (action === Append.ADD_IF_ABSENT && headers.has(name)) return undefined;
+      if (action === Append.OVERWRITE_IF_EXISTS && !headers.has(name)) return undefined;
+      const value = format(exchange, response, 0);
+      return value === '' && !option.keepEmptyValue ? undefined : value;
+    },
   };
-  const overwrites = action === Append.OVERWRITE_IF_EXISTS || action === Append.OVERWRITE_IF_EXISTS_OR_ADD;
-  return { overwrites, run };
 }
 
 /** `append` is the deprecated form of `append_action`; to set both is an error. */

@@ -8,7 +8,7 @@ describe('redirects', () => {
     ['https', { https_redirect: true }, { path: '/a?b' }, 'https://shop.example/a?b'],
     ['https drops port 80', { https_redirect: true }, { authority: 'x:80' }, 'https://x/'],
     ['https keeps another port', { https_redirect: true }, { authority: 'x:8080' }, 'https://x:8080/'],
-    ['scheme', { scheme_redirect: 'HTTPS' }, {}, 'https://shop.example/'],
+    ['scheme', { scheme_redirect: 'HTTPS' }, {}, 'HTTPS://shop.example/'],
     ['host drops the port', { host_redirect: 'new' }, { authority: 'x:8080' }, 'http://new/'],
     ['port', { port_redirect: 8443 }, { authority: 'x:8080' }, 'http://x:8443/'],
     ['port on IPv6', { port_redirect: 8443 }, { authority: '[::1]' }, 'http://[::1]:8443/'],
@@ -49,4 +49,15 @@ describe('redirects', () => {
     const { action } = entryFor(routed({ action: 1, redirect: { response_code } }));
     expect(action).toMatchObject({ kind: 'redirect', status: wants });
   });
+});
+
+test.each<[redirect: JsonObject, wants: string | null]>([
+  [{ prefix_rewrite: '/n' }, '/n/b'],
+  [{ regex_rewrite: { pattern: { regex: 'b' }, substitution: 'c' } }, '/a/c'],
+  [{ path_redirect: '/n' }, null],
+  [{ host_redirect: 'h' }, null],
+])('%j: headers and logs see %s', (redirect, wants) => {
+  const { action } = entryFor(routed({ match: { prefix: '/a' }, action: true, redirect }), { path: '/a/b' });
+  if (action.kind !== 'redirect') throw new Error(action.kind);
+  expect(action.changePath?.('/a/b') ?? null).toBe(wants);
 });

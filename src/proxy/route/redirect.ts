@@ -27,6 +27,7 @@ export function compileRedirect(action: RedirectAction, match: RouteMatch, path:
   return {
     kind: 'redirect',
     status,
+    changePath: changesPath(action) ? compileChange(action, match, path) : null,
     location(request) {
       const newScheme = scheme ?? request.scheme;
       return `${newScheme}://${authority(request, newScheme)}${target(request.path)}`;
@@ -39,7 +40,7 @@ function compileScheme(action: RedirectAction, path: string): string | null {
   if (specifier.case === 'httpsRedirect') return specifier.value ? 'https' : null;
   if (specifier.case === undefined || specifier.value === '') return null;
   if (!/^[a-z][a-z0-9+.-]*$/i.test(specifier.value)) throw new ConfigError(at(path, 'scheme_redirect'), 'is no scheme');
-  return specifier.value.toLowerCase();
+  return specifier.value;
 }
 
 /** A default port of the old scheme goes when the scheme changes; a port that is asked for is always shown. */
@@ -78,6 +79,11 @@ function compileChange(action: RedirectAction, match: RouteMatch, path: string):
     default:
       throw new ConfigError(at(path, specifier.case), 'is not supported');
   }
+}
+
+/** A path that is given whole is only for the client. */
+function changesPath({ pathRewriteSpecifier: specifier }: RedirectAction): boolean {
+  return specifier.case === 'regexRewrite' || (specifier.case === 'prefixRewrite' && specifier.value !== '');
 }
 
 /** A new path with a query of its own replaces the request's; else the request's query stays. */

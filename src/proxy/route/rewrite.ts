@@ -6,7 +6,7 @@ import type { RegexMatchAndSubstitute } from '../../xds/gen/envoy/type/matcher/v
 import { unpack } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import type { RequestHead } from '../http/message.ts';
-import { requestLookup } from './match/header-matcher.ts';
+import { firstValue } from './match/header-matcher.ts';
 import { compileTemplate } from './match/path-matcher.ts';
 import { pathOnly } from './match/query.ts';
 import { bytesOf, compilePattern } from './match/string-matcher.ts';
@@ -102,8 +102,8 @@ function compileHostRewrite(action: RouteAction, path: string): ((request: Reque
       return () => host;
     }
     case 'hostRewriteHeader': {
-      const lookup = requestLookup(specifier.value);
-      return (request) => lookup(request) ?? '';
+      const first = firstValue(specifier.value);
+      return (request) => first(request) ?? '';
     }
     case 'hostRewritePathRegex': {
       const replace = compileSubstitution(specifier.value, at(path, 'host_rewrite_path_regex'));

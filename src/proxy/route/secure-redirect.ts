@@ -7,7 +7,12 @@ export function secureRedirect(virtualHost: string): RouteEntry {
   return {
     name: '',
     virtualHost,
-    action: { kind: 'redirect', status: 301, location: ({ authority, path }) => `https://${authority}${path}` },
+    action: {
+      kind: 'redirect',
+      status: 301,
+      location: ({ authority, path }) => `https://${authority}${path}`,
+      changePath: null,
+    },
     editRequest: () => undefined,
     editResponse: () => undefined,
     filters: new Map(),

@@ -32,8 +32,16 @@ export type RouteEntry = {
 
 export type RouteAction =
   | ForwardAction
-  | { readonly kind: 'redirect'; readonly status: number; location(request: RequestHead): string }
+  | RedirectAction
   | { readonly kind: 'respond'; readonly status: number; readonly body: string };
+
+type RedirectAction = {
+  readonly kind: 'redirect';
+  readonly status: number;
+  location(request: RequestHead): string;
+  /** As for a request that is forwarded, the path that headers and logs see is the new one; null where it stays. */
+  readonly changePath: ((path: string) => string) | null;
+};
 
 /** How a request is forwarded: as its route says, or as headers of the request change it. Milliseconds; 0 is none. */
 export type ForwardPlan = {

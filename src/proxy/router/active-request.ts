@@ -318,7 +318,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
       this.#manager.stats.no_route += 1;
       this.answer(cause.routeNotFound);
     } else if (action.kind === 'forward') this.#forward(action);
-    else this.answer(routeReply(action, this.exchange.request));
+    else this.answer(routeReply(action, this.exchange, this.#manager.config.router));
   }
 
   #forward(action: ForwardAction): void {

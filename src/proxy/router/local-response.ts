@@ -3,7 +3,8 @@ import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
-import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { ResponseHead } from '../http/message.ts';
+import type { RouterOptions } from '../route/request-plan.ts';
 import type { ForwardAction, RouteAction } from '../route/table.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -28,15 +29,22 @@ export function localResponse(
 }
 
 /** What a route says without an upstream. */
-export function routeReply(action: Exclude<RouteAction, ForwardAction>, request: RequestHead): LocalReply {
-  const isRedirect = action.kind === 'redirect';
-  return {
-    status: action.status,
-    body: isRedirect ? '' : action.body,
-    details: 'direct_response',
-    flags: 0,
-    headers: isRedirect ? new HeaderMap(['location', action.location(request)]) : null,
-  };
+export function routeReply(
+  action: Exclude<RouteAction, ForwardAction>,
+  exchange: Exchange,
+  options: RouterOptions,
+): LocalReply {
+  const { status } = action;
+  const said = { status, details: 'direct_response', flags: 0 };
+  if (action.kind === 'respond') return { ...said, body: action.body, headers: null };
+  const { request } = exchange;
+  const headers = new HeaderMap(['location', action.location(request)]);
+  if (action.changePath !== null) {
+    exchange.originalPath = request.path;
+    if (!options.suppressHeaders) request.headers.set('x-envoy-original-path', request.path);
+    request.path = action.changePath(request.path);
+  }
+  return { ...said, body: '', headers };
 }
 
 /** A name given here replaces ours; given twice it is sent twice. */

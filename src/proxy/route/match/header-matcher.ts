@@ -66,6 +66,13 @@ export function requestLookup(name: string): Lookup {
   }
 }
 
+/** As `requestLookup`, but of a repeated header the first value. */
+export function firstValue(name: string): Lookup {
+  const lower = name.toLowerCase();
+  if (lower.startsWith(':') || lower === 'host') return requestLookup(lower);
+  return ({ headers }) => headers.get(lower);
+}
+
 export function all<Subject extends readonly unknown[]>(
   tests: readonly ((...subject: Subject) => boolean)[],
 ): (...subject: Subject) => boolean {

@@ -1,0 +1,45 @@
+// Many sketches at once: both proxies start once for all of them.
+import { isDeepStrictEqual } from 'node:util';
+import type { Case, Suite } from '../harness/case.ts';
+import { difference } from '../harness/difference.ts';
+import { observe } from '../harness/observation.ts';
+import { envoySubject, Stand, tulleSubject } from '../harness/stand.ts';
+import type { Sketch, SketchedRequest } from './sketch.ts';
+
+/** The first difference of a batch. `index`: which sketch. */
+export type Mismatch = { readonly index: number; readonly request: SketchedRequest; readonly difference: string };
+
+/** null: the two did the same. `until`: milliseconds since the epoch, when to stop although not all was asked. */
+export async function compareBatch(
+  envoy: string,
+  sketches: readonly Sketch[],
+  until = Number.POSITIVE_INFINITY,
+): Promise<{ mismatch: Mismatch | null; asked: number }> {
+  const suite = suiteOf(sketches);
+  await using reference = await Stand.start(envoySubject(envoy), suite, {});
+  await using ours = await Stand.start(tulleSubject, suite, {});
+  let asked = 0;
+  for (const [index, { requests }] of sketches.entries()) {
+    for (const request of requests) {
+      if (Date.now() > until) return { mismatch: null, asked };
+      const one: Case = { name: '', send: wire(request, index), wants: { status: 200 } };
+      const [expected, found] = await Promise.all([observe(reference, one, '0'), observe(ours, one, '0')]);
+      asked += 1;
+      if (!isDeepStrictEqual(found, expected)) {
+        return { mismatch: { index, request, difference: difference(expected, found) }, asked };
+      }
+    }
+  }
+  return { mismatch: null, asked };
+}
+
+function suiteOf(sketches: readonly Sketch[]): Suite {
+  const hosts = sketches.map(({ host }, index) => ({ name: `host-${index}`, domains: [`h${index}.test`], ...host }));
+  return { name: 'random', virtualHosts: JSON.stringify(hosts), cases: [] };
+}
+
+function wire({ method, target, headers }: SketchedRequest, index: number): string {
+  const length = method === 'POST' || method === 'PUT' ? ['content-length: 0'] : [];
+  const lines = [`${method} ${target} HTTP/1.1`, `host: h${index}.test`, 'x-case: <case>', ...headers, ...length];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
