@@ -9,15 +9,18 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
+  constants,
   createServer as createHttp2Server,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
 import { defaultHttp2Options } from './http2/options.ts';
+import { type RetryPolicy, retryNever } from './route/retry-policy.ts';
 import { cluster, forward, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
 
@@ -230,4 +233,27 @@ describe('a shared connection', () => {
     expect((await collect(slow)).status).toBe(200);
     await drained;
   });
+});
+
+test('a stream the upstream refuses goes to another try where the route says so', async () => {
+  let refusals = 0;
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    if (refusals++ === 0) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else {
+      stream.respond({ ':status': 200 });
+      stream.end('second');
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => server.close());
+  const retry: RetryPolicy = { ...retryNever(null), retries: 1, retriable: ({ kind }) => kind === 'refused-stream' };
+  const proxy = await startProxy({ '/': route(forward('up', { retry })) }, [
+    cluster('up', [(server.address() as AddressInfo).port], { http: http2Upstream }),
+  ]);
+  cleanups.push(() => proxy.runtime.close());
+  const answer = await ask(client(proxy.port), { ':path': '/' });
+  expect([answer.status, answer.body, refusals]).toEqual([200, 'second', 2]);
+  expect(proxy.stat('http.test.downstream_rq_http2_total')).toBe(1);
 });

@@ -8,12 +8,14 @@ import { atTurnEnd, type TurnEndTask } from '../../lib/turn-end.ts';
 import type { BlockTarget } from './hpack-encoder.ts';
 import { FRAME_HEAD, flags, frame } from './protocol.ts';
 
-const BLOCK = 16_384;
+/** What most turns have to say fits into the small block; the large one takes the hold limit and a frame more. */
+const SMALL = 16_384;
+const LARGE = 131_072;
 /** More than this does not wait for the end of the turn. */
 const HOLD_LIMIT = 65_536;
-/** Written blocks that are kept for the next connection that has something to say. */
-const SPARE_LIMIT = 32;
-const spares: Buffer[] = [];
+/** Written blocks that are kept for the next connection that has something to say: without them, memory outside the heap grows until a collection. */
+const spares = { small: [] as Buffer[], large: [] as Buffer[] };
+const SPARE_LIMITS = { small: 32, large: 8 };
 const NOTHING = Buffer.alloc(0);
 
 export class Http2Output implements TurnEndTask, BlockTarget {
@@ -27,6 +29,10 @@ export class Http2Output implements TurnEndTask, BlockTarget {
   #last = -1;
   #lastStream = -1;
   readonly #socket: Socket;
+  /** Blocks that the socket may still read from, and the frames in them and before. */
+  readonly #written: Buffer[] = [];
+  #writtenFrames = 0;
+  #writtenControlFrames = 0;
   readonly #secure: boolean;
 
   constructor(socket: Socket) {
@@ -45,6 +51,7 @@ export class Http2Output implements TurnEndTask, BlockTarget {
 
   /** The payload is written into `bytes` at `at` next, then `endFrame`. */
   beginFrame(type: number, flagBits: number, stream: number, room: number): void {
+    if (this.at > HOLD_LIMIT) this.flushNow();
     this.reserve(FRAME_HEAD + room);
     this.#frameStart = this.at;
     this.#writeHead(this.at, 0, type, flagBits, stream);
@@ -94,7 +101,6 @@ export class Http2Output implements TurnEndTask, BlockTarget {
     chunk.copy(this.bytes, this.at, from, to);
     this.at += length;
     this.endFrame();
-    if (this.at > HOLD_LIMIT) this.flushNow();
   }
 
   /** Sets END_STREAM on the stream's last frame when it is still here and the last one written; false: another frame must carry it. */
@@ -134,27 +140,40 @@ export class Http2Output implements TurnEndTask, BlockTarget {
     this.at = 0;
     this.#last = -1;
     const view = bytes.subarray(0, at);
-    // A plain socket is done with the bytes when it holds none; TLS says so later.
     if (this.#secure) {
       const { frames, controlFrames } = this;
       this.#socket.write(view, () => {
         release(bytes);
-        // What was written before is taken too; what came since is not.
-        this.frames = Math.max(0, this.frames - frames);
-        this.controlFrames = Math.max(0, this.controlFrames - controlFrames);
+        this.#discount(frames, controlFrames);
       });
       return;
     }
+    // A plain socket is done with what was written when it holds nothing any more.
+    if (this.#socket.writableLength === 0) this.#reclaim();
+    this.#written.push(bytes);
+    this.#writtenFrames = this.frames;
+    this.#writtenControlFrames = this.controlFrames;
     this.#socket.write(view);
-    if (this.#socket.writableLength > 0) return;
-    release(bytes);
-    this.taken();
+    if (this.#socket.writableLength === 0) this.#reclaim();
   }
 
-  /** The socket has taken everything. */
+  /** The socket has taken everything that was written. */
   taken(): void {
-    this.frames = 0;
-    this.controlFrames = 0;
+    if (!this.#secure) this.#reclaim();
+  }
+
+  #reclaim(): void {
+    for (const block of this.#written) release(block);
+    this.#written.length = 0;
+    this.#discount(this.#writtenFrames, this.#writtenControlFrames);
+    this.#writtenFrames = 0;
+    this.#writtenControlFrames = 0;
+  }
+
+  /** What was written before is taken too; what came since is not. */
+  #discount(frames: number, controlFrames: number): void {
+    this.frames = Math.max(0, this.frames - frames);
+    this.controlFrames = Math.max(0, this.controlFrames - controlFrames);
   }
 
   onTurnEnd(): void {
@@ -184,12 +203,20 @@ export class Http2Output implements TurnEndTask, BlockTarget {
   #grow(room: number): void {
     const needed = this.at + room;
     const before = this.bytes;
-    this.bytes = needed <= BLOCK ? (spares.pop() ?? Buffer.allocUnsafeSlow(BLOCK)) : Buffer.allocUnsafeSlow(needed * 2);
+    this.bytes = blockFor(needed);
     if (this.at > 0) before.copy(this.bytes, 0, 0, this.at);
     release(before);
   }
 }
 
+function blockFor(needed: number): Buffer {
+  if (needed <= SMALL) return spares.small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
+  if (needed <= LARGE) return spares.large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
+  return Buffer.allocUnsafeSlow(needed * 2);
+}
+
 function release(block: Buffer): void {
-  if (block.length === BLOCK && spares.length < SPARE_LIMIT) spares.push(block);
+  const size = block.length === SMALL ? 'small' : 'large';
+  if (block.length !== SMALL && block.length !== LARGE) return;
+  if (spares[size].length < SPARE_LIMITS[size]) spares[size].push(block);
 }

@@ -57,8 +57,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (last) this.exchange.requestEnded = now;
     this.body = new RequestBody(last);
     this.#filters = new FilterRun(manager, this.exchange, this);
-    manager.stats.downstream_rq_total += 1;
-    manager.stats.downstream_rq_active += 1;
+    manager.stats.countRequest(head.protocol);
     if (manager.draining) {
       stream.closeAfter();
       manager.stats.downstream_cx_drain_close += 1;

@@ -1,6 +1,7 @@
 // Counters and gauges of a connection manager under Envoy's names (`http.<stat_prefix>.<field>`).
 
 import { Histogram } from '../../lib/histogram.ts';
+import type { Protocol } from '../http/message.ts';
 import { Http2Stats } from '../http2/stats.ts';
 
 export class HttpStats {
@@ -45,6 +46,13 @@ export class HttpStats {
   no_cluster = 0;
   /** Exceptions while handling a request: bugs. Not one of Envoy's. */
   uncaught_exceptions = 0;
+
+  countRequest(protocol: Protocol): void {
+    this.downstream_rq_total += 1;
+    this.downstream_rq_active += 1;
+    if (protocol === 'HTTP/2') this.downstream_rq_http2_total += 1;
+    else this.downstream_rq_http1_total += 1;
+  }
 
   countResponse(status: number): void {
     this.downstream_rq_completed += 1;
