@@ -118,7 +118,7 @@ const refused = (name: string, status: number, send: string, listener = 'front')
   name,
   listener,
   send,
-  wants: { status, reached: [], flags: 'UAEX' },
+  wants: { status, reached: [] },
 });
 const there = ACTIONS.map((action) => `x-action-${action}: old`);
 const post = (path: string, body: string): string => request('POST', path, { body });

@@ -42,7 +42,6 @@ const granted = { status: 200, reached: ['a', 'b'] } as const;
 const refused = (status: number, more: Partial<Case['wants']> = {}): Case['wants'] => ({
   status,
   reached: ['b'],
-  flags: 'UAEX',
   ...more,
 });
 const body = (text: string, path = '/'): string => request('POST', path, { body: text });
@@ -70,7 +69,7 @@ compareWithEnvoy({
     asked('granted', [grants], granted, get('/path?q=1', 'authorization: token', 'cookie: a=b', 'x-in: 1')),
     asked('granted: POST without a body', [grants], granted, request('POST', '/', { body: '' })),
     asked('granted: a body passes', [grants], granted, body('hello')),
-    asked('denied', [denies], refused(403, { body: 'go away' })),
+    asked('denied', [denies], refused(403, { body: 'go away', flags: 'UAEX' })),
     asked('denied: with a body', [denies], refused(403), body('hello')),
     asked(
       'denied: 401 and how to log in',
@@ -87,7 +86,7 @@ compareWithEnvoy({
     asked('granted: a direct response', [grants], { status: 200, reached: ['b'], body: 'hello' }, get('/direct')),
     asked('another success is none', [respond({ status: 204 })], refused(204)),
     asked('an error of the server', [respond({ status: 500 })], refused(403, { body: '' })),
-    asked('no answer in time', hangs, refused(403)),
+    asked('no answer in time', hangs, refused(403, { flags: 'UAEX' })),
     asked('no answer at all', [raw('', 'close')], refused(403)),
     {
       name: 'a server that is not there',
