@@ -24,6 +24,8 @@ const setUp = [
 ].join(' && ');
 
 const can = spawnSync('unshare', ['-n', 'sh', '-c', setUp]).status === 0;
+if (!can)
+  console.log('capture is not tested: it needs root, unshare, ip and nft (hint: apt install nftables iproute2)');
 
 const RESPOND = 'type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config';
 const address = (ip: string, port: number) => ({ socket_address: { address: ip, port_value: port } });
