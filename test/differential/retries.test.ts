@@ -66,6 +66,9 @@ const virtualHosts = `
       route: { cluster: refused, retry_policy: { retry_on: connect-failure, num_retries: 1 } }
     - match: { path: /empty }
       route: { cluster: empty }
+- name: named
+  domains: [named.test]
+  routes: [{ match: { prefix: / }, route: { cluster: named, auto_host_rewrite: true, append_x_forwarded_host: true } }]
 - name: inherits
   domains: [inherits.test]
   retry_policy: { retry_on: 5xx, num_retries: 1 }
@@ -85,6 +88,10 @@ ${ROUTES.map(([path, route]) => `    - { name: ${path.slice(1)}, match: { path: 
 const endpoint = (port: string, canary: boolean): string =>
   `{ metadata: { filter_metadata: { envoy.lb: { canary: ${canary} } } }, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } }`;
 const clusters = `
+- name: named
+  connect_timeout: 1s
+  type: STATIC
+  load_assignment: { cluster_name: named, endpoints: [{ lb_endpoints: [{ endpoint: { hostname: up.test, address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] }
 - name: canary
   connect_timeout: 1s
   type: STATIC
@@ -278,6 +285,10 @@ http_filters: [{ name: envoy.filters.http.router, typed_config: { "@type": ${ROU
       headers: { 'x-envoy-attempt-count': '2' },
     }),
     at('counted.test', 'no attempt', '/empty', [], { status: 503, reached: [] }),
+    at('named.test', 'the endpoint’s own name', '/', [fine], {
+      status: 200,
+      seen: { headers: { host: 'up.test', 'x-forwarded-host': 'named.test' } },
+    }),
     at('inherits.test', 'of the virtual host', '/', [busy, fine], { status: 200, reached: times(2) }),
     at('small.test', 'a body that is too large', '/', [busy, fine], { status: 503, reached: times(1) }, 'twelve bytes'),
     at('small.test', 'a body that is not', '/', [busy, fine], { status: 200, reached: times(2) }, 'few bytes'),

@@ -15,7 +15,7 @@ import type { HeaderEdits } from './header-edits.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
 import { firstValue } from './match/header-matcher.ts';
 import { compileRetryPolicy, tryTimeouts } from './retry-policy.ts';
-import { compileRewrite } from './rewrite.ts';
+import { compileAutoHost, compileRewrite } from './rewrite.ts';
 import type { ForwardAction, ForwardPlan, MaxDuration } from './table.ts';
 import { compileUpgrades } from './upgrades.ts';
 
@@ -44,6 +44,7 @@ export function compileForward(
     ...compilePlan(action, inherited, path),
     pickCluster: compileClusterChoice(action, path, aroundCluster),
     rewrite: compileRewrite(action, match, path),
+    rewriteForHost: compileAutoHost(action),
     idleTimeout: idleTimeout === undefined ? null : millis(idleTimeout, 0, at(path, 'idle_timeout')),
     grpcTimeout: compileGrpcTimeout(action, path),
     maxDuration: compileMaxDuration(action, at(path, 'max_stream_duration')),

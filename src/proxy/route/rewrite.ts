@@ -29,6 +29,15 @@ export function compileRewrite(action: RouteAction, match: RouteMatch, path: str
   };
 }
 
+/** `auto_host_rewrite`. */
+export function compileAutoHost({
+  hostRewriteSpecifier: specifier,
+  appendXForwardedHost,
+}: RouteAction): ForwardAction['rewriteForHost'] {
+  if (specifier.case !== 'autoHostRewrite' || !specifier.value.value) return null;
+  return (request, hostname) => replaceHost(request, hostname, appendXForwardedHost);
+}
+
 /** The old name is kept in headers, as Envoy does; an empty name changes nothing. */
 export function replaceHost(request: RequestHead, host: string, forwardHost: boolean): void {
   if (host === '' || host === request.authority) return;
@@ -96,6 +105,7 @@ function compileHostRewrite(action: RouteAction, path: string): ((request: Reque
   const specifier = action.hostRewriteSpecifier;
   switch (specifier.case) {
     case undefined:
+    case 'autoHostRewrite':
       return null;
     case 'hostRewriteLiteral': {
       const host = bytesOf(specifier.value);

@@ -64,6 +64,8 @@ export type ForwardAction = ForwardPlan & {
   pickCluster(request: RequestHead, random: number): ClusterChoice;
   /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
   rewrite(request: RequestHead, quiet: boolean): void;
+  /** After `rewrite`, once an endpoint was chosen: its host name takes the place of the authority. null: it does not. */
+  readonly rewriteForHost: ((request: RequestHead, hostname: string) => void) | null;
   /** Milliseconds without bytes in either direction; null is the connection manager's, 0 is none. */
   readonly idleTimeout: number | null;
   /** The deadline of a gRPC client in place of `timeout`; null: it is not looked at. */

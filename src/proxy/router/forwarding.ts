@@ -197,6 +197,7 @@ export class Forwarding implements AttemptOwner {
     }
     this.#exchange.endpoint = host;
     this.#retry?.note(host);
+    this.#action.rewriteForHost?.(this.#exchange.request, host.hostname);
     this.#exchange.span?.attempt(this.#services.clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';

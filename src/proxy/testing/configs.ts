@@ -98,6 +98,7 @@ export function forward(name: string, change: Partial<ForwardAction> = {}): Forw
     pickCluster: () => ({ cluster: name, subset: null, editRequest: nothing, editResponse: nothing }),
     rewrite: nothing,
     timeout: 15_000,
+    rewriteForHost: null,
     perTryTimeout: 0,
     perTryIdleTimeout: 0,
     streamDuration: null,
