@@ -108,7 +108,10 @@ function readTarget(head: RequestHead): CodecFault | null {
   if (!absolute) return fault.codec;
   const scheme = absolute[1]!.toLowerCase();
   if (scheme !== 'http' && scheme !== 'https') return fault.scheme;
-  const authority = absolute[2]!.slice(absolute[2]!.lastIndexOf('@') + 1);
+  const at = absolute[2]!.indexOf('@');
+  const authority = absolute[2]!.slice(at + 1);
+  // Which of several would end the user information, parsers disagree about.
+  if (authority.includes('@')) return fault.url;
   if (authority === '') return fault.url;
   head.authority = authority;
   const path = absolute[3]!;
