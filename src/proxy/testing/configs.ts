@@ -1,4 +1,6 @@
 // Configurations as the decoder makes them of an empty resource: a test names only what it is about.
+
+import { ANY_ENDPOINT } from '../cluster/defaults.ts';
 import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
@@ -17,19 +19,7 @@ import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
 
 export function endpoint(port: number, change: Partial<EndpointConfig> = {}): EndpointConfig {
-  return {
-    address: '127.0.0.1',
-    port,
-    moreAddresses: [],
-    hostname: '',
-    weight: 1,
-    health: 'unknown',
-    locality: '',
-    priority: 0,
-    metadata: {},
-    check: { address: '', port: 0, hostname: '', disabled: false },
-    ...change,
-  };
+  return { ...ANY_ENDPOINT, address: '127.0.0.1', port, ...change };
 }
 
 export function cluster(name: string, ports: readonly number[], change: Partial<ClusterConfig> = {}): ClusterConfig {
