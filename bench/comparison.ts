@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { makeAuthority } from '../test/support/certificates.ts';
 import { freePort } from '../test/support/ports.ts';
 import type { TestProcess } from '../test/support/process.ts';
@@ -28,6 +29,8 @@ export type Pace = { readonly rounds: number; readonly seconds: number };
 /** Long enough for compiled code: what is measured is a proxy that has run for a while. */
 const WARM_UP_SECONDS = 4;
 const HELD_CONNECTIONS = 1_000;
+/** Memory is what a proxy needs in the long run: after its start, or while connections are open and quiet. */
+const SETTLE = 7_000;
 
 export async function compare(
   scenarios: readonly Scenario[],
@@ -75,6 +78,7 @@ async function measure(
   envoyRate: number | undefined,
 ) {
   const pids = processes.map(({ pid }) => pid);
+  await setTimeout(SETTLE);
   const idleBytes = memoryBytes(pids);
   await drive(port, WARM_UP_SECONDS, client);
   for (const { exitCode, output } of processes) {
@@ -89,7 +93,10 @@ async function measure(
   const loadedBytes = memoryBytes(pids);
   const rate = (envoyRate ?? requestsPerSecond) / 2;
   const latencies: Latencies = await h2loadLatencies(port, seconds, client, rate);
-  const heldBytes = await holdConnections(port, HELD_CONNECTIONS, client.protocol, () => memoryBytes(pids));
+  const heldBytes = await holdConnections(port, HELD_CONNECTIONS, client.protocol, async () => {
+    await setTimeout(SETTLE);
+    return memoryBytes(pids);
+  });
   return { cpuMicros: used / requests, requestsPerSecond, ...latencies, idleBytes, loadedBytes, heldBytes };
 }
 

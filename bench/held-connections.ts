@@ -10,12 +10,12 @@ export async function holdConnections<T>(
   port: number,
   count: number,
   protocol: 'h1' | 'h2',
-  look: () => T,
+  look: () => Promise<T>,
 ): Promise<T> {
   const sockets: Socket[] = [];
   try {
     for (let i = 0; i < count; i += 1) sockets.push(await answered(port, protocol === 'h1' ? REQUEST : PREFACE));
-    return look();
+    return await look();
   } finally {
     for (const socket of sockets) socket.destroy();
   }

@@ -20,6 +20,8 @@ import { ownEnd } from '../proxy/log/workload-end.ts';
 import { withSafetyNet } from '../proxy/overload/config.ts';
 import { Overload } from '../proxy/overload/overload.ts';
 import { ProxyRuntime } from '../proxy/runtime.ts';
+import { IdleMemory } from '../proxy/system/idle-memory.ts';
+import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 
 export type ProxyOptions = {
@@ -80,6 +82,8 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     random: Math.random,
     log,
   });
+  const idleMemory = new IdleMemory(systemClock, processMemory());
+  idleMemory.start();
   const ending = new Ending(runtime, log);
   const view = adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, faults });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
@@ -88,6 +92,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     discovery,
     ended: ending.code,
     async close() {
+      idleMemory.stop();
       discovery.close();
       agent?.close();
       admin?.close();

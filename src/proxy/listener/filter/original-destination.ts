@@ -1,6 +1,6 @@
 // Where a connection was going before the kernel redirected it here: getsockopt(SO_ORIGINAL_DST), which Node has no call for.
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { libcFunction } from '../../system/libc.ts';
 import type { Place } from '../traits.ts';
 
 type GetSocketOption = (fd: number, level: number, name: number, value: Buffer, length: Buffer) => number;
@@ -11,6 +11,8 @@ const SO_ORIGINAL_DST = 80;
 /** sockaddr_in6. */
 const ADDRESS_SIZE = 28;
 
+const PROTOTYPE = 'int getsockopt(int fd, int level, int name, _Inout_ uint8_t *value, _Inout_ uint8_t *length)';
+
 let call: GetSocketOption | null | undefined;
 
 /** null where it was not redirected, or this is no Linux. Measured 1.6 µs per call. */
@@ -18,7 +20,7 @@ export function originalDestination(socket: Socket): Place | null {
   const fd = (socket as Socket & { _handle?: { readonly fd?: number } | null })._handle?.fd;
   if (fd === undefined || fd < 0) return null;
   // Loaded with the first connection that asks: most proxies never do.
-  if (call === undefined) call = load();
+  if (call === undefined) call = libcFunction<GetSocketOption>(PROTOTYPE);
   if (call === null) return null;
   const six = socket.localAddress?.includes(':') === true && !socket.localAddress.startsWith('::ffff:');
   const address = Buffer.alloc(ADDRESS_SIZE);
@@ -41,15 +43,4 @@ export function readSocketAddress(bytes: Buffer): Place | null {
     default:
       return null;
   }
-}
-
-function load(): GetSocketOption | null {
-  if (process.platform !== 'linux') return null;
-  const require = createRequire(import.meta.url);
-  const koffi = require('koffi') as {
-    load(library: string): { func(prototype: string): GetSocketOption };
-  };
-  return koffi
-    .load('libc.so.6')
-    .func('int getsockopt(int fd, int level, int name, _Inout_ uint8_t *value, _Inout_ uint8_t *length)');
 }
