@@ -52,8 +52,8 @@ const serverTls = downstreamTls(secret, { requireClientCertificate: true });
 const clientTls = upstreamTls(secret);
 const overTls = {
   tls: [
-    { name: 'tls', when: { tlsMode: 'istio' }, tls: clientTls },
-    { name: 'plain', when: {}, tls: null },
+    { name: 'tls', when: { tlsMode: 'istio' }, tls: clientTls, proxyHeader: null },
+    { name: 'plain', when: {}, tls: null, proxyHeader: null },
   ],
 };
 const inMesh = (workload: string) => ({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compileCidr } from './cidr.ts';
+import { addressBytes, compileCidr } from './cidr.ts';
 
 test.each<[string, number | undefined, string, boolean]>([
   ['10.0.0.0', 8, '10.255.1.2', true],
@@ -27,4 +27,14 @@ test.each<[string, number | undefined]>([
   ['', undefined],
 ])('%s/%s is no range', (prefix, length) => {
   expect(compileCidr(prefix, length)).toBe(null);
+});
+
+test.each([
+  ['10.0.0.7', '0a000007'],
+  ['::ffff:10.0.0.7', '0a000007'],
+  ['2001:db8::1', '20010db8000000000000000000000001'],
+  ['::10.0.0.7', '0000000000000000000000000a000007'],
+  ['/run/socket', undefined],
+])('bytes of %s', (address, wants) => {
+  expect(addressBytes(address)?.toString('hex')).toBe(wants);
 });

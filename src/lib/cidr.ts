@@ -35,12 +35,27 @@ export function maskAddress(address: string, bits: number): string {
   return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;
 }
 
+/** Four or sixteen bytes, in the network's order; null: not an address. */
+export function addressBytes(address: string): Buffer | null {
+  const plain = unmapped(address);
+  if (isIPv4(plain)) return Buffer.from(plain.split('.').map(Number));
+  if (isIP(plain) === 0) return null;
+  return Buffer.from(expand(plain).flatMap((group) => [group >> 8, group & 0xff]));
+}
+
 /** Eight groups of an IPv6 address. */
 function expand(address: string): number[] {
   const [head = '', tail] = new SocketAddress({ address, family: 'ipv6' }).address.split('::');
-  const numbers = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const numbers = (text: string) => (text === '' ? [] : text.split(':').flatMap(groupsOf));
   const [before, after] = [numbers(head), numbers(tail ?? '')];
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+/** One group, or two where the end is written as an IPv4 address. */
+function groupsOf(text: string): number[] {
+  if (!text.includes('.')) return [Number.parseInt(text, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = text.split('.').map(Number);
+  return [a * 256 + b, c * 256 + d];
 }
 
 /** Sockets of a dual-stack listener show IPv4 peers as `::ffff:a.b.c.d`. */

@@ -72,7 +72,7 @@ export class ProxyRuntime {
     const shared = { clock, random, log, wheel: this.#wheel };
     this.#clusterServices = {
       ...shared,
-      tlsConnector: (config, stats) => new TlsConnector(config, stats, this.#secrets),
+      tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
       local: () => this.#localCluster(),
       watchHealth: (owner) => new HealthChecks(owner, shared),
     };

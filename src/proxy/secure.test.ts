@@ -125,8 +125,8 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
     cluster('api', [], {
       discovery: { kind: 'eds', serviceName: 'api' },
       tls: [
-        { name: 'mtls', when, tls: outbound },
-        { name: 'plain', when: {}, tls: null },
+        { name: 'mtls', when, tls: outbound, proxyHeader: null },
+        { name: 'plain', when: {}, tls: null, proxyHeader: null },
       ],
     }),
   );

@@ -13,8 +13,8 @@ export type ClusterServices = {
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly random: () => number;
-  /** One connector per TLS configuration; it follows the secrets it names. */
-  tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats): Connector;
+  /** One connector per TLS configuration; it follows the secrets it names. `below` makes the sockets; null: plain ones. */
+  tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats, below: Connector | null): Connector;
   /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
   watchHealth(owner: HealthOwner): HealthWatch;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */

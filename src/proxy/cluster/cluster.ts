@@ -15,7 +15,7 @@ import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
 import { systemResolve } from './dns.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import { Host } from './host.ts';
-import { HostPools } from './host-pools.ts';
+import { createHostPools, type HostPools } from './host-pools.ts';
 import { reconcile } from './host-set.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { type OriginalDestinationConfig, OriginalDestinations } from './original-destinations.ts';
@@ -382,8 +382,8 @@ export class Cluster {
     return host;
   }
 
-  #makePools({ address, port }: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
-    return new HostPools(address, port, connector, this.#config.http.protocol, this.#settings);
+  #makePools(place: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
+    return createHostPools(place, connector, this.#config.http.protocol, this.#settings);
   }
 
   #makeLatency(): PeakEwma | null {

@@ -1,5 +1,6 @@
 // How a connection to an endpoint is made. A pool knows only this type, so plain and TLS transports look alike to it.
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node:net';
+import type { Exchange } from '../http/exchange.ts';
 import { reusedReads } from '../socket/reused-reads.ts';
 
 export type ConnectResult = {
@@ -9,25 +10,35 @@ export type ConnectResult = {
   onFailed(detail: string): void;
 };
 
+/** What a transport tells an endpoint of whom a connection is for. Connections of one `key` are alike. */
+export type Purpose = {
+  readonly key: string;
+  /** Bytes that go before everything else; null: none. */
+  readonly preface: Buffer | null;
+};
+
 export type Connector = {
-  /** Starts a connection; exactly one of the callbacks follows unless the result is called first to give up. */
-  connect(address: string, port: number, result: ConnectResult): () => void;
+  /**
+   * Starts a connection; exactly one of the callbacks follows unless the result is called first to give up. Without a purpose it is for the
+   * proxy itself (health checks), or for anybody.
+   */
+  connect(address: string, port: number, result: ConnectResult, purpose?: Purpose | null): () => void;
+  /** Absent where a connection serves anybody; otherwise only exchanges of the same purpose share one. */
+  readonly purposeOf?: ((exchange: Exchange) => Purpose) | undefined;
 };
 
 export const plainConnector: Connector = {
   connect(address, port, result) {
     const socket: Socket = connectSocket({ host: address, port, noDelay: true, onread: reusedReads(() => socket) });
-    const failed = (error: NodeJS.ErrnoException) => result.onFailed(connectError(error));
-    socket.once('error', failed);
-    socket.once('connect', () => {
-      socket.removeListener('error', failed);
-      result.onConnected(socket, '');
-    });
-    return () => {
-      socket.removeListener('error', failed);
-      socket.on('error', ignoreAfterGivingUp);
-      socket.destroy();
-    };
+    return awaitConnection(socket, result);
+  },
+};
+
+/** Sockets that something else may be laid over, as TLS. */
+export const bareConnector: Connector = {
+  connect(address, port, result) {
+    const options: NetConnectOpts = { host: address, port, noDelay: true };
+    return awaitConnection(connectSocket(options), result);
   },
 };
 
@@ -35,6 +46,20 @@ export const plainConnector: Connector = {
 export function connectError(error: NodeJS.ErrnoException): string {
   const text = error.code === 'ECONNREFUSED' ? 'Connection refused' : (error.code ?? error.message);
   return `delayed connect error: ${text}`;
+}
+
+function awaitConnection(socket: Socket, result: ConnectResult): () => void {
+  const failed = (error: NodeJS.ErrnoException) => result.onFailed(connectError(error));
+  socket.once('error', failed);
+  socket.once('connect', () => {
+    socket.removeListener('error', failed);
+    result.onConnected(socket, '');
+  });
+  return () => {
+    socket.removeListener('error', failed);
+    socket.on('error', ignoreAfterGivingUp);
+    socket.destroy();
+  };
 }
 
 function ignoreAfterGivingUp(): void {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { SocketAddress } from '../config/cluster-types.ts';
-import type { Connector, ConnectResult } from './connector.ts';
+import type { Connector, ConnectResult, Purpose } from './connector.ts';
 
 /** Milliseconds before the next address is tried beside the one before (Envoy's, within section 5). */
 const NEXT = 300;
@@ -11,8 +11,9 @@ const NEXT = 300;
 /** A connector that tries the endpoint's own address first, then `others` in their order. */
 export function happyEyeballs(inner: Connector, others: readonly SocketAddress[], wheel: TimerWheel): Connector {
   return {
-    connect(address, port, result) {
-      const race = new Race(inner, [{ address, port }, ...others], wheel, result);
+    purposeOf: inner.purposeOf,
+    connect(address, port, result, purpose = null) {
+      const race = new Race(inner, [{ address, port }, ...others], wheel, result, purpose);
       race.next();
       return () => race.giveUp();
     },
@@ -24,16 +25,24 @@ class Race {
   readonly #addresses: readonly SocketAddress[];
   readonly #wheel: TimerWheel;
   readonly #result: ConnectResult;
+  readonly #purpose: Purpose | null;
   readonly #running = new Set<() => void>();
   #at = 0;
   #over = false;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(inner: Connector, addresses: readonly SocketAddress[], wheel: TimerWheel, result: ConnectResult) {
+  constructor(
+    inner: Connector,
+    addresses: readonly SocketAddress[],
+    wheel: TimerWheel,
+    result: ConnectResult,
+    purpose: Purpose | null,
+  ) {
     this.#inner = inner;
     this.#addresses = addresses;
     this.#wheel = wheel;
     this.#result = result;
+    this.#purpose = purpose;
   }
 
   next(): void {
@@ -43,7 +52,7 @@ class Race {
     this.#at += 1;
     let ended = false;
     let cancel: () => void = () => undefined;
-    cancel = this.#inner.connect(target.address, target.port, {
+    const settled: ConnectResult = {
       onConnected: (socket, alpn) => {
         ended = true;
         this.#running.delete(cancel);
@@ -54,7 +63,8 @@ class Race {
         this.#running.delete(cancel);
         this.#lost(detail);
       },
-    });
+    };
+    cancel = this.#inner.connect(target.address, target.port, settled, this.#purpose);
     if (ended) return;
     this.#running.add(cancel);
     if (this.#at < this.#addresses.length) {

@@ -11,7 +11,7 @@ import { type ClientConnectionOwner, Http1ClientConnection } from '../http1/clie
 import { Http2ClientConnection, type Http2ClientOwner } from '../http2/client-connection.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
-import type { Connector } from './connector.ts';
+import type { Connector, ConnectResult, Purpose } from './connector.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type PoolWaiter = {
@@ -48,6 +48,11 @@ export type PoolSettings = {
   readonly random: () => number;
 };
 
+/** Whom a pool's connections are for, where not for anybody, and who is told when none is left and nobody waits. */
+export type PoolRole = { readonly purpose: Purpose | null; onUnused(): void };
+
+const FOR_ANYBODY: PoolRole = { purpose: null, onUnused: () => undefined };
+
 type Session = Http1ClientConnection | Http2ClientConnection;
 
 export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOwner {
@@ -60,6 +65,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   readonly #connector: Connector;
   readonly #settings: PoolSettings;
   readonly #protocol: PoolProtocol;
+  readonly #role: PoolRole;
   /** Those that take a request now, the one used last at the end. */
   readonly #listed: Session[] = [];
   readonly #open = new Set<Session>();
@@ -70,7 +76,14 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   #idleTimer: Timer | null = null;
   #closing = false;
 
-  constructor(address: string, port: number, connector: Connector, protocol: PoolProtocol, settings: PoolSettings) {
+  constructor(
+    address: string,
+    port: number,
+    connector: Connector,
+    protocol: PoolProtocol,
+    settings: PoolSettings,
+    role: PoolRole = FOR_ANYBODY,
+  ) {
     this.clock = settings.clock;
     this.wheel = settings.wheel;
     this.random = settings.random;
@@ -79,6 +92,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#port = port;
     this.#connector = connector;
     this.#protocol = protocol;
+    this.#role = role;
     this.#settings = settings;
     this.#expected = protocol === 'http1' ? 1 : settings.http2.maxConcurrentStreams;
   }
@@ -118,6 +132,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   /** Takes a waiter out of the queue; a connection already on its way stays for the next one. */
   cancel(waiter: PoolWaiter): void {
     if (this.#leaveQueue(waiter)) this.#settings.stats.upstream_rq_cancelled += 1;
+    this.#noteUse();
   }
 
   /** Closes idle connections now and the others when their last response is complete. */
@@ -171,6 +186,11 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#unlist(session);
     // Its place may be what a waiter was held up by.
     this.#connectForWaiting();
+    this.#noteUse();
+  }
+
+  #noteUse(): void {
+    if (!this.used) this.#role.onUnused();
   }
 
   #hand(session: Session, waiter: PoolWaiter): void {
@@ -259,7 +279,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       this.wheel.cancel(timer);
       return true;
     };
-    const cancel = this.#connector.connect(this.#address, this.#port, {
+    const result: ConnectResult = {
       onConnected: (socket, alpn) => {
         if (!settle()) return;
         stats.upstream_cx_connect_ms.record(clock.now() - started);
@@ -268,7 +288,8 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       onFailed: (detail) => {
         if (settle()) this.#failed('connection-failure', detail);
       },
-    });
+    };
+    const cancel = this.#connector.connect(this.#address, this.#port, result, this.#role.purpose);
     const giveUp = () => {
       if (settle()) this.#abandon(cancel);
     };
@@ -285,6 +306,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   #abandon(cancel: () => void): void {
     cancel();
     this.#settings.stats.upstream_cx_active -= 1;
+    this.#noteUse();
   }
 
   #connected(socket: Socket, alpn: string): void {
@@ -328,6 +350,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       stats.upstream_rq_pending_failure_eject += 1;
       this.#refuse(waiter, reason, detail);
     }
+    this.#noteUse();
   }
 
   #refuse(waiter: PoolWaiter, reason: ResetReason, detail: string): void {

@@ -2,14 +2,21 @@
 
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
-import type { ClusterConfig } from '../config/types.ts';
+import type { ClusterConfig, TransportChoice } from '../config/types.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import { type Connector, plainConnector } from './connector.ts';
+import { bareConnector, type Connector, plainConnector } from './connector.ts';
 import { happyEyeballs } from './happy-eyeballs.ts';
 import type { UpstreamProtocol } from './host-pools.ts';
+import { proxyHeaderConnector } from './proxy-header.ts';
 import type { ClusterStats } from './stats.ts';
 
-type Transport = { readonly when: Readonly<Record<string, unknown>>; readonly connector: Connector };
+type Transport = {
+  readonly when: Readonly<Record<string, unknown>>;
+  readonly connector: Connector;
+  readonly secure: boolean;
+};
+
+const PLAIN = { connector: plainConnector, secure: false };
 
 export class Transports {
   readonly #choices: readonly Transport[];
@@ -18,19 +25,22 @@ export class Transports {
 
   constructor({ tls: choices, http }: ClusterConfig, stats: ClusterStats, services: ClusterServices) {
     this.#wheel = services.wheel;
-    this.#choices = choices.map(({ when, tls }) => ({
-      when,
-      connector:
-        tls === null
-          ? plainConnector
-          : services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, stats),
+    const make = ({ tls, proxyHeader }: TransportChoice): Connector => {
+      if (tls === null)
+        return proxyHeader === null ? plainConnector : proxyHeaderConnector(proxyHeader, plainConnector);
+      const below = proxyHeader === null ? null : proxyHeaderConnector(proxyHeader, bareConnector);
+      return services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, stats, below);
+    };
+    this.#choices = choices.map((choice) => ({
+      when: choice.when,
+      connector: make(choice),
+      secure: choice.tls !== null,
     }));
   }
 
   for({ metadata, moreAddresses }: EndpointConfig): { readonly connector: Connector; readonly secure: boolean } {
     const labels = metadata['envoy.transport_socket_match'];
-    const connector = this.#choices.find(({ when }) => isSubset(when, labels))?.connector ?? plainConnector;
-    const secure = connector !== plainConnector;
+    const { connector, secure } = this.#choices.find(({ when }) => isSubset(when, labels)) ?? PLAIN;
     if (moreAddresses.length === 0) return { connector, secure };
     return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
   }

@@ -1,25 +1,28 @@
 // A CONNECT request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
 import type { Socket } from 'node:net';
-import type { UpstreamConnection } from '../http/exchange.ts';
+import type { Exchange, UpstreamConnection } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
 import { kept } from '../socket/reused-reads.ts';
 import type { Cluster } from './cluster.ts';
+import type { ConnectResult } from './connector.ts';
 import type { Host } from './host.ts';
 import type { PoolWaiter, SessionSource } from './pool.ts';
 
 export class Tunnel implements SessionSource, ClientSession, ClientStream {
   readonly #host: Host;
   readonly #cluster: Cluster;
+  readonly #behalf: Exchange | null;
   #giveUp: (() => void) | null = null;
   #socket: Socket | null = null;
   #handler: ClientStreamHandler | null = null;
   #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 } };
 
-  constructor(host: Host, cluster: Cluster) {
+  constructor(host: Host, cluster: Cluster, behalf: Exchange | null) {
     this.#host = host;
     this.#cluster = cluster;
+    this.#behalf = behalf;
   }
 
   get connection(): UpstreamConnection {
@@ -50,14 +53,17 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
         waiter.onBug(error);
       }
     };
-    this.#giveUp = this.#host.connector.connect(this.#host.address, this.#host.port, {
+    const { address, port, connector } = this.#host;
+    const result: ConnectResult = {
       onConnected: (socket) => settled(() => this.#connected(socket, waiter)),
       onFailed: (detail) => {
         stats.upstream_cx_active -= 1;
         stats.upstream_cx_connect_fail += 1;
         settled(() => waiter.onFailure('connection-failure', detail));
       },
-    });
+    };
+    const purpose = this.#behalf === null ? null : connector.purposeOf?.(this.#behalf);
+    this.#giveUp = connector.connect(address, port, result, purpose);
   }
 
   cancel(): void {

@@ -93,9 +93,25 @@ describe('listener filters', () => {
       ],
     });
     expect(one.listenerFilters).toEqual([
-      { kind: 'proxy-protocol', disabled: null, optional: true, versions: new Set([2]) },
+      { kind: 'proxy-protocol', disabled: null, optional: true, versions: new Set([2]), passes: [], notes: new Map() },
     ]);
-    const rules = filter(packed(ProxyProtocolSchema, { rules: [{ tlv_type: 1 }] }));
-    expect(() => listener({ listener_filters: [rules] })).toThrow('listener_filters[0].typed_config.rules: is not');
+  });
+
+  test('words of a PROXY header', () => {
+    const rules: JsonObject[] = [
+      { tlv_type: 1, on_tlv_present: { key: 'a' } },
+      { tlv_type: 2, on_tlv_present: { metadata_namespace: 'n', key: 'b', value_string_encoding: 'BASE64' } },
+    ];
+    const passes = { match_type: 'INCLUDE', tlv_type: [3] };
+    const config = packed(ProxyProtocolSchema, { rules, pass_through_tlvs: passes });
+    expect(listener({ listener_filters: [filter(config)] }).listenerFilters[0]).toMatchObject({
+      passes: [3],
+      notes: new Map([
+        [1, { namespace: 'envoy.filters.listener.proxy_protocol', key: 'a', base64: false }],
+        [2, { namespace: 'n', key: 'b', base64: true }],
+      ]),
+    });
+    const wrong = filter(packed(ProxyProtocolSchema, { rules: [{ tlv_type: 256 }] }));
+    expect(() => listener({ listener_filters: [wrong] })).toThrow('rules[0].tlv_type: 256 is not a type');
   });
 });

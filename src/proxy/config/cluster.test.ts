@@ -4,6 +4,7 @@ import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3
 import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
@@ -33,7 +34,7 @@ describe('cluster', () => {
       localities: { kind: 'zone-aware', minClusterSize: 6, routedPercent: 100, failOnPanic: false, forceDirect: false },
       subsets: null,
       overrideHealths: ['unknown', 'healthy', 'degraded'],
-      tls: [{ name: 'default', when: {}, tls: null }],
+      tls: [{ name: 'default', when: {}, tls: null, proxyHeader: null }],
       limits: {
         maxConnections: 1024,
         maxPendingRequests: 1024,
@@ -371,6 +372,26 @@ describe('cluster', () => {
       { name: 'm', when: { tlsMode: 'istio' }, tls: { sni: 'a', certificate: null, validation: null } },
       { name: 'default', when: {}, tls: { sni: 'b' } },
     ]);
+  });
+
+  test('a PROXY header before TLS', () => {
+    const inner = { name: 't', typed_config: packed(UpstreamTlsContextSchema, { sni: 'a' }) };
+    const behind = (config: JsonObject) => ({
+      name: 'p',
+      typed_config: packed(ProxyProtocolUpstreamTransportSchema, { config, transport_socket: inner }),
+    });
+    const added_tlvs = [
+      { type: 5, value: 'YQ==' },
+      { type: 5, value: 'Yg==' },
+    ];
+    expect(
+      cluster({ transport_socket: behind({ version: 'V2', pass_through_tlvs: {}, added_tlvs }) }).tls,
+    ).toMatchObject([
+      { tls: { sni: 'a' }, proxyHeader: { version: 2, passes: 'all', added: [{ type: 5, value: Buffer.from('a') }] } },
+    ]);
+    expect(() => cluster({ transport_socket: behind({ added_tlvs: [{ type: 5 }] }) })).toThrow(
+      'transport_socket.typed_config.config.added_tlvs[0].value: is empty',
+    );
   });
 
   const extension = 'typed_extension_protocol_options[envoy.extensions.upstreams.http.v3.HttpProtocolOptions]';

@@ -20,7 +20,7 @@ import { decodeAssignment, healthOf } from './endpoints.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
-import { decodeUpstreamSocket } from './tls.ts';
+import { decodeUpstreamTransport } from './transport.ts';
 import type { ClusterConfig, TransportChoice } from './types.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
 import { plainMetadata, positiveMillis } from './values.ts';
@@ -120,7 +120,7 @@ function decodeTransport(cluster: Cluster): TransportChoice[] {
   const fallback = {
     name: 'default',
     when: {},
-    tls: decodeUpstreamSocket(cluster.transportSocket, 'transport_socket'),
+    ...decodeUpstreamTransport(cluster.transportSocket, 'transport_socket'),
   };
   return [...mapAt(cluster.transportSocketMatches, 'transport_socket_matches', decodeSocketMatch), fallback];
 }
@@ -130,7 +130,7 @@ function decodeSocketMatch(match: Cluster_TransportSocketMatch, path: string): T
   return {
     name: match.name,
     when: match.match ?? {},
-    tls: decodeUpstreamSocket(match.transportSocket, at(path, 'transport_socket')),
+    ...decodeUpstreamTransport(match.transportSocket, at(path, 'transport_socket')),
   };
 }
 

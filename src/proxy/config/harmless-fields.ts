@@ -152,6 +152,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     prefer_client_ciphers: 'the order of the library holds',
     full_scan_certs_on_sni_mismatch: 'certificates are looked up by name',
   },
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
+    tlv_as_pool_key: 'connections of one client are never given to another',
+  },
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
     suppress_client_ca_list: 'a hint to clients only',
     watched_directory: 'files are read anew with the resource',

@@ -6,11 +6,17 @@ import type {
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
-import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
+import {
+  ProxyProtocol_KeyValuePair_ValueStringEncoding as Encoding,
+  type ProxyProtocol,
+  ProxyProtocolSchema,
+  type ProxyProtocol_Rule as Rule,
+} from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import type { ListenerFilterConfig } from './listener-types.ts';
+import { decodePassed, tlvType } from './proxy-header.ts';
 
 export function decodeListenerFilter(filter: ListenerFilter, path: string): ListenerFilterConfig {
   const { configType, filterDisabled } = filter;
@@ -28,20 +34,33 @@ export function decodeListenerFilter(filter: ListenerFilter, path: string): List
     case OriginalDstSchema.typeName:
       unpack(config, OriginalDstSchema, here);
       return { kind: 'original-dst', disabled };
-    case ProxyProtocolSchema.typeName: {
-      const { allowRequestsWithoutProxyProtocol: optional, disallowedVersions } = unpack(
-        config,
-        ProxyProtocolSchema,
-        here,
-      );
-      const versions = new Set<1 | 2>([1, 2]);
-      for (const version of disallowedVersions) versions.delete(version === Version.V1 ? 1 : 2);
-      if (versions.size === 0) throw new ConfigError(at(here, 'disallowed_versions'), 'leaves no version');
-      return { kind: 'proxy-protocol', disabled, optional, versions };
-    }
+    case ProxyProtocolSchema.typeName:
+      return { ...decodeProxyProtocol(unpack(config, ProxyProtocolSchema, here), here), disabled };
     default:
       throw unsupportedType(config, here);
   }
+}
+
+function decodeProxyProtocol(config: ProxyProtocol, path: string) {
+  const versions = new Set<1 | 2>([1, 2]);
+  for (const version of config.disallowedVersions) versions.delete(version === Version.V1 ? 1 : 2);
+  if (versions.size === 0) throw new ConfigError(at(path, 'disallowed_versions'), 'leaves no version');
+  return {
+    kind: 'proxy-protocol' as const,
+    optional: config.allowRequestsWithoutProxyProtocol,
+    versions,
+    passes: decodePassed(config.passThroughTlvs, at(path, 'pass_through_tlvs')),
+    notes: new Map(mapAt(config.rules, at(path, 'rules'), decodeRule)),
+  };
+}
+
+const NOTES = 'envoy.filters.listener.proxy_protocol';
+
+function decodeRule({ tlvType: given, onTlvPresent }: Rule, path: string) {
+  const { metadataNamespace = '', key = '', valueStringEncoding } = onTlvPresent ?? {};
+  if (onTlvPresent !== undefined && key === '') throw new ConfigError(at(path, 'on_tlv_present.key'), 'is empty');
+  const note = { namespace: metadataNamespace || NOTES, key, base64: valueStringEncoding === Encoding.BASE64 };
+  return [tlvType(given, at(path, 'tlv_type')), note] as const;
 }
 
 function compilePredicate({ rule }: Predicate, path: string): (port: number) => boolean {

@@ -1,5 +1,7 @@
 // What decides which filter chain an accepted connection gets: its match, and the listener filters that look at the connection before.
 
+import type { PassedTlvs } from './proxy-header.ts';
+
 /** A range of addresses. `bits` is how specific it is. */
 export type AddressRange = {
   readonly text: string;
@@ -30,5 +32,11 @@ export type ListenerFilterConfig = { readonly disabled: ((port: number) => boole
       /** A connection without the header goes on as it is; else it is closed. */
       readonly optional: boolean;
       readonly versions: ReadonlySet<1 | 2>;
+      readonly passes: PassedTlvs;
+      /** TLVs that become metadata, by type. */
+      readonly notes: ReadonlyMap<
+        number,
+        { readonly namespace: string; readonly key: string; readonly base64: boolean }
+      >;
     }
 );

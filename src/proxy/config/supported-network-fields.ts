@@ -24,5 +24,12 @@ export const networkFields: Readonly<Record<string, string>> = {
     'or_match and_match not_match any_match destination_port_range',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
-    'allow_requests_without_proxy_protocol disallowed_versions',
+    'allow_requests_without_proxy_protocol disallowed_versions rules pass_through_tlvs',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair':
+    'metadata_namespace key value_string_encoding',
+  'envoy.config.core.v3.ProxyProtocolPassThroughTLVs': 'match_type tlv_type',
+  'envoy.config.core.v3.ProxyProtocolConfig': 'version pass_through_tlvs added_tlvs',
+  'envoy.config.core.v3.TlvEntry': 'type value',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': 'config transport_socket',
 };

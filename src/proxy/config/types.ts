@@ -20,6 +20,7 @@ import type {
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { StreamConfig } from './network-types.ts';
+import type { ProxyHeaderConfig } from './proxy-header.ts';
 
 export type ListenerConfig = {
   readonly name: string;
@@ -253,4 +254,6 @@ export type TransportChoice = {
   readonly name: string;
   readonly when: Readonly<Record<string, unknown>>;
   readonly tls: UpstreamTlsConfig | null;
+  /** A PROXY header goes before everything else; null: none. */
+  readonly proxyHeader: ProxyHeaderConfig | null;
 };

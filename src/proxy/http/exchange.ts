@@ -18,8 +18,17 @@ export type Downstream = {
   readonly tls: PeerTls | null;
   /** What the ClientHello asked for, also where TLS is passed through; '' without. */
   readonly serverName: string;
+  /** Of the client's PROXY header, those that may be passed on. */
+  readonly proxyTlvs: readonly Tlv[];
+  /** Notes of listener filters, for network filters and logs of connections: metadata of an exchange is its own. null: none. */
+  readonly metadata: ReadonlyMap<string, unknown> | null;
+  /** What network filters left for others: every exchange begins with it. null: nothing. */
+  readonly filterState: ReadonlyMap<string, string> | null;
   readonly listener: ListenerPlace;
 };
+
+/** A further word in a PROXY header: its type (one byte) and value. */
+export type Tlv = { readonly type: number; readonly value: Buffer };
 
 /** Where a connection was accepted. */
 export type ListenerPlace = {
@@ -144,5 +153,6 @@ export class Exchange {
     this.started = started;
     this.startedAt = startedAt;
     this.clientAddress = downstream.remote.address;
+    if (downstream.filterState !== null) this.filterState = new Map(downstream.filterState);
   }
 }

@@ -29,7 +29,17 @@ const echo = (change: Partial<FilterChainConfig> = {}) =>
 const portOf = (runtime: ProxyRuntime, name = 'listener') =>
   runtime.listeners().find(({ config }) => config.name === name)!.port;
 const proxyHeader = (filters: ListenerConfig['listenerFilters'] = []) =>
-  [{ kind: 'proxy-protocol', disabled: null, optional: true, versions: new Set([1, 2] as const) }, ...filters] as const;
+  [
+    {
+      kind: 'proxy-protocol',
+      disabled: null,
+      optional: true,
+      versions: new Set([1, 2] as const),
+      passes: [],
+      notes: new Map(),
+    },
+    ...filters,
+  ] as const;
 
 test('several addresses, a Unix socket and IPv6', async () => {
   const runtime = start();

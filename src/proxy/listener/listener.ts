@@ -264,6 +264,9 @@ export class Listener {
       restored: traits.restored,
       tls,
       serverName: traits.serverName,
+      proxyTlvs: traits.proxyTlvs,
+      metadata: traits.metadata,
+      filterState: null,
       listener: chain.place,
     });
   }

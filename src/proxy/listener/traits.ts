@@ -1,5 +1,6 @@
 // What is known of a connection when its filter chain is chosen. Listener filters fill it in.
 import type { Socket } from 'node:net';
+import type { Tlv } from '../http/exchange.ts';
 
 export type Place = { readonly address: string; readonly port: number };
 
@@ -16,6 +17,10 @@ export type ConnectionTraits = {
   /** The client: the peer of the socket, or whom a PROXY header names. */
   source: Place;
   directSource: Place;
+  /** Of a PROXY header, what may be passed on. */
+  proxyTlvs: readonly Tlv[];
+  /** What listener filters note, by namespace; made on first use. */
+  metadata: Map<string, unknown> | null;
 };
 
 /** A Unix socket has no addresses: its clients are local ones. */
@@ -32,8 +37,12 @@ export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
     restored: false,
     source: peer,
     directSource: peer,
+    proxyTlvs: NO_TLVS,
+    metadata: null,
   };
 }
+
+const NO_TLVS: readonly Tlv[] = [];
 
 /** From the canonical loopback address, the only one Envoy takes for local, or from the very address it came to. */
 export function isLocal({ source, destination }: ConnectionTraits): boolean {

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
 import { Tunnel } from '../cluster/tunnel.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
@@ -38,16 +39,26 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   /** When it began; NaN where nobody measures, or once it was measured. */
   #measuredFrom = Number.NaN;
   #starting = false;
+  readonly #behalf: Exchange | null;
   readonly #raw: boolean;
   #tunnel: Tunnel | null = null;
 
-  /** `raw`: the body goes to the endpoint as it is, without HTTP. */
-  constructor(cluster: Cluster, host: Host, head: RequestHead, body: RequestBody, owner: AttemptOwner, raw = false) {
+  /** `behalf`: null for a request of the proxy's own. `raw`: the body goes to the endpoint as it is, without HTTP. */
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    head: RequestHead,
+    body: RequestBody,
+    owner: AttemptOwner,
+    behalf: Exchange | null = null,
+    raw = false,
+  ) {
     this.#cluster = cluster;
     this.host = host;
     this.#head = head;
     this.#body = body;
     this.#owner = owner;
+    this.#behalf = behalf;
     this.#raw = raw;
   }
 
@@ -170,8 +181,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   /** CONNECT that ends here has a connection of its own; everything else one of the endpoint's pools. */
   #source(): SessionSource {
-    if (!this.#raw) return this.host.pools.for(this.#head.protocol);
-    this.#tunnel ??= new Tunnel(this.host, this.#cluster);
+    if (!this.#raw) return this.host.pools.for(this.#head.protocol, this.#behalf);
+    this.#tunnel ??= new Tunnel(this.host, this.#cluster, this.#behalf);
     return this.#tunnel;
   }
 

@@ -201,7 +201,7 @@ export class Forwarding implements AttemptOwner {
     this.#exchange.span?.attempt(this.#services.clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
-    const attempt = new Attempt(this.#cluster, host, request, this.#body, this, raw);
+    const attempt = new Attempt(this.#cluster, host, request, this.#body, this, this.#exchange, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);

@@ -13,5 +13,7 @@ export function connectionRecord(downstream: Downstream, clock: { now(): number;
     upgrade: '',
     headers: new HeaderMap(),
   } as const;
-  return new Exchange(downstream, { ...request }, clock.now(), clock.epoch());
+  const record = new Exchange(downstream, { ...request }, clock.now(), clock.epoch());
+  if (downstream.metadata !== null) record.metadata = new Map(downstream.metadata);
+  return record;
 }

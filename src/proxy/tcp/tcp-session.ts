@@ -10,6 +10,7 @@ import { xxHash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { ConnectResult } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -142,7 +143,8 @@ export class TcpSession {
       cluster.observeFailure(host, 503);
       if (!this.#closed) this.#guarded(again);
     };
-    const cancel = host.connector.connect(host.address, host.port, {
+    const { address, port, connector } = host;
+    const result: ConnectResult = {
       onConnected: (socket) => {
         this.#giveUp = null;
         wheel.cancel(timer);
@@ -150,7 +152,8 @@ export class TcpSession {
         this.#guarded(() => this.#onConnected(socket, cluster));
       },
       onFailed: failed,
-    });
+    };
+    const cancel = connector.connect(address, port, result, connector.purposeOf?.(this.#record));
     const timer = wheel.set(cluster.config.connectTimeout, () => {
       cancel();
       stats.upstream_cx_connect_timeout += 1;

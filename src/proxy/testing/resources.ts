@@ -27,6 +27,7 @@ import { RingHashSchema } from '../../xds/gen/envoy/extensions/load_balancing_po
 import { RoundRobinSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
 import { SubsetSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.ts';
 import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import {
   DownstreamTlsContextSchema,
@@ -49,6 +50,7 @@ export const registry: Registry = createRegistry(
   WrrLocalitySchema,
   OriginalDstSchema,
   ProxyProtocolSchema,
+  ProxyProtocolUpstreamTransportSchema,
   ConnectionLimitSchema,
   LocalRateLimitSchema,
   NetworkFilterStateSchema,

@@ -1,7 +1,8 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
 import type { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
-import { type Connector, type ConnectResult, connectError } from '../cluster/connector.ts';
+import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
@@ -10,6 +11,9 @@ import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
 /** A session, and the certificate of the peer it was made with: a resumed TLS 1.3 handshake shows none. */
 type Resumable = { readonly session: Buffer; readonly certificate: X509Certificate | undefined };
+
+/** An address to connect to, or a socket that is. */
+type Where = { readonly host: string; readonly port: number } | { readonly socket: Socket };
 
 export class TlsConnector implements Connector {
   readonly #config: UpstreamTlsConfig;
@@ -20,7 +24,11 @@ export class TlsConnector implements Connector {
   /** Sessions by endpoint; forgotten with the context they were made in. */
   #sessions = new Map<string, Resumable>();
 
-  constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore) {
+  readonly #below: Connector | null;
+
+  /** `below` makes the sockets that TLS is spoken on; null: plain ones, made in the same step. */
+  constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore, below: Connector | null = null) {
+    this.#below = below;
     this.#config = config;
     this.#stats = stats;
     const { certificate, validation } = config;
@@ -28,7 +36,11 @@ export class TlsConnector implements Connector {
     this.#source = new ContextSource({ ...config, certificates, trust: validation?.trust ?? null }, secrets);
   }
 
-  connect(address: string, port: number, result: ConnectResult): () => void {
+  get purposeOf(): Connector['purposeOf'] {
+    return this.#below?.purposeOf;
+  }
+
+  connect(address: string, port: number, result: ConnectResult, purpose: Purpose | null = null): () => void {
     const context = this.#currentContext();
     if (typeof context === 'string') {
       this.#stats.ssl_connection_error += 1;
@@ -37,10 +49,26 @@ export class TlsConnector implements Connector {
       return () => clearImmediate(timer);
     }
     const key = `${address} ${port}`;
+    if (this.#below === null) return this.#secure(context, { host: address, port }, key, result);
+    let giveUp = this.#below.connect(
+      address,
+      port,
+      {
+        onConnected: (socket) => {
+          giveUp = this.#secure(context, { socket }, key, result);
+        },
+        onFailed: (detail) => result.onFailed(detail),
+      },
+      purpose,
+    );
+    return () => giveUp();
+  }
+
+  /** The handshake with an endpoint, whose sessions are kept by `key`. */
+  #secure(context: SecureContext, where: Where, key: string, result: ConnectResult): () => void {
     const known = this.#sessions.get(key);
     const socket = connect({
-      host: address,
-      port,
+      ...where,
       secureContext: context,
       servername: this.#config.sni,
       // Node would close without saying why: `#refusal` decides instead, right after the handshake, and for resumed sessions too.

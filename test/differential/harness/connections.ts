@@ -172,12 +172,11 @@ async function startUpstreams(files: CertificateFiles): Promise<RawUpstream[]> {
     RawUpstream.start('greeter', 'greeter'),
     RawUpstream.start('resetter', 'resetter'),
     RawUpstream.start('ender', 'ender'),
+    RawUpstream.start('web', 'web'),
   ];
   if (cert === undefined || key === undefined) return Promise.all(plain);
-  return Promise.all([
-    ...plain,
-    RawUpstream.start('secure', 'echo', { cert, key, ...(ca === undefined ? {} : { ca }) }),
-  ]);
+  const tls = { cert, key, ...(ca === undefined ? {} : { ca }) };
+  return Promise.all([...plain, RawUpstream.start('secure', 'echo', tls), RawUpstream.start('headed', 'headed', tls)]);
 }
 
 function bootstrapOf(

@@ -2,8 +2,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
-/** `a` echoes; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
-export type Manner = 'echo' | 'greeter' | 'resetter' | 'ender';
+/** `a` echoes; `headed` does so under TLS that a PROXY header goes before; `web` answers requests of HTTP/1.1 without bodies; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
+export type Manner = 'echo' | 'headed' | 'web' | 'greeter' | 'resetter' | 'ender';
 
 export class RawUpstream {
   readonly name: string;
@@ -11,14 +11,17 @@ export class RawUpstream {
   received: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #header = '';
 
   private constructor(name: string, manner: Manner, tls: TlsOptions | null) {
     this.name = name;
     const serve = (socket: Socket) => this.#serve(socket, manner);
-    this.#server =
-      tls === null
-        ? createServer({ allowHalfOpen: true }, serve)
-        : createTlsServer({ ...tls, allowHalfOpen: true }, serve);
+    if (tls === null) this.#server = createServer({ allowHalfOpen: true }, serve);
+    else {
+      const secure = createTlsServer({ ...tls, allowHalfOpen: true }, serve);
+      const headed = () => createServer({ allowHalfOpen: true }, (socket) => this.#secureBehindHeader(socket, secure));
+      this.#server = manner === 'headed' ? headed() : secure;
+    }
   }
 
   static async start(name: string, manner: Manner, tls: TlsOptions | null = null): Promise<RawUpstream> {
@@ -40,8 +43,26 @@ export class RawUpstream {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  #answer(socket: Socket, text: string): void {
+    if (!text.endsWith('\r\n\r\n')) return;
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${this.name.length}\r\n\r\n${this.name}`);
+  }
+
+  /** The line of a PROXY header goes before the handshake. */
+  #secureBehindHeader(socket: Socket, tls: Server): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (bytes: Buffer) => {
+      const end = bytes.indexOf('\r\n') + 2;
+      this.#header = bytes.toString('latin1', 0, end);
+      socket.pause();
+      socket.unshift(bytes.subarray(end));
+      tls.emit('connection', socket);
+    });
+  }
+
   #serve(socket: Socket, manner: Manner): void {
-    const at = this.received.push('') - 1;
+    const at = this.received.push(this.#header) - 1;
     const { received } = this;
     this.#sockets.add(socket);
     socket.on('error', () => socket.destroy());
@@ -49,9 +70,11 @@ export class RawUpstream {
     if (manner === 'greeter') socket.write(`hello from ${this.name}\n`);
     if (manner === 'ender') socket.end('bye\n');
     socket.on('data', (bytes: Buffer) => {
-      received[at] += bytes.toString('latin1');
+      const text = bytes.toString('latin1');
+      received[at] += text;
       if (manner === 'resetter') socket.resetAndDestroy();
-      else if (manner !== 'ender') socket.write(`${this.name}:${bytes.toString('latin1')}`, 'latin1');
+      else if (manner === 'web') this.#answer(socket, text);
+      else if (manner !== 'ender') socket.write(`${this.name}:${text}`, 'latin1');
     });
     socket.on('end', () => socket.end());
   }

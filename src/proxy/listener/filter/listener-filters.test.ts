@@ -131,7 +131,14 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
 
 const off = { disabled: null } as const;
 const proxy = (optional: boolean) =>
-  ({ kind: 'proxy-protocol', optional, versions: new Set([1, 2] as const), ...off }) as const;
+  ({
+    kind: 'proxy-protocol',
+    optional,
+    versions: new Set([1, 2] as const),
+    passes: [],
+    notes: new Map(),
+    ...off,
+  }) as const;
 
 describe('one after the other', () => {
   test('a PROXY header is taken, the rest is looked at and left', async () => {

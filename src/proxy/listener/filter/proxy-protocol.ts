@@ -1,6 +1,7 @@
 // The PROXY protocol header that a load balancer sends before the client's bytes, in its text and its binary form.
 // https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt
 import { isIPv4, isIPv6 } from 'node:net';
+import type { Tlv } from '../../http/exchange.ts';
 import type { Place } from '../traits.ts';
 
 type ProxyHeader = {
@@ -9,6 +10,8 @@ type ProxyHeader = {
   readonly length: number;
   /** null: the balancer speaks for itself (a health check, UNKNOWN): the socket's own addresses hold. */
   readonly ends: { readonly source: Place; readonly destination: Place } | null;
+  /** In their order; their values are views of the bytes that were read. */
+  readonly tlvs: readonly Tlv[];
 };
 
 export type ProxyHeaderRead =
@@ -43,7 +46,7 @@ function readText(bytes: Buffer): ProxyHeaderRead {
   if (end === -1) return bytes.length >= LONGEST_LINE ? BROKEN : MORE;
   const [, family, source = '', destination = '', from, to, ...more] = bytes.toString('latin1', 0, end).split(' ');
   const length = end + 2;
-  if (family === 'UNKNOWN') return { kind: 'header', version: 1, length, ends: null };
+  if (family === 'UNKNOWN') return { kind: 'header', version: 1, length, ends: null, tlvs: [] };
   const valid = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
   const ports = [portOf(from), portOf(to)] as const;
   if (more.length > 0 || !valid(source) || !valid(destination) || ports[0] === null || ports[1] === null) return BROKEN;
@@ -51,14 +54,14 @@ function readText(bytes: Buffer): ProxyHeaderRead {
     source: { address: source, port: ports[0] },
     destination: { address: destination, port: ports[1] },
   };
-  return { kind: 'header', version: 1, length, ends };
+  return { kind: 'header', version: 1, length, ends, tlvs: [] };
 }
 
 function portOf(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : null;
 }
 
-/** Section 2.2: version and command, family, length, addresses, then TLVs, which are skipped. */
+/** Section 2.2: version and command, family, length, addresses, then TLVs. */
 function readBinary(bytes: Buffer): ProxyHeaderRead {
   const versionCommand = bytes[12]!;
   if (versionCommand !== 0x20 && versionCommand !== 0x21) return BROKEN;
@@ -66,7 +69,7 @@ function readBinary(bytes: Buffer): ProxyHeaderRead {
   const rest = bytes.readUInt16BE(14);
   const length = FIXED + rest;
   if (bytes.length < length) return MORE;
-  const local = { kind: 'header', version: 2, length, ends: null } as const;
+  const local = { kind: 'header', version: 2, length, ends: null, tlvs: [] } as const;
   if (versionCommand === 0x20) return local;
   const size = family === 0x11 ? 4 : family === 0x21 ? 16 : 0;
   if (size === 0) return family === 0x00 ? local : BROKEN;
@@ -75,7 +78,22 @@ function readBinary(bytes: Buffer): ProxyHeaderRead {
     address: addressText(bytes.subarray(FIXED + nth * size, FIXED + (nth + 1) * size)),
     port: bytes.readUInt16BE(FIXED + size * 2 + nth * 2),
   });
-  return { ...local, ends: { source: place(0), destination: place(1) } };
+  const tlvs = readTlvs(bytes.subarray(FIXED + size * 2 + 4, length));
+  return tlvs === null ? BROKEN : { ...local, ends: { source: place(0), destination: place(1) }, tlvs };
+}
+
+/** Section 2.2.: type, length in two bytes, value. null: one of them says that it is longer than what is there. */
+function readTlvs(bytes: Buffer): readonly Tlv[] | null {
+  const tlvs: Tlv[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const from = at + 3;
+    if (from > bytes.length) return null;
+    at = from + bytes.readUInt16BE(at + 1);
+    if (at > bytes.length) return null;
+    tlvs.push({ type: bytes[from - 3]!, value: bytes.subarray(from, at) });
+  }
+  return tlvs;
 }
 
 function addressText(bytes: Buffer): string {

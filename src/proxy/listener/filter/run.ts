@@ -9,6 +9,7 @@ import { FirstBytes } from './first-bytes.ts';
 import { readHttpProtocols } from './http-inspector.ts';
 import { originalDestination } from './original-destination.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
+import { keepTlvs } from './proxy-tlvs.ts';
 import { readHello } from './tls-inspector.ts';
 
 /** `closed`: the connection may not go on, or its peer has left. */
@@ -86,7 +87,8 @@ export class FilterRun {
     }
   }
 
-  #readProxyHeader({ optional, versions }: Extract<ListenerFilterConfig, { kind: 'proxy-protocol' }>): void {
+  #readProxyHeader(filter: Extract<ListenerFilterConfig, { kind: 'proxy-protocol' }>): void {
+    const { optional, versions } = filter;
     const traits = this.#traits;
     let refused = false;
     const look = (bytes: Buffer): boolean => {
@@ -95,6 +97,7 @@ export class FilterRun {
       if (read.kind === 'none') refused = !optional;
       else if (read.kind === 'broken' || !versions.has(read.version)) refused = true;
       else {
+        keepTlvs(read.tlvs, filter, traits);
         this.#bytes.consume(read.length);
         if (read.ends === null) return true;
         traits.source = read.ends.source;
