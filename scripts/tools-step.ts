@@ -11,8 +11,20 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
   {
     name: 'h2spec',
     skips: 'the conformance test of HTTP/2',
-    hint: 'node scripts/h2spec.ts, which needs Go',
-    find: async () => (await runCommand('node', ['scripts/h2spec.ts', '--find'])).output.trim() !== '',
+    hint: 'node scripts/go-tool.ts h2spec, which needs Go',
+    find: () => hasGoTool('h2spec'),
+  },
+  {
+    name: 'grpcurl',
+    skips: 'gRPC with a client written in Go',
+    hint: 'node scripts/go-tool.ts grpcurl, which needs Go',
+    find: () => hasGoTool('grpcurl'),
+  },
+  {
+    name: 'ghz',
+    skips: 'gRPC under load',
+    hint: 'node scripts/go-tool.ts ghz, which needs Go',
+    find: () => hasGoTool('ghz'),
   },
   {
     name: 'Chromium',
@@ -23,6 +35,10 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
 ];
 
 export const toolsStep: Step = { name: 'tools', run: findTools };
+
+async function hasGoTool(name: string): Promise<boolean> {
+  return (await runCommand('node', ['scripts/go-tool.ts', '--find', name])).output.trim() !== '';
+}
 
 async function findTools(): Promise<Outcome> {
   const lines: string[] = [];

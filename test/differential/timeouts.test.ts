@@ -252,5 +252,23 @@ compareWithEnvoy({
       script: { a: [hang] },
       wants: { status: 200, headers: { 'grpc-status': '14' }, flags: 'UT' },
     },
+    {
+      name: 'grpc: a duration passes',
+      send: request('POST', '/duration-grpc', { headers: [GRPC, 'grpc-timeout: 200m'], body: 'x' }),
+      script: { a: [hang] },
+      wants: { status: 200, headers: { 'grpc-status': '4' }, flags: '-' },
+    },
+    {
+      name: 'grpc: a duration passes, in the request',
+      send: `POST /duration HTTP/1.1\r\nhost: test.local\r\nx-case: <case>\r\n${GRPC}\r\ncontent-length: 10\r\n\r\nhalf`,
+      wants: { status: 200, headers: { 'grpc-status': '4' }, flags: '-' },
+    },
+    {
+      name: 'grpc: the duration of the upstream’s part passes',
+      listener: 'inside',
+      send: request('POST', '/plain', { headers: [GRPC, 'x-envoy-upstream-stream-duration-ms: 200'], body: 'x' }),
+      script: { a: [hang] },
+      wants: { status: 200, headers: { 'grpc-status': '14' }, flags: 'UMSDR' },
+    },
   ],
 });

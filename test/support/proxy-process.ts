@@ -15,6 +15,8 @@ export type ProxyOptions = {
   readonly route?: object;
   /** Fields of the cluster. */
   readonly cluster?: object;
+  /** Fields of the filter chain, such as its transport socket. */
+  readonly chain?: object;
 };
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -49,7 +51,7 @@ export async function startProxyProcess(
   }
 }
 
-function bootstrap(port: number, { upstream, manager, route, cluster }: ProxyOptions): object {
+function bootstrap(port: number, { upstream, manager, route, cluster, chain }: ProxyOptions): object {
   const connectionManager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'front',
@@ -70,7 +72,7 @@ function bootstrap(port: number, { upstream, manager, route, cluster }: ProxyOpt
         {
           name: 'front',
           address: address(port),
-          filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager }] }],
+          filter_chains: [{ filters: [{ name: 'http', typed_config: connectionManager }], ...chain }],
         },
       ],
       clusters: [

@@ -4,6 +4,9 @@ import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { AbortReason, CodecFault, ResetReason } from '../http/stream.ts';
 
+/** Of gRPC. */
+const DEADLINE_EXCEEDED = 4;
+
 export const cause = {
   routeNotFound: reply(404, flag.noRouteFound, 'route_not_found', ''),
   noHealthyUpstream: reply(503, flag.noHealthyUpstream, 'no_healthy_upstream', 'no healthy upstream'),
@@ -25,8 +28,8 @@ export const cause = {
     'upstream request timeout',
   ),
   /** An exchange that takes longer than it may in all: before and after its request was complete. */
-  requestDuration: reply(408, 0, 'max_duration_timeout', 'downstream duration timeout'),
-  responseDuration: reply(504, 0, 'max_duration_timeout', 'downstream duration timeout'),
+  requestDuration: downstreamDuration(408),
+  responseDuration: downstreamDuration(504),
   /** The same of the upstream's part. */
   upstreamDurationEarly: upstreamDuration(408),
   upstreamDuration: upstreamDuration(504),
@@ -49,6 +52,12 @@ export function malformedControl(name: string, value: string): LocalReply {
 
 export function clusterNotFound(status: number): LocalReply {
   return reply(status, flag.noClusterFound, 'cluster_not_found', '');
+}
+
+/** The deadline of a gRPC client may be what ends it: that is told by its name. */
+function downstreamDuration(status: number): LocalReply {
+  const answer = reply(status, 0, 'max_duration_timeout', 'downstream duration timeout');
+  return { ...answer, grpcStatus: DEADLINE_EXCEEDED };
 }
 
 function upstreamDuration(status: number): LocalReply {
