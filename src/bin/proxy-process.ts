@@ -9,20 +9,13 @@ import { turnClock } from '../lib/turn-clock.ts';
 import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
 import { serverStatistics } from '../proxy/admin/server-info.ts';
-import { isGauge } from '../proxy/admin/statistic-name.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
-import { decoders } from '../proxy/config/decoders.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
-import { IstioMetrics } from '../proxy/log/istio-metrics.ts';
-import { droppedLines, reopenSinks } from '../proxy/log/sink.ts';
-import { ownEnd } from '../proxy/log/workload-end.ts';
-import { withSafetyNet } from '../proxy/overload/config.ts';
-import { Overload } from '../proxy/overload/overload.ts';
-import { ProxyRuntime } from '../proxy/runtime.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
 import { processMemory } from '../proxy/system/process-memory.ts';
-import type { Node } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { Engine } from '../proxy/workers/engine.ts';
+import { ProxyThread } from '../proxy/workers/thread.ts';
 
 export type ProxyOptions = {
   readonly file: string;
@@ -58,34 +51,14 @@ type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<num
 
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
   const bootstrap = await loadBootstrap(options.file);
-  const faults = countFaults(log);
-  const runtime = new ProxyRuntime({
-    clock: turnClock,
-    random: Math.random,
-    log,
-    runtime: bootstrap.runtime,
-    overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
-    nodeId: bootstrap.node.id,
-    nodeCluster: bootstrap.node.cluster,
-    localCluster: bootstrap.localCluster,
-    zone: zoneOf(bootstrap.node),
-    drainTime: options.drainTime,
-  });
-  const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
+  const engine: Engine = new ProxyThread({ bootstrap, log, drainTime: options.drainTime });
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
-  const discovery = new Discovery({
-    bootstrap,
-    runtime,
-    decoders: { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) },
-    agent,
-    clock: turnClock,
-    random: Math.random,
-    log,
-  });
+  const { runtime, decoders } = engine;
+  const discovery = new Discovery({ bootstrap, runtime, decoders, agent, clock: turnClock, random: Math.random, log });
   const idleMemory = new IdleMemory(systemClock, processMemory());
   idleMemory.start();
-  const ending = new Ending(runtime, log);
-  const view = adminView({ options, bootstrap, metrics, runtime, discovery, ending, log, faults });
+  const ending = new Ending(engine, log);
+  const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   agent?.start();
   return {
@@ -96,7 +69,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
       discovery.close();
       agent?.close();
       admin?.close();
-      await runtime.close();
+      await engine.close();
     },
   };
 }
@@ -107,17 +80,17 @@ class Ending {
   draining = false;
   /** Health checks fail because somebody asked for it. */
   failing = false;
-  readonly #runtime: ProxyRuntime;
+  readonly #engine: Engine;
   readonly #log: Logger;
   #finish: (code: number) => void = () => undefined;
 
-  constructor(runtime: ProxyRuntime, log: Logger) {
-    this.#runtime = runtime;
+  constructor(engine: Engine, log: Logger) {
+    this.#engine = engine;
     this.#log = log;
     this.code = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    process.on('SIGUSR1', reopenSinks);
+    process.on('SIGUSR1', () => engine.reopenLogs());
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (this.draining) process.exit(1);
@@ -129,7 +102,7 @@ class Ending {
 
   async drain(): Promise<void> {
     this.draining = true;
-    await this.#runtime.drain();
+    await this.#engine.drain('all');
   }
 
   quit(): void {
@@ -140,45 +113,43 @@ class Ending {
 type ViewParts = {
   readonly options: ProxyOptions;
   readonly bootstrap: Bootstrap;
-  readonly metrics: IstioMetrics;
-  readonly runtime: ProxyRuntime;
+  readonly engine: Engine;
   readonly discovery: Discovery;
   readonly ending: Ending;
   readonly log: Logger;
-  readonly faults: { readonly count: number };
 };
 
-function adminView(parts: ViewParts): AdminView {
-  const { options, bootstrap, metrics, runtime, discovery, ending, log, faults } = parts;
+function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewParts): AdminView {
   const view: AdminView = {
     bootstrap,
     resources: discovery.resources,
     clock: turnClock,
     version: options.version,
+    concurrency: engine.concurrency,
+    collect: () => engine.collect(),
     state: () => (ending.draining || ending.failing ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
     secrets: () => discovery.secrets(),
-    clusters: () => runtime.clusters(),
-    listeners: () => runtime.listeners(),
+    clusters: () => engine.clusters(),
+    listeners: () => engine.listeners(),
     *statistics() {
-      yield* runtime.stats();
+      yield* engine.statistics();
       yield* serverStatistics(view);
-      yield ['server.uncaught_faults', faults.count];
-      yield ['filesystem.write_dropped', droppedLines()];
     },
-    histograms: () => runtime.histograms(),
-    resetCounters: () => runtime.resetCounters(isGauge),
-    meshMetrics: () => metrics.text(),
+    histograms: () => engine.histograms(),
+    memory: () => engine.memory(),
+    resetCounters: () => engine.resetCounters(),
+    meshMetrics: () => engine.meshMetrics(),
     logLevel(change) {
       if (change !== null && !(change in pino.levels.values)) return null;
       if (change !== null) log.level = change;
+      if (change !== null) engine.setLogLevel(change);
       return log.level;
     },
-    reopenLogs: reopenSinks,
+    reopenLogs: () => engine.reopenLogs(),
     failHealth(fail) {
       ending.failing = fail;
     },
-    drain: ({ inboundOnly }) =>
-      void (inboundOnly ? runtime.drain(({ direction }) => direction === 'inbound') : ending.drain()),
+    drain: ({ inboundOnly }) => void (inboundOnly ? engine.drain('inbound') : ending.drain()),
     quit: () => ending.quit(),
   };
   return view;
@@ -203,21 +174,4 @@ async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: L
     random: Math.random,
     log,
   });
-}
-
-/** A fault in handling one connection must not end the others. */
-function countFaults(log: Logger): { readonly count: number } {
-  const faults = { count: 0 };
-  const note = (kind: string) => (error: unknown) => {
-    faults.count += 1;
-    log.error({ err: error, kind }, 'uncaught fault');
-  };
-  process.on('uncaughtException', note('exception'));
-  process.on('unhandledRejection', note('rejection'));
-  return faults;
-}
-
-/** As the locality of an endpoint: `region/zone/sub-zone`, without what is empty at its end. */
-function zoneOf({ locality }: Node): string {
-  return [locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''].join('/').replace(/\/+$/, '');
 }

@@ -20,12 +20,25 @@ import {
   statisticsText,
 } from './statistics.ts';
 
+/** What threads are asked for before it is answered. Whether the proxy is ready must not hang on the busiest of them. */
+export const COLLECTED: ReadonlySet<string> = new Set([
+  '/clusters',
+  '/listeners',
+  '/memory',
+  '/stats',
+  '/stats/prometheus',
+]);
+
 /** The proxy as the admin interface sees and moves it. */
 export type AdminView = {
   readonly bootstrap: Bootstrap;
   readonly resources: ResourceLog;
   readonly clock: Clock;
   readonly version: string;
+  /** Threads that carry traffic. */
+  readonly concurrency: number;
+  /** Asks those threads for what is told below; null where it is always at hand. */
+  collect(): Promise<void> | null;
   state(): 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING';
   secrets(): readonly StoredSecret[];
   clusters(): readonly ClusterView[];
@@ -35,6 +48,8 @@ export type AdminView = {
   }[];
   statistics(): Iterable<Statistic>;
   histograms(): Iterable<NamedHistogram>;
+  /** Bytes. */
+  memory(): Readonly<Record<'heapUsed' | 'heapTotal' | 'external' | 'rss', number>>;
   resetCounters(): void;
   /** Metrics under the mesh's own names, in Prometheus text. */
   meshMetrics(): string;
@@ -76,7 +91,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   get('/init_dump', 'what is not ready yet', (view) => json(initDump(view.resources))),
   get('/listeners', 'print listener info', answerListeners),
   post('/logging', 'query/change logging levels', answerLogging),
-  get('/memory', 'print current allocation/heap usage', () => json(memory())),
+  get('/memory', 'print current allocation/heap usage', (view) => json(memory(view))),
   post('/quitquitquit', 'exit the server', (view) => done(() => view.quit())),
   get('/ready', 'print server state, return 200 if LIVE, otherwise return 503', (view) => {
     const state = view.state();
@@ -167,8 +182,8 @@ function answerLogging(view: AdminView, { parameters }: AdminQuery): AdminAnswer
   return text(`active loggers:\n  proxy: ${level}\n\n`);
 }
 
-function memory(): JsonObject {
-  const { heapUsed, heapTotal, rss, external } = process.memoryUsage();
+function memory(view: AdminView): JsonObject {
+  const { heapUsed, heapTotal, rss, external } = view.memory();
   return {
     allocated: String(heapUsed + external),
     heap_size: String(heapTotal + external),

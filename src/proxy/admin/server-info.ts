@@ -14,7 +14,7 @@ export function serverInfo(view: AdminView): JsonObject {
     uptime_current_epoch: uptime,
     uptime_all_epochs: uptime,
     hot_restart_version: 'disabled',
-    command_line_options: { concurrency: 1, mode: 'Serve', disable_hot_restart: true },
+    command_line_options: { concurrency: view.concurrency, mode: 'Serve', disable_hot_restart: true },
     node: { id, cluster, user_agent_name: 'tulle' },
   };
 }
@@ -37,14 +37,14 @@ export function initDump(resources: ResourceLog): JsonObject {
 const STATES: Readonly<Record<ReturnType<AdminView['state']>, number>> = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2 };
 
 export function* serverStatistics(
-  view: Pick<AdminView, 'state' | 'clusters' | 'listeners' | 'resources'>,
+  view: Pick<AdminView, 'state' | 'clusters' | 'listeners' | 'resources' | 'memory' | 'concurrency'>,
 ): IterableIterator<Statistic> {
   const state = view.state();
-  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  const { heapUsed, heapTotal, rss } = view.memory();
   yield ['server.live', state === 'LIVE' ? 1 : 0];
   yield ['server.state', STATES[state]];
   yield ['server.uptime', Math.floor(process.uptime())];
-  yield ['server.concurrency', 1];
+  yield ['server.concurrency', view.concurrency];
   yield ['server.memory_allocated', heapUsed];
   yield ['server.memory_heap_size', heapTotal];
   yield ['server.memory_physical_size', rss];

@@ -23,6 +23,7 @@ const done: string[] = [];
 const secrets: StoredSecret[] = [];
 let state: ReturnType<AdminView['state']> = 'PRE_INITIALIZING';
 let level = 'info';
+let collecting: Promise<void> | null = null;
 let server: AdminServer;
 
 const name = 'outbound|80||web.shop.svc';
@@ -57,6 +58,9 @@ beforeAll(async () => {
     resources,
     clock,
     version: 'test',
+    concurrency: 2,
+    collect: () => collecting,
+    memory: () => ({ heapUsed: 1, heapTotal: 2, external: 3, rss: 4 }),
     state: () => state,
     secrets: () => secrets,
     clusters: () => [{ config: cluster(name, [8080]), hosts: [host] }],
@@ -276,4 +280,19 @@ it('says that its port is taken', async () => {
   await expect(serveAdmin({} as AdminView, { address: '127.0.0.1', port: server.port })).rejects.toThrow(
     `admin cannot listen on 127.0.0.1:${server.port}`,
   );
+});
+
+it('waits for what has to be collected first, but not to say whether the proxy is ready', async () => {
+  let collected: () => void = () => undefined;
+  collecting = new Promise((resolve) => {
+    collected = resolve;
+  });
+  const order: string[] = [];
+  const stats = ask('/stats?filter=x').then(() => order.push('stats'));
+  await ask('/ready');
+  order.push('ready');
+  collected();
+  await stats;
+  collecting = null;
+  expect(order).toEqual(['ready', 'stats']);
 });

@@ -7,7 +7,7 @@ import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
-import { type AdminAnswer, type AdminView, endpoints, helpText } from './endpoints.ts';
+import { type AdminAnswer, type AdminView, COLLECTED, endpoints, helpText } from './endpoints.ts';
 
 export type AdminServer = {
   /** The one in use, when 0 was asked for. */
@@ -87,14 +87,28 @@ function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', l
 function acceptor(view: AdminView): StreamAcceptor {
   return {
     accept(stream, head, last) {
-      const reply = (): void => send(stream, answer(view, head));
+      let gone = false;
+      const reply = (): void =>
+        whenCollected(view, head.path, () => {
+          if (!gone) send(stream, answer(view, head));
+        });
       if (last) reply();
-      return { ...quiet, onEnd: reply };
+      const onAbort = (): void => {
+        gone = true;
+      };
+      return { ...quiet, onEnd: reply, onAbort };
     },
     refuse(stream, { status, body }) {
       send(stream, { status, type: 'text', body });
     },
   };
+}
+
+/** Answers at once where nobody has to be asked first. */
+function whenCollected(view: AdminView, path: string, reply: () => void): void {
+  const collected = COLLECTED.has(path.replace(/\?.*$/, '')) ? view.collect() : null;
+  if (collected === null) reply();
+  else void collected.then(reply);
 }
 
 const ignore = (): void => undefined;

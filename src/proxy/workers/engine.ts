@@ -1,0 +1,37 @@
+// What carries the traffic, as discovery feeds it and the admin interface reads and moves it: one thread, or several that are one proxy.
+import type { ClusterView } from '../admin/cluster-status.ts';
+import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
+import type { Decoders, Runtime } from '../discovery/runtime.ts';
+
+export type Engine = {
+  /** Threads that carry traffic. */
+  readonly concurrency: number;
+  readonly runtime: Runtime;
+  readonly decoders: Decoders;
+  /** Brings what is read below up to date; null where it always is. */
+  collect(): Promise<void> | null;
+  /** Also of the process, where they are of its threads. */
+  statistics(): Iterable<Statistic>;
+  histograms(): Iterable<NamedHistogram>;
+  clusters(): readonly ClusterView[];
+  listeners(): readonly ListenerView[];
+  /** Prometheus text. */
+  meshMetrics(): string;
+  memory(): MemoryFigures;
+  resetCounters(): void;
+  reopenLogs(): void;
+  setLogLevel(level: string): void;
+  /** Stops accepting, and resolves when requests in progress are over or out of time. */
+  drain(part: DrainPart): Promise<void>;
+  close(): Promise<void>;
+};
+
+type ListenerView = {
+  readonly config: { readonly name: string; readonly address: string };
+  readonly port: number;
+};
+
+/** Bytes; `rss` is of the process. */
+export type MemoryFigures = Readonly<Record<'heapUsed' | 'heapTotal' | 'external' | 'rss', number>>;
+
+export type DrainPart = 'all' | 'inbound';

@@ -1,0 +1,112 @@
+// The whole data plane in the thread that calls this: all of a proxy with one worker, one of several otherwise.
+
+import { systemClock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { turnClock } from '../../lib/turn-clock.ts';
+
+import { isGauge } from '../admin/statistic-name.ts';
+import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
+import type { Bootstrap } from '../bootstrap/bootstrap.ts';
+import { decoders } from '../config/decoders.ts';
+import type { Decoders } from '../discovery/runtime.ts';
+import { IstioMetrics } from '../log/istio-metrics.ts';
+import { droppedLines, reopenSinks } from '../log/sink.ts';
+import { ownEnd } from '../log/workload-end.ts';
+import { withSafetyNet } from '../overload/config.ts';
+import { Overload } from '../overload/overload.ts';
+import { ProxyRuntime } from '../runtime.ts';
+import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
+import { countFaults } from './faults.ts';
+
+export type ThreadLog = Log & { level: string };
+
+export type ThreadOptions = {
+  readonly bootstrap: Bootstrap;
+  readonly log: ThreadLog;
+  /** Milliseconds. */
+  readonly drainTime: number;
+};
+
+export class ProxyThread implements Engine {
+  readonly concurrency = 1;
+  readonly runtime: ProxyRuntime;
+  readonly decoders: Decoders;
+  readonly #log: ThreadLog;
+  readonly #metrics: IstioMetrics;
+  readonly #faults: { readonly count: number };
+
+  constructor({ bootstrap, log, drainTime }: ThreadOptions) {
+    const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#faults = countFaults(log);
+    this.decoders = { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) };
+    this.runtime = new ProxyRuntime({
+      clock: turnClock,
+      random: Math.random,
+      log,
+      runtime: bootstrap.runtime,
+      overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
+      nodeId: bootstrap.node.id,
+      nodeCluster: bootstrap.node.cluster,
+      localCluster: bootstrap.localCluster,
+      zone: zoneOf(bootstrap.node),
+      drainTime,
+    });
+  }
+
+  collect(): null {
+    return null;
+  }
+
+  *statistics(): IterableIterator<Statistic> {
+    yield* this.runtime.stats();
+    yield ['server.uncaught_faults', this.#faults.count];
+    yield ['filesystem.write_dropped', droppedLines()];
+  }
+
+  histograms(): Iterable<NamedHistogram> {
+    return this.runtime.histograms();
+  }
+
+  clusters(): ReturnType<ProxyRuntime['clusters']> {
+    return this.runtime.clusters();
+  }
+
+  listeners(): ReturnType<ProxyRuntime['listeners']> {
+    return this.runtime.listeners();
+  }
+
+  meshMetrics(): string {
+    return this.#metrics.text();
+  }
+
+  memory(): MemoryFigures {
+    return process.memoryUsage();
+  }
+
+  resetCounters(): void {
+    this.runtime.resetCounters(isGauge);
+  }
+
+  reopenLogs(): void {
+    reopenSinks();
+  }
+
+  setLogLevel(level: string): void {
+    this.#log.level = level;
+  }
+
+  drain(part: DrainPart): Promise<void> {
+    return part === 'all' ? this.runtime.drain() : this.runtime.drain(({ direction }) => direction === 'inbound');
+  }
+
+  close(): Promise<void> {
+    return this.runtime.close();
+  }
+}
+
+/** As the locality of an endpoint: `region/zone/sub-zone`, without what is empty at its end. */
+function zoneOf({ locality }: Bootstrap['node']): string {
+  return [locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''].join('/').replace(/\/+$/, '');
+}
