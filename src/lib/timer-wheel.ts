@@ -11,7 +11,9 @@ const BITS = 6;
 const SLOTS = 1 << BITS;
 const MASK = SLOTS - 1;
 const RINGS = 4;
-const HORIZON = 2 ** (BITS * RINGS) - 1;
+/** Ticks per slot of each ring, and of the ring that is not there. */
+const SPANS = Array.from({ length: RINGS + 1 }, (_, ring) => 2 ** (BITS * ring));
+const HORIZON = SPANS[RINGS]! - 1;
 
 /** A member of a slot's doubly linked list; `next` is null while it is not set. */
 export class Timer {
@@ -75,8 +77,8 @@ export class TimerWheel {
     const delta = Math.min(timer.due - this.#tick, HORIZON);
     const tick = this.#tick + delta;
     let ring = 0;
-    while (ring < RINGS - 1 && delta >= 2 ** (BITS * (ring + 1))) ring += 1;
-    const head = this.#slots[ring * SLOTS + (Math.floor(tick / 2 ** (BITS * ring)) & MASK)]!;
+    while (ring < RINGS - 1 && delta >= SPANS[ring + 1]!) ring += 1;
+    const head = this.#slots[ring * SLOTS + (Math.floor(tick / SPANS[ring]!) & MASK)]!;
     timer.next = head;
     timer.previous = head.previous;
     head.previous!.next = timer;
@@ -96,8 +98,8 @@ export class TimerWheel {
 
   /** At the turn of a ring, moves the timers of the ring above that now belong below. */
   #deal(): void {
-    for (let ring = 1; ring < RINGS && this.#tick % 2 ** (BITS * ring) === 0; ring++) {
-      const head = this.#slots[ring * SLOTS + (Math.floor(this.#tick / 2 ** (BITS * ring)) & MASK)]!;
+    for (let ring = 1; ring < RINGS && this.#tick % SPANS[ring]! === 0; ring++) {
+      const head = this.#slots[ring * SLOTS + (Math.floor(this.#tick / SPANS[ring]!) & MASK)]!;
       const waiting: Timer[] = [];
       for (let timer = head.next!; timer !== head; timer = timer.next!) waiting.push(timer);
       for (const timer of waiting) {

@@ -73,6 +73,7 @@ export class HeaderMap {
       }
       to += 2;
     }
-    fields.length = to;
+    // Setting the length of an array leaves compiled code, even where it stays the same.
+    if (to !== fields.length) fields.length = to;
   }
 }

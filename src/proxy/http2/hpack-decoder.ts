@@ -3,6 +3,7 @@
 import { isFieldValue, kind, kindOfName } from './field-kind.ts';
 import { IntegerReader } from './hpack-integer.ts';
 import { huffmanDecode } from './huffman.ts';
+import { LiteralMemo } from './literal-memo.ts';
 import { STATIC_SIZE, staticKinds, staticNames, staticValues } from './static-table.ts';
 
 export type FieldSink = { onField(name: string, value: string, kind: number): void };
@@ -11,6 +12,7 @@ export type FieldSink = { onField(name: string, value: string, kind: number): vo
 export const ENTRY_OVERHEAD = 32;
 
 const SCRATCH = Buffer.allocUnsafeSlow(16_384);
+const memo = new LiteralMemo();
 
 export class HpackDecoder {
   readonly #integers = new IntegerReader();
@@ -19,6 +21,10 @@ export class HpackDecoder {
   readonly #limit: number;
   #at = 0;
   #failed = false;
+  /** The value that was just read is none. */
+  #bad = false;
+  /** Of the literal that was just measured. */
+  #huffmanCoded = false;
 
   constructor(tableSize: number) {
     this.#limit = tableSize;
@@ -78,9 +84,9 @@ export class HpackDecoder {
       name = this.#table.names[slot]!;
       what = this.#table.kinds[slot]!;
     }
-    const value = this.#string(bytes, end);
+    const value = this.#value(bytes, end, name);
     if (this.#failed) return;
-    if (!isFieldValue(value)) what = kind.invalid;
+    if (this.#bad) what = kind.invalid;
     if (mask === 0x3f) this.#table.add(name, value, what);
     sink.onField(name, value, what);
   }
@@ -93,23 +99,43 @@ export class HpackDecoder {
   }
 
   #string(bytes: Buffer, end: number): string {
-    if (this.#failed) return '';
+    const start = this.#measure(bytes, end);
+    return start === -1 ? '' : this.#text(bytes, start);
+  }
+
+  #value(bytes: Buffer, end: number, name: string): string {
+    const start = this.#measure(bytes, end);
+    if (start === -1) return '';
+    const known = memo.find(bytes, start, this.#at, this.#huffmanCoded);
+    this.#bad = false;
+    if (known !== undefined) return known;
+    const value = this.#text(bytes, start);
+    if (isFieldValue(value)) memo.learn(bytes, start, this.#at, this.#huffmanCoded, name, value);
+    else this.#bad = true;
+    return value;
+  }
+
+  /** Where the bytes of a literal begin; they end at `#at`. -1 after a failure. */
+  #measure(bytes: Buffer, end: number): number {
+    if (this.#failed) return -1;
     if (this.#at >= end) {
       this.#failed = true;
-      return '';
+      return -1;
     }
-    const huffman = bytes[this.#at]! >= 0x80;
+    this.#huffmanCoded = bytes[this.#at]! >= 0x80;
     const length = this.#integer(bytes, end, 0x7f);
     const start = this.#at;
     if (length === -1 || start + length > end) {
       this.#failed = true;
-      return '';
+      return -1;
     }
     this.#at = start + length;
-    return huffman ? this.#huffman(bytes, start, this.#at) : bytes.toString('latin1', start, this.#at);
+    return start;
   }
 
-  #huffman(bytes: Buffer, start: number, end: number): string {
+  #text(bytes: Buffer, start: number): string {
+    const end = this.#at;
+    if (!this.#huffmanCoded) return bytes.toString('latin1', start, end);
     const most = Math.floor(((end - start) * 8) / 5);
     const scratch = most <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(most);
     const length = huffmanDecode(bytes, start, end, scratch);

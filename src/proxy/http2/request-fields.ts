@@ -1,6 +1,7 @@
 // Fields of a header block → a request head or trailers, by the rules of RFC 9113 section 8.3.1 and RFC 8441.
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
 import type { FieldSink } from './hpack-decoder.ts';
 
@@ -33,6 +34,9 @@ export class RequestFields implements FieldSink {
   #seen = 0;
   #regular = false;
   #bytes = 0;
+  /** The last good ones. */
+  #lastPath = '/';
+  #lastAuthority: string | null = null;
   readonly #limits: RequestLimits;
 
   constructor(limits: RequestLimits) {
@@ -85,7 +89,7 @@ export class RequestFields implements FieldSink {
       authority: this.#authority,
       path: this.#path,
       protocol: 'HTTP/2',
-      upgrade: this.#protocol.toLowerCase(),
+      upgrade: extended ? this.#protocol.toLowerCase() : '',
       headers: new HeaderMap(this.#fields),
     };
   }
@@ -116,8 +120,7 @@ export class RequestFields implements FieldSink {
         this.#host = value;
         return;
       case kind.contentLength:
-        if (!/^\d{1,15}$/.test(value) || this.contentLength !== -1) this.#fail('a bad content-length');
-        this.contentLength = Number(value);
+        this.#setLength(value);
         this.#fields.push(name, value);
         return;
       case kind.cookie:
@@ -136,6 +139,12 @@ export class RequestFields implements FieldSink {
     }
   }
 
+  #setLength(value: string): void {
+    const length = decimal(value);
+    if (length === -1 || this.contentLength !== -1) this.#fail('a bad content-length');
+    this.contentLength = length;
+  }
+
   /** Crumbs become one field again (RFC 9113 section 8.2.3). */
   #addCookie(name: string, value: string): void {
     if (this.#cookie === -1) {
@@ -151,10 +160,25 @@ export class RequestFields implements FieldSink {
 
   #wrongRequest(connect: boolean, extended: boolean): string {
     if (extended && (!connect || !this.#limits.allowConnect)) return ':protocol was not offered';
-    if (!METHOD.test(this.#method)) return 'no method';
+    if (this.#method !== 'GET' && !METHOD.test(this.#method)) return 'no method';
     if (!this.#has(kind.scheme) || this.#scheme === '') return 'no scheme';
-    if (!PATH.test(this.#path) && (this.#path !== '*' || this.#method !== 'OPTIONS')) return 'no path';
-    return this.#authority !== '' && AUTHORITY.test(this.#authority) ? '' : 'no valid authority';
+    if (!this.#hasPath() && (this.#path !== '*' || this.#method !== 'OPTIONS')) return 'no path';
+    return this.#hasAuthority() ? '' : 'no valid authority';
+  }
+
+  /** Paths and authorities of a connection repeat: entries of its table are the same string. */
+  #hasPath(): boolean {
+    if (this.#path === this.#lastPath) return true;
+    if (!PATH.test(this.#path)) return false;
+    this.#lastPath = this.#path;
+    return true;
+  }
+
+  #hasAuthority(): boolean {
+    if (this.#authority === this.#lastAuthority) return true;
+    if (this.#authority === '' || !AUTHORITY.test(this.#authority)) return false;
+    this.#lastAuthority = this.#authority;
+    return true;
   }
 
   #has(what: number): boolean {

@@ -1,6 +1,7 @@
 // Fields of a header block → a response head or trailers, by the rules of RFC 9113 section 8.3.2.
 import { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
+import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
 import type { FieldSink } from './hpack-decoder.ts';
 
@@ -49,12 +50,14 @@ export class ResponseFields implements FieldSink {
   }
 
   #setStatus(value: string): void {
-    if (this.#regular || this.#status !== 0 || !/^[1-9]\d\d$/.test(value)) this.wrong = true;
-    else this.#status = Number(value);
+    const status = value.length === 3 ? decimal(value) : -1;
+    if (this.#regular || this.#status !== 0 || status < 100) this.wrong = true;
+    else this.#status = status;
   }
 
   #setLength(value: string): void {
-    if (!/^\d{1,15}$/.test(value) || this.contentLength !== -1) this.wrong = true;
-    this.contentLength = Number(value);
+    const length = decimal(value);
+    if (length === -1 || this.contentLength !== -1) this.wrong = true;
+    this.contentLength = length;
   }
 }

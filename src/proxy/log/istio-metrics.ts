@@ -4,6 +4,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
 import type { AccessLog } from './access-log.ts';
 import { Histogram } from './histogram.ts';
+import { RecentSeries } from './recent-series.ts';
 import { peerEnd, unknownEnd, type WorkloadEnd, workloadEnd } from './workload-end.ts';
 
 /** All metrics of one set of labels. */
@@ -86,15 +87,23 @@ export class IstioMetrics {
 
   #logOf({ name, direction, metadata }: ListenerConfig): AccessLog {
     const inbound = direction === 'inbound';
-    const keyOf = inbound ? inboundKey : outboundKey;
+    const ends = inbound ? inboundEnds : outboundEnds;
+    const recent = new RecentSeries<Series>();
+    const look = (exchange: Exchange, grpcStatus: string | null): Series | null => {
+      const outcome = outcomeOf(exchange, grpcStatus);
+      const key = `${name}|${outcome.code}|${outcome.flags}|${outcome.grpcStatus}|${ends.key(exchange)}`;
+      const series =
+        this.#found.get(key) ??
+        this.#find(key, inbound ? this.#inbound(exchange, metadata) : this.#outbound(exchange), outcome);
+      if (series !== null) recent.add(exchange, grpcStatus, ends.near(exchange), ends.far(exchange), series);
+      return series;
+    };
     return {
       write: (exchange, ended) => {
         if (exchange.logType !== 'DownstreamEnd') return;
-        const outcome = outcomeOf(exchange);
-        const key = `${name}|${outcome.code}|${outcome.flags}|${outcome.grpcStatus}|${keyOf(exchange)}`;
+        const grpcStatus = grpcStatusOf(exchange);
         const series =
-          this.#found.get(key) ??
-          this.#find(key, inbound ? this.#inbound(exchange, metadata) : this.#outbound(exchange), outcome);
+          recent.find(exchange, grpcStatus, ends.near(exchange), ends.far(exchange)) ?? look(exchange, grpcStatus);
         if (series === null) return;
         series.requests += 1;
         series.duration.record(ended - exchange.started);
@@ -153,22 +162,42 @@ export class IstioMetrics {
 const heading = (name: string, type: string, help: string): string =>
   `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
-const inboundKey = ({ peer, downstream }: Exchange): string => `${peer}|${downstream.tls?.uriSans[0] ?? ''}`;
+/** What tells the two ends of an exchange, in parts and in one. */
+type Ends = {
+  near(exchange: Exchange): unknown;
+  far(exchange: Exchange): unknown;
+  key(exchange: Exchange): string;
+};
+
+const inboundEnds: Ends = {
+  near: ({ downstream }) => downstream.tls?.uriSans[0],
+  far: ({ peer }) => peer,
+  key: ({ peer, downstream }) => `${peer}|${downstream.tls?.uriSans[0] ?? ''}`,
+};
 
 /** An endpoint that became another workload's has other metadata and the same address: the workload is part of the key. */
-function outboundKey({ cluster, endpoint }: Exchange): string {
-  const end = endpoint?.metadata['tulle.workload'] as { workload?: unknown; version?: unknown } | undefined;
-  return `${cluster}|${end?.workload}|${end?.version}`;
+const outboundEnds: Ends = {
+  near: ({ cluster }) => cluster,
+  far: ({ endpoint }) => endpoint?.metadata['tulle.workload'],
+  key({ cluster, endpoint }) {
+    const end = endpoint?.metadata['tulle.workload'] as { workload?: unknown; version?: unknown } | undefined;
+    return `${cluster}|${end?.workload}|${end?.version}`;
+  },
+};
+
+/** null where it is no gRPC, '' where there is no status. */
+function grpcStatusOf({ request, response }: Exchange): string | null {
+  const grpc = request.headers.get('content-type')?.startsWith('application/grpc') ?? false;
+  return grpc ? (response?.headers.get('grpc-status') ?? '') : null;
 }
 
-function outcomeOf({ request, response, details, flags }: Exchange): Outcome {
-  const grpc = request.headers.get('content-type')?.startsWith('application/grpc') ?? false;
+function outcomeOf({ response, details, flags }: Exchange, grpcStatus: string | null): Outcome {
   return {
     code: response?.status ?? 0,
     // Envoy has no flag for it; a refusal must be told from an application's own 403.
     flags: details.startsWith('rbac_access_denied') ? 'RBAC' : formatFlags(flags),
-    protocol: grpc ? 'grpc' : 'http',
-    grpcStatus: grpc ? (response?.headers.get('grpc-status') ?? '') : '',
+    protocol: grpcStatus === null ? 'http' : 'grpc',
+    grpcStatus: grpcStatus ?? '',
   };
 }
 

@@ -1,7 +1,7 @@
 // What the connection manager does to every request head before routing, in Envoy's order: who the client is, which headers it may not
 // set itself, which it gets. After this the head can be trusted as far as the configuration says.
-import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
+import { newRequestId } from '../../lib/request-id.ts';
 import type { HttpConnectionConfig } from '../config/types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
@@ -105,7 +105,7 @@ function removeControl(headers: HeaderMap, edge: boolean): void {
 function setRequestId(headers: HeaderMap, config: HttpConnectionConfig, edge: boolean): void {
   // At the edge a client must not choose the id of a request unless the configuration lets it.
   if (edge && !config.preserveRequestId) headers.remove('x-request-id');
-  if (config.generateRequestId && !headers.has('x-request-id')) headers.append('x-request-id', randomUUID());
+  if (config.generateRequestId && !headers.has('x-request-id')) headers.append('x-request-id', newRequestId());
 }
 
 function isLoopback(address: string): boolean {
