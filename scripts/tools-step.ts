@@ -27,6 +27,12 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
     find: () => hasGoTool('ghz'),
   },
   {
+    name: 'kosoku',
+    skips: 'the cases of WebSocket',
+    hint: 'node scripts/kosoku.ts, or pip install kosoku',
+    find: async () => (await runCommand('node', ['scripts/kosoku.ts', '--find'])).output.trim() !== '',
+  },
+  {
     name: 'Chromium',
     skips: 'the tests in a browser',
     hint: 'apt install chromium',

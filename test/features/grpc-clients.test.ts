@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeAuthority } from '../support/certificates.ts';
-import { findGoTool } from '../support/go-tool.ts';
 import { type ProxyOptions, speaksHttp2, startProxyProcess } from '../support/proxy-process.ts';
 import { TalkServer, talkProto } from '../support/talk-server.ts';
+import { findTool } from '../support/tool.ts';
 
-const grpcurl = findGoTool('grpcurl');
-const ghz = findGoTool('ghz');
+const grpcurl = findTool('grpcurl');
+const ghz = findTool('ghz');
 
 type Ran = { readonly code: number; readonly output: string; readonly errors: string };
 

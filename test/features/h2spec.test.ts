@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findGoTool } from '../support/go-tool.ts';
 import type { TestProcess } from '../support/process.ts';
 import { startProxyProcess } from '../support/proxy-process.ts';
+import { findTool } from '../support/tool.ts';
 
-const h2spec = findGoTool('h2spec');
+const h2spec = findTool('h2spec');
 
 describe.skipIf(h2spec === null)('h2spec', () => {
   let upstream: Server;
