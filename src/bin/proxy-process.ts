@@ -151,6 +151,7 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
     },
     drain: ({ inboundOnly }) => void (inboundOnly ? engine.drain('inbound') : ending.drain()),
     quit: () => ending.quit(),
+    onFault: throwLater,
   };
   return view;
 }
@@ -173,5 +174,12 @@ async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: L
     clock: turnClock,
     random: Math.random,
     log,
+  });
+}
+
+/** Counted as what nobody caught. */
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
   });
 }

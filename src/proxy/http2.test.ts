@@ -17,9 +17,11 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
+import { HpackDecoder } from './http2/hpack-decoder.ts';
 import { defaultHttp2Options } from './http2/options.ts';
+import { ResponseFields } from './http2/response-fields.ts';
 import { type RetryPolicy, retryNever } from './route/retry-policy.ts';
 import { cluster, forward, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
@@ -256,4 +258,55 @@ test('a stream the upstream refuses goes to another try where the route says so'
   const answer = await ask(client(proxy.port), { ':path': '/' });
   expect([answer.status, answer.body, refusals]).toEqual([200, 'second', 2]);
   expect(proxy.stat('http.test.downstream_rq_http2_total')).toBe(1);
+});
+
+describe('an exception', () => {
+  const boom = (): never => {
+    throw new Error('a bug');
+  };
+  const filters = [
+    {
+      name: 'broken',
+      open: ({ request }: { request: { path: string } }) =>
+        request.path === '/bug' ? { request: { data: boom } } : null,
+    },
+  ];
+
+  test('in the exchange of a stream costs the stream', async () => {
+    const proxy = await start(await startUpstream(2), 2, { filters });
+    const session = client(proxy.port);
+    const held = session.request({ ':path': '/', ':method': 'POST' });
+    const bystander = collect(held);
+    expect((await ask(session, { ':path': '/bug', ':method': 'POST' }, 'abc')).status).toBe(500);
+    held.end('abc');
+    expect((await bystander).trailers['x-length']).toBe('3');
+    expect(proxy.stat('http.test.uncaught_exceptions')).toBe(1);
+    expect(proxy.stat('http.test.downstream_rq_active')).toBe(0);
+    expect(proxy.stat('http.test.http2.streams_active')).toBe(0);
+  });
+
+  test('in the reader of a connection costs the connection', async () => {
+    const proxy = await start(await startUpstream(2), 2);
+    const [broken, other] = [client(proxy.port), client(proxy.port)];
+    for (const session of [broken, other]) await ask(session, { ':path': '/' });
+    const decode = vi.spyOn(HpackDecoder.prototype, 'decode').mockImplementationOnce(boom);
+    expect((await ask(broken, { ':path': '/' })).status).toBe(0);
+    decode.mockRestore();
+    expect((await ask(other, { ':path': '/' })).status).toBe(200);
+    expect(proxy.stat('http.test.uncaught_exceptions')).toBe(1);
+    await expect.poll(() => proxy.stat('http.test.downstream_cx_active')).toBe(1);
+  });
+
+  test('in the reader of a response is answered 500', async () => {
+    const proxy = await start(await startUpstream(2), 2);
+    const session = client(proxy.port);
+    await ask(session, { ':path': '/' });
+    const read = vi.spyOn(ResponseFields.prototype, 'head').mockImplementationOnce(boom);
+    expect((await ask(session, { ':path': '/' })).status).toBe(500);
+    read.mockRestore();
+    expect((await ask(session, { ':path': '/' })).status).toBe(200);
+    expect(proxy.stat('http.test.uncaught_exceptions')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_cx_active')).toBe(1);
+    expect(proxy.stat('cluster.up.upstream_rq_active')).toBe(0);
+  });
 });

@@ -62,13 +62,17 @@ export class ProxyRuntime {
   readonly #clusterServices: ClusterServices;
   readonly #listenerServices: ListenerServices;
   #connectionIds = 0;
+  #timerExceptions = 0;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     const { clock, random, log } = options;
     this.#overload = options.overload ?? new Overload(clock);
     this.#overload.start();
-    this.#wheel = new TimerWheel(clock, (error) => log.error({ err: error }, 'exception in a timer'));
+    this.#wheel = new TimerWheel(clock, (error) => {
+      this.#timerExceptions += 1;
+      log.error({ err: error }, 'exception in a timer');
+    });
     const shared = { clock, random, log, wheel: this.#wheel };
     this.#clusterServices = {
       ...shared,
@@ -169,6 +173,7 @@ export class ProxyRuntime {
   *stats(): IterableIterator<readonly [name: string, value: number]> {
     for (const [scope, stats] of this.#scopes()) yield* numbersOf(scope, stats);
     yield* this.#overload.stats();
+    yield ['server.timer_exceptions', this.#timerExceptions];
   }
 
   *histograms(): IterableIterator<readonly [name: string, histogram: Histogram]> {

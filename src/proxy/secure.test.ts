@@ -2,13 +2,14 @@
 import { X509Certificate } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Issuer, selfSign, signRequest } from '../identity/certificate.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../identity/workload-keys.ts';
 import { systemClock } from '../lib/clock.ts';
 import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
 import type { Exchange } from './http/exchange.ts';
+import { FilterChain } from './listener/filter-chain.ts';
 import { ProxyRuntime } from './runtime.ts';
 import {
   chain,
@@ -26,6 +27,8 @@ import {
 } from './testing/configs.ts';
 import { memoryLog, silentLog } from './testing/harness.ts';
 import { openClient, rawClient, startEcho } from './testing/origin.ts';
+import { TlsConnector } from './tls/client-tls.ts';
+import { ServerTls } from './tls/server-tls.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -317,5 +320,38 @@ describe('who is let in', () => {
     expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 200 /);
     expect(logs.complaints).toEqual([]);
     await expect.poll(() => stat(`listener.127.0.0.1_${inPort}.downstream_pre_cx_active`)).toBe(0);
+  });
+});
+
+describe('an exception ends its connection only', () => {
+  const boom = (): never => {
+    throw new Error('a bug');
+  };
+
+  test.each([
+    ['at the beginning of a handshake', () => vi.spyOn(ServerTls.prototype, 'accept'), 'listener', 503],
+    ['after a handshake', () => vi.spyOn(FilterChain.prototype, 'serve'), 'listener', 503],
+    ['before a handshake with an upstream', () => vi.spyOn(TlsConnector.prototype, 'connect'), 'out', 500],
+  ] as const)('%s', async (_name, seam, counter, status) => {
+    const { outPort, inPort, runtime, stat } = await twoHops(server(), client());
+    const direct = connectTls({ host: '127.0.0.1', port: inPort, rejectUnauthorized: false, ...identityOf(web) });
+    open.push({ close: () => direct.destroy() });
+    const bystander = rawClient(direct);
+    bystander.write(GET);
+    await bystander.until(/ 200 /);
+    const outgoing = openClient(outPort);
+    open.push({ close: () => outgoing.socket.destroy() });
+    outgoing.write('GET ');
+    await expect.poll(() => stat('http.out.downstream_cx_active')).toBe(1);
+    const spy = seam().mockImplementationOnce(boom);
+    outgoing.write('/ HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(await outgoing.until(/\r\n\r\n/)).toContain(`HTTP/1.1 ${status} `);
+    spy.mockRestore();
+    bystander.write(GET);
+    await bystander.until(/ 200 [\s\S]* 200 /);
+    expect(await ask(outPort)).toMatch(/ 200 /);
+    const counted =
+      counter === 'listener' ? runtime.listeners()[0]!.stats.uncaught_exceptions : stat('http.out.uncaught_exceptions');
+    expect(counted).toBe(1);
   });
 });

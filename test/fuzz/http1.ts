@@ -59,6 +59,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
         onFault: () => stream.reset(),
         onAbort: () => undefined,
         onDrain: () => undefined,
+        onBug: raise,
       };
     },
     refuse: (stream) => stream.respond({ status: 400, headers: new HeaderMap() }, true),

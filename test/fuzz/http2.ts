@@ -73,6 +73,7 @@ const echo: StreamAcceptor = {
       onFault: () => stream.reset(),
       onAbort: () => undefined,
       onDrain: () => undefined,
+      onBug: raise,
     };
   },
   refuse: (stream) => stream.reset(),
@@ -153,3 +154,7 @@ function check(socket: MemorySocket, bugs: readonly unknown[], input: Buffer, pr
 }
 
 const nowhere = { address: '', port: 0 };
+
+function raise(error: unknown): never {
+  throw error;
+}

@@ -60,6 +60,8 @@ export type AdminView = {
   failHealth(fail: boolean): void;
   drain(options: { readonly graceful: boolean; readonly inboundOnly: boolean }): void;
   quit(): void;
+  /** An exception came out of an answer: it is counted. */
+  onFault(error: unknown): void;
 };
 
 export type AdminAnswer = {

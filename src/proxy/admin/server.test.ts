@@ -21,6 +21,7 @@ import { type AdminServer, serveAdmin } from './server.ts';
 const clock = new ManualClock();
 const done: string[] = [];
 const secrets: StoredSecret[] = [];
+let broken = false;
 let state: ReturnType<AdminView['state']> = 'PRE_INITIALIZING';
 let level = 'info';
 let collecting: Promise<void> | null = null;
@@ -64,7 +65,10 @@ beforeAll(async () => {
     state: () => state,
     secrets: () => secrets,
     clusters: () => [{ config: cluster(name, [8080]), hosts: [host] }],
-    listeners: () => [{ config: { name: 'l', address: '127.0.0.1' }, port: 15001 }],
+    listeners() {
+      if (broken) throw new Error('a bug');
+      return [{ config: { name: 'l', address: '127.0.0.1' }, port: 15001 }];
+    },
     statistics: () => [
       [`cluster.${name}.upstream_rq_total`, 3],
       [`cluster.${name}.upstream_rq_200`, 2],
@@ -83,6 +87,7 @@ beforeAll(async () => {
     failHealth: (fail) => void done.push(`fail ${fail}`),
     drain: (options) => void done.push(`drain ${JSON.stringify(options)}`),
     quit: () => void done.push('quit'),
+    onFault: (error) => void done.push(String(error)),
   };
   server = await serveAdmin(view, { address: '127.0.0.1', port: 0 });
 });
@@ -137,6 +142,14 @@ it('shows clusters as text and as JSON', async () => {
   expect(text).toContain(`${name}::127.0.0.1:8080::health_flags::healthy\n`);
   const parsed = fromJson(ClustersSchema, JSON.parse((await ask('/clusters?format=json')).text));
   expect(parsed.clusterStatuses[0]?.hostStatuses[0]?.stats[0]).toMatchObject({ name: 'rq_active', value: 2n });
+});
+
+it('answers 500 where an exception comes out of an answer, and counts it', async () => {
+  broken = true;
+  expect(await ask('/listeners')).toEqual({ status: 500, text: 'internal error\n' });
+  broken = false;
+  expect(done.splice(0)).toEqual(['Error: a bug']);
+  expect((await ask('/listeners')).status).toBe(200);
 });
 
 it('shows certificates and how long they are good', async () => {

@@ -37,13 +37,13 @@ export async function serveAdmin(
   place: NonNullable<AdminView['bootstrap']['admin']>,
 ): Promise<AdminServer> {
   const connections = new Set<Http1ServerConnection>();
-  const wheel = new TimerWheel(view.clock, reportFault);
+  const wheel = new TimerWheel(view.clock, view.onFault);
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new Http1ServerConnection(socket, downstreamOf(socket), acceptor(view), limits, {
       clock: view.clock,
       wheel,
       onClosed: () => connections.delete(connection),
-      onBug: reportFault,
+      onBug: view.onFault,
     });
     connections.add(connection);
   });
@@ -57,13 +57,6 @@ export async function serveAdmin(
       for (const connection of connections) connection.destroy();
     },
   };
-}
-
-/** A fault of ours ends this connection; the process counts it. */
-function reportFault(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
 
 function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 }: Socket): Downstream {
@@ -90,13 +83,13 @@ function acceptor(view: AdminView): StreamAcceptor {
       let gone = false;
       const reply = (): void =>
         whenCollected(view, head.path, () => {
-          if (!gone) send(stream, answer(view, head));
+          if (!gone) send(stream, guardedAnswer(view, head));
         });
       if (last) reply();
       const onAbort = (): void => {
         gone = true;
       };
-      return { ...quiet, onEnd: reply, onAbort };
+      return { ...quiet, onEnd: reply, onAbort, onBug: view.onFault };
     },
     refuse(stream, { status, body }) {
       send(stream, { status, type: 'text', body });
@@ -113,6 +106,16 @@ function whenCollected(view: AdminView, path: string, reply: () => void): void {
 
 const ignore = (): void => undefined;
 const quiet = { onData: ignore, onReadDone: ignore, onFault: ignore, onAbort: ignore, onDrain: ignore };
+
+/** A fault of ours ends this request; the process counts it. */
+function guardedAnswer(view: AdminView, request: RequestHead): AdminAnswer {
+  try {
+    return answer(view, request);
+  } catch (error) {
+    view.onFault(error);
+    return { status: 500, type: 'text', body: 'internal error\n' };
+  }
+}
 
 function answer(view: AdminView, request: RequestHead): AdminAnswer {
   const refused = refusal(request);

@@ -20,7 +20,7 @@ export type CallHandler = {
   /** Valid until the call returns. */
   onData(chunk: Buffer): void;
   onEnd(trailers: HeaderMap | null): void;
-  /** Nothing follows. It may come before `start` has returned. */
+  /** Nothing follows. It may come before `start` has returned, and after the end when the handler's own end threw. */
   onFailure(failure: CallFailure): void;
 };
 
@@ -39,6 +39,8 @@ export class Call implements AttemptOwner {
   #attempt: Attempt | null = null;
   #timer: Timer | null = null;
   #over = false;
+  /** The handler wants to hear, or can be told, nothing more. */
+  #silent = false;
 
   constructor(services: CallServices, target: CallTarget, handler: CallHandler) {
     this.#services = services;
@@ -95,6 +97,7 @@ export class Call implements AttemptOwner {
 
   /** Gives the call up; its handler hears nothing more. */
   cancel(): void {
+    this.#silent = true;
     const attempt = this.#attempt;
     this.#settle();
     attempt?.abandon();
@@ -144,11 +147,15 @@ export class Call implements AttemptOwner {
 
   onBug(error: unknown): void {
     this.#services.log.error({ err: error, cluster: this.#target.cluster }, 'exception in a call of the proxy itself');
-    this.#fail({ reason: 'bug', detail: String(error) });
+    this.#tell({ reason: 'bug', detail: String(error) });
   }
 
   #fail(failure: CallFailure): void {
-    if (this.#over) return;
+    if (!this.#over) this.#tell(failure);
+  }
+
+  #tell(failure: CallFailure): void {
+    if (this.#silent) return;
     this.cancel();
     this.#handler.onFailure(failure);
   }

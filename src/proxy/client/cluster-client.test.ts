@@ -151,6 +151,21 @@ describe('HTTP', () => {
     expect([outcome.kind === 'answer' && outcome.answer.status, seen]).toEqual(wants);
   });
 
+  test('an exception in who hears of the end is told as a failure', async () => {
+    const port = await serve((_, response) => void response.end('ok'));
+    const { client: one, up } = client([port]);
+    const heard: string[] = [];
+    await new Promise<void>((resolve) => {
+      one.http(call(), (outcome) => {
+        heard.push(outcome.kind === 'failure' ? outcome.failure.reason : outcome.kind);
+        if (outcome.kind === 'answer') throw new Error('a bug');
+        resolve();
+      });
+    });
+    expect(heard).toEqual(['answer', 'bug']);
+    expect(up.stats.upstream_rq_active).toBe(0);
+  });
+
   test('given up, nothing is heard of it', async () => {
     let arrived: () => void = () => undefined;
     const came = new Promise<void>((resolve) => {

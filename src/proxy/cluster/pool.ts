@@ -119,7 +119,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     const { stats } = this.#settings;
     if (stats.upstream_rq_pending_active >= this.#settings.maxPendingRequests) {
       stats.upstream_rq_pending_overflow += 1;
-      this.#refuse(waiter, 'overflow', '');
+      this.#refuse(waiter, () => waiter.onFailure('overflow', ''));
       return;
     }
     this.#waiting.add(waiter);
@@ -286,7 +286,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
         this.#connected(socket, alpn);
       },
       onFailed: (detail) => {
-        if (settle()) this.#failed('connection-failure', detail);
+        if (settle()) this.#failed((waiter) => waiter.onFailure('connection-failure', detail));
       },
     };
     const cancel = this.#connector.connect(this.#address, this.#port, result, this.#role.purpose);
@@ -297,7 +297,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       if (!settle()) return;
       cancel();
       stats.upstream_cx_connect_timeout += 1;
-      this.#failed('connection-timeout', '');
+      this.#failed((waiter) => waiter.onFailure('connection-timeout', ''));
     });
     this.#connecting.add(giveUp);
     return true;
@@ -311,21 +311,33 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #connected(socket: Socket, alpn: string): void {
     const multiplexed = this.#protocol === 'http2' || (this.#protocol === 'alpn' && alpn === 'h2');
-    const { http2, stats, maxConnectionDuration } = this.#settings;
-    let session: Session;
-    if (multiplexed) {
-      session = new Http2ClientConnection(socket, http2, this);
-      session.expectLimit(this.#expected);
-      stats.upstream_cx_http2_total += 1;
-    } else {
-      session = new Http1ClientConnection(socket, this);
+    const { maxConnectionDuration } = this.#settings;
+    let session: Session | null = null;
+    try {
+      session = this.#sessionOn(socket, multiplexed);
+      this.#open.add(session);
+      if (maxConnectionDuration > 0) this.#limitLife(session, socket, maxConnectionDuration);
+      this.onAvailable(session);
+    } catch (error) {
+      this.#eject((waiter) => waiter.onBug(error));
+      socket.destroy();
+      if (session === null) this.#settings.stats.upstream_cx_active -= 1;
+    }
+    this.#connectForWaiting();
+  }
+
+  #sessionOn(socket: Socket, multiplexed: boolean): Session {
+    const { http2, stats } = this.#settings;
+    if (!multiplexed) {
+      const session = new Http1ClientConnection(socket, this);
       this.#expected = 1;
       stats.upstream_cx_http1_total += 1;
+      return session;
     }
-    this.#open.add(session);
-    if (maxConnectionDuration > 0) this.#limitLife(session, socket, maxConnectionDuration);
-    this.onAvailable(session);
-    this.#connectForWaiting();
+    const session = new Http2ClientConnection(socket, http2, this);
+    session.expectLimit(this.#expected);
+    stats.upstream_cx_http2_total += 1;
+    return session;
   }
 
   #limitLife(session: Session, socket: Socket, duration: number): void {
@@ -338,24 +350,29 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     socket.once('close', () => this.wheel.cancel(timer));
   }
 
-  #failed(reason: ResetReason, detail: string): void {
+  #failed(tell: (waiter: PoolWaiter) => void): void {
     const { stats } = this.#settings;
     stats.upstream_cx_active -= 1;
     stats.upstream_cx_destroy += 1;
     stats.upstream_cx_connect_fail += 1;
+    this.#eject(tell);
+  }
+
+  /** A connection that waiters counted on will not come. */
+  #eject(tell: (waiter: PoolWaiter) => void): void {
     // As many as were counted on it; when no connection is left to wait for, nobody else can be served either.
     const served = this.#connecting.size + this.#open.size > 0 ? this.#expected : undefined;
     for (const waiter of [...this.#waiting].slice(0, served)) {
       if (!this.#leaveQueue(waiter)) continue;
-      stats.upstream_rq_pending_failure_eject += 1;
-      this.#refuse(waiter, reason, detail);
+      this.#settings.stats.upstream_rq_pending_failure_eject += 1;
+      this.#refuse(waiter, tell);
     }
     this.#noteUse();
   }
 
-  #refuse(waiter: PoolWaiter, reason: ResetReason, detail: string): void {
+  #refuse(waiter: PoolWaiter, tell: (waiter: PoolWaiter) => void): void {
     try {
-      waiter.onFailure(reason, detail);
+      tell(waiter);
     } catch (error) {
       waiter.onBug(error);
     }

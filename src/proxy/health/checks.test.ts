@@ -1,6 +1,6 @@
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
@@ -9,6 +9,7 @@ import { ProxyRuntime } from '../runtime.ts';
 import { cluster, endpoint } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, type Origin, startOrigin } from '../testing/origin.ts';
+import { ExchangeProbe } from './exchange-probe.ts';
 
 const kept: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -219,3 +220,25 @@ describe('with discovery', () => {
     await expect.poll(() => up.stats.membership_excluded).toBe(0);
   });
 });
+
+test.each<[name: string, probe: ProbeConfig, breakIt: () => unknown]>([
+  ['HTTP', http, () => vi.spyOn(ExchangeProbe.prototype, 'onResponse').mockImplementationOnce(boom)],
+  [
+    'TCP',
+    { kind: 'tcp', send: Buffer.from('GET / HTTP/1.1\r\n\r\n'), receive: [Buffer.from('200')] },
+    () => vi.spyOn(Buffer.prototype, 'indexOf').mockImplementationOnce(boom),
+  ],
+])('an exception in a check by %s is a failed one; the next check comes', async (_name, probe, breakIt) => {
+  const up = await answering(OK);
+  const complaints: string[] = [];
+  const runtime = keep(new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) }));
+  breakIt();
+  runtime.setCluster(cluster('up', [up.port], { healthChecks: [check(probe)] }));
+  await expect.poll(() => runtime.clusters()[0]!.stats.membership_healthy).toBe(1);
+  expect(complaints).toEqual(['exception in a health check Error: a bug']);
+  vi.restoreAllMocks();
+});
+
+function boom(): never {
+  throw new Error('a bug');
+}

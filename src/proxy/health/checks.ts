@@ -1,5 +1,6 @@
 // All active health checks of one cluster: a session for every endpoint and check.
 import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
 import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
@@ -20,6 +21,7 @@ export type CheckServices = {
   readonly wheel: TimerWheel;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  readonly log: Log;
 };
 
 export class HealthChecks implements HealthWatch {
@@ -62,18 +64,20 @@ export class HealthChecks implements HealthWatch {
     const address = host.check.address || host.address;
     const port = host.check.port || check.altPort || host.port;
     const scheme = host.secure ? 'https' : 'http';
+    const onBug = (error: unknown) =>
+      this.#services.log.error({ err: error, cluster: this.#owner.config().name }, 'exception in a health check');
     const pool = (protocol: PoolProtocol) => () =>
       this.#makePool({ address, port, connector }, protocol, check.timeout);
     switch (probe.kind) {
       case 'tcp':
-        return new TcpProbe(probe, { address, port, connector }, reuse);
+        return new TcpProbe(probe, { address, port, connector }, reuse, onBug);
       case 'http': {
         const authority = host.check.hostname || probe.host || this.#owner.config().name;
-        return new ExchangeProbe(httpQuestion(probe, authority, scheme), reuse, pool(probe.protocol));
+        return new ExchangeProbe(httpQuestion(probe, authority, scheme), reuse, pool(probe.protocol), onBug);
       }
       default: {
         const authority = host.check.hostname || probe.authority || this.#owner.config().name;
-        return new ExchangeProbe(grpcQuestion(probe, authority, scheme), reuse, pool('http2'));
+        return new ExchangeProbe(grpcQuestion(probe, authority, scheme), reuse, pool('http2'), onBug);
       }
     }
   }

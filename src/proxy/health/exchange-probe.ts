@@ -19,6 +19,7 @@ export class ExchangeProbe implements Probe, PoolWaiter, ClientStreamHandler {
   readonly #question: Question;
   readonly #makePool: () => Pool;
   readonly #reuse: boolean;
+  readonly #onBug: (error: unknown) => void;
   #pool: Pool | null = null;
   #report: ((result: ProbeResult) => void) | null = null;
   #stream: ClientStream | null = null;
@@ -26,10 +27,11 @@ export class ExchangeProbe implements Probe, PoolWaiter, ClientStreamHandler {
   #body: Buffer[] = [];
   #received = 0;
 
-  constructor(question: Question, reuse: boolean, makePool: () => Pool) {
+  constructor(question: Question, reuse: boolean, makePool: () => Pool, onBug: (error: unknown) => void) {
     this.#question = question;
     this.#reuse = reuse;
     this.#makePool = makePool;
+    this.#onBug = onBug;
   }
 
   start(report: (result: ProbeResult) => void): void {
@@ -103,7 +105,8 @@ export class ExchangeProbe implements Probe, PoolWaiter, ClientStreamHandler {
     // The request is complete from the start.
   }
 
-  onBug(): void {
+  onBug(error: unknown): void {
+    this.#onBug(error);
     this.#end(UNREACHED);
   }
 

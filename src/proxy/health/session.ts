@@ -71,8 +71,13 @@ export class HealthSession {
   #onResult(result: ProbeResult): void {
     this.#context.wheel.cancel(this.#timer);
     const healthy = result.kind === 'healthy';
-    const change = healthy ? this.#succeeded(result.degraded) : this.#counted(result);
-    this.#wait(this.#interval(healthy, change), () => this.#ask());
+    let change: Change = 'none';
+    try {
+      change = healthy ? this.#succeeded(result.degraded) : this.#counted(result);
+    } finally {
+      // Whatever others make of the result: the endpoint is asked again.
+      this.#wait(this.#interval(healthy, change), () => this.#ask());
+    }
   }
 
   #counted(result: Exclude<ProbeResult, { kind: 'healthy' }>): Change {

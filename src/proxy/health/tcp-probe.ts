@@ -13,6 +13,7 @@ export class TcpProbe implements Probe {
   readonly #config: Config;
   readonly #target: { readonly address: string; readonly port: number; readonly connector: Connector };
   readonly #reuse: boolean;
+  readonly #onBug: (error: unknown) => void;
   #report: ((result: ProbeResult) => void) | null = null;
   #giveUp: (() => void) | null = null;
   #socket: Socket | null = null;
@@ -22,9 +23,11 @@ export class TcpProbe implements Probe {
     config: Config,
     target: { readonly address: string; readonly port: number; readonly connector: Connector },
     reuse: boolean,
+    onBug: (error: unknown) => void,
   ) {
     this.#config = config;
     this.#target = target;
+    this.#onBug = onBug;
     this.#reuse = reuse && config.receive.length > 0;
   }
 
@@ -37,8 +40,8 @@ export class TcpProbe implements Probe {
     }
     const { address, port, connector } = this.#target;
     this.#giveUp = connector.connect(address, port, {
-      onConnected: (socket) => this.#connected(socket),
-      onFailed: () => this.#end(UNREACHED),
+      onConnected: (socket) => this.#guard(() => this.#connected(socket)),
+      onFailed: () => this.#guard(() => this.#end(UNREACHED)),
     });
   }
 
@@ -58,12 +61,12 @@ export class TcpProbe implements Probe {
   #connected(socket: Socket): void {
     this.#giveUp = null;
     this.#socket = socket;
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
+    socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      this.#end(UNREACHED);
+      this.#guard(() => this.#end(UNREACHED));
     });
     this.#ask(socket);
   }
@@ -77,6 +80,16 @@ export class TcpProbe implements Probe {
     if (this.#report === null || this.#received.length > LARGEST_ANSWER) return;
     this.#received = Buffer.concat([this.#received, bytes]);
     if (holdsInOrder(this.#received, this.#config.receive)) this.#end(WELL);
+  }
+
+  /** The boundary of exceptions: the endpoint counts as one that did not answer. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onBug(error);
+      this.#end(UNREACHED);
+    }
   }
 
   #end(result: ProbeResult): void {

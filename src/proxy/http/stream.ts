@@ -47,6 +47,8 @@ export type ServerStreamHandler = {
   /** The peer went away, or took the request back. Nothing is delivered afterwards. */
   onAbort(reason: AbortReason): void;
   onDrain(): void;
+  /** An exception came out of one of the calls above: the handler ends its exchange. */
+  onBug(error: unknown): void;
 };
 
 /** Why an upstream stream ended without a complete response. */

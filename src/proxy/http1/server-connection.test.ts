@@ -51,6 +51,7 @@ const echo: StreamAcceptor = {
       onFault: (fault) => say(stream, fault.details, fault.status),
       onAbort: () => undefined,
       onDrain: () => undefined,
+      onBug: raise,
     };
   },
   refuse: (stream, fault) => say(stream, fault.details, fault.status),
@@ -274,7 +275,7 @@ describe('framing of responses', () => {
           stream.write(Buffer.from(body));
           stream.finish(trailers === null ? null : new HeaderMap(trailers));
         }
-        return { onData() {}, onEnd() {}, onReadDone() {}, onFault() {}, onAbort() {}, onDrain() {} };
+        return { onData() {}, onEnd() {}, onReadDone() {}, onFault() {}, onAbort() {}, onDrain() {}, onBug: raise };
       },
       refuse: () => expect.unreachable(),
     };
@@ -407,3 +408,7 @@ describe('time and closing', () => {
     expect(socket.destroyed).toBe(true);
   });
 });
+
+function raise(error: unknown): never {
+  throw error;
+}

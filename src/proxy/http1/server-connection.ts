@@ -317,10 +317,10 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#owner.wheel.cancel(this.#idleTimer);
     this.#stopRequestTimer();
     const handler = this.#handler;
-    this.#handler = null;
     this.#active = false;
-    handler?.onAbort('disconnect');
     this.#owner.onClosed();
+    handler?.onAbort('disconnect');
+    this.#handler = null;
   }
 
   /** Lazy: the timer is not touched per request; when it fires it looks how long the connection has really been idle. */
@@ -356,13 +356,30 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#requestTimer = null;
   }
 
-  /** The boundary of exceptions: a bug costs the connection it happened on, nothing else. */
+  /** The boundary of exceptions: a bug costs the exchange it happened in and, as nobody knows where its reader stands, the connection. */
   #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#socket.destroy();
-      this.#owner.onBug(error);
+      this.#inLoop = false;
+      this.#closing = true;
+      if (this.#handler === null) this.#fail(error);
+      else this.#endExchange(this.#handler, error);
     }
+  }
+
+  #endExchange(handler: ServerStreamHandler, error: unknown): void {
+    this.#handler = null;
+    try {
+      handler.onBug(error);
+      this.#ended = true;
+    } catch (again) {
+      this.#fail(again);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#socket.destroy();
+    this.#owner.onBug(error);
   }
 }

@@ -95,7 +95,10 @@ function serve(options: Partial<Http2Options> = {}, acceptor: StreamAcceptor = a
   return { socket, connection, ...around };
 }
 
-const silent = { onData() {}, onEnd() {}, onReadDone() {}, onFault() {}, onAbort() {}, onDrain() {} };
+const raise = (error: unknown) => {
+  throw error;
+};
+const silent = { onData() {}, onEnd() {}, onReadDone() {}, onFault() {}, onAbort() {}, onDrain() {}, onBug: raise };
 
 const answering: StreamAcceptor = {
   accept(stream, _head, last) {

@@ -68,31 +68,57 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   }
 
   onData(chunk: Buffer): void {
-    this.handler?.onData(kept(chunk));
+    try {
+      this.handler?.onData(kept(chunk));
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   onEnd(trailers: HeaderMap | null): void {
     this.#stopTimer();
-    this.handler?.onEnd(trailers);
+    try {
+      this.handler?.onEnd(trailers);
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   onReadDone(): void {
     if (this.#cutShort && !this.closed) this.cutShort();
-    this.handler?.onReadDone();
+    try {
+      this.handler?.onReadDone();
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   onDrain(): void {
-    this.handler?.onDrain();
+    try {
+      this.handler?.onDrain();
+    } catch (error) {
+      this.#bug(error);
+    }
   }
 
   onReset(errorCode: number, by: 'peer' | 'connection' | 'fault'): void {
-    const { handler } = this;
-    this.handler = null;
     this.#stopTimer();
     if (by === 'peer') this.#server.onPeerReset(this);
-    handler?.onAbort(
-      by === 'peer' ? 'reset' : by === 'connection' && errorCode === 0 ? 'disconnect' : 'protocol-error',
-    );
+    try {
+      this.handler?.onAbort(
+        by === 'peer' ? 'reset' : by === 'connection' && errorCode === 0 ? 'disconnect' : 'protocol-error',
+      );
+    } catch (error) {
+      this.#bug(error);
+    }
+    this.handler = null;
+  }
+
+  /** A bug costs its stream, not the others of the connection. */
+  #bug(error: unknown): void {
+    const { handler } = this;
+    this.handler = null;
+    handler?.onBug(error);
   }
 
   #head({ status, headers: { fields } }: ResponseHead, last: boolean): void {

@@ -181,13 +181,14 @@ export class Listener {
       this.#inspected(socket, traits);
       return;
     }
-    const run = new FilterRun(socket, listenerFilters, traits, (outcome) =>
-      this.#boundary(socket, () => {
+    const guard = (work: () => void) => this.#boundary(socket, work);
+    const finished = (outcome: 'ready' | 'closed') =>
+      guard(() => {
         done();
         if (outcome === 'closed') socket.destroy();
         else this.#inspected(socket, traits);
-      }),
-    );
+      });
+    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard });
     const done = this.#setUp(socket, filtersTimeout, () => {
       if (continueOnTimeout) run.skip();
       else socket.destroy();

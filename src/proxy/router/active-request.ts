@@ -12,7 +12,6 @@ import type { ClusterChoice, ForwardAction } from '../route/table.ts';
 import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { FilterRun, type FilterRunTarget } from './filter-run.ts';
-import { finishSpan } from './finish-span.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { Forwarding } from './forwarding.ts';
 import { type RedirectHistory, redirect } from './internal-redirect.ts';
@@ -40,6 +39,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #responding = false;
   #over = false;
   #answers = 0;
+  #bugs = 0;
   #requestPaused = false;
   #responsePaused = false;
   /** Another exchange has taken the stream over, because a redirect was followed. */
@@ -258,14 +258,14 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#stream.reset();
   }
 
+  /** There are two tries of an answer: the second goes past the filters. */
   onBug(error: unknown): void {
-    this.#manager.stats.uncaught_exceptions += 1;
-    this.#manager.services.log.error(
-      { err: error, path: this.exchange.request.path },
-      'exception while handling a request',
-    );
-    this.#forwarding?.stop();
-    this.breakOff(flag.localReset, 'internal_error');
+    if (this.#next === null) this.#manager.onBug(error, this.exchange);
+    this.#bugs += 1;
+    if (this.#next !== null) this.#next.onBug(error);
+    else if (this.#over) this.#stream.reset();
+    else if (this.#bugs > 2) this.breakOff(flag.localReset, 'internal_error');
+    else this.run(() => this.answer(cause.internalError));
   }
 
   run(work: () => void): void {
@@ -392,7 +392,6 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#limits.stop();
     const now = services.clock.now();
     stats.downstream_rq_time.record(now - this.exchange.started);
-    if (this.exchange.span !== null) finishSpan(this.exchange.span, this.exchange, stats, now);
     this.#manager.log(this.exchange, now);
     this.#filters.done();
   }

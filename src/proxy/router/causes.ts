@@ -43,6 +43,8 @@ export const cause = {
   upgradeRefused: reply(403, 0, 'upgrade_failed', ''),
   overloaded: reply(503, 0, 'overload', 'envoy overloaded'),
   filterFailed: reply(500, 0, 'filter_failed', ''),
+  /** An exception while handling the request. */
+  internalError: reply(500, 0, 'internal_error', ''),
 } as const;
 
 export function malformedControl(name: string, value: string): LocalReply {

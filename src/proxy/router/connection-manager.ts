@@ -12,6 +12,7 @@ import { ExporterStats } from '../tracing/exporter.ts';
 import { Tracer, TracingStats } from '../tracing/tracer.ts';
 import { ActiveRequest } from './active-request.ts';
 import { EarlyLogs } from './early-logs.ts';
+import { finishSpan } from './finish-span.ts';
 import type { RouterServices } from './services.ts';
 import type { HttpStats } from './stats.ts';
 
@@ -46,7 +47,8 @@ export class ConnectionManager implements StreamAcceptor {
     this.inbound = direction === 'inbound';
     this.streaming = config.filters.some((filter) => filter.open !== undefined);
     this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
-    this.earlyLogs = config.earlyLogs && new EarlyLogs(config.earlyLogs, this.#logs, services.wheel);
+    this.earlyLogs =
+      config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
     this.scope = filterScope(services, config.statPrefix);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
@@ -58,15 +60,30 @@ export class ConnectionManager implements StreamAcceptor {
     return routes.kind === 'inline' ? routes.table : this.services.routes.get(routes.name);
   }
 
-  /** The exchange is over. */
+  /** The exchange is over. A bug in what is told of it costs its line. */
   log(exchange: Exchange, ended: number): void {
-    this.earlyLogs?.end(exchange);
-    for (const log of this.#logs) log.write(exchange, ended);
+    try {
+      if (exchange.span !== null) finishSpan(exchange.span, exchange, this.stats, ended);
+      this.earlyLogs?.end(exchange);
+    } catch (error) {
+      this.onBug(error, exchange);
+    }
+    this.#write(exchange, ended);
+  }
+
+  /** Counts an exception that an exchange was ended for, or went on without. */
+  onBug(error: unknown, { request: { path } }: Exchange): void {
+    this.stats.uncaught_exceptions += 1;
+    this.services.log.error({ err: error, path }, 'exception while handling a request');
   }
 
   accept(stream: ServerStream, head: RequestHead, last: boolean): ServerStreamHandler {
     const request = new ActiveRequest(this, stream, head, last);
-    request.begin();
+    try {
+      request.begin();
+    } catch (error) {
+      request.onBug(error);
+    }
     return request;
   }
 
@@ -75,7 +92,22 @@ export class ConnectionManager implements StreamAcceptor {
     if (fault.details !== 'missing_host_header') this.stats.downstream_cx_protocol_error += 1;
     if (fault.status === 431) this.stats.downstream_rq_too_large += 1;
     if (fault.status === 408) this.stats.downstream_rq_timeout += 1;
-    new ActiveRequest(this, stream, emptyHead(stream), true).onFault(fault);
+    const request = new ActiveRequest(this, stream, emptyHead(stream), true);
+    try {
+      request.onFault(fault);
+    } catch (error) {
+      request.onBug(error);
+    }
+  }
+
+  #write(exchange: Exchange, ended: number): void {
+    for (const log of this.#logs) {
+      try {
+        log.write(exchange, ended);
+      } catch (error) {
+        this.onBug(error, exchange);
+      }
+    }
   }
 }
 

@@ -10,7 +10,7 @@ test('lines at the beginning and every so often, until the end', () => {
   const wheel = new TimerWheel(clock, (error) => expect.unreachable(String(error)));
   const lines: string[] = [];
   const log: AccessLog = { write: ({ logType }, ended) => void lines.push(`${logType} ${ended}`) };
-  const early = new EarlyLogs({ onNewRequest: true, interval: 100 }, [log], wheel);
+  const early = new EarlyLogs({ onNewRequest: true, interval: 100 }, (logged) => log.write(logged, 0), wheel);
   const exchange = testExchange();
   early.begin(exchange);
   clock.advance(250);

@@ -2,17 +2,20 @@
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { HttpConnectionConfig } from '../config/types.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { AccessLog } from '../log/access-log.ts';
 
 export class EarlyLogs {
   readonly #options: NonNullable<HttpConnectionConfig['earlyLogs']>;
-  readonly #logs: readonly AccessLog[];
+  readonly #log: (exchange: Exchange) => void;
   readonly #wheel: TimerWheel;
   readonly #timers = new Map<Exchange, Timer>();
 
-  constructor(options: NonNullable<HttpConnectionConfig['earlyLogs']>, logs: readonly AccessLog[], wheel: TimerWheel) {
+  constructor(
+    options: NonNullable<HttpConnectionConfig['earlyLogs']>,
+    log: (exchange: Exchange) => void,
+    wheel: TimerWheel,
+  ) {
     this.#options = options;
-    this.#logs = logs;
+    this.#log = log;
     this.#wheel = wheel;
   }
 
@@ -39,7 +42,7 @@ export class EarlyLogs {
 
   #write(exchange: Exchange, type: Exchange['logType']): void {
     exchange.logType = type;
-    for (const log of this.#logs) log.write(exchange, 0);
+    this.#log(exchange);
     exchange.logType = 'DownstreamEnd';
   }
 }

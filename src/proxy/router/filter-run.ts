@@ -106,7 +106,11 @@ export class FilterRun {
   }
 
   done(): void {
-    this.#open?.done();
+    try {
+      this.#open?.done();
+    } catch (error) {
+      this.#manager.onBug(error, this.exchange);
+    }
   }
 
   /** The request goes on with the filter at `from`. */
@@ -155,7 +159,7 @@ export class FilterRun {
         }),
       (error: unknown) =>
         this.#target.run(() => {
-          this.scope.log.error({ err: error }, 'a filter failed');
+          this.#manager.onBug(error, this.exchange);
           this.#target.answer(cause.filterFailed);
         }),
     );

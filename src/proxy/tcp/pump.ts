@@ -12,6 +12,8 @@ export type PumpOwner = {
   onBytes(length: number): void;
   onStopped(): void;
   onFlowing(): void;
+  /** An exception while passing bytes on. */
+  onBug(error: unknown): void;
 };
 
 /** Bytes of a TLS source that may wait for the target. */
@@ -55,8 +57,17 @@ export class Pump {
     return withLargeReads(given, { onBytes: (bytes) => this.#write(bytes, 0) }, limit);
   }
 
-  /** false when more than `allowed` bytes wait, which stops the source. */
+  /** false when more than `allowed` bytes wait, which stops the source. The boundary of exceptions. */
   #write(bytes: Buffer, allowed: number): boolean {
+    try {
+      return this.#pass(bytes, allowed);
+    } catch (error) {
+      this.#owner.onBug(error);
+      return true;
+    }
+  }
+
+  #pass(bytes: Buffer, allowed: number): boolean {
     const target = this.#target;
     if (target === null || target.destroyed || target.writableEnded) return true;
     this.#owner.onBytes(bytes.length);

@@ -1,7 +1,7 @@
 // TCP proxied over loopback: bytes, ends, limits, and what is counted and logged of it.
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
@@ -258,6 +258,27 @@ test('a fault in one connection ends that one', async () => {
   process.off('uncaughtException', note);
   expect(crashed).toEqual([]);
   expect(proxy.runtime.listeners()[0]!.stats.uncaught_exceptions).toBe(2);
+});
+
+test('a fault while bytes are passed on ends that connection', async () => {
+  const port = await echo();
+  const proxy = await start({}, [cluster('c', [port])]);
+  const [one, other] = [client(proxy.port), client(proxy.port)];
+  for (const each of [one, other]) {
+    each.write('x');
+    await each.until(/x/);
+  }
+  const write = Socket.prototype.write;
+  const spy = vi.spyOn(Socket.prototype, 'write').mockImplementation(function (this: Socket, ...args: unknown[]) {
+    if (this.remotePort === port && String(args[0]) === 'bug') throw new Error('a bug');
+    return Reflect.apply(write, this, args) as boolean;
+  });
+  one.write('bug');
+  await one.ended();
+  other.write('y');
+  await other.until(/xy/);
+  spy.mockRestore();
+  expect(proxy.runtime.listeners()[0]!.stats.uncaught_exceptions).toBe(1);
 });
 
 test('a silent connection is closed after the idle timeout', async () => {

@@ -57,6 +57,7 @@ export class TcpSession {
         onFlowing: () => {
           stats.downstream_flow_control_resumed_reading_total += 1;
         },
+        onBug: (error) => this.#bug(error),
       },
       proxy.bufferLimit,
     );
@@ -174,7 +175,11 @@ export class TcpSession {
       record.responseBytes += length;
       stats.downstream_cx_tx_bytes_total += length;
     };
-    const up = new Pump(socket, { onBytes, onStopped: nothing, onFlowing: nothing }, bufferLimit);
+    const up = new Pump(
+      socket,
+      { onBytes, onStopped: nothing, onFlowing: nothing, onBug: (error) => this.#bug(error) },
+      bufferLimit,
+    );
     this.#up = up;
     record.upstream = {
       protocol: '',
@@ -210,9 +215,13 @@ export class TcpSession {
     try {
       work();
     } catch (error) {
-      this.destroy();
-      this.#owner.onBug(error);
+      this.#bug(error);
     }
+  }
+
+  #bug(error: unknown): void {
+    this.destroy();
+    this.#owner.onBug(error);
   }
 
   #fail(flags: number): void {

@@ -1,7 +1,7 @@
 // A running proxy for a test: one listener, the routes and clusters the test names, an access log in memory.
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import type { ClusterConfig, HttpConnectionConfig } from '../config/types.ts';
+import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { formatFlags } from '../http/flags.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { RouteEntry } from '../route/table.ts';
@@ -29,6 +29,7 @@ export async function startProxy(
   routes: Readonly<Record<string, RouteEntry>>,
   clusters: readonly ClusterConfig[],
   change: Partial<HttpConnectionConfig> = {},
+  around: { readonly chain?: Partial<FilterChainConfig>; readonly listener?: Partial<ListenerConfig> } = {},
 ): Promise<Harness> {
   const accessLog: string[] = [];
   const complaints: string[] = [];
@@ -40,7 +41,7 @@ export async function startProxy(
     accessLogs: [memoryLog(accessLog)],
     ...change,
   });
-  await runtime.setListener(listener([chain(connection)]));
+  await runtime.setListener(listener([chain(connection, around.chain)], around.listener));
   const port = runtime.listeners()[0]!.port;
   const stat = (name: string) => new Map(runtime.stats()).get(name) ?? Number.NaN;
   return { runtime, port, accessLog, complaints, stat };

@@ -111,7 +111,9 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
   client.setNoDelay(true);
   const [socket] = (await once(server, 'connection')) as [Socket];
   const traits = traitsOf(socket, { address: '', port: 0 });
-  const finished = new Promise<string>((resolve) => new FilterRun(socket, filters, traits, resolve).start());
+  const finished = new Promise<string>((resolve) => {
+    new FilterRun(socket, filters, traits, { finished: resolve, guard: (work) => work() }).start();
+  });
   for (const piece of pieces) {
     client.write(piece, 'latin1');
     await new Promise((resolve) => setImmediate(resolve));

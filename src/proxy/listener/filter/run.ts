@@ -12,24 +12,33 @@ import { readProxyHeader } from './proxy-protocol.ts';
 import { keepTlvs } from './proxy-tlvs.ts';
 import { readHello } from './tls-inspector.ts';
 
-/** `closed`: the connection may not go on, or its peer has left. */
-export type Finished = (outcome: 'ready' | 'closed') => void;
+export type FilterRunOwner = {
+  /** `closed`: the connection may not go on, or its peer has left. */
+  finished(outcome: 'ready' | 'closed'): void;
+  /** Runs what arriving bytes cause; an exception ends the connection. */
+  guard(work: () => void): void;
+};
 
 export class FilterRun {
   readonly #socket: Socket;
   readonly #bytes: FirstBytes;
   readonly #filters: readonly ListenerFilterConfig[];
   readonly #traits: ConnectionTraits;
-  readonly #finished: Finished;
+  readonly #owner: FilterRunOwner;
   #at = 0;
   #over = false;
 
-  constructor(socket: Socket, filters: readonly ListenerFilterConfig[], traits: ConnectionTraits, finished: Finished) {
+  constructor(
+    socket: Socket,
+    filters: readonly ListenerFilterConfig[],
+    traits: ConnectionTraits,
+    owner: FilterRunOwner,
+  ) {
     this.#socket = socket;
     this.#bytes = new FirstBytes(socket);
     this.#filters = filters;
     this.#traits = traits;
-    this.#finished = finished;
+    this.#owner = owner;
   }
 
   start(): void {
@@ -112,11 +121,12 @@ export class FilterRun {
   /** `look` is true when it has seen enough. */
   #wait(look: (bytes: Buffer) => boolean, then = () => this.#next()): void {
     this.#bytes.wait(
-      (bytes) => {
-        if (!look(bytes)) return;
-        this.#bytes.stop();
-        then();
-      },
+      (bytes) =>
+        this.#owner.guard(() => {
+          if (!look(bytes)) return;
+          this.#bytes.stop();
+          then();
+        }),
       () => this.#end('closed'),
     );
   }
@@ -126,6 +136,6 @@ export class FilterRun {
     this.#over = true;
     if (outcome === 'ready') this.#bytes.putBack();
     else this.#bytes.stop();
-    this.#finished(outcome);
+    this.#owner.finished(outcome);
   }
 }
