@@ -63,4 +63,5 @@ const peer = (identity: string): PeerTls => ({
   fingerprint: '',
   localUriSans: [],
   certificate: null,
+  localCertificate: null,
 });

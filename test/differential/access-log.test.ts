@@ -1,16 +1,35 @@
 // Access logs: what each command of a format says, in text and JSON, and which exchanges are logged.
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { respond } from '../support/upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { fileLog, linesOf, read } from './harness/log-file.ts';
 import { observe } from './harness/observation.ts';
 
 /** Commands whose value is the same at both proxies for the same request. */
 const SAME = [
   'ACCESS_LOG_TYPE',
   'BYTES_RECEIVED',
+  'BYTES_RETRANSMITTED',
+  'COALESCE({"operators":[{"command":"REQ","param":"X-NONE"},"PROTOCOL"]})',
+  'COALESCE({"operators":[{"command":"REQ","param":"X-A","max_length":2},"RESPONSE_CODE"]})',
+  'COALESCE({"operators":["LOCAL_REPLY_BODY","RESPONSE_CODE"]})',
+  'COALESCE({"operators":[{"command":"REQ","param":"X-NONE"}]})',
+  'CUSTOM_FLAGS',
+  'LOCAL_REPLY_BODY',
+  'PACKETS_RETRANSMITTED',
+  'REQUEST_HEADERS_BYTES',
+  'RESPONSE_TRAILERS_BYTES',
+  'UPSTREAM_FILTER_STATE(k)',
+  'UPSTREAM_HOST_NAME',
+  'UPSTREAM_HOST_NAME_WITHOUT_PORT',
+  'UPSTREAM_PEER_SUBJECT',
+  'UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID',
+  'DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID',
+  'DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID',
+  'UPSTREAM_TLS_VERSION',
+  'UPSTREAM_LOCAL_URI_SAN',
   'BYTES_SENT',
   'CLUSTER_METADATA(ns)',
   'CLUSTER_METADATA(ns:l)',
@@ -97,6 +116,7 @@ const ALIKE = [
   'REQUEST_DURATION',
   'REQUEST_TX_DURATION',
   'RESPONSE_DURATION',
+  'RESPONSE_HEADERS_BYTES',
   'RESPONSE_TX_DURATION',
   'COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)',
   'COMMON_DURATION(DS_RX_BEG:US_TX_BEG:ns)',
@@ -115,16 +135,6 @@ const ALIKE = [
 const TYPE = 'type.googleapis.com/envoy.extensions';
 const FORMATTERS = `[{name: q, typed_config: {'@type': '${TYPE}.formatter.req_without_query.v3.ReqWithoutQuery'}}]`;
 const quoted = (text: string) => JSON.stringify(text);
-
-function fileLog(name: string, format: string, filter = ''): string {
-  return `
-- name: ${name}
-  ${filter === '' ? '' : `filter: ${filter}`}
-  typed_config:
-    '@type': ${TYPE}.access_loggers.file.v3.FileAccessLog
-    path: <folder>/${name}.log
-    log_format: ${format}`;
-}
 
 const jsonOf = (commands: readonly string[]) =>
   `{formatters: ${FORMATTERS}, json_format: {case: '%REQ(X-CASE)%', ${commands.map((one) => `${quoted(one)}: ${quoted(`%${one}%`)}`).join(', ')}}}`;
@@ -284,35 +294,6 @@ compareWithEnvoy(suite, (pair) => {
     expect(mine).toEqual(theirs);
   });
 });
-
-/** Waits until both have the line of a case. */
-function linesOf(pair: Pair, log: string, mark: string): Promise<string[][]> {
-  return Promise.all(
-    [pair.reference, pair.ours].map((stand) =>
-      waitFor(`${log} of ${stand.subject}`, () => {
-        const found = read(pair, stand, log).filter((line) => line.includes(mark));
-        return found.length > 0 && found;
-      }),
-    ),
-  );
-}
-
-function read(pair: Pair, stand: Pair['ours'], log: string): string[] {
-  const text = (() => {
-    try {
-      return readFileSync(`${stand.folder}/${log}.log`, 'utf8');
-    } catch {
-      return '';
-    }
-  })();
-  return stand
-    .withoutPorts(text)
-    .replace(/_PORT":\d{4,}/g, '_PORT":<port>')
-    .replaceAll(`|${pair.ours.portOf('front')}|`, '|<port>|')
-    .replaceAll(`|${pair.reference.portOf('front')}|`, '|<port>|')
-    .split('\n')
-    .filter(Boolean);
-}
 
 function parsed(line: string): unknown {
   return JSON.parse(line.replaceAll('":<front>', '":"<front>"'));

@@ -50,7 +50,7 @@ export const http2Client: Target = {
   run(input) {
     const socket = new MemorySocket();
     const { owner, bugs } = surroundings();
-    const connection = new Http2ClientConnection(socket, defaultHttp2Options, owner);
+    const connection = new Http2ClientConnection(socket, null, defaultHttp2Options, owner);
     for (const method of ['GET', 'HEAD', 'POST']) {
       const head = { method, scheme: 'http', authority: 'a', path: '/', protocol: 'HTTP/2', upgrade: '' } as const;
       const stream = connection.open({ ...head, headers: new HeaderMap() }, method !== 'POST', listener(bugs));

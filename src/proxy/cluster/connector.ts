@@ -1,11 +1,11 @@
 // How a connection to an endpoint is made. A pool knows only this type, so plain and TLS transports look alike to it.
 import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node:net';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, UpstreamTls } from '../http/exchange.ts';
 import { reusedReads } from '../socket/reused-reads.ts';
 
 export type ConnectResult = {
   /** `alpn`: the protocol the handshake agreed on, '' for none. */
-  onConnected(socket: Socket, alpn: string): void;
+  onConnected(socket: Socket, alpn: string, tls: UpstreamTls | null): void;
   /** `detail` is Envoy's transport failure reason, '' for none. */
   onFailed(detail: string): void;
 };
@@ -53,7 +53,7 @@ function awaitConnection(socket: Socket, result: ConnectResult): () => void {
   socket.once('error', failed);
   socket.once('connect', () => {
     socket.removeListener('error', failed);
-    result.onConnected(socket, '');
+    result.onConnected(socket, '', null);
   });
   return () => {
     socket.removeListener('error', failed);

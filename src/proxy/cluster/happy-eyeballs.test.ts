@@ -26,7 +26,7 @@ function race(...others: string[]) {
     onConnected: (socket) => log.push(`connected ${String(socket)}`),
     onFailed: (detail) => log.push(`failed ${detail}`),
   });
-  const connected = (address: string) => tried.get(address)!.onConnected(address as unknown as Socket, '');
+  const connected = (address: string) => tried.get(address)!.onConnected(address as unknown as Socket, '', null);
   const failed = (address: string) => tried.get(address)!.onFailed(`by ${address}`);
   return { clock, log, cancel, connected, failed };
 }

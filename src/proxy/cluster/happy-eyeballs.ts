@@ -1,6 +1,5 @@
 // Happy Eyeballs (RFC 8305): an endpoint with several addresses is connected to by whichever answers first. The next address is tried when
 // the one before fails, or has not answered for a while.
-import type { Socket } from 'node:net';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { SocketAddress } from '../config/cluster-types.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
@@ -53,10 +52,10 @@ class Race {
     let ended = false;
     let cancel: () => void = () => undefined;
     const settled: ConnectResult = {
-      onConnected: (socket, alpn) => {
+      onConnected: (...connected) => {
         ended = true;
         this.#running.delete(cancel);
-        this.#won(socket, alpn);
+        this.#won(connected);
       },
       onFailed: (detail) => {
         ended = true;
@@ -80,9 +79,9 @@ class Race {
     this.#running.clear();
   }
 
-  #won(socket: Socket, alpn: string): void {
+  #won(connected: Parameters<ConnectResult['onConnected']>): void {
     this.giveUp();
-    this.#result.onConnected(socket, alpn);
+    this.#result.onConnected(...connected);
   }
 
   #lost(detail: string): void {

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import type { UpstreamTls } from '../http/exchange.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
 import { type ClientConnectionOwner, Http1ClientConnection } from '../http1/client-connection.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../http2/client-connection.ts';
@@ -280,10 +281,10 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       return true;
     };
     const result: ConnectResult = {
-      onConnected: (socket, alpn) => {
+      onConnected: (socket, alpn, tls) => {
         if (!settle()) return;
         stats.upstream_cx_connect_ms.record(clock.now() - started);
-        this.#connected(socket, alpn);
+        this.#connected(socket, alpn, tls);
       },
       onFailed: (detail) => {
         if (settle()) this.#failed((waiter) => waiter.onFailure('connection-failure', detail));
@@ -309,12 +310,12 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#noteUse();
   }
 
-  #connected(socket: Socket, alpn: string): void {
+  #connected(socket: Socket, alpn: string, tls: UpstreamTls | null): void {
     const multiplexed = this.#protocol === 'http2' || (this.#protocol === 'alpn' && alpn === 'h2');
     const { maxConnectionDuration } = this.#settings;
     let session: Session | null = null;
     try {
-      session = this.#sessionOn(socket, multiplexed);
+      session = this.#sessionOn(socket, multiplexed, tls);
       this.#open.add(session);
       if (maxConnectionDuration > 0) this.#limitLife(session, socket, maxConnectionDuration);
       this.onAvailable(session);
@@ -326,15 +327,15 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#connectForWaiting();
   }
 
-  #sessionOn(socket: Socket, multiplexed: boolean): Session {
+  #sessionOn(socket: Socket, multiplexed: boolean, tls: UpstreamTls | null): Session {
     const { http2, stats } = this.#settings;
     if (!multiplexed) {
-      const session = new Http1ClientConnection(socket, this);
+      const session = new Http1ClientConnection(socket, tls, this);
       this.#expected = 1;
       stats.upstream_cx_http1_total += 1;
       return session;
     }
-    const session = new Http2ClientConnection(socket, http2, this);
+    const session = new Http2ClientConnection(socket, tls, http2, this);
     session.expectLimit(this.#expected);
     stats.upstream_cx_http2_total += 1;
     return session;

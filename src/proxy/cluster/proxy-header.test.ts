@@ -91,7 +91,7 @@ function stand(version: 1 | 2 = 1) {
     wheel,
     random: () => 0,
   });
-  const connected = (nth: number) => made[nth]!.result.onConnected(made[nth]!.socket as Socket, '');
+  const connected = (nth: number) => made[nth]!.result.onConnected(made[nth]!.socket as Socket, '', null);
   return { made, connector, pools, connected };
 }
 
@@ -149,7 +149,7 @@ test.each([
   };
   const through = proxyHeaderConnector(config({ version }), {
     connect(_address, _port, result) {
-      result.onConnected(socket as unknown as Socket, '');
+      result.onConnected(socket as unknown as Socket, '', null);
       return () => undefined;
     },
   });

@@ -19,11 +19,11 @@ export function proxyHeaderConnector(config: ProxyHeaderConfig, inner: Connector
   const purposes = new WeakMap<Downstream, Purpose>();
   return {
     connect(address, port, result, purpose) {
-      const onConnected: typeof result.onConnected = (socket, alpn) => {
+      const onConnected: typeof result.onConnected = (socket, alpn, tls) => {
         const { localAddress = '', localPort = 0 } = socket;
         const own = { address: localAddress, port: localPort };
         socket.write(purpose?.preface ?? ownHeader(config, own, { address, port }));
-        result.onConnected(socket, alpn);
+        result.onConnected(socket, alpn, tls);
       };
       return inner.connect(address, port, { onConnected, onFailed: result.onFailed });
     },

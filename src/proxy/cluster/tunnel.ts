@@ -1,6 +1,6 @@
 // A CONNECT request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
 import type { Socket } from 'node:net';
-import type { Exchange, UpstreamConnection } from '../http/exchange.ts';
+import type { Exchange, UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
@@ -17,7 +17,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
   #giveUp: (() => void) | null = null;
   #socket: Socket | null = null;
   #handler: ClientStreamHandler | null = null;
-  #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 } };
+  #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 }, tls: null };
 
   constructor(host: Host, cluster: Cluster, behalf: Exchange | null) {
     this.#host = host;
@@ -55,7 +55,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     };
     const { address, port, connector } = this.#host;
     const result: ConnectResult = {
-      onConnected: (socket) => settled(() => this.#connected(socket, waiter)),
+      onConnected: (socket, _alpn, tls) => settled(() => this.#connected(socket, tls, waiter)),
       onFailed: (detail) => {
         stats.upstream_cx_active -= 1;
         stats.upstream_cx_connect_fail += 1;
@@ -112,10 +112,10 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     this.#socket?.resume();
   }
 
-  #connected(socket: Socket, waiter: PoolWaiter): void {
+  #connected(socket: Socket, tls: UpstreamTls | null, waiter: PoolWaiter): void {
     this.#socket = socket;
     const { localAddress: address = '', localPort: port = 0 } = socket;
-    this.#connection = { protocol: 'HTTP/1.1', local: { address, port } };
+    this.#connection = { protocol: 'HTTP/1.1', local: { address, port }, tls };
     socket.pause();
     socket.on('data', (bytes: Buffer) =>
       this.#tell((handler) => {

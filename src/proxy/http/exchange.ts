@@ -39,7 +39,21 @@ export type ListenerPlace = {
 };
 
 /** The connection an attempt is sent on. */
-export type UpstreamConnection = { readonly protocol: Protocol; readonly local: SocketName };
+export type UpstreamConnection = {
+  readonly protocol: Protocol;
+  readonly local: SocketName;
+  /** null on a plain connection. */
+  readonly tls: UpstreamTls | null;
+};
+
+/** A TLS connection to an upstream; certificates are DER, null where none was shown. */
+export type UpstreamTls = {
+  readonly version: string;
+  readonly cipher: string;
+  readonly sni: string;
+  readonly certificate: Buffer | null;
+  readonly localCertificate: Buffer | null;
+};
 
 export type SocketName = { readonly address: string; readonly port: number };
 
@@ -59,6 +73,8 @@ export type PeerTls = {
   readonly localUriSans: readonly string[];
   /** DER of the peer's certificate; null without one. */
   readonly certificate: Buffer | null;
+  /** DER of our own. */
+  readonly localCertificate: Buffer | null;
 };
 
 /** The trace an exchange is part of. Times are monotonic milliseconds. */

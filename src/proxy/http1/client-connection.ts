@@ -1,6 +1,6 @@
 // One connection to an upstream. It is also its only stream: a request is opened when the response before it is complete.
 import type { Socket } from 'node:net';
-import type { UpstreamConnection } from '../http/exchange.ts';
+import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
@@ -27,6 +27,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   listed = false;
   requests = 0;
   readonly #socket: Socket;
+  readonly #tls: UpstreamTls | null;
   readonly #owner: ClientConnectionOwner;
   readonly #reader = new HeadReader(MAX_HEAD_BYTES);
   readonly #parser = new ResponseParser(MAX_HEADERS);
@@ -47,8 +48,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   #closed = false;
   #connection: UpstreamConnection | null = null;
 
-  constructor(socket: Socket, owner: ClientConnectionOwner) {
+  constructor(socket: Socket, tls: UpstreamTls | null, owner: ClientConnectionOwner) {
     this.#socket = socket;
+    this.#tls = tls;
     this.#owner = owner;
     this.#body = new BodyDecoder(this, MAX_HEADERS);
     this.#output = new Output(socket);
@@ -62,7 +64,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   /** Asked of the socket once: its names cost a system call. */
   get connection(): UpstreamConnection {
     const { localAddress: address = '', localPort: port = 0 } = this.#socket;
-    this.#connection ??= { protocol: 'HTTP/1.1', local: { address, port } };
+    this.#connection ??= { protocol: 'HTTP/1.1', local: { address, port }, tls: this.#tls };
     return this.#connection;
   }
 

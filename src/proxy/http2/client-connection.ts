@@ -1,6 +1,6 @@
 // A connection to an upstream that many requests share.
 import type { Socket } from 'node:net';
-import type { UpstreamConnection } from '../http/exchange.ts';
+import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
 import { Http2ClientStream } from './client-stream.ts';
@@ -39,10 +39,10 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
   #full = false;
   #handler: ClientStreamHandler | null = null;
 
-  constructor(socket: Socket, options: Http2Options, owner: Http2ClientOwner) {
+  constructor(socket: Socket, tls: UpstreamTls | null, options: Http2Options, owner: Http2ClientOwner) {
     this.#owner = owner;
     const { localAddress: address = '', localPort: port = 0 } = socket;
-    this.connection = { protocol: 'HTTP/2', local: { address, port } };
+    this.connection = { protocol: 'HTTP/2', local: { address, port }, tls };
     this.#connection = new Http2Connection(socket, options, MAX_HEAD_BYTES, owner, this);
     socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#connection.receive(bytes)));
     this.#connection.start(PREFACE);

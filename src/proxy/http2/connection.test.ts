@@ -308,7 +308,7 @@ describe('the end of a server’s connection', () => {
 function open(options: Partial<Http2Options> = {}) {
   const socket = new MemorySocket();
   const around = surroundings();
-  const connection = new Http2ClientConnection(socket, { ...defaultHttp2Options, ...options }, around.owner);
+  const connection = new Http2ClientConnection(socket, null, { ...defaultHttp2Options, ...options }, around.owner);
   const ask = (method = 'GET', last = true) => {
     const heard: string[] = [];
     const handler: ClientStreamHandler = {

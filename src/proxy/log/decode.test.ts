@@ -88,6 +88,15 @@ describe('filters', () => {
     expect(compileLogFilter(fromJson(AccessLogFilterSchema, filter), 'f')(exchange, 1005)).toBe(wants);
   });
 
+  test.each<JsonObject>([{ use_independent_randomness: true }, {}])('a share of requests: %j', (how) => {
+    const runtime_filter = { runtime_key: 'k', percent_sampled: { numerator: 30 }, ...how };
+    const matches = compileLogFilter(fromJson(AccessLogFilterSchema, { runtime_filter }), 'f');
+    const exchanges = Array.from({ length: 2_000 }, (_, id) => testExchange({}, { id }));
+    const share = exchanges.filter((exchange) => matches(exchange, 1005)).length / exchanges.length;
+    expect(share).toBeGreaterThan(0.27);
+    expect(share).toBeLessThan(0.33);
+  });
+
   test('no flag is none of them', () => {
     const matches = compileLogFilter(fromJson(AccessLogFilterSchema, flags()), 'f');
     expect(matches(testExchange(), 1005)).toBe(false);

@@ -34,7 +34,7 @@ export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, p
     case 'traceableFilter':
       return ({ traced, healthCheck }) => traced && !healthCheck;
     case 'runtimeFilter':
-      return compileSample(filter.value, at(path, 'runtime_filter'));
+      return compileSample(filter.value);
     case 'andFilter': {
       const tests = compileAll(filter.value.filters, at(path, 'and_filter.filters'));
       return (exchange, ended) => tests.every((test) => test(exchange, ended));
@@ -96,15 +96,22 @@ function compileComparison(comparison: ComparisonFilter | undefined, path: strin
   }
 }
 
-/** A share of all requests; every proxy on the way takes the same ones, because the request's id decides. */
-function compileSample({ percentSampled, useIndependentRandomness }: RuntimeFilter, path: string): LogTest {
-  if (useIndependentRandomness) throw new ConfigError(at(path, 'use_independent_randomness'), 'is not supported');
-  const part = share(percentSampled, 0);
-  return ({ request, downstream, started }) => {
-    const id = request.headers.get('x-request-id') ?? '';
-    const drawn = /^[0-9a-f]{8}/.test(id) ? Number.parseInt(id.slice(0, 8), 16) : downstream.id * 7919 + started * 1000;
-    return drawn % 1_000_000 < part * 1_000_000;
+const DRAWS = 1_000_000;
+
+/** A share of all requests; every proxy on the way takes the same ones, because the request's id decides, unless each is to choose for itself. */
+function compileSample({ percentSampled, useIndependentRandomness }: RuntimeFilter): LogTest {
+  const limit = share(percentSampled, 0) * DRAWS;
+  if (useIndependentRandomness) return (exchange) => ownDraw(exchange) < limit;
+  return (exchange) => {
+    const id = exchange.request.headers.get('x-request-id') ?? '';
+    const drawn = /^[0-9a-f]{8}/.test(id) ? Number.parseInt(id.slice(0, 8), 16) % DRAWS : ownDraw(exchange);
+    return drawn < limit;
   };
+}
+
+/** Spread evenly by the connection and the moment the request came (microseconds). */
+function ownDraw({ downstream, started }: Exchange): number {
+  return (Math.imul(downstream.id * 7919 + Math.floor(started * 1000), 0x9e3779b1) >>> 0) % DRAWS;
 }
 
 const UNKNOWN = 2;

@@ -40,7 +40,7 @@ function finished() {
   exchange.upstreamStarted = 1004.4;
   exchange.originalPath = '/old?c=%20d';
   exchange.trailers = new HeaderMap(['x-t', 'late']);
-  exchange.upstream = { protocol: 'HTTP/1.1', local: { address: '10.0.0.1', port: 5000 } };
+  exchange.upstream = { protocol: 'HTTP/1.1', local: { address: '10.0.0.1', port: 5000 }, tls: null };
   exchange.requestEnded = 1001;
   exchange.upstreamSent = 1002.5;
   exchange.upstreamSentEnd = 1003;
@@ -127,6 +127,11 @@ describe('operators', () => {
     ['DYNAMIC_METADATA(ns:key)', '{"deep":"value"}', '-'],
     ['METADATA(ROUTE:m:k)', '1', '-'],
     ['METADATA(CLUSTER:tulle.service:name)', 'orders', '-'],
+    ['COALESCE({"operators":[{"command":"REQ","param":"none"},"RESPONSE_CODE"]})', '503', '0'],
+    ['COALESCE({"operators":[{"command":"REQ","param":"user-agent","max_length":2}]})', 'cu', '-'],
+    ['UPSTREAM_HOST_NAME_WITHOUT_PORT', '10.9.8.7', '-'],
+    ['UPSTREAM_TLS_VERSION', '-', '-'],
+    ['RESPONSE_TRAILERS_BYTES', '7', '0'],
   ])('%s', (operator, known, unknown) => {
     expect(say(`%${operator}%`)).toBe(known);
     if (unknown !== null) expect(say(`%${operator}%`, testExchange())).toBe(unknown);
@@ -169,6 +174,11 @@ describe('text', () => {
     ['%COMMON_DURATION(X:DS_TX_END)%', 'f: time point X is not supported'],
     ['%REQ_WITHOUT_QUERY(:path)%', 'f: %REQ_WITHOUT_QUERY% is not supported'],
     ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(x)%', 'f: x is no prefix length'],
+    ['%COALESCE(x)%', 'f: %COALESCE(x)% needs a list of operators in JSON'],
+    ['%COALESCE({"operators":[]})%', 'f: %COALESCE({"operators":[]})% needs a list'],
+    ['%COALESCE({"operators":[{"command":3}]})%', 'needs a list of operators in JSON'],
+    ['%COALESCE({"operators":["COALESCE"]})%', 'f: %COALESCE% cannot stand in itself'],
+    ['%COALESCE({"operators":["REQ"]})%', 'f: %REQ% needs a parameter'],
     ['%START_TIME(%q)%', 'f: time format %q is not supported'],
     ['x'.repeat(70_000), 'f: is longer than'],
   ])('%s is refused', (format, wants) => {

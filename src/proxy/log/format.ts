@@ -3,7 +3,8 @@ import { at, ConfigError } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { compileOperator, type FormatterExtension } from './operators/compile.ts';
-import type { Operator, Said } from './operators/operator.ts';
+import type { Operator } from './operators/operator.ts';
+import { textOf, truncated } from './operators/truncated.ts';
 
 export type Format = (exchange: Exchange, response: ResponseHead | null, ended: number) => string;
 
@@ -61,7 +62,10 @@ function parseFormat(text: string, path: string, extensions: ReadonlySet<Formatt
     if (literal !== '') segments.push({ kind: 'text', text: literal });
     literal = '';
     const operator = compileOperator(name, parameter ?? null, path, extensions);
-    segments.push({ kind: 'operator', read: truncated(operator, name, length, path) });
+    segments.push({
+      kind: 'operator',
+      read: truncated(operator, name, length === undefined ? undefined : Number(length), path),
+    });
   }
   if (literal !== '') segments.push({ kind: 'text', text: literal });
   return segments;
@@ -109,21 +113,4 @@ function compileJsonObject(value: object, path: string, options: JsonOptions): J
     }
     return out;
   };
-}
-
-/** Operators that Envoy lets no length follow: their values are never long. */
-const WHOLE = /^(?:RESPONSE_(?:CODE|FLAGS|FLAGS_LONG)|BYTES_\w+|CONNECTION_ID|PROTOCOL|\w*DURATION|\w+_PORT)$/;
-
-function truncated(read: Operator, name: string, length: string | undefined, path: string): Operator {
-  if (length === undefined) return read;
-  if (WHOLE.test(name)) throw new ConfigError(path, `%${name}% takes no length`);
-  const limit = Number(length);
-  return (exchange, response, ended) => {
-    const said = read(exchange, response, ended);
-    return said === undefined ? undefined : textOf(said).slice(0, limit);
-  };
-}
-
-function textOf(said: Said): string {
-  return typeof said === 'object' ? JSON.stringify(said) : String(said);
 }

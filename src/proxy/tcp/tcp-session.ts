@@ -13,7 +13,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { ConnectResult } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, UpstreamTls } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import { Pump } from './pump.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
@@ -146,11 +146,11 @@ export class TcpSession {
     };
     const { address, port, connector } = host;
     const result: ConnectResult = {
-      onConnected: (socket) => {
+      onConnected: (socket, _alpn, tls) => {
         this.#giveUp = null;
         wheel.cancel(timer);
         cluster.observe(host, 200);
-        this.#guarded(() => this.#onConnected(socket, cluster));
+        this.#guarded(() => this.#onConnected(socket, tls, cluster));
       },
       onFailed: failed,
     };
@@ -167,7 +167,7 @@ export class TcpSession {
     };
   }
 
-  #onConnected(socket: Socket, cluster: Cluster): void {
+  #onConnected(socket: Socket, tls: UpstreamTls | null, cluster: Cluster): void {
     const { config, services, stats, bufferLimit } = this.#proxy;
     const record = this.#record;
     const onBytes = (length: number) => {
@@ -184,6 +184,7 @@ export class TcpSession {
     record.upstream = {
       protocol: '',
       local: { address: up.source.localAddress ?? '', port: up.source.localPort ?? 0 },
+      tls,
     };
     watch(up.source, (reset) => {
       cluster.stats.upstream_cx_active -= 1;

@@ -47,6 +47,7 @@ export function peerTls(change: Partial<PeerTls> = {}): PeerTls {
     fingerprint: 'ab12',
     localUriSans: ['spiffe://cluster.local/ns/shop/sa/orders'],
     certificate: null,
+    localCertificate: null,
     ...change,
   };
 }

@@ -5,6 +5,7 @@ import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
+import type { UpstreamTls } from '../http/exchange.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
 import type { SecretStore } from './secrets.ts';
 import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
@@ -103,7 +104,7 @@ export class TlsConnector implements Connector {
     remember: (certificate: X509Certificate | undefined) => void,
     result: ConnectResult,
   ): () => void {
-    const failed = (error: NodeJS.ErrnoException) => result.onFailed(this.#describe(error));
+    const failed = (error: NodeJS.ErrnoException) => result.onFailed(this.#word(error));
     const closed = () => result.onFailed('TLS error: closed during the handshake');
     const done = () => {
       socket.removeListener('error', failed);
@@ -125,7 +126,8 @@ export class TlsConnector implements Connector {
       remember(certificate);
       this.#stats.ssl_handshake += 1;
       if (socket.isSessionReused()) this.#stats.ssl_session_reused += 1;
-      result.onConnected(socket, typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '');
+      const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
+      result.onConnected(socket, alpn, this.#describe(socket, certificate));
     });
     return () => {
       done();
@@ -152,8 +154,18 @@ export class TlsConnector implements Connector {
     return certificate === undefined ? 'ssl_fail_verify_error' : refusePeer(certificate, socket.authorized, validation);
   }
 
+  #describe(socket: TLSSocket, certificate: X509Certificate | undefined): UpstreamTls {
+    return {
+      version: socket.getProtocol() ?? '',
+      cipher: socket.getCipher().name ?? '',
+      sni: this.#config.sni,
+      certificate: certificate?.raw ?? null,
+      localCertificate: this.#current?.local.certificate ?? null,
+    };
+  }
+
   /** Counts the failure and words it as Envoy's transport failure reason. */
-  #describe(error: NodeJS.ErrnoException): string {
+  #word(error: NodeJS.ErrnoException): string {
     if (error.syscall === 'connect') return connectError(error);
     this.#stats.ssl_connection_error += 1;
     return `TLS error: ${error.code ?? error.message}`;

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { SecretRef, SecretValue, TlsParams } from '../config/types.ts';
-import { uriSans } from './peer.ts';
+import { type LocalEnd, uriSans } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 
 export type ContextConfig = TlsParams & {
@@ -19,9 +19,11 @@ export type CurrentContext = {
   readonly certificates: readonly OwnCertificate[];
   /** Of a context with these certificates; [] shows none. */
   options(certificates: readonly OwnCertificate[]): SecureContextOptions;
-  /** URI SANs of our own first certificate. */
-  readonly localUriSans: readonly string[];
+  /** Of our own first certificate. */
+  readonly local: LocalEnd;
 };
+
+export const SHOWS_NOTHING: LocalEnd = { uriSans: [], certificate: null };
 
 /** Gives the same object until a secret changes, so that callers can tell by identity. */
 export class ContextSource {
@@ -78,7 +80,10 @@ export class ContextSource {
           ...(secret.password === undefined ? {} : { passphrase: secret.password }),
         })),
       }),
-      localUriSans: certificates[0] === undefined ? [] : uriSans(certificates[0].leaf),
+      local:
+        certificates[0] === undefined
+          ? SHOWS_NOTHING
+          : { uriSans: uriSans(certificates[0].leaf), certificate: certificates[0].leaf.raw },
     };
   }
 }

@@ -9,20 +9,24 @@ export type SubjectAltName = { readonly type: SanType; readonly value: string };
 /** By Node's names. */
 const TYPES: Readonly<Record<string, SanType>> = { URI: 'uri', DNS: 'dns', 'IP Address': 'ip', email: 'email' };
 
-export function peerOf(socket: TLSSocket, localUriSans: readonly string[], serverName: string): PeerTls {
+/** What an end shows of itself. */
+export type LocalEnd = { readonly uriSans: readonly string[]; readonly certificate: Buffer | null };
+
+export function peerOf(socket: TLSSocket, local: LocalEnd, serverName: string): PeerTls {
   const certificate = socket.getPeerX509Certificate();
   const names = certificate === undefined ? [] : subjectAltNames(certificate.subjectAltName);
   return {
     version: socket.getProtocol() ?? '',
-    cipher: socket.getCipher().standardName ?? '',
+    cipher: socket.getCipher().name ?? '',
     sni: serverName,
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     uriSans: names.filter(({ type }) => type === 'uri').map(({ value }) => value),
     dnsSans: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
     subject: subjectOf(certificate),
     fingerprint: certificate === undefined ? '' : certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    localUriSans,
+    localUriSans: local.uriSans,
     certificate: certificate?.raw ?? null,
+    localCertificate: local.certificate,
   };
 }
 

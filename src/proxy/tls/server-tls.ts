@@ -6,8 +6,8 @@ import { createServer, type SecureContext, type Server, type TLSSocket, type Tls
 import type { DownstreamTlsConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { CertificateChoice } from './certificate-choice.ts';
-import { ContextSource, type CurrentContext } from './context.ts';
-import { peerOf } from './peer.ts';
+import { ContextSource, type CurrentContext, SHOWS_NOTHING } from './context.ts';
+import { type LocalEnd, peerOf } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
@@ -28,7 +28,7 @@ export class ServerTls {
   #current: CurrentContext | null = null;
   #choice: CertificateChoice | null = null;
   /** Handshakes in progress by the client's address: Node says which TLS socket is secure, not which socket it was given. */
-  readonly #pending = new Map<string, { readonly result: HandshakeResult; readonly local: readonly string[] }>();
+  readonly #pending = new Map<string, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
   constructor(config: DownstreamTlsConfig, secrets: SecretStore) {
     this.#config = config;
@@ -49,7 +49,7 @@ export class ServerTls {
       result.onFailed('ssl_connection_error', typeof server === 'string' ? server : 'the client has gone');
       return;
     }
-    this.#pending.set(key, { result, local: this.#current?.localUriSans ?? [] });
+    this.#pending.set(key, { result, local: this.#current?.local ?? SHOWS_NOTHING });
     socket.once('close', () => this.#fail(key, 'ssl_connection_error', 'closed during the handshake'));
     server.emit('connection', socket);
   }

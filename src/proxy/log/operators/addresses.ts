@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange, SocketName } from '../../http/exchange.ts';
-import { type Operator, type OperatorCompiler, type Operators, plain } from './operator.ts';
+import { filled, type Operator, type OperatorCompiler, type Operators, plain } from './operator.ts';
 
 type End = (exchange: Exchange) => SocketName | undefined;
 
@@ -23,6 +23,14 @@ export const addresses: Operators = {
   ...named('UPSTREAM_LOCAL', upstreamLocal),
   ...plain({
     UPSTREAM_HOST: ({ endpoint }) => endpoint?.name,
+    UPSTREAM_HOST_NAME: ({ endpoint }) =>
+      endpoint === null ? undefined : (filled(endpoint.hostname) ?? endpoint.name),
+    UPSTREAM_HOST_NAME_WITHOUT_PORT: ({ endpoint }) =>
+      endpoint === null ? undefined : (filled(endpoint.hostname) ?? endpoint.address),
+    // Only addresses inside a proxy have one.
+    DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID: () => '',
+    DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID: () => '',
+    UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID: ({ upstream }) => (upstream === null ? undefined : ''),
     CONNECTION_ID: ({ downstream }) => downstream.id,
   }),
 };

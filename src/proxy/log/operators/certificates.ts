@@ -1,6 +1,6 @@
-// TLS as the downstream peer spoke it, and what its certificate says.
+// TLS as it was spoken with the client and with the upstream, and what the certificates of both ends say.
 import { X509Certificate } from 'node:crypto';
-import type { Exchange, PeerTls } from '../../http/exchange.ts';
+import type { Exchange, PeerTls, UpstreamTls } from '../../http/exchange.ts';
 import { filled, type Operator, type Operators, plain, type Said } from './operator.ts';
 import { compileTime } from './time.ts';
 
@@ -14,42 +14,102 @@ export const certificates: Operators = {
     DOWNSTREAM_PEER_FINGERPRINT_256: ofTls((tls) => filled(tls.fingerprint)),
     DOWNSTREAM_TLS_VERSION: ofTls((tls) => filled(tls.version)),
     DOWNSTREAM_TLS_CIPHER: ofTls((tls) => filled(tls.cipher)),
-    DOWNSTREAM_PEER_FINGERPRINT_1: ofCertificate(({ fingerprint }) => fingerprint.replaceAll(':', '').toLowerCase()),
-    DOWNSTREAM_PEER_SERIAL: ofCertificate(({ serialNumber }) => serialNumber.toLowerCase()),
-    DOWNSTREAM_PEER_ISSUER: ofCertificate(({ issuer }) => issuer.split('\n').reverse().join(',')),
-    DOWNSTREAM_PEER_CERT: ofCertificate((certificate) => encodeURIComponent(certificate.toString())),
+    DOWNSTREAM_PEER_FINGERPRINT_1: of(client, ({ fingerprint }) => fingerprint.replaceAll(':', '').toLowerCase()),
+    DOWNSTREAM_PEER_SERIAL: of(client, ({ serialNumber }) => serialNumber.toLowerCase()),
+    DOWNSTREAM_PEER_ISSUER: of(client, issuerOf),
+    DOWNSTREAM_PEER_CERT: of(client, (certificate) => encodeURIComponent(certificate.toString())),
+    DOWNSTREAM_PEER_IP_SAN: of(client, sans('IP Address')),
+    DOWNSTREAM_PEER_EMAIL_SAN: of(client, sans('email')),
+    DOWNSTREAM_LOCAL_SUBJECT: of(ownToClient, subjectOf),
+    DOWNSTREAM_LOCAL_DNS_SAN: of(ownToClient, sans('DNS')),
+    DOWNSTREAM_LOCAL_IP_SAN: of(ownToClient, sans('IP Address')),
+    DOWNSTREAM_LOCAL_EMAIL_SAN: of(ownToClient, sans('email')),
+    UPSTREAM_TLS_VERSION: ofUpstream((tls) => filled(tls.version)),
+    UPSTREAM_TLS_CIPHER: ofUpstream((tls) => filled(tls.cipher)),
+    UPSTREAM_SERVER_NAME: ofUpstream((tls) => filled(tls.sni)),
+    UPSTREAM_PEER_SUBJECT: of(server, subjectOf),
+    UPSTREAM_PEER_ISSUER: of(server, issuerOf),
+    UPSTREAM_PEER_CERT: of(server, (certificate) => encodeURIComponent(certificate.toString())),
+    UPSTREAM_PEER_URI_SAN: of(server, sans('URI')),
+    UPSTREAM_PEER_DNS_SAN: of(server, sans('DNS')),
+    UPSTREAM_PEER_IP_SAN: of(server, sans('IP Address')),
+    UPSTREAM_LOCAL_URI_SAN: of(ownToServer, sans('URI')),
+    UPSTREAM_LOCAL_DNS_SAN: of(ownToServer, sans('DNS')),
+    UPSTREAM_LOCAL_IP_SAN: of(ownToServer, sans('IP Address')),
   }),
-  DOWNSTREAM_PEER_CERT_V_START: validity(({ validFromDate }) => validFromDate),
-  DOWNSTREAM_PEER_CERT_V_END: validity(({ validToDate }) => validToDate),
+  DOWNSTREAM_PEER_CERT_V_START: validity(client, ({ validFromDate }) => validFromDate),
+  DOWNSTREAM_PEER_CERT_V_END: validity(client, ({ validToDate }) => validToDate),
+  UPSTREAM_PEER_CERT_V_START: validity(server, ({ validFromDate }) => validFromDate),
+  UPSTREAM_PEER_CERT_V_END: validity(server, ({ validToDate }) => validToDate),
 };
+
+/** The DER of a certificate that was shown on one of the two connections. */
+type Shown = (exchange: Exchange) => Buffer | null | undefined;
+
+function client({ downstream }: Exchange): ReturnType<Shown> {
+  return downstream.tls?.certificate;
+}
+
+function ownToClient({ downstream }: Exchange): ReturnType<Shown> {
+  return downstream.tls?.localCertificate;
+}
+
+function server({ upstream }: Exchange): ReturnType<Shown> {
+  return upstream?.tls?.certificate;
+}
+
+function ownToServer({ upstream }: Exchange): ReturnType<Shown> {
+  return upstream?.tls?.localCertificate;
+}
 
 function ofTls(read: (tls: PeerTls) => Said): Operator {
   return ({ downstream: { tls } }) => (tls === null ? undefined : read(tls));
 }
 
-function ofCertificate(read: (certificate: X509Certificate) => Said): Operator {
+function ofUpstream(read: (tls: UpstreamTls) => Said): Operator {
+  return ({ upstream }) => (upstream === null || upstream.tls === null ? undefined : read(upstream.tls));
+}
+
+function of(shown: Shown, read: (certificate: X509Certificate) => Said): Operator {
   return (exchange) => {
-    const certificate = certificateOf(exchange);
-    return certificate === null ? undefined : read(certificate);
+    const der = shown(exchange);
+    return der === null || der === undefined ? undefined : read(parse(der));
   };
 }
 
-function validity(moment: (certificate: X509Certificate) => Date): Operators[string] {
+function validity(shown: Shown, moment: (certificate: X509Certificate) => Date): Operators[string] {
   return (parameter, path) => {
     const write = compileTime(parameter ?? '%Y-%m-%dT%H:%M:%S.000Z', path, 'utc');
-    return ofCertificate((certificate) => write(moment(certificate).getTime()));
+    return of(shown, (certificate) => write(moment(certificate).getTime()));
+  };
+}
+
+/** RFC 2253 form. Node gives undefined, whatever its types say, for an empty subject. */
+function subjectOf({ subject }: X509Certificate): string | undefined {
+  return filled((subject as string | undefined)?.split('\n').reverse().join(','));
+}
+
+function issuerOf({ issuer }: X509Certificate): string {
+  return issuer.split('\n').reverse().join(',');
+}
+
+/** Alternative names of one of Node's types, as in `IP Address:10.1.2.3`. */
+function sans(type: string): (certificate: X509Certificate) => string | undefined {
+  const prefix = `${type}:`;
+  return ({ subjectAltName }) => {
+    const names = (subjectAltName ?? '').split(', ').filter((name) => name.startsWith(prefix));
+    return filled(names.map((name) => name.slice(prefix.length)).join(','));
   };
 }
 
 /** Parsed once per connection, and only where a format asks. */
-const parsed = new WeakMap<PeerTls, X509Certificate>();
+const parsed = new WeakMap<Buffer, X509Certificate>();
 
-function certificateOf({ downstream: { tls } }: Exchange): X509Certificate | null {
-  if (tls === null || tls.certificate === null) return null;
-  let certificate = parsed.get(tls);
+function parse(der: Buffer): X509Certificate {
+  let certificate = parsed.get(der);
   if (certificate === undefined) {
-    certificate = new X509Certificate(tls.certificate);
-    parsed.set(tls, certificate);
+    certificate = new X509Certificate(der);
+    parsed.set(der, certificate);
   }
   return certificate;
 }

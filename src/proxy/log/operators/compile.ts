@@ -13,7 +13,9 @@ import { grpc } from './grpc.ts';
 import { metadata } from './metadata.ts';
 import { alternatives, filled, type Operator, type Operators, plain, requestReader, required } from './operator.ts';
 import { compileWithoutQuery, paths } from './paths.ts';
+import { sizes } from './sizes.ts';
 import { compileTime, type Zone } from './time.ts';
+import { truncated } from './truncated.ts';
 
 /** Operators of formatter extensions, which a format must name to use. */
 export type FormatterExtension = 'req_without_query' | 'metadata';
@@ -26,8 +28,57 @@ export function compileOperator(
 ): Operator {
   const compile = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (compile !== undefined) return compile(parameter, path);
+  if (name === 'COALESCE') return compileCoalesce(parameter, path, extensions);
   if (name === 'REQ_WITHOUT_QUERY' && extensions.has('req_without_query')) return compileWithoutQuery(parameter, path);
   throw new ConfigError(path, `%${name}% is not supported`);
+}
+
+/** `{"operators": ["PROTOCOL", {"command": "REQ", "param": "x-a", "max_length": 9}]}`: the first that has something to say. */
+function compileCoalesce(
+  parameter: string | null,
+  path: string,
+  extensions: ReadonlySet<FormatterExtension>,
+): Operator {
+  const operators = readChoices(required('COALESCE', parameter, path), path).map(({ command, param, max_length }) => {
+    if (command === 'COALESCE') throw new ConfigError(path, '%COALESCE% cannot stand in itself');
+    return truncated(compileOperator(command, param ?? null, path, extensions), command, max_length, path);
+  });
+  return (...from) => {
+    for (const operator of operators) {
+      const said = operator(...from);
+      if (said !== undefined) return said;
+    }
+    return undefined;
+  };
+}
+
+type Choice = { readonly command: string; readonly param?: string; readonly max_length?: number };
+
+function readChoices(text: string, path: string): readonly Choice[] {
+  const wrong = new ConfigError(path, `%COALESCE(${text})% needs a list of operators in JSON`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw wrong;
+  }
+  const operators: unknown = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'operators') : null;
+  if (!Array.isArray(operators) || operators.length === 0) throw wrong;
+  return operators.map((operator: unknown): Choice => {
+    if (typeof operator === 'string') return { command: operator };
+    if (!isChoice(operator)) throw wrong;
+    return operator;
+  });
+}
+
+function isChoice(value: unknown): value is Choice {
+  if (typeof value !== 'object' || value === null) return false;
+  const { command, param, max_length } = value as Partial<Record<keyof Choice, unknown>>;
+  return (
+    typeof command === 'string' &&
+    (param === undefined || typeof param === 'string') &&
+    (max_length === undefined || typeof max_length === 'number')
+  );
 }
 
 const exchanged: Operators = plain({
@@ -50,6 +101,10 @@ const exchanged: Operators = plain({
   TRACE_ID: ({ span }) => span?.traceId,
   SPAN_ID: ({ span }) => span?.spanId,
   ACCESS_LOG_TYPE: (exchange) => exchange.logType,
+  // Filters may set flags of their own, and upstream filters state; there are none that do.
+  CUSTOM_FLAGS: () => '',
+  /** Only what is put into local replies knows it. */
+  LOCAL_REPLY_BODY: () => '',
 });
 
 const withParameter: Operators = {
@@ -87,6 +142,7 @@ const OPERATORS: Operators = {
   ...durations,
   ...paths,
   ...metadata,
+  ...sizes,
   ...grpc,
   ...withParameter,
 };

@@ -32,6 +32,11 @@ export const metadata: Operators = {
       return value === undefined || form === 'PLAIN' ? value : JSON.stringify(value);
     };
   },
+  /** Filters of upstream connections leave it; there are none. */
+  UPSTREAM_FILTER_STATE(parameter, path) {
+    required('UPSTREAM_FILTER_STATE', parameter, path);
+    return () => undefined;
+  },
   METADATA(parameter, path) {
     const [source = '', ...rest] = required('METADATA', parameter, path).split(':');
     const read = Object.hasOwn(SOURCES, source) ? SOURCES[source] : undefined;

@@ -1,0 +1,47 @@
+// Access logs that a suite has written beside the harness's own: their configuration, and their lines of one case.
+import { readFileSync } from 'node:fs';
+import { waitFor } from '../../support/wait-for.ts';
+import type { Pair } from './compare.ts';
+
+const TYPE = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
+
+/** An item of `access_log`; `format` is a SubstitutionFormatString. */
+export function fileLog(name: string, format: string, filter = ''): string {
+  return `
+- name: ${name}
+  ${filter === '' ? '' : `filter: ${filter}`}
+  typed_config:
+    '@type': ${TYPE}
+    path: <folder>/${name}.log
+    log_format: ${format}`;
+}
+
+/** Waits until both have the line of a case. */
+export function linesOf(pair: Pair, log: string, mark: string): Promise<string[][]> {
+  return Promise.all(
+    [pair.reference, pair.ours].map((stand) =>
+      waitFor(`${log} of ${stand.subject}`, () => {
+        const found = read(pair, stand, log).filter((line) => line.includes(mark));
+        return found.length > 0 && found;
+      }),
+    ),
+  );
+}
+
+/** Ports of both proxies say `<port>`. */
+export function read(pair: Pair, stand: Pair['ours'], log: string): string[] {
+  const text = (() => {
+    try {
+      return readFileSync(`${stand.folder}/${log}.log`, 'utf8');
+    } catch {
+      return '';
+    }
+  })();
+  return stand
+    .withoutPorts(text)
+    .replace(/_PORT":\d{4,}/g, '_PORT":<port>')
+    .replaceAll(`|${pair.ours.portOf('front')}|`, '|<port>|')
+    .replaceAll(`|${pair.reference.portOf('front')}|`, '|<port>|')
+    .split('\n')
+    .filter(Boolean);
+}
