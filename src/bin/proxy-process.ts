@@ -148,6 +148,7 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
     reopenLogs: () => engine.reopenLogs(),
     failHealth(fail) {
       ending.failing = fail;
+      engine.failHealth(fail);
     },
     drain: ({ inboundOnly }) => void (inboundOnly ? engine.drain('inbound') : ending.drain()),
     quit: () => ending.quit(),

@@ -36,6 +36,8 @@ export type RuntimeOptions = {
   readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime?: { number(key: string): number | undefined };
+  /** Whether health checks fail because somebody asked for it. */
+  readonly health?: { readonly failing: boolean };
   /** Milliseconds that `drain` waits for requests in progress. */
   readonly drainTime?: number;
   /** Milliseconds that connections of a listener or chain that is gone may go on; Envoy's --drain-time-s, 10 minutes. */
@@ -85,6 +87,7 @@ export class ProxyRuntime {
       localAddress: ownAddress(),
       overload: this.#overload,
       runtime: options.runtime ?? { number: () => undefined },
+      health: options.health ?? { failing: false },
       node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,

@@ -71,6 +71,7 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
     ...shared,
     overload: new Overload(systemClock),
     runtime: { number: () => undefined },
+    health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
     clusters: new Map([['up', up]]),

@@ -32,6 +32,8 @@ export type FilterScope = {
   readonly clusters: { get(name: string): Cluster | undefined };
   /** What this proxy is in the mesh; '' where its bootstrap does not say. */
   readonly node: { readonly id: string; readonly cluster: string };
+  /** Whether this proxy fails its health checks because somebody asked for it. */
+  readonly health: { readonly failing: boolean };
   /** This machine's address, as in X-Forwarded-For. */
   readonly localAddress: string;
   /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */

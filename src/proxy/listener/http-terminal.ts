@@ -15,7 +15,7 @@ export class HttpTerminal implements Terminal {
   }
 
   drain(): void {
-    this.#manager.draining = true;
+    this.#manager.drain();
   }
 
   serve({ socket: accepted, downstream, onGone, onBug }: Accepted): Served {

@@ -32,8 +32,7 @@ export class ConnectionManager implements StreamAcceptor {
   readonly #logs: readonly AccessLog[];
   /** null where lines are written at the end only. */
   readonly earlyLogs: EarlyLogs | null;
-  /** The chain is being replaced or the proxy stops: every answer ends its connection. */
-  draining = false;
+  #draining = false;
 
   constructor(
     config: HttpConnectionConfig,
@@ -52,6 +51,15 @@ export class ConnectionManager implements StreamAcceptor {
     this.scope = filterScope(services, config.statPrefix);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
+  }
+
+  /** The chain is being replaced, the proxy stops or fails its health checks: every answer ends its connection. */
+  get draining(): boolean {
+    return this.#draining || this.services.health.failing;
+  }
+
+  drain(): void {
+    this.#draining = true;
   }
 
   /** Asked anew for every request, so that open connections follow a change of routes at once. */
@@ -112,7 +120,7 @@ export class ConnectionManager implements StreamAcceptor {
 }
 
 function filterScope(services: RouterServices, statPrefix: string): FilterScope {
-  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node } = services;
+  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health } = services;
   return {
     clock,
     wheel,
@@ -122,6 +130,7 @@ function filterScope(services: RouterServices, statPrefix: string): FilterScope 
     localAddress,
     client,
     node,
+    health,
     prefix: `http.${statPrefix}.`,
     stats: filterStats,
   };

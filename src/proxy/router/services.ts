@@ -16,6 +16,8 @@ export type RouterServices = {
   readonly overload: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime: { number(key: string): number | undefined };
+  /** Whether health checks fail because somebody asked for it. */
+  readonly health: { readonly failing: boolean };
   /** Who this proxy is. */
   readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */

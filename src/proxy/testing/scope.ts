@@ -24,6 +24,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     log: silentLog([]),
     overload: new Overload(clock),
     runtime: { number: () => undefined },
+    health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
     clusters: new Map<string, Cluster>(),

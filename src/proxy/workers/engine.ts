@@ -21,6 +21,8 @@ export type Engine = {
   resetCounters(): void;
   reopenLogs(): void;
   setLogLevel(level: string): void;
+  /** Health checks fail, or no longer, because somebody asked for it. */
+  failHealth(fail: boolean): void;
   /** Stops accepting, and resolves when requests in progress are over or out of time. */
   drain(part: DrainPart): Promise<void>;
   close(): Promise<void>;

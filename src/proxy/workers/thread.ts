@@ -34,6 +34,7 @@ export class ProxyThread implements Engine {
   readonly #log: ThreadLog;
   readonly #metrics: IstioMetrics;
   readonly #faults: { readonly count: number };
+  readonly #health = { failing: false };
 
   constructor({ bootstrap, log, drainTime }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
@@ -46,6 +47,7 @@ export class ProxyThread implements Engine {
       random: Math.random,
       log,
       runtime: bootstrap.runtime,
+      health: this.#health,
       overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
       nodeId: bootstrap.node.id,
       nodeCluster: bootstrap.node.cluster,
@@ -95,6 +97,10 @@ export class ProxyThread implements Engine {
 
   setLogLevel(level: string): void {
     this.#log.level = level;
+  }
+
+  failHealth(fail: boolean): void {
+    this.#health.failing = fail;
   }
 
   drain(part: DrainPart): Promise<void> {
