@@ -16,7 +16,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
     transport_api_version: 'there is only version 3',
-    charge_cluster_response_stats: 'a statistic',
   },
   'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': {
     async_fetch: 'keys are fetched with the first request that needs them, which waits for them',
@@ -24,13 +23,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch': {
     fast_listener: 'no listener waits for keys',
     failed_refetch_duration: 'every request that needs keys asks for them',
-  },
-  'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider': {
-    jwt_cache_config: 'verified tokens are always remembered, up to a fixed number',
-  },
-  'envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig': {
-    jwt_cache_size: 'the number remembered is fixed',
-    jwt_max_token_size: 'tokens over 4 KiB are never remembered',
   },
   'envoy.config.listener.v3.Listener': {
     stat_prefix: 'names a statistic',

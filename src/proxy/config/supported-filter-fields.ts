@@ -48,7 +48,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.metadata.v3.MetadataKey': 'key path',
   'envoy.type.metadata.v3.MetadataKey.PathSegment': 'key',
   'envoy.extensions.filters.http.compressor.v3.Compressor':
-    'compressor_library request_direction_config response_direction_config',
+    'compressor_library request_direction_config response_direction_config choose_first',
   'envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig':
     'enabled min_content_length content_type content_type_matcher',
   'envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig': 'common_config',
@@ -61,7 +61,7 @@ export const filterFields: Readonly<Record<string, string>> = {
     'memory_level compression_level compression_strategy window_bits chunk_size',
   'envoy.extensions.compression.brotli.compressor.v3.Brotli':
     'quality encoder_mode window_bits input_block_bits chunk_size disable_literal_context_modeling',
-  'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum chunk_size',
+  'envoy.extensions.compression.zstd.compressor.v3.Zstd': 'compression_level enable_checksum strategy chunk_size',
   'envoy.extensions.filters.http.decompressor.v3.Decompressor':
     'decompressor_library request_direction_config response_direction_config',
   'envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig':
@@ -69,7 +69,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig':
     'common_config advertise_accept_encoding',
   'envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig': 'common_config',
-  'envoy.extensions.compression.gzip.decompressor.v3.Gzip': 'window_bits chunk_size',
+  'envoy.extensions.compression.gzip.decompressor.v3.Gzip': 'window_bits chunk_size max_inflate_ratio',
   'envoy.extensions.compression.brotli.decompressor.v3.Brotli': 'disable_ring_buffer_reallocation chunk_size',
   'envoy.extensions.compression.zstd.decompressor.v3.Zstd': 'chunk_size',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation': 'mutations most_specific_header_mutations_wins',
@@ -116,7 +116,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':
-    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds claim_to_headers clear_route_cache',
+    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds claim_to_headers clear_route_cache jwt_cache_config',
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig': 'jwt_cache_size jwt_max_token_size',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload': 'space_delimited_claims',
   'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': 'http_uri cache_duration retry_policy',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtHeader': 'name value_prefix',
@@ -145,7 +146,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
 
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
-    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session',
+    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add charge_cluster_response_stats with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session',
   'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
   'envoy.extensions.filters.http.ext_authz.v3.HttpService':
     'server_uri path_prefix authorization_request authorization_response',

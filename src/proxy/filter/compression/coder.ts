@@ -7,6 +7,14 @@ import type { Library } from './libraries.ts';
 
 export type ZlibStream = Gzip | Gunzip | BrotliCompress | BrotliDecompress | ZstdCompress | ZstdDecompress;
 
+/** What hears of a coder's work. */
+export type CoderWatch = {
+  taken(bytes: number): void;
+  given(bytes: number): void;
+  /** The body cannot be decoded, or has grown beyond the library's ratio: nothing more comes out. */
+  failed(): void;
+};
+
 /** Bytes waiting in the coder at which the source is stopped. */
 const HIGH = 65_536;
 
@@ -14,25 +22,31 @@ export class Coder {
   readonly #zlib: ZlibStream;
   readonly #stream: FilterStream;
   readonly #outlet: FilterOutlet;
-  /** A compressor's chunks must reach the peer without waiting for more. */
-  readonly #flush: number | null;
+  readonly #library: Library;
+  readonly #watch: CoderWatch;
   #trailers: HeaderMap | null = null;
+  #taken = 0;
+  #given = 0;
 
-  constructor({ create, flush }: Library, stream: FilterStream, outlet: FilterOutlet, onError: () => void) {
-    const zlib = create();
+  constructor(library: Library, stream: FilterStream, outlet: FilterOutlet, watch: CoderWatch) {
+    const zlib = library.create();
     this.#zlib = zlib;
+    this.#library = library;
     this.#stream = stream;
     this.#outlet = outlet;
-    this.#flush = flush;
-    zlib.on('data', (chunk: Buffer) => this.#stream.run(() => this.#outlet.write(chunk)));
+    this.#watch = watch;
+    zlib.on('data', (chunk: Buffer) => this.#stream.run(() => this.#give(chunk)));
     zlib.on('drain', () => this.#stream.run(() => this.#outlet.resume()));
     zlib.on('end', () => this.#stream.run(() => this.#outlet.finish(this.#trailers)));
-    zlib.on('error', () => this.#stream.run(onError));
+    zlib.on('error', () => this.#stream.run(() => this.#watch.failed()));
   }
 
   write(chunk: Buffer): void {
+    const { flush } = this.#library;
+    this.#taken += chunk.length;
+    this.#watch.taken(chunk.length);
     this.#zlib.write(kept(chunk));
-    if (this.#flush !== null) this.#zlib.flush(this.#flush);
+    if (flush !== null) this.#zlib.flush(flush);
     if (this.#zlib.writableLength >= HIGH) this.#outlet.pause();
   }
 
@@ -45,5 +59,17 @@ export class Coder {
     this.#zlib.removeAllListeners();
     this.#zlib.on('error', () => undefined);
     this.#zlib.destroy();
+  }
+
+  /** A few bytes can stand for millions: what comes out is held against what went in so far, before any of it goes on. */
+  #give(chunk: Buffer): void {
+    this.#given += chunk.length;
+    if (this.#given > this.#taken * this.#library.maxRatio) {
+      this.close();
+      this.#watch.failed();
+      return;
+    }
+    this.#watch.given(chunk.length);
+    this.#outlet.write(chunk);
   }
 }

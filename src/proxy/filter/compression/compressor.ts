@@ -1,106 +1,84 @@
 // The filter envoy.filters.http.compressor.
 import {
-  type Compressor,
-  type Compressor_CommonDirectionConfig,
   type CompressorPerRoute,
   CompressorPerRouteSchema,
   CompressorSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
-import { at, ConfigError, mapAt } from '../../config/config-error.ts';
+import { at, ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { HeaderMap } from '../../http/headers.ts';
-import { compileString } from '../../route/match/string-matcher.ts';
-import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
-import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from '../filter.ts';
-import { chooseEncoding } from './accept-encoding.ts';
+import { compiler, type FilterKind, routeSettings } from '../define.ts';
+import type { FilterOutlet, FilterScope, FilterStream, HttpFilter, StreamFilter } from '../filter.ts';
+import { type Choice, chooseEncoding } from './accept-encoding.ts';
 import { Coder } from './coder.ts';
-import { compileCompressor, type Library } from './libraries.ts';
+import { type CompressedDirection, type CompressorConfig, compileCompressorConfig } from './compressor-config.ts';
+import { type CompressionStats, type CompressorStats, countChoice } from './compressor-stats.ts';
+import type { Library } from './libraries.ts';
 
-class CompressorStats {
-  compressed = 0;
-  not_compressed = 0;
-}
+/** The compressors of a chain for one exchange, in the order the request met them; they agree on one encoding. */
+type Offers = { readonly all: CompressorConfig[]; choice: Choice | null };
+const offers = new WeakMap<Exchange, Offers>();
 
-type Direction = { readonly enabled: boolean; readonly minimum: number; compressible(type: string): boolean };
-
-type Config = {
-  readonly library: Library;
-  readonly request: Direction;
-  readonly response: Direction & {
-    readonly skipsEtag: boolean;
-    readonly weakensEtag: boolean;
-    readonly skippedStatuses: ReadonlySet<number>;
-  };
-  readonly removesAcceptEncoding: boolean;
-  statsOf(scope: FilterScope): CompressorStats;
-};
-
-/** Envoy's. */
-const MINIMUM = 30;
-const TYPES = [
-  ...['application/javascript', 'application/json', 'application/xhtml+xml', 'image/svg+xml'],
-  ...['text/css', 'text/html', 'text/plain', 'text/xml'],
-];
-
-/** Encodings the compressors of a chain offer for one exchange, in the order the request met them. */
-const offers = new WeakMap<Exchange, string[]>();
-/** true: `accept-encoding` is kept from upstreams, whatever the chain says. */
-const ofRoute = routeSettings<{ readonly removesAcceptEncoding: boolean | undefined }>();
+type RouteSettings = { readonly disabled: boolean; readonly removesAcceptEncoding: boolean | undefined };
+const ofRoute = routeSettings<RouteSettings>();
 
 export const compressor: FilterKind = {
-  chain: compiler(CompressorSchema, createCompressor),
+  chain: compiler(CompressorSchema, (message, name, path) => {
+    const config = compileCompressorConfig(message, path);
+    return { name, open: (exchange, scope, stream) => new Compression(config, name, exchange, scope, stream) };
+  }),
   route: compiler(CompressorPerRouteSchema, compileRoute),
 };
 
-function compileRoute({ override }: CompressorPerRoute, name: string, path: string): HttpFilter | null {
+function compileRoute({ override }: CompressorPerRoute, name: string, path: string): HttpFilter {
   switch (override.case) {
     case 'disabled':
       if (!override.value) throw new ConfigError(at(path, 'disabled'), 'must be true');
-      return null;
-    case 'overrides':
-      return ofRoute.make(name, {
-        removesAcceptEncoding: override.value.responseDirectionConfig?.removeAcceptEncodingHeader,
-      });
+      return ofRoute.make(name, { disabled: true, removesAcceptEncoding: undefined });
+    case 'overrides': {
+      const removesAcceptEncoding = override.value.responseDirectionConfig?.removeAcceptEncodingHeader;
+      return ofRoute.make(name, { disabled: false, removesAcceptEncoding });
+    }
     default:
       throw new ConfigError(path, 'says neither disabled nor overrides');
   }
 }
 
-function createCompressor(message: Compressor, name: string, path: string): HttpFilter {
-  const config = compileConfig(message, path);
-  return { name, open: (exchange, scope, stream) => new Compression(config, name, exchange, scope, stream) };
-}
-
 class Compression implements StreamFilter {
-  readonly #config: Config;
-  readonly #name: string;
+  readonly #config: CompressorConfig;
+  readonly #settings: RouteSettings | undefined;
   readonly #exchange: Exchange;
-  readonly #scope: FilterScope;
   readonly #stream: FilterStream;
+  readonly #stats: CompressorStats;
   /** null: the request never came by here. */
   #accepted: string | null = null;
   #up: Coder | null = null;
   #down: Coder | null = null;
 
-  constructor(config: Config, name: string, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+  constructor(config: CompressorConfig, name: string, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
     this.#config = config;
-    this.#name = name;
+    this.#settings = ofRoute.of(exchange, name);
     this.#exchange = exchange;
-    this.#scope = scope;
     this.#stream = stream;
+    this.#stats = config.statsOf(scope);
   }
 
   readonly request = {
     head: ({ headers }: { headers: HeaderMap }, last: boolean): undefined => {
       const { library, request } = this.#config;
+      const stats = this.#stats.request;
       this.#accepted = headers.joined('accept-encoding') ?? '';
-      offers.set(this.#exchange, [...(offers.get(this.#exchange) ?? []), library.encoding]);
-      const removes =
-        ofRoute.of(this.#exchange, this.#name)?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding;
-      if (removes) headers.remove('accept-encoding');
-      if (last || !fits(headers, request) || !transformable(headers)) return;
+      this.#offer();
+      if (this.#settings?.removesAcceptEncoding ?? this.#config.removesAcceptEncoding)
+        headers.remove('accept-encoding');
+      const compresses = !last && this.#isOn(request) && isLongEnough(headers, request, stats);
+      if (!compresses || !isCompressible(headers, request)) {
+        stats.not_compressed += 1;
+        return;
+      }
+      stats.compressed += 1;
       encode(headers, library);
-      this.#up = new Coder(library, this.#stream, this.#stream.request, this.#broken);
+      this.#up = this.#coder(this.#stream.request, stats);
     },
     data: (chunk: Buffer): void => {
       if (this.#up === null) this.#stream.request.write(chunk);
@@ -114,22 +92,24 @@ class Compression implements StreamFilter {
 
   readonly response = {
     head: ({ status, headers }: { status: number; headers: HeaderMap }, last: boolean): undefined => {
-      const { library, response, statsOf } = this.#config;
-      const stats = statsOf(this.#scope);
+      const { library, response } = this.#config;
+      const stats = this.#stats.response;
+      const considered = this.#isOn(response) && isLongEnough(headers, response, stats);
       const compressible =
-        fits(headers, response) &&
-        transformable(headers) &&
-        !(response.skipsEtag && headers.has('etag')) &&
+        considered &&
+        isCompressible(headers, response) &&
+        !this.#isKeptByEtag(headers) &&
         !response.skippedStatuses.has(status);
+      const wanted = !last && considered && this.#isWanted(headers);
       if (compressible) vary(headers);
-      if (last || !compressible || !this.#isWanted()) {
+      if (!compressible || !wanted) {
         stats.not_compressed += 1;
         return;
       }
       stats.compressed += 1;
       sanitizeEtag(headers, response.weakensEtag);
       encode(headers, library);
-      this.#down = new Coder(library, this.#stream, this.#stream.response, this.#broken);
+      this.#down = this.#coder(this.#stream.response, stats);
     },
     data: (chunk: Buffer): void => {
       if (this.#down === null) this.#stream.response.write(chunk);
@@ -146,27 +126,76 @@ class Compression implements StreamFilter {
     this.#down?.close();
   }
 
-  #isWanted(): boolean {
-    if (this.#accepted === null || this.#accepted === '') return false;
-    const offered = offers.get(this.#exchange) ?? [];
-    return chooseEncoding(this.#accepted, offered) === this.#config.library.encoding;
+  #isOn({ enabled }: CompressedDirection): boolean {
+    return enabled && this.#settings?.disabled !== true;
   }
 
-  readonly #broken = (): void => {
-    throw new Error('a compressor failed');
-  };
+  #offer(): void {
+    const known = offers.get(this.#exchange);
+    if (known === undefined) offers.set(this.#exchange, { all: [this.#config], choice: null });
+    else known.all.push(this.#config);
+  }
+
+  #isKeptByEtag(headers: HeaderMap): boolean {
+    if (!this.#config.response.skipsEtag || !headers.has('etag')) return false;
+    this.#stats.choice.not_compressed_etag += 1;
+    return true;
+  }
+
+  #isWanted(headers: HeaderMap): boolean {
+    const { choice: stats } = this.#stats;
+    const met = offers.get(this.#exchange);
+    if (this.#accepted === null || this.#accepted === '' || met === undefined) {
+      stats.no_accept_header += 1;
+      return false;
+    }
+    met.choice ??= choose(this.#accepted, met.all, headers);
+    const used = met.choice.encoding === this.#config.library.encoding;
+    countChoice(stats, met.choice.by, used);
+    return used;
+  }
+
+  #coder(outlet: FilterOutlet, stats: CompressionStats): Coder {
+    return new Coder(this.#config.library, this.#stream, outlet, {
+      taken: (bytes) => {
+        stats.total_uncompressed_bytes += bytes;
+      },
+      given: (bytes) => {
+        stats.total_compressed_bytes += bytes;
+      },
+      failed: () => {
+        throw new Error('a compressor failed');
+      },
+    });
+  }
 }
 
-function fits(headers: HeaderMap, { enabled, minimum, compressible }: Direction): boolean {
-  if (!enabled) return false;
+function choose(accepted: string, all: readonly CompressorConfig[], headers: HeaderMap): Choice {
+  const offered = all.filter(({ response }) => hasType(headers, response));
+  // The last that is to be first is.
+  const first = offered.filter((one) => one.first).at(-1);
+  return chooseEncoding(
+    accepted,
+    offered.map(({ library }) => library.encoding),
+    first?.library.encoding,
+  );
+}
+
+function isLongEnough(headers: HeaderMap, { minimum }: CompressedDirection, stats: CompressionStats): boolean {
   const length = headers.get('content-length');
-  if (length !== undefined && Number(length) < minimum) return false;
+  if (length === undefined || Number(length) >= minimum) return true;
+  stats.content_length_too_small += 1;
+  return false;
+}
+
+function isCompressible(headers: HeaderMap, direction: CompressedDirection): boolean {
+  if (headers.has('content-encoding') || !hasType(headers, direction)) return false;
+  return !/\bno-transform\b/i.test(headers.joined('cache-control') ?? '');
+}
+
+function hasType(headers: HeaderMap, { compressible }: CompressedDirection): boolean {
   const type = headers.get('content-type');
   return type === undefined || compressible(type.split(';', 1)[0]!.trim().toLowerCase());
-}
-
-function transformable(headers: HeaderMap): boolean {
-  return !headers.has('content-encoding') && !/\bno-transform\b/i.test(headers.joined('cache-control') ?? '');
 }
 
 function encode(headers: HeaderMap, { encoding }: Library): void {
@@ -187,49 +216,4 @@ function vary(headers: HeaderMap): void {
   const before = headers.joined('vary');
   if (before === undefined) headers.append('vary', 'Accept-Encoding');
   else if (!before.includes('Accept-Encoding')) headers.set('vary', `${before}, Accept-Encoding`);
-}
-
-function compileConfig(message: Compressor, path: string): Config {
-  const library = compileCompressor(message.compressorLibrary, at(path, 'compressor_library'));
-  const response = message.responseDirectionConfig;
-  const here = at(path, 'response_direction_config');
-  const common = compileDirection(response?.commonConfig, true, at(here, 'common_config'));
-  const name = message.compressorLibrary?.name ?? '';
-  return {
-    library,
-    request: compileDirection(
-      message.requestDirectionConfig?.commonConfig,
-      false,
-      at(path, 'request_direction_config.common_config'),
-    ),
-    response: {
-      ...common,
-      skipsEtag: response?.disableOnEtagHeader ?? false,
-      weakensEtag: response?.weakenEtagOnCompress ?? false,
-      skippedStatuses: new Set(response?.uncompressibleResponseCodes ?? []),
-    },
-    removesAcceptEncoding: response?.removeAcceptEncodingHeader ?? false,
-    statsOf: perScope((scope) =>
-      scope.stats(
-        `${scope.prefix}compressor.${name}.${STAT_NAMES[library.encoding]}.response`,
-        () => new CompressorStats(),
-      ),
-    ),
-  };
-}
-
-const STAT_NAMES = { gzip: 'gzip', br: 'brotli', zstd: 'zstd' } as const;
-
-function compileDirection(
-  common: Compressor_CommonDirectionConfig | undefined,
-  enabledByDefault: boolean,
-  path: string,
-): Direction {
-  const types = new Set((common?.contentType.length ? common.contentType : TYPES).map((type) => type.toLowerCase()));
-  const matchers = mapAt(common?.contentTypeMatcher ?? [], at(path, 'content_type_matcher'), compileString);
-  return {
-    enabled: common?.enabled?.defaultValue ?? (common?.enabled === undefined ? enabledByDefault : true),
-    minimum: common?.minContentLength ?? MINIMUM,
-    compressible: (type) => types.has(type) || matchers.some((test) => test(type)),
-  };
 }
