@@ -64,6 +64,7 @@ function denied(name: string, send: string, listener = 'front'): Case {
 
 compareWithEnvoy({
   name: 'authorization',
+  statistics: /rbac/,
   listeners: {
     front: { filters: `[${allow}]` },
     deny: {

@@ -125,6 +125,7 @@ const post = (path: string, body: string): string => request('POST', path, { bod
 
 compareWithEnvoy({
   name: 'filters-authz-grpc',
+  statistics: /ext_authz|^cluster\.a\.upstream_rq_[45]/,
   listeners: {
     front: { filters: filter() },
     chosen: {

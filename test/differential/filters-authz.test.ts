@@ -49,6 +49,7 @@ const hangs = [raw('', 'hang')];
 
 compareWithEnvoy({
   name: 'filters-authz',
+  statistics: /ext_authz|^cluster\.a\.upstream_rq_[45]/,
   listeners: {
     front: { filters: filter('') },
     rich: { filters: rich },

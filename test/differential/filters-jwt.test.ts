@@ -117,6 +117,14 @@ const strict = `
           - metadata: { filter: envoy.filters.http.jwt_authn, path: [{ key: claims }, { key: root }], value: { bool_match: true } }
 `;
 const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
+const remembers = `
+- name: jwt
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+    providers:
+      plain: { issuer: test, ${local}, jwt_cache_config: { jwt_cache_size: 10, jwt_max_token_size: 600 } }
+    rules: [{ match: { prefix: / }, requires: { provider_name: plain } }]
+`;
 const virtualHosts = `
 - name: all
   domains: ["*"]
@@ -143,7 +151,8 @@ const [head = '', payload = '', signature = ''] = good.split('.');
 
 compareWithEnvoy({
   name: 'filters-jwt',
-  listeners: { front: { filters: filter }, strict: { filters: strict } },
+  statistics: /jwt_authn\.(?!jwt_cache)|remembers\.jwt_authn/,
+  listeners: { front: { filters: filter }, strict: { filters: strict }, remembers: { filters: remembers } },
   virtualHosts,
   cases: [
     passes('no rule for it', '/elsewhere'),
@@ -308,5 +317,9 @@ compareWithEnvoy({
       send: get('/', bearer(token({ role: 'guest', groups: ['x'], level: 7, root: false }))),
       wants: { status: 403 },
     },
+    ...[good, good, token({ much: 'x'.repeat(600) }), token({ much: 'x'.repeat(600) })].map((text, nth) => ({
+      ...passes(`remembered where that is configured: ${nth}`, '/', bearer(text)),
+      listener: 'remembers',
+    })),
   ],
 });

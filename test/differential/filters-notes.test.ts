@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { afterAll } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import {
   RateLimitResponse_Code as Code,
   RateLimitRequestSchema,
@@ -13,6 +13,8 @@ import { grpcCluster, startGrpcServer, unary } from '../support/grpc-server.ts';
 import { respond } from '../support/upstream.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
+import { observe } from './harness/observation.ts';
+import type { Stand } from './harness/stand.ts';
 
 const server = await startGrpcServer([
   unary(RateLimitService.method.shouldRateLimit, ({ domain }) => {
@@ -119,100 +121,123 @@ const cookieFor = (endpointName: string): string =>
   Buffer.concat([Buffer.from([0x0a, endpointName.length]), Buffer.from(endpointName)]).toString('base64');
 const stale = cookieFor('127.0.0.1:1');
 
-compareWithEnvoy({
-  name: 'filters-notes',
-  listeners: {
-    metadata: { filters: `[${metadata}, ${shows('%DYNAMIC_METADATA(app)%', '%DYNAMIC_METADATA(app:a)%')}]` },
-    headers: {
-      filters: `[${headers}, ${shows(...['user', 'fixed', 'number', 'coded', 'cookie', 'first'].map((key) => `%DYNAMIC_METADATA(h:${key})%`))}]`,
+compareWithEnvoy(
+  {
+    name: 'filters-notes',
+    statistics: /^cluster\.grpc\.(grpc|grpc-web)\.|stateful|\.health_check\.\w+$|header_to_metadata/,
+    listeners: {
+      metadata: { filters: `[${metadata}, ${shows('%DYNAMIC_METADATA(app)%', '%DYNAMIC_METADATA(app:a)%')}]` },
+      headers: {
+        filters: `[${headers}, ${shows(...['user', 'fixed', 'number', 'coded', 'cookie', 'first'].map((key) => `%DYNAMIC_METADATA(h:${key})%`))}]`,
+      },
+      state: { filters: `[${state}, ${shows('%FILTER_STATE(my.key:PLAIN)%')}]` },
+      cookie: { filters: `[${cookie()}]` },
+      lasting: { filters: `[${cookie(false, 'attributes: [{ name: SameSite, value: Strict }]')}]` },
+      strict: { filters: `[${cookie(true)}]` },
+      header: { filters: `[${byHeader}]` },
+      web: { filters: `[${filter('web', 'grpc_web.v3.GrpcWeb', '')}]` },
+      check: { filters: `[${check('pass_through_mode: false')}]` },
+      behind: { filters: `[${check('pass_through_mode: true')}]` },
+      cached: { filters: `[${check('pass_through_mode: true, cache_time: 60s')}]` },
+      enough: {
+        filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, many: { value: 100 } }')}]`,
+      },
+      few: {
+        filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, empty: { value: 1 } }')}]`,
+      },
+      nothing: {
+        filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { empty: { value: 0 } }')}]`,
+      },
+      stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
     },
-    state: { filters: `[${state}, ${shows('%FILTER_STATE(my.key:PLAIN)%')}]` },
-    cookie: { filters: `[${cookie()}]` },
-    lasting: { filters: `[${cookie(false, 'attributes: [{ name: SameSite, value: Strict }]')}]` },
-    strict: { filters: `[${cookie(true)}]` },
-    header: { filters: `[${byHeader}]` },
-    web: { filters: `[${filter('web', 'grpc_web.v3.GrpcWeb', '')}]` },
-    check: { filters: `[${check('pass_through_mode: false')}]` },
-    behind: { filters: `[${check('pass_through_mode: true')}]` },
-    cached: { filters: `[${check('pass_through_mode: true, cache_time: 60s')}]` },
-    enough: {
-      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, many: { value: 100 } }')}]`,
-    },
-    few: {
-      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { a: { value: 50 }, empty: { value: 1 } }')}]`,
-    },
-    nothing: {
-      filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { empty: { value: 0 } }')}]`,
-    },
-    stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
-  },
-  clusters: `${many}${grpcCluster('grpc', server.port)}`,
-  virtualHosts,
-  cases: [
-    seen('metadata set', 'metadata', get('/')),
-    seen(
-      'metadata of headers',
-      'headers',
-      get(
-        '/first/second',
-        'x-user: ann',
-        'x-fixed: 1',
-        'x-number: 42',
-        `x-coded: ${Buffer.from('plain').toString('base64')}`,
-        'cookie: session=abc',
+    clusters: `${many}${grpcCluster('grpc', server.port)}`,
+    virtualHosts,
+    cases: [
+      seen('metadata set', 'metadata', get('/')),
+      seen(
+        'metadata of headers',
+        'headers',
+        get(
+          '/first/second',
+          'x-user: ann',
+          'x-fixed: 1',
+          'x-number: 42',
+          `x-coded: ${Buffer.from('plain').toString('base64')}`,
+          'cookie: session=abc',
+        ),
       ),
-    ),
-    seen('metadata of missing headers', 'headers', get('/')),
-    seen('state set', 'state', get('/', 'x-user: ann')),
-    seen('a session begins', 'cookie', get('/session')),
-    seen('a session goes on', 'cookie', get('/session', `cookie: where="${cookieFor(`127.0.0.1:${shared}`)}"`), {
-      headers: { 'set-cookie': null },
-    }),
-    seen('a session whose endpoint is gone', 'cookie', get('/session', `cookie: where="${stale}"`)),
-    seen('a session that makes no sense', 'cookie', get('/session', 'cookie: where=nonsense')),
-    seen('a cookie with attributes', 'lasting', get('/session')),
-    seen('no session for a route', 'cookie', get('/session/off')),
-    seen('a strict session whose endpoint is gone', 'strict', get('/session', `cookie: where="${stale}"`), {
-      status: 503,
-    }),
-    seen('a session by header', 'header', get('/session')),
-    seen('gRPC-Web', 'web', web(asked('shop').toString('latin1'), 'application/grpc-web+proto')),
-    seen('gRPC-Web as text', 'web', web(asked('shop').toString('base64'), 'application/grpc-web-text')),
-    seen(
-      'gRPC-Web as text one way',
-      'web',
-      web(asked('shop').toString('latin1'), 'application/grpc-web', 'application/grpc-web-text'),
-    ),
-    seen('gRPC-Web, a failure', 'web', web(asked('fails').toString('latin1'), 'application/grpc-web')),
-    seen('gRPC-Web, no base64', 'web', web('????', 'application/grpc-web-text'), { status: 400 }),
-    seen('not gRPC-Web', 'web', request('POST', '/', { headers: ['content-type: text/plain'], body: 'x' })),
-    seen(
-      'gRPC-Web to something else',
-      'web',
-      request('POST', '/', { headers: ['content-type: application/grpc-web'], body: '' }),
-    ),
-    seen('a health check', 'check', get('/healthz'), { reached: [] }),
-    seen('no health check', 'check', get('/'), { reached: ['a'] }),
-    seen('a health check passed through', 'behind', get('/healthz'), { reached: ['a'] }),
-    {
-      ...seen('a health check that fails', 'behind', get('/healthz'), { status: 503 }),
-      script: { a: [respond({ status: 503 })] },
-    },
-    {
-      ...seen('a health check, remembered', 'cached', get('/healthz'), { status: [503, 503], reached: ['a'] }),
-      send: [get('/healthz'), get('/healthz')],
-      script: { a: [respond({ status: 503 })] },
-    },
-    seen('enough healthy endpoints', 'enough', get('/healthz')),
-    seen('too few healthy endpoints', 'few', get('/healthz'), { status: 503 }),
-    seen('no endpoints where none are needed', 'nothing', get('/healthz')),
-    seen(
-      'counted',
-      'stats',
-      request('POST', METHOD, {
-        headers: ['content-type: application/grpc', 'te: trailers'],
-        body: asked('shop').toString('latin1'),
+      seen('metadata of missing headers', 'headers', get('/')),
+      seen('state set', 'state', get('/', 'x-user: ann')),
+      seen('a session begins', 'cookie', get('/session')),
+      seen('a session goes on', 'cookie', get('/session', `cookie: where="${cookieFor(`127.0.0.1:${shared}`)}"`), {
+        headers: { 'set-cookie': null },
       }),
-    ),
-  ],
-});
+      seen('a session whose endpoint is gone', 'cookie', get('/session', `cookie: where="${stale}"`)),
+      seen('a session that makes no sense', 'cookie', get('/session', 'cookie: where=nonsense')),
+      seen('a cookie with attributes', 'lasting', get('/session')),
+      seen('no session for a route', 'cookie', get('/session/off')),
+      seen('a strict session whose endpoint is gone', 'strict', get('/session', `cookie: where="${stale}"`), {
+        status: 503,
+      }),
+      seen('a session by header', 'header', get('/session')),
+      seen('gRPC-Web', 'web', web(asked('shop').toString('latin1'), 'application/grpc-web+proto')),
+      seen('gRPC-Web as text', 'web', web(asked('shop').toString('base64'), 'application/grpc-web-text')),
+      seen(
+        'gRPC-Web as text one way',
+        'web',
+        web(asked('shop').toString('latin1'), 'application/grpc-web', 'application/grpc-web-text'),
+      ),
+      seen('gRPC-Web, a failure', 'web', web(asked('fails').toString('latin1'), 'application/grpc-web')),
+      seen('gRPC-Web, no base64', 'web', web('????', 'application/grpc-web-text'), { status: 400 }),
+      seen('not gRPC-Web', 'web', request('POST', '/', { headers: ['content-type: text/plain'], body: 'x' })),
+      seen(
+        'gRPC-Web to something else',
+        'web',
+        request('POST', '/', { headers: ['content-type: application/grpc-web'], body: '' }),
+      ),
+      seen('a health check', 'check', get('/healthz'), { reached: [] }),
+      seen('no health check', 'check', get('/'), { reached: ['a'] }),
+      seen('a health check passed through', 'behind', get('/healthz'), { reached: ['a'] }),
+      {
+        ...seen('a health check that fails', 'behind', get('/healthz'), { status: 503 }),
+        script: { a: [respond({ status: 503 })] },
+      },
+      {
+        ...seen('a health check, remembered', 'cached', get('/healthz'), { status: [503, 503], reached: ['a'] }),
+        send: [get('/healthz'), get('/healthz')],
+        script: { a: [respond({ status: 503 })] },
+      },
+      seen('enough healthy endpoints', 'enough', get('/healthz')),
+      seen('too few healthy endpoints', 'few', get('/healthz'), { status: 503 }),
+      seen('no endpoints where none are needed', 'nothing', get('/healthz')),
+      seen(
+        'counted',
+        'stats',
+        request('POST', METHOD, {
+          headers: ['content-type: application/grpc', 'te: trailers'],
+          body: asked('shop').toString('latin1'),
+        }),
+      ),
+    ],
+  },
+  (pair) => {
+    test.each<[when: string, path: string, listener: string, status: number]>([
+      ['failing', '/healthz', 'check', 503],
+      ['failing', '/healthz', 'behind', 503],
+      ['failing', '/healthz', 'enough', 503],
+      ['failing', '/other', 'check', 200],
+    ])('health checks %s: %s of %s', async (_when, path, listener, status) => {
+      const { reference, ours } = pair();
+      const one: Case = { name: '', listener, send: get(path), wants: { status } };
+      await Promise.all([reference, ours].map((stand) => health(stand, 'fail')));
+      const [theirs, mine] = await Promise.all([reference, ours].map((stand) => observe(stand, one, 'h')));
+      await Promise.all([reference, ours].map((stand) => health(stand, 'ok')));
+      expect(theirs!.responses[0]!.status).toBe(status);
+      expect(mine).toEqual(theirs);
+    });
+  },
+);
+
+async function health(stand: Stand, verdict: 'fail' | 'ok'): Promise<void> {
+  await fetch(`http://127.0.0.1:${stand.portOf('admin')}/healthcheck/${verdict}`, { method: 'POST' });
+}

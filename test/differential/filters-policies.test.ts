@@ -56,6 +56,7 @@ const RBAC_DENY = `{ name: deny, typed_config: { "@type": ${TYPE}.rbac.v3.RBAC, 
 
 compareWithEnvoy({
   name: 'filters-policies',
+  statistics: /^http\.\w+\.(cors|csrf|basic_auth|buffer)\.|^http\.buffer\.downstream_rq_too_large|rs_too_large/,
   listeners: {
     cors: { filters: `[${filter('cors', 'cors.v3.Cors')}]` },
     denied: { filters: `[${RBAC_DENY}, ${filter('cors', 'cors.v3.Cors')}]` },

@@ -168,6 +168,7 @@ const grpc = (path: string): string => request('POST', path, { headers: ['conten
 
 compareWithEnvoy({
   name: 'filters-ratelimit',
+  statistics: /ratelimit|rate_limit|^cluster\.a\.upstream_rq_[45]/,
   listeners: {
     two: {
       filters: local(`${on}, ${bucket(2)}, response_headers_to_add: [{ header: { key: x-limited, value: "yes" } }]`),

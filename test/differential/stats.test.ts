@@ -5,6 +5,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type Case, get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
+import { figures } from './harness/statistics.ts';
 
 const suite: Suite = {
   name: 'statistics',
@@ -189,11 +190,6 @@ async function answer(stand: Stand, path: string, method: string): Promise<{ sta
   const response = await fetch(`http://127.0.0.1:${stand.portOf('admin')}${path}`, { method });
   const text = stand.withoutPorts(await response.text());
   return { status: response.status, text: text.replaceAll(String(stand.portOf('front')), '<front>') };
-}
-
-async function figures(stand: Stand): Promise<ReadonlyMap<string, number>> {
-  const { text } = await answer(stand, '/stats', 'GET');
-  return new Map([...text.matchAll(/^(\S+): (\d+)$/gm)].map(([, name, value]) => [name!, Number(value)]));
 }
 
 async function samples(stand: Stand): Promise<ReadonlyMap<string, number>> {

@@ -52,8 +52,10 @@ function createCsrf(config: CsrfPolicy, name: string, path: string): HttpFilter 
   };
 }
 
+/** An origin that a browser keeps to itself is `null`: none. */
 function sourceOf(headers: HeaderMap): string {
-  return hostOf(headers.get('origin') ?? '') || hostOf(headers.get('referer') ?? '');
+  const origin = headers.get('origin') ?? '';
+  return (origin === 'null' ? '' : hostOf(origin)) || hostOf(headers.get('referer') ?? '');
 }
 
 /** `host:port` of a URL; what is none stands for itself. */

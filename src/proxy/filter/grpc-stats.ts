@@ -6,15 +6,12 @@ import {
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
-import { pathOnly } from '../route/match/query.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
-
-/** Counters by Envoy's names: `success`, `failure`, `total`, the status codes that occurred, message counts. */
-type Counters = Record<string, number>;
+import { count, countStatus, type GrpcCounters, type GrpcMethod, methodOf } from './grpc-counters.ts';
 
 /** How the counters of a call are named below `cluster.<name>.grpc`; null: not apart from the others. */
-type Naming = (service: string, method: string) => string | null;
+type Naming = (called: GrpcMethod) => string | null;
 
 export const grpcStats: FilterKind = { chain: compiler(FilterConfigSchema, createGrpcStats), route: null };
 
@@ -37,7 +34,7 @@ class CountedCall implements StreamFilter {
   readonly #stream: FilterStream;
   readonly #up = new MessageCount();
   readonly #down = new MessageCount();
-  readonly #path: string;
+  readonly #called: GrpcMethod | null;
   #status: string | undefined;
 
   constructor(naming: Naming, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
@@ -45,7 +42,7 @@ class CountedCall implements StreamFilter {
     this.#exchange = exchange;
     this.#scope = scope;
     this.#stream = stream;
-    this.#path = pathOnly(exchange.request.path);
+    this.#called = methodOf(exchange.request.path);
   }
 
   readonly request = {
@@ -71,25 +68,15 @@ class CountedCall implements StreamFilter {
 
   done(): void {
     const { cluster } = this.#exchange;
-    const [, service, method, more] = this.#path.split('/');
-    if (cluster === '' || !service || !method || more !== undefined) return;
-    const name = this.#naming(service, method);
+    if (cluster === '' || this.#called === null) return;
+    const name = this.#naming(this.#called);
     const counters = this.#scope.stats(
       `cluster.${cluster}.grpc${name === null ? '' : `.${name}`}`,
-      (): Counters => ({}),
+      (): GrpcCounters => ({}),
     );
-    const count = (key: string, by: number) => {
-      counters[key] = (counters[key] ?? 0) + by;
-    };
-    if (this.#status !== undefined) {
-      const ok = this.#status === '0';
-      count(this.#status, 1);
-      count('success', ok ? 1 : 0);
-      count('failure', ok ? 0 : 1);
-      count('total', 1);
-    }
-    count('request_message_count', this.#up.messages);
-    count('response_message_count', this.#down.messages);
+    if (this.#status !== undefined) countStatus(counters, this.#status);
+    count(counters, 'request_message_count', this.#up.messages);
+    count(counters, 'response_message_count', this.#down.messages);
   }
 }
 
@@ -127,7 +114,7 @@ function compileNaming(config: FilterConfig, path: string): Naming {
   const shown = (service: string) => (config.replaceDotsInGrpcServiceName ? service.replaceAll('.', '_') : service);
   switch (which.case) {
     case 'statsForAllMethods':
-      return which.value.value ? (service, method) => `${shown(service)}.${method}` : () => null;
+      return which.value.value ? ({ service, method }) => `${shown(service)}.${method}` : () => null;
     case 'individualMethodStatsAllowlist': {
       const here = at(path, 'individual_method_stats_allowlist.services');
       const listed = mapAt(which.value.services, here, ({ name, methodNames }, where) => {
@@ -135,7 +122,8 @@ function compileNaming(config: FilterConfig, path: string): Naming {
         return [name, new Set(methodNames)] as const;
       });
       const methods = new Map(listed);
-      return (service, method) => (methods.get(service)?.has(method) === true ? `${shown(service)}.${method}` : null);
+      return ({ service, method }) =>
+        methods.get(service)?.has(method) === true ? `${shown(service)}.${method}` : null;
     }
     default:
       return () => null;

@@ -1,19 +1,22 @@
 // The filter envoy.filters.http.grpc_web: gRPC for browsers, whose trailers come as the last frame of the body, all of it in base64 if asked for.
 import { GrpcWebSchema } from '../../xds/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { encodeGrpcMessage, grpcStatusOf } from '../http/grpc-status.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import { chosenCluster } from '../route/chosen-cluster.ts';
 import { compiler, type FilterKind } from './define.ts';
-import type { FilterStage, FilterStream, LocalReply, StreamFilter } from './filter.ts';
+import type { FilterScope, FilterStage, FilterStream, LocalReply, StreamFilter } from './filter.ts';
+import { countStatus, type GrpcCounters, type GrpcMethod, methodOf } from './grpc-counters.ts';
 import { HeldBody } from './held-body.ts';
 
 export const grpcWeb: FilterKind = {
   chain: compiler(GrpcWebSchema, (_config, name) => ({
     name,
-    open(exchange, _scope, stream) {
+    open(exchange, scope, stream) {
       if (!isGrpcWeb(exchange.request.headers.get('content-type'))) return null;
       exchange.answersGrpc = false;
-      return new Bridge(stream);
+      return new Bridge(exchange, scope, stream);
     },
   })),
   route: null,
@@ -38,7 +41,11 @@ function isGrpcWeb(type: string | undefined): boolean {
 }
 
 class Bridge implements StreamFilter {
+  readonly #exchange: Exchange;
+  readonly #scope: FilterScope;
   readonly #stream: FilterStream;
+  /** As the request came: a later filter may change the path. */
+  readonly #called: GrpcMethod | null;
   /** The request's body is base64. */
   #textIn = false;
   #textOut = false;
@@ -48,8 +55,11 @@ class Bridge implements StreamFilter {
   #foreign: ResponseHead | null = null;
   readonly #body = new HeldBody(LONGEST_MESSAGE);
 
-  constructor(stream: FilterStream) {
+  constructor(exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+    this.#exchange = exchange;
+    this.#scope = scope;
     this.#stream = stream;
+    this.#called = methodOf(exchange.request.path);
   }
 
   readonly request: FilterStage<RequestHead> = {
@@ -78,7 +88,8 @@ class Bridge implements StreamFilter {
       if (!this.#applies) return undefined;
       this.#foreign = head.headers.get('content-type')?.startsWith('application/grpc') === true ? null : head;
       if (this.#foreign !== null && !last) return 'collect';
-      if (this.#foreign !== null) this.#explain(head);
+      if (this.#foreign === null) this.#count(head.headers);
+      else this.#explain(head);
       this.#mark(head.headers);
       if (!last) head.headers.remove('content-length');
       return undefined;
@@ -94,10 +105,25 @@ class Bridge implements StreamFilter {
         this.#stream.response.proceed(true);
         return;
       }
-      if (this.#applies && trailers !== null) this.#write(trailerFrame(trailers));
+      if (this.#applies && trailers !== null) {
+        this.#count(trailers);
+        this.#write(trailerFrame(trailers));
+      }
       this.#stream.response.finish(this.#applies ? null : trailers);
     },
   };
+
+  #count(headers: HeaderMap): void {
+    const status = headers.get('grpc-status');
+    const cluster = chosenCluster(this.#exchange, this.#scope.random);
+    if (status === undefined || this.#called === null || cluster === null) return;
+    const { service, method } = this.#called;
+    const name = `cluster.${cluster}.grpc-web.${service}.${method}`;
+    countStatus(
+      this.#scope.stats(name, (): GrpcCounters => ({})),
+      status,
+    );
+  }
 
   #mark(headers: HeaderMap): void {
     headers.set('content-type', this.#textOut ? 'application/grpc-web-text+proto' : 'application/grpc-web+proto');

@@ -1,6 +1,7 @@
 // The filter chain over one exchange: the request walks down it, the response up. Stateless filters are asked on the way; a filter with a part of its own
 // in the exchange is opened when the request reaches it.
 import type { FilterScope, HeadOutcome, HttpFilter, LocalReply } from '../filter/filter.ts';
+import { requestTooLarge, responseTooLarge } from '../filter/held-body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
@@ -216,7 +217,11 @@ export class FilterRun {
         proceed: (place) => this.#walkUp(this.#head!, this.#manager.config.filters.length - 2 - place),
         balance: () => target.balanceResponse(),
       },
-      answer: (reply) => target.answer(reply),
+      answer: (reply) => {
+        if (reply === requestTooLarge) this.#manager.stats.downstream_rq_too_large += 1;
+        else if (reply === responseTooLarge) this.#manager.stats.rs_too_large += 1;
+        target.answer(reply);
+      },
       run: (work) => target.run(work),
     });
     open.request.last = target.body.empty;

@@ -34,6 +34,7 @@ export class HttpStats {
   downstream_rq_timeout = 0;
   downstream_rq_idle_timeout = 0;
   downstream_rq_too_large = 0;
+  rs_too_large = 0;
   downstream_rq_overload_close = 0;
   downstream_cx_overload_disable_keepalive = 0;
   downstream_rq_max_duration_reached = 0;

@@ -21,6 +21,9 @@ const OWN_VERSION =
   'RFC 9110 6.2: a server sends its own version, whatever the request had; Envoy repeats that of the request';
 const TRAILERS = 'RFC 9110 6.5: trailers are passed on; Envoy drops them unless both ends are configured to keep them';
 
+const HALF_READ =
+  'RFC 9110 15.5.1: a body that cannot be read is refused; Envoy passes on what it could read as if it were the whole';
+
 const LATE_REFUSAL =
   'RFC 8446 4.4.2: a server refuses a certificate after the client has finished: an end, where Envoy sees a failure to connect';
 
@@ -48,6 +51,8 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
     TRAILERS,
     (envoy) => ofResponses(envoy, () => ({ trailers: ['grpc-message: OK', 'grpc-status: 0'] })),
   ],
+  ['filters-bodies', 'decompression of something else', HALF_READ, refused],
+  ['filters-bodies', 'decompression beyond the ratio', HALF_READ, refused],
   [
     'headers',
     'operations on a direct response',

@@ -17,6 +17,8 @@ export type Suite = {
   readonly bootstrap?: string;
   /** Whether `<folder>` holds ca, server, client and stranger certificates (see certificates.ts). */
   readonly certificates?: boolean;
+  /** Names of counters and gauges that must agree after all cases. */
+  readonly statistics?: RegExp;
   readonly cases: readonly Case[];
 };
 

@@ -8,6 +8,7 @@ import { makeCertificateFiles } from './certificates.ts';
 import { difference } from './difference.ts';
 import { type Observation, observe } from './observation.ts';
 import { envoySubject, Stand, tulleSubject } from './stand.ts';
+import { compareStatistics } from './statistics.ts';
 
 const envoy = findEnvoy();
 /** Compares Envoy with itself: that finds cases which are not deterministic. */
@@ -34,6 +35,7 @@ export function compareWithEnvoy(suite: Suite, more?: (pair: () => Pair) => void
       await compareCase(running(), suite, one, id);
     });
     more?.(running);
+    if (suite.statistics !== undefined) compareStatistics(running, suite.statistics);
   });
 }
 

@@ -3,6 +3,7 @@ import { unreachable } from '../../../lib/unreachable.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import type { ResponseHead } from '../../http/message.ts';
+import { chargeCluster } from '../cluster-stats.ts';
 import type { FilterScope, FilterStream, HeadOutcome, StreamFilter } from '../filter.ts';
 import { HeldBody, requestTooLarge } from '../held-body.ts';
 import type { CheckConfig, RouteCheck } from './filter.ts';
@@ -97,27 +98,29 @@ export class Check implements StreamFilter {
 
   #decide(verdict: Verdict): void {
     this.#state = 'decided';
-    const { statsOf } = this.#config;
-    const stats = statsOf(this.#scope);
+    this.#count(verdict.kind);
     switch (verdict.kind) {
       case 'ok':
-        stats.ok += 1;
         this.#note(verdict.metadata);
         this.#pass(verdict);
         return;
       case 'denied':
-        stats.denied += 1;
         this.#note(verdict.metadata);
+        if (this.#config.chargesCluster) chargeCluster(this.#exchange, this.#scope, verdict.status);
         this.#answer(denial(verdict));
         return;
       case 'error':
-        stats.error += 1;
-        if (verdict.timeout) stats.timeout += 1;
         this.#failed();
         return;
       default:
         unreachable(verdict);
     }
+  }
+
+  #count(what: 'ok' | 'denied' | 'error' | 'failure_mode_allowed'): void {
+    this.#config.statsOf(this.#scope)[what] += 1;
+    const ofCluster = this.#config.clusterStatsOf(this.#exchange, this.#scope);
+    if (ofCluster !== null) ofCluster[what] += 1;
   }
 
   #pass(verdict: Extract<Verdict, { kind: 'ok' }>): void {
@@ -130,12 +133,12 @@ export class Check implements StreamFilter {
   }
 
   #failed(): void {
-    const { failureAllowed, failureHeader, statusOnError, statsOf } = this.#config;
+    const { failureAllowed, failureHeader, statusOnError } = this.#config;
     if (!failureAllowed) {
       this.#answer(failure(statusOnError));
       return;
     }
-    statsOf(this.#scope).failure_mode_allowed += 1;
+    this.#count('failure_mode_allowed');
     if (failureHeader) this.#exchange.request.headers.set('x-envoy-auth-failure-mode-allowed', 'true');
     this.#goOn();
   }

@@ -9,6 +9,7 @@ import {
 import { at, ConfigError } from '../../config/config-error.ts';
 import { runtimeShare } from '../../config/values.ts';
 import { compileMetadata, type MetadataTest } from '../../route/match/metadata-matcher.ts';
+import { type ClusterStats, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
 import type { FilterScope, HttpFilter } from '../filter.ts';
 import { type BodySettings, Check } from './check.ts';
@@ -24,16 +25,25 @@ export type CheckConfig = {
   readonly failureHeader: boolean;
   readonly clearRoute: boolean;
   readonly statusOnError: number;
+  /** A refusal counts as a response of the cluster too. */
+  readonly chargesCluster: boolean;
   statsOf(scope: FilterScope): ExtAuthzStats;
+  readonly clusterStatsOf: ClusterStats<ClusterAuthzStats>;
 };
 
 class ExtAuthzStats {
   ok = 0;
   denied = 0;
   error = 0;
-  timeout = 0;
   failure_mode_allowed = 0;
   disabled = 0;
+}
+
+class ClusterAuthzStats {
+  ok = 0;
+  denied = 0;
+  error = 0;
+  failure_mode_allowed = 0;
 }
 
 /** What a route says; undefined members are as in the chain. */
@@ -96,6 +106,8 @@ function compileCheck(config: ExtAuthz, path: string): CheckConfig {
     failureHeader: config.failureModeAllowHeaderAdd,
     clearRoute: config.clearRouteCache,
     statusOnError: status,
+    chargesCluster: config.chargeClusterResponseStats ?? true,
+    clusterStatsOf: perCluster(statPath, () => new ClusterAuthzStats()),
     statsOf: perScope((scope) => scope.stats(`${scope.prefix}${statPath}`, () => new ExtAuthzStats())),
   };
 }

@@ -21,7 +21,6 @@ import { change, type HeaderChange, requestChangeOf, responseChangeOf, type Verd
 /** Milliseconds, Envoy's default. */
 const TIMEOUT = 200;
 const OK = 0;
-const DEADLINE_EXCEEDED = 4;
 
 export type GrpcOptions = {
   readonly headers: HeaderChoice;
@@ -39,7 +38,7 @@ export function compileGrpcService(service: GrpcService, options: GrpcOptions, p
       const request = create(CheckRequestSchema, { attributes: attributes(exchange, body, extensions, options) });
       return scope.client.grpc(Authorization.method.check, target, request, (outcome) => {
         if (outcome.kind === 'message') done(verdictOf(outcome.message));
-        else done({ kind: 'error', timeout: outcome.status.code === DEADLINE_EXCEEDED });
+        else done({ kind: 'error' });
       });
     },
   };
@@ -148,7 +147,7 @@ function verdictOf({ status, httpResponse, dynamicMetadata }: CheckResponse): Ve
       metadata: metadata ?? ok?.dynamicMetadata ?? null,
     };
   }
-  if (httpResponse.case === 'errorResponse') return { kind: 'error', timeout: false };
+  if (httpResponse.case === 'errorResponse') return { kind: 'error' };
   const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
   const headers = new HeaderMap();
   change(headers, (denied?.headers ?? []).map(responseChangeOf));

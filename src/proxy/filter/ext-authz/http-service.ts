@@ -45,7 +45,7 @@ export function compileHttpService(service: HttpService, choice: HeaderChoice, p
       };
       return scope.client.http(call, (outcome) => {
         if (outcome.kind === 'answer') done(read(outcome.answer));
-        else done({ kind: 'error', timeout: outcome.failure.reason === 'timeout' });
+        else done({ kind: 'error' });
       });
     },
   };
@@ -73,7 +73,7 @@ function compileAnswer(service: HttpService, path: string): (answer: HttpAnswer)
   const noted = compileList(response?.dynamicMetadataFromHeaders, at(path, 'dynamic_metadata_from_headers')) ?? never;
   const toClient = clientHeaders(compileList(response?.allowedClientHeaders, at(path, 'allowed_client_headers')));
   return ({ status, headers, body }) => {
-    if (status >= 500) return { kind: 'error', timeout: false };
+    if (status >= 500) return { kind: 'error' };
     const metadata = metadataOf(headers, noted);
     if (status !== 200) return { kind: 'denied', status, headers: toClient(headers), body, metadata };
     return {

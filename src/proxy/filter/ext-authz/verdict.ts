@@ -24,7 +24,7 @@ export type Verdict =
       readonly body: Buffer;
       readonly metadata: JsonObject | null;
     }
-  | { readonly kind: 'error'; readonly timeout: boolean };
+  | { readonly kind: 'error' };
 
 export type HeaderChange = {
   readonly how: 'set' | 'add' | 'add-if-absent' | 'overwrite' | 'join';

@@ -27,19 +27,19 @@ class Stats {
   jwt_cache_miss = 0;
 }
 
-/** A route names a requirement of the chain's filter. */
-const requirementOfRoute = routeSettings<string>();
+/** A route names a requirement of the chain's filter; null: it wants none. */
+const requirementOfRoute = routeSettings<string | null>();
 
 export const jwtAuthn: FilterKind = {
   chain: compiler(JwtAuthenticationSchema, createJwtAuthn),
   route: compiler(PerRouteConfigSchema, compileRoute),
 };
 
-function compileRoute({ requirementSpecifier }: PerRouteConfig, name: string, path: string): HttpFilter | null {
+function compileRoute({ requirementSpecifier }: PerRouteConfig, name: string, path: string): HttpFilter {
   switch (requirementSpecifier.case) {
     case 'disabled':
       if (!requirementSpecifier.value) throw new ConfigError(at(path, 'disabled'), 'must be true');
-      return null;
+      return requirementOfRoute.make(name, null);
     case 'requirementName':
       return requirementOfRoute.make(name, requirementSpecifier.value);
     default:
@@ -54,6 +54,11 @@ function createJwtAuthn(config: JwtAuthentication, name: string, path: string): 
   const providers = compileProviders(config, at(path, 'providers'), statsOf);
   const named = compileNamed(config.requirementMap, providers, at(path, 'requirement_map'));
   const choose = compileRules(config, providers, named, path);
+  const requirementFor = (exchange: Exchange, scope: FilterScope): Requirement | null => {
+    const chosen = requirementOfRoute.of(exchange, name);
+    if (chosen === undefined) return choose(exchange, scope);
+    return chosen === null ? null : (named.get(chosen) ?? wrongName(chosen));
+  };
   const settle = (scope: FilterScope, uri: string, outcome: string): LocalReply | undefined => {
     statsOf(scope)[outcome === status.ok ? 'allowed' : 'denied'] += 1;
     return outcome === status.ok ? undefined : denial(outcome, uri, config.stripFailureResponse);
@@ -63,10 +68,10 @@ function createJwtAuthn(config: JwtAuthentication, name: string, path: string): 
     request(exchange, scope) {
       if (config.bypassCorsPreflight && isPreflight(exchange)) {
         statsOf(scope).cors_preflight_bypassed += 1;
+        statsOf(scope).allowed += 1;
         return undefined;
       }
-      const chosen = requirementOfRoute.of(exchange, name);
-      const requirement = chosen === undefined ? choose(exchange, scope) : (named.get(chosen) ?? wrongName(chosen));
+      const requirement = requirementFor(exchange, scope);
       if (requirement === null) {
         statsOf(scope).allowed += 1;
         return undefined;

@@ -51,7 +51,7 @@ describe('a token that was verified', () => {
   });
 
   test('the oldest is forgotten when there are too many, and all when the keys change', () => {
-    const cache = new TokenCache(2);
+    const cache = new TokenCache(2, 4_096);
     const keys = new KeySet([]);
     const tokens = [1, 2, 3].map((n) => parseToken(token({ n })) as Token);
     for (const one of tokens) cache.add(one, keys);

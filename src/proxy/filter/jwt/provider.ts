@@ -20,14 +20,23 @@ export type Provider = {
   readonly locations: readonly Location[];
   /** [] accepts any. */
   readonly audiences: readonly string[];
-  /** A token of its own, or why it is none. */
-  verify(text: string, audiences: readonly string[], scope: FilterScope): Token | string | Promise<Token | string>;
+  /** A token of its own, or why it is none. `parsed`: the same token, where its parts were looked at already. */
+  verify(
+    text: string,
+    audiences: readonly string[],
+    scope: FilterScope,
+    parsed?: Token,
+  ): Token | string | Promise<Token | string>;
   passOn(exchange: Exchange, token: Token, location: Location): void;
 };
 
 export type JwtStats = FetchStats & { jwt_cache_hit: number; jwt_cache_miss: number };
 
 const CACHED_TOKENS = 1_000;
+const LONGEST_CACHED = 4_096;
+/** Envoy's, of `jwt_cache_config`. */
+const DEFAULT_CACHE = 100;
+const LARGEST_CACHE = 100_000;
 /** Seconds; Envoy's default where none is said. */
 const CLOCK_SKEW = 60;
 
@@ -39,7 +48,7 @@ export function compileProvider(
 ): Provider {
   const keys = compileKeys(provider, path, statsOf);
   const accepts = compileRules(provider, path);
-  const cache = new TokenCache(CACHED_TOKENS);
+  const cache = compileCache(provider, at(path, 'jwt_cache_config'));
   const passOn: PassOn = compileClaims(provider, path);
   const judge = (token: Token, audiences: readonly string[], scope: FilterScope): Token | string => {
     const wrong = accepts(token, scope.clock.epoch() / 1_000);
@@ -59,12 +68,12 @@ export function compileProvider(
     issuer: provider.issuer,
     locations: compileLocations(provider, path),
     audiences: provider.audiences,
-    verify(text, audiences, scope) {
+    verify(text, audiences, scope, parsed) {
       const known = keys.known(scope);
       const cached = known === null ? null : cache.get(text, known);
-      statsOf(scope)[cached === null ? 'jwt_cache_miss' : 'jwt_cache_hit'] += 1;
+      if (parsed === undefined) statsOf(scope)[cached === null ? 'jwt_cache_miss' : 'jwt_cache_hit'] += 1;
       if (cached !== null) return judge(cached, audiences, scope);
-      const token = parseToken(text);
+      const token = parsed ?? parseToken(text);
       if (typeof token === 'string') return token;
       const judged = judge(token, audiences, scope);
       if (typeof judged === 'string') return judged;
@@ -73,6 +82,14 @@ export function compileProvider(
     },
     passOn,
   };
+}
+
+/** Without a configuration tokens are remembered too: verifying is what costs most. */
+function compileCache({ jwtCacheConfig: config }: JwtProvider, path: string): TokenCache {
+  if (config === undefined) return new TokenCache(CACHED_TOKENS, LONGEST_CACHED);
+  if (config.jwtCacheSize > LARGEST_CACHE)
+    throw new ConfigError(at(path, 'jwt_cache_size'), `must be at most ${LARGEST_CACHE}`);
+  return new TokenCache(config.jwtCacheSize || DEFAULT_CACHE, config.jwtMaxTokenSize || LONGEST_CACHED);
 }
 
 function compileKeys(provider: JwtProvider, path: string, statsOf: (scope: FilterScope) => FetchStats): KeySource {

@@ -115,21 +115,16 @@ function ofProvider(provider: Provider, audiences: readonly string[]): Requireme
 /** Tokens of any of the providers, told apart by their issuer. */
 function ofAnyone(providers: readonly Provider[], lenience: Lenience): Requirement {
   const locations = [...new Map(providers.flatMap((one) => one.locations).map((one) => [one.key, one])).values()];
-  const byIssuer = (text: string): Provider | string => {
-    const token = parseToken(text);
-    if (typeof token === 'string') return token;
-    return (
-      providers.find(({ issuer }) => issuer === token.issuer) ??
-      providers.find(({ issuer }) => issuer === '') ??
-      status.unknownIssuer
-    );
-  };
+  const byIssuer = (token: Token): Provider | undefined =>
+    providers.find(({ issuer }) => issuer === token.issuer) ?? providers.find(({ issuer }) => issuer === '');
   return (exchange, scope) => {
     const checked = inTurn(find(locations, exchange), (found) => {
-      const provider = byIssuer(found.text);
-      if (typeof provider === 'string') return provider;
-      if (!provider.locations.some(({ key }) => key === found.location.key)) return status.unknownIssuer;
-      return then(provider.verify(found.text, provider.audiences, scope), (outcome) =>
+      const token = parseToken(found.text);
+      if (typeof token === 'string') return token;
+      const provider = byIssuer(token);
+      if (provider === undefined || !provider.locations.some(({ key }) => key === found.location.key))
+        return status.unknownIssuer;
+      return then(provider.verify(found.text, provider.audiences, scope, token), (outcome) =>
         accept(provider, exchange, found, outcome),
       );
     });

@@ -4,15 +4,15 @@ import type { Token } from './token.ts';
 
 type Verified = { readonly token: Token; readonly keys: KeySet };
 
-/** Tokens longer than this are not kept: a few of them would take much memory. */
-const LONGEST = 4_096;
-
 export class TokenCache {
   readonly #capacity: number;
+  readonly #longest: number;
   readonly #tokens = new Map<string, Verified>();
 
-  constructor(capacity: number) {
+  /** Tokens of more than `longest` bytes are not kept: a few of them would take much memory. */
+  constructor(capacity: number, longest: number) {
     this.#capacity = capacity;
+    this.#longest = longest;
   }
 
   /** The token, if it was verified with these very keys. */
@@ -25,7 +25,7 @@ export class TokenCache {
   }
 
   add(token: Token, keys: KeySet): void {
-    if (token.text.length > LONGEST || this.#capacity === 0) return;
+    if (token.text.length > this.#longest) return;
     this.#tokens.set(token.text, { token, keys });
     if (this.#tokens.size <= this.#capacity) return;
     for (const oldest of this.#tokens.keys()) {

@@ -23,6 +23,7 @@ import { flag } from '../../http/flags.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { compileAdditions, type Edit } from '../../route/header-edits.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
+import { type ClusterStats, chargeCluster, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
 import type { FilterScope, FilterStream, HeadOutcome, HttpFilter, LocalReply, StreamFilter } from '../filter.ts';
 import { limitHeaders } from './limit-headers.ts';
@@ -59,7 +60,7 @@ type Config = {
   readonly responseEdits: readonly Edit[];
   readonly enabled: number;
   readonly enforced: number;
-  readonly statPrefix: string;
+  readonly statsOf: ClusterStats<ServiceStats>;
 };
 
 /** Milliseconds, Envoy's default. */
@@ -169,27 +170,32 @@ class Question implements StreamFilter {
   }
 
   #decide(answer: RateLimitResponse | null): void {
-    const { deniesOnFailure, enforced, target, statPrefix } = this.#config;
-    const name = `cluster.${target.cluster}.ratelimit${statPrefix && `.${statPrefix}`}`;
-    const stats = this.#scope.stats(name, () => new ServiceStats());
+    const { deniesOnFailure, enforced, status } = this.#config;
     this.#answer = answer;
-    if (answer === null || answer.overallCode === Code.UNKNOWN) {
-      stats.error += 1;
+    if (answer === null) {
+      this.#count('error');
       if (deniesOnFailure) this.#settle(this.#failure());
       else {
-        stats.failure_mode_allowed += 1;
+        this.#count('failure_mode_allowed');
         this.#settle(undefined);
       }
       return;
     }
+    // Whatever does not say that it is over lets pass, UNKNOWN too.
     const over = answer.overallCode === Code.OVER_LIMIT;
-    stats[over ? 'over_limit' : 'ok'] += 1;
+    this.#count(over ? 'over_limit' : 'ok');
+    if (over) chargeCluster(this.#exchange, this.#scope, status);
     if (over && this.#scope.random() < enforced) this.#settle(this.#refusal(answer));
     else {
       const { headers } = this.#exchange.request;
       for (const { key, value } of answer.requestHeadersToAdd) headers.append(key.toLowerCase(), bytesOf(value));
       this.#settle(undefined);
     }
+  }
+
+  #count(what: keyof ServiceStats): void {
+    const stats = this.#config.statsOf(this.#exchange, this.#scope);
+    if (stats !== null) stats[what] += 1;
   }
 
   #settle(outcome: LocalReply | undefined): void {
@@ -249,7 +255,7 @@ function compileConfig(config: RateLimit, path: string): Config {
     responseEdits: compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add')),
     enabled: runtimeShare(config.filterEnabled, 1),
     enforced: runtimeShare(config.filterEnforced, 1),
-    statPrefix: config.statPrefix,
+    statsOf: perCluster(`ratelimit${config.statPrefix && `.${config.statPrefix}`}`, () => new ServiceStats()),
   };
 }
 
