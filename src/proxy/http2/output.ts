@@ -19,6 +19,7 @@ const SPARE_LIMITS = { small: 32, large: 8 };
 const NOTHING = Buffer.alloc(0);
 
 export class Http2Output implements TurnEndTask, BlockTarget {
+  readonly gathers = true;
   bytes: Buffer = NOTHING;
   at = 0;
   /** Frames that the socket has not taken yet; of them PING, SETTINGS and RST_STREAM. */
