@@ -1,7 +1,6 @@
 // The router: takes one request to a cluster, within its timeouts, over as many attempts as the retry policy allows.
 import type { Hash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
-import type { PickContext } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -17,15 +16,13 @@ import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { observeAnswer } from './observe.ts';
+import { pickContext } from './pick-context.ts';
 import type { RequestBody } from './request-body.ts';
 import { resetOutcome } from './reset-outcome.ts';
 import { type RetryDecision, RetryState } from './retry.ts';
 import type { RouterServices } from './services.ts';
+import { Tries } from './tries.ts';
 import { TryTimers } from './try-timers.ts';
-
-/** Tries of one request beside each other, in the order they were started; more than one only where a slow try is hedged. */
-const NONE: readonly Attempt[] = [];
-const ANY_HOST = { tried: [], reselect: 0, rejects: null } as const;
 
 export class Forwarding implements AttemptOwner {
   readonly #exchange: Exchange;
@@ -38,10 +35,7 @@ export class Forwarding implements AttemptOwner {
   readonly #target: ForwardTarget;
   readonly #retry: RetryState | null;
   readonly #hash: Hash64 | null;
-  /** The newest try, or the one whose response is being passed on; null while none is in progress. */
-  #attempt: Attempt | null = null;
-  /** Older tries that may still win. */
-  #older: readonly Attempt[] = NONE;
+  readonly #tries = new Tries();
   #responding = false;
   #timeout: Timer | null = null;
   #backoff: Timer | null = null;
@@ -75,28 +69,26 @@ export class Forwarding implements AttemptOwner {
   onRequestEnd(): void {
     const { timeout } = this.#plan;
     if (timeout > 0) this.#timeout = this.#after(timeout, () => this.#timedOut());
-    if (this.#attempt?.sent === true) this.#attempt.timers?.complete();
+    const { current } = this.#tries;
+    if (current?.sent === true) current.timers?.complete();
   }
 
   flush(): void {
-    this.#attempt?.flush();
+    this.#tries.current?.flush();
   }
 
   pause(): void {
-    this.#attempt?.pause();
+    this.#tries.current?.pause();
   }
 
   resume(): void {
-    this.#attempt?.resume();
+    this.#tries.current?.resume();
   }
 
   /** Ends everything in progress; the target hears nothing more. */
   stop(): void {
-    const attempt = this.#attempt;
-    const older = this.#older;
-    this.#settle();
-    attempt?.abandon();
-    for (const other of older) other.abandon();
+    this.#release();
+    this.#tries.abandon();
   }
 
   onSent(attempt: Attempt, session: ClientSession): void {
@@ -185,7 +177,8 @@ export class Forwarding implements AttemptOwner {
       this.#giveUp(drop === 'all' ? cause.unconditionalDropOverload : cause.dropOverload);
       return;
     }
-    const host = this.#cluster.pick(this.#wanted());
+    const { clock } = this.#services;
+    const host = this.#cluster.pick(pickContext(this.#exchange, this.#hash, this.#retry, clock.now()));
     if (host === null) {
       this.#giveUp(cause.noHealthyUpstream);
       return;
@@ -198,25 +191,15 @@ export class Forwarding implements AttemptOwner {
     this.#exchange.endpoint = host;
     this.#retry?.note(host);
     this.#action.rewriteForHost?.(this.#exchange.request, host.hostname);
-    this.#exchange.span?.attempt(this.#services.clock.now());
+    this.#exchange.span?.attempt(clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
     const attempt = new Attempt(this.#cluster, host, request, this.#body, this, this.#exchange, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);
-    if (this.#attempt !== null) this.#older = [...this.#older, this.#attempt];
-    this.#attempt = attempt;
+    this.#tries.add(attempt);
     attempt.start();
-  }
-
-  #wanted(): PickContext {
-    const { subset, override, attempts, downstream, request } = this.#exchange;
-    const now = this.#services.clock.now();
-    const destination = downstream.restored ? downstream.local : null;
-    // The first try takes whatever endpoint there is.
-    const wanted = this.#retry === null || attempts === 1 ? ANY_HOST : this.#retry.wanted;
-    return { hash: this.#hash, now, subset, destination, headers: request.headers, override, ...wanted };
   }
 
   #timersOf(attempt: Attempt, duration: number): TryTimers {
@@ -261,7 +244,7 @@ export class Forwarding implements AttemptOwner {
 
   /** An attempt ended without a response. */
   #failed(attempt: Attempt, outcome: AttemptOutcome | null, reply: LocalReply): void {
-    this.#leave(attempt);
+    this.#tries.remove(attempt);
     const retry = attempt.hedged ? null : this.#retry;
     if (outcome !== null && !attempt.hedged) this.#cluster.observeFailure(attempt.host, reply.status);
     if (retry !== null && outcome !== null && this.#decide(retry, outcome) === 'retry') {
@@ -330,7 +313,7 @@ export class Forwarding implements AttemptOwner {
   #timedOut(): void {
     const { stats } = this.#cluster;
     const begun = this.#responding;
-    for (const attempt of this.#attempt === null ? this.#older : [...this.#older, this.#attempt]) {
+    for (const attempt of this.#tries.all()) {
       stats.upstream_rq_timeout += 1;
       if (begun) continue;
       stats.countResponse(cause.responseTimeout.status);
@@ -354,32 +337,27 @@ export class Forwarding implements AttemptOwner {
 
   /** Whether another attempt is on its way or due. */
   #hasOthers(attempt: Attempt): boolean {
-    return this.#backoff !== null || this.#older.length > 0 || (this.#attempt !== null && this.#attempt !== attempt);
+    return this.#backoff !== null || this.#tries.hasBeside(attempt);
   }
 
   #drop(attempt: Attempt): void {
-    this.#leave(attempt);
+    this.#tries.remove(attempt);
     attempt.discard();
-  }
-
-  #leave(attempt: Attempt): void {
-    if (this.#attempt === attempt) {
-      this.#attempt = this.#older.at(-1) ?? null;
-      if (this.#older.length > 0) this.#older = this.#older.slice(0, -1);
-    } else this.#older = this.#older.filter((other) => other !== attempt);
   }
 
   #dropOthers(winner: Attempt): void {
     this.#cancel(this.#backoff);
     this.#backoff = null;
-    for (const other of [...this.#older, this.#attempt]) if (other !== winner) other?.abandon();
-    this.#older = NONE;
-    this.#attempt = winner;
+    this.#tries.keepOnly(winner);
   }
 
   #settle(): void {
-    this.#attempt = null;
-    this.#older = NONE;
+    this.#tries.clear();
+    this.#release();
+  }
+
+  /** Nothing is due any more. */
+  #release(): void {
     this.#retry?.release();
     this.#cancel(this.#timeout);
     this.#cancel(this.#backoff);
