@@ -190,6 +190,7 @@ test('shares of weighted clusters, each to its end; the largest decides the verd
     pickCluster: (_, random) => ({
       cluster: random < 0.9 ? 'catalog' : 'gone',
       subset: null,
+      filters: null,
       editRequest: () => undefined,
       editResponse: () => undefined,
     }),

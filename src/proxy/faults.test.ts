@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Cluster } from './cluster/cluster.ts';
 import { Pool } from './cluster/pool.ts';
-import type { FilterChainConfig, HttpConnectionConfig, ListenerConfig } from './config/types.ts';
+import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from './config/types.ts';
 import type { HttpFilter } from './filter/filter.ts';
 import { BodyDecoder } from './http1/body-decoder.ts';
 import { Http1ClientConnection } from './http1/client-connection.ts';
@@ -43,6 +43,7 @@ type Fault = {
   readonly http?: Partial<HttpConnectionConfig>;
   readonly action?: Partial<ForwardAction>;
   readonly route?: Partial<RouteEntry>;
+  readonly cluster?: Partial<ClusterConfig>;
   readonly chain?: Partial<FilterChainConfig>;
   readonly listener?: Partial<ListenerConfig>;
   /** Breaks something just before the request of the test. */
@@ -138,11 +139,15 @@ const faults: Readonly<Record<string, Fault>> = {
       pickCluster: (request) =>
         bugs(request)
           ? boom()
-          : { cluster: 'up', subset: null, editRequest: () => undefined, editResponse: () => undefined },
+          : { cluster: 'up', subset: null, filters: null, editRequest: () => undefined, editResponse: () => undefined },
     },
     ends: 500,
   },
-  'a hash policy': { action: { hash: (request) => (bugs(request) ? boom() : null) }, ends: 500 },
+  'a hash policy': {
+    cluster: { balancing: { kind: 'maglev', tableSize: 7, key: 'address', balanceFactor: 0 } },
+    action: { hash: (request) => (bugs(request) ? boom() : null) },
+    ends: 500,
+  },
   'a retry policy': {
     action: { retry: { ...retryNever(null), retries: 1, retriable: () => (armed ? boom() : false) } },
     ends: 500,
@@ -266,7 +271,7 @@ async function heldOrigin(): Promise<{ readonly origin: Origin; release(): void 
 
 async function start(fault: Fault, port: number): Promise<Harness> {
   const entry = route(forward('up', fault.action), fault.route);
-  const proxy = await startProxy({ '/': entry }, [cluster('up', [port])], fault.http, fault);
+  const proxy = await startProxy({ '/': entry }, [cluster('up', [port], fault.cluster)], fault.http, fault);
   open.push({ close: () => proxy.runtime.close() });
   return proxy;
 }

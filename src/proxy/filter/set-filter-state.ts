@@ -15,6 +15,9 @@ import { bytesOf } from '../route/match/string-matcher.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { HttpFilter } from './filter.ts';
 
+const PLAIN = 'envoy.string';
+const HASHABLE = 'envoy.hashable_string';
+
 export const setFilterState: FilterKind = {
   chain: compiler(ConfigSchema, createSetFilterState),
   route: compiler(ConfigSchema, createSetFilterState),
@@ -36,7 +39,10 @@ function createSetFilterState(config: Config, name: string, path: string): HttpF
 function compileValue(value: FilterStateValue, path: string): (exchange: Exchange) => void {
   const { key, value: source, factoryKey, skipIfEmpty } = value;
   if (key.case !== 'objectKey' || key.value === '') throw new ConfigError(at(path, 'object_key'), 'is empty');
-  if (factoryKey !== 'envoy.string') throw new ConfigError(at(path, 'factory_key'), 'must be envoy.string');
+  const hashable = factoryKey === HASHABLE;
+  if (!hashable && factoryKey !== PLAIN) {
+    throw new ConfigError(at(path, 'factory_key'), `must be ${PLAIN} or ${HASHABLE}`);
+  }
   if (value.sharedWithUpstream !== Shared.NONE)
     throw new ConfigError(at(path, 'shared_with_upstream'), 'is not supported');
   const here = at(path, 'format_string');
@@ -51,5 +57,8 @@ function compileValue(value: FilterStateValue, path: string): (exchange: Exchang
     if (written === '' && skipIfEmpty) return;
     exchange.filterState ??= new Map();
     exchange.filterState.set(name, written);
+    if (!hashable) return;
+    exchange.hashableState ??= new Set();
+    exchange.hashableState.add(name);
   };
 }

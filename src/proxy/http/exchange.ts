@@ -149,6 +149,10 @@ export class Exchange {
   metadata: Map<string, unknown> | null = null;
   /** Objects that filters leave for others, by name; made on first use. */
   filterState: Map<string, string> | null = null;
+  /** Those of them that hash policies may use. */
+  hashableState: Set<string> | null = null;
+  /** Values of Set-Cookie that bind the client to the endpoint that was chosen; null: none is due. */
+  affinityCookies: string[] | null = null;
   /** A filter changed what routes are chosen by, and asks for another choice. */
   routeStale = false;
   /** Whether our own answers take the form of gRPC; null: as the request's content type says. */

@@ -6,34 +6,42 @@ import type {
   RouteAction_HashPolicy_Cookie,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type HeaderEdits, sequence } from './header-edits.ts';
-import { cookieValue } from './match/cookie.ts';
+import type { HeaderEdits } from './header-edits.ts';
 import { bytesOf } from './match/string-matcher.ts';
 
-/** The value a connection's client would get: the same for all its requests, so that it is known before the answer is. */
-export function affinityValue({ downstream: { remote, local } }: Exchange): string {
-  const ends = `${remote.address}:${remote.port}${local.address}:${local.port}`;
-  return hexOf(xxHash64(ends));
-}
-
-export function compileAffinityCookies(policies: readonly RouteAction_HashPolicy[]): HeaderEdits {
-  const cookies = policies.flatMap(({ policySpecifier: { case: kind, value } }) =>
-    kind === 'cookie' && value.ttl !== undefined ? [compileCookie(value)] : [],
-  );
-  return sequence(cookies);
-}
-
-function compileCookie({ name, ttl, path, attributes: more }: RouteAction_HashPolicy_Cookie): HeaderEdits {
+/** The answer binds the client: as the value of its cookie, what a connection's client always gets, so that it is known before the answer is. */
+export function compileAffinity(cookie: RouteAction_HashPolicy_Cookie): (exchange: Exchange) => string {
+  const { name, ttl, path, attributes } = cookie;
   const bytes = bytesOf(name);
   const seconds = ttl === undefined ? 0 : Math.floor(durationMs(ttl) / 1000);
-  const added = more.map((one) => `; ${bytesOf(one.name)}${one.value === '' ? '' : `=${bytesOf(one.value)}`}`).join('');
-  const attributes = `${seconds > 0 ? `; Max-Age=${seconds}` : ''}${path === '' ? '' : `; Path=${bytesOf(path)}`}${added}; HttpOnly`;
+  const added = attributes
+    .map((one) => `; ${bytesOf(one.name)}${one.value === '' ? '' : `=${bytesOf(one.value)}`}`)
+    .join('');
+  const rest = `${seconds > 0 ? `; Max-Age=${seconds}` : ''}${path === '' ? '' : `; Path=${bytesOf(path)}`}${added}; HttpOnly`;
+  return (exchange) => {
+    const value = affinityValue(exchange);
+    exchange.affinityCookies ??= [];
+    exchange.affinityCookies.push(`${bytes}="${value}"${rest}`);
+    return value;
+  };
+}
+
+/** Hands the cookies out that became due; only an endpoint's answer binds to that endpoint. */
+export function compileAffinityCookies(policies: readonly RouteAction_HashPolicy[]): HeaderEdits | null {
+  const gives = policies.some(
+    ({ policySpecifier: { case: kind, value } }) => kind === 'cookie' && value.ttl !== undefined,
+  );
+  if (!gives) return null;
   return {
     request: () => undefined,
-    response(exchange, head) {
-      // Only an endpoint's answer binds to that endpoint.
-      if (exchange.endpoint === null || cookieValue(exchange.request.headers, bytes) !== undefined) return;
-      head.headers.append('set-cookie', `${bytes}="${affinityValue(exchange)}"${attributes}`);
+    response({ endpoint, affinityCookies }, { headers }) {
+      if (endpoint === null || affinityCookies === null) return;
+      for (const cookie of affinityCookies) headers.append('set-cookie', cookie);
     },
   };
+}
+
+function affinityValue({ downstream: { remote, local } }: Exchange): string {
+  const ends = `${remote.address}:${remote.port}${local.address}:${local.port}`;
+  return hexOf(xxHash64(ends)).padStart(16, '0');
 }

@@ -9,35 +9,39 @@ import type {
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { firstValue, requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
-import { replaceHost } from './rewrite.ts';
 import type { ClusterChoice, ForwardAction } from './table.ts';
 
-type PickCluster = ForwardAction['pickCluster'];
+type Choosing = Pick<ForwardAction, 'pickCluster' | 'picksEarly'>;
+type Extras = Pick<ClusterChoice, 'subset' | 'filters'> & { readonly edits: HeaderEdits };
 
-/** `around` completes the edits of a weighted cluster: see `compileForward`. */
-export function compileClusterChoice(
-  action: RouteAction,
-  path: string,
-  around: (edits: HeaderEdits) => HeaderEdits,
-): PickCluster {
+/** What a route says around the choice of one of its weighted clusters. */
+export type ClusterLevel = {
+  /** Completes the edits of a cluster. */
+  around(edits: HeaderEdits): HeaderEdits;
+  readonly filters: FilterOverrides;
+};
+
+export function compileClusterChoice(action: RouteAction, path: string, level: ClusterLevel): Choosing {
   const specifier = action.clusterSpecifier;
   const subset = compileSubset([action.metadataMatch]);
   switch (specifier.case) {
     case 'cluster': {
       if (specifier.value === '') throw new ConfigError(at(path, 'cluster'), 'is empty');
-      const only = choice(specifier.value, noEdits, subset);
-      return () => only;
+      const only = choice(specifier.value, { edits: noEdits, subset, filters: null });
+      return { pickCluster: () => only, picksEarly: false };
     }
     case 'clusterHeader': {
       const lookup = firstValue(specifier.value);
       // A cluster without a name is not found.
-      return (request) => choice(lookup(request) ?? '', noEdits, subset);
+      const extras = { edits: noEdits, subset, filters: null };
+      return { pickCluster: (request) => choice(lookup(request) ?? '', extras), picksEarly: true };
     }
     case 'weightedClusters':
-      return compileWeighted(specifier.value, action, at(path, 'weighted_clusters'), around);
+      return compileWeighted(specifier.value, action, at(path, 'weighted_clusters'), level);
     default:
       throw new ConfigError(path, 'has no cluster');
   }
@@ -47,25 +51,33 @@ function compileWeighted(
   weighted: WeightedCluster,
   action: RouteAction,
   path: string,
-  around: (edits: HeaderEdits) => HeaderEdits,
-): PickCluster {
+  { around, filters: outer }: ClusterLevel,
+): Choosing {
   const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
-    const edits = sequence([compileHost(cluster, action, here), around(compileEdits(cluster, here))]);
+    const edits = sequence([compileHost(cluster), around(compileEdits(cluster, here))]);
     const subset = compileSubset([action.metadataMatch, cluster.metadataMatch]);
-    return { weight: cluster.weight ?? 0, choose: compileNamed(cluster, edits, subset, here) };
+    const overrides = compileOverrides(cluster.typedPerFilterConfig, outer, at(here, 'typed_per_filter_config'));
+    const filters = overrides === outer ? null : overrides;
+    return { weight: cluster.weight ?? 0, filters, choose: compileNamed(cluster, { edits, subset, filters }, here) };
   });
   const total = choices.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
   const last = choices.findLast(({ weight }) => weight > 0)!.choose;
   const { randomValueSpecifier: chance } = weighted;
   const given = chance.case === 'headerName' ? requestLookup(chance.value) : null;
-  return (request, random) => {
-    let rest = placeFrom(given?.(request), total) ?? random * total;
-    for (const { weight, choose } of choices) {
-      rest -= weight;
-      if (rest < 0) return choose(request);
-    }
-    return last(request);
+  return {
+    pickCluster(request, random) {
+      let rest = placeFrom(given?.(request), total) ?? random * total;
+      for (const { weight, choose } of choices) {
+        rest -= weight;
+        if (rest < 0) return choose(request);
+      }
+      return last(request);
+    },
+    picksEarly:
+      given !== null ||
+      weighted.clusters.some(({ name }) => name === '') ||
+      choices.some((one) => one.filters !== null),
   };
 }
 
@@ -76,31 +88,26 @@ function placeFrom(text: string | undefined, total: number): number | null {
 
 function compileNamed(
   { name, clusterHeader }: WeightedCluster_ClusterWeight,
-  edits: HeaderEdits,
-  subset: Exchange['subset'],
+  extras: Extras,
   path: string,
 ): (request: RequestHead) => ClusterChoice {
   if (name !== '' && clusterHeader !== '') throw new ConfigError(at(path, 'cluster_header'), 'is set beside name');
   if (name !== '') {
-    const only = choice(name, edits, subset);
+    const only = choice(name, extras);
     return () => only;
   }
   if (clusterHeader === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const lookup = firstValue(clusterHeader);
-  return (request) => choice(lookup(request) ?? '', edits, subset);
+  return (request) => choice(lookup(request) ?? '', extras);
 }
 
-/** The router rewrites the host as the route says after this: only one of the two can say it. */
-function compileHost(cluster: WeightedCluster_ClusterWeight, action: RouteAction, path: string): HeaderEdits {
-  const specifier = cluster.hostRewriteSpecifier;
+/** As in Envoy no header tells of it, and a rewrite of the route comes after it. */
+function compileHost({ hostRewriteSpecifier: specifier }: WeightedCluster_ClusterWeight): HeaderEdits {
   if (specifier.case === undefined || specifier.value === '') return noEdits;
-  if (action.hostRewriteSpecifier.case !== undefined) {
-    throw new ConfigError(at(path, 'host_rewrite_literal'), 'is set beside the rewrite of the route');
-  }
   const host = bytesOf(specifier.value);
   return {
     request({ request }) {
-      replaceHost(request, host, action.appendXForwardedHost);
+      request.authority = host;
     },
     response: () => undefined,
   };
@@ -115,6 +122,6 @@ export function compileSubset(matches: readonly (Metadata | undefined)[]): Excha
     .map(([name, value]) => [name, canonicalJson(value)] as const);
 }
 
-function choice(cluster: string, edits: HeaderEdits, subset: Exchange['subset']): ClusterChoice {
-  return { cluster, subset, editRequest: edits.request, editResponse: edits.response };
+function choice(cluster: string, { edits, subset, filters }: Extras): ClusterChoice {
+  return { cluster, subset, filters, editRequest: edits.request, editResponse: edits.response };
 }

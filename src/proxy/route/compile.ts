@@ -8,11 +8,12 @@ import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { DomainTable } from './domains.ts';
+import { compileOverrides } from './filter-overrides.ts';
 import { compileMirrors } from './forward.ts';
 import { compileEdits } from './header-edits.ts';
 import { pathOnly } from './match/query.ts';
 import { compileMatch, type RouteTest } from './match/route-matcher.ts';
-import { compileEntry, compileOverrides, type HostLevel } from './route-entry.ts';
+import { compileEntry, type HostLevel } from './route-entry.ts';
 import { secureRedirect } from './secure-redirect.ts';
 import type { RouteEntry, RouteTable } from './table.ts';
 

@@ -9,9 +9,8 @@ import {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { millis, runtimeShare } from '../config/values.ts';
-import { compileClusterChoice } from './cluster-choice.ts';
+import { type ClusterLevel, compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
-import type { HeaderEdits } from './header-edits.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
 import { firstValue } from './match/header-matcher.ts';
 import { compileRetryPolicy, tryTimeouts } from './retry-policy.ts';
@@ -34,7 +33,7 @@ export function compileForward(
   action: RouteAction,
   match: RouteMatch,
   inherited: Inherited,
-  aroundCluster: (edits: HeaderEdits) => HeaderEdits,
+  level: ClusterLevel,
   path: string,
 ): ForwardAction {
   const mirrors = compileMirrors(action.requestMirrorPolicies, at(path, 'request_mirror_policies'));
@@ -42,7 +41,7 @@ export function compileForward(
   return {
     kind: 'forward',
     ...compilePlan(action, inherited, path),
-    pickCluster: compileClusterChoice(action, path, aroundCluster),
+    ...compileClusterChoice(action, path, level),
     rewrite: compileRewrite(action, match, path),
     rewriteForHost: compileAutoHost(action),
     idleTimeout: idleTimeout === undefined ? null : millis(idleTimeout, 0, at(path, 'idle_timeout')),

@@ -7,7 +7,7 @@ import { entryFor, forwardOf, routed } from '../testing/routes.ts';
 describe('hash', () => {
   const hashOf = (hash_policy: JsonObject[], request: RequestInit = {}) => {
     const exchange = testExchange(request);
-    return forwardOf({ route: { cluster: 'c', hash_policy } }).hash(exchange.request, exchange);
+    return forwardOf({ route: { cluster: 'c', hash_policy } }).hash?.(exchange.request, exchange) ?? null;
   };
   const header = { header: { header_name: 'x' } };
 
@@ -44,6 +44,7 @@ describe('hash', () => {
     const routes = routed({ route: { cluster: 'c', hash_policy } });
     const exchange = testExchange();
     exchange.endpoint = {} as never;
+    forwardOf({ route: { cluster: 'c', hash_policy } }).hash?.(exchange.request, exchange);
     const head = { status: 200, headers: new HeaderMap() };
     entryFor(routes).editResponse(exchange, head);
     const [, value] = /^k="(\w+)"; Max-Age=60; Path=\/p; HttpOnly$/.exec(head.headers.get('set-cookie')!)!;
@@ -51,6 +52,7 @@ describe('hash', () => {
     const again = { status: 200, headers: new HeaderMap() };
     const returning = testExchange({ headers: ['cookie', `k=${value}`] });
     returning.endpoint = {} as never;
+    forwardOf({ route: { cluster: 'c', hash_policy } }).hash?.(returning.request, returning);
     entryFor(routes).editResponse(returning, again);
     expect(again.headers.size).toBe(0);
   });

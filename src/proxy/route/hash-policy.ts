@@ -4,21 +4,18 @@ import type { RouteAction_HashPolicy } from '../../xds/gen/envoy/config/route/v3
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
-import { affinityValue } from './affinity-cookie.ts';
+import { compileAffinity } from './affinity-cookie.ts';
 import { cookieValue } from './match/cookie.ts';
 import { requestLookup } from './match/header-matcher.ts';
 import { queryValue } from './match/query.ts';
 import { bytesOf } from './match/string-matcher.ts';
 import { compileSubstitution } from './rewrite.ts';
+import type { ForwardAction } from './table.ts';
 
 type HashInput = (request: RequestHead, exchange: Exchange) => string | undefined;
 
-/** null when nothing of a request applies. */
-export function compileHash(
-  policies: readonly RouteAction_HashPolicy[],
-  path: string,
-): (request: RequestHead, exchange: Exchange) => Hash64 | null {
-  if (policies.length === 0) return () => null;
+export function compileHash(policies: readonly RouteAction_HashPolicy[], path: string): ForwardAction['hash'] {
+  if (policies.length === 0) return null;
   const inputs = mapAt(policies, path, (policy, here) => ({
     read: compileInput(policy, here),
     terminal: policy.terminal,
@@ -53,14 +50,16 @@ function compileInput(policy: RouteAction_HashPolicy, path: string): HashInput {
       if (name === '') throw new ConfigError(at(path, 'cookie.name'), 'is empty');
       const bytes = bytesOf(name);
       if (ttl === undefined) return ({ headers }) => cookieValue(headers, bytes);
-      return ({ headers }, exchange) => cookieValue(headers, bytes) ?? affinityValue(exchange);
+      const give = compileAffinity(specifier.value);
+      return ({ headers }, exchange) => cookieValue(headers, bytes) ?? give(exchange);
     }
     case 'connectionProperties':
       return specifier.value.sourceIp ? (_request, exchange) => exchange.clientAddress : () => undefined;
     case 'filterState': {
       const { key } = specifier.value;
       if (key === '') throw new ConfigError(at(path, 'filter_state.key'), 'is empty');
-      return (_request, exchange) => exchange.filterState?.get(key);
+      return (_request, { filterState, hashableState }) =>
+        hashableState?.has(key) === true ? filterState?.get(key) : undefined;
     }
     case 'queryParameter': {
       const name = bytesOf(specifier.value.name);

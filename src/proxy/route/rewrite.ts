@@ -39,7 +39,7 @@ export function compileAutoHost({
 }
 
 /** The old name is kept in headers, as Envoy does; an empty name changes nothing. */
-export function replaceHost(request: RequestHead, host: string, forwardHost: boolean): void {
+function replaceHost(request: RequestHead, host: string, forwardHost: boolean): void {
   if (host === '' || host === request.authority) return;
   if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
   request.headers.set('x-envoy-original-host', request.authority);

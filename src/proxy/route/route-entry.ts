@@ -6,17 +6,16 @@ import type {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { plainMetadata, readSource } from '../config/values.ts';
-import type { HttpFilter } from '../filter/filter.ts';
 import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { compileRules } from '../filter/rate-limit/rule.ts';
-import { compileOverride } from '../filter/registry.ts';
 import { compileAffinityCookies } from './affinity-cookie.ts';
+import type { ClusterLevel } from './cluster-choice.ts';
+import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileForward, type Inherited } from './forward.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { compileRedirect } from './redirect.ts';
+import { settling } from './settled-entry.ts';
 import type { ForwardAction, RouteAction, RouteEntry } from './table.ts';
-
-type Overrides = ReadonlyMap<string, HttpFilter | null>;
 
 /** What a virtual host hands down to its routes; what it has from the route configuration is in it already. */
 export type HostLevel = {
@@ -24,7 +23,7 @@ export type HostLevel = {
   readonly path: string;
   /** Most specific first. */
   readonly edits: readonly HeaderEdits[];
-  readonly filters: Overrides;
+  readonly filters: FilterOverrides;
   readonly mirrors: ForwardAction['mirrors'];
   readonly mostSpecificWins: boolean;
   /** Bytes of a direct response's body. */
@@ -39,30 +38,19 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
   // so there the cluster's edits stand for all.
   const inCluster = level.mostSpecificWins && hasWeights(route);
   const own = inCluster ? noEdits : ordered(edits);
-  const aroundCluster = (cluster: HeaderEdits) => (inCluster ? ordered([cluster, ...edits]) : cluster);
-  return {
+  const around = (cluster: HeaderEdits) => (inCluster ? ordered([cluster, ...edits]) : cluster);
+  const filters = compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config'));
+  return settling({
     name: route.name,
     virtualHost: level.host.name,
-    action: compileAction(route, level, aroundCluster, path),
+    action: compileAction(route, level, { around, filters }, path),
     editRequest: own.request,
     editResponse: own.response,
-    filters: compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config')),
+    filters,
     rateLimits: compileLimits(route, level, path),
     decorator: route.decorator?.operation ?? '',
     metadata: plainMetadata(route.metadata),
-  };
-}
-
-/** Most levels override nothing and share the map of the level above. */
-export function compileOverrides(configs: Route['typedPerFilterConfig'], outer: Overrides, path: string): Overrides {
-  const entries = Object.entries(configs);
-  if (entries.length === 0) return outer;
-  const filters = new Map(outer);
-  for (const [name, config] of entries) {
-    const override = compileOverride(name, config, `${path}[${name}]`, outer.get(name) ?? null);
-    if (override !== undefined) filters.set(name, override);
-  }
-  return filters;
+  });
 }
 
 function compileLimits({ action }: Route, { host, path: hostPath }: HostLevel, path: string): RouteLimits {
@@ -78,24 +66,19 @@ function compileLimits({ action }: Route, { host, path: hostPath }: HostLevel, p
 
 function routeEdits(route: Route, path: string): HeaderEdits[] {
   const { action } = route;
-  const policies = action.case === 'route' ? action.value.hashPolicy : [];
-  return [compileEdits(route, path), ...(policies.length > 0 ? [compileAffinityCookies(policies)] : [])];
+  const cookies = action.case === 'route' ? compileAffinityCookies(action.value.hashPolicy) : null;
+  return [compileEdits(route, path), ...(cookies === null ? [] : [cookies])];
 }
 
 function hasWeights({ action }: Route): boolean {
   return action.case === 'route' && action.value.clusterSpecifier.case === 'weightedClusters';
 }
 
-function compileAction(
-  route: Route,
-  level: HostLevel,
-  aroundCluster: (edits: HeaderEdits) => HeaderEdits,
-  path: string,
-): RouteAction {
+function compileAction(route: Route, level: HostLevel, cluster: ClusterLevel, path: string): RouteAction {
   const { action, match } = route;
   switch (action.case) {
     case 'route':
-      return compileForward(action.value, match!, inheritedBy(route, level), aroundCluster, at(path, 'route'));
+      return compileForward(action.value, match!, inheritedBy(route, level), cluster, at(path, 'route'));
     case 'redirect':
       return compileRedirect(action.value, match!, at(path, 'redirect'));
     case 'directResponse':

@@ -28,6 +28,8 @@ export type RouteEntry = {
   readonly decorator: string;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Only where the choice of the cluster belongs to the route: the entry with that choice made. `random` is as for `match`. */
+  settle?(request: RequestHead, random: () => number): RouteEntry;
 };
 
 export type RouteAction =
@@ -62,6 +64,8 @@ export type ForwardAction = ForwardPlan & {
   readonly kind: 'forward';
   /** Chooses among weighted clusters. */
   pickCluster(request: RequestHead, random: number): ClusterChoice;
+  /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */
+  readonly picksEarly: boolean;
   /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
   rewrite(request: RequestHead, quiet: boolean): void;
   /** After `rewrite`, once an endpoint was chosen: its host name takes the place of the authority. null: it does not. */
@@ -78,8 +82,8 @@ export type ForwardAction = ForwardPlan & {
   readonly bufferLimit: number | null;
   /** Which of the headers about attempts are set; null is none. */
   readonly attemptHeaders: AttemptHeaders | null;
-  /** null when no hash policy applies: the balancer chooses at random. */
-  hash(request: RequestHead, exchange: Exchange): Hash64 | null;
+  /** Asked for balancers that choose by a hash. null: no policy, or none that applies; they choose at random. */
+  readonly hash: ((request: RequestHead, exchange: Exchange) => Hash64 | null) | null;
   /** By lower-case protocol, `connect` for CONNECT: what this route says of switching to it; the connection manager decides the rest. */
   readonly upgrades: ReadonlyMap<string, boolean>;
   /** CONNECT ends here: its bytes go to the endpoint as they are (`connect_config`). */
@@ -92,6 +96,8 @@ export type ClusterChoice = {
   readonly cluster: string;
   /** `metadata_match`: which subset of its endpoints. */
   readonly subset: SubsetCriteria | null;
+  /** As `RouteEntry.filters`, and in its place; null where the choice changes nothing about filters. */
+  readonly filters: RouteEntry['filters'] | null;
   editRequest(exchange: Exchange): void;
   editResponse(exchange: Exchange, head: ResponseHead): void;
 };

@@ -8,6 +8,7 @@ import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from 
 import { chooseCluster } from '../route/chosen-cluster.ts';
 import type { InternalRedirect } from '../route/internal-redirect.ts';
 import { planFor } from '../route/request-plan.ts';
+import { findRoute } from '../route/settled-entry.ts';
 import type { ClusterChoice, ForwardAction } from '../route/table.ts';
 import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
@@ -103,7 +104,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const { services, config, routes } = this.#manager;
     exchange.routeStale = false;
     exchange.choice = null;
-    exchange.route = routes?.match(exchange.request, exchange, services.random) ?? null;
+    exchange.route = findRoute(routes, exchange, services.random);
     this.#limits.watchDuration(durationLeft(exchange, config.maxStreamDuration, services.clock));
   }
 

@@ -16,7 +16,7 @@ import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { observeAnswer } from './observe.ts';
-import { pickContext } from './pick-context.ts';
+import { hashFor, pickContext } from './pick-context.ts';
 import type { RequestBody } from './request-body.ts';
 import { resetOutcome } from './reset-outcome.ts';
 import { type RetryDecision, RetryState } from './retry.ts';
@@ -57,7 +57,7 @@ export class Forwarding implements AttemptOwner {
     this.#options = manager.config.router;
     this.#target = target;
     this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster);
-    this.#hash = action.hash(exchange.request, exchange);
+    this.#hash = hashFor(action, exchange, cluster.config.balancing);
   }
 
   start(): void {

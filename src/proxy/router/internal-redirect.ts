@@ -26,7 +26,8 @@ export function redirect(
     stats.passthrough_internal_redirect_bad_location += 1;
     return null;
   }
-  const from = exchange.request.scheme;
+  // Whatever X-Forwarded-Proto says, what came in plain text was plain.
+  const from = exchange.downstream.tls === null ? 'http' : exchange.request.scheme;
   const to = location[1]!.toLowerCase() === 'https' ? 'https' : 'http';
   if (from !== to && !policy.crossScheme) {
     stats.passthrough_internal_redirect_unsafe_scheme += 1;
@@ -39,7 +40,7 @@ export function redirect(
   }
   const [, , authority, target] = location;
   const path = target!.startsWith('/') ? target! : `/${target}`;
-  const request = nextRequest(exchange.request, response, { scheme: to, authority: authority!, path }, policy);
+  const request = nextRequest(exchange.request, from, response, { scheme: to, authority: authority!, path }, policy);
   const route = manager.routes?.match(request, exchange, manager.services.random) ?? null;
   if (route === null) {
     stats.passthrough_internal_redirect_no_route += 1;
@@ -60,6 +61,7 @@ export function redirect(
 /** RFC 9110 15.4.4: what a 303 leads to is fetched. */
 function nextRequest(
   request: RequestHead,
+  from: 'http' | 'https',
   { status, headers: answered }: ResponseHead,
   place: Pick<RequestHead, 'scheme' | 'authority' | 'path'>,
   policy: InternalRedirect,
@@ -69,7 +71,7 @@ function nextRequest(
     headers.remove(name);
     for (const [given, value] of answered) if (given === name) headers.append(name, value);
   }
-  headers.set('x-envoy-original-url', `${request.scheme}://${request.authority}${request.path}`);
+  headers.set('x-envoy-original-url', `${from}://${request.authority}${request.path}`);
   const fetched = status === 303 && request.method !== 'GET' && request.method !== 'HEAD';
   if (fetched) headers.remove('content-length');
   return { ...request, ...place, headers, method: fetched ? 'GET' : request.method };

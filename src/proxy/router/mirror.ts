@@ -7,6 +7,7 @@ import type { RequestHead } from '../http/message.ts';
 import type { ForwardAction, ForwardPlan, MirrorPolicy } from '../route/table.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { RequestBody } from './request-body.ts';
+import { appendForwardedFor } from './sanitize-request.ts';
 import type { RouterServices } from './services.ts';
 
 /** The copies that a route wants of a request, now that it is as it will be sent. */
@@ -50,7 +51,11 @@ export class Mirror implements AttemptOwner {
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
     const authority = options.marked ? shadowAuthority(head.authority) : head.authority;
-    const copy = { ...head, authority, headers: head.headers.clone() };
+    const headers = head.headers.clone();
+    // It comes from inside, by way of this proxy.
+    headers.set('x-envoy-internal', 'true');
+    appendForwardedFor(headers, services.localAddress);
+    const copy = { ...head, authority, headers };
     this.#attempt = new Attempt(cluster, host, copy, this.#body, this);
     if (options.timeout > 0) this.#timer = services.wheel.set(options.timeout, () => this.abandon());
     this.#attempt.start();

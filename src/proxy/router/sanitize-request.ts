@@ -64,9 +64,13 @@ function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localA
     isOnly(forwarded, config.useRemoteAddress) &&
     config.isInternal(exchange.clientAddress);
   if (!config.useRemoteAddress || config.skipXffAppend) return internal;
-  const appended = isLoopback(direct) ? localAddress : direct;
-  headers.set('x-forwarded-for', forwarded === undefined || forwarded === '' ? appended : `${forwarded},${appended}`);
+  appendForwardedFor(headers, isLoopback(direct) ? localAddress : direct);
   return internal;
+}
+
+export function appendForwardedFor(headers: HeaderMap, address: string): void {
+  const forwarded = headers.joined('x-forwarded-for');
+  headers.set('x-forwarded-for', forwarded === undefined || forwarded === '' ? address : `${forwarded},${address}`);
 }
 
 /** Whether the client's address is the only one known: of its connection, or the one that was forwarded. */

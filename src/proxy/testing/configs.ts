@@ -85,7 +85,8 @@ export function outlierDetection(change: Partial<OutlierConfig> = {}): OutlierCo
 export function forward(name: string, change: Partial<ForwardAction> = {}): ForwardAction {
   return {
     kind: 'forward',
-    pickCluster: () => ({ cluster: name, subset: null, editRequest: nothing, editResponse: nothing }),
+    pickCluster: () => ({ cluster: name, subset: null, filters: null, editRequest: nothing, editResponse: nothing }),
+    picksEarly: false,
     rewrite: nothing,
     timeout: 15_000,
     rewriteForHost: null,
@@ -101,7 +102,7 @@ export function forward(name: string, change: Partial<ForwardAction> = {}): Forw
     internalRedirect: null,
     bufferLimit: null,
     attemptHeaders: null,
-    hash: () => null,
+    hash: null,
     upgrades: new Map(),
     endsConnect: false,
     clusterNotFoundStatus: 503,

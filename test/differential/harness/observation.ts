@@ -113,6 +113,8 @@ const VOLATILE: Readonly<Record<string, readonly [form: RegExp, shown: string]>>
   date: [/^\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT$/, '<date>'],
   'x-request-id': [/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, '<uuid>'],
   'x-envoy-upstream-service-time': [/^\d+$/, '<milliseconds>'],
+  // A hash policy makes it of the ports of the connection.
+  'set-cookie': [/(?<=^session=")[0-9a-f]{16}(?=")/, '<hash>'],
 };
 
 export function comparable(stand: Stand, headers: WireHeaders): string[] {
@@ -120,12 +122,8 @@ export function comparable(stand: Stand, headers: WireHeaders): string[] {
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
     .map(([name, value]): [string, string] => {
       const volatile = VOLATILE[name];
-      return [
-        name,
-        volatile?.[0].test(value) === true
-          ? volatile[1]
-          : stand.withoutPorts(value).replaceAll(OWN_ADDRESS, '127.0.0.1'),
-      ];
+      if (volatile?.[0].test(value) === true) return [name, value.replace(volatile[0], volatile[1])];
+      return [name, stand.withoutPorts(value).replaceAll(OWN_ADDRESS, '127.0.0.1')];
     })
     .sort(([a], [b]) => (a < b ? -1 : Number(a > b)))
     .map(([name, value]) => `${name}: ${value}`);

@@ -1,0 +1,23 @@
+// Routes whose cluster is chosen together with the route, as Envoy does it for all: where filters depend on the choice, or the choice on headers
+// that filters may change. Everywhere else choosing waits until somebody asks.
+import type { Exchange } from '../http/exchange.ts';
+import type { RouteEntry, RouteTable } from './table.ts';
+
+/** The route of a request, its cluster chosen where that belongs to it. */
+export function findRoute(table: RouteTable | undefined, exchange: Exchange, random: () => number): RouteEntry | null {
+  const entry = table?.match(exchange.request, exchange, random) ?? null;
+  return entry?.settle === undefined ? entry : entry.settle(exchange.request, random);
+}
+
+/** `entry`, with `settle` where it needs it. */
+export function settling(entry: RouteEntry): RouteEntry {
+  const { action } = entry;
+  if (action.kind !== 'forward' || !action.picksEarly) return entry;
+  return {
+    ...entry,
+    settle(request, random) {
+      const choice = action.pickCluster(request, random());
+      return { ...entry, filters: choice.filters ?? entry.filters, action: { ...action, pickCluster: () => choice } };
+    },
+  };
+}
