@@ -19,12 +19,15 @@ export function xdsProxies(...shapes: readonly HopShape[]): Contestant[] {
   }));
 }
 
-/** For how they start: also Tulle from its sources. */
-export function startingProxies(): { readonly name: string; readonly command: Hop }[] {
+/** For how they start: the command for a bootstrap; also Tulle from its sources. */
+export function startingProxies(): {
+  readonly name: string;
+  readonly command: (config: HopConfig, bootstrap: string) => readonly string[] | null;
+}[] {
   const sources = { name: 'tulle, sources', command: program('src/bin/proxy.ts') };
   return [envoy, tulle, sources].map(({ name, command }) => ({
     name,
-    command: (config) => command(write(config, 'start.json', bootstrapOf({}, config))),
+    command: (config, bootstrap) => command(write(config, 'start.json', bootstrap)),
   }));
 }
 

@@ -1,5 +1,6 @@
-// bench/start: what it costs to start one proxy with the file of bench/http1's `plain`, and to have it there: CPU until it has started,
-// time to the first proxied request, resident set when idle. Node has no cache of compiled code here, as in a fresh container.
+// bench/start: what it costs to start one proxy with the file of bench/http1's `plain`, or with the same over ADS, and to have it there: CPU
+// until it has started, time to the first proxied request, resident set when idle. Node has no cache of compiled code here, as in a fresh
+// container.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -11,8 +12,11 @@ import { TestProcess } from '../../test/support/process.ts';
 import { startingProxies } from '../contestants.ts';
 import { formatColumns, median } from '../measurement.ts';
 import { cpuMicros, memoryBytes, PROXY_CORE } from '../pinned.ts';
+import { bootstrapOf, type HopConfig } from '../proxy-config.ts';
+import { serveOverAds } from './control-plane.ts';
 
 export type StartRow = {
+  readonly configuration: Configuration;
   readonly contestant: string;
   /** User and system time until the first answer and for a second after it. */
   readonly cpuMillis: number;
@@ -21,6 +25,9 @@ export type StartRow = {
   /** Of the resident set, what other processes of the same program share: its file's pages. */
   readonly sharedBytes: number;
 };
+
+/** Where listeners and clusters come from. */
+type Configuration = 'file' | 'ADS';
 
 /** Starts are few and short: many rounds of them cost little. */
 const ROUNDS_FACTOR = 3;
@@ -38,10 +45,12 @@ export async function measureStarts(rounds: number, say: (line: string) => void)
     for (let round = 1; round <= rounds * ROUNDS_FACTOR; round += 1) {
       for (const { name, command } of startingProxies()) {
         say(`round ${round} of ${rounds * ROUNDS_FACTOR}: start, ${name}`);
-        const ports = { listener: await freePort(), admin: await freePort(), upstream: port, folder };
-        const words = command(ports);
-        if (words === null) say(`${name} is not installed`);
-        else rows.push({ contestant: name, ...(await measureStart(words, ports.listener)) });
+        for (const configuration of ['file', 'ADS'] as const) {
+          const ports = { listener: await freePort(), admin: await freePort(), upstream: port, folder };
+          const costs = await measureContestant((bootstrap) => command(ports, bootstrap), configuration, ports);
+          if (costs === null) say(`${name} is not installed`);
+          else rows.push({ configuration, contestant: name, ...costs });
+        }
       }
     }
     return mediansOf(rows);
@@ -52,26 +61,50 @@ export async function measureStarts(rounds: number, say: (line: string) => void)
 }
 
 export function formatStarts(rows: readonly StartRow[]): string {
-  const envoy = rows.find(({ contestant }) => contestant === 'envoy');
-  const ratio = (value: number, reference: number | undefined): string =>
-    reference === undefined ? '-' : (value / reference).toFixed(2);
+  const head = ['start CPU ms', 'to Envoy', 'first request ms', 'to Envoy', 'idle MB', 'to Envoy', 'of it shared MB'];
   return formatColumns(
-    ['proxy', 'start CPU ms', 'to Envoy', 'first request ms', 'to Envoy', 'idle MB', 'to Envoy', 'of it shared MB'],
-    rows.map((row) => [
-      row.contestant,
-      row.cpuMillis.toFixed(0),
-      ratio(row.cpuMillis, envoy?.cpuMillis),
-      row.firstRequestMillis.toFixed(0),
-      ratio(row.firstRequestMillis, envoy?.firstRequestMillis),
-      (row.idleBytes / 1e6).toFixed(0),
-      ratio(row.idleBytes, envoy?.idleBytes),
-      (row.sharedBytes / 1e6).toFixed(0),
-    ]),
-    1,
+    ['from', 'proxy', ...head],
+    rows.map((row) => {
+      const envoy = rows.find((one) => one.contestant === 'envoy' && one.configuration === row.configuration);
+      return [row.configuration, row.contestant, ...figuresOf(row, envoy)];
+    }),
+    2,
   );
 }
 
-async function measureStart(command: readonly string[], port: number): Promise<Omit<StartRow, 'contestant'>> {
+function figuresOf(row: StartRow, envoy: StartRow | undefined): readonly string[] {
+  const ratio = (value: number, reference: number | undefined): string =>
+    reference === undefined ? '-' : (value / reference).toFixed(2);
+  return [
+    row.cpuMillis.toFixed(0),
+    ratio(row.cpuMillis, envoy?.cpuMillis),
+    row.firstRequestMillis.toFixed(0),
+    ratio(row.firstRequestMillis, envoy?.firstRequestMillis),
+    (row.idleBytes / 1e6).toFixed(0),
+    ratio(row.idleBytes, envoy?.idleBytes),
+    (row.sharedBytes / 1e6).toFixed(0),
+  ];
+}
+
+type Costs = Omit<StartRow, 'contestant' | 'configuration'>;
+
+/** null where it is not installed. */
+async function measureContestant(
+  command: (bootstrap: string) => readonly string[] | null,
+  configuration: Configuration,
+  ports: HopConfig,
+): Promise<Costs | null> {
+  const file = bootstrapOf({}, ports);
+  const served = configuration === 'ADS' ? await serveOverAds(file) : null;
+  try {
+    const words = command(served?.bootstrap ?? file);
+    return words && (await measureStart(words, ports.listener));
+  } finally {
+    served?.close();
+  }
+}
+
+async function measureStart(command: readonly string[], port: number): Promise<Costs> {
   const began = performance.now();
   await using started = await TestProcess.start({
     command: 'taskset',
@@ -112,8 +145,10 @@ function answers(port: number): Promise<boolean> {
 
 function mediansOf(rows: readonly StartRow[]): StartRow[] {
   const figures = ['cpuMillis', 'firstRequestMillis', 'idleBytes', 'sharedBytes'] as const;
-  return [...Map.groupBy(rows, ({ contestant }) => contestant)].map(([contestant, group]) => {
+  const groups = Map.groupBy(rows, ({ configuration, contestant }) => `${configuration} ${contestant}`);
+  return [...groups.values()].map((group) => {
+    const { configuration, contestant } = group[0]!;
     const values = figures.map((figure) => [figure, median(group.map((row) => row[figure]))]);
-    return { contestant, ...(Object.fromEntries(values) as Omit<StartRow, 'contestant'>) };
+    return { configuration, contestant, ...(Object.fromEntries(values) as Costs) };
   });
 }

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Logger, pino } from 'pino';
 import { IdentityAgent } from '../identity/agent.ts';
-import { caClient } from '../identity/ca-client.ts';
 import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
 import { systemClock } from '../lib/clock.ts';
 import { turnClock } from '../lib/turn-clock.ts';
@@ -12,6 +11,7 @@ import { serverStatistics } from '../proxy/admin/server-info.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
+import { requestOverCluster } from '../proxy/discovery/request-certificate.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
 import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Engine } from '../proxy/workers/engine.ts';
@@ -52,7 +52,7 @@ type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<num
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
   const bootstrap = await loadBootstrap(options.file);
   const engine: Engine = new ProxyThread({ bootstrap, log, drainTime: options.drainTime });
-  const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, log));
+  const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, engine, log));
   const { runtime, decoders } = engine;
   const discovery = new Discovery({ bootstrap, runtime, decoders, agent, clock: turnClock, random: Math.random, log });
   const idleMemory = new IdleMemory(systemClock, processMemory());
@@ -157,7 +157,12 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
   return view;
 }
 
-async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: Logger): Promise<IdentityAgent> {
+async function startAgent(
+  bootstrap: Bootstrap,
+  settings: AgentBootstrap,
+  { runtime, decoders }: Engine,
+  log: Logger,
+): Promise<IdentityAgent> {
   const roots = await readFile(settings.rootFile, 'utf8');
   const trustDomain = trustDomainOf(roots);
   if (trustDomain === null)
@@ -171,7 +176,10 @@ async function startAgent(bootstrap: Bootstrap, settings: AgentBootstrap, log: L
     identity: formatSpiffe({ trustDomain, namespace: namespace ?? '', serviceAccount: serviceAccount ?? '' }),
     roots,
     token: () => readFile(settings.tokenFile, 'utf8'),
-    request: caClient({ address: settings.ca, roots }),
+    request: requestOverCluster(
+      { address: settings.ca, roots },
+      { decodeCluster: decoders.decodeCluster, open: (config) => runtime.openPrivate(config) },
+    ),
     clock: turnClock,
     random: Math.random,
     log,

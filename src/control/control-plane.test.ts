@@ -1,4 +1,5 @@
 // Over a real port: a proxy that joins gets its configuration; one that claims to be another is told why not.
+
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../../test/support/wait-for.ts';
+import { grpcStreams } from '../../test/support/xds-stream.ts';
 import type { ErrorResponse, ObjectResponse, ProblemsResponse, ProxiesResponse } from '../api/types.ts';
 import { IdentityAgent, type WorkloadSecrets } from '../identity/agent.ts';
 import { caClient } from '../identity/ca-client.ts';
@@ -132,11 +134,10 @@ async function watch(name: string, channel: Channel): Promise<{ names(): string;
   let names: string | null = null;
   const disconnects: string[] = [];
   const client = new XdsClient({
-    target: `127.0.0.1:${control.xdsPort}`,
+    open: grpcStreams(`127.0.0.1:${control.xdsPort}`, channel),
     service: 'ads',
     protocol: 'delta',
     node: create(NodeSchema, { id: idOf(name), metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: name } }),
-    channel: () => channel,
     backoff: jitteredBackoff(60_000, 60_000, Math.random),
     clock: systemClock,
     onDisconnect: (reason) => void disconnects.push(reason),

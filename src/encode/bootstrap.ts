@@ -5,6 +5,7 @@ import type { Address, Labels } from '../model/service.ts';
 import { BootstrapSchema } from '../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { Cluster_DiscoveryType, type ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ApiConfigSource_ApiType, ApiVersion } from '../xds/gen/envoy/config/core/v3/config_source_pb.ts';
+import type { Http2ProtocolOptionsSchema } from '../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import { UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { fixedEndpoints } from './endpoints.ts';
@@ -84,7 +85,12 @@ const controlPlane = (input: BootstrapInput): MessageInitShape<typeof ClusterSch
   name: xdsCluster,
   clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STRICT_DNS },
   connectTimeout: duration(5_000),
-  typedExtensionProtocolOptions: http2,
+  typedExtensionProtocolOptions: http2({
+    // Every stream gets a connection of its own, made with the newest certificate.
+    commonHttpProtocolOptions: { maxRequestsPerConnection: 1 },
+    // A control plane that vanished without a word is noticed.
+    options: { connectionKeepalive: { interval: duration(30_000), timeout: duration(10_000) } },
+  }),
   loadAssignment: fixedEndpoints(xdsCluster, input.xds),
   transportSocket: {
     name: 'envoy.transport_sockets.tls',
@@ -121,7 +127,7 @@ const agent = (path: string): MessageInitShape<typeof ClusterSchema> => ({
   name: secretCluster,
   clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
   connectTimeout: duration(1_000),
-  typedExtensionProtocolOptions: http2,
+  typedExtensionProtocolOptions: http2({}),
   loadAssignment: {
     clusterName: secretCluster,
     endpoints: [
@@ -134,11 +140,16 @@ const agent = (path: string): MessageInitShape<typeof ClusterSchema> => ({
   },
 });
 
-const http2 = {
+type Http2 = Pick<MessageInitShape<typeof HttpProtocolOptionsSchema>, 'commonHttpProtocolOptions'> & {
+  readonly options?: MessageInitShape<typeof Http2ProtocolOptionsSchema>;
+};
+
+const http2 = ({ options = {}, ...common }: Http2) => ({
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(HttpProtocolOptionsSchema, {
+    ...common,
     upstreamProtocolOptions: {
       case: 'explicitHttpConfig',
-      value: { protocolConfig: { case: 'http2ProtocolOptions', value: {} } },
+      value: { protocolConfig: { case: 'http2ProtocolOptions', value: options } },
     },
   }),
-};
+});

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { grpcStreams } from '../../test/support/xds-stream.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ManualClock } from '../lib/manual-clock.ts';
 import type { SpiffeId } from '../model/units.ts';
 import { jitteredBackoff } from '../xds/backoff.ts';
 import { SnapshotCache } from '../xds/cache.ts';
-import { plaintextChannel } from '../xds/channel.ts';
 import { XdsClient } from '../xds/client.ts';
 import { NodeSchema } from '../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
@@ -237,11 +237,10 @@ describe.each(['sotw', 'delta'] as const)('secrets on a socket (%s)', (protocol)
     const keys: string[] = [];
     const names = new Set<string>();
     const client = new XdsClient({
-      target: `unix:${socket}`,
+      open: grpcStreams(`unix:${socket}`),
       service: 'sds',
       protocol,
       node: create(NodeSchema, { id: 'proxy' }),
-      channel: () => plaintextChannel,
       clock: systemClock,
       backoff: jitteredBackoff(10, 100, Math.random),
     });

@@ -5,6 +5,7 @@ import type { Histogram } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
 import type { LocalCluster } from './balance/balancer.ts';
+import type { CallServices } from './client/call.ts';
 import { ClusterClient } from './client/cluster-client.ts';
 import { breakerGauges } from './cluster/circuit-breakers.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -49,6 +50,8 @@ const LISTENER_DRAIN_TIME = 600_000;
 const DRAIN_POLL = 50;
 
 export class ProxyRuntime {
+  /** For calls of the proxy's own. */
+  readonly client: ClusterClient;
   readonly #wheel: TimerWheel;
   readonly #options: RuntimeOptions;
   readonly #overload: Overload;
@@ -62,6 +65,7 @@ export class ProxyRuntime {
   readonly #httpStats = new Map<string, HttpStats>();
   readonly #filterStats = new FilterStats();
   readonly #clusterServices: ClusterServices;
+  readonly #calls: CallServices;
   readonly #listenerServices: ListenerServices;
   #connectionIds = 0;
   #timerExceptions = 0;
@@ -82,7 +86,7 @@ export class ProxyRuntime {
       local: () => this.#localCluster(),
       watchHealth: (owner) => new HealthChecks(owner, shared),
     };
-    const calls = {
+    this.#calls = {
       ...shared,
       localAddress: ownAddress(),
       overload: this.#overload,
@@ -93,9 +97,10 @@ export class ProxyRuntime {
       routes: this.#routes,
       filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),
     };
+    this.client = new ClusterClient(this.#calls);
     this.#listenerServices = {
-      ...calls,
-      client: new ClusterClient(calls),
+      ...this.#calls,
+      client: this.client,
       httpStats: (prefix) => this.#statsOf(prefix),
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,
@@ -122,6 +127,13 @@ export class ProxyRuntime {
   removeCluster(name: string): void {
     this.#clusters.get(name)?.close();
     this.#clusters.delete(name);
+  }
+
+  /** Calls through a cluster that nobody else sees, until it is closed. */
+  openPrivate(config: ClusterConfig): { readonly client: ClusterClient; close(): void } {
+    const cluster = new Cluster(config, this.#clusterServices);
+    const client = new ClusterClient({ ...this.#calls, clusters: { get: () => cluster } });
+    return { client, close: () => cluster.close() };
   }
 
   setEndpoints(edsServiceName: string, assignment: Assignment): void {

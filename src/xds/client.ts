@@ -1,9 +1,7 @@
 // The xDS client of our proxy: one ADS (or SDS) stream, subscriptions that outlive it, acknowledgements with reasons.
 // While the control plane is gone everything received stays as it is; what changed meanwhile comes on reconnecting.
-import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../lib/clock.ts';
 import type { Backoff } from './backoff.ts';
-import type { Channel } from './channel.ts';
 import {
   type ClientProtocol,
   ClientType,
@@ -15,16 +13,29 @@ import {
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
 import type { TypeUrl } from './resource.ts';
-import { bidiStream, discoveryMethods } from './service.ts';
+import { discoveryMethods } from './service.ts';
+
+export type XdsStreamHandler = {
+  /** The bytes are the handler's. */
+  onMessage(bytes: Uint8Array): void;
+  /** The stream is over, and why; nothing follows. */
+  onClosed(reason: string): void;
+};
+
+export type XdsStream = {
+  send(bytes: Uint8Array): void;
+  /** Gives the stream up; its handler hears nothing more. */
+  cancel(): void;
+};
+
+/** Opens a gRPC stream of a method (`/package.Service/Method`). The handler may hear of its end before this returns. */
+export type OpenXdsStream = (path: string, handler: XdsStreamHandler) => XdsStream;
 
 export type XdsClientOptions = {
-  /** A gRPC target: `127.0.0.1:15010`, `unix:/path`. */
-  readonly target: string;
+  readonly open: OpenXdsStream;
   readonly service: 'ads' | 'sds';
   readonly protocol: 'sotw' | 'delta';
   readonly node: Node;
-  /** Asked for each connection, so that renewed certificates are used. May reject: then it is tried again. */
-  readonly channel: () => Channel | Promise<Channel>;
   /** Between a broken stream and the next. */
   readonly backoff: Backoff;
   readonly clock: Clock;
@@ -41,6 +52,7 @@ export class XdsClient {
   #stream: OpenStream | null = null;
   #closed = false;
   #started = false;
+  #cancelTimer: () => void = () => undefined;
 
   constructor(options: XdsClientOptions) {
     this.#options = options;
@@ -69,45 +81,28 @@ export class XdsClient {
   }
 
   start(): void {
-    if (this.#started) return;
+    if (this.#started || this.#closed) return;
     this.#started = true;
-    void this.#connect();
+    this.#connect();
   }
 
   close(): void {
     this.#closed = true;
-    this.#stream?.call.cancel();
-    this.#stream?.channel.close();
+    this.#cancelTimer();
+    this.#stream?.call?.cancel();
     this.#stream = null;
   }
 
-  async #connect(): Promise<void> {
-    try {
-      const { credentials, options } = await this.#options.channel();
-      const grpc = await import('@grpc/grpc-js');
-      if (this.#closed) return;
-      const channel = new grpc.Client(this.#options.target, credentials(grpc), {
-        'grpc.keepalive_time_ms': 30_000,
-        'grpc.keepalive_timeout_ms': 10_000,
-        'grpc.max_receive_message_length': 64 * 1024 * 1024,
-        // Every stream gets a connection of its own, made with the newest certificate.
-        'grpc.use_local_subchannel_pool': 1,
-        ...options,
-      });
-      this.#listen(channel);
-    } catch (error) {
-      this.#retry(messageOf(error));
-    }
-  }
-
-  #listen(channel: Client): void {
-    const method = bidiStream(discoveryMethods[this.#options.service][this.#options.protocol].path);
-    const call = channel.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
-    const stream: OpenStream = { channel, call, subscribed: new Set(), heard: false, identified: false };
+  #connect(): void {
+    const stream: OpenStream = { call: null, subscribed: new Set(), heard: false, identified: false };
     this.#stream = stream;
-    call.on('data', (bytes: Uint8Array) => this.#receive(stream, bytes));
-    call.on('error', (error: Error) => this.#ended(stream, error.message));
-    call.on('end', () => this.#ended(stream, 'the server ended the stream'));
+    const { path } = discoveryMethods[this.#options.service][this.#options.protocol];
+    const call = this.#options.open(path, {
+      onMessage: (bytes) => this.#receive(stream, bytes),
+      onClosed: (reason) => this.#ended(stream, reason),
+    });
+    if (stream !== this.#stream) return;
+    stream.call = call;
     for (const type of this.#types.values()) this.#open(type);
   }
 
@@ -128,7 +123,7 @@ export class XdsClient {
       response = this.#protocol.parse(bytes);
     } catch (error) {
       // Without a nonce it cannot be refused: only a new stream helps.
-      stream.call.cancel();
+      stream.call?.cancel();
       this.#ended(stream, `unreadable response: ${messageOf(error)}`);
       return;
     }
@@ -163,26 +158,20 @@ export class XdsClient {
   }
 
   #send(bytes: Uint8Array): void {
-    this.#stream?.call.write(bytes);
+    this.#stream?.call?.send(bytes);
   }
 
   #ended(stream: OpenStream, reason: string): void {
     if (stream !== this.#stream) return;
     this.#stream = null;
-    stream.channel.close();
-    this.#retry(reason);
-  }
-
-  #retry(reason: string): void {
-    if (this.#closed) return;
     this.#options.onDisconnect?.(reason);
-    this.#options.clock.after(this.#options.backoff.next(), () => void this.#connect());
+    this.#cancelTimer = this.#options.clock.after(this.#options.backoff.next(), () => this.#connect());
   }
 }
 
 type OpenStream = {
-  readonly channel: Client;
-  readonly call: ClientDuplexStream<Uint8Array, Uint8Array>;
+  /** null while it is being opened. */
+  call: XdsStream | null;
   readonly subscribed: Set<ClientType>;
   heard: boolean;
   /** The node was sent: once per stream is enough. */

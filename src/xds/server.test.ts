@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
+import { grpcStreams } from '../../test/support/xds-stream.ts';
 import { CertificateAuthority, type KeyedCertificate } from '../identity/ca.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../identity/workload-keys.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -69,7 +70,7 @@ function startClient({ port, protocol = 'delta', channel = plaintextChannel, nod
   const updates: string[] = [];
   const lost: string[] = [];
   const client = new XdsClient({
-    target: `127.0.0.1:${port}`,
+    open: grpcStreams(`127.0.0.1:${port}`, channel),
     service: 'ads',
     protocol,
     node: create(NodeSchema, {
@@ -77,7 +78,6 @@ function startClient({ port, protocol = 'delta', channel = plaintextChannel, nod
       userAgentName: 'test',
       userAgentVersionType: { case: 'userAgentVersion', value: '1.2' },
     }),
-    channel: () => channel,
     clock: systemClock,
     backoff: jitteredBackoff(5, 20, Math.random),
     onDisconnect(reason) {

@@ -1,4 +1,5 @@
 // What a user gets for bad input of every kind, in one running mesh; and after each, that everything else still works.
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { typeUrl } from '../../src/xds/resource.ts';
 import { freePorts } from '../support/ports.ts';
 import { pinnedNode, repositoryRoot, TestProcess } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { grpcStreams } from '../support/xds-stream.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tulle-bad-input-'));
 const mesh = join(folder, 'mesh');
@@ -189,12 +191,12 @@ describe('who joins', () => {
   async function joinAs(name: string, client: { chain: string; key: string }): Promise<string> {
     let told = '';
     const xds = new XdsClient({
-      ...{ target: `127.0.0.1:${xdsPort}`, service: 'ads', protocol: 'delta', clock: systemClock },
+      ...{ service: 'ads', protocol: 'delta', clock: systemClock },
       node: create(NodeSchema, {
         id: nodeId('sidecar', '127.0.0.1', `${name}-0`, 'shop'),
         metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: name },
       }),
-      channel: () => tlsChannel(`127.0.0.1:${xdsPort}`, { roots: roots(), client }),
+      open: grpcStreams(`127.0.0.1:${xdsPort}`, tlsChannel(`127.0.0.1:${xdsPort}`, { roots: roots(), client })),
       backoff: jitteredBackoff(60_000, 60_000, Math.random),
       onDisconnect: (reason) => {
         told = reason;

@@ -14,6 +14,7 @@ import { makeAuthority, type TestAuthority } from '../support/certificates.ts';
 import { handBuiltSnapshot } from '../support/hand-built-snapshot.ts';
 import { Load } from '../support/load.ts';
 import { freePorts } from '../support/ports.ts';
+import { speaksHttp2 } from '../support/proxy-process.ts';
 import { address, ProxyUnderTest } from '../support/proxy-under-test.ts';
 import { RawConnection, TruncatedResponse } from '../support/raw-http.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -178,6 +179,7 @@ describe('a control plane', () => {
             name: 'xds',
             type: 'STATIC',
             connect_timeout: '1s',
+            ...speaksHttp2,
             load_assignment: {
               cluster_name: 'xds',
               endpoints: [{ lb_endpoints: [{ endpoint: { address: address(xds) } }] }],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeBootstrap } from '../../encode/bootstrap.ts';
+import { decodeCluster } from '../config/cluster.ts';
 import { loadBootstrap, readBootstrap } from './bootstrap.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 
@@ -45,28 +46,23 @@ describe('bootstrap', () => {
     expect(bootstrap.agent).toEqual({ ca: '127.0.0.1:15010', rootFile: '/r', tokenFile: '/t' });
     expect(bootstrap.ads).toEqual({
       protocol: 'delta',
-      target: {
-        cluster: 'xds',
-        address: '127.0.0.1:15010',
-        tls: {
-          certificate: { kind: 'sds', source: 'sds-grpc', name: 'default' },
-          roots: { kind: 'file', path: '/root.pem' },
-          serverUris: [],
-        },
-      },
+      target: { cluster: 'xds', authority: '', timeout: 0, metadata: null, maxMessage: 64 * 1024 * 1024 },
+      retry: { base: 500, max: 10_000 },
     });
     expect(bootstrap.listenerSource).toEqual({ kind: 'ads' });
     expect(bootstrap.clusterSource).toEqual({ kind: 'path', path: '/etc/clusters.yaml' });
   });
 
-  it('keeps clusters that only gRPC streams use from the request path', async () => {
-    const bootstrap = await readBootstrap(complete, 'b.yaml');
-    expect(bootstrap.clusters.map(({ name }) => name)).toEqual(['application']);
-    expect(bootstrap.grpcTargets.get('sds-grpc')).toEqual({
-      cluster: 'sds-grpc',
-      address: 'unix:/run/sds.sock',
-      tls: null,
-    });
+  it('says how the stream to the control plane is opened', async () => {
+    const service = `envoy_grpc: { cluster_name: xds, authority: control, max_receive_message_length: 1000, retry_policy: { retry_back_off: { base_interval: 2s } } }`;
+    const metadata = 'initial_metadata: [{ key: X-Token, value: t }]';
+    const { ads } = await readBootstrap(
+      change('envoy_grpc: { cluster_name: xds }', `${service}, ${metadata}`),
+      'b.yaml',
+    );
+    expect(ads?.target).toMatchObject({ authority: 'control', maxMessage: 1000, timeout: 0 });
+    expect([...(ads?.target.metadata ?? [])]).toEqual([['x-token', 't']]);
+    expect(ads?.retry).toEqual({ base: 2_000, max: 20_000 });
   });
 
   it('reads the same as JSON', async () => {
@@ -84,11 +80,9 @@ describe('bootstrap', () => {
       secretSocket: '/run/sds.sock',
       agent: { ca: { host: '127.0.0.1', port: 15010 }, rootFile: '/r', tokenFile: '/t' },
     } as Parameters<typeof encodeBootstrap>[0]);
-    const { ads, agent } = await readBootstrap(JSON.stringify(written), 'b.json');
-    expect(ads?.target.tls).toMatchObject({
-      roots: { kind: 'sds', source: 'sds-grpc', name: 'ROOTCA' },
-      serverUris: ['spiffe://cluster.local/ns/tulle-system/sa/control'],
-    });
+    const { ads, agent, clusters } = await readBootstrap(JSON.stringify(written), 'b.json');
+    expect(ads?.target.cluster).toBe('xds-grpc');
+    for (const one of clusters) expect(() => decodeCluster(one)).not.toThrow();
     expect(agent?.ca).toBe('127.0.0.1:15010');
   });
 
@@ -146,12 +140,12 @@ it.each([
   [
     'REST',
     change('api_type: DELTA_GRPC', 'api_type: REST'),
-    /dynamic_resources\.ads_config\.api_type: only GRPC and DELTA_GRPC/,
+    /^b\.yaml: dynamic_resources\.ads_config\.api_type: must be GRPC or DELTA_GRPC/,
   ],
   [
     'an ADS cluster that is not there',
     change('cluster_name: xds } }] }\n', 'cluster_name: nowhere } }] }\n'),
-    /ads_config\.grpc_services\[0\]: no static cluster is called nowhere/,
+    /ads_config\.grpc_services\[0\]\.envoy_grpc\.cluster_name: no static cluster is called nowhere/,
   ],
   [
     'ads without ads_config',
@@ -160,9 +154,14 @@ it.each([
   ],
   ['no node id', change('id: sidecar~1, ', ''), /node\.id: missing/],
   [
-    'nothing to trust',
-    change('validation_context: { trusted_ca: { filename: /root.pem } }', ''),
-    /validation_context: missing, so nothing is trusted/,
+    'an ADS cluster whose endpoints would come over ADS',
+    change('name: xds\n', 'name: xds\n      type: EDS\n'),
+    /ads_config\.grpc_services\[0\]\.envoy_grpc\.cluster_name: xds is of type EDS/,
+  ],
+  [
+    'what it does not do with the stream',
+    change('transport_api_version: V3,', 'rate_limit_settings: {},'),
+    /^b\.yaml: dynamic_resources\.ads_config\.rate_limit_settings: is not supported/,
   ],
   ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
 ])('refuses %s', async (_, text, reason) => {

@@ -7,19 +7,21 @@ import {
   BootstrapSchema,
   ClusterManagerSchema,
 } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
-import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { type Cluster, Cluster_DiscoveryType } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   type ApiConfigSource,
-  ApiConfigSource_ApiType,
+  ApiConfigSourceSchema,
   type ConfigSource,
 } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { refuseUnsupported } from '../config/check.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { decodeStreamSource, type StreamSource } from '../config/stream-source.ts';
 import type { OverloadConfig } from '../overload/config.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
-import { type GrpcTarget, readGrpcTarget } from './grpc-target.ts';
 import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 
@@ -31,12 +33,9 @@ export type Bootstrap = {
   readonly runtime: RuntimeLayers;
   readonly overload: OverloadConfig | null;
   readonly listeners: readonly Listener[];
-  /** Without those that only gRPC streams of this process use. */
   readonly clusters: readonly Cluster[];
   readonly secrets: readonly Secret[];
-  /** Static clusters that secrets or ADS can come from, by name. */
-  readonly grpcTargets: ReadonlyMap<string, GrpcTarget>;
-  readonly ads: { readonly target: GrpcTarget; readonly protocol: 'sotw' | 'delta' } | null;
+  readonly ads: StreamSource | null;
   readonly listenerSource: ResourceSource | null;
   readonly clusterSource: ResourceSource | null;
   /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
@@ -78,7 +77,8 @@ export async function readBootstrap(text: string, file: string): Promise<Bootstr
   try {
     return readMessage(message);
   } catch (error) {
-    if (error instanceof BootstrapError) throw new BootstrapError(`${file}: ${error.message}`, { cause: error });
+    if (error instanceof BootstrapError || error instanceof ConfigError)
+      throw new BootstrapError(`${file}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -88,10 +88,6 @@ function readMessage(message: BootstrapMessage): Bootstrap {
   const node = message.node ?? create(NodeSchema, {});
   const clusters = message.staticResources?.clusters ?? [];
   const ads = readAds(message.dynamicResources?.adsConfig, clusters);
-  const grpcTargets = new Map(ads === null ? [] : [[ads.target.cluster, ads.target]]);
-  for (const [at, cluster] of clusters.entries()) {
-    if (isPipe(cluster)) grpcTargets.set(cluster.name, readGrpcTarget(cluster, `static_resources.clusters[${at}]`));
-  }
   const listenerSource = readSource(message.dynamicResources?.ldsConfig, 'dynamic_resources.lds_config');
   const clusterSource = readSource(message.dynamicResources?.cdsConfig, 'dynamic_resources.cds_config');
   if (ads === null && (listenerSource?.kind === 'ads' || clusterSource?.kind === 'ads')) {
@@ -105,9 +101,8 @@ function readMessage(message: BootstrapMessage): Bootstrap {
     runtime: readRuntime(message),
     overload: readOverload(message.overloadManager),
     listeners: message.staticResources?.listeners ?? [],
-    clusters: clusters.filter(({ name }) => !grpcTargets.has(name)),
+    clusters,
     secrets: message.staticResources?.secrets ?? [],
-    grpcTargets,
     ads,
     listenerSource,
     clusterSource,
@@ -162,26 +157,18 @@ function readRuntime(message: BootstrapMessage): RuntimeLayers {
   return new RuntimeLayers(layers);
 }
 
-function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): Bootstrap['ads'] {
+function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): StreamSource | null {
   if (config === undefined) return null;
   const at = 'dynamic_resources.ads_config';
-  const protocol = protocolOf(config, at);
-  const service = config.grpcServices[0]?.targetSpecifier;
-  if (config.grpcServices.length !== 1 || service?.case !== 'envoyGrpc') {
-    throw new BootstrapError(`${at}.grpc_services: needs exactly one, with envoy_grpc`);
-  }
-  const { clusterName } = service.value;
-  const index = clusters.findIndex(({ name }) => name === clusterName);
-  const cluster = clusters[index];
-  if (cluster === undefined)
-    throw new BootstrapError(`${at}.grpc_services[0]: no static cluster is called ${clusterName}`);
-  return { target: readGrpcTarget(cluster, `static_resources.clusters[${index}]`), protocol };
-}
-
-function protocolOf({ apiType }: ApiConfigSource, at: string): 'sotw' | 'delta' {
-  if (apiType === ApiConfigSource_ApiType.GRPC) return 'sotw';
-  if (apiType === ApiConfigSource_ApiType.DELTA_GRPC) return 'delta';
-  throw new BootstrapError(`${at}.api_type: only GRPC and DELTA_GRPC are supported`);
+  refuseUnsupported(ApiConfigSourceSchema, config, at);
+  const ads = decodeStreamSource(config, at);
+  const name = ads.target.cluster;
+  const here = `${at}.grpc_services[0].envoy_grpc.cluster_name`;
+  const cluster = clusters.find((one) => one.name === name);
+  if (cluster === undefined) throw new BootstrapError(`${here}: no static cluster is called ${name}`);
+  if (cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.EDS)
+    throw new BootstrapError(`${here}: ${name} is of type EDS, but its endpoints would come over its own stream`);
+  return ads;
 }
 
 function readSource(config: ConfigSource | undefined, at: string): ResourceSource | null {
@@ -190,13 +177,6 @@ function readSource(config: ConfigSource | undefined, at: string): ResourceSourc
   if (kind === 'ads') return { kind: 'ads' };
   if (kind === 'pathConfigSource') return { kind: 'path', path: value.path };
   throw new BootstrapError(`${at}: only ads and path_config_source are supported`);
-}
-
-function isPipe(cluster: Cluster): boolean {
-  const endpoints = cluster.loadAssignment?.endpoints.flatMap((locality) => locality.lbEndpoints) ?? [];
-  return endpoints.some(
-    ({ hostIdentifier }) => hostIdentifier.case === 'endpoint' && hostIdentifier.value.address?.address.case === 'pipe',
-  );
 }
 
 function readAgent({ metadata }: Node): AgentBootstrap | null {

@@ -181,7 +181,13 @@ describe('HTTP', () => {
   });
 });
 
-const target = { cluster: 'up', authority: '', timeout: 5_000, metadata: new HeaderMap(['x-token', 't']) };
+const target = {
+  cluster: 'up',
+  authority: '',
+  timeout: 5_000,
+  metadata: new HeaderMap(['x-token', 't']),
+  maxMessage: null,
+};
 const check = (to: ClusterClient, change = {}) =>
   new Promise<UnaryOutcome<typeof CheckResponseSchema>>((resolve) => {
     const request = create(CheckRequestSchema, { attributes: { request: { http: { path: '/a' } } } });
@@ -225,11 +231,23 @@ describe('gRPC', () => {
     ],
     ['a message too large', (_, response) => void response.writeHead(200).end(Buffer.from([0, 255, 0, 0, 0, 1])), 13],
     ['a compressed message', (_, response) => void response.writeHead(200).end(Buffer.from([1, 0, 0, 0, 0])), 13],
+    [
+      'a message over the limit of its target',
+      (_, response) => void response.writeHead(200).end(frameMessage(Buffer.alloc(2_000))),
+      13,
+    ],
     ['an end without an answer', (_, { socket }) => void socket?.destroy(), 14],
   ])('%s', async (_name, answer, code) => {
     const { client: one, up } = client([await serve(answer)]);
-    expect(await check(one)).toMatchObject({ kind: 'status', status: { code } });
+    expect(await check(one, { maxMessage: 1_999 })).toMatchObject({ kind: 'status', status: { code } });
     expect(up.stats.upstream_rq_active).toBe(0);
+  });
+
+  test('the words of a status are decoded', async () => {
+    const answer: Answer = (_, response) =>
+      grpcAnswer(response, null, { 'grpc-status': '7', 'grpc-message': 'f%C3%BCr 100%25' });
+    const { client: one } = client([await serve(answer)]);
+    expect(await check(one)).toEqual({ kind: 'status', status: { code: 7, message: 'für 100%' } });
   });
 
   test('no answer in time', async () => {

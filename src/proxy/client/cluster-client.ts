@@ -1,14 +1,8 @@
 // What parts of the proxy call others with: each call goes through a named cluster, has a time-out and a bounded answer, and can be given up.
 import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
 import type { CallServices } from './call.ts';
-import {
-  callGrpc,
-  type GrpcHandler,
-  type GrpcStream,
-  type GrpcTarget,
-  openGrpc,
-  type UnaryOutcome,
-} from './grpc-call.ts';
+import { callGrpc, type GrpcHandler, type GrpcStream, openGrpc, type UnaryOutcome } from './grpc-call.ts';
+import { type ByteHandler, type ByteStream, type GrpcTarget, openBytes } from './grpc-stream.ts';
 import { callHttp, type HttpCall, type HttpOutcome } from './http-call.ts';
 
 export class ClusterClient {
@@ -40,5 +34,10 @@ export class ClusterClient {
     handler: GrpcHandler<Output>,
   ): GrpcStream<Input> {
     return openGrpc(this.#services, method, target, handler);
+  }
+
+  /** As `stream`, of messages that the caller encodes itself. */
+  bytes(path: string, target: GrpcTarget, handler: ByteHandler): ByteStream {
+    return openBytes(this.#services, path, target, handler);
   }
 }

@@ -29,7 +29,11 @@ export type Connector = {
 
 export const plainConnector: Connector = {
   connect(address, port, result) {
-    const socket: Socket = connectSocket({ host: address, port, noDelay: true, onread: reusedReads(() => socket) });
+    const socket: Socket = connectSocket({
+      ...socketPlace(address, port),
+      noDelay: true,
+      onread: reusedReads(() => socket),
+    });
     return awaitConnection(socket, result);
   },
 };
@@ -37,10 +41,15 @@ export const plainConnector: Connector = {
 /** Sockets that something else may be laid over, as TLS. */
 export const bareConnector: Connector = {
   connect(address, port, result) {
-    const options: NetConnectOpts = { host: address, port, noDelay: true };
+    const options: NetConnectOpts = { ...socketPlace(address, port), noDelay: true };
     return awaitConnection(connectSocket(options), result);
   },
 };
+
+/** As `net.connect` takes it: an address that is a path is that of a Unix socket. */
+export function socketPlace(address: string, port: number): { host: string; port: number } | { path: string } {
+  return address.startsWith('/') ? { path: address } : { host: address, port };
+}
 
 /** In Envoy's words. */
 export function connectError(error: NodeJS.ErrnoException): string {

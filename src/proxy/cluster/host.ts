@@ -99,5 +99,6 @@ export class Host implements Endpoint {
 }
 
 export function socketName({ address, port }: { readonly address: string; readonly port: number }): string {
+  if (address.startsWith('/')) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -18,7 +18,7 @@ export function decodeAddress(
 }
 
 /** Also the path of a Unix socket, with port 0. */
-export function decodeListenAddress(
+export function decodeSocketOrPipe(
   address: Address | undefined,
   path: string,
 ): { readonly address: string; readonly port: number } {

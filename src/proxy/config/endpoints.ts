@@ -10,7 +10,7 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import { decodeAddress } from './address.ts';
+import { decodeAddress, decodeSocketOrPipe } from './address.ts';
 import { refuseUnsupported } from './check.ts';
 import type {
   Assignment,
@@ -18,6 +18,7 @@ import type {
   EndpointConfig,
   EndpointHealth,
   LocalityWeight,
+  SocketAddress,
 } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { plainMetadata, positiveMillis, share } from './values.ts';
@@ -119,10 +120,7 @@ function decodeEndpoint(
   if (weight === 0) throw new ConfigError(at(path, 'load_balancing_weight'), 'must be more than 0');
   const endpoint = endpointOf(member, context, path);
   const here = at(path, 'endpoint');
-  const first = decodeAddress(endpoint.address, at(here, 'address'));
-  if (context.hosts === 'addresses' && isIP(first.address) === 0) {
-    throw new ConfigError(at(here, 'address'), `${first.address} is no IP address (hint: type STRICT_DNS)`);
-  }
+  const first = decodePlace(endpoint, context, at(here, 'address'));
   return {
     ...first,
     moreAddresses: mapAt(endpoint.additionalAddresses, at(here, 'additional_addresses'), ({ address }, place) =>
@@ -134,6 +132,13 @@ function decodeEndpoint(
     metadata: plainMetadata(member.metadata),
     check: decodeCheck(endpoint, at(here, 'health_check_config')),
   };
+}
+
+function decodePlace({ address }: Endpoint, { hosts }: Context, path: string): SocketAddress {
+  if (hosts === 'names') return decodeAddress(address, path);
+  const place = decodeSocketOrPipe(address, path);
+  if (isIP(place.address) !== 0 || place.address.startsWith('/')) return place;
+  throw new ConfigError(path, `${place.address} is no IP address (hint: type STRICT_DNS)`);
 }
 
 function endpointOf({ hostIdentifier }: LbEndpoint, { namedEndpoints }: Context, path: string): Endpoint {

@@ -1,14 +1,21 @@
 // GrpcService → where calls of the proxy's own go.
 import type { GrpcService } from '../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
-import type { GrpcTarget } from '../client/grpc-call.ts';
+import type { GrpcTarget } from '../client/grpc-stream.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { millis } from './values.ts';
 
 /** `timeout` in milliseconds where the service says none. */
 export function decodeGrpcService(service: GrpcService | undefined, timeout: number, path: string): GrpcTarget {
+  if (service?.targetSpecifier.case === 'envoyGrpc' && service.targetSpecifier.value.retryPolicy !== undefined)
+    throw new ConfigError(at(path, 'envoy_grpc.retry_policy'), 'is for sources of configuration only');
+  return decodeGrpcTarget(service, timeout, path);
+}
+
+/** As `decodeGrpcService`, for who reads `retry_policy`. */
+export function decodeGrpcTarget(service: GrpcService | undefined, timeout: number, path: string): GrpcTarget {
   if (service?.targetSpecifier.case !== 'envoyGrpc') throw new ConfigError(at(path, 'envoy_grpc'), 'is required');
-  const { clusterName, authority } = service.targetSpecifier.value;
+  const { clusterName, authority, maxReceiveMessageLength } = service.targetSpecifier.value;
   if (clusterName === '') throw new ConfigError(at(path, 'envoy_grpc.cluster_name'), 'is empty');
   const metadata = mapAt(service.initialMetadata, at(path, 'initial_metadata'), ({ key, value }, here) => {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key)) throw new ConfigError(at(here, 'key'), 'is not a header name');
@@ -19,5 +26,6 @@ export function decodeGrpcService(service: GrpcService | undefined, timeout: num
     authority,
     timeout: millis(service.timeout, timeout, at(path, 'timeout')),
     metadata: metadata.length === 0 ? null : new HeaderMap(metadata.flat()),
+    maxMessage: maxReceiveMessageLength ?? null,
   };
 }

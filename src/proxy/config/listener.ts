@@ -4,7 +4,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import { decodeListenAddress } from './address.ts';
+import { decodeSocketOrPipe } from './address.ts';
 import { decodeMatch, refuseSameMatch } from './chain-match.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
@@ -21,7 +21,7 @@ const FILTERS_TIMEOUT = 15_000;
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
-  const { address, port } = decodeListenAddress(listener.address, 'address');
+  const { address, port } = decodeSocketOrPipe(listener.address, 'address');
   const chains = mapAt(listener.filterChains, 'filter_chains', decodeChain);
   const defaultChain = listener.defaultFilterChain
     ? decodeChain(listener.defaultFilterChain, 'default_filter_chain')
@@ -59,7 +59,7 @@ function decodeSockets(listener: Listener): Sockets {
   const backlog = listener.tcpBacklogSize ?? BACKLOG;
   return {
     additionalAddresses: mapAt(listener.additionalAddresses, 'additional_addresses', (one, path) =>
-      decodeListenAddress(one.address, at(path, 'address')),
+      decodeSocketOrPipe(one.address, at(path, 'address')),
     ),
     bound: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
     handsOff: listener.useOriginalDst ?? false,

@@ -21,6 +21,7 @@ export class ClusterSet {
   /** null: the control plane said that there are none of this name. */
   readonly #endpoints = new Map<string, Assignment | null>();
   readonly #warming: Warming<ClusterConfig>;
+  readonly #waiting = new Map<string, (() => void)[]>();
 
   constructor(options: ClusterSetOptions) {
     this.#options = options;
@@ -59,6 +60,12 @@ export class ClusterSet {
     this.#warming.check();
   }
 
+  /** Resolves when a cluster of this name is in use. */
+  whenUsed(name: string): Promise<void> {
+    if (this.#active.has(name)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]));
+  }
+
   /** A secret arrived. */
   check(): void {
     this.#warming.check();
@@ -77,6 +84,8 @@ export class ClusterSet {
     this.#options.runtime.setCluster(config);
     this.#active.set(config.name, config);
     this.#announceNames();
+    for (const resolve of this.#waiting.get(config.name) ?? []) resolve();
+    this.#waiting.delete(config.name);
   }
 
   #announceNames(): void {

@@ -16,8 +16,10 @@ import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/t
 import { type EncodedResource, type TypeUrl, typeUrl } from '../../xds/resource.ts';
 import { XdsServer } from '../../xds/server.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
+import { decodeCluster } from '../config/cluster.ts';
 import { plainAssignment } from '../config/endpoints.ts';
-import type { SecretRef } from '../config/types.ts';
+import type { ClusterConfig, SecretRef } from '../config/types.ts';
+import { ProxyRuntime } from '../runtime.ts';
 import { chain, cluster, downstreamTls, http, listener, routeTable } from '../testing/configs.ts';
 import { Discovery } from './discovery.ts';
 import type { Decoders, Runtime } from './runtime.ts';
@@ -28,6 +30,7 @@ afterEach(async () => {
 });
 
 const NODE = 'sidecar~1';
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const schemas = {
   cluster: ClusterSchema,
   endpoints: ClusterLoadAssignmentSchema,
@@ -49,9 +52,12 @@ function encode(line: string): EncodedResource {
 
 const secretRef = (name: string): SecretRef => ({ kind: 'sds', source: 'ads', name });
 
+/** The static cluster of the control plane. */
+const CONTROL = 'x';
+
 /** Decodes what `encode` makes; a name that begins with `bad` is refused. */
 const decoders: Decoders = {
-  decodeCluster: ({ name }) => refuseBad(name) ?? cluster(name, [], { discovery: { kind: 'eds', serviceName: name } }),
+  decodeCluster: (one) => (one.name === CONTROL ? decodeCluster(one) : discovered(one.name)),
   decodeEndpoints: ({ clusterName }) => ({ name: clusterName, assignment: plainAssignment([]) }),
   decodeRoutes: ({ name }) => routeTable(name, {}),
   decodeListener({ name }) {
@@ -64,12 +70,17 @@ const decoders: Decoders = {
   decodeSecret: () => ({ kind: 'trust', roots: 'pem' }),
 };
 
+function discovered(name: string): ClusterConfig {
+  refuseBad(name);
+  return cluster(name, [], { discovery: { kind: 'eds', serviceName: name } });
+}
+
 function refuseBad(name: string): null {
   if (name.startsWith('bad')) throw new Error('connect_timeout: is not a duration');
   return null;
 }
 
-/** Writes down what it is told. A listener whose name begins with `taken` cannot be bound. */
+/** Writes down what it is told; its streams are those of a real proxy. A listener whose name begins with `taken` cannot be bound. */
 function recorder() {
   const calls: string[] = [];
   const changed = new EventTarget();
@@ -77,9 +88,16 @@ function recorder() {
     calls.push(text);
     changed.dispatchEvent(new Event('call'));
   };
+  const real = new ProxyRuntime({ clock: systemClock, random: Math.random, log: quiet });
+  cleanups.push(() => real.close());
   const runtime: Runtime = {
+    client: real.client,
+    openPrivate: (config) => real.openPrivate(config),
     setSecret: (source, name) => write(`secret ${source}/${name}`),
-    setCluster: ({ name }) => write(`cluster ${name}`),
+    setCluster(config) {
+      if (config.name === CONTROL) real.setCluster(config);
+      else write(`cluster ${config.name}`);
+    },
     removeCluster: (name) => write(`-cluster ${name}`),
     setEndpoints: (name) => write(`endpoints ${name}`),
     setRoutes: ({ name }) => write(`routes ${name}`),
@@ -95,7 +113,6 @@ function recorder() {
 
 async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = systemClock) {
   const cache = new SnapshotCache();
-  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   const server = new XdsServer({
     cache,
     address: '127.0.0.1:0',
@@ -107,7 +124,7 @@ async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = sys
   cleanups.push(() => server.close());
   const bootstrap = await readBootstrap(
     `{node: {id: ${NODE}}, dynamic_resources: {lds_config: {ads: {}}, cds_config: {ads: {}}, ads_config: {api_type: ${protocol}, grpc_services: [{envoy_grpc: {cluster_name: x}}]}},
-      static_resources: {clusters: [{name: x, load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}}]}}`,
+      static_resources: {clusters: [{name: x, http2_protocol_options: {}, load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}}]}}`,
     'b.yaml',
   );
   const { runtime, calls, next } = recorder();

@@ -15,11 +15,11 @@ import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/t
 import { typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap, ResourceSource } from '../bootstrap/bootstrap.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
-import type { GrpcTarget } from '../bootstrap/grpc-target.ts';
+import type { StreamSource } from '../config/stream-source.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
+import { clusterStreams } from './cluster-streams.ts';
 import { Decoded } from './decoded.ts';
-import { openChannel } from './grpc-channel.ts';
 import { ListenerSet } from './listener-set.ts';
 import { ResourceFile } from './resource-file.ts';
 import { ResourceLog } from './resource-log.ts';
@@ -62,7 +62,7 @@ export class Discovery {
     const { bootstrap, runtime, clock } = options;
     this.#options = options;
     this.resources = new ResourceLog(() => clock.epoch());
-    this.#ads = bootstrap.ads && this.#client(bootstrap.ads.target, 'ads', bootstrap.ads.protocol);
+    this.#ads = bootstrap.ads && this.#client(bootstrap.ads, 'ads');
     this.#secrets = new SecretStore({
       open: (source, deliver) => this.#openSecretSource(source, deliver),
       onSecret: (source, name, value) => {
@@ -98,7 +98,7 @@ export class Discovery {
       this.#follow(bootstrap.clusterSource, this.#clusterHandler),
       this.#follow(bootstrap.listenerSource, this.#listenerHandler),
     ];
-    this.#ads?.start();
+    if (this.#ads !== null && bootstrap.ads !== null) this.#begin(this.#ads, bootstrap.ads);
     await Promise.all([fixed, ...dynamic]);
     this.#ready = true;
   }
@@ -116,7 +116,12 @@ export class Discovery {
 
   readonly #clusterHandler: ResourceHandler = {
     typeUrl: typeUrl.cluster,
-    set: (bytes, name) => this.#clusters.set(this.#decodedClusters.get(name, bytes)),
+    set: (bytes, name) => {
+      const config = this.#decodedClusters.get(name, bytes);
+      if (name === this.#options.bootstrap.ads?.target.cluster && config.http.protocol !== 'http2')
+        throw new Error('typed_extension_protocol_options: must be HTTP/2, because gRPC streams go here');
+      return this.#clusters.set(config);
+    },
     remove: (name) => {
       this.#decodedClusters.forget(name);
       this.#clusters.remove(name);
@@ -209,12 +214,12 @@ export class Discovery {
   #openSecretSource(source: string, deliver: DeliverSecret): SecretSource {
     const { agent, bootstrap } = this.#options;
     if (agent !== null && source === 'sds-grpc') return agentSource(agent, deliver);
-    const target = bootstrap.grpcTargets.get(source);
     if (source === 'ads' && this.#ads !== null) return this.#secretsFrom(this.#ads, deliver);
-    if (target !== undefined) {
-      const client = this.#client(target, 'sds', 'delta');
+    if (bootstrap.clusters.some(({ name }) => name === source)) {
+      const stream = secretStream(source);
+      const client = this.#client(stream, 'sds');
       const opened = this.#secretsFrom(client, deliver);
-      client.start();
+      this.#begin(client, stream);
       return { ...opened, close: () => client.close() };
     }
     if (source === '') return this.#staticSecrets(deliver);
@@ -254,19 +259,32 @@ export class Discovery {
     return { want: (names) => client.setNames(typeUrl.secret, names), close: () => undefined };
   }
 
-  #client(target: GrpcTarget, service: 'ads' | 'sds', protocol: 'sotw' | 'delta'): XdsClient {
-    const { bootstrap, clock, random, log } = this.#options;
+  #client({ target, protocol, retry }: StreamSource, service: 'ads' | 'sds'): XdsClient {
+    const { bootstrap, runtime, clock, random, log } = this.#options;
+    const { cluster } = target;
     return new XdsClient({
-      target: target.address,
+      open: clusterStreams(runtime.client, target),
       service,
       protocol,
       node: bootstrap.node,
-      channel: () => openChannel(target, this.#secrets),
       clock,
-      backoff: jitteredBackoff(500, 10_000, random),
-      onConnect: () => log.info({ target: target.address, service }, 'xds stream connected'),
-      onDisconnect: (reason) =>
-        log.warn({ target: target.address, service, reason }, 'xds stream lost, configuration kept'),
+      backoff: jitteredBackoff(retry.base, retry.max, random),
+      onConnect: () => log.info({ cluster, service }, 'xds stream connected'),
+      onDisconnect: (reason) => log.warn({ cluster, service, reason }, 'xds stream lost, configuration kept'),
     });
   }
+
+  /** Its cluster may still wait for secrets, as may the secrets for another cluster. */
+  #begin(client: XdsClient, { target }: StreamSource): void {
+    void this.#clusters.whenUsed(target.cluster).then(() => client.start());
+  }
+}
+
+/** Of an sds_config, which is always state of the world here. */
+function secretStream(cluster: string): StreamSource {
+  return {
+    target: { cluster, authority: '', timeout: 0, metadata: null, maxMessage: null },
+    protocol: 'sotw',
+    retry: { base: 500, max: 10_000 },
+  };
 }

@@ -4,11 +4,16 @@ import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
 export type Runtime = {
+  /** For streams through its clusters. */
+  readonly client: Pick<ClusterClient, 'bytes'>;
+  /** Calls through a cluster that nobody else sees, until it is closed. */
+  openPrivate(config: ClusterConfig): { readonly client: ClusterClient; close(): void };
   setSecret(source: string, name: string, value: SecretValue): void;
   setCluster(config: ClusterConfig): void;
   removeCluster(name: string): void;

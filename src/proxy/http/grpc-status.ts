@@ -1,6 +1,27 @@
 // gRPC's status as HTTP carries it.
 import type { HeaderMap } from './headers.ts';
 
+/** By number, in both spellings that are used: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+export const GRPC_STATUS_NAMES = [
+  ['OK', 'OK'],
+  ['Canceled', 'CANCELLED'],
+  ['Unknown', 'UNKNOWN'],
+  ['InvalidArgument', 'INVALID_ARGUMENT'],
+  ['DeadlineExceeded', 'DEADLINE_EXCEEDED'],
+  ['NotFound', 'NOT_FOUND'],
+  ['AlreadyExists', 'ALREADY_EXISTS'],
+  ['PermissionDenied', 'PERMISSION_DENIED'],
+  ['ResourceExhausted', 'RESOURCE_EXHAUSTED'],
+  ['FailedPrecondition', 'FAILED_PRECONDITION'],
+  ['Aborted', 'ABORTED'],
+  ['OutOfRange', 'OUT_OF_RANGE'],
+  ['Unimplemented', 'UNIMPLEMENTED'],
+  ['Internal', 'INTERNAL'],
+  ['Unavailable', 'UNAVAILABLE'],
+  ['DataLoss', 'DATA_LOSS'],
+  ['Unauthenticated', 'UNAUTHENTICATED'],
+] as const;
+
 /** gRPC over HTTP/2: `application/grpc`, `application/grpc+proto`, but not gRPC-Web. */
 export function isGrpc(headers: HeaderMap): boolean {
   const type = headers.get('content-type');
@@ -46,6 +67,19 @@ export function encodeGrpcMessage(text: Buffer): string {
     encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return encoded;
+}
+
+/** The reverse; `text` has a character per byte, as headers do. */
+export function decodeGrpcMessage(text: string): string {
+  if (!text.includes('%')) return text;
+  const bytes = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString();
+}
+
+/** `PERMISSION_DENIED: why`: as clients of gRPC write it in their logs. */
+export function describeGrpcStatus({ code, message }: { readonly code: number; readonly message: string }): string {
+  const name = GRPC_STATUS_NAMES[code]?.[1] ?? `status ${code}`;
+  return message === '' ? name : `${name}: ${message}`;
 }
 
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

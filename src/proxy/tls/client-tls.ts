@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
-import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
+import { type Connector, type ConnectResult, connectError, type Purpose, socketPlace } from '../cluster/connector.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';
@@ -14,7 +14,7 @@ import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 type Resumable = { readonly session: Buffer; readonly certificate: X509Certificate | undefined };
 
 /** An address to connect to, or a socket that is. */
-type Where = { readonly host: string; readonly port: number } | { readonly socket: Socket };
+type Where = ReturnType<typeof socketPlace> | { readonly socket: Socket };
 
 export class TlsConnector implements Connector {
   readonly #config: UpstreamTlsConfig;
@@ -50,7 +50,7 @@ export class TlsConnector implements Connector {
       return () => clearImmediate(timer);
     }
     const key = `${address} ${port}`;
-    if (this.#below === null) return this.#secure(context, { host: address, port }, key, result);
+    if (this.#below === null) return this.#secure(context, socketPlace(address, port), key, result);
     let giveUp = this.#below.connect(
       address,
       port,

@@ -1,5 +1,5 @@
 // What a connection manager's `tracing` compiles to.
-import type { GrpcTarget } from '../client/grpc-call.ts';
+import type { GrpcTarget } from '../client/grpc-stream.ts';
 import type { HttpUriConfig } from '../config/http-uri.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Sampler } from './sampler.ts';

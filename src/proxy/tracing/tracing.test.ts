@@ -246,7 +246,7 @@ describe('the exporter', () => {
   test('counts what the collector refuses, and frames messages for gRPC', () => {
     const { services, calls, answers, clock } = world();
     const stats = new ExporterStats();
-    const service = { cluster: 'otel', authority: '', timeout: 0, metadata: null };
+    const service = { cluster: 'otel', authority: '', timeout: 0, metadata: null, maxMessage: null };
     const exporter = new Exporter(
       { ...config.exporter, target: { kind: 'grpc', service } },
       spanSignal,

@@ -6,7 +6,7 @@ import {
   ExtProcPerRouteSchema,
   ExternalProcessor_RouteCacheAction as RouteCache,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
-import type { GrpcTarget } from '../../client/grpc-call.ts';
+import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import { decodeGrpcService } from '../../config/grpc-service.ts';
 import { millis } from '../../config/values.ts';

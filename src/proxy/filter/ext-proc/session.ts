@@ -7,7 +7,8 @@ import {
   ProcessingRequestSchema,
   type ProcessingResponse,
 } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
-import type { GrpcStatus, GrpcStream } from '../../client/grpc-call.ts';
+import type { GrpcStream } from '../../client/grpc-call.ts';
+import type { GrpcStatus } from '../../client/grpc-stream.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';

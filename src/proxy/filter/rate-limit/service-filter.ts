@@ -14,7 +14,7 @@ import {
   type RateLimitResponse,
   RateLimitService,
 } from '../../../xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
-import type { GrpcTarget } from '../../client/grpc-call.ts';
+import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeGrpcService } from '../../config/grpc-service.ts';
 import { millis, runtimeShare } from '../../config/values.ts';

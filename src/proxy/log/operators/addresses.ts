@@ -35,10 +35,12 @@ export const addresses: Operators = {
   }),
 };
 
+const isPath = (address: string): boolean => address.startsWith('/');
+
 function named(prefix: string, end: End): Operators {
   const address: Operator = (exchange) => {
     const found = end(exchange);
-    return found && `${bracketed(found.address)}:${found.port}`;
+    return found && (isPath(found.address) ? found.address : `${bracketed(found.address)}:${found.port}`);
   };
   return {
     ...plain({ [`${prefix}_ADDRESS`]: address, [`${prefix}_PORT`]: (exchange) => end(exchange)?.port }),

@@ -1,29 +1,9 @@
 // gRPC's status: from the trailers, or the head of a response without a body; else what the HTTP status stands for.
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import { GRPC_STATUS_NAMES } from '../../http/grpc-status.ts';
 import type { ResponseHead } from '../../http/message.ts';
 import type { Operators } from './operator.ts';
-
-/** By number: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
-const NAMES = [
-  ['OK', 'OK'],
-  ['Canceled', 'CANCELLED'],
-  ['Unknown', 'UNKNOWN'],
-  ['InvalidArgument', 'INVALID_ARGUMENT'],
-  ['DeadlineExceeded', 'DEADLINE_EXCEEDED'],
-  ['NotFound', 'NOT_FOUND'],
-  ['AlreadyExists', 'ALREADY_EXISTS'],
-  ['PermissionDenied', 'PERMISSION_DENIED'],
-  ['ResourceExhausted', 'RESOURCE_EXHAUSTED'],
-  ['FailedPrecondition', 'FAILED_PRECONDITION'],
-  ['Aborted', 'ABORTED'],
-  ['OutOfRange', 'OUT_OF_RANGE'],
-  ['Unimplemented', 'UNIMPLEMENTED'],
-  ['Internal', 'INTERNAL'],
-  ['Unavailable', 'UNAVAILABLE'],
-  ['DataLoss', 'DATA_LOSS'],
-  ['Unauthenticated', 'UNAUTHENTICATED'],
-] as const;
 
 /** https://grpc.github.io/grpc/core/md_doc_http-grpc-status-mapping.html; others are UNKNOWN. */
 const OF_HTTP: Readonly<Record<number, number>> = {
@@ -80,5 +60,5 @@ function isGrpc(type: string | undefined): boolean {
 
 /** A number without a name stays a number. */
 function named(status: number | undefined, form: 0 | 1): string | number | undefined {
-  return status === undefined ? undefined : (NAMES[status]?.[form] ?? status);
+  return status === undefined ? undefined : (GRPC_STATUS_NAMES[status]?.[form] ?? status);
 }
