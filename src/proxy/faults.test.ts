@@ -76,7 +76,7 @@ const tracing: NonNullable<HttpConnectionConfig['tracing']> = {
   exporter: {
     resource: [],
     queueSize: 16,
-    target: { kind: 'grpc', service: { cluster: 'none', authority: '', timeout: 0, metadata: null } },
+    target: { kind: 'grpc', service: { cluster: 'none', authority: '', timeout: 0, metadata: null, maxMessage: null } },
   },
 };
 const networkFilter = (admit: () => null) => ({ chain: { networkFilters: [{ name: 'n', start: () => ({ admit }) }] } });

@@ -15,14 +15,14 @@ import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
 import type { TypeUrl } from './resource.ts';
 import { discoveryMethods } from './service.ts';
 
-export type XdsStreamHandler = {
+type XdsStreamHandler = {
   /** The bytes are the handler's. */
   onMessage(bytes: Uint8Array): void;
   /** The stream is over, and why; nothing follows. */
   onClosed(reason: string): void;
 };
 
-export type XdsStream = {
+type XdsStream = {
   send(bytes: Uint8Array): void;
   /** Gives the stream up; its handler hears nothing more. */
   cancel(): void;
