@@ -45,6 +45,12 @@ function ask(
   };
 }
 
+/** The settings of both sides have been exchanged when it is answered: nothing comes between the frames of a block. */
+async function greet(wire: Http2Wire, id: string): Promise<void> {
+  wire.headers(1, requestFields('GET', '/direct', ['x-case', id]));
+  await wire.settled(1);
+}
+
 const plain = (...more: Field[]) => requestFields('GET', '/', ...more);
 
 const requests: readonly Http2Case[] = [
@@ -263,6 +269,46 @@ const streams: readonly Http2Case[] = [
     },
   },
   {
+    name: 'a head that does not come to its end',
+    listener: 'hasty',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      wire.openBlock(3, plain());
+      await wire.settled(3);
+    },
+  },
+  {
+    name: 'a head that does not come to its end within the time of the request',
+    listener: 'hasty-request',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      wire.openBlock(3, plain());
+      await wire.settled(3);
+    },
+  },
+  {
+    name: 'a head that comes to its end too late, and the next request',
+    listener: 'hasty',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      wire.openBlock(3, plain());
+      await wire.settled(3);
+      wire.continueBlock(3, [['x-late', '1']], true);
+      wire.headers(5, requestFields('GET', '/direct', ['x-case', id]));
+      await wire.settled(5);
+    },
+  },
+  {
+    name: 'a head in pieces, in time',
+    listener: 'hasty',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      wire.openBlock(3, plain());
+      wire.continueBlock(3, [['x-case', id]], true);
+      await wire.settled(3);
+    },
+  },
+  {
     name: 'an orderly goodbye',
     talk: async (wire, id) => {
       wire.headers(1, requestFields('GET', '/direct', ['x-case', id]));
@@ -317,6 +363,8 @@ compareWithEnvoy(
       back: { manager: 'codec_type: HTTP2' },
       lenient: { manager: 'http2_protocol_options: { override_stream_error_on_invalid_http_message: true }' },
       narrow: { manager: 'http2_protocol_options: { max_concurrent_streams: 1 }' },
+      hasty: { manager: 'request_headers_timeout: 0.3s' },
+      'hasty-request': { manager: 'request_timeout: 0.3s' },
       small: { manager: 'max_request_headers_kb: 4' },
       'tunnels-off': { manager: 'http2_protocol_options: { allow_connect: true }' },
     },

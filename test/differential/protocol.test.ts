@@ -46,6 +46,7 @@ compareWithEnvoy({
     small: { manager: '{ max_request_headers_kb: 8, common_http_protocol_options: { max_headers_count: 20 } }' },
     hasty: { manager: '{ request_headers_timeout: 0.3s, request_timeout: 0.4s }' },
     brief: { manager: '{ common_http_protocol_options: { idle_timeout: 0.3s }, drain_timeout: 0.1s }' },
+    lasting: { manager: '{ common_http_protocol_options: { max_stream_duration: 0.3s } }' },
     waiting: { manager: '{ stream_idle_timeout: 0.3s }' },
     trailing: { manager: '{ http_protocol_options: { enable_trailers: true } }' },
   },
@@ -280,6 +281,18 @@ compareWithEnvoy({
       'GET / HTTP/1.1\r\nhost: x\r\n',
       { status: 408, reached: [] },
       { listener: 'hasty', closes: true },
+    ),
+    wire(
+      'a head that never ends, where streams may idle for a while',
+      'GET / HTTP/1.1\r\nhost: x\r\n',
+      { status: 408, body: 'stream timeout', reached: [] },
+      { listener: 'waiting', closes: true },
+    ),
+    wire(
+      'a head that never ends, where streams may last for a while',
+      'GET / HTTP/1.1\r\nhost: x\r\n',
+      { status: 408, body: 'downstream duration timeout', reached: [] },
+      { listener: 'lasting', closes: true },
     ),
     wire(
       'a body that never ends',

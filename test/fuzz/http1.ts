@@ -85,6 +85,8 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     idleTimeout: 0,
     requestHeadersTimeout: 0,
     requestTimeout: 0,
+    streamIdleTimeout: 0,
+    maxStreamDuration: 0,
   };
   new Http1ServerConnection(socket, downstream, acceptor, limits, {
     clock,

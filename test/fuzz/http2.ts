@@ -23,7 +23,10 @@ export const http2Server: Target = {
     const socket = new MemorySocket();
     const { owner, bugs } = surroundings();
     const http2 = { ...defaultHttp2Options, allowConnect: true, streamErrorOnInvalidMessage: input.length % 2 === 0 };
-    const limits = { maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, requestTimeout: 0, http2 };
+    const limits = {
+      ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, http2 },
+      ...{ requestHeadersTimeout: 0, requestTimeout: 0, streamIdleTimeout: 0, maxStreamDuration: 0 },
+    };
     const downstream = {
       id: 1,
       remote: nowhere,

@@ -59,6 +59,15 @@ export class Http2Wire implements FrameSink, Disposable {
     this.send(frame.headers, flags.endHeaders | (end ? flags.endStream : 0), stream, literals(fields));
   }
 
+  /** The beginning of a header block, which CONTINUATION frames would have to go on with. */
+  openBlock(stream: number, fields: readonly Field[], end = true): void {
+    this.send(frame.headers, end ? flags.endStream : 0, stream, literals(fields));
+  }
+
+  continueBlock(stream: number, fields: readonly Field[], last: boolean): void {
+    this.send(frame.continuation, last ? flags.endHeaders : 0, stream, literals(fields));
+  }
+
   data(stream: number, body: string, end = true): void {
     this.send(frame.data, end ? flags.endStream : 0, stream, Buffer.from(body, 'latin1'));
   }

@@ -29,6 +29,8 @@ const limits = {
   idleTimeout: 60_000,
   requestHeadersTimeout: 5_000,
   requestTimeout: 10_000,
+  streamIdleTimeout: 0,
+  maxStreamDuration: 0,
 };
 
 /** Rejects when the address is taken. */

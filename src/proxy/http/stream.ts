@@ -1,17 +1,23 @@
 // The line between codecs and everything above them: a codec turns bytes into streams, the connection manager and the router see only these types.
 import type { Downstream, UpstreamConnection } from './exchange.ts';
 import type { HeaderMap } from './headers.ts';
-import type { RequestHead, ResponseHead } from './message.ts';
+import type { Protocol, RequestHead, ResponseHead } from './message.ts';
 
 /** What a peer did wrong on the wire, with the answer it gets. `details` are Envoy's RESPONSE_CODE_DETAILS. */
-export type CodecFault = { readonly status: number; readonly details: string; readonly body: string };
+export type CodecFault = {
+  readonly status: number;
+  readonly details: string;
+  readonly body: string;
+  /** Set where nothing was wrong but the time: which limit has passed. */
+  readonly late?: 'head' | 'request' | 'idle' | 'duration';
+};
 
 /** Where a server codec delivers new requests. */
 export type StreamAcceptor = {
   /** `last`: no body follows. */
   accept(stream: ServerStream, head: RequestHead, last: boolean): ServerStreamHandler;
-  /** The input broke before a head was complete: answer on `stream`, which closes the connection afterwards. */
-  refuse(stream: ServerStream, fault: CodecFault): void;
+  /** The input broke before a head was complete: answer on `stream`. */
+  refuse(stream: ServerStream, fault: CodecFault, protocol: Protocol): void;
 };
 
 /** The answering side of one request. Output is held until `flush` or `finish`, so that one event costs one write. */

@@ -13,6 +13,4 @@ export const fault = {
   version: { status: 426, details: 'low_version', body: 'Upgrade Required' },
   tooManyHeaders: { status: 431, details: 'http1.too_many_headers', body: 'Request Header Fields Too Large' },
   headTooLarge: { status: 431, details: 'http1.headers_too_large', body: 'Request Header Fields Too Large' },
-  headTimeout: { status: 408, details: 'request_header_timeout', body: 'request header timeout' },
-  requestTimeout: { status: 408, details: 'request_overall_timeout', body: 'request timeout' },
 } as const satisfies Record<string, CodecFault>;

@@ -16,6 +16,8 @@ const LIMITS: ServerConnectionOptions = {
   idleTimeout: 60_000,
   requestHeadersTimeout: 5_000,
   requestTimeout: 9_000,
+  streamIdleTimeout: 0,
+  maxStreamDuration: 0,
 };
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n';

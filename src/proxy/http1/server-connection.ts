@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Downstream } from '../http/exchange.ts';
+import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-deadline.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
@@ -20,14 +21,12 @@ import { type ParsedRequest, RequestParser } from './request-parser.ts';
 import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
 
-export type ServerConnectionOptions = {
+export type ServerConnectionOptions = HeadLimits & {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly acceptHttp10: boolean;
   /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
   readonly idleTimeout: number;
-  readonly requestHeadersTimeout: number;
-  readonly requestTimeout: number;
 };
 
 export type ServerConnectionOwner = {
@@ -282,7 +281,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#method = 'GET';
     this.#upgrade = '';
     this.#modern = true;
-    this.#acceptor.refuse(this, wrong);
+    this.#acceptor.refuse(this, wrong, 'HTTP/1.1');
   }
 
   #complete(): void {
@@ -336,18 +335,17 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   }
 
   #watchHead(): void {
-    const limit = this.#options.requestHeadersTimeout || this.#options.requestTimeout;
-    if (limit === 0 || this.#requestTimer !== null || !this.#reader.started) return;
-    this.#requestTimer = this.#owner.wheel.set(limit, () => this.#guard(() => this.#refuse(fault.headTimeout)));
+    if (this.#requestTimer !== null || !this.#reader.started) return;
+    const deadline = headDeadline(this.#options);
+    if (deadline === null) return;
+    this.#requestTimer = this.#owner.wheel.set(deadline.after, () => this.#guard(() => this.#refuse(deadline.fault)));
   }
 
   #watchRequest(): void {
     this.#stopRequestTimer();
-    const { requestTimeout } = this.#options;
-    if (requestTimeout === 0) return;
-    this.#requestTimer = this.#owner.wheel.set(requestTimeout, () =>
-      this.#guard(() => this.#breakOff(fault.requestTimeout)),
-    );
+    const limit = this.#options.requestTimeout;
+    if (limit === 0) return;
+    this.#requestTimer = this.#owner.wheel.set(limit, () => this.#guard(() => this.#breakOff(requestTimeout)));
   }
 
   #stopRequestTimer(): void {

@@ -102,6 +102,10 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     this.#connection.end();
   }
 
+  onBlock(): void {
+    // The time-outs of requests hold for the rest of it.
+  }
+
   onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const connection = this.#connection;
     const fields = this.#fields;

@@ -88,7 +88,10 @@ function serve(options: Partial<Http2Options> = {}, acceptor: StreamAcceptor = a
   const socket = new MemorySocket();
   const around = surroundings();
   const http2 = { ...defaultHttp2Options, ...options };
-  const limits = { maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, requestTimeout: 9_000, http2 };
+  const limits = {
+    ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, http2 },
+    ...{ requestHeadersTimeout: 5_000, requestTimeout: 9_000, streamIdleTimeout: 0, maxStreamDuration: 0 },
+  };
   const { downstream } = testExchange();
   const connection = new Http2ServerConnection(socket, downstream, acceptor, limits, around.owner);
   socket.feed(Buffer.concat([PREFACE, SETTINGS]));
@@ -293,6 +296,36 @@ describe('the end of a server’s connection', () => {
       [2 ** 31 - 1, 0],
       [1, 0],
     ]);
+  });
+
+  test('a head that does not come to its end is answered 408; what is left of it is ignored, the next request is served', () => {
+    const faults: string[] = [];
+    const refuse: StreamAcceptor['refuse'] = (stream, { status, details }) => {
+      faults.push(details);
+      stream.respond({ status, headers: new HeaderMap() }, true);
+    };
+    const { socket, clock } = serve({}, { ...answering, refuse });
+    socket.feed(frameOf(frame.headers, flags.endStream, 1, GET));
+    clock.advance(5_100);
+    socket.feed(Buffer.concat([frameOf(frame.continuation, flags.endHeaders, 1), get(3)]));
+    clock.advance(5_100);
+    expect(faults).toEqual(['request_header_timeout']);
+    const answers = sent(socket).filter(({ type }) => type === frame.headers || type === frame.rstStream);
+    expect(answers.map(({ type, stream }) => [type, stream])).toEqual([
+      [frame.headers, 1],
+      [frame.rstStream, 1],
+      [frame.headers, 3],
+    ]);
+    expect(goaways(socket)).toEqual([]);
+  });
+
+  test('a head that is complete in time is not watched any longer', () => {
+    const faults: string[] = [];
+    const { socket, clock } = serve({}, { ...answering, refuse: (_stream, { details }) => void faults.push(details) });
+    socket.feed(frameOf(frame.headers, flags.endStream, 1, GET));
+    socket.feed(frameOf(frame.continuation, flags.endHeaders, 1));
+    clock.advance(10_000);
+    expect(faults).toEqual([]);
   });
 
   test('a request that does not come to its end is answered 408', () => {

@@ -33,6 +33,8 @@ export type Http2Side = {
   readonly client: boolean;
   /** A whole header block, to be decoded whatever becomes of it: the tables of both sides must stay the same. */
   onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void;
+  /** A header block has begun that other frames go on with. */
+  onBlock(id: number): void;
   /** A frame for a stream that is not open; `how` it ended if that is known. true: it may be. */
   onGoaway(lastStream: number, errorCode: number): void;
   onSettings(): void;

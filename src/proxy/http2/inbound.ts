@@ -140,6 +140,7 @@ export class Inbound implements FrameSink {
     if ((flagBits & flags.endHeaders) !== 0) this.#side.onHeaders(stream, bytes, from, to, endStream);
     else {
       this.#block.begin(stream, endStream);
+      this.#side.onBlock(stream);
       this.#connection.budgets.onContinuation(true);
       this.#block.add(bytes, from, to);
     }

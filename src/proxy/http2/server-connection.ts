@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Downstream } from '../http/exchange.ts';
+import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-deadline.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
@@ -13,12 +14,11 @@ import { code, LARGEST_STREAM } from './protocol.ts';
 import { RequestFields } from './request-fields.ts';
 import { Http2ServerStream } from './server-stream.ts';
 
-export type Http2ServerOptions = {
+export type Http2ServerOptions = HeadLimits & {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
   readonly idleTimeout: number;
-  readonly requestTimeout: number;
   readonly http2: Http2Options;
 };
 
@@ -35,8 +35,6 @@ const PREMATURE_LIFETIME = 1_000;
 /** Milliseconds between the two GOAWAYs where the peer answers no ping. */
 const DRAIN_NOTICE = 1_000;
 
-const REQUEST_TIMEOUT: CodecFault = { status: 408, details: 'request_overall_timeout', body: 'request timeout' };
-
 export class Http2ServerConnection implements Http2Side {
   readonly client = false;
   readonly downstream: Downstream;
@@ -51,6 +49,8 @@ export class Http2ServerConnection implements Http2Side {
   #idleTimer: Timer | null = null;
   #idleSince: number;
   #drainTimer: Timer | null = null;
+  /** Runs while the header block of a request is incomplete. */
+  #headTimer: Timer | null = null;
   /** The highest stream that is still served; lower than the highest possible once we said GOAWAY. */
   #lastServed = LARGEST_STREAM;
   #draining = false;
@@ -91,8 +91,18 @@ export class Http2ServerConnection implements Http2Side {
     this.#connection.destroy();
   }
 
+  onBlock(id: number): void {
+    if (id <= this.lastPeerStream || id > this.#lastServed || (id & 1) === 0) return;
+    const deadline = headDeadline(this.#options);
+    if (deadline === null) return;
+    this.#headTimer = this.#owner.wheel.set(deadline.after, () =>
+      this.#connection.guard(() => this.#refuseHead(id, deadline.fault)),
+    );
+  }
+
   onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const connection = this.#connection;
+    this.#stopHeadTimer();
     this.#fields.begin();
     if (!connection.decoder.decode(block, start, end, this.#fields)) {
       connection.fail(code.compressionError, 'a header block cannot be decoded');
@@ -125,6 +135,7 @@ export class Http2ServerConnection implements Http2Side {
   onClosed(errorCode: number): void {
     this.#owner.wheel.cancel(this.#idleTimer);
     this.#owner.wheel.cancel(this.#drainTimer);
+    this.#stopHeadTimer();
     if (errorCode !== code.noError) this.#owner.onProtocolError();
     this.#owner.onClosed();
   }
@@ -190,6 +201,22 @@ export class Http2ServerConnection implements Http2Side {
     this.#connection.touch(stream);
   }
 
+  /** The stream counts as open and is answered; what is left of its head is read and ignored. */
+  #refuseHead(id: number, fault: CodecFault): void {
+    this.#headTimer = null;
+    this.lastPeerStream = id;
+    this.#opened += 1;
+    const stream = new Http2ServerStream(this.#connection, id, this, this.#owner.clock.now());
+    this.#connection.add(stream);
+    this.#acceptor.refuse(stream, fault, 'HTTP/2');
+  }
+
+  #stopHeadTimer(): void {
+    if (this.#headTimer === null) return;
+    this.#owner.wheel.cancel(this.#headTimer);
+    this.#headTimer = null;
+  }
+
   #onTrailers(stream: Http2ServerStream, endStream: boolean): void {
     if (stream.remoteDone) {
       this.#connection.fail(code.streamClosed, 'HEADERS after the end of the stream');
@@ -231,10 +258,10 @@ export class Http2ServerConnection implements Http2Side {
   }
 
   #watchRequest(stream: Http2ServerStream): void {
-    const { requestTimeout } = this.#options;
-    if (requestTimeout === 0) return;
-    stream.timer = this.#owner.wheel.set(requestTimeout, () =>
-      this.#connection.guard(() => stream.handler?.onFault(REQUEST_TIMEOUT)),
+    const limit = this.#options.requestTimeout;
+    if (limit === 0) return;
+    stream.timer = this.#owner.wheel.set(limit, () =>
+      this.#connection.guard(() => stream.handler?.onFault(requestTimeout)),
     );
   }
 }

@@ -143,6 +143,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   onFault(fault: CodecFault): void {
     this.#next?.onFault(fault);
+    this.#manager.stats.countFault(fault);
     this.answer(codecFault(fault));
   }
 

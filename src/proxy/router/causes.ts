@@ -75,8 +75,9 @@ export function withAttemptCount(answer: LocalReply, attempts: number): LocalRep
   };
 }
 
-export function codecFault(fault: CodecFault): LocalReply {
-  return reply(fault.status, fault.body === '' ? 0 : flag.downstreamProtocolError, fault.details, fault.body);
+export function codecFault({ status, details, body, late }: CodecFault): LocalReply {
+  if (late !== undefined) return reply(status, late === 'idle' ? flag.streamIdleTimeout : 0, details, body);
+  return reply(status, body === '' ? 0 : flag.downstreamProtocolError, details, body);
 }
 
 /** The client left before its answer was complete: nothing can be answered, only noted. */

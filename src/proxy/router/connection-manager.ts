@@ -3,7 +3,7 @@ import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import type { FilterScope, HttpFilter } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
-import type { RequestHead } from '../http/message.ts';
+import type { Protocol, RequestHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -95,12 +95,8 @@ export class ConnectionManager implements StreamAcceptor {
     return request;
   }
 
-  refuse(stream: ServerStream, fault: CodecFault): void {
-    // A missing Host is the connection manager's complaint in Envoy, not the codec's.
-    if (fault.details !== 'missing_host_header') this.stats.downstream_cx_protocol_error += 1;
-    if (fault.status === 431) this.stats.downstream_rq_too_large += 1;
-    if (fault.status === 408) this.stats.downstream_rq_timeout += 1;
-    const request = new ActiveRequest(this, stream, emptyHead(stream), true);
+  refuse(stream: ServerStream, fault: CodecFault, protocol: Protocol): void {
+    const request = new ActiveRequest(this, stream, emptyHead(stream, protocol), true);
     try {
       request.onFault(fault);
     } catch (error) {
@@ -148,13 +144,13 @@ function makeTracer(
 }
 
 /** Stands in the access log for a request whose head could not be read. */
-function emptyHead(stream: ServerStream): RequestHead {
+function emptyHead(stream: ServerStream, protocol: Protocol): RequestHead {
   return {
     method: '',
     scheme: stream.downstream.tls === null ? 'http' : 'https',
     authority: '',
     path: '',
-    protocol: 'HTTP/1.1',
+    protocol,
     upgrade: '',
     headers: new HeaderMap(),
   };

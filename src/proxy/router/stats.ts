@@ -2,6 +2,7 @@
 
 import { Histogram } from '../../lib/histogram.ts';
 import type { Protocol } from '../http/message.ts';
+import type { CodecFault } from '../http/stream.ts';
 import { Http2Stats } from '../http2/stats.ts';
 
 export class HttpStats {
@@ -32,6 +33,7 @@ export class HttpStats {
   downstream_rq_rx_reset = 0;
   downstream_rq_tx_reset = 0;
   downstream_rq_timeout = 0;
+  downstream_rq_header_timeout = 0;
   downstream_rq_idle_timeout = 0;
   downstream_rq_too_large = 0;
   rs_too_large = 0;
@@ -53,6 +55,16 @@ export class HttpStats {
     this.downstream_rq_active += 1;
     if (protocol === 'HTTP/2') this.downstream_rq_http2_total += 1;
     else this.downstream_rq_http1_total += 1;
+  }
+
+  countFault({ late, status, details }: CodecFault): void {
+    if (late === 'head') this.downstream_rq_header_timeout += 1;
+    else if (late === 'request') this.downstream_rq_timeout += 1;
+    else if (late === 'idle') this.downstream_rq_idle_timeout += 1;
+    else if (late === 'duration') this.downstream_rq_max_duration_reached += 1;
+    // A missing Host is the connection manager's complaint in Envoy, not the codec's.
+    else if (details !== 'missing_host_header') this.downstream_cx_protocol_error += 1;
+    if (status === 431) this.downstream_rq_too_large += 1;
   }
 
   countResponse(status: number): void {
