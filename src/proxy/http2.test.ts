@@ -40,6 +40,7 @@ const http2Upstream: ClusterConfig['http'] = {
   maxConnectionDuration: 0,
   maxStreamDuration: 0,
   preconnectRatio: 1,
+  requestNames: null,
 };
 
 /** Answers with what it got as JSON and the body's length as a trailer; `/close` and the like are up to the tests. */

@@ -1,6 +1,9 @@
 // Mutual TLS both ways, over real sockets: who is let in, who is not, and that certificates change under traffic.
 import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Issuer, selfSign, signRequest } from '../identity/certificate.ts';
@@ -161,6 +164,20 @@ async function askTls(port: number, options: ConnectionOptions): Promise<string>
 
 const identityOf = (value: SecretValue): ConnectionOptions =>
   value.kind === 'certificate' ? { cert: value.chain, key: value.key } : {};
+
+test('TLS on a Unix socket, several handshakes at once', async () => {
+  const { runtime } = await twoHops(server(), client());
+  const address = join(mkdtempSync(join(tmpdir(), 'tulle-secure-')), 'tls.sock');
+  const table = routeTable('', { '/': route(forward('local')) });
+  const secured = chain(http(table, { statPrefix: 'unix' }), { tls: server() });
+  await runtime.setListener(listener([secured], { name: 'unix', address, port: 0 }));
+  const over = (value: SecretValue) => askTls(0, { path: address, ...identityOf(value) });
+  const [first, refused, second] = await Promise.all([over(web), over(foreign), over(web)]);
+  expect(first).toMatch(/^HTTP\/1\.1 200 /);
+  expect(second).toMatch(/^HTTP\/1\.1 200 /);
+  expect(refused).toBe('');
+  rmSync(dirname(address), { recursive: true });
+});
 
 describe('two hops', () => {
   test('the inbound side knows who calls, and tells the application', async () => {

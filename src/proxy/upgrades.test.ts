@@ -17,7 +17,14 @@ afterEach(async () => {
 
 const http2 = { ...defaultHttp2Options, allowConnect: true };
 const speaksHttp2 = {
-  http: { protocol: 'http2', http2, maxConnectionDuration: 0, maxStreamDuration: 0, preconnectRatio: 1 },
+  http: {
+    protocol: 'http2',
+    http2,
+    maxConnectionDuration: 0,
+    maxStreamDuration: 0,
+    preconnectRatio: 1,
+    requestNames: null,
+  },
 } as const;
 
 /** Answers each message with itself in capitals, and says which protocol was agreed on. */

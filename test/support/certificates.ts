@@ -28,6 +28,8 @@ export type TestAuthority = {
   readonly certificate: string;
   readonly key: string;
   issue(request: CertificateRequest): Promise<IssuedCertificate>;
+  /** Another authority, which this one signed; its leaves come with its own certificate behind them. */
+  delegate(name: string): Promise<TestAuthority>;
   /** A revocation list (PEM) with these certificates (PEM) on it. */
   revoke(certificates: readonly string[]): Promise<string>;
 };
@@ -36,23 +38,26 @@ const DAY = 86_400_000;
 
 export async function makeAuthority(name = 'Test authority'): Promise<TestAuthority> {
   const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
-  const subject = `CN=${name}`;
   const root = await x509.X509CertificateGenerator.createSelfSigned({
-    name: subject,
+    name: `CN=${name}`,
     keys,
-    serialNumber: serialOf(name),
-    notBefore: new Date(Date.now() - DAY),
-    notAfter: new Date(Date.now() + 30 * DAY),
-    signingAlgorithm: SIGNING,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    ...authorityFields(name),
+    extensions: await authorityExtensions(keys.publicKey),
   });
+  return authorityOf(name, keys, root.toString('pem'), '');
+}
+
+/** `behind`: what its leaves bring with them, PEM. */
+async function authorityOf(
+  name: string,
+  keys: webcrypto.CryptoKeyPair,
+  certificate: string,
+  behind: string,
+): Promise<TestAuthority> {
+  const subject = `CN=${name}`;
   let issued = 0;
   return {
-    certificate: root.toString('pem'),
+    certificate,
     key: await privatePem(keys.privateKey),
     async issue(request) {
       const leafKeys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
@@ -68,7 +73,23 @@ export async function makeAuthority(name = 'Test authority'): Promise<TestAuthor
         signingAlgorithm: SIGNING,
         extensions: await leafExtensions(request, keys.publicKey),
       });
-      return { certificate: leaf.toString('pem'), key: await privatePem(leafKeys.privateKey) };
+      return { certificate: `${leaf.toString('pem')}\n${behind}`, key: await privatePem(leafKeys.privateKey) };
+    },
+    async delegate(delegated) {
+      const own = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+      const made = await x509.X509CertificateGenerator.create({
+        subject: `CN=${delegated}`,
+        issuer: subject,
+        publicKey: own.publicKey,
+        signingKey: keys.privateKey,
+        ...authorityFields(delegated),
+        extensions: [
+          ...(await authorityExtensions(own.publicKey)),
+          await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+        ],
+      });
+      const pem = made.toString('pem');
+      return authorityOf(delegated, own, pem, `${pem}\n${behind}`);
     },
     async revoke(certificates) {
       const list = await x509.X509CrlGenerator.create({
@@ -91,6 +112,23 @@ export async function makeAuthority(name = 'Test authority'): Promise<TestAuthor
       return x509.PemConverter.encode(list.rawData, 'X509 CRL');
     },
   };
+}
+
+function authorityFields(name: string) {
+  return {
+    serialNumber: serialOf(name),
+    notBefore: new Date(Date.now() - DAY),
+    notAfter: new Date(Date.now() + 30 * DAY),
+    signingAlgorithm: SIGNING,
+  };
+}
+
+async function authorityExtensions(key: webcrypto.CryptoKey) {
+  return [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(key),
+  ];
 }
 
 async function leafExtensions(request: CertificateRequest, authorityKey: webcrypto.CryptoKey) {

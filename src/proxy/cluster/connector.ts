@@ -15,7 +15,15 @@ export type Purpose = {
   readonly key: string;
   /** Bytes that go before everything else; null: none. */
   readonly preface: Buffer | null;
+  /** Asked for in the handshake, in place of what is configured; '' is nothing else. */
+  readonly serverName: string;
+  /** The endpoint's name; '' where it has none, or the transport does not ask. */
+  readonly hostName: string;
+  /** The endpoint's certificate must be for one of these; [] demands nothing more. */
+  readonly hosts: readonly string[];
 };
+
+export const ANYBODY: Purpose = { key: '', preface: null, serverName: '', hostName: '', hosts: [] };
 
 export type Connector = {
   /**

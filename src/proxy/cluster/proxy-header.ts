@@ -4,7 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { addressBytes } from '../../lib/cidr.ts';
 import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Downstream, SocketName, Tlv } from '../http/exchange.ts';
-import type { Connector, Purpose } from './connector.ts';
+import { ANYBODY, type Connector, type Purpose } from './connector.ts';
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const LOCAL = 0x20;
@@ -31,7 +31,7 @@ export function proxyHeaderConnector(config: ProxyHeaderConfig, inner: Connector
       const known = purposes.get(downstream);
       if (known !== undefined) return known;
       const preface = encodeProxyHeader(config, downstream);
-      const purpose = { key: preface.toString('latin1'), preface };
+      const purpose = { ...ANYBODY, key: preface.toString('latin1'), preface };
       purposes.set(downstream, purpose);
       return purpose;
     },

@@ -4,7 +4,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, TransportChoice } from '../config/types.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import { bareConnector, type Connector, plainConnector } from './connector.ts';
+import { ANYBODY, bareConnector, type Connector, plainConnector } from './connector.ts';
 import { happyEyeballs } from './happy-eyeballs.ts';
 import type { UpstreamProtocol } from './host-pools.ts';
 import { proxyHeaderConnector } from './proxy-header.ts';
@@ -14,9 +14,11 @@ type Transport = {
   readonly when: Readonly<Record<string, unknown>>;
   readonly connector: Connector;
   readonly secure: boolean;
+  /** The handshake asks for the endpoint's host name. */
+  readonly named: boolean;
 };
 
-const PLAIN = { connector: plainConnector, secure: false };
+const PLAIN = { connector: plainConnector, secure: false, named: false };
 
 export class Transports {
   readonly #choices: readonly Transport[];
@@ -29,21 +31,40 @@ export class Transports {
       if (tls === null)
         return proxyHeader === null ? plainConnector : proxyHeaderConnector(proxyHeader, plainConnector);
       const below = proxyHeader === null ? null : proxyHeaderConnector(proxyHeader, bareConnector);
-      return services.tlsConnector({ ...tls, alpn: offered(tls.alpn, http.protocol) }, stats, below);
+      const names = http.requestNames;
+      return services.tlsConnector(
+        { ...tls, requestNames: names, alpn: offered(tls.alpn, http.protocol) },
+        stats,
+        below,
+      );
     };
     this.#choices = choices.map((choice) => ({
       when: choice.when,
       connector: make(choice),
       secure: choice.tls !== null,
+      named: choice.tls?.sniFromHost === true,
     }));
   }
 
-  for({ metadata, moreAddresses }: EndpointConfig): { readonly connector: Connector; readonly secure: boolean } {
+  for({ metadata, moreAddresses, hostname }: EndpointConfig): {
+    readonly connector: Connector;
+    readonly secure: boolean;
+  } {
     const labels = metadata['envoy.transport_socket_match'];
-    const { connector, secure } = this.#choices.find(({ when }) => isSubset(when, labels)) ?? PLAIN;
+    const choice = this.#choices.find(({ when }) => isSubset(when, labels)) ?? PLAIN;
+    const { secure } = choice;
+    const connector = choice.named && hostname !== '' ? namedConnector(choice.connector, hostname) : choice.connector;
     if (moreAddresses.length === 0) return { connector, secure };
     return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
   }
+}
+
+function namedConnector(inner: Connector, hostName: string): Connector {
+  return {
+    purposeOf: inner.purposeOf,
+    connect: (address, port, result, purpose) =>
+      inner.connect(address, port, result, { ...(purpose ?? ANYBODY), hostName }),
+  };
 }
 
 /** Protocols named in the handshake: what is configured, or else what is spoken (as Envoy's pools do). HTTP/1.1 alone never asks for HTTP/2. */

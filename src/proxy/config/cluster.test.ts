@@ -57,6 +57,7 @@ describe('cluster', () => {
         maxConnectionDuration: 0,
         maxStreamDuration: 0,
         preconnectRatio: 1,
+        requestNames: null,
       },
       panicThreshold: 50,
       metadata: {},
@@ -79,6 +80,7 @@ describe('cluster', () => {
       maxConnectionDuration: 0,
       maxStreamDuration: 0,
       preconnectRatio: 1,
+      requestNames: null,
     },
   });
   test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([
@@ -365,6 +367,21 @@ describe('cluster', () => {
     expect(cluster(change)).toMatchObject(wants);
   });
 
+  test('names for the handshake', () => {
+    const context = { auto_host_sni: true, sni: 'a' };
+    const given = {
+      ...options({
+        explicit_http_config: { http_protocol_options: {} },
+        upstream_http_protocol_options: { auto_sni: true, override_auto_sni_header: 'X-Name' },
+      }),
+      transport_socket: { name: 't', typed_config: packed(UpstreamTlsContextSchema, context) },
+    };
+    expect(cluster(given)).toMatchObject({
+      tls: [{ tls: { sni: 'a', sniFromHost: true, verifiesSni: false } }],
+      http: { requestNames: { header: 'x-name', asked: true, verified: false } },
+    });
+  });
+
   test('sockets by endpoint, then the default', () => {
     const tls = (sni: string) => ({ name: 't', typed_config: packed(UpstreamTlsContextSchema, { sni }) });
     const match = { name: 'm', match: { tlsMode: 'istio' }, transport_socket: tls('a') };
@@ -472,8 +489,19 @@ describe('cluster', () => {
     ],
     [{ connect_timeout: '0s' }, 'connect_timeout: must be more than 0'],
     [
-      { transport_socket: { name: 't', typed_config: packed(UpstreamTlsContextSchema, { auto_host_sni: true }) } },
-      'transport_socket.typed_config.auto_host_sni: is not supported',
+      {
+        transport_socket: { name: 't', typed_config: packed(UpstreamTlsContextSchema, { allow_renegotiation: true }) },
+      },
+      'transport_socket.typed_config.allow_renegotiation: is not supported',
+    ],
+    [
+      {
+        transport_socket: {
+          name: 't',
+          typed_config: packed(UpstreamTlsContextSchema, { auto_sni_san_validation: true }),
+        },
+      },
+      'transport_socket.typed_config.auto_sni_san_validation: needs a validation context',
     ],
   ])('refuses %j', (change, wants) => {
     expect(() => cluster(change)).toThrow(wants);

@@ -13,16 +13,33 @@ describe('secret', () => {
       private_key: inline('K'),
     };
     expect(secret({ tls_certificate: certificate })).toEqual({ kind: 'certificate', chain: 'C', key: 'K' });
-    expect(secret({ validation_context: { trusted_ca: inline('R') } })).toEqual({ kind: 'trust', roots: 'R' });
+    expect(secret({ validation_context: { trusted_ca: inline('R') } })).toMatchObject({ kind: 'trust', roots: 'R' });
+  });
+
+  test('what is asked of a peer comes along', () => {
+    const hash = 'ab'.repeat(32);
+    const context = { verify_certificate_hash: [hash], max_verify_depth: 2 };
+    expect(secret({ validation_context: context })).toMatchObject({
+      roots: '',
+      checks: { hashes: new Set([hash]), maxDepth: 2 },
+    });
+    expect(
+      secret({ validation_context: { trusted_ca: inline('R'), match_subject_alt_names: [{ exact: 'x' }] } }),
+    ).toMatchObject({ roots: 'R', checks: { sans: [{ type: 'any' }] } });
   });
 
   test.each<[JsonObject, string]>([
     [{}, 'has no supported secret'],
     [{ generic_secret: {} }, 'generic_secret: is not supported'],
     [{ validation_context: {} }, 'validation_context.trusted_ca: is empty'],
+    [{ validation_context: { match_subject_alt_names: [{ exact: 'x' }] } }, 'validation_context.trusted_ca: is empty'],
     [
-      { validation_context: { trusted_ca: inline('R'), match_subject_alt_names: [{ exact: 'x' }] } },
-      'validation_context.match_subject_alt_names: is not supported in a secret',
+      { validation_context: { trusted_ca: inline('R'), max_verify_depth: 101 } },
+      'validation_context.max_verify_depth: must be at most 100',
+    ],
+    [
+      { validation_context: { trusted_ca: inline('R'), allow_expired_certificate: true } },
+      'validation_context.allow_expired_certificate: is not supported',
     ],
   ])('refuses %j', (json, wants) => {
     expect(() => secret(json)).toThrow(wants);

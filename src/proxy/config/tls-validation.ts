@@ -1,4 +1,6 @@
 // CertificateValidationContext → what a peer's certificate must show.
+
+import { isName } from '../../lib/dns-name.ts';
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import {
   type CertificateValidationContext,
@@ -10,35 +12,45 @@ import { SPIFFECertValidatorConfigSchema } from '../../xds/gen/envoy/extensions/
 import { compileString } from '../route/match/string-matcher.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { decodeTrust } from './secret.ts';
-import type { SanType, ValidationConfig } from './types.ts';
+import { readTrustBundles } from './trust-bundles.ts';
+import type { PeerChecks, SanType, SecretValue, ValidationConfig } from './types.ts';
 import { readSource } from './values.ts';
 
-type Sans = ValidationConfig['sans'];
+type Sans = PeerChecks['sans'];
+type Trust = Extract<SecretValue, { kind: 'trust' }>;
 
-export const noChecks: Omit<ValidationConfig, 'trust'> = {
+export const noChecks: PeerChecks = {
   sans: [],
   hashes: new Set(),
   keyHashes: new Set(),
   acceptUntrusted: false,
   trustDomains: null,
+  maxDepth: null,
 };
 
-/** Without a trust bundle only pinned certificates and keys are accepted. */
 export function decodeInlineValidation(context: CertificateValidationContext, path: string): ValidationConfig {
-  const checks = decodeChecks(context, path);
-  const { trustDomains } = checks;
-  if (trustDomains !== null) {
-    const roots = [...trustDomains.values()].join('\n');
-    return { ...checks, trust: { kind: 'inline', secret: { kind: 'trust', roots } } };
-  }
-  if (context.trustedCa) return { ...checks, trust: { kind: 'inline', secret: decodeTrust(context, path) } };
-  const pinned = checks.hashes.size + checks.keyHashes.size > 0;
-  if (!pinned || checks.sans.length > 0 || context.crl) throw new ConfigError(at(path, 'trusted_ca'), 'is empty');
-  return { ...checks, trust: null };
+  const { checks, ...secret } = decodeTrust(context, path);
+  return { ...checks, trust: secret.roots === '' ? null : { kind: 'inline', secret } };
 }
 
-export function decodeChecks(context: CertificateValidationContext, path: string): Omit<ValidationConfig, 'trust'> {
+/** Without a trust bundle only pinned certificates and keys are accepted. */
+export function decodeTrust(
+  context: CertificateValidationContext,
+  path: string,
+): Trust & { readonly checks: PeerChecks } {
+  const checks = decodeChecks(context, path);
+  const { trustDomains } = checks;
+  const crl = context.crl ? { crl: readSource(context.crl, at(path, 'crl')) } : {};
+  if (trustDomains !== null) return { kind: 'trust', roots: [...trustDomains.values()].join('\n'), checks, ...crl };
+  if (context.trustedCa) {
+    return { kind: 'trust', roots: readSource(context.trustedCa, at(path, 'trusted_ca')), checks, ...crl };
+  }
+  const pinned = checks.hashes.size + checks.keyHashes.size > 0;
+  if (!pinned || checks.sans.length > 0 || context.crl) throw new ConfigError(at(path, 'trusted_ca'), 'is empty');
+  return { kind: 'trust', roots: '', checks };
+}
+
+export function decodeChecks(context: CertificateValidationContext, path: string): PeerChecks {
   return {
     sans: decodeSans(context, path),
     hashes: new Set(mapAt(context.verifyCertificateHash, at(path, 'verify_certificate_hash'), decodeHash)),
@@ -47,12 +59,19 @@ export function decodeChecks(context: CertificateValidationContext, path: string
     trustDomains: context.customValidatorConfig
       ? decodeTrustDomains(context.customValidatorConfig, at(path, 'custom_validator_config'))
       : null,
+    maxDepth: decodeDepth(context.maxVerifyDepth, at(path, 'max_verify_depth')),
   };
+}
+
+function decodeDepth(depth: number | undefined, path: string): number | null {
+  if (depth !== undefined && depth > 100) throw new ConfigError(path, 'must be at most 100');
+  return depth ?? null;
 }
 
 function decodeTrustDomains(config: TypedExtensionConfig, path: string): ReadonlyMap<string, string> {
   const here = at(path, 'typed_config');
-  const { trustDomains } = unpack(config.typedConfig, SPIFFECertValidatorConfigSchema, here);
+  const { trustDomains, trustBundles } = unpack(config.typedConfig, SPIFFECertValidatorConfigSchema, here);
+  if (trustBundles !== undefined) return readTrustBundles(trustBundles, at(here, 'trust_bundles'));
   const list = at(here, 'trust_domains');
   if (trustDomains.length === 0) throw new ConfigError(list, 'is empty');
   const roots = new Map<string, string>();
@@ -89,14 +108,6 @@ function decodeSan({ sanType, matcher }: SubjectAltNameMatcher, path: string): S
   const pattern = matcher?.matchPattern;
   if (type === 'dns' && pattern?.case === 'exact') return { type, matches: (name) => isName(name, pattern.value) };
   return { type, matches: compileString(matcher, at(path, 'matcher')) };
-}
-
-/** A name in a certificate may be a wildcard, which stands for one label (RFC 6125 section 6.4.3). */
-function isName(certified: string, wanted: string): boolean {
-  const [name, host] = [certified.toLowerCase(), wanted.toLowerCase()];
-  if (name === host) return true;
-  const dot = host.indexOf('.');
-  return name.startsWith('*.') && dot > 0 && host.slice(dot) === name.slice(1);
 }
 
 /** Hex, with colons or without. */

@@ -27,6 +27,13 @@ export function decodeDownstreamSocket(socket: TransportSocket | undefined, path
   if (requireClientCertificate && validation === null) {
     throw new ConfigError(at(here, 'require_client_certificate'), 'needs a validation context');
   }
+  // Of a client's chain the library tells no more than that it is there.
+  if (validation?.maxDepth != null && validation.maxDepth > 1) {
+    throw new ConfigError(
+      common,
+      'max_verify_depth of clients must be 0 or 1: no certificate between theirs and the root',
+    );
+  }
   return {
     certificates,
     validation,
@@ -45,14 +52,23 @@ export function decodeUpstreamSocket(socket: TransportSocket | undefined, path: 
     commonTlsContext: context,
     sni,
     maxSessionKeys,
+    autoHostSni: sniFromHost,
+    autoSniSanValidation: verifiesSni,
   } = unpack(socket.configType.value, UpstreamTlsContextSchema, here);
   const common = at(here, 'common_tls_context');
   const certificates = context ? decodeCertificates(context, common) : [];
   if (certificates.length > 1) throw new ConfigError(at(common, 'tls_certificates'), 'more than one certificate');
+  const validation = context ? decodeValidation(context, common) : null;
+  if (verifiesSni && validation === null) {
+    throw new ConfigError(at(here, 'auto_sni_san_validation'), 'needs a validation context');
+  }
   return {
     certificate: certificates[0] ?? null,
-    validation: context ? decodeValidation(context, common) : null,
+    validation,
     sni,
+    sniFromHost,
+    verifiesSni,
+    requestNames: null,
     alpn: context?.alpnProtocols ?? [],
     resumes: maxSessionKeys !== 0,
     ...decodeParams(context?.tlsParams, at(common, 'tls_params')),

@@ -95,16 +95,36 @@ export type UpstreamTlsConfig = TlsParams & {
   readonly certificate: SecretRef | null;
   readonly validation: ValidationConfig | null;
   readonly sni: string;
+  /** The endpoint's host name goes before `sni`, where it has one. */
+  readonly sniFromHost: boolean;
+  /** The certificate must be for the name that was asked for, in place of `validation.sans`. */
+  readonly verifiesSni: boolean;
+  /** Names from the request; null: none are. */
+  readonly requestNames: RequestNames | null;
   readonly alpn: readonly string[];
   /** Whether sessions are resumed. */
   readonly resumes: boolean;
 };
 
-export type ValidationConfig = {
-  /** null: the chain is not verified, only what is below. */
+/** What a request's host says about the endpoint it goes to. */
+export type RequestNames = {
+  /** Lower case; '' is the authority. */
+  readonly header: string;
+  /** It is the name asked for. */
+  readonly asked: boolean;
+  /** The certificate must be for it. */
+  readonly verified: boolean;
+};
+
+export type ValidationConfig = PeerChecks & {
+  /** null: the chain is not verified, only what `PeerChecks` say. */
   readonly trust: SecretRef | null;
+};
+
+/** What is asked of a peer's certificate beside a chain to the trust bundle. */
+export type PeerChecks = {
   /** One of the peer's SANs must satisfy one of these; [] accepts any certificate the trust bundle signed. */
-  readonly sans: readonly { readonly type: SanType | 'any'; matches(value: string): boolean }[];
+  readonly sans: readonly SanMatcher[];
   /** SHA-256 of certificates (hex) and of public keys (base64); where there are any the peer's must be among them. */
   readonly hashes: ReadonlySet<string>;
   readonly keyHashes: ReadonlySet<string>;
@@ -112,7 +132,11 @@ export type ValidationConfig = {
   readonly acceptUntrusted: boolean;
   /** Roots (PEM) by SPIFFE trust domain: a peer must be signed by those of its own. null: `trust` holds for all. */
   readonly trustDomains: ReadonlyMap<string, string> | null;
+  /** Certificates there may be between the peer's and one of the trust bundle; null is the library's limit. */
+  readonly maxDepth: number | null;
 };
+
+type SanMatcher = { readonly type: SanType | 'any'; matches(value: string): boolean };
 
 export type SanType = 'uri' | 'dns' | 'ip' | 'email';
 
@@ -130,7 +154,14 @@ export type SecretValue =
       /** OCSP response (DER) for clients that ask. */
       readonly ocsp?: Buffer;
     }
-  | { readonly kind: 'trust'; readonly roots: string; readonly crl?: string };
+  | {
+      readonly kind: 'trust';
+      /** '' where only `checks` hold: pinned certificates and keys. */
+      readonly roots: string;
+      readonly crl?: string;
+      /** Asked beside what the place of use asks. */
+      readonly checks?: PeerChecks;
+    };
 
 export type HttpConnectionConfig = {
   readonly statPrefix: string;
@@ -247,6 +278,8 @@ export type UpstreamHttpConfig = {
   readonly maxStreamDuration: number;
   /** `per_upstream_preconnect_ratio`; 1 connects nothing ahead. */
   readonly preconnectRatio: number;
+  /** For endpoints that are spoken to with TLS. */
+  readonly requestNames: RequestNames | null;
 };
 
 /** `transport_socket_matches` in order, then `transport_socket`: the first whose `when` is in the endpoint's `envoy.transport_socket_match`. */

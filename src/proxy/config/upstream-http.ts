@@ -3,6 +3,7 @@ import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.t
 import type {
   HttpProtocolOptions as CommonOptions,
   Http2ProtocolOptions,
+  UpstreamHttpProtocolOptions,
 } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import {
   type HttpProtocolOptions,
@@ -11,7 +12,7 @@ import {
 import { unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeHttp2Options } from './http2-options.ts';
-import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
+import type { ClusterConfig, RequestNames, UpstreamHttpConfig } from './types.ts';
 import { millis } from './values.ts';
 
 const IDLE = 3_600_000;
@@ -20,7 +21,7 @@ const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export function decodeUpstreamHttp(
   cluster: Cluster,
 ): Pick<ClusterConfig, 'http' | 'idleTimeout' | 'maxRequestsPerConnection'> {
-  const { protocol, options, optionsPath, common, commonPath } = protocolOptions(cluster);
+  const { protocol, options, optionsPath, common, commonPath, names } = protocolOptions(cluster);
   if (common?.maxHeadersCount !== undefined)
     throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
   return {
@@ -30,6 +31,7 @@ export function decodeUpstreamHttp(
       maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(commonPath, 'max_connection_duration')),
       maxStreamDuration: millis(common?.maxStreamDuration, 0, at(commonPath, 'max_stream_duration')),
       preconnectRatio: decodePreconnect(cluster),
+      requestNames: decodeNames(names),
     },
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
     idleTimeout: millis(common?.idleTimeout, IDLE, at(commonPath, 'idle_timeout')),
@@ -42,6 +44,7 @@ type ProtocolOptions = {
   readonly optionsPath: string;
   readonly common: CommonOptions | undefined;
   readonly commonPath: string;
+  readonly names: UpstreamHttpProtocolOptions | undefined;
 };
 
 function protocolOptions(cluster: Cluster): ProtocolOptions {
@@ -53,6 +56,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
       ...ofExtension(options, here),
       common: options.commonHttpProtocolOptions,
       commonPath: at(here, 'common_http_protocol_options'),
+      names: options.upstreamHttpProtocolOptions,
     };
   }
   return {
@@ -61,6 +65,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
     optionsPath: 'http2_protocol_options',
     common: cluster.commonHttpProtocolOptions,
     commonPath: 'common_http_protocol_options',
+    names: cluster.upstreamHttpProtocolOptions,
   };
 }
 
@@ -93,6 +98,11 @@ function ofExtension(
     default:
       throw new ConfigError(path, 'names no protocol (hint: explicit_http_config)');
   }
+}
+
+function decodeNames(options: UpstreamHttpProtocolOptions | undefined): RequestNames | null {
+  const { autoSni: asked = false, autoSanValidation: verified = false, overrideAutoSniHeader = '' } = options ?? {};
+  return asked || verified ? { header: overrideAutoSniHeader.toLowerCase(), asked, verified } : null;
 }
 
 /** Between 1 and 3, as Envoy demands. */

@@ -38,6 +38,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
       maxConnectionDuration: 0,
       maxStreamDuration: 0,
       preconnectRatio: 1,
+      requestNames: null,
     },
     limits: {
       maxConnections: 1024,
@@ -218,7 +219,18 @@ export function downstreamTls(certificate: SecretRef, change: Partial<Downstream
 }
 
 export function upstreamTls(certificate: SecretRef | null, change: Partial<UpstreamTlsConfig> = {}): UpstreamTlsConfig {
-  return { ...tlsParams, certificate, validation: null, sni: '', alpn: [], resumes: true, ...change };
+  return {
+    ...tlsParams,
+    certificate,
+    validation: null,
+    sni: '',
+    sniFromHost: false,
+    verifiesSni: false,
+    requestNames: null,
+    alpn: [],
+    resumes: true,
+    ...change,
+  };
 }
 
 export function validation(trust: SecretRef, change: Partial<ValidationConfig> = {}): ValidationConfig {
@@ -229,6 +241,7 @@ export function validation(trust: SecretRef, change: Partial<ValidationConfig> =
     keyHashes: new Set(),
     acceptUntrusted: false,
     trustDomains: null,
+    maxDepth: null,
     ...change,
   };
 }

@@ -3,11 +3,12 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { selfSign, signRequest } from '../../identity/certificate.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../../identity/workload-keys.ts';
-import type { SecretValue, ValidationConfig } from '../config/types.ts';
+import type { PeerChecks, SecretValue, ValidationConfig } from '../config/types.ts';
 import { downstreamTls, validation } from '../testing/configs.ts';
 import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext } from './context.ts';
 import { SecretStore } from './secrets.ts';
+import { type CurrentValidation, currentValidation } from './validation.ts';
 import { refusePeer } from './verify.ts';
 
 const validity = () => ({ notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) });
@@ -44,7 +45,7 @@ describe('certificates by name', () => {
   beforeAll(async () => {
     const secrets = await Promise.all(['first.test', 'web.test', '*.wild.test'].map((name) => a.issue('dns', name)));
     const certificates = secrets.map((secret) => ({ kind: 'inline', secret }) as const);
-    const config = { ...downstreamTls(certificates[0]!), certificates, trust: null };
+    const config = { ...downstreamTls(certificates[0]!), certificates };
     current = new ContextSource(config, new SecretStore()).get() as CurrentContext;
     choice = new CertificateChoice(current);
   });
@@ -68,6 +69,11 @@ describe('certificates by name', () => {
 
 describe('what is asked of a peer', () => {
   const trust = { kind: 'sds', name: 'ROOTCA', source: '' } as const;
+  const asked = (change: Partial<ValidationConfig>): CurrentValidation => {
+    const config = validation(trust, change);
+    const current = currentValidation(config, config.trust === null ? null : { kind: 'trust', roots: a.certificate });
+    return typeof current === 'string' ? expect.unreachable(current) : current;
+  };
   const key = () =>
     createHash('sha256')
       .update(client.publicKey.export({ type: 'spki', format: 'der' }))
@@ -84,6 +90,7 @@ describe('what is asked of a peer', () => {
     ['its hash', false, () => ({ trust: null, hashes: new Set([hash()]) }), null],
     ['its key', false, () => ({ trust: null, keyHashes: new Set([key()]) }), null],
     ['another key', true, () => ({ keyHashes: new Set(['x']) }), 'ssl_fail_verify_cert_hash'],
+    ['a short chain', true, () => ({ maxDepth: 0 }), null],
     ['its own domain', true, () => ({ trustDomains: new Map([['a.domain', a.certificate]]) }), null],
     [
       'the bundle of another domain',
@@ -98,6 +105,36 @@ describe('what is asked of a peer', () => {
     ],
     ['an unknown domain', true, () => ({ trustDomains: new Map([['c', a.certificate]]) }), 'ssl_fail_verify_error'],
   ])('%s', (_name, trusted, change, wants) => {
-    expect(refusePeer(client, trusted, validation(trust, change()))).toBe(wants);
+    expect(refusePeer({ certificate: client, issuers: [] }, trusted, asked(change()))).toBe(wants);
+  });
+});
+
+describe('checks that come with the secret', () => {
+  const checks = (change: Partial<PeerChecks>): PeerChecks => {
+    const { trust: _trust, ...all } = validation({ kind: 'sds', name: 'ROOTCA', source: '' }, change);
+    return all;
+  };
+  const any = { type: 'any', matches: () => true } as const;
+
+  test('add up with those of the place of use; single values are the secret’s', () => {
+    const own = { ...checks({ sans: [any], hashes: new Set(['x']), maxDepth: 3 }), trust: null };
+    const merged = currentValidation(own, {
+      kind: 'trust',
+      roots: 'R',
+      checks: checks({ sans: [any], hashes: new Set(['y']), maxDepth: 1, acceptUntrusted: true }),
+    });
+    expect(merged).toMatchObject({ hashes: new Set(['x', 'y']), maxDepth: 1, acceptUntrusted: true, roots: 'R' });
+    expect(typeof merged === 'object' && merged.sans.length).toBe(2);
+  });
+
+  test('names without a trust bundle let nobody in', () => {
+    const own = { ...checks({ sans: [any] }), trust: null };
+    expect(currentValidation(own, { kind: 'trust', roots: '', checks: checks({}) })).toContain('no trust bundle');
+  });
+
+  test('trust domains bring their own roots', () => {
+    const trustDomains = new Map([['a.domain', a.certificate]]);
+    const own = { ...checks({ trustDomains }), trust: null };
+    expect(currentValidation(own, { kind: 'trust', roots: 'R' })).toMatchObject({ roots: a.certificate });
   });
 });

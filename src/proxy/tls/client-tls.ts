@@ -1,5 +1,4 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
-import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Connector, type ConnectResult, connectError, type Purpose, socketPlace } from '../cluster/connector.ts';
@@ -7,72 +6,90 @@ import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
+import { type PeerChain, peerChainOf } from './peer.ts';
+import { purposeWith } from './request-names.ts';
 import type { SecretStore } from './secrets.ts';
-import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
+import type { CurrentValidation } from './validation.ts';
+import { isForHost, refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
 
 /** A session, and the certificate of the peer it was made with: a resumed TLS 1.3 handshake shows none. */
-type Resumable = { readonly session: Buffer; readonly certificate: X509Certificate | undefined };
+type Resumable = { readonly session: Buffer; readonly peer: PeerChain | undefined };
 
 /** An address to connect to, or a socket that is. */
 type Where = ReturnType<typeof socketPlace> | { readonly socket: Socket };
 
+type Usable = { readonly context: SecureContext; readonly validation: CurrentValidation | null };
+
+/** One handshake: the name that is asked for, and what the peer must show. */
+type Handshake = Usable & {
+  readonly serverName: string;
+  /** The certificate must be for one of these; [] asks for none. */
+  readonly hosts: readonly string[];
+  /** Handshakes that may resume one another's sessions. */
+  readonly key: string;
+};
+
+const NONE: readonly string[] = [];
+
 export class TlsConnector implements Connector {
+  readonly purposeOf: Connector['purposeOf'];
   readonly #config: UpstreamTlsConfig;
   readonly #stats: ClusterStats;
   readonly #source: ContextSource;
+  readonly #below: Connector | null;
   #current: CurrentContext | null = null;
-  #context: SecureContext | null = null;
+  #usable: Usable | null = null;
   /** Sessions by endpoint; forgotten with the context they were made in. */
   #sessions = new Map<string, Resumable>();
 
-  readonly #below: Connector | null;
-
   /** `below` makes the sockets that TLS is spoken on; null: plain ones, made in the same step. */
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore, below: Connector | null = null) {
-    this.#below = below;
     this.#config = config;
     this.#stats = stats;
-    const { certificate, validation } = config;
-    const certificates = certificate === null ? [] : [certificate];
-    this.#source = new ContextSource({ ...config, certificates, trust: validation?.trust ?? null }, secrets);
-  }
-
-  get purposeOf(): Connector['purposeOf'] {
-    return this.#below?.purposeOf;
+    this.#below = below;
+    const certificates = config.certificate === null ? [] : [config.certificate];
+    this.#source = new ContextSource({ ...config, certificates }, secrets);
+    this.purposeOf = purposeWith(config.requestNames, below);
   }
 
   connect(address: string, port: number, result: ConnectResult, purpose: Purpose | null = null): () => void {
-    const context = this.#currentContext();
-    if (typeof context === 'string') {
+    const current = this.#currentContext();
+    if (typeof current === 'string') {
       this.#stats.ssl_connection_error += 1;
       // Later, as every other failure: the caller has not got its handle yet.
-      const timer = setImmediate(() => result.onFailed(context));
+      const timer = setImmediate(() => result.onFailed(current));
       return () => clearImmediate(timer);
     }
-    const key = `${address} ${port}`;
-    if (this.#below === null) return this.#secure(context, socketPlace(address, port), key, result);
-    let giveUp = this.#below.connect(
-      address,
-      port,
-      {
-        onConnected: (socket) => {
-          giveUp = this.#secure(context, { socket }, key, result);
-        },
-        onFailed: (detail) => result.onFailed(detail),
+    const handshake = this.#handshakeWith(current, `${address} ${port}`, purpose);
+    if (this.#below === null) return this.#secure(handshake, socketPlace(address, port), result);
+    const connected: ConnectResult = {
+      onConnected: (socket) => {
+        giveUp = this.#secure(handshake, { socket }, result);
       },
-      purpose,
-    );
+      onFailed: (detail) => result.onFailed(detail),
+    };
+    let giveUp = this.#below.connect(address, port, connected, purpose);
     return () => giveUp();
   }
 
-  /** The handshake with an endpoint, whose sessions are kept by `key`. */
-  #secure(context: SecureContext, where: Where, key: string, result: ConnectResult): () => void {
+  #handshakeWith({ context, validation }: Usable, place: string, purpose: Purpose | null): Handshake {
+    const { sni, sniFromHost, verifiesSni } = this.#config;
+    const serverName = purpose?.serverName || (sniFromHost && purpose?.hostName) || sni;
+    const hosts = purpose?.hosts ?? NONE;
+    const key = `${place} ${serverName}`;
+    if (!verifiesSni || serverName === '' || validation === null)
+      return { context, validation, serverName, hosts, key };
+    return { context, validation: { ...validation, sans: [] }, serverName, hosts: [...hosts, serverName], key };
+  }
+
+  #secure(handshake: Handshake, where: Where, result: ConnectResult): () => void {
+    const { key, context, serverName } = handshake;
     const known = this.#sessions.get(key);
     const socket = connect({
       ...where,
       secureContext: context,
-      servername: this.#config.sni,
-      // Node would close without saying why: `#refusal` decides instead, right after the handshake, and for resumed sessions too.
+      servername: serverName,
+      // Node would close without saying why: `refusal` decides instead, right after the handshake, and for resumed sessions too.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       session: known?.session,
@@ -80,28 +97,29 @@ export class TlsConnector implements Connector {
     });
     socket.setNoDelay(true);
     const remember = this.#config.resumes ? this.#keepSessions(socket, key) : () => undefined;
-    return this.#await(socket, known?.certificate, remember, result);
+    return this.#await(socket, handshake, known?.peer, remember, result);
   }
 
   /** Sessions of a peer count once it was accepted (the result is called): a resumed one is not verified by the library again. */
-  #keepSessions(socket: TLSSocket, key: string): (certificate: X509Certificate | undefined) => void {
+  #keepSessions(socket: TLSSocket, key: string): (peer: PeerChain | undefined) => void {
     const sessions = this.#sessions;
-    let accepted: { readonly certificate: X509Certificate | undefined } | null = null;
+    let accepted: Pick<Resumable, 'peer'> | null = null;
     let early: Buffer | null = null;
     socket.on('session', (session) => {
       if (accepted === null) early = session;
       else sessions.set(key, { session, ...accepted });
     });
-    return (certificate) => {
-      accepted = { certificate };
-      if (early !== null) sessions.set(key, { session: early, certificate });
+    return (peer) => {
+      accepted = { peer };
+      if (early !== null) sessions.set(key, { session: early, peer });
     };
   }
 
   #await(
     socket: TLSSocket,
-    known: X509Certificate | undefined,
-    remember: (certificate: X509Certificate | undefined) => void,
+    handshake: Handshake,
+    known: PeerChain | undefined,
+    remember: (peer: PeerChain | undefined) => void,
     result: ConnectResult,
   ): () => void {
     const failed = (error: NodeJS.ErrnoException) => result.onFailed(this.#word(error));
@@ -114,8 +132,9 @@ export class TlsConnector implements Connector {
     socket.once('close', closed);
     socket.once('secureConnect', () => {
       done();
-      const certificate = socket.getPeerX509Certificate() ?? (socket.isSessionReused() ? known : undefined);
-      const refusal = this.#refusal(socket, certificate);
+      const shown = peerChainOf(socket, handshake.validation?.looksAtIssuers === true);
+      const peer = socket.isSessionReused() && known !== undefined ? known : shown;
+      const refusal = refusalOf(handshake, socket, peer);
       if (refusal !== null) {
         this.#stats[refusal] += 1;
         socket.on('error', ignoreAfterGivingUp);
@@ -123,11 +142,11 @@ export class TlsConnector implements Connector {
         result.onFailed(`TLS error: ${String(socket.authorizationError ?? verifyWords[refusal])}`);
         return;
       }
-      remember(certificate);
+      remember(peer);
       this.#stats.ssl_handshake += 1;
       if (socket.isSessionReused()) this.#stats.ssl_session_reused += 1;
       const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
-      result.onConnected(socket, alpn, this.#describe(socket, certificate));
+      result.onConnected(socket, alpn, this.#describe(socket, handshake, peer));
     });
     return () => {
       done();
@@ -136,30 +155,25 @@ export class TlsConnector implements Connector {
     };
   }
 
-  #currentContext(): SecureContext | string {
+  /** A string says why there is none. */
+  #currentContext(): Usable | string {
     const current = this.#source.get();
     if (typeof current === 'string') return current;
-    if (this.#context !== null && current === this.#current) return this.#context;
+    if (this.#usable !== null && current === this.#current) return this.#usable;
     const made = makeContext(current.options(current.certificates));
     if (typeof made === 'string') return made;
-    this.#context = made;
+    this.#usable = { context: made, validation: current.validation };
     this.#current = current;
     this.#sessions = new Map();
-    return this.#context;
+    return this.#usable;
   }
 
-  #refusal(socket: TLSSocket, certificate: X509Certificate | undefined): VerifyFailure | null {
-    const { validation } = this.#config;
-    if (validation === null) return null;
-    return certificate === undefined ? 'ssl_fail_verify_error' : refusePeer(certificate, socket.authorized, validation);
-  }
-
-  #describe(socket: TLSSocket, certificate: X509Certificate | undefined): UpstreamTls {
+  #describe(socket: TLSSocket, { serverName }: Handshake, peer: PeerChain | undefined): UpstreamTls {
     return {
       version: socket.getProtocol() ?? '',
       cipher: socket.getCipher().name ?? '',
-      sni: this.#config.sni,
-      certificate: certificate?.raw ?? null,
+      sni: serverName,
+      certificate: peer?.certificate.raw ?? null,
       localCertificate: this.#current?.local.certificate ?? null,
     };
   }
@@ -170,6 +184,18 @@ export class TlsConnector implements Connector {
     this.#stats.ssl_connection_error += 1;
     return `TLS error: ${error.code ?? error.message}`;
   }
+}
+
+function refusalOf(
+  { validation, hosts }: Handshake,
+  socket: TLSSocket,
+  peer: PeerChain | undefined,
+): VerifyFailure | null {
+  if (validation === null) return null;
+  if (peer === undefined) return 'ssl_fail_verify_error';
+  const refusal = refusePeer(peer, socket.authorized, validation);
+  if (refusal !== null || validation.acceptUntrusted || hosts.length === 0) return refusal;
+  return isForHost(peer.certificate, hosts) ? null : 'ssl_fail_verify_san';
 }
 
 function ignoreAfterGivingUp(): void {

@@ -1,13 +1,15 @@
 // TLS contexts made of the current secrets, and made anew when one of them was replaced.
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import type { SecretRef, SecretValue, TlsParams } from '../config/types.ts';
+import type { SecretRef, SecretValue, TlsParams, ValidationConfig } from '../config/types.ts';
 import { type LocalEnd, uriSans } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
+import { type CurrentValidation, currentValidation } from './validation.ts';
 
 export type ContextConfig = TlsParams & {
   readonly certificates: readonly SecretRef[];
-  readonly trust: SecretRef | null;
+  /** null: the peer's certificate is not asked for, or not looked at. */
+  readonly validation: ValidationConfig | null;
 };
 
 export type OwnCertificate = {
@@ -19,6 +21,7 @@ export type CurrentContext = {
   readonly certificates: readonly OwnCertificate[];
   /** Of a context with these certificates; [] shows none. */
   options(certificates: readonly OwnCertificate[]): SecureContextOptions;
+  readonly validation: CurrentValidation | null;
   /** Of our own first certificate. */
   readonly local: LocalEnd;
 };
@@ -30,16 +33,17 @@ export class ContextSource {
   readonly #config: ContextConfig;
   readonly #secrets: SecretStore;
   #values: readonly (SecretValue | undefined)[] = [];
-  #current: CurrentContext | null = null;
+  #current: CurrentContext | string | null = null;
 
   constructor(config: ContextConfig, secrets: SecretStore) {
     this.#config = config;
     this.#secrets = secrets;
   }
 
-  /** A string says which secret is missing: nothing may be accepted or connected then. */
+  /** A string says which secret is missing, or why one cannot be used: nothing may be accepted or connected then. */
   get(): CurrentContext | string {
-    const { certificates, trust } = this.#config;
+    const { certificates, validation } = this.#config;
+    const trust = validation?.trust ?? null;
     const values: (SecretValue | undefined)[] = [];
     for (const ref of certificates) {
       const value = this.#secrets.get(ref);
@@ -51,19 +55,21 @@ export class ContextSource {
     values.push(roots);
     if (this.#current !== null && values.every((value, i) => value === this.#values[i])) return this.#current;
     this.#values = values;
-    this.#current = this.#build(values, roots);
+    const current = validation === null ? null : currentValidation(validation, roots?.kind === 'trust' ? roots : null);
+    this.#current = typeof current === 'string' ? current : this.#build(values, current);
     return this.#current;
   }
 
-  #build(values: readonly (SecretValue | undefined)[], roots: SecretValue | undefined): CurrentContext {
+  #build(values: readonly (SecretValue | undefined)[], validation: CurrentValidation | null): CurrentContext {
     const certificates = values
       .filter((value) => value?.kind === 'certificate')
       .map((secret) => ({ secret, leaf: new X509Certificate(secret.chain) }));
     const { minVersion, maxVersion, ciphers, curves, signatureAlgorithms } = this.#config;
     const common: SecureContextOptions = {
       // Without a trust bundle nothing is verified; `ca: []` also keeps the machine's own roots out.
-      ca: roots?.kind === 'trust' ? roots.roots : [],
-      ...(roots?.kind === 'trust' && roots.crl !== undefined ? { crl: roots.crl } : {}),
+      ca: validation === null || validation.roots === '' ? [] : validation.roots,
+      allowPartialTrustChain: true,
+      ...(validation?.crl === undefined ? {} : { crl: validation.crl }),
       minVersion,
       maxVersion,
       ...(ciphers === '' ? {} : { ciphers, honorCipherOrder: true }),
@@ -72,6 +78,7 @@ export class ContextSource {
     };
     return {
       certificates,
+      validation,
       options: (chosen) => ({
         ...common,
         cert: chosen.map(({ secret }) => secret.chain),

@@ -1,10 +1,34 @@
 // What a certificate says of its owner, in the forms matchers and headers use.
-import type { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { SanType } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 
 export type SubjectAltName = { readonly type: SanType; readonly value: string };
+
+/** A peer's certificate and what it sent behind it; [] where nobody asked. */
+export type PeerChain = { readonly certificate: X509Certificate; readonly issuers: readonly X509Certificate[] };
+
+/** No longer chain is looked at. */
+const LONGEST = 100;
+
+/** undefined: it showed none. `whole`: with the issuers, which the library gives in its older form only. */
+export function peerChainOf(socket: TLSSocket, whole: boolean): PeerChain | undefined {
+  let current: Partial<PeerCertificate & { issuerCertificate: PeerCertificate }> = whole
+    ? socket.getPeerCertificate(true)
+    : {};
+  // After that: asked for first, it takes the issuers away.
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const issuers: X509Certificate[] = [];
+  while (issuers.length < LONGEST) {
+    const next = current.issuerCertificate;
+    if (next?.raw === undefined || next === current) break;
+    issuers.push(new X509Certificate(next.raw));
+    current = next;
+  }
+  return { certificate, issuers };
+}
 
 /** By Node's names. */
 const TYPES: Readonly<Record<string, SanType>> = { URI: 'uri', DNS: 'dns', 'IP Address': 'ip', email: 'email' };

@@ -27,30 +27,23 @@ export class ServerTls {
   #server: Server | null = null;
   #current: CurrentContext | null = null;
   #choice: CertificateChoice | null = null;
-  /** Handshakes in progress by the client's address: Node says which TLS socket is secure, not which socket it was given. */
-  readonly #pending = new Map<string, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
+  /** Handshakes in progress by the socket that was given. */
+  readonly #pending = new Map<Socket, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
   constructor(config: DownstreamTlsConfig, secrets: SecretStore) {
     this.#config = config;
-    this.#context = new ContextSource(
-      {
-        ...config,
-        trust: config.validation?.trust ?? null,
-      },
-      secrets,
-    );
+    this.#context = new ContextSource(config, secrets);
   }
 
   accept(socket: Socket, result: HandshakeResult): void {
     const server = this.#serverWithSecrets();
-    const key = peerKey(socket);
-    if (typeof server === 'string' || key === null) {
+    if (typeof server === 'string') {
       socket.destroy();
-      result.onFailed('ssl_connection_error', typeof server === 'string' ? server : 'the client has gone');
+      result.onFailed('ssl_connection_error', server);
       return;
     }
-    this.#pending.set(key, { result, local: this.#current?.local ?? SHOWS_NOTHING });
-    socket.once('close', () => this.#fail(key, 'ssl_connection_error', 'closed during the handshake'));
+    this.#pending.set(socket, { result, local: this.#current?.local ?? SHOWS_NOTHING });
+    socket.once('close', () => this.#fail(socket, 'ssl_connection_error', 'closed during the handshake'));
     server.emit('connection', socket);
   }
 
@@ -95,8 +88,7 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      const key = peerKey(socket);
-      if (key !== null) this.#fail(key, 'ssl_connection_error', error.code ?? error.message);
+      this.#fail(givenTo(socket), 'ssl_connection_error', error.code ?? error.message);
     });
     return server;
   }
@@ -120,21 +112,21 @@ export class ServerTls {
   }
 
   #secured(socket: TLSSocket): void {
-    const key = peerKey(socket);
-    const pending = key === null ? undefined : this.#pending.get(key);
-    if (key === null || pending === undefined) {
+    const given = givenTo(socket);
+    const pending = this.#pending.get(given);
+    if (pending === undefined) {
       socket.destroy();
       return;
     }
     const refusal = this.#refusal(socket);
     if (refusal !== null) {
-      this.#fail(key, refusal, String(socket.authorizationError ?? wordsOf(refusal)));
+      this.#fail(given, refusal, String(socket.authorizationError ?? wordsOf(refusal)));
       socket.destroy();
       return;
     }
     const serverName = typeof socket.servername === 'string' ? socket.servername : '';
     const peer = peerOf(socket, pending.local, serverName);
-    this.#pending.delete(key);
+    this.#pending.delete(given);
     pending.result.onSecure(socket, peer, socket.isSessionReused());
   }
 
@@ -143,25 +135,26 @@ export class ServerTls {
     try {
       this.#secured(socket);
     } catch (error) {
-      const key = peerKey(socket);
-      if (key !== null) this.#fail(key, 'ssl_connection_error', String(error));
+      this.#fail(givenTo(socket), 'ssl_connection_error', String(error));
       socket.destroy();
     }
   }
 
   /** A certificate that was not required must still be good when it is shown. */
   #refusal(socket: TLSSocket): HandshakeFailure | null {
-    const { validation, requireClientCertificate } = this.#config;
+    const { requireClientCertificate } = this.#config;
+    const validation = this.#current?.validation ?? null;
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return requireClientCertificate ? 'ssl_fail_verify_no_cert' : null;
     if (validation === null) return null;
-    return refusePeer(certificate, socket.authorized, validation);
+    // What clients send behind their certificate the library verifies, and keeps to itself.
+    return refusePeer({ certificate, issuers: [] }, socket.authorized, validation);
   }
 
-  #fail(key: string, failure: HandshakeFailure, detail: string): void {
-    const pending = this.#pending.get(key);
+  #fail(given: Socket, failure: HandshakeFailure, detail: string): void {
+    const pending = this.#pending.get(given);
     if (pending === undefined) return;
-    this.#pending.delete(key);
+    this.#pending.delete(given);
     pending.result.onFailed(failure, detail);
   }
 }
@@ -171,7 +164,7 @@ function wordsOf(failure: HandshakeFailure): string {
   return failure === 'ssl_connection_error' ? failure : verifyWords[failure];
 }
 
-function peerKey(socket: Socket): string | null {
-  const { remoteAddress, remotePort, localPort } = socket;
-  return remotePort === undefined ? null : `${remoteAddress} ${remotePort} ${localPort}`;
+/** Node says which TLS socket is secure; the one it is laid over is known to the socket alone. */
+function givenTo(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent: Socket })._parent;
 }

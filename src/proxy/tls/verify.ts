@@ -1,7 +1,8 @@
 // What is asked of a peer's certificate beside a chain to the trust bundle, which the TLS library verifies.
-import { createHash, X509Certificate } from 'node:crypto';
-import type { ValidationConfig } from '../config/types.ts';
-import { type SubjectAltName, subjectAltNames } from './peer.ts';
+import { createHash, type X509Certificate } from 'node:crypto';
+import { isName } from '../../lib/dns-name.ts';
+import { type PeerChain, type SubjectAltName, subjectAltNames } from './peer.ts';
+import type { CurrentValidation } from './validation.ts';
 
 export type VerifyFailure = 'ssl_fail_verify_error' | 'ssl_fail_verify_san' | 'ssl_fail_verify_cert_hash';
 
@@ -13,27 +14,32 @@ export const verifyWords: Readonly<Record<VerifyFailure, string>> = {
 };
 
 /** null: the peer may go on. `trusted`: the library found a chain to the trust bundle. */
-export function refusePeer(
-  certificate: X509Certificate,
-  trusted: boolean,
-  validation: ValidationConfig,
-): VerifyFailure | null {
-  if (validation.acceptUntrusted) return null;
-  if (validation.trust !== null && !trusted) return 'ssl_fail_verify_error';
-  const { trustDomains } = validation;
-  if (trustDomains !== null && !isSignedByItsDomain(certificate, trustDomains)) return 'ssl_fail_verify_error';
-  if (!acceptsName(validation.sans, subjectAltNames(certificate.subjectAltName))) return 'ssl_fail_verify_san';
+export function refusePeer(peer: PeerChain, trusted: boolean, validation: CurrentValidation): VerifyFailure | null {
+  const { certificate } = peer;
+  const { acceptUntrusted, roots, domains, maxDepth, sans } = validation;
+  if (acceptUntrusted) return null;
+  if (roots !== '' && !trusted) return 'ssl_fail_verify_error';
+  if (domains !== null && !isSignedByItsDomain(peer, domains)) return 'ssl_fail_verify_error';
+  if (maxDepth !== null && isDeeper(peer, validation.anchors(), maxDepth)) return 'ssl_fail_verify_error';
+  if (!acceptsName(sans, subjectAltNames(certificate.subjectAltName))) return 'ssl_fail_verify_san';
   return acceptsHash(certificate, validation) ? null : 'ssl_fail_verify_cert_hash';
 }
 
-function acceptsName(sans: ValidationConfig['sans'], names: readonly SubjectAltName[]): boolean {
+/** Whether the certificate is for one of these hosts, which are DNS names or addresses. */
+export function isForHost(certificate: X509Certificate, hosts: readonly string[]): boolean {
+  return subjectAltNames(certificate.subjectAltName).some(({ type, value }) =>
+    hosts.some((host) => (type === 'dns' ? isName(value, host) : value === host)),
+  );
+}
+
+function acceptsName(sans: CurrentValidation['sans'], names: readonly SubjectAltName[]): boolean {
   if (sans.length === 0) return true;
   return sans.some((wanted) =>
     names.some(({ type, value }) => (wanted.type === 'any' || wanted.type === type) && wanted.matches(value)),
   );
 }
 
-function acceptsHash(certificate: X509Certificate, { hashes, keyHashes }: ValidationConfig): boolean {
+function acceptsHash(certificate: X509Certificate, { hashes, keyHashes }: CurrentValidation): boolean {
   if (hashes.size + keyHashes.size === 0) return true;
   if (hashes.has(certificate.fingerprint256.replaceAll(':', '').toLowerCase())) return true;
   if (keyHashes.size === 0) return false;
@@ -46,22 +52,29 @@ function acceptsHash(certificate: X509Certificate, { hashes, keyHashes }: Valida
  * The library has verified it with the bundles of all of them; a chain to one of its own roots is looked for here, link by link, because the
  * peer chooses what it sends.
  */
-function isSignedByItsDomain(certificate: X509Certificate, trustDomains: ReadonlyMap<string, string>): boolean {
-  const id = subjectAltNames(certificate.subjectAltName).find(({ type }) => type === 'uri')?.value ?? '';
-  const bundle = trustDomains.get(/^spiffe:\/\/([^/]+)\//.exec(id)?.[1] ?? '');
-  if (bundle === undefined) return false;
-  const roots = certificatesIn(bundle);
-  let current: X509Certificate = certificate;
-  for (let depth = 0; depth < DEEPEST; depth++) {
-    if (roots.some((root) => isIssuedBy(current, root))) return true;
-    const next = current.issuerCertificate;
-    if (next === undefined || !next.ca || !isCurrent(next) || !isIssuedBy(current, next)) return false;
-    current = next;
-  }
-  return false;
+function isSignedByItsDomain(peer: PeerChain, domains: ReadonlyMap<string, readonly X509Certificate[]>): boolean {
+  const id = subjectAltNames(peer.certificate.subjectAltName).find(({ type }) => type === 'uri')?.value ?? '';
+  const roots = domains.get(/^spiffe:\/\/([^/]+)\//.exec(id)?.[1] ?? '');
+  return roots !== undefined && depthOf(peer, roots) < Number.POSITIVE_INFINITY;
 }
 
-const DEEPEST = 10;
+/** Envoy counts the root too, but of a chain without anything between it asks no more than that it is there. */
+function isDeeper(peer: PeerChain, anchors: readonly X509Certificate[], limit: number): boolean {
+  const depth = depthOf(peer, anchors);
+  return depth > 0 && depth + 1 > limit;
+}
+
+/** Certificates between the peer's and one of the anchors; infinite without a chain. */
+function depthOf({ certificate, issuers }: PeerChain, anchors: readonly X509Certificate[]): number {
+  let current: X509Certificate = certificate;
+  for (let depth = 0; depth <= issuers.length; depth++) {
+    if (anchors.some((anchor) => isIssuedBy(current, anchor))) return depth;
+    const next = issuers.find((issuer) => issuer.ca && isCurrent(issuer) && isIssuedBy(current, issuer));
+    if (next === undefined) break;
+    current = next;
+  }
+  return Number.POSITIVE_INFINITY;
+}
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
@@ -70,10 +83,4 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 function isCurrent({ validFromDate, validToDate }: X509Certificate): boolean {
   const now = Date.now();
   return validFromDate.getTime() <= now && now <= validToDate.getTime();
-}
-
-function certificatesIn(pem: string): X509Certificate[] {
-  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
-    (text) => new X509Certificate(text),
-  );
 }

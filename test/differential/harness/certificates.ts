@@ -34,19 +34,21 @@ export function writeCertificateFiles(files: CertificateFiles, folder: string): 
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, `${name}.pem`), text, { mode: 0o600 });
 }
 
-/** `web` and `wild` have DNS names alone, `addressed` an address; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
+/** `deep` is signed by `sub-ca`, which `ca` signed. `web` and `wild` have DNS names alone, `addressed` an address; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
 async function makeMore(authority: TestAuthority): Promise<CertificateFiles> {
   const other = await makeAuthority('other domain');
+  const delegate = await authority.delegate('delegate');
   const leaves = {
     web: await authority.issue({ dns: ['web.test'] }),
     wild: await authority.issue({ dns: ['*.wild.test'] }),
     addressed: await authority.issue({ ips: ['10.0.0.7'] }),
     foreign: await other.issue({ uris: ['spiffe://other.domain/ns/test/sa/foreign'] }),
+    deep: await delegate.issue({ uris: ['spiffe://cluster.local/ns/test/sa/deep'] }),
     pretender: await other.issue({ uris: ['spiffe://cluster.local/ns/test/sa/client'] }),
   };
   const files = Object.entries(leaves).flatMap(([name, { certificate, key }]) => [
     [name, certificate],
     [`${name}-key`, key],
   ]);
-  return { ...Object.fromEntries(files), 'other-ca': other.certificate };
+  return { ...Object.fromEntries(files), 'other-ca': other.certificate, 'sub-ca': delegate.certificate };
 }

@@ -1,9 +1,9 @@
 // An upstream without HTTP: it answers every piece with its name and the piece, and says what it saw.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 
-/** `a` echoes; `headed` does so under TLS that a PROXY header goes before; `web` answers requests of HTTP/1.1 without bodies; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
-export type Manner = 'echo' | 'headed' | 'web' | 'greeter' | 'resetter' | 'ender';
+/** `a` echoes; `headed` does so under TLS that a PROXY header goes before; `namer` answers with the server name it was asked for, in HTTP/1.1 where it is asked so; `web` answers requests of HTTP/1.1 without bodies; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
+export type Manner = 'echo' | 'headed' | 'namer' | 'web' | 'greeter' | 'resetter' | 'ender';
 
 export class RawUpstream {
   readonly name: string;
@@ -43,11 +43,6 @@ export class RawUpstream {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #answer(socket: Socket, text: string): void {
-    if (!text.endsWith('\r\n\r\n')) return;
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${this.name.length}\r\n\r\n${this.name}`);
-  }
-
   /** The line of a PROXY header goes before the handshake. */
   #secureBehindHeader(socket: Socket, tls: Server): void {
     this.#sockets.add(socket);
@@ -73,9 +68,20 @@ export class RawUpstream {
       const text = bytes.toString('latin1');
       received[at] += text;
       if (manner === 'resetter') socket.resetAndDestroy();
-      else if (manner === 'web') this.#answer(socket, text);
+      else if (manner === 'web') answer(socket, text, this.name);
+      else if (manner === 'namer') answer(socket, text, nameOf(socket));
       else if (manner !== 'ender') socket.write(`${this.name}:${text}`, 'latin1');
     });
     socket.on('end', () => socket.end());
   }
+}
+
+/** Requests end with an empty line; everything else gets the words and itself. */
+function answer(socket: Socket, text: string, words: string): void {
+  if (text.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${words.length}\r\n\r\n${words}`);
+  else if (!text.startsWith('PROXY ')) socket.write(`${words}:${text}`, 'latin1');
+}
+
+function nameOf(socket: Socket): string {
+  return socket instanceof TLSSocket && typeof socket.servername === 'string' ? socket.servername : 'nothing';
 }

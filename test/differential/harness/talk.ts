@@ -22,14 +22,14 @@ export type Talk = {
   };
 };
 
-/** After the last line the connection is expected to close, unless it `stays`. */
+/** `where`: a port of 127.0.0.1, or the path of a Unix socket. After the last line the connection is expected to close, unless it `stays`. */
 export async function talk(
-  port: number,
+  where: number | string,
   lines: readonly Line[],
   { tls, stays = false }: { tls?: ConnectionOptions; stays?: boolean } = {},
 ): Promise<Talk> {
-  const host = '127.0.0.1';
-  const options = { port, host, allowHalfOpen: true };
+  const place = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
+  const options = { ...place, allowHalfOpen: true };
   const socket = tls === undefined ? connect(options) : connectTls({ ...options, rejectUnauthorized: false, ...tls });
   let received = '';
   let ended: Talk['ended'] | null = null;
