@@ -3,29 +3,24 @@ import { isIP } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
-import { FROM_CHECKS, unfit } from '../balance/health.ts';
-import { PeakEwma } from '../balance/peak-ewma.ts';
+import { unfit } from '../balance/health.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
 import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
+import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import type { Connector } from './connector.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
 import { systemResolve } from './dns.ts';
-import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import { Host } from './host.ts';
-import { createHostPools, type HostPools } from './host-pools.ts';
+import { HostMaker } from './host-maker.ts';
 import { reconcile } from './host-set.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { type OriginalDestinationConfig, OriginalDestinations } from './original-destinations.ts';
-import { PassiveHealth } from './passive-health.ts';
-import type { PoolSettings } from './pool.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
 import { ClusterStats } from './stats.ts';
-import { Transports } from './transports.ts';
 
 export class Cluster {
   readonly stats = new ClusterStats();
@@ -39,20 +34,27 @@ export class Cluster {
   #hosts: readonly Host[] = [];
   #byName: ReadonlyMap<string, Host> | null = null;
   #balancer: Balancer;
-  #transports: Transports;
-  #passive: PassiveHealth | null = null;
-  #active: HealthWatch | null = null;
   #stale: Timer | null = null;
   #resolver: Resolver | null = null;
   readonly #services: ClusterServices;
-  readonly #settings: PoolSettings;
+  readonly #maker: HostMaker;
+  readonly #health: ClusterHealth;
   readonly #balancing: BalancerContext;
 
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
     this.#services = services;
+    const { stats, http2Stats } = this;
     const { clock, wheel, random } = services;
-    this.#settings = { ...poolLimits(config), stats: this.stats, http2Stats: this.http2Stats, clock, wheel, random };
+    const settings = { ...poolLimits(config), stats, http2Stats, clock, wheel, random };
+    this.#maker = new HostMaker(config, services, settings);
+    this.#health = new ClusterHealth(config, {
+      ...services,
+      stats,
+      hosts: () => this.#hosts,
+      onChange: () => this.#healthChanged(),
+      onChecked: (host, healthy) => this.#checked(host, healthy),
+    });
     this.#balancing = {
       random: services.random,
       now: () => services.clock.now(),
@@ -60,10 +62,7 @@ export class Cluster {
       active: () => this.stats.upstream_rq_active,
       local: services.local,
     };
-    this.#transports = new Transports(config, this.stats, this.#services);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
-    this.#watchPassively();
-    this.#watchActively();
     this.#discover();
   }
 
@@ -118,12 +117,10 @@ export class Cluster {
     const before = this.#config;
     if (config === before) return;
     this.#config = config;
-    Object.assign(this.#settings, poolLimits(config));
     const sameHosts = before.http.protocol === config.http.protocol && sameJson(before.tls, config.tls);
-    if (before.balancing.kind !== config.balancing.kind)
-      for (const host of this.#hosts) host.latency = this.#makeLatency();
-    if (!sameJson(before.outlierDetection, config.outlierDetection)) this.#watchPassively();
-    if (!sameJson(before.healthChecks, config.healthChecks)) this.#watchActively();
+    this.#maker.update(config, { transports: !sameHosts });
+    if (before.balancing.kind !== config.balancing.kind) for (const host of this.#hosts) this.#maker.measure(host);
+    this.#health.update(config);
     if (!sameHosts) this.#remake();
     else this.#rebalance();
     if (config.discovery.kind !== 'eds' && (!sameHosts || !sameJson(before.discovery, config.discovery))) {
@@ -153,34 +150,34 @@ export class Cluster {
     this.#byName = null;
     const changed = added.length + removed.length > lingering.length;
     if (changed) this.stats.membership_change += 1;
-    if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#renewPools(host);
+    if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#maker.renewPools(host);
     this.#watchAge();
     this.#rebalance();
   }
 
   /** Tells how a request to the endpoint was answered. */
   observe(host: Host, status: number): void {
-    this.#passive?.observe(host, status);
+    this.#health.observe(host, status);
   }
 
   /** The request ended before a response; `status` is what the client gets. */
   observeFailure(host: Host, status: number): void {
-    this.#passive?.observeFailure(host, status);
+    this.#health.observeFailure(host, status);
   }
 
   /** A connection took a request. */
   observeConnected(host: Host): void {
-    this.#passive?.observeConnected(host);
+    this.#health.observeConnected(host);
   }
 
   /** Whether endpoints are checked actively. */
   get checked(): boolean {
-    return this.#active !== null;
+    return this.#health.checked;
   }
 
   /** An answer said that its endpoint must not be used any more; heeded where endpoints are checked. */
   failHealth(host: Host): void {
-    this.#active?.failNow(host);
+    this.#health.failNow(host);
   }
 
   /** What requests go by, seen from another cluster that routes by zone. */
@@ -194,7 +191,7 @@ export class Cluster {
     this.#resolver?.stop();
     this.#resolver = null;
     if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
-    this.#passive?.stop();
+    this.#health.stop();
     this.#services.wheel.cancel(this.#stale);
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
@@ -203,7 +200,7 @@ export class Cluster {
   /** What is found well by a check is still there, whatever discovery says (Envoy, "eventually consistent service discovery"). */
   #mayLinger(host: Host): boolean {
     return (
-      this.#active !== null &&
+      this.#health.checked &&
       !this.#config.ignoreHealthOnRemoval &&
       !host.check.disabled &&
       !host.is(unfit.failedActiveCheck)
@@ -253,7 +250,6 @@ export class Cluster {
 
   /** Connections of the old transport end; the endpoints are made anew. */
   #remake(): void {
-    this.#transports = new Transports(this.#config, this.stats, this.#services);
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
     if (this.#config.discovery.kind === 'eds') this.setEndpoints({ ...this.#assignment });
@@ -297,66 +293,15 @@ export class Cluster {
     countMembers(this.#hosts, this.stats);
   }
 
-  #watchPassively(): void {
-    for (const host of this.#hosts) this.#passive?.remove(host);
-    this.#passive?.stop();
-    const config = this.#config.outlierDetection;
-    if (config === null) {
-      this.#passive = null;
-      return;
-    }
-    const { wheel, random } = this.#services;
-    this.#passive = new PassiveHealth(config, {
-      hosts: () => this.#hosts,
-      stats: this.stats.outlier_detection,
-      now: () => this.now(),
-      random,
-      wheel,
-      onChange: () => this.#healthChanged(),
-    });
-    for (const host of this.#hosts) this.#passive.add(host);
-  }
-
-  #watchActively(): void {
-    for (const host of this.#hosts) {
-      this.#active?.remove(host);
-      host.unmark(FROM_CHECKS);
-    }
-    this.#active = this.#config.healthChecks.length === 0 ? null : this.#services.watchHealth(this.#asOwner());
-    for (const host of this.#hosts) this.#active?.add(host);
-  }
-
-  #asOwner(): HealthOwner {
-    return {
-      config: () => ({
-        name: this.#config.name,
-        checks: this.#config.healthChecks,
-        ignoreNewHosts: this.#config.ignoreNewHosts,
-        http2: this.#config.http.http2,
-      }),
-      stats: this.stats.health_check,
-      hasTraffic: () => this.stats.upstream_cx_total > 0,
-      onResult: (host, healthy, changed) => this.#checked(host, healthy, changed),
-    };
-  }
-
-  #checked(host: Host, healthy: boolean, changed: boolean): void {
-    if (healthy) this.#passive?.observeCheck(host);
-    if (!changed) return;
+  #checked(host: Host, healthy: boolean): void {
     if (healthy) host.healthySince = this.now();
     else if (host.is(unfit.pendingRemoval)) {
       this.#hosts = this.#hosts.filter((other) => other !== host);
       this.#retire(host);
       this.#rebalance();
       return;
-    } else if (this.#config.closeOnHealthFailure) this.#renewPools(host);
+    } else if (this.#config.closeOnHealthFailure) this.#maker.renewPools(host);
     this.#healthChanged();
-  }
-
-  /** Connections end with their requests; later requests get new ones. */
-  #renewPools(host: Host): void {
-    host.pools.retire();
-    host.pools = this.#makePools(host, host.connector);
   }
 
   /** Endpoints nobody has confirmed for too long are not trusted any more. */
@@ -373,27 +318,13 @@ export class Cluster {
   }
 
   #makeHost(endpoint: EndpointConfig): Host {
-    const { connector, secure } = this.#transports.for(endpoint);
-    const host = new Host(endpoint, this.#makePools(endpoint, connector), connector, this.now());
-    host.secure = secure;
-    host.latency = this.#makeLatency();
-    this.#passive?.add(host);
-    this.#active?.add(host);
+    const host = this.#maker.make(endpoint);
+    this.#health.add(host);
     return host;
   }
 
-  #makePools(place: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
-    return createHostPools(place, connector, this.#config.http.protocol, this.#settings);
-  }
-
-  #makeLatency(): PeakEwma | null {
-    const { balancing } = this.#config;
-    return balancing.kind === 'peak-ewma' ? new PeakEwma(balancing, this.now()) : null;
-  }
-
   #retire(host: Host): void {
-    this.#passive?.remove(host);
-    this.#active?.remove(host);
+    this.#health.remove(host);
     host.pools.retire();
   }
 }

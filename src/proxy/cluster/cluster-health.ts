@@ -1,0 +1,121 @@
+// What a cluster finds out about its endpoints' health: from answers and failures of requests, and from active checks.
+import type { Clock } from '../../lib/clock.ts';
+import { FROM_CHECKS } from '../balance/health.ts';
+import type { ClusterConfig } from '../config/types.ts';
+import type { ClusterServices } from './cluster-services.ts';
+import type { HealthOwner, HealthWatch } from './health-watch.ts';
+import type { Host } from './host.ts';
+import { PassiveHealth } from './passive-health.ts';
+import { sameJson } from './same-json.ts';
+import type { ClusterStats } from './stats.ts';
+
+export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'watchHealth'> & {
+  readonly clock: Clock;
+  readonly stats: ClusterStats;
+  readonly hosts: () => readonly Host[];
+  /** Some endpoint is judged otherwise than before. */
+  readonly onChange: () => void;
+  /** A check found the endpoint to be well, or no longer so. */
+  readonly onChecked: (host: Host, healthy: boolean) => void;
+};
+
+export class ClusterHealth {
+  readonly #context: ClusterHealthContext;
+  #config: ClusterConfig;
+  #passive: PassiveHealth | null = null;
+  #active: HealthWatch | null = null;
+
+  constructor(config: ClusterConfig, context: ClusterHealthContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#watchPassively();
+    this.#watchActively();
+  }
+
+  update(config: ClusterConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    if (!sameJson(before.outlierDetection, config.outlierDetection)) this.#watchPassively();
+    if (!sameJson(before.healthChecks, config.healthChecks)) this.#watchActively();
+  }
+
+  /** Whether endpoints are checked actively. */
+  get checked(): boolean {
+    return this.#active !== null;
+  }
+
+  add(host: Host): void {
+    this.#passive?.add(host);
+    this.#active?.add(host);
+  }
+
+  remove(host: Host): void {
+    this.#passive?.remove(host);
+    this.#active?.remove(host);
+  }
+
+  stop(): void {
+    this.#passive?.stop();
+  }
+
+  observe(host: Host, status: number): void {
+    this.#passive?.observe(host, status);
+  }
+
+  observeFailure(host: Host, status: number): void {
+    this.#passive?.observeFailure(host, status);
+  }
+
+  observeConnected(host: Host): void {
+    this.#passive?.observeConnected(host);
+  }
+
+  failNow(host: Host): void {
+    this.#active?.failNow(host);
+  }
+
+  #watchPassively(): void {
+    const { wheel, random, clock, stats, hosts, onChange } = this.#context;
+    for (const host of hosts()) this.#passive?.remove(host);
+    this.#passive?.stop();
+    const config = this.#config.outlierDetection;
+    if (config === null) {
+      this.#passive = null;
+      return;
+    }
+    this.#passive = new PassiveHealth(config, {
+      ...{ hosts, wheel, random, onChange },
+      stats: stats.outlier_detection,
+      now: () => clock.now(),
+    });
+    for (const host of hosts()) this.#passive.add(host);
+  }
+
+  #watchActively(): void {
+    const { hosts, watchHealth } = this.#context;
+    for (const host of hosts()) {
+      this.#active?.remove(host);
+      host.unmark(FROM_CHECKS);
+    }
+    this.#active = this.#config.healthChecks.length === 0 ? null : watchHealth(this.#asOwner());
+    for (const host of hosts()) this.#active?.add(host);
+  }
+
+  #asOwner(): HealthOwner {
+    const { stats, onChecked } = this.#context;
+    return {
+      config: () => ({
+        name: this.#config.name,
+        checks: this.#config.healthChecks,
+        ignoreNewHosts: this.#config.ignoreNewHosts,
+        http2: this.#config.http.http2,
+      }),
+      stats: stats.health_check,
+      hasTraffic: () => stats.upstream_cx_total > 0,
+      onResult: (host, healthy, changed) => {
+        if (healthy) this.#passive?.observeCheck(host);
+        if (changed) onChecked(host, healthy);
+      },
+    };
+  }
+}

@@ -1,0 +1,56 @@
+// Makes the endpoints of a cluster: each with the transport that is meant for it, and pools within the cluster's limits.
+import { PeakEwma } from '../balance/peak-ewma.ts';
+import type { EndpointConfig } from '../config/cluster-types.ts';
+import type { ClusterConfig } from '../config/types.ts';
+import type { ClusterServices } from './cluster-services.ts';
+import type { Connector } from './connector.ts';
+import { Host } from './host.ts';
+import { createHostPools, type HostPools } from './host-pools.ts';
+import type { PoolSettings } from './pool.ts';
+import { poolLimits } from './pool-limits.ts';
+import { Transports } from './transports.ts';
+
+export class HostMaker {
+  readonly #services: ClusterServices;
+  readonly #settings: PoolSettings;
+  #config: ClusterConfig;
+  #transports: Transports;
+
+  constructor(config: ClusterConfig, services: ClusterServices, settings: PoolSettings) {
+    this.#config = config;
+    this.#services = services;
+    this.#settings = settings;
+    this.#transports = new Transports(config, settings.stats, services);
+  }
+
+  /** `transports`: whether they are made anew, for endpoints made from now on. */
+  update(config: ClusterConfig, { transports }: { readonly transports: boolean }): void {
+    this.#config = config;
+    Object.assign(this.#settings, poolLimits(config));
+    if (transports) this.#transports = new Transports(config, this.#settings.stats, this.#services);
+  }
+
+  make(endpoint: EndpointConfig): Host {
+    const { connector, secure } = this.#transports.for(endpoint);
+    const host = new Host(endpoint, this.#makePools(endpoint, connector), connector, this.#services.clock.now());
+    host.secure = secure;
+    this.measure(host);
+    return host;
+  }
+
+  /** Latency is measured where the policy goes by it. */
+  measure(host: Host): void {
+    const { balancing } = this.#config;
+    host.latency = balancing.kind === 'peak-ewma' ? new PeakEwma(balancing, this.#services.clock.now()) : null;
+  }
+
+  /** Connections end with their requests; later requests get new ones. */
+  renewPools(host: Host): void {
+    host.pools.retire();
+    host.pools = this.#makePools(host, host.connector);
+  }
+
+  #makePools(place: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
+    return createHostPools(place, connector, this.#config.http.protocol, this.#settings);
+  }
+}
