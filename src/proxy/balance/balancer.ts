@@ -43,7 +43,22 @@ export type PickContext = {
   readonly headers: { get(name: string): string | undefined } | null;
   /** The endpoint a session belongs to. */
   readonly override: EndpointOverride | null;
+  /** Shares priorities anew for this request; null leaves them as they are. Balancers by hash do not ask (as in Envoy). */
+  readonly reshare: Reshare | null;
 };
+
+/** Percent of requests by priority: to its healthy, or its degraded endpoints. Both together add up to 100. */
+export type PriorityLoads = { readonly healthy: readonly number[]; readonly degraded: readonly number[] };
+
+/** The priorities of a balancer: what each could take, and what it gets. */
+export type Priorities = {
+  readonly available: PriorityLoads;
+  readonly loads: PriorityLoads;
+  /** -1: of none. */
+  priorityOf(endpoint: Endpoint): number;
+};
+
+export type Reshare = (priorities: Priorities) => PriorityLoads;
 
 /** Members of `metadata_match` under `envoy.lb` in the order of their names; values as canonical JSON. */
 export type SubsetCriteria = readonly (readonly [name: string, value: string])[];
@@ -61,6 +76,7 @@ export const anyEndpoint = {
   destination: null,
   headers: null,
   override: null,
+  reshare: null,
 } as const;
 
 /** What a cluster tells its balancer. */
@@ -107,6 +123,4 @@ export type Balancer = {
   pick(context: PickContext): Endpoint | null;
   /** The health or weight of an endpoint has changed: looked at with the next pick. */
   invalidate(): void;
-  /** Endpoints that a pick could choose among. */
-  readonly size: number;
 };

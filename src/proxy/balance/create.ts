@@ -2,7 +2,7 @@
 import type { ClusterConfig } from '../config/types.ts';
 import type { Balancer, BalancerContext, Endpoint } from './balancer.ts';
 import { HashBalancer } from './hash-balancer.ts';
-import type { Factors } from './levels.ts';
+import type { Factors } from './level.ts';
 import { ScheduledBalancer } from './scheduled-balancer.ts';
 import { SubsetBalancer } from './subset-balancer.ts';
 

@@ -3,8 +3,8 @@ import { type Hash64, remainder } from '../../lib/hash.ts';
 import type { PolicyConfig } from '../config/cluster-types.ts';
 import type { Balancer, BalancerContext, Endpoint, PickContext } from './balancer.ts';
 import { boundedLoad } from './bounded-load.ts';
-import type { Level } from './level.ts';
-import { type Factors, Levels } from './levels.ts';
+import { type Factors, type Level, levelsOf } from './level.ts';
+import { Levels } from './levels.ts';
 import { maglev } from './maglev.ts';
 import { ringHash } from './ring-hash.ts';
 import { isUnwanted } from './wanted.ts';
@@ -25,26 +25,21 @@ export class HashBalancer implements Balancer {
   readonly #levels: Levels;
   /** null: nobody to choose. */
   #tables = new Map<Level, HashTable | null>();
-  #stale = false;
 
   constructor(config: HashBalancerConfig, factors: Factors, endpoints: readonly Endpoint[], context: BalancerContext) {
     this.#config = config;
     this.#context = context;
-    this.#levels = new Levels(endpoints, factors, config.panicThreshold);
-  }
-
-  get size(): number {
-    return this.#levels.levels.reduce((sum, { all }) => sum + all.length, 0);
+    this.#levels = new Levels(levelsOf(endpoints, factors), config.panicThreshold);
   }
 
   invalidate(): void {
-    this.#stale = true;
+    this.#levels.invalidate();
   }
 
   pick(wanted: PickContext): Endpoint | null {
-    if (this.#stale) this.#refresh();
+    if (this.#levels.refresh()) this.#tables = new Map();
     const hash = wanted.hash ?? anyHash(this.#context.random);
-    const { level } = this.#levels.choose(remainder(hash, 100));
+    const { level } = this.#levels.choose(remainder(hash, 100), null);
     if (level.panic) this.#context.stats.lb_healthy_panic += 1;
     const table = this.#tableOf(level);
     if (table === null) return null;
@@ -53,12 +48,6 @@ export class HashBalancer implements Balancer {
       picked = table(hash, attempt);
     }
     return picked;
-  }
-
-  #refresh(): void {
-    this.#stale = false;
-    this.#levels.refresh();
-    this.#tables = new Map();
   }
 
   #tableOf(level: Level): HashTable | null {

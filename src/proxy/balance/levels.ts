@@ -1,49 +1,58 @@
 // Priorities of a cluster: how many endpoints of each are fit, what share of requests each gets, and panic. Envoy's rules
 // (load balancing, "Priority levels", "Degraded endpoints" and "Panic threshold"): with its default overprovisioning of 140 %
 // a level is full while 1/1.4 of its endpoints are fit.
-import type { Assignment } from '../config/cluster-types.ts';
-import type { Endpoint } from './balancer.ts';
-import { isExcluded } from './health.ts';
-import { type Availability, Level } from './level.ts';
+import type { Endpoint, Priorities, PriorityLoads, Reshare } from './balancer.ts';
+import type { Availability, Level } from './level.ts';
 
 export type LevelChoice = { readonly level: Level; readonly availability: Availability };
-/** What holds for all endpoints of an assignment. */
-export type Factors = Pick<Assignment, 'overprovisioning' | 'weightedHealth' | 'localityWeights'>;
-/** Percent of requests by level, which add up to 100 over both. */
 type Loads = Record<Availability, number[]>;
+/** Each choice gets the stretch of [0, 100) up to its end. */
+type Cut = { readonly choices: readonly LevelChoice[]; readonly ends: readonly number[] };
 
-export class Levels {
+export class Levels implements Priorities {
   readonly levels: readonly Level[];
+  available: PriorityLoads = { healthy: [], degraded: [] };
+  loads: PriorityLoads = { healthy: [], degraded: [] };
   readonly #panicThreshold: number;
-  readonly #factors: Factors;
-  #choices: readonly LevelChoice[] = [];
-  #ends: readonly number[] = [];
+  /** By priority; they keep their identity, because schedules belong to them. */
+  readonly #choices: readonly Readonly<Record<Availability, LevelChoice>>[];
+  #cut: Cut = { choices: [], ends: [] };
+  #stale = false;
 
-  constructor(endpoints: readonly Endpoint[], factors: Factors, panicThreshold: number) {
+  constructor(levels: readonly Level[], panicThreshold: number) {
+    this.levels = levels;
     this.#panicThreshold = panicThreshold;
-    this.#factors = factors;
-    const highest = endpoints.reduce((most, { priority }) => Math.max(most, priority), 0);
-    this.levels = Array.from({ length: highest + 1 }, (_, priority) => {
-      const weights = factors.localityWeights.filter((one) => one.priority === priority);
-      return new Level(
-        highest === 0 ? endpoints : endpoints.filter((it) => it.priority === priority),
-        new Map(weights.map(({ locality, weight }) => [locality, weight])),
-      );
-    });
+    this.#choices = levels.map((level) => ({
+      healthy: { level, availability: 'healthy' },
+      degraded: { level, availability: 'degraded' },
+    }));
     this.#share();
   }
 
   /** `place` in [0, 100) says which request of a hundred it is. */
-  choose(place: number): LevelChoice {
+  choose(place: number, reshare: Reshare | null): LevelChoice {
+    const { choices, ends } = reshare === null ? this.#cut : this.#cutBy(reshare(this));
     let at = 0;
-    while (at < this.#ends.length - 1 && place >= this.#ends[at]!) at += 1;
-    return this.#choices[at]!;
+    while (at < ends.length - 1 && place >= ends[at]!) at += 1;
+    return choices[at]!;
   }
 
-  /** The health of endpoints has changed. */
-  refresh(): void {
+  /** The health of endpoints has changed: looked at when `refresh` is called. */
+  invalidate(): void {
+    this.#stale = true;
+  }
+
+  /** Whether anything had to be looked at. */
+  refresh(): boolean {
+    if (!this.#stale) return false;
+    this.#stale = false;
     for (const level of this.levels) level.refresh();
     this.#share();
+    return true;
+  }
+
+  priorityOf(endpoint: Endpoint): number {
+    return this.levels.findIndex(({ all }) => all.includes(endpoint));
   }
 
   isPanic(level: Pick<Level, 'all' | 'healthy' | 'degraded' | 'excluded'>): boolean {
@@ -54,28 +63,21 @@ export class Levels {
 
   #share(): void {
     const { levels } = this;
-    const health = levels.map((level) => this.#available(level, level.healthy));
-    const degraded = levels.map((level) => this.#available(level, level.degraded));
-    const total = Math.min(100, sum(health) + sum(degraded));
+    const available = {
+      healthy: levels.map((level) => level.capacity(level.healthy)),
+      degraded: levels.map((level) => level.capacity(level.degraded)),
+    };
+    const total = totalOf(available);
     for (const level of levels) level.panic = total < 100 && this.isPanic(level);
-    let loads: Loads;
-    if (this.#panicThreshold > 0 && levels.every(({ panic }) => panic)) loads = loadsBySize(levels);
-    else if (total === 0) loads = { healthy: [100], degraded: [] };
-    else loads = loadsByHealth(health, degraded, total);
-    this.#cut(loads);
+    this.available = available;
+    if (this.#panicThreshold > 0 && levels.every(({ panic }) => panic)) this.loads = loadsBySize(levels);
+    else if (total === 0) this.loads = { healthy: [100], degraded: [] };
+    else this.loads = loadsByHealth(available);
+    this.#cut = this.#cutBy(this.loads);
   }
 
-  #available({ all, excluded }: Level, fit: readonly Endpoint[]): number {
-    const { overprovisioning, weightedHealth } = this.#factors;
-    if (all.length === excluded) return 0;
-    const counted = weightedHealth ? all.filter(({ health }) => !isExcluded(health)) : all;
-    const whole = weightedHealth ? weightOf(counted) : all.length - excluded;
-    const part = weightedHealth ? weightOf(fit) : fit.length;
-    return Math.min(100, Math.floor((overprovisioning * part) / whole));
-  }
-
-  /** Healthy endpoints of all levels first, then degraded ones; each gets a stretch of [0, 100). */
-  #cut(loads: Loads): void {
+  /** Healthy endpoints of all levels first, then degraded ones. */
+  #cutBy(loads: PriorityLoads): Cut {
     const choices: LevelChoice[] = [];
     const ends: number[] = [];
     let end = 0;
@@ -83,28 +85,34 @@ export class Levels {
       loads[availability].forEach((load, i) => {
         if (load === 0) return;
         end += load;
-        choices.push({ level: this.levels[i]!, availability });
+        choices.push(this.#choices[i]![availability]);
         ends.push(end);
       });
     }
-    this.#choices = choices;
-    this.#ends = ends;
+    return { choices, ends };
   }
 }
 
-function loadsByHealth(health: readonly number[], degraded: readonly number[], total: number): Loads {
+/** What all priorities together can take, at most 100 percent. */
+export function totalOf({ healthy, degraded }: PriorityLoads): number {
+  return Math.min(100, sum(healthy) + sum(degraded));
+}
+
+/** The first priorities get as much as they can take; something must be available. */
+export function loadsByHealth(available: PriorityLoads): PriorityLoads {
+  const total = totalOf(available);
   let left = 100;
-  const distribute = (available: readonly number[]) =>
-    available.map((percent) => {
+  const distribute = (percents: readonly number[]) =>
+    percents.map((percent) => {
       const load = Math.min(left, Math.floor((percent * 100) / total));
       left -= load;
       return load;
     });
-  const loads: Loads = { healthy: distribute(health), degraded: distribute(degraded) };
+  const loads: Loads = { healthy: distribute(available.healthy), degraded: distribute(available.degraded) };
   // What rounding has left goes to the first that is there.
-  const first = health.findIndex((percent) => percent > 0);
+  const first = available.healthy.findIndex((percent) => percent > 0);
   if (first !== -1) loads.healthy[first]! += left;
-  else loads.degraded[degraded.findIndex((percent) => percent > 0)]! += left;
+  else loads.degraded[available.degraded.findIndex((percent) => percent > 0)]! += left;
   return loads;
 }
 
@@ -115,10 +123,6 @@ function loadsBySize(levels: readonly Level[]): Loads {
   const healthy = levels.map(({ all }) => Math.floor((100 * all.length) / count));
   healthy[levels.findIndex(({ all }) => all.length > 0)]! += 100 - sum(healthy);
   return { healthy, degraded: [] };
-}
-
-function weightOf(endpoints: readonly Endpoint[]): number {
-  return sum(endpoints.map(({ weight }) => weight));
 }
 
 function sum(numbers: readonly number[]): number {

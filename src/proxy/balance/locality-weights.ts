@@ -6,11 +6,10 @@ import type { Availability, Level, Locality } from './level.ts';
 export function localitySchedule(
   level: Level,
   availability: Availability,
-  overprovisioning: number,
   random: () => number,
 ): (() => Locality) | null {
   const weighted = level.localities
-    .map((locality) => ({ locality, weight: effectiveWeight(locality, availability, overprovisioning) }))
+    .map((locality) => ({ locality, weight: effectiveWeight(locality, availability, level.factors.overprovisioning) }))
     .filter(({ weight }) => weight > 0);
   if (weighted.length === 0) return null;
   const schedule = new EarliestDeadline(weighted, ({ weight }) => weight, 0, random);

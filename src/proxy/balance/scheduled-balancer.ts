@@ -3,8 +3,8 @@ import { unreachable } from '../../lib/unreachable.ts';
 import type { LocalityConfig, PolicyConfig } from '../config/cluster-types.ts';
 import type { Balancer, BalancerContext, Endpoint, LocalCluster, PickContext } from './balancer.ts';
 import { leastRequest } from './least-request.ts';
-import type { Availability, Level, Locality } from './level.ts';
-import { type Factors, type LevelChoice, Levels } from './levels.ts';
+import { type Availability, type Factors, type Level, type Locality, levelsOf } from './level.ts';
+import { type LevelChoice, Levels } from './levels.ts';
 import { localitySchedule } from './locality-weights.ts';
 import { peakEwma } from './peak-ewma.ts';
 import { oneOf, type Picker } from './picker.ts';
@@ -22,41 +22,34 @@ export class ScheduledBalancer implements Balancer {
   readonly #config: BalancerConfig;
   readonly #context: BalancerContext;
   readonly #levels: Levels;
-  readonly #overprovisioning: number;
   /** By list of candidates, which keeps its identity while its endpoints are fit. */
   #pickers = new WeakMap<readonly Endpoint[], Picker>();
   /** By level and availability; null where localities do not matter. */
   #schedules = new Map<LevelChoice, (() => Locality) | null>();
   #zones: ZoneRouting | null = null;
   #localVersion = -1;
-  #stale = false;
 
   constructor(config: BalancerConfig, factors: Factors, endpoints: readonly Endpoint[], context: BalancerContext) {
     this.#config = config;
     this.#context = context;
-    this.#overprovisioning = factors.overprovisioning;
-    this.#levels = new Levels(endpoints, factors, config.panicThreshold);
-  }
-
-  get size(): number {
-    return this.#levels.levels.reduce((sum, { all }) => sum + all.length, 0);
+    this.#levels = new Levels(levelsOf(endpoints, factors), config.panicThreshold);
   }
 
   invalidate(): void {
-    this.#stale = true;
+    this.#levels.invalidate();
   }
 
   pick(wanted: PickContext): Endpoint | null {
-    if (this.#stale) this.#refresh();
-    let picked = this.#pickOnce(wanted.now);
+    if (this.#levels.refresh()) this.#forget();
+    let picked = this.#pickOnce(wanted);
     for (let attempt = 0; attempt < wanted.reselect && picked !== null && isUnwanted(picked, wanted); attempt++) {
-      picked = this.#pickOnce(wanted.now);
+      picked = this.#pickOnce(wanted);
     }
     return picked;
   }
 
-  #pickOnce(now: number): Endpoint | null {
-    const choice = this.#levels.choose(this.#context.random() * 100);
+  #pickOnce({ now, reshare }: PickContext): Endpoint | null {
+    const choice = this.#levels.choose(this.#context.random() * 100, reshare);
     const candidates = this.#candidates(choice);
     if (candidates === null || candidates.length === 0) return null;
     let picker = this.#pickers.get(candidates);
@@ -85,7 +78,7 @@ export class ScheduledBalancer implements Balancer {
   #weighted(choice: LevelChoice): (() => Locality) | null {
     let schedule = this.#schedules.get(choice);
     if (schedule === undefined) {
-      schedule = localitySchedule(choice.level, choice.availability, this.#overprovisioning, this.#context.random);
+      schedule = localitySchedule(choice.level, choice.availability, this.#context.random);
       this.#schedules.set(choice, schedule);
     }
     return schedule;
@@ -112,9 +105,7 @@ export class ScheduledBalancer implements Balancer {
     return this.#zones()[availability];
   }
 
-  #refresh(): void {
-    this.#stale = false;
-    this.#levels.refresh();
+  #forget(): void {
     this.#pickers = new WeakMap();
     this.#schedules = new Map();
     this.#localVersion = -1;

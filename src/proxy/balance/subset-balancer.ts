@@ -35,10 +35,6 @@ export class SubsetBalancer implements Balancer {
     stats.lb_subsets_active = this.#subsets.size;
   }
 
-  get size(): number {
-    return this.#any.size;
-  }
-
   invalidate(): void {
     this.#version += 1;
   }
@@ -108,10 +104,6 @@ class Subset {
   constructor(endpoints: readonly Endpoint[], make: MakeBalancer) {
     this.#endpoints = endpoints;
     this.#make = make;
-  }
-
-  get size(): number {
-    return this.#endpoints.length;
   }
 
   pick(wanted: PickContext, version: number): Endpoint | null {

@@ -33,10 +33,6 @@ export class OriginalDestinations implements Balancer {
     this.#timer = this.#cleanLater();
   }
 
-  get size(): number {
-    return this.#known.size;
-  }
-
   pick(wanted: PickContext): Host | null {
     const destination = this.#destination(wanted);
     if (destination === null) return null;

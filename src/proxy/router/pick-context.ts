@@ -7,7 +7,7 @@ import type { ForwardAction } from '../route/table.ts';
 import type { RetryState } from './retry.ts';
 
 /** The first try takes whatever endpoint there is. */
-const ANY_HOST = { tried: [], reselect: 0, rejects: null } as const;
+const ANY_HOST = { tried: [], reselect: 0, rejects: null, reshare: null } as const;
 
 const WITHOUT_HASH: ReadonlySet<PolicyConfig['kind']> = new Set([
   'round-robin',

@@ -76,9 +76,9 @@ export class RetryState {
   }
 
   /** What the policy wants of the endpoint of a retry. */
-  get wanted(): Pick<PickContext, 'tried' | 'reselect' | 'rejects'> {
+  get wanted(): Pick<PickContext, 'tried' | 'reselect' | 'rejects' | 'reshare'> {
     const { reselect, rejects } = this.#policy;
-    return { tried: this.#tried, reselect, rejects };
+    return { tried: this.#tried, reselect, rejects, reshare: null };
   }
 
   note(endpoint: Endpoint): void {
