@@ -52,9 +52,16 @@ export class ProxyResources {
   endpoints({ name, discovery }: ClusterConfig): readonly EndpointConfig[] {
     // Where such a request goes is decided by the client.
     if (discovery.kind === 'original-dst') return [];
+    if (discovery.kind === 'aggregate') return discovery.clusters.flatMap((member) => this.#endpointsOfMember(member));
     if (discovery.kind !== 'eds') return discovery.assignment.endpoints;
     const message = this.#message(typeUrl.endpoints, discovery.serviceName || name, ClusterLoadAssignmentSchema);
     return message === null ? [] : this.#decoders.decodeEndpoints(message).assignment.endpoints;
+  }
+
+  /** An aggregate has no endpoints of its own, so that one within another adds none. */
+  #endpointsOfMember(name: string): readonly EndpointConfig[] {
+    const member = this.cluster(name);
+    return member === null || member.discovery.kind === 'aggregate' ? [] : this.endpoints(member);
   }
 
   #message<Desc extends DescMessage>(type: TypeUrl, name: string, schema: Desc): MessageShape<Desc> | null {

@@ -83,6 +83,7 @@ export class ProxyRuntime {
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
+      cluster: (name) => this.#clusters.get(name),
       local: () => this.#localCluster(),
       watchHealth: (owner) => new HealthChecks(owner, shared),
     };

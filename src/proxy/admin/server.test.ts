@@ -11,10 +11,10 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
-import { Host } from '../cluster/host.ts';
 import { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { cluster, endpoint } from '../testing/configs.ts';
+import { hostOf } from '../testing/hosts.ts';
 import type { AdminView } from './endpoints.ts';
 import { type AdminServer, serveAdmin } from './server.ts';
 
@@ -28,7 +28,7 @@ let collecting: Promise<void> | null = null;
 let server: AdminServer;
 
 const name = 'outbound|80||web.shop.svc';
-const host = new Host(endpoint(8080), null as never, null as never, 0);
+const host = hostOf(endpoint(8080));
 host.activeRequests = 2;
 
 const histogram = new Histogram();

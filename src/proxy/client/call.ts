@@ -62,13 +62,13 @@ export class Call implements AttemptOwner {
       this.#fail({ reason: 'no-endpoint', detail: this.#target.cluster });
       return;
     }
-    if (cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) {
-      cluster.stats.upstream_rq_pending_overflow += 1;
+    if (host.cluster.full) {
+      host.cluster.stats.upstream_rq_pending_overflow += 1;
       this.#fail({ reason: 'overflow', detail: '' });
       return;
     }
     this.#body.ended = last;
-    const attempt = new Attempt(cluster, host, this.#target.head, this.#body, this);
+    const attempt = new Attempt(host, this.#target.head, this.#body, this);
     this.#attempt = attempt;
     if (timeout > 0) {
       this.#timer = wheel.set(timeout, () => {
@@ -119,7 +119,7 @@ export class Call implements AttemptOwner {
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
     const cluster = this.#services.clusters.get(this.#target.cluster);
     cluster?.stats.countResponse(head.status);
-    cluster?.observe(attempt.host, head.status);
+    attempt.host.cluster.observe(attempt.host, head.status);
     if (last) this.#settle();
     this.#handler.onHead(head, last);
   }

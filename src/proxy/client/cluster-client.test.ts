@@ -60,6 +60,7 @@ function client(ports: readonly number[]): { client: ClusterClient; up: Cluster 
   const shared = { clock: systemClock, wheel, random: () => 0, log };
   const up = new Cluster(cluster('up', ports), {
     ...shared,
+    cluster: () => undefined,
     local: () => null,
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {

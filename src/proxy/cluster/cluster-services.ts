@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { LocalCluster } from '../balance/balancer.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
+import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import type { ClusterStats } from './stats.ts';
@@ -17,6 +18,8 @@ export type ClusterServices = {
   tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats, below: Connector | null): Connector;
   /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
   watchHealth(owner: HealthOwner): HealthWatch;
+  /** Another cluster, for those that are made of others. */
+  readonly cluster: (name: string) => Cluster | undefined;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
   readonly local: () => LocalCluster | null;
 };

@@ -4,10 +4,12 @@ import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
 import { unfit } from '../balance/health.ts';
+import type { Factors } from '../balance/level.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
-import type { Assignment, EndpointConfig } from '../config/cluster-types.ts';
+import type { Assignment, EndpointConfig, PolicyConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
+import { Aggregate } from './aggregate.ts';
 import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
@@ -47,7 +49,7 @@ export class Cluster {
     const { stats, http2Stats } = this;
     const { clock, wheel, random } = services;
     const settings = { ...poolLimits(config), stats, http2Stats, clock, wheel, random };
-    this.#maker = new HostMaker(config, services, settings);
+    this.#maker = new HostMaker(this, services, settings);
     this.#health = new ClusterHealth(config, {
       ...services,
       stats,
@@ -86,12 +88,38 @@ export class Cluster {
     return () => wheel.cancel(timer);
   }
 
-  /** null: no healthy endpoint. */
+  /** Whether the endpoint of a request depends on its hash: by its policy, or that of a cluster it is made of. */
+  get hashes(): boolean {
+    const { discovery, balancing } = this.#config;
+    if (discovery.kind !== 'aggregate') return isByHash(balancing);
+    return discovery.clusters.some((name) => {
+      const member = this.#services.cluster(name);
+      return member !== undefined && isByHash(member.config.balancing);
+    });
+  }
+
+  /** What of its endpoints counts for the load of priorities. */
+  get factors(): Factors {
+    return this.#assignment;
+  }
+
+  /** null: no healthy endpoint. It may be another cluster's, where this one is made of others. */
   pick(context: PickContext): Host | null {
-    const host = context.override === null ? this.#choose(context) : this.#overridden(context, context.override);
+    const host = context.override === null ? this.choose(context) : this.#overridden(context, context.override);
     if (host === null) this.stats.upstream_cx_none_healthy += 1;
     else host.accrual?.onPicked();
     return host;
+  }
+
+  /** As the balancer chooses, wherever a session belongs. */
+  choose(context: PickContext): Host | null {
+    const picked = this.#balancer.pick(context);
+    return picked instanceof Host ? picked : null;
+  }
+
+  /** Whether it has as many requests as it may. */
+  get full(): boolean {
+    return this.stats.upstream_rq_active >= this.#config.limits.maxRequests;
   }
 
   /** Retries that may be in progress at once. */
@@ -207,16 +235,11 @@ export class Cluster {
     );
   }
 
-  #choose(context: PickContext): Host | null {
-    const picked = this.#balancer.pick(context);
-    return picked instanceof Host ? picked : null;
-  }
-
   #overridden(context: PickContext, { name, strict }: NonNullable<PickContext['override']>): Host | null {
     this.#byName ??= new Map(this.#hosts.map((host) => [host.name, host]));
     const host = this.#byName.get(name);
     if (host !== undefined && this.#config.overrideHealths.includes(host.status)) return host;
-    return strict ? null : this.#choose(context);
+    return strict ? null : this.choose(context);
   }
 
   #discover(): void {
@@ -224,7 +247,7 @@ export class Cluster {
     this.#resolver = null;
     const { discovery } = this.#config;
     if (discovery.kind === 'eds') return;
-    if (discovery.kind === 'original-dst') {
+    if (discovery.kind === 'original-dst' || discovery.kind === 'aggregate') {
       this.#rebalance();
       return;
     }
@@ -258,12 +281,21 @@ export class Cluster {
   #rebalance(): void {
     if (this.#balancer instanceof SubsetBalancer) this.#balancer.retire();
     if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
-    const { discovery } = this.#config;
-    this.#balancer =
-      discovery.kind === 'original-dst'
-        ? this.#makeDestinations(discovery)
-        : createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing);
+    this.#balancer = this.#makeBalancer();
     this.#countMembers();
+  }
+
+  #makeBalancer(): Balancer {
+    const { discovery, panicThreshold } = this.#config;
+    const { random, cluster } = this.#services;
+    switch (discovery.kind) {
+      case 'original-dst':
+        return this.#makeDestinations(discovery);
+      case 'aggregate':
+        return new Aggregate(discovery.clusters, { random, cluster, panicThreshold });
+      default:
+        return createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing);
+    }
   }
 
   #makeDestinations(discovery: OriginalDestinationConfig): OriginalDestinations {
@@ -327,4 +359,8 @@ export class Cluster {
     this.#health.remove(host);
     host.pools.retire();
   }
+}
+
+function isByHash({ kind }: PolicyConfig): boolean {
+  return kind === 'ring-hash' || kind === 'maglev';
 }

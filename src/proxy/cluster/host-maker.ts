@@ -2,6 +2,7 @@
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import type { Cluster } from './cluster.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import type { Connector } from './connector.ts';
 import { Host } from './host.ts';
@@ -11,12 +12,15 @@ import { poolLimits } from './pool-limits.ts';
 import { Transports } from './transports.ts';
 
 export class HostMaker {
+  readonly #cluster: Cluster;
   readonly #services: ClusterServices;
   readonly #settings: PoolSettings;
   #config: ClusterConfig;
   #transports: Transports;
 
-  constructor(config: ClusterConfig, services: ClusterServices, settings: PoolSettings) {
+  constructor(cluster: Cluster, services: ClusterServices, settings: PoolSettings) {
+    const { config } = cluster;
+    this.#cluster = cluster;
     this.#config = config;
     this.#services = services;
     this.#settings = settings;
@@ -32,8 +36,9 @@ export class HostMaker {
 
   make(endpoint: EndpointConfig): Host {
     const { connector, secure } = this.#transports.for(endpoint);
-    const host = new Host(endpoint, this.#makePools(endpoint, connector), connector, this.#services.clock.now());
-    host.secure = secure;
+    const pools = this.#makePools(endpoint, connector);
+    const now = this.#services.clock.now();
+    const host = new Host(endpoint, { cluster: this.#cluster, pools, connector, secure, now });
     this.measure(host);
     return host;
   }

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import { endpoint } from '../testing/configs.ts';
-import { Host } from './host.ts';
+import { hostOf } from '../testing/hosts.ts';
+import type { Host } from './host.ts';
 import { reconcile } from './host-set.ts';
 
-const make = (config: EndpointConfig) => new Host(config, null as never, null as never, 0);
+const make = (config: EndpointConfig) => hostOf(config);
 const names = (hosts: readonly Host[]) => hosts.map(({ port }) => port);
 const labels = (mode: string) => ({ metadata: { 'envoy.transport_socket_match': { mode } } });
 

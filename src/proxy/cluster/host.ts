@@ -3,6 +3,7 @@ import type { Endpoint } from '../balance/balancer.ts';
 import { unfit } from '../balance/health.ts';
 import type { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../config/cluster-types.ts';
+import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
 import type { FailureAccrual } from './failure-accrual.ts';
 import type { HostPools } from './host-pools.ts';
@@ -19,6 +20,18 @@ const FROM_EDS: Readonly<Record<EndpointHealth, number>> = {
 };
 const ALL_FROM_EDS = unfit.failedEds | unfit.edsDraining | unfit.degradedEds;
 
+export type HostParts = {
+  /** Its own, also where an aggregate chose it. */
+  readonly cluster: Cluster;
+  readonly pools: HostPools;
+  /** For connections that no pool keeps. */
+  readonly connector: Connector;
+  /** Its transport is TLS. */
+  readonly secure: boolean;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+};
+
 export class Host implements Endpoint {
   readonly address: string;
   readonly port: number;
@@ -34,16 +47,15 @@ export class Host implements Endpoint {
   metadata: Readonly<Record<string, unknown>>;
   check: EndpointCheckConfig;
   latency: PeakEwma | null = null;
-  /** Its transport is TLS. */
-  secure = false;
+  readonly cluster: Cluster;
+  readonly secure: boolean;
   pools: HostPools;
-  /** For connections that no pool keeps. */
   readonly connector: Connector;
   readonly outlier = new OutlierMonitor();
   accrual: FailureAccrual | null = null;
   #edsHealth: EndpointHealth;
 
-  constructor(config: EndpointConfig, pools: HostPools, connector: Connector, now: number) {
+  constructor(config: EndpointConfig, { cluster, pools, connector, secure, now }: HostParts) {
     this.address = config.address;
     this.port = config.port;
     this.moreAddresses = config.moreAddresses;
@@ -55,8 +67,10 @@ export class Host implements Endpoint {
     this.priority = config.priority;
     this.metadata = config.metadata;
     this.check = config.check;
+    this.cluster = cluster;
     this.pools = pools;
     this.connector = connector;
+    this.secure = secure;
     this.#edsHealth = config.health;
     this.health = FROM_EDS[config.health];
   }

@@ -4,7 +4,8 @@ import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { anyEndpoint, type PickContext } from '../balance/balancer.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { endpoint } from '../testing/configs.ts';
-import { Host } from './host.ts';
+import { hostOf } from '../testing/hosts.ts';
+import type { Host } from './host.ts';
 import { OriginalDestinations } from './original-destinations.ts';
 import { ClusterStats } from './stats.ts';
 
@@ -19,7 +20,7 @@ function make(change: { header?: string; portOverride?: number } = {}) {
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
     stats,
     make({ address, port }) {
-      const host: Host = new Host(endpoint(port, { address }), null as never, null as never, 0);
+      const host: Host = hostOf(endpoint(port, { address }));
       Object.assign(host, {
         pools: {
           get used() {

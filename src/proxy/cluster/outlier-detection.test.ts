@@ -3,7 +3,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { unfit } from '../balance/health.ts';
 import type { OutlierConfig } from '../config/cluster-types.ts';
 import { endpoint, outlierDetection } from '../testing/configs.ts';
-import { Host } from './host.ts';
+import { hostOf } from '../testing/hosts.ts';
 import { OutlierDetection } from './outlier-detection.ts';
 import { OutlierStats } from './stats.ts';
 
@@ -12,7 +12,7 @@ const SURE = { count: 3, enforcing: 100 };
 function make(change: Partial<OutlierConfig> = {}, count = 4, random: () => number = () => 0) {
   const clock = new ManualClock();
   const stats = new OutlierStats();
-  const hosts = Array.from({ length: count }, (_, i) => new Host(endpoint(i + 1), null as never, null as never, 0));
+  const hosts = Array.from({ length: count }, (_, i) => hostOf(endpoint(i + 1)));
   const changes: string[] = [];
   const config = outlierDetection({ maxEjectionPercent: 50, consecutive5xx: SURE, ...change });
   const detection = new OutlierDetection(config, {

@@ -1,12 +1,14 @@
 // How a cluster chooses endpoints: `load_balancing_policy` when it is set, else `lb_policy` and the fields beside it. Envoy's defaults and limits.
 import {
   type Cluster,
-  Cluster_DiscoveryType as DiscoveryType,
   Cluster_RingHashLbConfig_HashFunction as HashFunction,
   Cluster_LbPolicy as LbPolicy,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterProvidedSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb.ts';
+import { typeNameOf } from './any.ts';
 import type { PolicyConfig } from './cluster-types.ts';
 import { ConfigError } from './config-error.ts';
+import { choosesItself } from './discovery.ts';
 import { decodePolicyList } from './lb-policies.ts';
 import { decodeLocalities } from './localities.ts';
 import { leastRequestPolicy, maglevPolicy, ringPolicy } from './policies.ts';
@@ -16,7 +18,21 @@ import type { ClusterConfig } from './types.ts';
 
 export type BalancingConfig = Pick<ClusterConfig, 'balancing' | 'localities' | 'subsets'>;
 
-export function decodeBalancing(cluster: Cluster): BalancingConfig {
+/** Where the way endpoints are found is the way they are chosen, this is never asked. */
+const PROVIDED: BalancingConfig = {
+  balancing: { kind: 'random' },
+  localities: decodeLocalities(undefined, ''),
+  subsets: null,
+};
+
+export function decodeBalancing(cluster: Cluster, discovery: ClusterConfig['discovery']): BalancingConfig {
+  const provided = isProvided(cluster);
+  const kind = `clusters of kind ${discovery.kind}`;
+  if (choosesItself(discovery)) {
+    if (!provided) throw new ConfigError('lb_policy', `must be CLUSTER_PROVIDED for ${kind}`);
+    return PROVIDED;
+  }
+  if (provided) throw new ConfigError('lb_policy', `CLUSTER_PROVIDED is not for ${kind}`);
   if (cluster.loadBalancingPolicy !== undefined) {
     return decodePolicyList(cluster.loadBalancingPolicy, 'load_balancing_policy');
   }
@@ -25,6 +41,13 @@ export function decodeBalancing(cluster: Cluster): BalancingConfig {
     localities: decodeLocalities(cluster.commonLbConfig?.localityConfigSpecifier, 'common_lb_config'),
     subsets: cluster.lbSubsetConfig ? decodeSubsets(cluster.lbSubsetConfig, 'lb_subset_config') : null,
   };
+}
+
+function isProvided({ lbPolicy, loadBalancingPolicy }: Cluster): boolean {
+  if (loadBalancingPolicy === undefined) return lbPolicy === LbPolicy.CLUSTER_PROVIDED;
+  const [first] = loadBalancingPolicy.policies;
+  const any = first?.typedExtensionConfig?.typedConfig;
+  return any !== undefined && typeNameOf(any) === ClusterProvidedSchema.typeName;
 }
 
 function decodePolicy(cluster: Cluster): PolicyConfig {
@@ -53,10 +76,6 @@ function decodePolicy(cluster: Cluster): PolicyConfig {
     }
     case LbPolicy.MAGLEV:
       return maglevPolicy(lbConfig.case === 'maglevLbConfig' ? lbConfig.value : undefined, hashing, 'maglev_lb_config');
-    case LbPolicy.CLUSTER_PROVIDED:
-      // The way endpoints are found is the way they are chosen: this is never asked.
-      if (cluster.clusterDiscoveryType.value === DiscoveryType.ORIGINAL_DST) return { kind: 'random' };
-      throw new ConfigError('lb_policy', 'CLUSTER_PROVIDED is for clusters of type ORIGINAL_DST');
     default:
       throw new ConfigError('lb_policy', 'is not supported');
   }

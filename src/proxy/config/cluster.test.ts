@@ -416,7 +416,7 @@ describe('cluster', () => {
     [{ name: '' }, 'name: is empty'],
     [{ health_checks: [{}] }, 'health_checks[0].timeout: is required'],
     [{ type: 'ORIGINAL_DST', load_assignment: {} }, 'load_assignment: is not for ORIGINAL_DST'],
-    [{ type: 'ORIGINAL_DST' }, 'lb_policy: must be CLUSTER_PROVIDED for ORIGINAL_DST'],
+    [{ type: 'ORIGINAL_DST' }, 'lb_policy: must be CLUSTER_PROVIDED for clusters of kind original-dst'],
     [
       { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED', original_dst_lb_config: { http_header_name: 'x' } },
       'original_dst_lb_config.http_header_name: is set without use_http_header',
@@ -424,7 +424,7 @@ describe('cluster', () => {
     [{ type: 'STATIC' }, 'load_assignment: is required'],
     [{ type: 'EDS', eds_cluster_config: { eds_config: { path: '/x' } } }, 'eds_cluster_config.eds_config: must be ads'],
     [{ type: 'LOGICAL_DNS', load_assignment: { endpoints: [host, host] } }, 'load_assignment: must have one endpoint'],
-    [{ lb_policy: 'CLUSTER_PROVIDED' }, 'lb_policy: CLUSTER_PROVIDED is for clusters of type ORIGINAL_DST'],
+    [{ lb_policy: 'CLUSTER_PROVIDED' }, 'lb_policy: CLUSTER_PROVIDED is not for clusters of kind static'],
     [{ lb_policy: 'MAGLEV', maglev_lb_config: { table_size: '250' } }, 'maglev_lb_config.table_size: must be a prime'],
     [
       { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: '9000000' } },

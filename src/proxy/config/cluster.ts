@@ -6,17 +6,15 @@ import {
   type Cluster_TransportSocketMatch,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
-import type { Assignment, EndpointHealth, Limits } from './cluster-types.ts';
+import type { EndpointHealth, Limits } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { requireAds } from './config-source.ts';
-import { decodeDns, decodeTypedDns } from './dns.ts';
-import { decodeAssignment, healthOf } from './endpoints.ts';
+import { decodeDiscovery } from './discovery.ts';
+import { healthOf } from './endpoints.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
@@ -25,7 +23,7 @@ import type { ClusterConfig, TransportChoice } from './types.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
 import { plainMetadata, positiveMillis } from './values.ts';
 
-const DEFAULTS = { connect: 5_000, cleanup: 5_000, panic: 50 };
+const DEFAULTS = { connect: 5_000, panic: 50 };
 
 export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
@@ -34,11 +32,12 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
   const panic = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? DEFAULTS.panic;
   if (!(panic >= 0 && panic <= 100))
     throw new ConfigError('common_lb_config.healthy_panic_threshold', 'is no percentage');
+  const discovery = decodeDiscovery(cluster);
   return {
     name: cluster.name,
-    discovery: decodeDiscovery(cluster),
+    discovery,
     connectTimeout: positiveMillis(cluster.connectTimeout, DEFAULTS.connect, 'connect_timeout'),
-    ...decodeBalancing(cluster),
+    ...decodeBalancing(cluster, discovery),
     overrideHealths: decodeOverrideHealths(cluster.commonLbConfig?.overrideHostStatus?.statuses),
     tls: decodeTransport(cluster),
     limits: decodeLimits(cluster),
@@ -62,52 +61,6 @@ function refuseHostnames({ commonLbConfig, clusterDiscoveryType: { value: type }
       'is for clusters of type STRICT_DNS',
     );
   }
-}
-
-function decodeDiscovery(cluster: Cluster): ClusterConfig['discovery'] {
-  const { clusterDiscoveryType: type } = cluster;
-  if (type.case === 'clusterType') return decodeTypedDns(cluster);
-  if ((type.value ?? DiscoveryType.STATIC) === DiscoveryType.EDS) {
-    requireAds(cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
-    return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
-  }
-  if (cluster.edsClusterConfig) throw new ConfigError('eds_cluster_config', 'is for clusters of type EDS');
-  switch (type.value ?? DiscoveryType.STATIC) {
-    case DiscoveryType.STATIC:
-      return { kind: 'static', assignment: inlineAssignment(cluster) };
-    case DiscoveryType.STRICT_DNS:
-      return decodeDns(cluster, 'strict-dns');
-    case DiscoveryType.LOGICAL_DNS:
-      return decodeDns(cluster, 'logical-dns');
-    case DiscoveryType.ORIGINAL_DST:
-      return decodeOriginalDestination(cluster);
-    default:
-      throw new ConfigError('type', 'is not known');
-  }
-}
-
-function decodeOriginalDestination(cluster: Cluster): ClusterConfig['discovery'] {
-  if (cluster.loadAssignment !== undefined) throw new ConfigError('load_assignment', 'is not for ORIGINAL_DST');
-  if (cluster.lbPolicy !== LbPolicy.CLUSTER_PROVIDED) {
-    throw new ConfigError('lb_policy', 'must be CLUSTER_PROVIDED for ORIGINAL_DST');
-  }
-  const config = cluster.lbConfig.case === 'originalDstLbConfig' ? cluster.lbConfig.value : undefined;
-  if (config !== undefined && !config.useHttpHeader && config.httpHeaderName !== '') {
-    throw new ConfigError('original_dst_lb_config.http_header_name', 'is set without use_http_header');
-  }
-  const port = config?.upstreamPortOverride ?? 0;
-  if (port > 65_535) throw new ConfigError('original_dst_lb_config.upstream_port_override', `${port} is not a port`);
-  return {
-    kind: 'original-dst',
-    header: config?.useHttpHeader ? config.httpHeaderName.toLowerCase() || 'x-envoy-original-dst-host' : '',
-    portOverride: port,
-    cleanup: positiveMillis(cluster.cleanupInterval, DEFAULTS.cleanup, 'cleanup_interval'),
-  };
-}
-
-function inlineAssignment({ loadAssignment }: Cluster): Assignment {
-  if (loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
-  return decodeAssignment(loadAssignment, 'load_assignment', 'addresses');
 }
 
 /** Envoy's default: what is not said to be bad. */

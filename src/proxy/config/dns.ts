@@ -3,8 +3,7 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { Cluster_DnsLookupFamily as ClusterFamily } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { DnsLookupFamily } from '../../xds/gen/envoy/extensions/clusters/common/dns/v3/dns_pb.ts';
-import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
-import { typeNameOf, unpack, unsupportedType } from './any.ts';
+import type { DnsCluster } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import type { Assignment } from './cluster-types.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeAssignment } from './endpoints.ts';
@@ -34,14 +33,8 @@ export function decodeDns(cluster: Cluster, kind: DnsDiscovery['kind']): DnsDisc
   };
 }
 
-/** `cluster_type` of type envoy.extensions.clusters.dns.v3.DnsCluster. */
-export function decodeTypedDns(cluster: Cluster): DnsDiscovery {
-  const { clusterDiscoveryType: type } = cluster;
-  const any = type.case === 'clusterType' ? type.value.typedConfig : undefined;
-  const path = 'cluster_type.typed_config';
-  if (any === undefined) throw new ConfigError(path, 'is required');
-  if (typeNameOf(any) !== DnsClusterSchema.typeName) throw unsupportedType(any, path);
-  const message = unpack(any, DnsClusterSchema, path);
+/** Of a cluster whose `cluster_type` it is. */
+export function decodeTypedDns(cluster: Cluster, message: DnsCluster, path: string): DnsDiscovery {
   const kind = message.allAddressesInSingleEndpoint ? 'logical-dns' : 'strict-dns';
   return {
     kind,

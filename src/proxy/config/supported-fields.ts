@@ -73,6 +73,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',
   'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
+  'envoy.extensions.clusters.aggregate.v3.ClusterConfig': 'clusters',
   'envoy.extensions.clusters.dns.v3.DnsCluster':
     'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint',
   'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': 'base_interval max_interval',

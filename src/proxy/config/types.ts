@@ -220,6 +220,8 @@ export type ClusterConfig = {
   readonly discovery:
     | { readonly kind: 'static'; readonly assignment: Assignment }
     | { readonly kind: 'eds'; readonly serviceName: string }
+    /** The priorities of other clusters, one after the other. */
+    | { readonly kind: 'aggregate'; readonly clusters: readonly string[] }
     | {
         readonly kind: 'original-dst';
         /** Holds the destination, where the configuration says so; '' is none. */

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
-import { Host } from '../cluster/host.ts';
 import { HealthStats } from '../cluster/stats.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import { endpoint } from '../testing/configs.ts';
+import { hostOf } from '../testing/hosts.ts';
 import type { ProbeResult } from './probe.ts';
 import { HealthSession } from './session.ts';
 
@@ -39,7 +39,7 @@ const plain: HealthCheckConfig = {
 /** Answers what the list says, one after the other. */
 function make(answers: (ProbeResult | typeof silent)[], change: Partial<HealthCheckConfig> = {}, traffic = true) {
   const clock = new ManualClock();
-  const host = new Host(endpoint(1), null as never, null as never, 0);
+  const host = hostOf(endpoint(1));
   host.mark(unfit.failedActiveCheck);
   const stats = new HealthStats();
   const heard: string[] = [];

@@ -45,7 +45,6 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   /** `behalf`: null for a request of the proxy's own. `raw`: the body goes to the endpoint as it is, without HTTP. */
   constructor(
-    cluster: Cluster,
     host: Host,
     head: RequestHead,
     body: RequestBody,
@@ -53,7 +52,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     behalf: Exchange | null = null,
     raw = false,
   ) {
-    this.#cluster = cluster;
+    this.#cluster = host.cluster;
     this.host = host;
     this.#head = head;
     this.#body = body;

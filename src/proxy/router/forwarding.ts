@@ -57,7 +57,7 @@ export class Forwarding implements AttemptOwner {
     this.#options = manager.config.router;
     this.#target = target;
     this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster);
-    this.#hash = hashFor(action, exchange, cluster.config.balancing);
+    this.#hash = hashFor(action, exchange, cluster);
   }
 
   start(): void {
@@ -106,7 +106,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    observeAnswer(this.#cluster, attempt.host, this.#exchange.request, head);
+    observeAnswer(attempt.host, this.#exchange.request, head);
     const retry = this.#retry;
     if (retry !== null) {
       const outcome: AttemptOutcome = { kind: 'response', head };
@@ -171,7 +171,6 @@ export class Forwarding implements AttemptOwner {
   }
 
   #try(): void {
-    const { stats, config } = this.#cluster;
     const drop = this.#cluster.drop();
     if (drop !== 'none') {
       this.#giveUp(drop === 'all' ? cause.unconditionalDropOverload : cause.dropOverload);
@@ -183,8 +182,8 @@ export class Forwarding implements AttemptOwner {
       this.#giveUp(cause.noHealthyUpstream);
       return;
     }
-    if (stats.upstream_rq_active >= config.limits.maxRequests) {
-      stats.upstream_rq_pending_overflow += 1;
+    if (host.cluster.full) {
+      host.cluster.stats.upstream_rq_pending_overflow += 1;
       this.#giveUp(upstreamReset('overflow', '', false));
       return;
     }
@@ -194,9 +193,9 @@ export class Forwarding implements AttemptOwner {
     this.#exchange.span?.attempt(clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
-    const attempt = new Attempt(this.#cluster, host, request, this.#body, this, this.#exchange, raw);
+    const attempt = new Attempt(host, request, this.#body, this, this.#exchange, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
-    const duration = streamDuration ?? config.http.maxStreamDuration;
+    const duration = streamDuration ?? this.#cluster.config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);
     this.#tries.add(attempt);
     attempt.start();
@@ -232,7 +231,7 @@ export class Forwarding implements AttemptOwner {
 
   /** The attempt goes on: whichever answers well first wins. */
   #hedge(attempt: Attempt): void {
-    this.#cluster.observeFailure(attempt.host, cause.perTryTimeout.status);
+    attempt.host.cluster.observeFailure(attempt.host, cause.perTryTimeout.status);
     const retry = this.#retry;
     if (retry === null || !this.#body.replayable) return;
     const decision = retry.another();
@@ -246,7 +245,7 @@ export class Forwarding implements AttemptOwner {
   #failed(attempt: Attempt, outcome: AttemptOutcome | null, reply: LocalReply): void {
     this.#tries.remove(attempt);
     const retry = attempt.hedged ? null : this.#retry;
-    if (outcome !== null && !attempt.hedged) this.#cluster.observeFailure(attempt.host, reply.status);
+    if (outcome !== null && !attempt.hedged) attempt.host.cluster.observeFailure(attempt.host, reply.status);
     if (retry !== null && outcome !== null && this.#decide(retry, outcome) === 'retry') {
       this.#again(retry, outcome.kind === 'per-try-timeout');
       return;
@@ -317,7 +316,7 @@ export class Forwarding implements AttemptOwner {
       stats.upstream_rq_timeout += 1;
       if (begun) continue;
       stats.countResponse(cause.responseTimeout.status);
-      if (!attempt.hedged) this.#cluster.observeFailure(attempt.host, cause.responseTimeout.status);
+      if (!attempt.hedged) attempt.host.cluster.observeFailure(attempt.host, cause.responseTimeout.status);
     }
     this.stop();
     if (begun) this.#target.breakOff(flag.upstreamRequestTimeout, cause.responseTimeout.details);

@@ -49,14 +49,14 @@ export class Mirror implements AttemptOwner {
     this.#services = services;
     this.#body = body;
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
-    if (host === null || cluster.stats.upstream_rq_active >= cluster.config.limits.maxRequests) return;
+    if (host === null || host.cluster.full) return;
     const authority = options.marked ? shadowAuthority(head.authority) : head.authority;
     const headers = head.headers.clone();
     // It comes from inside, by way of this proxy.
     headers.set('x-envoy-internal', 'true');
     appendForwardedFor(headers, services.localAddress);
     const copy = { ...head, authority, headers };
-    this.#attempt = new Attempt(cluster, host, copy, this.#body, this);
+    this.#attempt = new Attempt(host, copy, this.#body, this);
     if (options.timeout > 0) this.#timer = services.wheel.set(options.timeout, () => this.abandon());
     this.#attempt.start();
   }

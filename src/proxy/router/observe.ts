@@ -1,10 +1,10 @@
 // What the head of an answer says of the endpoint it came from.
-import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
 import { httpStatusOf, isGrpc } from '../http/grpc-status.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 
-export function observeAnswer(cluster: Cluster, host: Host, request: RequestHead, head: ResponseHead): void {
+export function observeAnswer(host: Host, request: RequestHead, head: ResponseHead): void {
+  const { cluster } = host;
   if (cluster.config.outlierDetection !== null) cluster.observe(host, countedStatus(request, head));
   if (cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) cluster.failHealth(host);
 }

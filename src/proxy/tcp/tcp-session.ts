@@ -125,14 +125,15 @@ export class TcpSession {
     }
     record.attempts += 1;
     record.endpoint = host;
-    stats.upstream_cx_total += 1;
-    stats.upstream_cx_active += 1;
-    this.#await(cluster, host, () => this.#connect(cluster, choice));
+    this.#await(host, () => this.#connect(cluster, choice));
   }
 
-  #await(cluster: Cluster, host: Host, again: () => void): void {
+  #await(host: Host, again: () => void): void {
     const { wheel } = this.#proxy.services;
+    const { cluster } = host;
     const { stats } = cluster;
+    stats.upstream_cx_total += 1;
+    stats.upstream_cx_active += 1;
     const failed = (detail: string) => {
       this.#giveUp = null;
       wheel.cancel(timer);

@@ -1,0 +1,84 @@
+// How a cluster finds its endpoints: `type`, or the typed message in `cluster_type`.
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+} from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterConfigSchema as AggregateSchema } from '../../xds/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.ts';
+import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import { typeNameOf, unpack, unsupportedType } from './any.ts';
+import { at, ConfigError } from './config-error.ts';
+import { requireAds } from './config-source.ts';
+import { decodeDns, decodeTypedDns } from './dns.ts';
+import { decodeAssignment } from './endpoints.ts';
+import type { ClusterConfig } from './types.ts';
+import { positiveMillis } from './values.ts';
+
+type Discovery = ClusterConfig['discovery'];
+
+const CLEANUP = 5_000;
+const TYPED = 'cluster_type.typed_config';
+
+export function decodeDiscovery(cluster: Cluster): Discovery {
+  const { clusterDiscoveryType: type } = cluster;
+  if (type.case === 'clusterType') return decodeTyped(cluster);
+  if ((type.value ?? DiscoveryType.STATIC) === DiscoveryType.EDS) {
+    requireAds(cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
+    return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
+  }
+  if (cluster.edsClusterConfig) throw new ConfigError('eds_cluster_config', 'is for clusters of type EDS');
+  switch (type.value ?? DiscoveryType.STATIC) {
+    case DiscoveryType.STATIC:
+      return decodeStatic(cluster);
+    case DiscoveryType.STRICT_DNS:
+      return decodeDns(cluster, 'strict-dns');
+    case DiscoveryType.LOGICAL_DNS:
+      return decodeDns(cluster, 'logical-dns');
+    case DiscoveryType.ORIGINAL_DST:
+      return decodeOriginalDestination(cluster);
+    default:
+      throw new ConfigError('type', 'is not known');
+  }
+}
+
+/** Whether the way endpoints are found is the way they are chosen (`CLUSTER_PROVIDED`). */
+export function choosesItself({ kind }: Discovery): boolean {
+  return kind === 'original-dst' || kind === 'aggregate';
+}
+
+function decodeTyped(cluster: Cluster): Discovery {
+  const { clusterDiscoveryType: type } = cluster;
+  const any = type.case === 'clusterType' ? type.value.typedConfig : undefined;
+  if (any === undefined) throw new ConfigError(TYPED, 'is required');
+  switch (typeNameOf(any)) {
+    case DnsClusterSchema.typeName:
+      return decodeTypedDns(cluster, unpack(any, DnsClusterSchema, TYPED), TYPED);
+    case AggregateSchema.typeName: {
+      const { clusters } = unpack(any, AggregateSchema, TYPED);
+      if (clusters.length === 0) throw new ConfigError(at(TYPED, 'clusters'), 'is empty');
+      return { kind: 'aggregate', clusters };
+    }
+    default:
+      throw unsupportedType(any, TYPED);
+  }
+}
+
+function decodeStatic({ loadAssignment }: Cluster): Discovery {
+  if (loadAssignment === undefined) throw new ConfigError('load_assignment', 'is required');
+  return { kind: 'static', assignment: decodeAssignment(loadAssignment, 'load_assignment', 'addresses') };
+}
+
+function decodeOriginalDestination(cluster: Cluster): Discovery {
+  if (cluster.loadAssignment !== undefined) throw new ConfigError('load_assignment', 'is not for ORIGINAL_DST');
+  const config = cluster.lbConfig.case === 'originalDstLbConfig' ? cluster.lbConfig.value : undefined;
+  if (config !== undefined && !config.useHttpHeader && config.httpHeaderName !== '') {
+    throw new ConfigError('original_dst_lb_config.http_header_name', 'is set without use_http_header');
+  }
+  const port = config?.upstreamPortOverride ?? 0;
+  if (port > 65_535) throw new ConfigError('original_dst_lb_config.upstream_port_override', `${port} is not a port`);
+  return {
+    kind: 'original-dst',
+    header: config?.useHttpHeader ? config.httpHeaderName.toLowerCase() || 'x-envoy-original-dst-host' : '',
+    portOverride: port,
+    cleanup: positiveMillis(cluster.cleanupInterval, CLEANUP, 'cleanup_interval'),
+  };
+}
