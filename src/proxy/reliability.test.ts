@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type RetryPolicy, retryNever } from './route/retry-policy.ts';
 import type { AttemptOutcome } from './route/table.ts';
-import { cluster, forward, route } from './testing/configs.ts';
+import { cluster, forward, limits, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
 import { type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
 
@@ -135,15 +135,8 @@ describe('timeouts and retries', () => {
 
   test('no retries beyond the cluster’s budget', async () => {
     const up = await origin((socket) => socket.write('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n'));
-    const limits = {
-      maxConnections: 9,
-      maxPendingRequests: 9,
-      maxRequests: 9,
-      maxRetries: 0,
-      retryBudget: null,
-      trackRemaining: false,
-    };
-    const { port, accessLog, stat } = await single(up.port, { retry: retry() }, {}, { limits });
+    const none = { default: limits({ maxRetries: 0 }), high: limits() };
+    const { port, accessLog, stat } = await single(up.port, { retry: retry() }, {}, { limits: none });
     expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 503 /);
     expect(accessLog).toEqual(['/ 503 UO via_upstream']);
     expect(stat('cluster.up.upstream_rq_retry_overflow')).toBe(1);
@@ -183,15 +176,8 @@ describe('connections', () => {
 
   test('503 UO and x-envoy-overloaded when the queue is full', async () => {
     const up = await origin(() => undefined);
-    const limits = {
-      maxConnections: 1,
-      maxPendingRequests: 1,
-      maxRequests: 9,
-      maxRetries: 0,
-      retryBudget: null,
-      trackRemaining: false,
-    };
-    const { port, accessLog, stat } = await single(up.port, {}, {}, { limits });
+    const few = { default: limits({ maxConnections: 1, maxPendingRequests: 1 }), high: limits() };
+    const { port, accessLog, stat } = await single(up.port, {}, {}, { limits: few });
     const first = openClient(port);
     const second = openClient(port);
     first.write(GET('/1'));

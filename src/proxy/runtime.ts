@@ -7,7 +7,6 @@ import { TimerWheel } from '../lib/timer-wheel.ts';
 import type { LocalCluster } from './balance/balancer.ts';
 import type { CallServices } from './client/call.ts';
 import { ClusterClient } from './client/cluster-client.ts';
-import { breakerGauges } from './cluster/circuit-breakers.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { ClusterServices } from './cluster/cluster-services.ts';
 import type { Assignment } from './config/cluster-types.ts';
@@ -229,7 +228,9 @@ export class ProxyRuntime {
     for (const [name, cluster] of this.#clusters) {
       yield [`cluster.${name}`, cluster.stats];
       yield [`cluster.${name}.http2`, cluster.http2Stats];
-      yield [`cluster.${name}.circuit_breakers.default`, breakerGauges(cluster)];
+      for (const [priority, breaker] of Object.entries(cluster.breakers)) {
+        yield [`cluster.${name}.circuit_breakers.${priority}`, breaker.gauges()];
+      }
     }
     for (const [prefix, stats] of this.#httpStats) yield [`http.${prefix}`, stats];
     yield* this.#filterStats.all();

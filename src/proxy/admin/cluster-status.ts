@@ -2,6 +2,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Endpoint } from '../balance/balancer.ts';
 import { HEALTH_FLAG_NAMES, unfit } from '../balance/health.ts';
+import type { Limits } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 
 /** What is read of a running cluster. */
@@ -14,7 +15,9 @@ export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
       added_via_api: true,
       ...(config.discovery.kind === 'eds' && { eds_service_name: config.discovery.serviceName }),
       observability_name: config.name,
-      circuit_breakers: { thresholds: [limitsOf(config)] },
+      circuit_breakers: {
+        thresholds: [limitsOf(config.limits.default), { priority: 'HIGH', ...limitsOf(config.limits.high) }],
+      },
       host_statuses: hosts.map((host) => ({
         address: { socket_address: { address: host.address, port_value: host.port } },
         stats: [{ type: 'GAUGE', name: 'rq_active', value: String(host.activeRequests) }],
@@ -28,11 +31,13 @@ export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
 
 export function clustersText(clusters: readonly ClusterView[]): string {
   const lines = clusters.flatMap(({ config, hosts }) => {
-    const { max_connections, max_pending_requests, max_requests, max_retries } = limitsOf(config);
-    const limits = { max_connections, max_pending_requests, max_requests, max_retries };
     return [
       `${config.name}::observability_name::${config.name}`,
-      ...Object.entries(limits).map(([name, value]) => `${config.name}::default_priority::${name}::${value}`),
+      ...Object.entries(config.limits).flatMap(([priority, limits]) =>
+        Object.entries(limitsOf(limits)).map(
+          ([name, value]) => `${config.name}::${priority}_priority::${name}::${value}`,
+        ),
+      ),
       ...hosts.flatMap((host) => {
         const name = `${config.name}::${host.name}`;
         return [
@@ -47,7 +52,7 @@ export function clustersText(clusters: readonly ClusterView[]): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function limitsOf({ limits }: ClusterConfig) {
+function limitsOf(limits: Limits) {
   return {
     max_connections: limits.maxConnections,
     max_pending_requests: limits.maxPendingRequests,

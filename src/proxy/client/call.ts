@@ -62,7 +62,7 @@ export class Call implements AttemptOwner {
       this.#fail({ reason: 'no-endpoint', detail: this.#target.cluster });
       return;
     }
-    if (host.cluster.full) {
+    if (!host.cluster.breakers.default.allowsRequest) {
       host.cluster.stats.upstream_rq_pending_overflow += 1;
       this.#fail({ reason: 'overflow', detail: '' });
       return;

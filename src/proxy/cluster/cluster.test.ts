@@ -116,17 +116,6 @@ test.each([
   expect(cluster.stats.upstream_rq_drop_overload).toBe(wants === 'none' ? 0 : 1);
 });
 
-test.each([
-  ['a share of the requests in progress', 20, 40, 10, 10],
-  ['but so many always', 20, 4, 0, 3],
-])('a retry budget is %s', (_name, percent, active, pending, wants) => {
-  const limits = { ...configOf('c', []).limits, retryBudget: { percent, minimum: 3 } };
-  const { cluster } = make({ limits });
-  cluster.stats.upstream_rq_active = active;
-  cluster.stats.upstream_rq_pending_active = pending;
-  expect(cluster.maxRetries).toBe(wants);
-});
-
 test('Linkerd’s circuit breaker lets a single request try an endpoint that failed', () => {
   const accrual = { maxFailures: 2, minPenalty: 1_000, maxPenalty: 8_000, jitterRatio: 0 };
   const never = { count: 5, enforcing: 0 };

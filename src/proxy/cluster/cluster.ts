@@ -6,10 +6,11 @@ import { createBalancer } from '../balance/create.ts';
 import { unfit } from '../balance/health.ts';
 import type { Factors } from '../balance/level.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
-import type { Assignment, EndpointConfig, PolicyConfig } from '../config/cluster-types.ts';
+import type { Assignment, EndpointConfig, PolicyConfig, RoutingPriority } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
 import { Aggregate } from './aggregate.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
@@ -27,8 +28,7 @@ import { ClusterStats } from './stats.ts';
 export class Cluster {
   readonly stats = new ClusterStats();
   readonly http2Stats = new Http2Stats();
-  /** Retries in progress, for the circuit breaker. */
-  activeRetries = 0;
+  readonly breakers: Readonly<Record<RoutingPriority, CircuitBreaker>>;
   /** Changes with the endpoints and with their health. */
   version = 0;
   #config: ClusterConfig;
@@ -49,7 +49,12 @@ export class Cluster {
     const { stats, http2Stats } = this;
     const { clock, wheel, random } = services;
     const settings = { ...poolLimits(config), stats, http2Stats, clock, wheel, random };
-    this.#maker = new HostMaker(this, services, settings);
+    const { limits } = config;
+    this.breakers = {
+      default: new CircuitBreaker(limits.default, stats),
+      high: new CircuitBreaker(limits.high, stats),
+    };
+    this.#maker = new HostMaker(this, services, { settings, breakers: this.breakers });
     this.#health = new ClusterHealth(config, {
       ...services,
       stats,
@@ -115,19 +120,6 @@ export class Cluster {
   choose(context: PickContext): Host | null {
     const picked = this.#balancer.pick(context);
     return picked instanceof Host ? picked : null;
-  }
-
-  /** Whether it has as many requests as it may. */
-  get full(): boolean {
-    return this.stats.upstream_rq_active >= this.#config.limits.maxRequests;
-  }
-
-  /** Retries that may be in progress at once. */
-  get maxRetries(): number {
-    const { retryBudget, maxRetries } = this.#config.limits;
-    if (retryBudget === null) return maxRetries;
-    const { upstream_rq_active: active, upstream_rq_pending_active: pending } = this.stats;
-    return Math.max(retryBudget.minimum, Math.floor(((active + pending) * retryBudget.percent) / 100));
   }
 
   /** Whether the control plane wants this request refused, because the cluster is overloaded: by chance, or like all of them. */

@@ -6,32 +6,33 @@ import type { Cluster } from './cluster.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import type { Connector } from './connector.ts';
 import { Host } from './host.ts';
-import { createHostPools, type HostPools } from './host-pools.ts';
-import type { PoolSettings } from './pool.ts';
+import { createHostPools, type HostPools, type PoolContext } from './host-pools.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Transports } from './transports.ts';
 
 export class HostMaker {
   readonly #cluster: Cluster;
   readonly #services: ClusterServices;
-  readonly #settings: PoolSettings;
+  readonly #pools: PoolContext;
   #config: ClusterConfig;
   #transports: Transports;
 
-  constructor(cluster: Cluster, services: ClusterServices, settings: PoolSettings) {
+  constructor(cluster: Cluster, services: ClusterServices, pools: PoolContext) {
     const { config } = cluster;
     this.#cluster = cluster;
     this.#config = config;
     this.#services = services;
-    this.#settings = settings;
-    this.#transports = new Transports(config, settings.stats, services);
+    this.#pools = pools;
+    this.#transports = new Transports(config, pools.settings.stats, services);
   }
 
   /** `transports`: whether they are made anew, for endpoints made from now on. */
   update(config: ClusterConfig, { transports }: { readonly transports: boolean }): void {
     this.#config = config;
-    Object.assign(this.#settings, poolLimits(config));
-    if (transports) this.#transports = new Transports(config, this.#settings.stats, this.#services);
+    const { settings, breakers } = this.#pools;
+    Object.assign(settings, poolLimits(config));
+    for (const priority of ['default', 'high'] as const) breakers[priority].limits = config.limits[priority];
+    if (transports) this.#transports = new Transports(config, settings.stats, this.#services);
   }
 
   make(endpoint: EndpointConfig): Host {
@@ -56,6 +57,6 @@ export class HostMaker {
   }
 
   #makePools(place: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
-    return createHostPools(place, connector, this.#config.http.protocol, this.#settings);
+    return createHostPools(place, connector, this.#config.http.protocol, this.#pools);
   }
 }

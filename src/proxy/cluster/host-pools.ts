@@ -1,7 +1,9 @@
-// The pools of one endpoint: one, or one per protocol where the upstream is spoken to as the client speaks (`use_downstream_protocol_config`),
-// and these for each purpose where connections are not for anybody.
+// The pools of one endpoint: for each priority one, or one per protocol where the upstream is spoken to as the client speaks
+// (`use_downstream_protocol_config`); and these for each purpose where connections are not for anybody.
+import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Protocol } from '../http/message.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, Purpose } from './connector.ts';
 import { Pool, type PoolProtocol, type PoolSettings } from './pool.ts';
 
@@ -9,28 +11,63 @@ export type UpstreamProtocol = PoolProtocol | 'downstream';
 
 export type HostPools = {
   /** The pool for a request that came by this protocol. `behalf`: null for a request of the proxy's own. */
-  for(protocol: Protocol, behalf: Exchange | null): Pool;
+  for(protocol: Protocol, priority: RoutingPriority, behalf: Exchange | null): Pool;
   /** Whether there is a connection, or somebody waits for one. */
   readonly used: boolean;
   retire(): void;
 };
 
+/** What the pools of a cluster share. */
+export type PoolContext = {
+  readonly settings: PoolSettings;
+  readonly breakers: Readonly<Record<RoutingPriority, CircuitBreaker>>;
+};
+
 export function createHostPools(
-  place: { readonly address: string; readonly port: number },
+  { address, port }: { readonly address: string; readonly port: number },
   connector: Connector,
   protocol: UpstreamProtocol,
-  settings: PoolSettings,
+  { settings, breakers }: PoolContext,
 ): HostPools {
   const { purposeOf } = connector;
-  const make = (purpose: Purpose | null, onUnused: () => void) =>
-    new ProtocolPools(
-      (spoken) => new Pool(place.address, place.port, connector, spoken, settings, { purpose, onUnused }),
-      protocol,
+  const connections = { open: 0 };
+  const make = (purpose: Purpose | null, onUnused: () => void) => {
+    const target = { address, port, connector, connections, purpose, onUnused };
+    return new PriorityPools(
+      (priority) => new ProtocolPools((spoken) => new Pool(target, spoken, settings, breakers[priority]), protocol),
     );
+  };
   return purposeOf === undefined ? make(null, nothing) : new PurposePools(purposeOf, make);
 }
 
-class ProtocolPools implements HostPools {
+/** Those of priority `high` come with the first such request. */
+class PriorityPools implements HostPools {
+  readonly #make: (priority: RoutingPriority) => ProtocolPools;
+  readonly #default: ProtocolPools;
+  #high: ProtocolPools | null = null;
+
+  constructor(make: (priority: RoutingPriority) => ProtocolPools) {
+    this.#make = make;
+    this.#default = make('default');
+  }
+
+  for(protocol: Protocol, priority: RoutingPriority): Pool {
+    if (priority === 'default') return this.#default.for(protocol);
+    this.#high ??= this.#make('high');
+    return this.#high.for(protocol);
+  }
+
+  get used(): boolean {
+    return this.#default.used || this.#high?.used === true;
+  }
+
+  retire(): void {
+    this.#default.retire();
+    this.#high?.retire();
+  }
+}
+
+class ProtocolPools {
   readonly #http1: Pool;
   readonly #http2: Pool;
 
@@ -67,7 +104,7 @@ class PurposePools implements HostPools {
     this.#make = make;
   }
 
-  for(protocol: Protocol, behalf: Exchange | null): Pool {
+  for(protocol: Protocol, priority: RoutingPriority, behalf: Exchange | null): Pool {
     const purpose = behalf === null ? null : this.#purposeOf(behalf);
     const key = purpose?.key ?? '';
     let pools = this.#pools.get(key);
@@ -78,7 +115,7 @@ class PurposePools implements HostPools {
       pools = made;
       this.#pools.set(key, pools);
     }
-    return pools.for(protocol, behalf);
+    return pools.for(protocol, priority, behalf);
   }
 
   get used(): boolean {

@@ -5,8 +5,6 @@ export function poolLimits(config: ClusterConfig) {
   return {
     connectTimeout: config.connectTimeout,
     idleTimeout: config.idleTimeout,
-    maxConnections: config.limits.maxConnections,
-    maxPendingRequests: config.limits.maxPendingRequests,
     maxRequestsPerConnection: config.maxRequestsPerConnection,
     maxConnectionDuration: config.http.maxConnectionDuration,
     preconnectRatio: config.http.preconnectRatio,

@@ -12,6 +12,7 @@ import { type ClientConnectionOwner, Http1ClientConnection } from '../http1/clie
 import { Http2ClientConnection, type Http2ClientOwner } from '../http2/client-connection.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
 import type { ClusterStats } from './stats.ts';
 
@@ -33,8 +34,6 @@ export type PoolProtocol = 'http1' | 'http2' | 'alpn';
 export type PoolSettings = {
   connectTimeout: number;
   idleTimeout: number;
-  maxConnections: number;
-  maxPendingRequests: number;
   /** 0 is no limit. */
   maxRequestsPerConnection: number;
   /** Milliseconds a connection may live, 0 is no limit. */
@@ -49,24 +48,30 @@ export type PoolSettings = {
   readonly random: () => number;
 };
 
-/** Whom a pool's connections are for, where not for anybody, and who is told when none is left and nobody waits. */
-export type PoolRole = { readonly purpose: Purpose | null; onUnused(): void };
-
-const FOR_ANYBODY: PoolRole = { purpose: null, onUnused: () => undefined };
-
 type Session = Http1ClientConnection | Http2ClientConnection;
+
+/** Where a pool connects to. */
+export type PoolTarget = {
+  readonly address: string;
+  readonly port: number;
+  readonly connector: Connector;
+  /** Of all pools of the endpoint. */
+  readonly connections: { open: number };
+  /** Whom connections are for; null: for anybody. */
+  readonly purpose: Purpose | null;
+  /** No connection is left, and nobody waits. */
+  readonly onUnused: () => void;
+};
 
 export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOwner {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: () => number;
   readonly stats: Http2Stats;
-  readonly #address: string;
-  readonly #port: number;
-  readonly #connector: Connector;
+  readonly #target: PoolTarget;
   readonly #settings: PoolSettings;
+  readonly #breaker: CircuitBreaker;
   readonly #protocol: PoolProtocol;
-  readonly #role: PoolRole;
   /** Those that take a request now, the one used last at the end. */
   readonly #listed: Session[] = [];
   readonly #open = new Set<Session>();
@@ -77,24 +82,15 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   #idleTimer: Timer | null = null;
   #closing = false;
 
-  constructor(
-    address: string,
-    port: number,
-    connector: Connector,
-    protocol: PoolProtocol,
-    settings: PoolSettings,
-    role: PoolRole = FOR_ANYBODY,
-  ) {
+  constructor(target: PoolTarget, protocol: PoolProtocol, settings: PoolSettings, breaker: CircuitBreaker) {
     this.clock = settings.clock;
     this.wheel = settings.wheel;
     this.random = settings.random;
     this.stats = settings.http2Stats;
-    this.#address = address;
-    this.#port = port;
-    this.#connector = connector;
+    this.#target = target;
     this.#protocol = protocol;
-    this.#role = role;
     this.#settings = settings;
+    this.#breaker = breaker;
     this.#expected = protocol === 'http1' ? 1 : settings.http2.maxConcurrentStreams;
   }
 
@@ -117,15 +113,13 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       this.#connectAhead();
       return;
     }
-    const { stats } = this.#settings;
-    if (stats.upstream_rq_pending_active >= this.#settings.maxPendingRequests) {
-      stats.upstream_rq_pending_overflow += 1;
+    if (!this.#breaker.allowsPending) {
+      this.#settings.stats.upstream_rq_pending_overflow += 1;
       this.#refuse(waiter, () => waiter.onFailure('overflow', ''));
       return;
     }
     this.#waiting.add(waiter);
-    stats.upstream_rq_pending_total += 1;
-    stats.upstream_rq_pending_active += 1;
+    this.#breaker.beginWait();
     this.#connectForWaiting();
     this.#connectAhead();
   }
@@ -180,9 +174,8 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   onClosed(session: Session): void {
-    const { stats } = this.#settings;
-    stats.upstream_cx_active -= 1;
-    stats.upstream_cx_destroy += 1;
+    this.#endConnection();
+    this.#settings.stats.upstream_cx_destroy += 1;
     this.#open.delete(session);
     this.#unlist(session);
     // Its place may be what a waiter was held up by.
@@ -191,7 +184,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   #noteUse(): void {
-    if (!this.used) this.#role.onUnused();
+    if (!this.used) this.#target.onUnused();
   }
 
   #hand(session: Session, waiter: PoolWaiter): void {
@@ -260,16 +253,17 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     while ((this.#open.size + this.#connecting.size) * this.#expected < wanted) if (!this.#connect()) return;
   }
 
-  /** false: the limit of the cluster is reached. */
+  /** false: the limit of the cluster, or of the endpoint, is reached. */
   #connect(): boolean {
     const { stats } = this.#settings;
-    if (stats.upstream_cx_active >= this.#settings.maxConnections) {
+    const { address, port, connector, connections, purpose } = this.#target;
+    if (!this.#breaker.allowsConnection || connections.open >= this.#breaker.limits.maxConnectionsPerHost) {
       stats.upstream_cx_overflow += 1;
       // Like Envoy, every endpoint may have one connection whatever the limit: else its queue would never move.
       if (this.#open.size + this.#connecting.size > 0) return false;
     }
-    stats.upstream_cx_total += 1;
-    stats.upstream_cx_active += 1;
+    this.#breaker.beginConnection();
+    connections.open += 1;
     const { clock } = this.#settings;
     const started = clock.now();
     let settled = false;
@@ -290,7 +284,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
         if (settle()) this.#failed((waiter) => waiter.onFailure('connection-failure', detail));
       },
     };
-    const cancel = this.#connector.connect(this.#address, this.#port, result, this.#role.purpose);
+    const cancel = connector.connect(address, port, result, purpose);
     const giveUp = () => {
       if (settle()) this.#abandon(cancel);
     };
@@ -306,8 +300,13 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #abandon(cancel: () => void): void {
     cancel();
-    this.#settings.stats.upstream_cx_active -= 1;
+    this.#endConnection();
     this.#noteUse();
+  }
+
+  #endConnection(): void {
+    this.#breaker.endConnection();
+    this.#target.connections.open -= 1;
   }
 
   #connected(socket: Socket, alpn: string, tls: UpstreamTls | null): void {
@@ -322,7 +321,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     } catch (error) {
       this.#eject((waiter) => waiter.onBug(error));
       socket.destroy();
-      if (session === null) this.#settings.stats.upstream_cx_active -= 1;
+      if (session === null) this.#endConnection();
     }
     this.#connectForWaiting();
   }
@@ -353,7 +352,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #failed(tell: (waiter: PoolWaiter) => void): void {
     const { stats } = this.#settings;
-    stats.upstream_cx_active -= 1;
+    this.#endConnection();
     stats.upstream_cx_destroy += 1;
     stats.upstream_cx_connect_fail += 1;
     this.#eject(tell);
@@ -381,7 +380,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #leaveQueue(waiter: PoolWaiter): boolean {
     if (!this.#waiting.delete(waiter)) return false;
-    this.#settings.stats.upstream_rq_pending_active -= 1;
+    this.#breaker.endWait();
     return true;
   }
 }

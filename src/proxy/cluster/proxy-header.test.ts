@@ -7,9 +7,10 @@ import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Downstream } from '../http/exchange.ts';
 import type { ClientSession } from '../http/stream.ts';
 import { Http2Stats } from '../http2/stats.ts';
-import { cluster } from '../testing/configs.ts';
+import { cluster, limits } from '../testing/configs.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
 import { createHostPools } from './host-pools.ts';
 import type { PoolWaiter } from './pool.ts';
@@ -83,14 +84,17 @@ function stand(version: 1 | 2 = 1) {
     },
   };
   const connector = proxyHeaderConnector(config({ version }), inner);
-  const pools = createHostPools({ address: '10.9.9.9', port: 80 }, connector, 'http1', {
+  const stats = new ClusterStats();
+  const settings = {
     ...poolLimits(cluster('c', [])),
-    stats: new ClusterStats(),
+    stats,
     http2Stats: new Http2Stats(),
     clock,
     wheel,
     random: () => 0,
-  });
+  };
+  const breakers = { default: new CircuitBreaker(limits(), stats), high: new CircuitBreaker(limits(), stats) };
+  const pools = createHostPools({ address: '10.9.9.9', port: 80 }, connector, 'http1', { settings, breakers });
   const connected = (nth: number) => made[nth]!.result.onConnected(made[nth]!.socket as Socket, '', null);
   return { made, connector, pools, connected };
 }
@@ -109,19 +113,19 @@ function waiter() {
 test('each client has connections of its own, as long as there are any', () => {
   const { pools, made, connected } = stand();
   const [first, second] = [testExchange(), testExchange({}, { remote: { address: '10.1.2.3', port: 9 } })];
-  pools.for('HTTP/1.1', first).acquire(waiter());
-  pools.for('HTTP/1.1', second).acquire(waiter());
+  pools.for('HTTP/1.1', 'default', first).acquire(waiter());
+  pools.for('HTTP/1.1', 'default', second).acquire(waiter());
   expect(made.length).toBe(2);
-  expect(pools.for('HTTP/1.1', testExchange())).toBe(pools.for('HTTP/1.1', first));
-  const [pool, other] = [pools.for('HTTP/1.1', first), pools.for('HTTP/1.1', second)];
+  expect(pools.for('HTTP/1.1', 'default', testExchange())).toBe(pools.for('HTTP/1.1', 'default', first));
+  const [pool, other] = [pools.for('HTTP/1.1', 'default', first), pools.for('HTTP/1.1', 'default', second)];
   expect(pool).not.toBe(other);
   connected(0);
   expect(made[0]!.socket.written).toContain('PROXY TCP4 10.1.2.3 127.0.0.1 40000 8080\r\n');
   made[0]!.socket.destroy();
   return new Promise<void>((resolve) => {
     made[0]!.socket.once('close', () => {
-      expect(pools.for('HTTP/1.1', first), 'its pool went with its last connection').not.toBe(pool);
-      expect(pools.for('HTTP/1.1', second)).toBe(other);
+      expect(pools.for('HTTP/1.1', 'default', first), 'its pool went with its last connection').not.toBe(pool);
+      expect(pools.for('HTTP/1.1', 'default', second)).toBe(other);
       resolve();
     });
   });
@@ -130,7 +134,7 @@ test('each client has connections of its own, as long as there are any', () => {
 test('nothing is kept of a connection that failed', () => {
   const { pools, made } = stand();
   const asks = waiter();
-  pools.for('HTTP/1.1', testExchange()).acquire(asks);
+  pools.for('HTTP/1.1', 'default', testExchange()).acquire(asks);
   made[0]!.result.onFailed('no');
   expect(asks.failures).toEqual(['connection-failure']);
   expect(pools.used).toBe(false);

@@ -1,10 +1,12 @@
 // A CONNECT request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
 import type { Socket } from 'node:net';
+import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange, UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
 import { kept } from '../socket/reused-reads.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Cluster } from './cluster.ts';
 import type { ConnectResult } from './connector.ts';
 import type { Host } from './host.ts';
@@ -13,15 +15,17 @@ import type { PoolWaiter, SessionSource } from './pool.ts';
 export class Tunnel implements SessionSource, ClientSession, ClientStream {
   readonly #host: Host;
   readonly #cluster: Cluster;
+  readonly #breaker: CircuitBreaker;
   readonly #behalf: Exchange | null;
   #giveUp: (() => void) | null = null;
   #socket: Socket | null = null;
   #handler: ClientStreamHandler | null = null;
   #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 }, tls: null };
 
-  constructor(host: Host, cluster: Cluster, behalf: Exchange | null) {
+  constructor(host: Host, priority: RoutingPriority, behalf: Exchange | null) {
     this.#host = host;
-    this.#cluster = cluster;
+    this.#cluster = host.cluster;
+    this.#breaker = host.cluster.breakers[priority];
     this.#behalf = behalf;
   }
 
@@ -35,11 +39,10 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
 
   acquire(waiter: PoolWaiter): void {
     const { stats } = this.#cluster;
-    stats.upstream_cx_total += 1;
-    stats.upstream_cx_active += 1;
+    this.#breaker.beginConnection();
     const timer = this.#cluster.after(this.#cluster.config.connectTimeout, () => {
       this.#giveUp?.();
-      stats.upstream_cx_active -= 1;
+      this.#breaker.endConnection();
       stats.upstream_cx_connect_timeout += 1;
       settled(() => waiter.onFailure('connection-timeout', ''));
     });
@@ -57,7 +60,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     const result: ConnectResult = {
       onConnected: (socket, _alpn, tls) => settled(() => this.#connected(socket, tls, waiter)),
       onFailed: (detail) => {
-        stats.upstream_cx_active -= 1;
+        this.#breaker.endConnection();
         stats.upstream_cx_connect_fail += 1;
         settled(() => waiter.onFailure('connection-failure', detail));
       },
@@ -70,7 +73,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     if (this.#giveUp === null) return;
     this.#giveUp();
     this.#giveUp = null;
-    this.#cluster.stats.upstream_cx_active -= 1;
+    this.#breaker.endConnection();
   }
 
   /** The connection is the answer. */
@@ -132,7 +135,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     socket.on('drain', () => this.#tell((handler) => handler.onDrain()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      this.#cluster.stats.upstream_cx_active -= 1;
+      this.#breaker.endConnection();
       this.#cluster.stats.upstream_cx_destroy += 1;
       this.#finished((handler) => handler.onReset('connection-termination'));
     });

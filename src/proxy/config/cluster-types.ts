@@ -169,4 +169,9 @@ export type Limits = {
   readonly retryBudget: { readonly percent: number; readonly minimum: number } | null;
   /** Statistics show what is left. */
   readonly trackRemaining: boolean;
+  /** Of one endpoint; no limit by default. */
+  readonly maxConnectionsPerHost: number;
 };
+
+/** Which limits a request counts for, and which connections it shares. */
+export type RoutingPriority = 'default' | 'high';

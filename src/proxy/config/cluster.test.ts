@@ -8,7 +8,7 @@ import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extens
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
-import { endpoint, outlierDetection } from '../testing/configs.ts';
+import { endpoint, limits, outlierDetection } from '../testing/configs.ts';
 import { cluster, packed, socket } from '../testing/resources.ts';
 import { plainAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
@@ -35,14 +35,7 @@ describe('cluster', () => {
       subsets: null,
       overrideHealths: ['unknown', 'healthy', 'degraded'],
       tls: [{ name: 'default', when: {}, tls: null, proxyHeader: null }],
-      limits: {
-        maxConnections: 1024,
-        maxPendingRequests: 1024,
-        maxRequests: 1024,
-        maxRetries: 3,
-        retryBudget: null,
-        trackRemaining: false,
-      },
+      limits: { default: limits(), high: limits() },
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,
       outlierDetection: null,
@@ -184,16 +177,7 @@ describe('cluster', () => {
     [
       'limits',
       { circuit_breakers: { thresholds: [{ priority: 'HIGH', max_requests: 1 }, { max_requests: 2 }] } },
-      {
-        limits: {
-          maxConnections: 1024,
-          maxPendingRequests: 1024,
-          maxRequests: 2,
-          maxRetries: 3,
-          retryBudget: null,
-          trackRemaining: false,
-        },
-      },
+      { limits: { default: limits({ maxRequests: 2 }), high: limits({ maxRequests: 1 }) } },
     ],
     ['panic off', { common_lb_config: { healthy_panic_threshold: { value: 0 } } }, { panicThreshold: 0 }],
     [
@@ -352,16 +336,12 @@ describe('cluster', () => {
     [
       'retry budget',
       { circuit_breakers: { thresholds: [{ retry_budget: { min_retry_concurrency: 7 } }] } },
-      {
-        limits: {
-          maxConnections: 1024,
-          maxPendingRequests: 1024,
-          maxRequests: 1024,
-          maxRetries: 3,
-          retryBudget: { percent: 20, minimum: 7 },
-          trackRemaining: false,
-        },
-      },
+      { limits: { default: limits({ retryBudget: { percent: 20, minimum: 7 } }), high: limits() } },
+    ],
+    [
+      'limits of each endpoint',
+      { circuit_breakers: { per_host_thresholds: [{ max_connections: 2 }, { priority: 'HIGH', max_connections: 3 }] } },
+      { limits: { default: limits({ maxConnectionsPerHost: 2 }), high: limits({ maxConnectionsPerHost: 3 }) } },
     ],
   ])('%s', (_name, change, wants) => {
     expect(cluster(change)).toMatchObject(wants);
@@ -486,6 +466,10 @@ describe('cluster', () => {
         },
       },
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: a is no IP address',
+    ],
+    [
+      { circuit_breakers: { per_host_thresholds: [{ max_requests: 2 }] } },
+      'circuit_breakers.per_host_thresholds[0]: may have max_connections only',
     ],
     [{ connect_timeout: '0s' }, 'connect_timeout: must be more than 0'],
     [

@@ -1,6 +1,10 @@
 // Cluster → ClusterConfig.
 
-import type { CircuitBreakers_Thresholds_RetryBudget as RetryBudget } from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
+import type {
+  CircuitBreakers,
+  CircuitBreakers_Thresholds_RetryBudget as RetryBudget,
+  CircuitBreakers_Thresholds as Thresholds,
+} from '../../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import {
   type Cluster,
   type Cluster_TransportSocketMatch,
@@ -95,9 +99,19 @@ function decodeBudget(budget: RetryBudget, path: string): Limits['retryBudget'] 
   };
 }
 
-/** Thresholds for priority HIGH are accepted: no route that asks for it is. */
-function decodeLimits(cluster: Cluster): ClusterConfig['limits'] {
-  const limits = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT);
+function decodeLimits({ circuitBreakers }: Cluster): ClusterConfig['limits'] {
+  for (const [index, perHost] of circuitBreakers?.perHostThresholds.entries() ?? [])
+    refuseAllButConnections(perHost, index);
+  return {
+    default: limitsOf(circuitBreakers, RoutingPriority.DEFAULT),
+    high: limitsOf(circuitBreakers, RoutingPriority.HIGH),
+  };
+}
+
+/** The first that is for the priority counts. */
+function limitsOf(breakers: CircuitBreakers | undefined, priority: RoutingPriority): Limits {
+  const limits = breakers?.thresholds.find((one) => one.priority === priority);
+  const perHost = breakers?.perHostThresholds.find((one) => one.priority === priority);
   return {
     maxConnections: limits?.maxConnections ?? 1024,
     maxPendingRequests: limits?.maxPendingRequests ?? 1024,
@@ -107,5 +121,16 @@ function decodeLimits(cluster: Cluster): ClusterConfig['limits'] {
     retryBudget: limits?.retryBudget
       ? decodeBudget(limits.retryBudget, 'circuit_breakers.thresholds.retry_budget')
       : null,
+    maxConnectionsPerHost: perHost?.maxConnections ?? Number.POSITIVE_INFINITY,
   };
+}
+
+function refuseAllButConnections(
+  { $typeName, $unknown, priority, maxConnections, ...rest }: Thresholds,
+  index: number,
+): void {
+  const [field] = Object.entries(rest).find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (field !== undefined) {
+    throw new ConfigError(`circuit_breakers.per_host_thresholds[${index}]`, 'may have max_connections only');
+  }
 }

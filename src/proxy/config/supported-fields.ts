@@ -127,7 +127,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector':
     'keys single_host_per_subset fallback_policy fallback_keys_subset',
   'envoy.type.v3.Percent': 'value',
-  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds',
+  'envoy.config.cluster.v3.CircuitBreakers': 'thresholds per_host_thresholds',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds':
     'priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining',
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': 'budget_percent min_retry_concurrency',

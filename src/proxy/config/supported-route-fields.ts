@@ -22,7 +22,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.RegexMatcher': 'regex',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
   'envoy.config.route.v3.RouteAction':
-    'rate_limits include_vh_rate_limits cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
+    'rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.WeightedCluster': 'clusters header_name',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':

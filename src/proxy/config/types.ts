@@ -15,6 +15,7 @@ import type {
   LocalityConfig,
   OutlierConfig,
   PolicyConfig,
+  RoutingPriority,
   SubsetConfig,
 } from './cluster-types.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
@@ -251,7 +252,7 @@ export type ClusterConfig = {
   /** What of the control plane's words an endpoint may bear that a session belongs to. */
   readonly overrideHealths: readonly EndpointHealth[];
   readonly tls: readonly TransportChoice[];
-  readonly limits: Limits;
+  readonly limits: Readonly<Record<RoutingPriority, Limits>>;
   readonly http: UpstreamHttpConfig;
   /** 0 is no limit. */
   readonly maxRequestsPerConnection: number;

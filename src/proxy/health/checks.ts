@@ -3,10 +3,12 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
+import { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
 import type { Host } from '../cluster/host.ts';
 import { Pool, type PoolProtocol } from '../cluster/pool.ts';
 import { ClusterStats } from '../cluster/stats.ts';
+import type { Limits } from '../config/cluster-types.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import { Http2Stats } from '../http2/stats.ts';
 import { ExchangeProbe } from './exchange-probe.ts';
@@ -22,6 +24,16 @@ export type CheckServices = {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+};
+
+const ONE_CONNECTION: Limits = {
+  maxConnections: 1,
+  maxPendingRequests: 1,
+  maxRequests: 1,
+  maxRetries: 0,
+  retryBudget: null,
+  trackRemaining: false,
+  maxConnectionsPerHost: 1,
 };
 
 export class HealthChecks implements HealthWatch {
@@ -88,18 +100,23 @@ export class HealthChecks implements HealthWatch {
     protocol: PoolProtocol,
     connectTimeout: number,
   ): Pool {
-    return new Pool(address, port, connector, protocol, {
+    const stats = new ClusterStats();
+    const target = { address, port, connector, connections: { open: 0 }, purpose: null, onUnused: nothing };
+    const settings = {
       connectTimeout,
       idleTimeout: 0,
-      maxConnections: 1,
-      maxPendingRequests: 1,
       maxRequestsPerConnection: 0,
       maxConnectionDuration: 0,
       preconnectRatio: 1,
       http2: this.#owner.config().http2,
-      stats: new ClusterStats(),
+      stats,
       http2Stats: new Http2Stats(),
       ...this.#services,
-    });
+    };
+    return new Pool(target, protocol, settings, new CircuitBreaker(ONE_CONNECTION, stats));
   }
+}
+
+function nothing(): void {
+  // Whoever probes keeps the pool.
 }

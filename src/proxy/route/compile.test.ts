@@ -180,7 +180,6 @@ describe('refused', () => {
     [{ virtual_hosts: [{ name: 'h', domains: ['*'], matcher: {} }] }, 'virtual_hosts[0].matcher: is not supported'],
     [route({ match: { safe_regex: { regex: '(' } } }), `${here}.match.safe_regex.regex: `],
     [route({ match: { prefix: '/', headers: [{ name: 'a' }, {}] } }), `${here}.match.headers[1].name: is empty`],
-    [action({ priority: 'HIGH' }), `${here}.route.priority: is not supported`],
     [action({ rate_limits: [{}] }), `${here}.route.rate_limits[0].actions: is empty`],
     [
       action({ prefix_rewrite: '/a', regex_rewrite: { pattern: { regex: 'a' } } }),

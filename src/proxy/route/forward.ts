@@ -1,4 +1,5 @@
 // RouteAction → the action that forwards a request.
+import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   type HedgePolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFound,
@@ -40,6 +41,7 @@ export function compileForward(
   const idleTimeout = action.idleTimeout;
   return {
     kind: 'forward',
+    priority: priorityOf(action.priority, at(path, 'priority')),
     ...compilePlan(action, inherited, path),
     ...compileClusterChoice(action, path, level),
     rewrite: compileRewrite(action, match, path),
@@ -112,6 +114,17 @@ export function compileMirrors(
       marked: !policy.disableShadowHostSuffixAppend,
     };
   });
+}
+
+function priorityOf(priority: RoutingPriority, path: string): ForwardAction['priority'] {
+  switch (priority) {
+    case RoutingPriority.DEFAULT:
+      return 'default';
+    case RoutingPriority.HIGH:
+      return 'high';
+    default:
+      throw new ConfigError(path, 'is not known');
+  }
 }
 
 function notFoundStatus(code: NotFound, path: string): number {

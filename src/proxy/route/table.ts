@@ -1,6 +1,7 @@
 // What a RouteConfiguration compiles to: asked once per request, parses nothing.
 import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
+import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -62,6 +63,7 @@ export type ForwardPlan = {
 
 export type ForwardAction = ForwardPlan & {
   readonly kind: 'forward';
+  readonly priority: RoutingPriority;
   /** Chooses among weighted clusters. */
   pickCluster(request: RequestHead, random: number): ClusterChoice;
   /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */

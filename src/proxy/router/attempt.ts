@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
 import { Tunnel } from '../cluster/tunnel.ts';
+import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -40,6 +41,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   #measuredFrom = Number.NaN;
   #starting = false;
   readonly #behalf: Exchange | null;
+  readonly #priority: RoutingPriority;
   readonly #raw: boolean;
   #tunnel: Tunnel | null = null;
 
@@ -50,6 +52,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     body: RequestBody,
     owner: AttemptOwner,
     behalf: Exchange | null = null,
+    priority: RoutingPriority = 'default',
     raw = false,
   ) {
     this.#cluster = host.cluster;
@@ -58,12 +61,12 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#body = body;
     this.#owner = owner;
     this.#behalf = behalf;
+    this.#priority = priority;
     this.#raw = raw;
   }
 
   start(): void {
-    const { stats } = this.#cluster;
-    stats.upstream_rq_active += 1;
+    this.#cluster.breakers[this.#priority].beginRequest();
     this.host.activeRequests += 1;
     if (this.host.latency !== null) {
       this.host.latency.begin();
@@ -180,8 +183,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   /** CONNECT that ends here has a connection of its own; everything else one of the endpoint's pools. */
   #source(): SessionSource {
-    if (!this.#raw) return this.host.pools.for(this.#head.protocol, this.#behalf);
-    this.#tunnel ??= new Tunnel(this.host, this.#cluster, this.#behalf);
+    if (!this.#raw) return this.host.pools.for(this.#head.protocol, this.#priority, this.#behalf);
+    this.#tunnel ??= new Tunnel(this.host, this.#priority, this.#behalf);
     return this.#tunnel;
   }
 
@@ -191,7 +194,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#over = true;
     this.timers?.stop();
     this.#measure(false);
-    this.#cluster.stats.upstream_rq_active -= 1;
+    this.#cluster.breakers[this.#priority].endRequest();
     this.host.activeRequests -= 1;
     this.#body.detach();
   }

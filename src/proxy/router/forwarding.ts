@@ -56,7 +56,7 @@ export class Forwarding implements AttemptOwner {
     this.#services = manager.services;
     this.#options = manager.config.router;
     this.#target = target;
-    this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster);
+    this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster, action.priority);
     this.#hash = hashFor(action, exchange, cluster);
   }
 
@@ -182,7 +182,8 @@ export class Forwarding implements AttemptOwner {
       this.#giveUp(cause.noHealthyUpstream);
       return;
     }
-    if (host.cluster.full) {
+    const { priority } = this.#action;
+    if (!host.cluster.breakers[priority].allowsRequest) {
       host.cluster.stats.upstream_rq_pending_overflow += 1;
       this.#giveUp(upstreamReset('overflow', '', false));
       return;
@@ -193,7 +194,7 @@ export class Forwarding implements AttemptOwner {
     this.#exchange.span?.attempt(clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
-    const attempt = new Attempt(host, request, this.#body, this, this.#exchange, raw);
+    const attempt = new Attempt(host, request, this.#body, this, this.#exchange, priority, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? this.#cluster.config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);

@@ -1,6 +1,8 @@
 // When and how soon a failed attempt is repeated.
 import type { Endpoint, PickContext } from '../balance/balancer.ts';
+import type { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RateLimitedBackOff, RetryPolicy } from '../route/retry-policy.ts';
 import type { AttemptOutcome } from '../route/table.ts';
@@ -16,10 +18,12 @@ export class RetryState {
   #tried: Endpoint[] = [];
   readonly #policy: RetryPolicy;
   readonly #cluster: Cluster;
+  readonly #breaker: CircuitBreaker;
 
-  constructor(policy: RetryPolicy, cluster: Cluster) {
+  constructor(policy: RetryPolicy, cluster: Cluster, priority: RoutingPriority) {
     this.#policy = policy;
     this.#cluster = cluster;
+    this.#breaker = cluster.breakers[priority];
   }
 
   /** `now`: milliseconds since the epoch. */
@@ -46,12 +50,12 @@ export class RetryState {
       return 'limit';
     }
     this.count += 1;
-    if (this.#cluster.activeRetries >= this.#cluster.maxRetries) {
+    if (this.#breaker.retries >= this.#breaker.maxRetries) {
       stats.upstream_rq_retry_overflow += 1;
       return 'overflow';
     }
     this.#holding = true;
-    this.#cluster.activeRetries += 1;
+    this.#breaker.retries += 1;
     stats.upstream_rq_retry += 1;
     return 'retry';
   }
@@ -89,7 +93,7 @@ export class RetryState {
   release(): void {
     if (!this.#holding) return;
     this.#holding = false;
-    this.#cluster.activeRetries -= 1;
+    this.#breaker.retries -= 1;
   }
 }
 

@@ -7,7 +7,7 @@ import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { formatFlags } from '../http/flags.ts';
 import { ProxyRuntime } from '../runtime.ts';
-import { chain, cluster, http, listener, routeTable } from '../testing/configs.ts';
+import { chain, cluster, http, limits, listener, routeTable } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, openClient } from '../testing/origin.ts';
 
@@ -215,14 +215,7 @@ describe('failures', () => {
         {},
         async () => [
           cluster('c', [await echo()], {
-            limits: {
-              maxConnections: 0,
-              maxPendingRequests: 1,
-              maxRequests: 1,
-              maxRetries: 1,
-              retryBudget: null,
-              trackRemaining: false,
-            },
+            limits: { default: limits({ maxConnections: 0 }), high: limits() },
           }),
         ],
         '0 0 UO',

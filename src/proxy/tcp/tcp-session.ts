@@ -101,7 +101,7 @@ export class TcpSession {
     const { config, services } = this.#proxy;
     const { stats } = cluster;
     const record = this.#record;
-    if (stats.upstream_cx_active >= cluster.config.limits.maxConnections) {
+    if (!cluster.breakers.default.allowsConnection) {
       stats.upstream_cx_overflow += 1;
       this.#fail(flag.upstreamOverflow);
       return;
@@ -132,12 +132,12 @@ export class TcpSession {
     const { wheel } = this.#proxy.services;
     const { cluster } = host;
     const { stats } = cluster;
-    stats.upstream_cx_total += 1;
-    stats.upstream_cx_active += 1;
+    const breaker = cluster.breakers.default;
+    breaker.beginConnection();
     const failed = (detail: string) => {
       this.#giveUp = null;
       wheel.cancel(timer);
-      stats.upstream_cx_active -= 1;
+      breaker.endConnection();
       stats.upstream_cx_connect_fail += 1;
       this.#tried.push(host);
       this.#record.flags |= flag.upstreamConnectionFailure;
@@ -164,7 +164,7 @@ export class TcpSession {
     this.#giveUp = () => {
       wheel.cancel(timer);
       cancel();
-      stats.upstream_cx_active -= 1;
+      breaker.endConnection();
     };
   }
 
@@ -188,7 +188,7 @@ export class TcpSession {
       tls,
     };
     watch(up.source, (reset) => {
-      cluster.stats.upstream_cx_active -= 1;
+      cluster.breakers.default.endConnection();
       cluster.stats.upstream_cx_destroy += 1;
       closeAfter(this.#down.source, reset);
     });

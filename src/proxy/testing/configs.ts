@@ -1,7 +1,7 @@
 // Configurations as the decoder makes them of an empty resource: a test names only what it is about.
 
 import { ANY_ENDPOINT } from '../cluster/defaults.ts';
-import type { EndpointConfig, OutlierConfig } from '../config/cluster-types.ts';
+import type { EndpointConfig, Limits, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
 import type {
@@ -40,14 +40,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
       preconnectRatio: 1,
       requestNames: null,
     },
-    limits: {
-      maxConnections: 1024,
-      maxPendingRequests: 1024,
-      maxRequests: 1024,
-      maxRetries: 3,
-      retryBudget: null,
-      trackRemaining: false,
-    },
+    limits: { default: limits(), high: limits() },
     maxRequestsPerConnection: 0,
     idleTimeout: 3_600_000,
     outlierDetection: null,
@@ -58,6 +51,19 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     closeOnSetChange: false,
     panicThreshold: 50,
     metadata: {},
+    ...change,
+  };
+}
+
+export function limits(change: Partial<Limits> = {}): Limits {
+  return {
+    maxConnections: 1024,
+    maxPendingRequests: 1024,
+    maxRequests: 1024,
+    maxRetries: 3,
+    retryBudget: null,
+    trackRemaining: false,
+    maxConnectionsPerHost: Number.POSITIVE_INFINITY,
     ...change,
   };
 }
@@ -86,6 +92,7 @@ export function outlierDetection(change: Partial<OutlierConfig> = {}): OutlierCo
 export function forward(name: string, change: Partial<ForwardAction> = {}): ForwardAction {
   return {
     kind: 'forward',
+    priority: 'default',
     pickCluster: () => ({ cluster: name, subset: null, filters: null, editRequest: nothing, editResponse: nothing }),
     picksEarly: false,
     rewrite: nothing,
