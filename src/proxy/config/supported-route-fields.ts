@@ -36,7 +36,9 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties': 'source_ip',
   'envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter': 'name',
   'envoy.config.route.v3.RetryPolicy':
-    'retry_on num_retries per_try_timeout retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retry_back_off per_try_idle_timeout rate_limited_retry_back_off retriable_request_headers',
+    'retry_on num_retries per_try_timeout retry_priority retry_host_predicate host_selection_retry_max_attempts retriable_status_codes retriable_headers retry_back_off per_try_idle_timeout rate_limited_retry_back_off retriable_request_headers',
+  'envoy.config.route.v3.RetryPolicy.RetryPriority': 'name typed_config',
+  'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig': 'update_frequency',
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
   'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
   'envoy.config.route.v3.RedirectAction':

@@ -196,7 +196,7 @@ describe('refused', () => {
     ],
     [
       action({ retry_policy: { retry_priority: { name: 'x' } } }),
-      `${here}.route.retry_policy.retry_priority: is not supported`,
+      `${here}.route.retry_policy.retry_priority.typed_config: is required`,
     ],
     [
       action({ retry_policy: { retry_back_off: {} } }),

@@ -5,10 +5,12 @@ import {
   type RetryPolicy_RateLimitedRetryBackOff,
   type RetryPolicy_RetryBackOff,
   type RetryPolicy as RetryPolicyMessage,
+  type RetryPolicy_RetryPriority as RetryPriority,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { OmitCanaryHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts_pb.ts';
 import { OmitHostMetadataConfigSchema } from '../../xds/gen/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
 import { PreviousHostsPredicateSchema } from '../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
+import { PreviousPrioritiesConfigSchema } from '../../xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 import type { Endpoint, PickContext } from '../balance/balancer.ts';
 import { typeNameOf, unpack } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
@@ -28,6 +30,8 @@ export type RetryPolicy = {
   readonly reselect: number;
   readonly avoidsTried: boolean;
   readonly rejects: PickContext['rejects'];
+  /** After so many tries each, priorities that were tried are left alone; null: they are not. */
+  readonly leavesPriorities: number | null;
   /** Requests that are retried at all; null: every one. */
   readonly onlyFor: ((request: RequestHead) => boolean) | null;
   /** What `retriable` was made of, for requests whose headers add to it. */
@@ -59,6 +63,7 @@ export function compileRetryPolicy(policy: RetryPolicyMessage, path: string): Re
     backoff: compileBackOff(policy.retryBackOff, at(path, 'retry_back_off')),
     rateLimited: compileRateLimited(policy.rateLimitedRetryBackOff, at(path, 'rate_limited_retry_back_off')),
     ...compileReselect(policy, path),
+    leavesPriorities: compilePriority(policy.retryPriority, at(path, 'retry_priority')),
     onlyFor: compileOnlyFor(policy, path),
     words,
     responses,
@@ -121,6 +126,14 @@ function compilePredicate(config: Any | undefined, path: string): 'tried' | ((en
   }
 }
 
+function compilePriority(priority: RetryPriority | undefined, path: string): RetryPolicy['leavesPriorities'] {
+  if (priority === undefined) return null;
+  const here = at(path, 'typed_config');
+  const { updateFrequency } = unpack(priority.configType.value, PreviousPrioritiesConfigSchema, here);
+  if (updateFrequency <= 0) throw new ConfigError(at(here, 'update_frequency'), 'must be more than 0');
+  return updateFrequency;
+}
+
 /** One that matches is enough. */
 function compileOnlyFor(policy: RetryPolicyMessage, path: string): RetryPolicy['onlyFor'] {
   const tests = mapAt(policy.retriableRequestHeaders, at(path, 'retriable_request_headers'), compileHeader);
@@ -148,6 +161,7 @@ export function retryNever(policy: RetryPolicy | null): RetryPolicy {
     reselect: 0,
     avoidsTried: false,
     rejects: null,
+    leavesPriorities: null,
     onlyFor: null,
     words: new Set(),
     responses: { statusCodes: new Set(), matchesHeaders: () => false },

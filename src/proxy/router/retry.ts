@@ -1,5 +1,6 @@
 // When and how soon a failed attempt is repeated.
 import type { Endpoint, PickContext } from '../balance/balancer.ts';
+import { PreviousPriorities } from '../balance/previous-priorities.ts';
 import type { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
@@ -16,12 +17,14 @@ export class RetryState {
   #reset = 0;
   #holding = false;
   #tried: Endpoint[] = [];
+  readonly #priorities: PreviousPriorities | null;
   readonly #policy: RetryPolicy;
   readonly #cluster: Cluster;
   readonly #breaker: CircuitBreaker;
 
   constructor(policy: RetryPolicy, cluster: Cluster, priority: RoutingPriority) {
     this.#policy = policy;
+    this.#priorities = policy.leavesPriorities === null ? null : new PreviousPriorities(policy.leavesPriorities);
     this.#cluster = cluster;
     this.#breaker = cluster.breakers[priority];
   }
@@ -82,11 +85,12 @@ export class RetryState {
   /** What the policy wants of the endpoint of a retry. */
   get wanted(): Pick<PickContext, 'tried' | 'reselect' | 'rejects' | 'reshare'> {
     const { reselect, rejects } = this.#policy;
-    return { tried: this.#tried, reselect, rejects, reshare: null };
+    return { tried: this.#tried, reselect, rejects, reshare: this.#priorities?.reshare ?? null };
   }
 
   note(endpoint: Endpoint): void {
     if (this.#policy.avoidsTried) this.#tried.push(endpoint);
+    this.#priorities?.note(endpoint);
   }
 
   /** Gives the place in the budget back; safe to call again. */
