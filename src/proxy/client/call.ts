@@ -5,7 +5,10 @@ import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ResetReason } from '../http/stream.ts';
 import { Attempt, type AttemptOwner } from '../router/attempt.ts';
+import { cause, upstreamReset } from '../router/causes.ts';
+import { observeAnswer } from '../router/observe.ts';
 import { RequestBody } from '../router/request-body.ts';
+import { resetOutcome } from '../router/reset-outcome.ts';
 import type { RouterServices } from '../router/services.ts';
 
 /** What calls need of the proxy around them. */
@@ -73,6 +76,7 @@ export class Call implements AttemptOwner {
     if (timeout > 0) {
       this.#timer = wheel.set(timeout, () => {
         cluster.stats.upstream_rq_timeout += 1;
+        host.cluster.observeFailure(host, cause.responseTimeout.status);
         this.#fail({ reason: 'timeout', detail: '' });
       });
     }
@@ -119,7 +123,7 @@ export class Call implements AttemptOwner {
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
     const cluster = this.#services.clusters.get(this.#target.cluster);
     cluster?.stats.countResponse(head.status);
-    attempt.host.cluster.observe(attempt.host, head.status);
+    observeAnswer(attempt.host, this.#target.head, head);
     if (last) this.#settle();
     this.#handler.onHead(head, last);
   }
@@ -137,7 +141,9 @@ export class Call implements AttemptOwner {
     // Nothing is held back here.
   }
 
-  onReset(_attempt: Attempt, reason: ResetReason, detail: string): void {
+  onReset({ host, sent }: Attempt, reason: ResetReason, detail: string): void {
+    if (resetOutcome(reason, sent) !== null)
+      host.cluster.observeFailure(host, upstreamReset(reason, detail, false).status);
     this.#fail({ reason, detail });
   }
 

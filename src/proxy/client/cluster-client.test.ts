@@ -18,9 +18,10 @@ import {
   ProcessingResponseSchema,
 } from '../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import type { ClusterConfig } from '../config/types.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { Overload } from '../overload/overload.ts';
-import { cluster } from '../testing/configs.ts';
+import { cluster, outlierDetection } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort } from '../testing/origin.ts';
 import type { CallServices } from './call.ts';
@@ -54,11 +55,11 @@ async function serve(answer: Answer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function client(ports: readonly number[]): { client: ClusterClient; up: Cluster } {
+function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): { client: ClusterClient; up: Cluster } {
   const log = silentLog([]);
   const wheel = new TimerWheel(systemClock, () => undefined);
   const shared = { clock: systemClock, wheel, random: () => 0, log };
-  const up = new Cluster(cluster('up', ports), {
+  const up = new Cluster(cluster('up', ports, change), {
     ...shared,
     cluster: () => undefined,
     local: () => null,
@@ -102,6 +103,22 @@ const call = (change: Partial<HttpCall> = {}): HttpCall => ({
 
 const ask = (to: ClusterClient, change: Partial<HttpCall> = {}): Promise<HttpOutcome> =>
   new Promise((resolve) => void to.http(call(change), resolve));
+
+describe('what a call finds out counts for outlier detection', () => {
+  const first = { count: 1, enforcing: 100 };
+  const outlier = { outlierDetection: outlierDetection({ consecutive5xx: first, maxEjectionPercent: 100 }) };
+  test.each<[name: string, port: () => Promise<number>, change: Partial<HttpCall>, ejections: number]>([
+    ['an answer', () => serve((_, response) => response.end()), {}, 0],
+    ['an error', () => serve((_, response) => response.writeHead(500).end()), {}, 1],
+    ['nobody listens', () => freePort(), {}, 1],
+    ['no answer in time', () => serve(() => undefined), { timeout: 30 }, 1],
+    ['an end before the answer', () => serve((_, { socket }) => socket?.destroy()), {}, 1],
+  ])('%s', async (_name, port, change, ejections) => {
+    const { client: one, up } = client([await port()], outlier);
+    await ask(one, change);
+    expect(up.stats.outlier_detection.ejections_active).toBe(ejections);
+  });
+});
 
 describe('HTTP', () => {
   test('an answer with its body', async () => {

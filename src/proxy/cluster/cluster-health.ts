@@ -66,8 +66,8 @@ export class ClusterHealth {
     this.#passive?.observeFailure(host, status);
   }
 
-  observeConnected(host: Host): void {
-    this.#passive?.observeConnected(host);
+  observeConnected(host: Host, final: boolean): void {
+    this.#passive?.observeConnected(host, final);
   }
 
   failNow(host: Host): void {

@@ -185,9 +185,9 @@ export class Cluster {
     this.#health.observeFailure(host, status);
   }
 
-  /** A connection took a request. */
-  observeConnected(host: Host): void {
-    this.#health.observeConnected(host);
+  /** A connection took a request. `final`: it is all there will be to see of it, as without HTTP. */
+  observeConnected(host: Host, final = false): void {
+    this.#health.observeConnected(host, final);
   }
 
   /** Whether endpoints are checked actively. */

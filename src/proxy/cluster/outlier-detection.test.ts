@@ -79,6 +79,16 @@ describe('failures before a response', () => {
     expect(ejected()).toEqual([1]);
   });
 
+  test('end with a connection that is all there is to see', () => {
+    const { detection, hosts, ejected } = make();
+    for (let i = 0; i < 2; i++) detection.observeFailure(hosts[1]!, 503);
+    detection.observeConnected(hosts[1]!, false);
+    for (let i = 0; i < 2; i++) detection.observeFailure(hosts[0]!, 503);
+    detection.observeConnected(hosts[0]!, true);
+    for (const host of [0, 1]) detection.observeFailure(hosts[host]!, 503);
+    expect(ejected()).toEqual([1]);
+  });
+
   test('count on their own where they are; a connection ends the row', () => {
     const { detection, hosts, stats, ejected, answer } = make({
       splitLocalOrigin: true,
@@ -86,7 +96,7 @@ describe('failures before a response', () => {
     });
     answer(1, 500, 500);
     for (let i = 0; i < 2; i++) detection.observeFailure(hosts[1]!, 503);
-    detection.observeConnected(hosts[1]!);
+    detection.observeConnected(hosts[1]!, false);
     for (let i = 0; i < 2; i++) detection.observeFailure(hosts[1]!, 503);
     expect(ejected()).toEqual([]);
     detection.observeFailure(hosts[1]!, 503);

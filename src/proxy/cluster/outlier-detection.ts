@@ -76,10 +76,12 @@ export class OutlierDetection {
     monitor.consecutiveLocalFailures = 0;
   }
 
-  observeConnected(host: Host): void {
-    if (!this.#config.splitLocalOrigin) return;
-    host.outlier.local.count(true);
-    host.outlier.consecutiveLocalFailures = 0;
+  /** `final`: nothing more will be heard of it, so that it counts as an answer where the two are not told apart. */
+  observeConnected(host: Host, final: boolean): void {
+    if (this.#config.splitLocalOrigin) {
+      host.outlier.local.count(true);
+      host.outlier.consecutiveLocalFailures = 0;
+    } else if (final) this.observe(host, 200);
   }
 
   /** An active health check found it well, which is worth more than old errors. */

@@ -56,8 +56,9 @@ export class PassiveHealth {
     host.accrual?.onFailure();
   }
 
-  observeConnected(host: Host): void {
-    this.#outlier.observeConnected(host);
+  observeConnected(host: Host, final: boolean): void {
+    this.#outlier.observeConnected(host, final);
+    if (final) host.accrual?.onSuccess();
   }
 
   observeCheck(host: Host): void {

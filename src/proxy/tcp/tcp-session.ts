@@ -134,7 +134,7 @@ export class TcpSession {
     const { stats } = cluster;
     const breaker = cluster.breakers.default;
     breaker.beginConnection();
-    const failed = (detail: string) => {
+    const failed = (detail: string, status = 503) => {
       this.#giveUp = null;
       wheel.cancel(timer);
       breaker.endConnection();
@@ -142,7 +142,7 @@ export class TcpSession {
       this.#tried.push(host);
       this.#record.flags |= flag.upstreamConnectionFailure;
       this.#record.upstreamFailure = detail;
-      cluster.observeFailure(host, 503);
+      cluster.observeFailure(host, status);
       if (!this.#closed) this.#guarded(again);
     };
     const { address, port, connector } = host;
@@ -150,16 +150,16 @@ export class TcpSession {
       onConnected: (socket, _alpn, tls) => {
         this.#giveUp = null;
         wheel.cancel(timer);
-        cluster.observe(host, 200);
+        cluster.observeConnected(host, true);
         this.#guarded(() => this.#onConnected(socket, tls, cluster));
       },
-      onFailed: failed,
+      onFailed: (detail) => failed(detail),
     };
     const cancel = connector.connect(address, port, result, connector.purposeOf?.(this.#record));
     const timer = wheel.set(cluster.config.connectTimeout, () => {
       cancel();
       stats.upstream_cx_connect_timeout += 1;
-      failed('');
+      failed('', 504);
     });
     this.#giveUp = () => {
       wheel.cancel(timer);
