@@ -57,3 +57,13 @@ test('quantiles are within a tenth of the true ones', () => {
     }),
   );
 });
+
+test('histograms of several threads are one', () => {
+  const whole = new Histogram();
+  const newer = filled(2, 2);
+  newer.exemplify({ value: 2, label: 'newer', epoch: 9 });
+  const older = filled(40);
+  older.exemplify({ value: 40, label: 'older', epoch: 8 });
+  for (const one of [newer, older, new Histogram()]) whole.add(one.state());
+  expect([whole.count, whole.sum, whole.below([10, 100]), whole.exemplar?.label]).toEqual([3, 44, [2, 3], 'newer']);
+});

@@ -6,6 +6,15 @@
 
 export type Exemplar = { readonly value: number; readonly label: string; readonly epoch: number };
 
+/** What a histogram holds, as it can cross between threads. */
+export type HistogramState = {
+  /** By bucket; null without records. */
+  readonly counts: Float64Array | null;
+  readonly count: number;
+  readonly sum: number;
+  readonly exemplar: Exemplar | null;
+};
+
 const LOWEST = -1;
 const DECADES = 11;
 /** From 10 to 99. */
@@ -42,6 +51,21 @@ export class Histogram {
   /** Says which request a value was of, as in `trace_id="…"`. */
   exemplify(exemplar: Exemplar): void {
     this.#exemplar = exemplar;
+  }
+
+  /** Shares its counts with the histogram. */
+  state(): HistogramState {
+    return { counts: this.#counts, count: this.#count, sum: this.#sum, exemplar: this.#exemplar };
+  }
+
+  /** Records all that another one has. The newer exemplar stays. */
+  add({ counts, count, sum, exemplar }: HistogramState): void {
+    if (counts === null) return;
+    this.#counts ??= new Float64Array(SIZE);
+    for (let i = 0; i < SIZE; i++) this.#counts[i]! += counts[i]!;
+    this.#count += count;
+    this.#sum += sum;
+    if (exemplar !== null && exemplar.epoch >= (this.#exemplar?.epoch ?? 0)) this.#exemplar = exemplar;
   }
 
   reset(): void {

@@ -6,7 +6,13 @@ import type { Limits } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 
 /** What is read of a running cluster. */
-export type ClusterView = { readonly config: ClusterConfig; readonly hosts: readonly Endpoint[] };
+export type ClusterView = { readonly config: ClusterConfig; readonly hosts: readonly HostView[] };
+
+/** Plain values: it may come from another thread. */
+export type HostView = Pick<
+  Endpoint,
+  'name' | 'address' | 'port' | 'activeRequests' | 'health' | 'weight' | 'priority'
+>;
 
 export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
   return {
@@ -61,7 +67,7 @@ function limitsOf(limits: Limits) {
   };
 }
 
-function healthFlags({ health }: Endpoint): string {
+function healthFlags({ health }: HostView): string {
   const flags = HEALTH_FLAG_NAMES.filter(([bit]) => (health & bit) !== 0);
   return flags.map(([, name]) => name).join('') || 'healthy';
 }
@@ -77,7 +83,7 @@ const STATUS_FIELDS: readonly (readonly [bit: number, field: string])[] = [
   [unfit.activeCheckTimeout, 'active_hc_timeout'],
 ];
 
-function healthStatus({ health }: Endpoint): JsonObject {
+function healthStatus({ health }: HostView): JsonObject {
   const set = STATUS_FIELDS.filter(([bit]) => (health & bit) !== 0).map(([, field]) => [field, true] as const);
   return { ...Object.fromEntries(set), eds_health_status: edsStatus(health) };
 }

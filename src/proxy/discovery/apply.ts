@@ -2,11 +2,12 @@
 import type { Rejection, Update } from '../../xds/client-type.ts';
 import type { TypeUrl } from '../../xds/resource.ts';
 import type { ResourceLog } from './resource-log.ts';
+import type { Applied } from './runtime.ts';
 
 export type ResourceHandler = {
   readonly typeUrl: TypeUrl;
   /** Decodes, at once and by throwing; the result puts it to use, and settles when it is. */
-  set(bytes: Uint8Array, name: string): void | Promise<void>;
+  set(bytes: Uint8Array, name: string): Applied;
   remove(name: string): void;
 };
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
-import type { Runtime } from './runtime.ts';
+import type { Applied, Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import { Warming } from './warming.ts';
 
@@ -48,10 +48,11 @@ export class ClusterSet {
     this.#announceNames();
   }
 
-  setEndpoints(name: string, assignment: Assignment): void {
+  setEndpoints(name: string, assignment: Assignment): Applied {
     this.#endpoints.set(name, assignment);
-    this.#options.runtime.setEndpoints(name, assignment);
+    const applied = this.#options.runtime.setEndpoints(name, assignment);
     this.#warming.check();
+    return applied;
   }
 
   /** Nothing of this name exists: no reason to wait for it. Known endpoints stay in use, as in Envoy. */
@@ -79,13 +80,14 @@ export class ClusterSet {
     );
   }
 
-  #activate(config: ClusterConfig): void {
+  #activate(config: ClusterConfig): Applied {
     // The runtime has the endpoints already: they are handed over as they come.
-    this.#options.runtime.setCluster(config);
+    const applied = this.#options.runtime.setCluster(config);
     this.#active.set(config.name, config);
     this.#announceNames();
     for (const resolve of this.#waiting.get(config.name) ?? []) resolve();
     this.#waiting.delete(config.name);
+    return applied;
   }
 
   #announceNames(): void {

@@ -66,9 +66,10 @@ export class Discovery {
     this.#secrets = new SecretStore({
       open: (source, deliver) => this.#openSecretSource(source, deliver),
       onSecret: (source, name, value) => {
-        runtime.setSecret(source, name, value);
+        const applied = runtime.setSecret(source, name, value);
         this.#clusters.check();
         this.#listeners.check();
+        return applied;
       },
     });
     const common = { runtime, clock, secrets: this.#secrets, timeout: WARMING_TIMEOUT };
@@ -138,7 +139,7 @@ export class Discovery {
     typeUrl: typeUrl.endpoints,
     set: (bytes, name) => {
       const decoded = this.#decodedEndpoints.get(name, bytes);
-      this.#clusters.setEndpoints(decoded.name, decoded.assignment);
+      return this.#clusters.setEndpoints(decoded.name, decoded.assignment);
     },
     remove: (name) => {
       this.#decodedEndpoints.forget(name);
@@ -230,7 +231,7 @@ export class Discovery {
   /** A reference without sds_config means a secret of the bootstrap. */
   #staticSecrets(deliver: DeliverSecret): SecretSource {
     for (const secret of this.#options.bootstrap.secrets)
-      deliver(secret.name, this.#options.decoders.decodeSecret(secret));
+      void deliver(secret.name, this.#options.decoders.decodeSecret(secret));
     return { want: () => undefined, close: () => undefined };
   }
 
@@ -248,7 +249,7 @@ export class Discovery {
       typeUrl: typeUrl.secret,
       set: (bytes) => {
         const secret = fromBinary(SecretSchema, bytes);
-        deliver(secret.name, this.#options.decoders.decodeSecret(secret));
+        return deliver(secret.name, this.#options.decoders.decodeSecret(secret));
       },
       remove: () => undefined,
     };

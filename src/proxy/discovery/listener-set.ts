@@ -3,7 +3,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { FilterChainConfig, ListenerConfig, SecretRef } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
-import type { Runtime } from './runtime.ts';
+import type { Applied, Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import { Warming } from './warming.ts';
 
@@ -47,10 +47,11 @@ export class ListenerSet {
     this.#announceNames();
   }
 
-  setRoutes(table: RouteTable): void {
+  setRoutes(table: RouteTable): Applied {
     this.#routes.add(table.name);
-    this.#options.runtime.setRoutes(table);
+    const applied = this.#options.runtime.setRoutes(table);
     this.#warming.check();
+    return applied;
   }
 
   /** A secret arrived. */

@@ -9,21 +9,24 @@ import type { Assignment } from '../config/cluster-types.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
+/** What returns a promise is in use when it resolves; where it rejects, what was in use before still is. */
 export type Runtime = {
   /** For streams through its clusters. */
   readonly client: Pick<ClusterClient, 'bytes'>;
   /** Calls through a cluster that nobody else sees, until it is closed. */
   openPrivate(config: ClusterConfig): { readonly client: ClusterClient; close(): void };
-  setSecret(source: string, name: string, value: SecretValue): void;
-  setCluster(config: ClusterConfig): void;
+  setSecret(source: string, name: string, value: SecretValue): Applied;
+  setCluster(config: ClusterConfig): Applied;
   removeCluster(name: string): void;
-  setEndpoints(edsServiceName: string, assignment: Assignment): void;
-  setRoutes(table: RouteTable): void;
+  setEndpoints(edsServiceName: string, assignment: Assignment): Applied;
+  setRoutes(table: RouteTable): Applied;
   removeRoutes(name: string): void;
   /** Rejects when the address cannot be bound. */
   setListener(config: ListenerConfig): Promise<void>;
   removeListener(name: string): void;
 };
+
+export type Applied = void | Promise<void>;
 
 /** Each throws, with a message that begins with the field's path, what it cannot decode. */
 export type Decoders = {

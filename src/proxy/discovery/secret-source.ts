@@ -1,8 +1,9 @@
 // Where secrets come from: the identity agent in this process, a gRPC server, or a file.
 import type { IdentityAgent } from '../../identity/agent.ts';
 import type { SecretValue } from '../config/types.ts';
+import type { Applied } from './runtime.ts';
 
-export type DeliverSecret = (name: string, value: SecretValue) => void;
+export type DeliverSecret = (name: string, value: SecretValue) => Applied;
 
 export type SecretSource = {
   /** All names that are in use now. */
@@ -14,8 +15,8 @@ export type SecretSource = {
 export function agentSource(agent: IdentityAgent, deliver: DeliverSecret): SecretSource {
   const close = agent.onUpdate(({ certificate, trust }) => {
     // Trust first: a new certificate may need it.
-    deliver('ROOTCA', { kind: 'trust', roots: trust.roots });
-    deliver('default', { kind: 'certificate', ...certificate });
+    void deliver('ROOTCA', { kind: 'trust', roots: trust.roots });
+    void deliver('default', { kind: 'certificate', ...certificate });
   });
   return { want: () => undefined, close };
 }

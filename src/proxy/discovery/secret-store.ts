@@ -1,11 +1,12 @@
 // Every secret that is in use, by source and name: asks the sources for them, hands them to the runtime, says what is there.
 import type { SecretRef, SecretValue } from '../config/types.ts';
+import type { Applied } from './runtime.ts';
 import type { DeliverSecret, SecretSource } from './secret-source.ts';
 
 export type SecretStoreOptions = {
   /** Called once per source. @throws when the bootstrap has no such source. */
   readonly open: (source: string, deliver: DeliverSecret) => SecretSource;
-  readonly onSecret: (source: string, name: string, value: SecretValue) => void;
+  readonly onSecret: (source: string, name: string, value: SecretValue) => Applied;
 };
 
 export type StoredSecret = { readonly source: string; readonly name: string; readonly value: SecretValue };
@@ -60,10 +61,11 @@ export class SecretStore {
     const waiters: OpenSource['waiters'] = [];
     const source = this.#options.open(name, (secret, value) => {
       values.set(secret, value);
-      this.#options.onSecret(name, secret, value);
+      const applied = this.#options.onSecret(name, secret, value);
       const served = waiters.filter((waiter) => waiter.name === secret);
       for (const waiter of served) waiters.splice(waiters.indexOf(waiter), 1);
       for (const waiter of served) waiter.resolve(value);
+      return applied;
     });
     const open = { source, values, waiters, users: new Map<string, readonly string[]>() };
     this.#sources.set(name, open);

@@ -3,11 +3,12 @@
 //   add ──ready──► activate ──► done            superseded by a newer one of the name: done
 //    └─not ready─► wait ──check or timeout──► activate
 import type { Clock } from '../../lib/clock.ts';
+import type { Applied } from './runtime.ts';
 
 export type WarmingOptions<Item> = {
   readonly isReady: (item: Item) => boolean;
   /** Puts it to use. What it rejects with, `add` rejects with. */
-  readonly activate: (item: Item) => void | Promise<void>;
+  readonly activate: (item: Item) => Applied;
   readonly clock: Clock;
   /** Milliseconds after which it is used as it is; Envoy's initial_fetch_timeout is 15 s. */
   readonly timeout: number;
