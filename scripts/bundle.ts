@@ -11,7 +11,7 @@ const target = join(root, 'dist');
 const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const;
 
 const bundle = await rolldown({
-  input: join(root, 'src/bin/proxy.ts'),
+  input: { proxy: join(root, 'src/bin/proxy.ts'), 'proxy-worker': join(root, 'src/bin/proxy-worker.ts') },
   platform: 'node',
   // Native: loaded from its package, where it is needed.
   external: ['koffi'],

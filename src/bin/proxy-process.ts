@@ -1,5 +1,7 @@
 // The proxy as a process: runtime, discovery, admin and agent put together, and how it ends.
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { IdentityAgent } from '../identity/agent.ts';
 import { formatSpiffe, trustDomainOf } from '../identity/spiffe.ts';
@@ -15,6 +17,7 @@ import { requestOverCluster } from '../proxy/discovery/request-certificate.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
 import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Engine } from '../proxy/workers/engine.ts';
+import { WorkerPool } from '../proxy/workers/pool.ts';
 import { ProxyThread } from '../proxy/workers/thread.ts';
 
 export type ProxyOptions = {
@@ -22,6 +25,8 @@ export type ProxyOptions = {
   readonly logLevel: string;
   /** Milliseconds. */
   readonly drainTime: number;
+  /** Threads that carry traffic; 0 is one for each core there is; null: what the bootstrap says. */
+  readonly concurrency: number | null;
   readonly version: string;
 };
 
@@ -51,7 +56,7 @@ type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<num
 
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
   const bootstrap = await loadBootstrap(options.file);
-  const engine: Engine = new ProxyThread({ bootstrap, log, drainTime: options.drainTime });
+  const engine = await startEngine(options, bootstrap, log);
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, engine, log));
   const { runtime, decoders } = engine;
   const discovery = new Discovery({ bootstrap, runtime, decoders, agent, clock: turnClock, random: Math.random, log });
@@ -72,6 +77,17 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
       await engine.close();
     },
   };
+}
+
+/** One worker is this thread: there is no other then. */
+async function startEngine(options: ProxyOptions, bootstrap: Bootstrap, log: Logger): Promise<Engine> {
+  const { drainTime } = options;
+  const asked = options.concurrency ?? bootstrap.concurrency;
+  // Counts what a cgroup allows, as Envoy does.
+  const concurrency = asked === 0 ? availableParallelism() : asked;
+  if (concurrency === 1) return new ProxyThread({ bootstrap, log, drainTime });
+  const entry = new URL(`proxy-worker${extname(import.meta.filename)}`, import.meta.url);
+  return WorkerPool.start({ concurrency, entry, bootstrap, log, drainTime, clock: turnClock, random: Math.random });
 }
 
 /** Draining and ending, by signal or by admin: the first asks for a drain, a second signal ends at once. */

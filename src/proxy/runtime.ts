@@ -14,6 +14,7 @@ import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.
 import { HealthChecks } from './health/checks.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
+import type { ListenerSharing } from './listener/sharing.ts';
 import { Overload } from './overload/overload.ts';
 import type { RouteTable } from './route/table.ts';
 import { FilterStats } from './router/filter-stats.ts';
@@ -38,6 +39,8 @@ export type RuntimeOptions = {
   readonly runtime?: { number(key: string): number | undefined };
   /** Whether health checks fail because somebody asked for it. */
   readonly health?: { readonly failing: boolean };
+  /** Where other threads serve the same listeners. */
+  readonly sharing?: ListenerSharing;
   /** Milliseconds that `drain` waits for requests in progress. */
   readonly drainTime?: number;
   /** Milliseconds that connections of a listener or chain that is gone may go on; Envoy's --drain-time-s, 10 minutes. */
@@ -105,6 +108,7 @@ export class ProxyRuntime {
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
+      sharing: options.sharing ?? null,
       listenerAt: ({ address, port }) => this.#listenerAt(address, port),
     };
   }

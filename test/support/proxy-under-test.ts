@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pinnedNode, repositoryRoot, TestProcess } from './process.ts';
 
+/** Of Node, and of the proxy. */
+type Flags = { readonly flags?: readonly string[]; readonly options?: readonly string[] };
+
 export class ProxyUnderTest implements AsyncDisposable {
   readonly folder: string;
   readonly #admin: number;
@@ -16,12 +19,16 @@ export class ProxyUnderTest implements AsyncDisposable {
   }
 
   /** `bootstrap` gets the folder its files may stand in; its admin port is `admin`. */
-  static async start(admin: number, bootstrap: (folder: string) => object | Promise<object>): Promise<ProxyUnderTest> {
+  static async start(
+    admin: number,
+    bootstrap: (folder: string) => object | Promise<object>,
+    { flags = [], options = [] }: Flags = {},
+  ): Promise<ProxyUnderTest> {
     const folder = await mkdtemp(join(tmpdir(), 'tulle-faults-'));
     const config = join(folder, 'bootstrap.json');
     await writeFile(config, JSON.stringify({ ...(await bootstrap(folder)), admin: { address: address(admin) } }));
     const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 200;
-    const args = [join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config, '-l', 'warn'];
+    const args = [...flags, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config, '-l', 'warn', ...options];
     return new ProxyUnderTest(
       folder,
       admin,
@@ -35,6 +42,19 @@ export class ProxyUnderTest implements AsyncDisposable {
 
   get alive(): boolean {
     return this.#process.exitCode === null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.signal(name);
+  }
+
+  exited(): Promise<number> {
+    return this.#process.exited();
+  }
+
+  /** What the admin interface answers. */
+  async admin(path: string, method = 'GET'): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#admin}${path}`, { method })).text();
   }
 
   /** A counter or gauge; 0 when there is none. */

@@ -41,6 +41,16 @@ export function prometheusName(name: string): PrometheusName {
   const label = PREFIX_LABELS[kind];
   if (label === undefined) return { metric: `envoy_${sanitized(name)}`, labels: [] };
   const rest = name.slice(kind.length + 1);
+  const [, scope, worker = '', own] = /^(.*)\.worker_(\d+)\.(\w+)$/.exec(rest) ?? [];
+  if (scope !== undefined) {
+    return {
+      metric: `envoy_${kind}_worker_${own}`,
+      labels: [
+        ['envoy_worker_id', worker],
+        [label, scope],
+      ],
+    };
+  }
   const inner = INNER.exec(`.${rest}`)?.[1];
   const field = inner ?? rest.slice(rest.lastIndexOf('.') + 1);
   const value = rest.slice(0, Math.max(0, rest.length - field.length - 1));

@@ -40,10 +40,16 @@ static_resources:
 `;
 
 describe('bootstrap', () => {
+  it('says how many threads carry traffic', async () => {
+    const { concurrency } = await readBootstrap('node: { metadata: { TULLE_CONCURRENCY: 0 } }', 'b.yaml');
+    expect(concurrency).toBe(0);
+  });
+
   it('says what to start from', async () => {
     const bootstrap = await readBootstrap(complete, 'b.yaml');
     expect(bootstrap.admin).toEqual({ address: '127.0.0.1', port: 9901 });
     expect(bootstrap.agent).toEqual({ ca: '127.0.0.1:15010', rootFile: '/r', tokenFile: '/t' });
+    expect(bootstrap.concurrency).toBe(1);
     expect(bootstrap.ads).toEqual({
       protocol: 'delta',
       target: { cluster: 'xds', authority: '', timeout: 0, metadata: null, maxMessage: 64 * 1024 * 1024 },
@@ -162,6 +168,11 @@ it.each([
     'what it does not do with the stream',
     change('transport_api_version: V3,', 'rate_limit_settings: {},'),
     /^b\.yaml: dynamic_resources\.ads_config\.rate_limit_settings: is not supported/,
+  ],
+  [
+    'no number of threads',
+    change('NAME: web-1', 'TULLE_CONCURRENCY: many'),
+    /TULLE_CONCURRENCY: must be a number of threads/,
   ],
   ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
 ])('refuses %s', async (_, text, reason) => {

@@ -40,6 +40,8 @@ export type Bootstrap = {
   readonly clusterSource: ResourceSource | null;
   /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
   readonly localCluster: string;
+  /** Metadata TULLE_CONCURRENCY: threads that carry traffic, 0 for one per core. */
+  readonly concurrency: number;
   /** Metadata TULLE_AGENT: this process gets its own certificate. */
   readonly agent: AgentBootstrap | null;
 };
@@ -75,7 +77,7 @@ export async function loadBootstrap(file: string): Promise<Bootstrap> {
 export async function readBootstrap(text: string, file: string): Promise<Bootstrap> {
   const message = await parseMessage(BootstrapSchema, text, file, types);
   try {
-    return readMessage(message);
+    return bootstrapOf(message);
   } catch (error) {
     if (error instanceof BootstrapError || error instanceof ConfigError)
       throw new BootstrapError(`${file}: ${error.message}`, { cause: error });
@@ -83,7 +85,8 @@ export async function readBootstrap(text: string, file: string): Promise<Bootstr
   }
 }
 
-function readMessage(message: BootstrapMessage): Bootstrap {
+/** @throws BootstrapError without the name of the file. */
+export function bootstrapOf(message: BootstrapMessage): Bootstrap {
   refuseUnread(message);
   const node = message.node ?? create(NodeSchema, {});
   const clusters = message.staticResources?.clusters ?? [];
@@ -107,6 +110,7 @@ function readMessage(message: BootstrapMessage): Bootstrap {
     listenerSource,
     clusterSource,
     localCluster: readLocalCluster(message),
+    concurrency: readConcurrency(node),
     agent: readAgent(node),
   };
 }
@@ -177,6 +181,12 @@ function readSource(config: ConfigSource | undefined, at: string): ResourceSourc
   if (kind === 'ads') return { kind: 'ads' };
   if (kind === 'pathConfigSource') return { kind: 'path', path: value.path };
   throw new BootstrapError(`${at}: only ads and path_config_source are supported`);
+}
+
+function readConcurrency({ metadata }: Node): number {
+  const threads = metadata?.['TULLE_CONCURRENCY'] ?? 1;
+  if (typeof threads === 'number' && Number.isInteger(threads) && threads >= 0) return threads;
+  throw new BootstrapError('node.metadata.TULLE_CONCURRENCY: must be a number of threads (hint: 0 for one per core)');
 }
 
 function readAgent({ metadata }: Node): AgentBootstrap | null {

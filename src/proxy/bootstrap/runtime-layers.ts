@@ -8,6 +8,8 @@ const ADMIN = 'admin';
 export class RuntimeLayers {
   readonly #layers: readonly Layer[];
   readonly #overrides = new Map<string, JsonValue>();
+  /** Hears of every override; for threads that have layers of their own. */
+  onOverride: (changes: readonly (readonly [key: string, value: string])[]) => void = () => undefined;
 
   /** `layers` in order; nested objects are keys joined by dots. */
   constructor(layers: readonly { readonly name: string; readonly values: JsonObject }[]) {
@@ -28,10 +30,17 @@ export class RuntimeLayers {
 
   /** '' takes an override away. */
   override(changes: Iterable<readonly [key: string, value: string]>): void {
-    for (const [key, value] of changes) {
+    const all = [...changes];
+    for (const [key, value] of all) {
       if (value === '') this.#overrides.delete(key);
       else this.#overrides.set(key, value);
     }
+    this.onOverride(all);
+  }
+
+  /** Those in force. */
+  overrides(): (readonly [key: string, value: string])[] {
+    return [...this.#overrides].map(([key, value]) => [key, textOf(value)]);
   }
 
   /** As /runtime shows it. */

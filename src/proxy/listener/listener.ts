@@ -8,6 +8,7 @@ import type { ServerTls } from '../tls/server-tls.ts';
 import { matchChain } from './chain-match.ts';
 import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
+import type { ListenerSharing } from './sharing.ts';
 import { ListenerStats } from './stats.ts';
 import type { TerminalServices } from './terminal.ts';
 import { type ConnectionTraits, type Place, traitsOf } from './traits.ts';
@@ -17,6 +18,8 @@ export type ListenerServices = TerminalServices & {
   nextConnectionId(): number;
   /** Milliseconds that connections of what was removed may go on. */
   readonly drainTime: number;
+  /** null: this thread has the listeners for itself. */
+  readonly sharing: ListenerSharing | null;
   /** The listener that is meant by an address. */
   listenerAt(place: Place): Listener | undefined;
 };
@@ -51,6 +54,14 @@ export class Listener {
     return typeof address === 'object' && address !== null ? address.port : this.#config.port;
   }
 
+  /** In the order of its addresses; 0 where that is a Unix socket. */
+  get ports(): readonly number[] {
+    return this.#servers.map((server) => {
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : 0;
+    });
+  }
+
   get activeConnections(): number {
     let count = this.#settingUp.size;
     for (const chain of [...this.#allChains(), ...this.#leaving]) count += chain.connections.size;
@@ -62,19 +73,30 @@ export class Listener {
     const { address, port, bound, additionalAddresses } = this.#config;
     if (!bound) return;
     try {
-      for (const place of [{ address, port }, ...additionalAddresses]) this.#servers.push(await this.#open(place));
+      for (const [at, place] of [{ address, port }, ...additionalAddresses].entries()) await this.#open(place, at);
     } catch (error) {
       this.#stopAccepting();
       throw error;
     }
   }
 
-  #open({ address, port }: Place): Promise<Server> {
+  async #open(place: Place, at: number): Promise<void> {
+    const { sharing } = this.#services;
+    if (sharing === null) this.#servers.push(await this.#bind(place, false));
+    else if (!place.address.startsWith('/')) {
+      const port = place.port || (sharing.portsOf(this.#config.name)[at] ?? 0);
+      this.#servers.push(await this.#bind({ ...place, port }, true));
+    } else if (sharing.isFirst) this.#servers.push(await this.#bind(place, false));
+  }
+
+  #bind({ address, port }: Place, reusePort: boolean): Promise<Server> {
     const { name, backlog, dualStack } = this.#config;
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(name, address, port, error)));
-      const where = address.startsWith('/') ? { path: address } : { host: address, port, ipv6Only: !dualStack };
+      const where = address.startsWith('/')
+        ? { path: address }
+        : { host: address, port, ipv6Only: !dualStack, reusePort };
       server.listen({ ...where, backlog }, () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.#services.log.error({ err: error, listener: name }, 'listener failed'));

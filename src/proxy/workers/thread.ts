@@ -1,14 +1,13 @@
 // The whole data plane in the thread that calls this: all of a proxy with one worker, one of several otherwise.
-
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { turnClock } from '../../lib/turn-clock.ts';
-
 import { isGauge } from '../admin/statistic-name.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
 import type { Decoders } from '../discovery/runtime.ts';
+import type { ListenerSharing } from '../listener/sharing.ts';
 import { IstioMetrics } from '../log/istio-metrics.ts';
 import { droppedLines, reopenSinks } from '../log/sink.ts';
 import { ownEnd } from '../log/workload-end.ts';
@@ -25,6 +24,8 @@ export type ThreadOptions = {
   readonly log: ThreadLog;
   /** Milliseconds. */
   readonly drainTime: number;
+  /** Where there are other threads. */
+  readonly sharing?: ListenerSharing;
 };
 
 export class ProxyThread implements Engine {
@@ -36,7 +37,7 @@ export class ProxyThread implements Engine {
   readonly #faults: { readonly count: number };
   readonly #health = { failing: false };
 
-  constructor({ bootstrap, log, drainTime }: ThreadOptions) {
+  constructor({ bootstrap, log, drainTime, sharing }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
     this.#log = log;
     this.#metrics = metrics;
@@ -54,6 +55,7 @@ export class ProxyThread implements Engine {
       localCluster: bootstrap.localCluster,
       zone: zoneOf(bootstrap.node),
       drainTime,
+      ...(sharing && { sharing }),
     });
   }
 

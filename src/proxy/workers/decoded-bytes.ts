@@ -1,0 +1,38 @@
+// Discovery's side of several workers: what it decodes is looked at here and handed on as the bytes it was decoded from.
+import { toBinary } from '@bufbuild/protobuf';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { Decoders } from '../discovery/runtime.ts';
+
+/** What was decoded → its bytes, while discovery holds on to it. */
+export class DecodedBytes {
+  readonly #bytes = new WeakMap<object, Uint8Array>();
+  readonly decoders: Decoders;
+
+  constructor(decoders: Decoders) {
+    this.decoders = {
+      decodeCluster: (cluster) => this.#keep(decoders.decodeCluster(cluster), toBinary(ClusterSchema, cluster)),
+      decodeRoutes: (routes) => this.#keep(decoders.decodeRoutes(routes), toBinary(RouteConfigurationSchema, routes)),
+      decodeListener: (listener) => this.#keep(decoders.decodeListener(listener), toBinary(ListenerSchema, listener)),
+      decodeEndpoints: (endpoints) => {
+        const decoded = decoders.decodeEndpoints(endpoints);
+        this.#keep(decoded.assignment, toBinary(ClusterLoadAssignmentSchema, endpoints));
+        return decoded;
+      },
+      decodeSecret: (secret) => decoders.decodeSecret(secret),
+    };
+  }
+
+  of(decoded: object): Uint8Array {
+    const bytes = this.#bytes.get(decoded);
+    if (bytes === undefined) throw new Error('a configuration that was not decoded here');
+    return bytes;
+  }
+
+  #keep<Value extends object>(value: Value, bytes: Uint8Array): Value {
+    this.#bytes.set(value, bytes);
+    return value;
+  }
+}

@@ -1,0 +1,75 @@
+// What the main thread and a worker say to each other. A worker takes messages in order and answers each one; resources cross as the bytes
+// they came in, because what they compile to are closures: every worker compiles its own.
+import type { HistogramState } from '../../lib/histogram.ts';
+import type { HostView } from '../admin/cluster-status.ts';
+import type { Statistic } from '../admin/statistics.ts';
+import type { SecretValue } from '../config/types.ts';
+import type { DrainPart, MemoryFigures } from './engine.ts';
+
+/** Of the configuration in use. */
+export type Change =
+  | { readonly kind: 'secret'; readonly name: string; readonly source: string; readonly value: SecretValue }
+  | { readonly kind: 'endpoints'; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'cluster'; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'routes'; readonly name: string; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'listener';
+      readonly name: string;
+      readonly bytes: Uint8Array;
+      /** In the order of its addresses, where another worker has bound them; used in place of port 0. */
+      readonly ports: readonly number[];
+    }
+  | { readonly kind: 'cluster gone' | 'routes gone' | 'listener gone'; readonly name: string };
+
+export type Order =
+  | { readonly kind: 'change'; readonly change: Change }
+  /** The answer is `Figures`. */
+  | { readonly kind: 'collect' }
+  | { readonly kind: 'reset counters' }
+  | { readonly kind: 'reopen logs' }
+  | { readonly kind: 'log level'; readonly level: string }
+  /** The admin interface set values of Envoy's runtime. */
+  | { readonly kind: 'runtime'; readonly values: RuntimeValues }
+  | { readonly kind: 'fail health'; readonly fail: boolean }
+  /** Answered when requests in progress are over. */
+  | { readonly kind: 'drain'; readonly part: DrainPart }
+  | { readonly kind: 'ping' };
+
+type RuntimeValues = readonly (readonly [key: string, value: string])[];
+
+export type ToWorker =
+  | { readonly kind: 'order'; readonly id: number; readonly order: Order }
+  | { readonly kind: 'close' };
+
+/** Of a listener that opened: the ports it is bound to. */
+export type FromWorker = {
+  readonly id: number;
+  readonly outcome:
+    | { readonly kind: 'done'; readonly figures: Figures | null; readonly ports: readonly number[] }
+    | { readonly kind: 'refused'; readonly reason: string };
+};
+
+export type Outcome = FromWorker['outcome'] | { readonly kind: 'gone' };
+
+/** What one thread counted, and what it sees. */
+export type Figures = {
+  readonly numbers: readonly Statistic[];
+  readonly histograms: readonly (readonly [name: string, state: HistogramState])[];
+  readonly clusters: readonly { readonly name: string; readonly hosts: readonly HostView[] }[];
+  readonly meshMetrics: string;
+  readonly memory: MemoryFigures;
+};
+
+/** What a worker starts from. */
+export type WorkerSeed = {
+  /** From 0: the same for the worker that replaces it. */
+  readonly index: number;
+  /** A `Bootstrap` message. */
+  readonly bootstrap: Uint8Array;
+  readonly runtimeValues: RuntimeValues;
+  readonly logLevel: string;
+  /** Health checks fail because somebody asked for it. */
+  readonly failing: boolean;
+  /** Milliseconds. */
+  readonly drainTime: number;
+};

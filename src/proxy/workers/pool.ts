@@ -1,0 +1,211 @@
+// A proxy with several workers. This thread speaks to the control plane, owns secrets and the admin port, and carries no traffic of others;
+// every worker has the whole configuration and sockets of its own on every listener, among which the kernel spreads connections.
+import { toBinary } from '@bufbuild/protobuf';
+import type { Clock } from '../../lib/clock.ts';
+import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import type { ClusterView } from '../admin/cluster-status.ts';
+import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
+import type { Bootstrap } from '../bootstrap/bootstrap.ts';
+import { decoders } from '../config/decoders.ts';
+import type { ClusterConfig } from '../config/types.ts';
+import type { Decoders, Runtime } from '../discovery/runtime.ts';
+import {
+  connectionsOf,
+  legacyOf,
+  sumExpositions,
+  sumHistograms,
+  sumHosts,
+  sumMemory,
+  sumNumbers,
+} from './collected.ts';
+import { Crew } from './crew.ts';
+import { DecodedBytes } from './decoded-bytes.ts';
+import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
+import type { Figures } from './messages.ts';
+import { SharedListeners } from './shared-listeners.ts';
+import { ProxyThread, type ThreadLog } from './thread.ts';
+
+export type PoolOptions = {
+  readonly concurrency: number;
+  /** What a worker's thread runs. */
+  readonly entry: URL;
+  readonly bootstrap: Bootstrap;
+  readonly log: ThreadLog;
+  /** Milliseconds that requests in progress get when the proxy ends. */
+  readonly drainTime: number;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+};
+
+/** Milliseconds. A scrape does not wait longer for a busy thread: it gets the figures of its last answer. */
+const COLLECT_TIME = 2_000;
+/** What a worker gets to write what it holds, and beyond its drain time. */
+const LEEWAY = 2_000;
+
+export class WorkerPool implements Engine {
+  readonly concurrency: number;
+  readonly runtime: Runtime;
+  readonly decoders: Decoders;
+  readonly #options: PoolOptions;
+  readonly #crew: Crew;
+  readonly #listeners: SharedListeners;
+  readonly #clusters = new Map<string, ClusterConfig>();
+  /** For streams to the control plane: it has the clusters of the bootstrap, and no listener. */
+  readonly #own: ProxyThread;
+  /** By worker. */
+  readonly #figures = new Map<number, Figures>();
+  /** Of workers that are gone. */
+  #legacy: readonly Figures[] = [];
+  #failing = false;
+
+  /** Rejects when a worker does not start. */
+  static async start(options: PoolOptions): Promise<WorkerPool> {
+    const pool = new WorkerPool(options);
+    await pool.#crew.start();
+    return pool;
+  }
+
+  private constructor(options: PoolOptions) {
+    const { concurrency, entry, bootstrap, log, drainTime, clock, random } = options;
+    const bytes = new DecodedBytes(decoders);
+    const seed = { bootstrap: toBinary(BootstrapSchema, bootstrap.message), drainTime };
+    this.#options = options;
+    this.#own = new ProxyThread({ bootstrap, log, drainTime });
+    this.concurrency = concurrency;
+    this.decoders = bytes.decoders;
+    this.#crew = new Crew({
+      size: concurrency,
+      seed: (index) => ({
+        ...seed,
+        index,
+        logLevel: log.level,
+        failing: this.#failing,
+        runtimeValues: bootstrap.runtime.overrides(),
+      }),
+      onDeath: (index) => this.#bury(index),
+      ...{ entry, log, clock, random },
+    });
+    this.#listeners = new SharedListeners(this.#crew);
+    this.runtime = this.#makeRuntime(bytes);
+    bootstrap.runtime.onOverride = (values) => this.#crew.tell({ kind: 'runtime', values });
+  }
+
+  async collect(): Promise<void> {
+    const late = new Promise<void>((resolve) => this.#options.clock.after(COLLECT_TIME, resolve));
+    const all = this.#crew.each({ kind: 'collect' }, (index, outcome) => {
+      if (outcome.kind === 'done' && outcome.figures !== null) this.#figures.set(index, outcome.figures);
+    });
+    await Promise.race([all, late]);
+  }
+
+  statistics(): Iterable<Statistic> {
+    const deaths: Statistic[] = [['server.worker_deaths', this.#crew.deaths]];
+    const ofWorkers = [...this.#figures].map(([index, { numbers }]) => connectionsOf(index, numbers));
+    return sumNumbers([deaths, this.#own.statistics(), ...ofWorkers, ...this.#all().map(({ numbers }) => numbers)]);
+  }
+
+  histograms(): Iterable<NamedHistogram> {
+    return sumHistograms(this.#all().map(({ histograms }) => histograms));
+  }
+
+  clusters(): readonly ClusterView[] {
+    const own = new Map(this.#own.clusters().map(({ config, hosts }) => [config.name, hosts]));
+    const seen = [...this.#figures.values()].map(
+      ({ clusters }) => new Map(clusters.map((one) => [one.name, one.hosts])),
+    );
+    return [...this.#clusters.values()].map((config) => ({
+      config,
+      hosts: sumHosts([own, ...seen].map((clusters) => clusters.get(config.name) ?? [])),
+    }));
+  }
+
+  listeners(): ReturnType<SharedListeners['entries']> {
+    return this.#listeners.entries();
+  }
+
+  meshMetrics(): string {
+    return sumExpositions(this.#all().map(({ meshMetrics }) => meshMetrics));
+  }
+
+  memory(): MemoryFigures {
+    return sumMemory(
+      this.#own.memory(),
+      [...this.#figures.values()].map(({ memory }) => memory),
+    );
+  }
+
+  resetCounters(): void {
+    this.#legacy = [];
+    this.#own.resetCounters();
+    this.#crew.tell({ kind: 'reset counters' });
+  }
+
+  reopenLogs(): void {
+    this.#crew.tell({ kind: 'reopen logs' });
+  }
+
+  failHealth(fail: boolean): void {
+    this.#failing = fail;
+    this.#crew.tell({ kind: 'fail health', fail });
+  }
+
+  setLogLevel(level: string): void {
+    this.#crew.tell({ kind: 'log level', level });
+  }
+
+  async drain(part: DrainPart): Promise<void> {
+    const { clock, drainTime } = this.#options;
+    await this.#listeners.forget(part);
+    const late = new Promise<void>((resolve) => clock.after(drainTime + LEEWAY, resolve));
+    await Promise.race([this.#crew.ask({ kind: 'drain', part }), late]);
+  }
+
+  async close(): Promise<void> {
+    await this.#crew.close(LEEWAY);
+    await this.#own.close();
+  }
+
+  #makeRuntime(bytes: DecodedBytes): Runtime {
+    const crew = this.#crew;
+    const own = this.#own.runtime;
+    const fixed = new Set(this.#options.bootstrap.clusters.map(({ name }) => name));
+    return {
+      client: own.client,
+      openPrivate: (config) => own.openPrivate(config),
+      setSecret: (source, name, value) => {
+        own.setSecret(source, name, value);
+        return crew.all({ kind: 'secret', source, name, value });
+      },
+      setEndpoints: (name, assignment) => {
+        own.setEndpoints(name, assignment);
+        return crew.all({ kind: 'endpoints', name, bytes: bytes.of(assignment) });
+      },
+      setRoutes: (table) => crew.all({ kind: 'routes', name: table.name, bytes: bytes.of(table) }),
+      removeRoutes: (name) => crew.drop({ kind: 'routes gone', name }),
+      setListener: (config) => this.#listeners.set(config, bytes.of(config)),
+      removeListener: (name) => this.#listeners.remove(name),
+      setCluster: (config) => {
+        if (fixed.has(config.name)) own.setCluster(config);
+        this.#clusters.set(config.name, config);
+        return crew.all({ kind: 'cluster', name: config.name, bytes: bytes.of(config) });
+      },
+      removeCluster: (name) => {
+        this.#clusters.delete(name);
+        own.removeCluster(name);
+        crew.drop({ kind: 'cluster gone', name });
+      },
+    };
+  }
+
+  #all(): readonly Figures[] {
+    return [...this.#legacy, ...this.#figures.values()];
+  }
+
+  /** What it counted stays counted, as far as it was known. */
+  #bury(index: number): void {
+    const last = this.#figures.get(index);
+    this.#figures.delete(index);
+    if (last !== undefined) this.#legacy = [legacyOf([...this.#legacy, last])];
+  }
+}

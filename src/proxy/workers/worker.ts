@@ -1,0 +1,145 @@
+// One worker from the inside: a data plane that does what the main thread's messages say, one after the other.
+import type { MessagePort } from 'node:worker_threads';
+import { fromBinary } from '@bufbuild/protobuf';
+import { unreachable } from '../../lib/unreachable.ts';
+import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { type Bootstrap, bootstrapOf } from '../bootstrap/bootstrap.ts';
+import type { SecretValue } from '../config/types.ts';
+import { Decoded } from '../discovery/decoded.ts';
+import type { Change, Figures, FromWorker, Order, Outcome, ToWorker, WorkerSeed } from './messages.ts';
+import { ProxyThread, type ThreadLog } from './thread.ts';
+
+/** Ends when it is told to close, or with its thread. */
+export function serveWorker(port: MessagePort, seed: WorkerSeed, log: ThreadLog): void {
+  const worker = new Worker(seed, log);
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'close') void worker.close().then(() => process.exit(0));
+    else void worker.obey(message.order).then((outcome) => answer(message.id, outcome));
+  });
+  const answer = (id: number, outcome: FromWorker['outcome']): void => port.postMessage({ id, outcome });
+}
+
+class Worker {
+  readonly #bootstrap: Bootstrap;
+  readonly #thread: ProxyThread;
+  /** By listener. */
+  readonly #ports = new Map<string, readonly number[]>();
+  readonly #clusters = new Decoded((bytes) => this.#thread.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)));
+  readonly #endpoints = new Decoded((bytes) =>
+    this.#thread.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
+  );
+
+  constructor({ index, bootstrap, runtimeValues, failing, drainTime }: WorkerSeed, log: ThreadLog) {
+    this.#bootstrap = bootstrapOf(fromBinary(BootstrapSchema, bootstrap));
+    this.#bootstrap.runtime.override(runtimeValues);
+    const sharing = { isFirst: index === 0, portsOf: (listener: string) => this.#ports.get(listener) ?? [] };
+    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing });
+    this.#thread.failHealth(failing);
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  async obey(order: Order): Promise<FromWorker['outcome']> {
+    try {
+      const result = await this.#do(order);
+      return { kind: 'done', figures: null, ports: [], ...result };
+    } catch (error) {
+      return { kind: 'refused', reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #do(order: Order): Promise<Partial<Extract<Outcome, { kind: 'done' }>>> {
+    const thread = this.#thread;
+    switch (order.kind) {
+      case 'change':
+        return { ports: await this.#apply(order.change) };
+      case 'collect':
+        return { figures: this.#figures() };
+      case 'drain':
+        await thread.drain(order.part);
+        return {};
+      case 'reset counters':
+        thread.resetCounters();
+        return {};
+      case 'reopen logs':
+        thread.reopenLogs();
+        return {};
+      case 'log level':
+        thread.setLogLevel(order.level);
+        return {};
+      case 'fail health':
+        thread.failHealth(order.fail);
+        return {};
+      case 'runtime':
+        this.#bootstrap.runtime.override(order.values);
+        return {};
+      case 'ping':
+        return {};
+      default:
+        return unreachable(order);
+    }
+  }
+
+  /** Of a listener, the ports it is bound to. */
+  async #apply(change: Change): Promise<readonly number[]> {
+    const { runtime, decoders } = this.#thread;
+    switch (change.kind) {
+      case 'secret':
+        runtime.setSecret(change.source, change.name, revived(change.value));
+        return [];
+      case 'endpoints':
+        runtime.setEndpoints(change.name, this.#endpoints.get(change.name, change.bytes).assignment);
+        return [];
+      case 'cluster':
+        runtime.setCluster(this.#clusters.get(change.name, change.bytes));
+        return [];
+      case 'cluster gone':
+        this.#clusters.forget(change.name);
+        runtime.removeCluster(change.name);
+        return [];
+      case 'routes':
+        runtime.setRoutes(decoders.decodeRoutes(fromBinary(RouteConfigurationSchema, change.bytes)));
+        return [];
+      case 'routes gone':
+        runtime.removeRoutes(change.name);
+        return [];
+      case 'listener':
+        this.#ports.set(change.name, change.ports);
+        await runtime.setListener(decoders.decodeListener(fromBinary(ListenerSchema, change.bytes)));
+        return runtime.listeners().find(({ config }) => config.name === change.name)?.ports ?? [];
+      case 'listener gone':
+        this.#ports.delete(change.name);
+        runtime.removeListener(change.name);
+        return [];
+      default:
+        return unreachable(change);
+    }
+  }
+
+  #figures(): Figures {
+    const thread = this.#thread;
+    return {
+      numbers: [...thread.statistics()],
+      histograms: [...thread.histograms()].map(([name, histogram]) => [name, histogram.state()] as const),
+      clusters: thread.clusters().map(({ config, hosts }) => ({
+        name: config.name,
+        hosts: hosts.map(({ name, address, port, activeRequests, health, weight, priority }) => {
+          return { name, address, port, activeRequests, health, weight, priority };
+        }),
+      })),
+      meshMetrics: thread.meshMetrics(),
+      memory: thread.memory(),
+    };
+  }
+}
+
+/** Buffers arrive as bare arrays of bytes. */
+function revived(value: SecretValue): SecretValue {
+  return value.kind === 'certificate' && value.ocsp !== undefined ? { ...value, ocsp: Buffer.from(value.ocsp) } : value;
+}
