@@ -1,8 +1,10 @@
 // A gRPC server for tests, with handlers typed by generated services.
 import {
+  create,
   type DescMessage,
   type DescMethod,
   type DescMethodBiDiStreaming,
+  type DescMethodClientStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageShape,
@@ -10,6 +12,7 @@ import {
 } from '@bufbuild/protobuf';
 import {
   type handleBidiStreamingCall,
+  type handleClientStreamingCall,
   type handleUnaryCall,
   Server,
   ServerCredentials,
@@ -58,17 +61,31 @@ export function stream<I extends DescMessage, O extends DescMessage>(
   return { method, handler };
 }
 
+/** Takes a stream of messages, which it answers at its end. */
+export function sink<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodClientStreaming<I, O>,
+  take: (message: MessageShape<I>) => void,
+): GrpcRoute {
+  const handler: handleClientStreamingCall<Buffer, Buffer> = (call, done) => {
+    call.on('data', (bytes: Buffer) => take(fromBinary(method.input, bytes)));
+    call.on('end', () => done(null, Buffer.from(toBinary(method.output, create(method.output)))));
+    call.on('error', () => undefined);
+  };
+  return { method, handler };
+}
+
 /** Listens on 127.0.0.1; the result has its port. */
 export async function startGrpcServer(routes: readonly GrpcRoute[]): Promise<{ port: number; stop(): void }> {
   const server = new Server();
   for (const { method, handler } of routes) {
-    const streams = method.methodKind === 'bidi_streaming';
+    const requestStream = method.methodKind !== 'unary';
+    const responseStream = method.methodKind === 'bidi_streaming';
     const pass = (bytes: Buffer) => bytes;
     const definition: ServiceDefinition = {
       [method.name]: {
         path: `/${method.parent.typeName}/${method.name}`,
-        requestStream: streams,
-        responseStream: streams,
+        requestStream,
+        responseStream,
         requestSerialize: pass,
         requestDeserialize: pass,
         responseSerialize: pass,

@@ -87,6 +87,10 @@ export class Call implements AttemptOwner {
     return this.#over;
   }
 
+  get congested(): boolean {
+    return this.#body.congested;
+  }
+
   write(chunk: Buffer): void {
     if (!this.#over) this.#body.push(chunk);
   }

@@ -1,5 +1,11 @@
 // What parts of the proxy call others with: each call goes through a named cluster, has a time-out and a bounded answer, and can be given up.
-import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodUnary,
+  MessageShape,
+} from '@bufbuild/protobuf';
 import type { CallServices } from './call.ts';
 import { callGrpc, type GrpcHandler, type GrpcStream, openGrpc, type UnaryOutcome } from './grpc-call.ts';
 import { type ByteHandler, type ByteStream, type GrpcTarget, openBytes } from './grpc-stream.ts';
@@ -29,7 +35,7 @@ export class ClusterClient {
 
   /** `handler` may hear of the end before this returns. */
   stream<Input extends DescMessage, Output extends DescMessage>(
-    method: DescMethodBiDiStreaming<Input, Output>,
+    method: DescMethodBiDiStreaming<Input, Output> | DescMethodClientStreaming<Input, Output>,
     target: GrpcTarget,
     handler: GrpcHandler<Output>,
   ): GrpcStream<Input> {

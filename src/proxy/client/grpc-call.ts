@@ -3,6 +3,7 @@ import {
   type DescMessage,
   type DescMethod,
   type DescMethodBiDiStreaming,
+  type DescMethodClientStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageShape,
@@ -17,13 +18,13 @@ export type GrpcHandler<Output extends DescMessage> = {
   onClosed(status: GrpcStatus): void;
 };
 
-export type GrpcStream<Input extends DescMessage> = Pick<ByteStream, 'close' | 'cancel'> & {
+export type GrpcStream<Input extends DescMessage> = Pick<ByteStream, 'congested' | 'close' | 'cancel'> & {
   send(message: MessageShape<Input>): void;
 };
 
 export function openGrpc<Input extends DescMessage, Output extends DescMessage>(
   services: CallServices,
-  method: DescMethodBiDiStreaming<Input, Output>,
+  method: DescMethodBiDiStreaming<Input, Output> | DescMethodClientStreaming<Input, Output>,
   target: GrpcTarget,
   handler: GrpcHandler<Output>,
 ): GrpcStream<Input> {
@@ -81,6 +82,9 @@ function startStream<Input extends DescMessage, Output extends DescMessage>(
   });
   return {
     send: (message) => stream.send(toBinary(input, message)),
+    get congested() {
+      return stream.congested;
+    },
     close: () => stream.close(),
     cancel: () => stream.cancel(),
   };

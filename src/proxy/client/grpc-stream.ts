@@ -29,6 +29,8 @@ export type ByteHandler = {
 
 export type ByteStream = {
   send(message: Uint8Array): void;
+  /** More is on its way than a sender should add to. */
+  readonly congested: boolean;
   /** No more messages from here. */
   close(): void;
   /** Gives the stream up; its handler hears nothing more. */
@@ -72,6 +74,9 @@ export function openBytes(services: CallServices, path: string, target: GrpcTarg
     send(message) {
       call.write(frameMessage(message));
       call.flush();
+    },
+    get congested() {
+      return call.congested;
     },
     close() {
       call.end();

@@ -22,14 +22,7 @@ export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
     maxDuration: decodeDuration(proxy, at(path, 'max_downstream_connection_duration')),
     maxConnectAttempts,
     hashSourceIp: decodeHash(proxy, at(path, 'hash_policy')),
-    accessLogs: mapAt(
-      decodeAccessLogs(proxy.accessLog, at(path, 'access_log')),
-      at(path, 'access_log'),
-      (log, here) => {
-        if (log.open !== undefined) throw new ConfigError(at(here, 'typed_config'), 'is not supported for TCP');
-        return log;
-      },
-    ),
+    accessLogs: decodeAccessLogs(proxy.accessLog, at(path, 'access_log')),
     logOnConnected: proxy.accessLogOptions?.flushAccessLogOnConnected ?? proxy.flushAccessLogOnConnected,
   };
 }

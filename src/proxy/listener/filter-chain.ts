@@ -92,8 +92,6 @@ export class FilterChain {
     socket.on('error', () => socket.destroy());
     if (delay > 0) this.#services.wheel.set(delay, () => socket.destroy());
     else socket.destroy();
-    const { network } = this.config;
-    if (network.kind !== 'tcp') return;
-    for (const log of network.tcp.accessLogs) log.write(record, this.#services.clock.now());
+    this.#terminal.log?.(record);
   }
 }

@@ -30,6 +30,8 @@ export type Terminal = {
   serve(accepted: Accepted): Served;
   /** Connections that come after this go as soon as they can, too. */
   drain(): void;
+  /** A connection that was not let in. */
+  log?(record: Exchange): void;
 };
 
 export type TerminalServices = RouterServices & { httpStats(prefix: string): HttpStats };
@@ -48,6 +50,7 @@ export function createTerminal(
       return {
         serve: (accepted) => proxy.serve(accepted.socket, accepted.record(), accepted),
         drain: () => undefined,
+        log: (record) => proxy.log(record, services.clock.now()),
       };
     }
     case 'echo':

@@ -7,6 +7,10 @@ import {
   type FileAccessLog,
   FileAccessLogSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import { OpenTelemetryAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import {
   StderrAccessLogSchema,
@@ -21,6 +25,7 @@ import { bytesOf } from '../route/match/string-matcher.ts';
 import type { AccessLog } from './access-log.ts';
 import { compileLogFilter } from './filter.ts';
 import { compileFormat, compileJson, type Format, type FormatOptions, type JsonOptions } from './format.ts';
+import { decodeHttpGrpcLog, decodeTcpGrpcLog } from './grpc-access-log.ts';
 import { decodeOpenTelemetry } from './open-telemetry.ts';
 import type { FormatterExtension } from './operators/compile.ts';
 import { type LineSink, openSink } from './sink.ts';
@@ -41,6 +46,12 @@ function decodeAccessLog(log: AccessLogMessage, path: string): AccessLog {
   const config = log.configType.value;
   if (config !== undefined && typeNameOf(config) === OpenTelemetryAccessLogConfigSchema.typeName) {
     return decodeOpenTelemetry(unpack(config, OpenTelemetryAccessLogConfigSchema, here), wanted, here);
+  }
+  if (config !== undefined && typeNameOf(config) === HttpGrpcAccessLogConfigSchema.typeName) {
+    return decodeHttpGrpcLog(unpack(config, HttpGrpcAccessLogConfigSchema, here), wanted, here);
+  }
+  if (config !== undefined && typeNameOf(config) === TcpGrpcAccessLogConfigSchema.typeName) {
+    return decodeTcpGrpcLog(unpack(config, TcpGrpcAccessLogConfigSchema, here), wanted, here);
   }
   const { format, sink } = decodeWriter(config, here);
   return {

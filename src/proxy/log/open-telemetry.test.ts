@@ -34,7 +34,9 @@ test('records go to the collector in batches', () => {
         done({ kind: 'failure', failure: { reason: 'timeout', detail: '' } });
         return () => undefined;
       },
+      stream: () => expect.unreachable(),
     },
+    node: { id: 'node', cluster: '' },
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
     runtime: { number: () => undefined },
     filterStats: (name, make) => {

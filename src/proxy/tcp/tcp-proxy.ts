@@ -5,10 +5,11 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { AccessLog, LogServices } from '../log/access-log.ts';
 import type { TcpStats } from './stats.ts';
 import { type SessionOwner, TcpSession } from './tcp-session.ts';
 
-export type TcpServices = {
+export type TcpServices = LogServices & {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: () => number;
@@ -24,12 +25,14 @@ export class TcpProxy {
   readonly stats: TcpStats;
   /** The most that is read at once. */
   readonly bufferLimit: number;
+  readonly #logs: readonly AccessLog[];
 
   constructor(config: TcpProxyConfig, services: TcpServices, stats: TcpStats, bufferLimit: number) {
     this.config = config;
     this.services = services;
     this.stats = stats;
     this.bufferLimit = bufferLimit;
+    this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
   }
 
   /** `socket` is paused. */
@@ -53,6 +56,6 @@ export class TcpProxy {
   }
 
   log(record: Exchange, ended: number): void {
-    for (const log of this.config.accessLogs) log.write(record, ended);
+    for (const log of this.#logs) log.write(record, ended);
   }
 }

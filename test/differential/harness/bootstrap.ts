@@ -23,8 +23,8 @@ export function bootstrap(suite: Suite, ports: Readonly<Record<string, number>>,
     ...asFields(fill(fragment.listener)),
     filter_chains: [
       {
-        ...asFields(fill(fragment.chain)),
         filters: [connectionManager(name, suite, fragment, `${folder}/access.log`, fill)],
+        ...asFields(fill(fragment.chain)),
       },
     ],
   }));

@@ -29,7 +29,7 @@ export type ListenerFragment = {
   readonly filters?: string;
   /** Fields of the listener itself. */
   readonly listener?: string;
-  /** Fields of the filter chain, such as its transport socket. */
+  /** Fields of the filter chain, such as its transport socket, or `filters` in place of the connection manager. */
   readonly chain?: string;
 };
 

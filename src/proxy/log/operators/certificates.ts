@@ -89,6 +89,14 @@ function subjectOf({ subject }: X509Certificate): string | undefined {
   return filled((subject as string | undefined)?.split('\n').reverse().join(','));
 }
 
+export function subjectOfDer(der: Buffer | null): string {
+  return der === null ? '' : (subjectOf(parse(der)) ?? '');
+}
+
+export function issuerOfDer(der: Buffer | null): string {
+  return der === null ? '' : issuerOf(parse(der));
+}
+
 function issuerOf({ issuer }: X509Certificate): string {
   return issuer.split('\n').reverse().join(',');
 }
