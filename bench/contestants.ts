@@ -43,6 +43,17 @@ export function haproxy(...templates: readonly string[]): Contestant {
   return { name: 'haproxy', hops: templates.map((template) => (config) => command(fill(template, config))) };
 }
 
+/** OpenSSL's own server: what a handshake costs in the library that Node has, without Node. */
+export function opensslServer(): Contestant {
+  const command = ({ listener, folder }: HopConfig): readonly string[] | null => {
+    const binary = onPath('openssl');
+    const file = (name: string): string => join(folder, `${name}.pem`);
+    const identity = ['-cert', file('server'), '-key', file('server-key'), '-CAfile', file('ca'), '-Verify', '2'];
+    return binary === null ? null : [binary, 's_server', '-accept', String(listener), '-tls1_3', '-quiet', ...identity];
+  };
+  return { name: 'openssl', hops: [command] };
+}
+
 export function nginxCommand(config: string): readonly string[] | null {
   const binary = onPath('nginx');
   return binary === null ? null : [binary, '-e', 'stderr', '-c', config];

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { freePort } from '../../test/support/ports.ts';
 import { pinnedNode } from '../../test/support/process.ts';
 import { type Pace, writeCertificates } from '../comparison.ts';
-import { type Contestant, xdsProxies } from '../contestants.ts';
+import { type Contestant, opensslServer, xdsProxies } from '../contestants.ts';
 import { median } from '../measurement.ts';
 import { cpuMicros, LOAD_CORE, memoryBytes, PROXY_CORE, startPinned } from '../pinned.ts';
 import { type HopConfig, mutualTls } from '../proxy-config.ts';
@@ -25,8 +25,11 @@ export type Cost = {
 };
 
 const SCENARIOS = {
-  tcp: { mode: 'bulk', shape: { terminal: 'tcp' } },
-  handshakes: { mode: 'handshakes', shape: { terminal: 'echo', accepts: mutualTls.there } },
+  tcp: { mode: 'bulk', contestants: xdsProxies({ terminal: 'tcp' }) },
+  handshakes: {
+    mode: 'handshakes',
+    contestants: [...xdsProxies({ terminal: 'echo', accepts: mutualTls.there }), opensslServer()],
+  },
 } as const;
 const WARM_UP_SECONDS = 2;
 
@@ -36,12 +39,12 @@ export async function measureConnections(
   say: (line: string) => void,
 ): Promise<Cost[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
-  const { mode, shape } = SCENARIOS[scenario];
+  const { mode, contestants } = SCENARIOS[scenario];
   const measured = new Map<string, Omit<Cost, 'scenario' | 'contestant' | 'ratio'>[]>();
   try {
     await writeCertificates(folder);
     for (let round = 1; round <= rounds; round += 1) {
-      for (const contestant of xdsProxies(shape)) {
+      for (const contestant of contestants) {
         say(`round ${round} of ${rounds}: ${scenario}, ${contestant.name}`);
         const cost = await measure(contestant, mode, folder, seconds);
         if (cost !== null) measured.set(contestant.name, [...(measured.get(contestant.name) ?? []), cost]);
@@ -68,7 +71,7 @@ export function formatCosts(rows: readonly Cost[]): string {
         ? [`${(micros / 1e6).toFixed(3)} CPU s/GB`, `${rate.toFixed(2)} GB/s`]
         : [`${micros.toFixed(0)} CPU µs/handshake`, `${rate.toFixed(0)}/s`];
     const memory = `${(loadedBytes / 1e6).toFixed(0)} MB`;
-    return `${contestant.padEnd(6)} ${cost}  ${ratio === null ? '-' : ratio.toFixed(2)} to Envoy  ${pace}  ${memory}`;
+    return `${contestant.padEnd(7)} ${cost}  ${ratio === null ? '-' : ratio.toFixed(2)} to Envoy  ${pace}  ${memory}`;
   });
   return lines.join('\n');
 }
@@ -78,7 +81,7 @@ async function measure({ hops }: Contestant, mode: string, folder: string, secon
   const config = { listener: await freePort(), upstream: await freePort(), admin: await freePort(), folder };
   const command = hops[0]!(config);
   if (command === null) return null;
-  await using started = await startPinned(PROXY_CORE, command, config.admin);
+  await using started = await startPinned(PROXY_CORE, command, config.listener);
   const load = (time: number): Promise<number> =>
     mode === 'bulk' ? pushBytes(config, time) : shakeHands(config, time);
   await load(WARM_UP_SECONDS);
