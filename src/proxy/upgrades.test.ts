@@ -1,5 +1,5 @@
 // Connections that switch protocols: WebSocket (by the `ws` package) over every combination of HTTP versions, and CONNECT.
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -95,6 +95,42 @@ describe.each([
     expect(await closed).toBe(4_000);
     await expect.poll(() => proxy.accessLog).toEqual(['/chat 101 - via_upstream']);
     expect(proxy.complaints).toEqual([]);
+  });
+});
+
+describe('WebSocket between versions of HTTP that agree on it differently', () => {
+  test('a client of HTTP/2, which sends no key, and a server of HTTP/1.1, which wants one', async () => {
+    const proxy = await start(await startSocketServer(), {});
+    const session = connectHttp2(`http://127.0.0.1:${proxy.port}`);
+    cleanups.push(() => session.destroy());
+    await new Promise((resolve) => session.once('remoteSettings', resolve));
+    const stream = session.request({
+      ...{ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/chat', ':authority': 'a' },
+      'sec-websocket-version': '13',
+    });
+    const head = await new Promise<Record<string, unknown>>((resolve) => stream.once('response', resolve));
+    expect(head).toMatchObject({ ':status': 200 });
+    expect(head).not.toHaveProperty('sec-websocket-accept');
+    // A masked text frame, its mask all zeros, and the answer without a mask (RFC 6455 section 5.2).
+    stream.write(Buffer.from('\x81\x82\0\0\0\0hi', 'latin1'));
+    const frame = await new Promise<Buffer>((resolve) => stream.once('data', resolve));
+    expect(frame.toString('latin1')).toBe('\x81\x02HI');
+    stream.destroy();
+  });
+
+  test('a client of HTTP/1.1, which wants its key answered, and a server of HTTP/2, which knows of none', async () => {
+    const server = createHttp2Server({ settings: { enableConnectProtocol: true } });
+    server.on('stream', (stream, headers) => {
+      stream.on('error', () => stream.destroy());
+      stream.respond({ ':status': headers[':protocol'] === 'websocket' ? 200 : 400 });
+      stream.once('data', () => stream.write(Buffer.from('\x81\x02hi', 'latin1')));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => server.close());
+    const proxy = await start((server.address() as AddressInfo).port, speaksHttp2);
+    const socket = await open(proxy.port);
+    expect(await answer(socket, 'anybody there?')).toBe('hi');
+    socket.terminate();
   });
 });
 

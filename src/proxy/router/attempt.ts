@@ -10,6 +10,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import type { RequestBody } from './request-body.ts';
 import type { TryTimers } from './try-timers.ts';
+import { openWebSocket } from './websocket-handshake.ts';
 
 export type AttemptOwner = {
   /** A connection took the request. */
@@ -116,7 +117,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#cluster.observeConnected(this.host);
     this.#owner.onSent(this, session);
     const last = this.#body.empty;
-    const stream = session.open(this.#head, last, this);
+    const head = this.#head;
+    const stream = head.upgrade === 'websocket' ? openWebSocket(session, head, this) : session.open(head, last, this);
     this.#stream = stream;
     if (last) return;
     this.#body.attach(stream);
