@@ -309,6 +309,23 @@ const streams: readonly Http2Case[] = [
     },
   },
   {
+    name: 'the last request that a connection may bring',
+    listener: 'few',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      wire.headers(3, requestFields('GET', '/direct', ['x-case', id]));
+      await wire.ended();
+    },
+  },
+  {
+    name: 'a connection that is old enough',
+    listener: 'aging',
+    talk: async (wire, id) => {
+      await greet(wire, id);
+      await wire.ended();
+    },
+  },
+  {
     name: 'an orderly goodbye',
     talk: async (wire, id) => {
       wire.headers(1, requestFields('GET', '/direct', ['x-case', id]));
@@ -365,6 +382,8 @@ compareWithEnvoy(
       narrow: { manager: 'http2_protocol_options: { max_concurrent_streams: 1 }' },
       hasty: { manager: 'request_headers_timeout: 0.3s' },
       'hasty-request': { manager: 'request_timeout: 0.3s' },
+      few: { manager: '{ common_http_protocol_options: { max_requests_per_connection: 2 }, drain_timeout: 0.1s }' },
+      aging: { manager: '{ common_http_protocol_options: { max_connection_duration: 0.3s }, drain_timeout: 0.1s }' },
       small: { manager: 'max_request_headers_kb: 4' },
       'tunnels-off': { manager: 'http2_protocol_options: { allow_connect: true }' },
     },

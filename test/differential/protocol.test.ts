@@ -47,6 +47,11 @@ compareWithEnvoy({
     hasty: { manager: '{ request_headers_timeout: 0.3s, request_timeout: 0.4s }' },
     brief: { manager: '{ common_http_protocol_options: { idle_timeout: 0.3s }, drain_timeout: 0.1s }' },
     lasting: { manager: '{ common_http_protocol_options: { max_stream_duration: 0.3s } }' },
+    aging: {
+      manager:
+        '{ common_http_protocol_options: { max_connection_duration: 0.3s, max_connection_duration_jitter: { value: 10 } }, drain_timeout: 0.1s }',
+    },
+    few: { manager: '{ common_http_protocol_options: { max_requests_per_connection: 2 }, drain_timeout: 0.1s }' },
     waiting: { manager: '{ stream_idle_timeout: 0.3s }' },
     trailing: { manager: '{ http_protocol_options: { enable_trailers: true } }' },
   },
@@ -142,6 +147,20 @@ compareWithEnvoy({
       wants: { status: 200, body: 'direct' },
     },
     { name: 'idle connection', listener: 'brief', send: get('/'), closes: true, wants: { status: 200 } },
+    {
+      name: 'a connection that is old enough',
+      listener: 'aging',
+      send: get('/'),
+      closes: true,
+      wants: { status: 200 },
+    },
+    {
+      name: 'the last request that a connection may bring',
+      listener: 'few',
+      send: [get('/'), get('/')],
+      closes: true,
+      wants: { status: [200, 200], headers: { connection: 'close' } },
+    },
     {
       name: 'HTTP/1.0 is refused',
       send: lines('GET / HTTP/1.0', 'host: x', '', ''),

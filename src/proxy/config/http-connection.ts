@@ -103,6 +103,9 @@ type Limits = Pick<
   | 'maxHeaders'
   | 'idleTimeout'
   | 'streamIdleTimeout'
+  | 'maxConnectionDuration'
+  | 'maxConnectionJitter'
+  | 'maxRequestsPerConnection'
   | 'maxStreamDuration'
   | 'requestTimeout'
   | 'requestHeadersTimeout'
@@ -115,18 +118,15 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
     throw new ConfigError(at(path, 'max_request_headers_kb'), `must be 1 to ${LARGEST_HEAD_KIB}`);
   }
   const here = at(path, 'common_http_protocol_options');
-  if (common?.maxRequestsPerConnection !== undefined) {
-    throw new ConfigError(at(here, 'max_requests_per_connection'), 'is not supported');
-  }
-  if (common?.maxConnectionDuration !== undefined) {
-    throw new ConfigError(at(here, 'max_connection_duration'), 'is not supported');
-  }
   if (common?.maxHeadersCount === 0) throw new ConfigError(at(here, 'max_headers_count'), 'must be more than 0');
   return {
     maxHeadBytes: headKiB * 1024,
     maxHeaders: common?.maxHeadersCount ?? DEFAULTS.headers,
     idleTimeout: millis(common?.idleTimeout, DEFAULTS.idle, at(here, 'idle_timeout')),
     streamIdleTimeout: millis(manager.streamIdleTimeout, DEFAULTS.streamIdle, at(path, 'stream_idle_timeout')),
+    maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(here, 'max_connection_duration')),
+    maxConnectionJitter: (common?.maxConnectionDurationJitter?.value ?? 0) / 100,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     maxStreamDuration: millis(common?.maxStreamDuration, 0, at(here, 'max_stream_duration')),
     requestTimeout: millis(manager.requestTimeout, 0, at(path, 'request_timeout')),
     requestHeadersTimeout: millis(manager.requestHeadersTimeout, 0, at(path, 'request_headers_timeout')),

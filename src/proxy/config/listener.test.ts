@@ -54,6 +54,17 @@ describe('listener', () => {
       { max_request_headers_kb: 8, common_http_protocol_options: { max_headers_count: 9 } },
       { maxHeadBytes: 8192, maxHeaders: 9 },
     ],
+    [
+      'limits of a connection',
+      {
+        common_http_protocol_options: {
+          max_connection_duration: '9s',
+          max_connection_duration_jitter: { value: 50 },
+          max_requests_per_connection: 7,
+        },
+      },
+      { maxConnectionDuration: 9_000, maxConnectionJitter: 0.5, maxRequestsPerConnection: 7 },
+    ],
     ['no idle timeout', { common_http_protocol_options: { idle_timeout: '0s' } }, { idleTimeout: 0 }],
     [
       'timeouts',
@@ -161,8 +172,8 @@ describe('listener', () => {
       `${here}.route_config.virtual_hosts[0].domains: is empty`,
     ],
     [
-      withManager({ common_http_protocol_options: { max_requests_per_connection: 1 } }),
-      `${here}.common_http_protocol_options.max_requests_per_connection: is not supported`,
+      withManager({ common_http_protocol_options: { max_headers_count: 0 } }),
+      `${here}.common_http_protocol_options.max_headers_count: must be more than 0`,
     ],
     [withManager({ access_log: [{ name: 'x' }] }), `${here}.access_log[0].typed_config: is required`],
   ])('refuses %j', (change, wants) => {

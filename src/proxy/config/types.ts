@@ -185,6 +185,11 @@ export type HttpConnectionConfig = {
   readonly idleTimeout: number;
   /** Milliseconds, 0 is none. No byte of an active exchange; Envoy's default 5 min. Answer 408 or 504 (flag SI). */
   readonly streamIdleTimeout: number;
+  /** Milliseconds a connection may live, 0 is for ever, and up to which part of it longer. */
+  readonly maxConnectionDuration: number;
+  readonly maxConnectionJitter: number;
+  /** 0 is as many as come. */
+  readonly maxRequestsPerConnection: number;
   /** Milliseconds for a whole exchange, 0 is none; a route may say otherwise. Answer 408 or 504. */
   readonly maxStreamDuration: number;
   /** Milliseconds for a whole request to arrive, 0 is none: 408. */

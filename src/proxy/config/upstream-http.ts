@@ -24,6 +24,8 @@ export function decodeUpstreamHttp(
   const { protocol, options, optionsPath, common, commonPath, names } = protocolOptions(cluster);
   if (common?.maxHeadersCount !== undefined)
     throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
+  if (common?.maxConnectionDurationJitter !== undefined)
+    throw new ConfigError(at(commonPath, 'max_connection_duration_jitter'), 'is for connections of clients only');
   return {
     http: {
       protocol,

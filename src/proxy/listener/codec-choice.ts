@@ -6,6 +6,7 @@ import { Http1ServerConnection, type ServerConnectionOwner } from '../http1/serv
 import { PREFACE } from '../http2/protocol.ts';
 import { Http2ServerConnection } from '../http2/server-connection.ts';
 import type { ConnectionManager } from '../router/connection-manager.ts';
+import { acceptorOf } from './connection-limits.ts';
 import type { Served } from './terminal.ts';
 
 export type HttpConnectionOwner = ServerConnectionOwner & { readonly random: () => number };
@@ -26,13 +27,13 @@ export function serveHttp(
 
 function http1(socket: Socket, downstream: Downstream, manager: ConnectionManager, owner: HttpConnectionOwner) {
   manager.stats.downstream_cx_http1_total += 1;
-  return new Http1ServerConnection(socket, downstream, manager, manager.config, owner);
+  return new Http1ServerConnection(socket, downstream, acceptorOf(manager), manager.config, owner);
 }
 
 function http2(socket: Socket, downstream: Downstream, manager: ConnectionManager, owner: HttpConnectionOwner) {
   const { stats } = manager;
   stats.downstream_cx_http2_total += 1;
-  return new Http2ServerConnection(socket, downstream, manager, manager.config, {
+  return new Http2ServerConnection(socket, downstream, acceptorOf(manager), manager.config, {
     clock: owner.clock,
     wheel: owner.wheel,
     random: owner.random,

@@ -3,6 +3,7 @@ import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { ConnectionManager } from '../router/connection-manager.ts';
 import { withReusedReads } from '../socket/reused-reads.ts';
 import { serveHttp } from './codec-choice.ts';
+import { limitDuration } from './connection-limits.ts';
 import type { Accepted, Served, Terminal, TerminalServices } from './terminal.ts';
 
 export class HttpTerminal implements Terminal {
@@ -24,11 +25,13 @@ export class HttpTerminal implements Terminal {
     const manager = this.#manager;
     const { clock, wheel, random } = this.#services;
     this.#count(1, secure);
-    return serveHttp(socket, downstream, manager, {
+    let forget: (() => void) | null = null;
+    const served = serveHttp(socket, downstream, manager, {
       clock,
       wheel,
       random,
       onClosed: () => {
+        forget?.();
         this.#count(-1, secure);
         onGone();
       },
@@ -37,6 +40,8 @@ export class HttpTerminal implements Terminal {
         onBug(error);
       },
     });
+    if (manager.config.maxConnectionDuration > 0) forget = limitDuration(served, manager, this.#services);
+    return served;
   }
 
   #count(change: 1 | -1, secure: boolean): void {

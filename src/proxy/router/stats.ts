@@ -22,6 +22,8 @@ export class HttpStats {
   downstream_cx_ssl_total = 0;
   downstream_cx_ssl_active = 0;
   downstream_cx_drain_close = 0;
+  downstream_cx_max_duration_reached = 0;
+  downstream_cx_max_requests_reached = 0;
   downstream_rq_total = 0;
   downstream_rq_active = 0;
   downstream_rq_completed = 0;
