@@ -15,7 +15,7 @@ export function compileCidr(prefix: string, length?: number): AddressTest | null
   list.addSubnet(prefix, wanted, family === 4 ? 'ipv4' : 'ipv6');
   return (address) => {
     const plain = unmapped(address);
-    return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+    return isIP(plain) === family && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
   };
 }
 

@@ -160,8 +160,13 @@ describe('listener', () => {
       `${here}.http_filters[0].typed_config.upstream_http_filters: is not supported`,
     ],
     [
-      withManager({ http_filters: [{ name: 'r', typed_config: packed(RBACSchema, { matcher: {} }) }, router] }),
-      `${here}.http_filters[0].typed_config.matcher: is not supported`,
+      withManager({
+        http_filters: [
+          { name: 'r', typed_config: packed(RBACSchema, { rules: { audit_logging_options: {} } }) },
+          router,
+        ],
+      }),
+      `${here}.http_filters[0].typed_config.rules.audit_logging_options: is not supported`,
     ],
     [
       withManager({ rds: { config_source: { path: '/x' }, route_config_name: 'r' } }),

@@ -1,6 +1,7 @@
 // Which fields of which messages this proxy implements, by their names in the .proto files. A type that is not listed has none.
 import { harmlessFields } from './harmless-fields.ts';
 import { filterFields } from './supported-filter-fields.ts';
+import { matcherFields } from './supported-matcher-fields.ts';
 import { networkFields } from './supported-network-fields.ts';
 import { routeFields } from './supported-route-fields.ts';
 import { telemetryFields } from './supported-telemetry-fields.ts';
@@ -18,6 +19,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   ...networkFields,
   ...telemetryFields,
   ...routeFields,
+  ...matcherFields,
   'envoy.config.core.v3.Address': 'socket_address pipe',
   'envoy.config.core.v3.Pipe': 'path',
   'envoy.config.core.v3.SocketAddress': 'protocol address port_value ipv4_compat',

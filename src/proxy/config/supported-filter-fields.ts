@@ -2,9 +2,10 @@
 
 export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.rbac.v3.RBAC':
-    'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats',
+    'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats matcher shadow_matcher',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.config.rbac.v3.RBAC': 'action policies',
+  'envoy.config.rbac.v3.Action': 'name action',
   'envoy.config.rbac.v3.Policy': 'permissions principals',
   'envoy.config.rbac.v3.Permission':
     'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name metadata sourced_metadata',

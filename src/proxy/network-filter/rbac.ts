@@ -3,7 +3,7 @@
 import type { RBAC } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { millis } from '../config/values.ts';
-import { compileRbac, evaluateRbac, type RbacEngine } from '../filter/rbac/engine.ts';
+import { compileRbac, type RbacEngine } from '../filter/rbac/engine.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { NetworkFilter } from './filter.ts';
 
@@ -30,8 +30,8 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
         admit(record) {
           if (shadowRules !== null) noteShadow(shadowRules, record, stats);
           if (rules === null) return null;
-          const { allowed, policy } = evaluateRbac(rules, record);
-          if (rules.action === 'log') return null;
+          const { allowed, policy, logged } = rules(record);
+          if (logged !== null) return null;
           stats[allowed ? 'allowed' : 'denied'] += 1;
           return allowed ? null : { delay, details: `rbac_access_denied_matched_policy[${policy ?? 'none'}]` };
         },
@@ -41,7 +41,7 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
 }
 
 function noteShadow(engine: RbacEngine, record: Exchange, stats: RbacStats): void {
-  const { allowed, policy } = evaluateRbac(engine, record);
+  const { allowed, policy } = engine(record);
   stats[allowed ? 'shadow_allowed' : 'shadow_denied'] += 1;
   record.metadata ??= new Map();
   record.metadata.set(METADATA, {

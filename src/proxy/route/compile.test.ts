@@ -177,7 +177,16 @@ describe('refused', () => {
       },
       'virtual_hosts[1].domains[1]: A is the domain of another virtual host already',
     ],
-    [{ virtual_hosts: [{ name: 'h', domains: ['*'], matcher: {} }] }, 'virtual_hosts[0].matcher: is not supported'],
+    [
+      { virtual_hosts: [{ name: 'h', domains: ['*'], matcher: { on_no_match: { keep_matching: true } } }] },
+      'virtual_hosts[0].matcher.on_no_match.keep_matching: is not supported',
+    ],
+    [
+      {
+        virtual_hosts: [{ name: 'h', domains: ['*'], matcher: {}, routes: [{ match: { prefix: '/' }, redirect: {} }] }],
+      },
+      'virtual_hosts[0].matcher: is set beside routes',
+    ],
     [route({ match: { safe_regex: { regex: '(' } } }), `${here}.match.safe_regex.regex: `],
     [route({ match: { prefix: '/', headers: [{ name: 'a' }, {}] } }), `${here}.match.headers[1].name: is empty`],
     [action({ rate_limits: [{}] }), `${here}.route.rate_limits[0].actions: is empty`],

@@ -1,5 +1,6 @@
 // RouteConfiguration → RouteTable: virtual hosts by domain, routes in order.
 import {
+  type Route,
   VirtualHost_TlsRequirementType as TlsRequirement,
   type VirtualHost,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -7,6 +8,8 @@ import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/rou
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { Match } from '../matching/matcher.ts';
+import type { RequestSubject } from '../matching/request-inputs.ts';
 import { DomainTable } from './domains.ts';
 import { compileOverrides } from './filter-overrides.ts';
 import { compileMirrors } from './forward.ts';
@@ -14,6 +17,7 @@ import { compileEdits } from './header-edits.ts';
 import { pathOnly } from './match/query.ts';
 import { compileMatch, type RouteTest } from './match/route-matcher.ts';
 import { compileEntry, type HostLevel } from './route-entry.ts';
+import { compileRouteTree } from './route-tree.ts';
 import { secureRedirect } from './secure-redirect.ts';
 import type { RouteEntry, RouteTable } from './table.ts';
 
@@ -21,6 +25,8 @@ type CompiledRoute = Pick<RouteTest, 'matches' | 'connect'> & { readonly entry: 
 
 type CompiledHost = {
   readonly routes: readonly CompiledRoute[];
+  /** In the place of `routes`; null: there is no tree. */
+  readonly tree: Match<RequestSubject, readonly CompiledRoute[]> | null;
   /** Some route is taken by chance only. */
   readonly byChance: boolean;
   /** Taken instead of all routes by requests that must come over TLS and did not; null: none must. */
@@ -64,7 +70,8 @@ function firstMatch(
   const bare = pathOnly(path);
   // One draw for all routes, as in Envoy: of two with a half each the second takes nothing.
   const chance = host.byChance ? random() : 0;
-  for (const route of host.routes) {
+  const routes = host.tree === null ? host.routes : (host.tree({ request, exchange }) ?? []);
+  for (const route of routes) {
     // CONNECT may have no path: only routes that are for it take it then.
     if (route.connect ? method !== 'CONNECT' : path === '') continue;
     if (route.matches(request, bare, exchange, chance)) return route.entry;
@@ -84,13 +91,19 @@ function compileHost(host: VirtualHost, outer: Omit<HostLevel, 'host' | 'path'>,
     mostSpecificWins: outer.mostSpecificWins,
     maximumBody: outer.maximumBody,
   };
-  const routes = mapAt(host.routes, at(path, 'routes'), (route, here) => ({
-    ...compileMatch(route.match, at(here, 'match')),
-    entry: compileEntry(route, level, here),
-  }));
+  if (host.matcher !== undefined && host.routes.length > 0) {
+    throw new ConfigError(at(path, 'matcher'), 'is set beside routes');
+  }
+  let byChance = false;
+  const compileRoute = (route: Route, here: string): CompiledRoute => {
+    const test = compileMatch(route.match, at(here, 'match'));
+    byChance ||= test.byChance;
+    return { ...test, entry: compileEntry(route, level, here) };
+  };
   return {
-    routes,
-    byChance: routes.some(({ byChance }) => byChance),
+    routes: mapAt(host.routes, at(path, 'routes'), compileRoute),
+    tree: host.matcher === undefined ? null : compileRouteTree(host.matcher, compileRoute, at(path, 'matcher')),
+    byChance,
     insecure: compileInsecure(host, path),
   };
 }

@@ -3,7 +3,7 @@ import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
-import type { ResponseHead } from '../http/message.ts';
+import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { RouterOptions } from '../route/request-plan.ts';
 import type { ForwardAction, RouteAction } from '../route/table.ts';
 
@@ -36,8 +36,8 @@ export function routeReply(
 ): LocalReply {
   const { status } = action;
   const said = { status, details: 'direct_response', flags: 0 };
-  if (action.kind === 'respond') return { ...said, body: action.body, headers: null };
   const { request } = exchange;
+  if (action.kind === 'respond') return { ...said, body: action.body, headers: placeOf(status, request) };
   const headers = new HeaderMap(['location', action.location(request)]);
   if (action.changePath !== null) {
     exchange.originalPath = request.path;
@@ -45,6 +45,12 @@ export function routeReply(
     request.path = action.changePath(request.path);
   }
   return { ...said, body: '', headers };
+}
+
+/** RFC 9110 10.2.2: what was created, or is elsewhere, has a place: the request's own, as nothing else is said. */
+function placeOf(status: number, { scheme, authority, path }: RequestHead): HeaderMap | null {
+  const has = path !== '' && (status === 201 || (status >= 300 && status < 400));
+  return has ? new HeaderMap(['location', `${scheme}://${authority}${path}`]) : null;
 }
 
 /** A name given here replaces ours; given twice it is sent twice. */

@@ -1,40 +1,61 @@
 // A set of policies → a decision. The first policy that matches, in order of name as in Envoy, decides.
-import { type Policy, type RBAC, RBAC_Action } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { ActionSchema, type Policy, type RBAC, RBAC_Action } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import type { Matcher } from '../../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
+import { unpack } from '../../config/any.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import { compileMatcher } from '../../matching/matcher.ts';
+import { filterInputs } from '../../matching/request-inputs.ts';
 import { compilePermission, type ExchangeTest, some } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
 
-export type RbacEngine = {
-  readonly action: 'allow' | 'deny' | 'log';
-  readonly policies: readonly { readonly name: string; readonly matches: ExchangeTest }[];
+export type RbacEngine = (exchange: Exchange) => RbacDecision;
+
+export type RbacDecision = {
+  readonly allowed: boolean;
+  /** The one that matched, null when none did. */
+  readonly policy: string | null;
+  /** What access logs are told (`access_log_hint`); null: nothing. */
+  readonly logged: boolean | null;
 };
 
-/** `policy` is the one that matched, null when none did. */
-export type RbacDecision = { readonly allowed: boolean; readonly policy: string | null };
+type Action = 'allow' | 'deny' | 'log';
 
 export function compileRbac(rules: RBAC, path: string): RbacEngine {
   const policies = Object.entries(rules.policies)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, policy]) => ({ name, matches: compilePolicy(policy, `${at(path, 'policies')}[${name}]`) }));
-  return { action: actionOf(rules.action, path), policies };
+  const action = actionOf(rules.action, at(path, 'action'));
+  return (exchange) => {
+    const policy = policies.find(({ matches }) => matches(exchange))?.name ?? null;
+    switch (action) {
+      case 'allow':
+        return { allowed: policy !== null, policy, logged: null };
+      case 'deny':
+        return { allowed: policy === null, policy, logged: null };
+      case 'log':
+        return { allowed: true, policy, logged: policy !== null };
+    }
+  };
 }
 
-export function evaluateRbac(engine: RbacEngine, exchange: Exchange): RbacDecision {
-  const policy = firstMatch(engine, exchange);
-  switch (engine.action) {
-    case 'allow':
-      return { allowed: policy !== null, policy };
-    case 'deny':
-      return { allowed: policy === null, policy };
-    case 'log':
-      return { allowed: true, policy };
-  }
-}
-
-function firstMatch(engine: RbacEngine, exchange: Exchange): string | null {
-  for (const { name, matches } of engine.policies) if (matches(exchange)) return name;
-  return null;
+/** The generic matcher in the place of policies, its actions are named as they are; what nothing matches is denied. */
+export function compileRbacMatcher(matcher: Matcher, path: string): RbacEngine {
+  let logs = false;
+  const compileAction = (config: Any, here: string) => {
+    const { name, action } = unpack(config, ActionSchema, here);
+    if (name === '') throw new ConfigError(at(here, 'name'), 'is empty');
+    const kind = actionOf(action, at(here, 'action'));
+    logs ||= kind === 'log';
+    return { name, kind };
+  };
+  const match = compileMatcher(matcher, { inputs: filterInputs, compileAction }, path);
+  return (exchange) => {
+    const found = match({ request: exchange.request, exchange });
+    if (found === null) return { allowed: false, policy: null, logged: null };
+    return { allowed: found.kind !== 'deny', policy: found.name, logged: logs ? found.kind === 'log' : null };
+  };
 }
 
 function compilePolicy(policy: Policy, path: string): ExchangeTest {
@@ -47,7 +68,7 @@ function compilePolicy(policy: Policy, path: string): ExchangeTest {
   return (exchange) => permitted(exchange) && meant(exchange);
 }
 
-function actionOf(action: RBAC_Action, path: string): RbacEngine['action'] {
+function actionOf(action: RBAC_Action, path: string): Action {
   switch (action) {
     case RBAC_Action.ALLOW:
       return 'allow';
@@ -56,6 +77,6 @@ function actionOf(action: RBAC_Action, path: string): RbacEngine['action'] {
     case RBAC_Action.LOG:
       return 'log';
     default:
-      throw new ConfigError(at(path, 'action'), 'is not known');
+      throw new ConfigError(path, 'is not known');
   }
 }

@@ -8,7 +8,7 @@ import { at } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compiler, type FilterKind } from '../define.ts';
 import type { HttpFilter, LocalReply } from '../filter.ts';
-import { compileRbac, evaluateRbac, type RbacDecision, type RbacEngine } from './engine.ts';
+import { compileRbac, compileRbacMatcher, type RbacDecision, type RbacEngine } from './engine.ts';
 import { compileStats } from './stats.ts';
 
 export type RbacFilter = HttpFilter & {
@@ -36,11 +36,19 @@ export const rbac: FilterKind = {
 const METADATA = 'envoy.filters.http.rbac';
 
 export function createRbac(config: RBAC, name: string, path: string): RbacFilter {
-  const rules = config.rules ? compileRbac(config.rules, at(path, 'rules')) : null;
-  const shadowRules = config.shadowRules ? compileRbac(config.shadowRules, at(path, 'shadow_rules')) : null;
+  const rules = config.matcher
+    ? compileRbacMatcher(config.matcher, at(path, 'matcher'))
+    : config.rules
+      ? compileRbac(config.rules, at(path, 'rules'))
+      : null;
+  const shadowRules = config.shadowMatcher
+    ? compileRbacMatcher(config.shadowMatcher, at(path, 'shadow_matcher'))
+    : config.shadowRules
+      ? compileRbac(config.shadowRules, at(path, 'shadow_rules'))
+      : null;
   const judge = (exchange: Exchange): LocalReply | undefined => {
     if (rules === null) return undefined;
-    const { allowed, policy } = evaluateRbac(rules, exchange);
+    const { allowed, policy } = rules(exchange);
     return allowed ? undefined : denial(policy);
   };
   const track = compileStats(config);
@@ -52,13 +60,13 @@ export function createRbac(config: RBAC, name: string, path: string): RbacFilter
     judge,
     request(exchange, scope) {
       if (shadowRules !== null) {
-        const decision = evaluateRbac(shadowRules, exchange);
+        const decision = shadowRules(exchange);
         noteShadow(config.shadowRulesStatPrefix, decision, exchange);
         track.shadow(scope, decision);
       }
       if (rules === null) return undefined;
-      const decision = evaluateRbac(rules, exchange);
-      if (rules.action === 'log') note(exchange, { access_log_hint: decision.policy !== null });
+      const decision = rules(exchange);
+      if (decision.logged !== null) note(exchange, { access_log_hint: decision.logged });
       track.enforced(scope, decision);
       return decision.allowed ? undefined : denial(decision.policy);
     },

@@ -63,7 +63,8 @@ function compileDouble({ matchPattern }: DoubleMatcher, path: string): ValueTest
   return (value) => typeof value === 'number' && value >= start && value < end;
 }
 
-function valueAt(value: unknown, keys: readonly string[]): unknown {
+/** undefined: there is nothing at the end of these names. */
+export function valueAt(value: unknown, keys: readonly string[]): unknown {
   let found = value;
   for (const key of keys) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined;

@@ -1,10 +1,19 @@
 // StringMatcher → a test. Subjects hold one byte per character, so patterns are turned into bytes once, here.
 import { compileRegex, type Regex } from '../../../lib/re2.ts';
-import type { RegexMatcher } from '../../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
-import type { StringMatcher } from '../../../xds/gen/envoy/type/matcher/v3/string_pb.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 
 export type StringTest = (text: string) => boolean;
+
+/** As `envoy.type.matcher.v3` and `xds.type.matcher.v3` have it alike. */
+type StringMatcher = {
+  readonly ignoreCase: boolean;
+  readonly matchPattern:
+    | { readonly case: 'exact' | 'prefix' | 'suffix' | 'contains'; readonly value: string }
+    | { readonly case: 'safeRegex'; readonly value: RegexMatcher }
+    | { readonly case: 'custom'; readonly value: unknown }
+    | { readonly case: undefined };
+};
+type RegexMatcher = { readonly regex: string };
 
 export function compileString(matcher: StringMatcher | undefined, path: string): StringTest {
   const pattern = matcher?.matchPattern;

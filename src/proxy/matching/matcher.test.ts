@@ -1,0 +1,188 @@
+import { fromBinary, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { type Any, StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { describe, expect, test } from 'vitest';
+import { types } from '../../xds/descriptors/types.ts';
+import { MatcherSchema } from '../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
+import { peerTls, type RequestInit, testExchange } from '../testing/exchange.ts';
+import { compileMatcher } from './matcher.ts';
+import { filterInputs, routeInputs } from './request-inputs.ts';
+
+const TYPE = 'type.googleapis.com';
+const NETWORK = `${TYPE}/envoy.extensions.matching.common_inputs.network.v3`;
+const SSL = `${TYPE}/envoy.extensions.matching.common_inputs.ssl.v3`;
+const extension = (type: string, fields: JsonObject = {}): JsonObject => ({
+  name: 'any',
+  typed_config: { '@type': type, ...fields },
+});
+const header = (name: string) =>
+  extension(`${TYPE}/envoy.type.matcher.v3.HttpRequestHeaderMatchInput`, { header_name: name });
+const to = (value: string): JsonObject => ({
+  action: extension(`${TYPE}/google.protobuf.StringValue`, { value }),
+});
+const single = (input: JsonObject, match: JsonObject): JsonObject => ({
+  single_predicate: { input, value_match: match },
+});
+const isOne = (name: string): JsonObject => single(header(name), { exact: '1' });
+const list = (...matchers: (readonly [predicate: JsonObject, next: JsonObject])[]): JsonObject => ({
+  matcher_list: { matchers: matchers.map(([predicate, on_match]) => ({ predicate, on_match })) },
+});
+const tree = (type: string, map: Record<string, JsonObject>): JsonObject => ({
+  matcher_tree: { input: header('x'), [type]: { map } },
+});
+const ranges = (...entries: (readonly [prefix: string, length: number, next: JsonObject, exclusive?: boolean])[]) => ({
+  matcher_tree: {
+    input: header('x'),
+    custom_match: extension(`${TYPE}/xds.type.matcher.v3.IPMatcher`, {
+      range_matchers: entries.map(([address_prefix, prefix_len, on_match, exclusive = false]) => ({
+        ranges: [{ address_prefix, prefix_len }],
+        on_match,
+        exclusive,
+      })),
+    }),
+  },
+});
+
+function compile(matcher: JsonObject, inputs = filterInputs) {
+  const kind = {
+    inputs,
+    compileAction: ({ value }: Any) => fromBinary(StringValueSchema, value).value,
+  };
+  return compileMatcher(fromJson(MatcherSchema, matcher, { registry: types }), kind, 'm');
+}
+
+function answer(matcher: JsonObject, request: RequestInit = {}, change: Parameters<typeof testExchange>[1] = {}) {
+  const exchange = testExchange(request, change);
+  exchange.filterState = new Map([['tenant', 'blue']]);
+  exchange.metadata = new Map([['ns', { deep: { key: 'found' } }]]);
+  return compile(matcher)({ request: exchange.request, exchange });
+}
+
+describe('lists', () => {
+  const first = list([isOne('a'), to('a')], [isOne('b'), to('b')]);
+  const nested = list([isOne('a'), { matcher: list([isOne('c'), to('c')]) }], [isOne('b'), to('b')]);
+  test.each<[name: string, matcher: JsonObject, headers: string[], wants: string | null]>([
+    ['first', first, ['a', '1', 'b', '1'], 'a'],
+    ['second', first, ['b', '1'], 'b'],
+    ['none', first, [], null],
+    ['otherwise', { ...first, on_no_match: to('other') }, [], 'other'],
+    ['nothing but otherwise', { on_no_match: to('other') }, [], 'other'],
+    ['nothing at all', {}, [], null],
+    ['nested', nested, ['a', '1', 'b', '1', 'c', '1'], 'c'],
+    ['on after a nested one that fails', nested, ['a', '1', 'b', '1'], 'b'],
+    ['and', list([{ and_matcher: { predicate: [isOne('a'), isOne('b')] } }, to('x')]), ['a', '1'], null],
+    ['and, all', list([{ and_matcher: { predicate: [isOne('a'), isOne('b')] } }, to('x')]), ['a', '1', 'b', '1'], 'x'],
+    ['or', list([{ or_matcher: { predicate: [isOne('a'), isOne('b')] } }, to('x')]), ['b', '1'], 'x'],
+    ['not', list([{ not_matcher: isOne('a') }, to('x')]), [], 'x'],
+    ['not, but it is', list([{ not_matcher: isOne('a') }, to('x')]), ['a', '1'], null],
+  ])('%s', (_name, matcher, headers, wants) => {
+    expect(answer(matcher, { headers })).toBe(wants);
+  });
+});
+
+describe('trees', () => {
+  const nothing: JsonObject = { matcher: list([isOne('missing'), to('never')]) };
+  const exact = { ...tree('exact_match_map', { one: to('1'), é: to('e'), none: nothing }), on_no_match: to('other') };
+  const prefix = tree('prefix_match_map', { a: to('a'), ab: nothing, abc: to('abc') });
+  const inside = ranges(
+    ['10.0.0.0', 8, to('ten')],
+    ['10.1.0.0', 16, nothing],
+    ['172.16.0.0', 12, to('private'), true],
+    ['172.17.0.0', 16, nothing],
+    ['::', 0, to('six')],
+  );
+  test.each<[name: string, matcher: JsonObject, value: string | null, wants: string | null]>([
+    ['exact', exact, 'one', '1'],
+    ['exact, bytes', exact, Buffer.from('é').toString('latin1'), 'e'],
+    ['no such key', exact, 'two', 'other'],
+    ['a key whose matcher fails', exact, 'none', 'other'],
+    ['no value', exact, null, 'other'],
+    ['prefix', prefix, 'ax', 'a'],
+    ['longest prefix', prefix, 'abcd', 'abc'],
+    ['the next shorter prefix', prefix, 'abx', 'a'],
+    ['no prefix', prefix, 'b', null],
+    ['range', inside, '10.9.9.9', 'ten'],
+    ['a range whose matcher fails', inside, '10.1.2.3', 'ten'],
+    ['an exclusive range', inside, '172.16.2.3', 'private'],
+    ['an exclusive range does not stand in', inside, '172.17.2.3', null],
+    ['another family', inside, '2001:db8::1', 'six'],
+    ['outside', inside, '11.0.0.1', null],
+    ['no address', inside, 'ten', null],
+  ])('%s', (_name, matcher, value, wants) => {
+    expect(answer(matcher, { headers: value === null ? [] : ['x', value] })).toBe(wants);
+  });
+});
+
+describe('inputs', () => {
+  const spiffe = 'spiffe://cluster.local/ns/shop/sa/web';
+  test.each<[input: JsonObject, value: string]>([
+    [header(':path'), '/p?q=1'],
+    [header('host'), 'shop.example'],
+    [header('x'), '1,2'],
+    [extension(`${NETWORK}.DestinationIPInput`), '127.0.0.1'],
+    [extension(`${NETWORK}.DestinationPortInput`), '8080'],
+    [extension(`${NETWORK}.SourceIPInput`), '10.1.2.3'],
+    [extension(`${NETWORK}.SourcePortInput`), '40000'],
+    [extension(`${NETWORK}.DirectSourceIPInput`), '10.1.2.3'],
+    [extension(`${NETWORK}.ServerNameInput`), 'sni.test'],
+    [extension(`${NETWORK}.FilterStateInput`, { key: 'tenant' }), 'blue'],
+    [extension(`${SSL}.UriSanInput`), spiffe],
+  ])('%j', (input, value) => {
+    const request = { path: '/p?q=1', headers: ['x', '1', 'x', '2'] };
+    const change = { tls: peerTls({ uriSans: [spiffe], sni: 'sni.test' }) };
+    expect(answer(list([single(input, { exact: value }), to('yes')]), request, change)).toBe('yes');
+    expect(answer(list([single(input, { exact: `${value}x` }), to('yes')]), request, change)).toBe(null);
+  });
+
+  test('values of metadata', () => {
+    const input = extension(`${NETWORK}.DynamicMetadataInput`, {
+      filter: 'ns',
+      path: [{ key: 'deep' }, { key: 'key' }],
+    });
+    const matches = (exact: string, invert = false) => {
+      const type = `${TYPE}/envoy.extensions.matching.input_matchers.metadata.v3.Metadata`;
+      const custom_match = extension(type, { value: { string_match: { exact } }, invert });
+      return answer(list([{ single_predicate: { input, custom_match } }, to('yes')])) === 'yes';
+    };
+    expect([matches('found'), matches('lost'), matches('lost', true)]).toEqual([true, false, true]);
+  });
+
+  test('ranges of addresses', () => {
+    const type = `${TYPE}/envoy.extensions.matching.input_matchers.ip.v3.Ip`;
+    const custom_match = extension(type, {
+      stat_prefix: 's',
+      cidr_ranges: [{ address_prefix: '10.0.0.0', prefix_len: 8 }],
+    });
+    const matcher = list([{ single_predicate: { input: header('x'), custom_match } }, to('yes')]);
+    const answers = ['10.2.3.4', '11.2.3.4', 'ten'].map((value) => answer(matcher, { headers: ['x', value] }));
+    expect(answers).toEqual(['yes', null, null]);
+  });
+});
+
+describe('refused', () => {
+  const deep = (depth: number): JsonObject => (depth === 0 ? isOne('a') : { not_matcher: deep(depth - 1) });
+  test.each<[matcher: JsonObject, reason: string]>([
+    [list(), 'm.matcher_list.matchers: is empty'],
+    [list([{}, to('x')]), 'm.matcher_list.matchers[0].predicate: has no match_type'],
+    [list([isOne('a'), {}]), 'm.matcher_list.matchers[0].on_match: has neither matcher nor action'],
+    [
+      list([isOne(''), to('x')]),
+      'm.matcher_list.matchers[0].predicate.single_predicate.input.typed_config.header_name: is empty',
+    ],
+    [list([{ or_matcher: { predicate: [isOne('a')] } }, to('x')]), 'or_matcher.predicate: must have at least two'],
+    [
+      list([single(extension(`${TYPE}/google.protobuf.Empty`), { exact: 'a' }), to('x')]),
+      'type google.protobuf.Empty is not supported',
+    ],
+    [list([deep(40), to('x')]), 'is nested deeper than 32'],
+    [tree('exact_match_map', {}), 'm.matcher_tree.exact_match_map.map: is empty'],
+    [ranges(['10.0.0.0', 40, to('x')]), 'range_matchers[0].ranges[0]: 10.0.0.0/40 is no range of addresses'],
+    [{ on_no_match: { action: { name: 'x' } } }, 'm.on_no_match.action.typed_config: is required'],
+  ])('%j', (matcher, reason) => {
+    expect(() => compile(matcher)).toThrow(reason);
+  });
+
+  test('a route is not chosen by its connection, as in Envoy', () => {
+    const matcher = list([single(extension(`${NETWORK}.SourceIPInput`), { exact: 'a' }), to('x')]);
+    expect(() => compile(matcher, routeInputs)).toThrow('SourceIPInput is not supported');
+  });
+});
