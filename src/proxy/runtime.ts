@@ -59,6 +59,8 @@ export class ProxyRuntime {
   readonly #overload: Overload;
   readonly #secrets = new SecretStore();
   readonly #clusters = new Map<string, Cluster>();
+  /** Not in use yet: endpoints are looked for, or checked for the first time. */
+  readonly #newClusters = new Map<string, Cluster>();
   /** Endpoints by EDS service name: they may come before their cluster, and several clusters may share them. */
   readonly #endpoints = new Map<string, Assignment>();
   readonly #routes = new Map<string, RouteTable>();
@@ -117,20 +119,47 @@ export class ProxyRuntime {
     this.#secrets.set(source, name, value);
   }
 
-  setCluster(config: ClusterConfig): void {
-    let cluster = this.#clusters.get(config.name);
+  /** What it returns resolves when the cluster is in use: at once where nothing is to be found out about its endpoints before. */
+  setCluster(config: ClusterConfig): void | Promise<void> {
+    const { name, discovery } = config;
+    let cluster = this.#clusters.get(name) ?? this.#newClusters.get(name);
     if (cluster !== undefined) cluster.update(config);
     else {
       cluster = new Cluster(config, this.#clusterServices);
-      this.#clusters.set(config.name, cluster);
+      this.#newClusters.set(name, cluster);
     }
-    const assignment = config.discovery.kind === 'eds' ? this.#endpoints.get(config.discovery.serviceName) : undefined;
-    if (assignment !== undefined) cluster.setEndpoints(assignment);
+    if (discovery.kind === 'eds') {
+      const assignment = this.#endpoints.get(discovery.serviceName);
+      // What has not come by now is not waited for.
+      if (assignment === undefined) cluster.initialization.end();
+      else cluster.setEndpoints(assignment);
+    }
+    return this.#use(name, cluster);
+  }
+
+  #use(name: string, cluster: Cluster): void | Promise<void> {
+    const { initialization } = cluster;
+    const use = () => {
+      if (this.#newClusters.get(name) !== cluster) return;
+      this.#newClusters.delete(name);
+      this.#clusters.set(name, cluster);
+    };
+    if (initialization.over) use();
+    else {
+      return new Promise((resolve) => {
+        initialization.whenOver(() => {
+          use();
+          resolve();
+        });
+      });
+    }
   }
 
   removeCluster(name: string): void {
-    this.#clusters.get(name)?.close();
+    const cluster = this.#clusters.get(name) ?? this.#newClusters.get(name);
     this.#clusters.delete(name);
+    this.#newClusters.delete(name);
+    cluster?.close();
   }
 
   /** Calls through a cluster that nobody else sees, until it is closed. */
@@ -142,7 +171,7 @@ export class ProxyRuntime {
 
   setEndpoints(edsServiceName: string, assignment: Assignment): void {
     this.#endpoints.set(edsServiceName, assignment);
-    for (const cluster of this.#clusters.values()) {
+    for (const cluster of this.clusters()) {
       const { discovery } = cluster.config;
       if (discovery.kind === 'eds' && discovery.serviceName === edsServiceName) cluster.setEndpoints(assignment);
     }
@@ -176,8 +205,9 @@ export class ProxyRuntime {
     this.#retire(listener);
   }
 
+  /** Also those that are not in use yet. */
   clusters(): readonly Cluster[] {
-    return [...this.#clusters.values()];
+    return [...this.#clusters.values(), ...this.#newClusters.values()];
   }
 
   listeners(): readonly Listener[] {
@@ -216,10 +246,11 @@ export class ProxyRuntime {
   async close(): Promise<void> {
     this.#overload.stop();
     for (const listener of [...this.#listeners.values(), ...this.#draining]) listener.destroy();
-    for (const cluster of this.#clusters.values()) cluster.close();
+    for (const cluster of this.clusters()) cluster.close();
     this.#listeners.clear();
     this.#draining.clear();
     this.#clusters.clear();
+    this.#newClusters.clear();
   }
 
   #localCluster(): LocalCluster | null {
@@ -229,7 +260,7 @@ export class ProxyRuntime {
   }
 
   *#scopes(): IterableIterator<readonly [scope: string, stats: object]> {
-    for (const [name, cluster] of this.#clusters) {
+    for (const [name, cluster] of [...this.#clusters, ...this.#newClusters]) {
       yield [`cluster.${name}`, cluster.stats];
       yield [`cluster.${name}.http2`, cluster.http2Stats];
       for (const [priority, breaker] of Object.entries(cluster.breakers)) {

@@ -15,6 +15,8 @@ export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'w
   readonly hosts: () => readonly Host[];
   /** Some endpoint is judged otherwise than before. */
   readonly onChange: () => void;
+  /** A check has ended. */
+  readonly onResult: () => void;
   /** A check found the endpoint to be well, or no longer so. */
   readonly onChecked: (host: Host, healthy: boolean) => void;
 };
@@ -42,6 +44,11 @@ export class ClusterHealth {
   /** Whether endpoints are checked actively. */
   get checked(): boolean {
     return this.#active !== null;
+  }
+
+  /** How many checks one round of all of them has. */
+  checksOf(hosts: readonly Host[]): number {
+    return hosts.filter(({ check }) => !check.disabled).length * this.#config.healthChecks.length;
   }
 
   add(host: Host): void {
@@ -102,7 +109,7 @@ export class ClusterHealth {
   }
 
   #asOwner(): HealthOwner {
-    const { stats, onChecked } = this.#context;
+    const { stats, onChecked, onResult } = this.#context;
     return {
       config: () => ({
         name: this.#config.name,
@@ -115,6 +122,7 @@ export class ClusterHealth {
       onResult: (host, healthy, changed) => {
         if (healthy) this.#passive?.observeCheck(host);
         if (changed) onChecked(host, healthy);
+        onResult();
       },
     };
   }

@@ -18,6 +18,7 @@ import { systemResolve } from './dns.ts';
 import { Host } from './host.ts';
 import { HostMaker } from './host-maker.ts';
 import { reconcile } from './host-set.ts';
+import { Initialization } from './initialization.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { type OriginalDestinationConfig, OriginalDestinations } from './original-destinations.ts';
 import { poolLimits } from './pool-limits.ts';
@@ -28,6 +29,8 @@ import { ClusterStats } from './stats.ts';
 export class Cluster {
   readonly stats = new ClusterStats();
   readonly http2Stats = new Http2Stats();
+  /** A new cluster is not used before it is over. */
+  readonly initialization = new Initialization();
   readonly breakers: Readonly<Record<RoutingPriority, CircuitBreaker>>;
   /** Changes with the endpoints and with their health. */
   version = 0;
@@ -61,6 +64,7 @@ export class Cluster {
       hosts: () => this.#hosts,
       onChange: () => this.#healthChanged(),
       onChecked: (host, healthy) => this.#checked(host, healthy),
+      onResult: () => this.initialization.checked(),
     });
     this.#balancing = {
       random: services.random,
@@ -173,6 +177,7 @@ export class Cluster {
     if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#maker.renewPools(host);
     this.#watchAge();
     this.#rebalance();
+    this.initialization.discovered(this.#health.checksOf(this.#hosts));
   }
 
   /** Tells how a request to the endpoint was answered. */
@@ -208,6 +213,7 @@ export class Cluster {
 
   /** Closes idle connections; requests in progress end as they would. */
   close(): void {
+    this.initialization.end();
     this.#resolver?.stop();
     this.#resolver = null;
     if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
@@ -240,6 +246,7 @@ export class Cluster {
     const { discovery } = this.#config;
     if (discovery.kind === 'eds') return;
     if (discovery.kind === 'original-dst' || discovery.kind === 'aggregate') {
+      this.initialization.end();
       this.#rebalance();
       return;
     }

@@ -18,6 +18,8 @@ export type ClusterSetOptions = {
 export class ClusterSet {
   readonly #options: ClusterSetOptions;
   readonly #active = new Map<string, ClusterConfig>();
+  /** Of the active ones, those whose first health checks are over. */
+  readonly #used = new Set<string>();
   /** null: the control plane said that there are none of this name. */
   readonly #endpoints = new Map<string, Assignment | null>();
   readonly #warming: Warming<ClusterConfig>;
@@ -43,6 +45,7 @@ export class ClusterSet {
 
   remove(name: string): void {
     this.#warming.remove(name);
+    this.#used.delete(name);
     if (this.#active.delete(name)) this.#options.runtime.removeCluster(name);
     this.#options.secrets.use(`cluster ${name}`, []);
     this.#announceNames();
@@ -63,7 +66,7 @@ export class ClusterSet {
 
   /** Resolves when a cluster of this name is in use. */
   whenUsed(name: string): Promise<void> {
-    if (this.#active.has(name)) return Promise.resolve();
+    if (this.#used.has(name)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]));
   }
 
@@ -81,13 +84,19 @@ export class ClusterSet {
   }
 
   #activate(config: ClusterConfig): Applied {
+    const { name } = config;
     // The runtime has the endpoints already: they are handed over as they come.
-    const applied = this.#options.runtime.setCluster(config);
-    this.#active.set(config.name, config);
+    const used = this.#options.runtime.setCluster(config);
+    this.#active.set(name, config);
     this.#announceNames();
-    for (const resolve of this.#waiting.get(config.name) ?? []) resolve();
-    this.#waiting.delete(config.name);
-    return applied;
+    if (used === undefined) this.#onUsed(name);
+    else return used.then(() => this.#onUsed(name));
+  }
+
+  #onUsed(name: string): void {
+    if (this.#active.has(name)) this.#used.add(name);
+    for (const resolve of this.#waiting.get(name) ?? []) resolve();
+    this.#waiting.delete(name);
   }
 
   #announceNames(): void {

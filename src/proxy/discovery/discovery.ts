@@ -186,8 +186,8 @@ export class Discovery {
 
   async #startStatic(): Promise<void> {
     const { clusters, listeners } = this.#options.bootstrap;
-    await Promise.all([
-      ...clusters.map((one, at) =>
+    await Promise.all(
+      clusters.map((one, at) =>
         this.#setStatic(
           this.#clusterHandler,
           one.name,
@@ -195,7 +195,10 @@ export class Discovery {
           `static_resources.clusters[${at}]`,
         ),
       ),
-      ...listeners.map((one, at) =>
+    );
+    // Only now, so that nobody is served before there are endpoints that were found fit.
+    await Promise.all(
+      listeners.map((one, at) =>
         this.#setStatic(
           this.#listenerHandler,
           one.name,
@@ -203,7 +206,7 @@ export class Discovery {
           `static_resources.listeners[${at}]`,
         ),
       ),
-    ]);
+    );
   }
 
   async #setStatic(handler: ResourceHandler, name: string, bytes: Uint8Array, path: string): Promise<void> {

@@ -185,10 +185,10 @@ export class WorkerPool implements Engine {
       removeRoutes: (name) => crew.drop({ kind: 'routes gone', name }),
       setListener: (config) => this.#listeners.set(config, bytes.of(config)),
       removeListener: (name) => this.#listeners.remove(name),
-      setCluster: (config) => {
-        if (fixed.has(config.name)) own.setCluster(config);
+      setCluster: async (config) => {
+        const usedHere = fixed.has(config.name) ? own.setCluster(config) : undefined;
         this.#clusters.set(config.name, config);
-        return crew.all({ kind: 'cluster', name: config.name, bytes: bytes.of(config) });
+        await Promise.all([usedHere, crew.all({ kind: 'cluster', name: config.name, bytes: bytes.of(config) })]);
       },
       removeCluster: (name) => {
         this.#clusters.delete(name);

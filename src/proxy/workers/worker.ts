@@ -97,7 +97,7 @@ class Worker {
         runtime.setEndpoints(change.name, this.#endpoints.get(change.name, change.bytes).assignment);
         return [];
       case 'cluster':
-        runtime.setCluster(this.#clusters.get(change.name, change.bytes));
+        await runtime.setCluster(this.#clusters.get(change.name, change.bytes));
         return [];
       case 'cluster gone':
         this.#clusters.forget(change.name);

@@ -1,0 +1,40 @@
+// Nobody is served before the endpoints of a new cluster were checked once, well or not.
+import { expect, test } from 'vitest';
+import { compareWithEnvoy } from './harness/compare.ts';
+import type { Stand } from './harness/stand.ts';
+
+/** Checks that end by their time-outs: the endpoint accepts and says nothing. */
+const slow = (name: string, timeout: string): string =>
+  `{ name: ${name}, type: STATIC, connect_timeout: 1s, health_checks: [{ timeout: ${timeout}, interval: 60s, no_traffic_interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: { receive: [{ text: ff }] } }], load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }, { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <b> } } } }] }] } }`;
+const named = `{ name: named, type: STRICT_DNS, connect_timeout: 1s, load_assignment: { cluster_name: named, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: localhost, port_value: <a> } } } }] }] } }`;
+
+compareWithEnvoy(
+  {
+    name: 'warming',
+    virtualHosts: '[{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: a } }] }]',
+    clusters: `[${slow('half-a-second', '0.5s')}, ${slow('a-second', '1s')}, ${named}]`,
+    cases: [],
+  },
+  (pair) => {
+    test('listeners open after the first checks', async () => {
+      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => counters(stand)));
+      expect(envoy).toEqual([
+        'cluster.a-second.health_check.attempt: 2',
+        'cluster.a-second.health_check.failure: 2',
+        'cluster.half-a-second.health_check.attempt: 2',
+        'cluster.half-a-second.health_check.failure: 2',
+        'cluster.named.membership_total: 1',
+      ]);
+      expect(ours).toEqual(envoy);
+    });
+  },
+);
+
+async function counters(stand: Stand): Promise<readonly string[]> {
+  const text = await (await fetch(`http://127.0.0.1:${stand.portOf('admin')}/stats`)).text();
+  const wanted = /second\.health_check\.(attempt|failure)|named\.membership_total/;
+  return text
+    .split('\n')
+    .filter((line) => wanted.test(line))
+    .sort();
+}
