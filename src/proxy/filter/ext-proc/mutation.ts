@@ -31,32 +31,37 @@ export function compileRules(rules: HeaderMutationRules | undefined, path: strin
   return { allows: (name) => isAllowed(name) || (rules?.disallowIsError ? null : false) };
 }
 
-/** false: a change was refused as an error; those before it were made. */
-export function mutate(head: RequestHead | ResponseHead, mutation: HeaderMutation | undefined, rules: Rules): boolean {
-  if (mutation === undefined) return true;
-  for (const name of mutation.removeHeaders.map((one) => one.toLowerCase())) {
+/** Not accepted: a change was refused as an error; those before it were made. `rejected`: changes that were not made. */
+export type MutationOutcome = { readonly accepted: boolean; readonly rejected: number };
+
+export function mutate(
+  head: RequestHead | ResponseHead,
+  mutation: HeaderMutation | undefined,
+  rules: Rules,
+): MutationOutcome {
+  let rejected = 0;
+  for (const name of mutation?.removeHeaders.map((one) => one.toLowerCase()) ?? []) {
     // Without these there is no message any more.
     const verdict = name.startsWith(':') || name === 'host' ? false : rules.allows(name);
-    if (verdict === null) return false;
-    if (verdict) head.headers.remove(name);
+    if (verdict === true) head.headers.remove(name);
+    else rejected += 1;
+    if (verdict === null) return { accepted: false, rejected };
   }
-  for (const option of mutation.setHeaders) {
+  for (const option of mutation?.setHeaders ?? []) {
     const name = option.header?.key.toLowerCase() ?? '';
     const verdict = rules.allows(name);
-    if (verdict === null) return false;
-    if (verdict) set(head, name, option);
+    if (verdict !== true || !set(head, name, option)) rejected += 1;
+    if (verdict === null) return { accepted: false, rejected };
   }
-  return true;
+  return { accepted: true, rejected };
 }
 
-export function mutateTrailers(trailers: HeaderMap, mutation: HeaderMutation | undefined, rules: Rules): void {
-  mutate({ status: 0, headers: trailers }, mutation, rules);
-}
-
-function set(head: RequestHead | ResponseHead, name: string, option: HeaderValueOption): void {
+/** false: it cannot be what it was to be. */
+function set(head: RequestHead | ResponseHead, name: string, option: HeaderValueOption): boolean {
   const value = optionValue(option);
-  if (name.startsWith(':') || name === 'host') setPseudo(head, name, value);
-  else apply(head.headers, name, value, actionOf(option));
+  if (name.startsWith(':') || name === 'host') return setPseudo(head, name, value);
+  apply(head.headers, name, value, actionOf(option));
+  return true;
 }
 
 function apply(headers: HeaderMap, name: string, value: string, action: Append): void {
@@ -77,11 +82,14 @@ function optionValue({ header }: HeaderValueOption): string {
   return header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : bytesOf(header.value);
 }
 
-function setPseudo(head: RequestHead | ResponseHead, name: string, value: string): void {
+function setPseudo(head: RequestHead | ResponseHead, name: string, value: string): boolean {
   if ('status' in head) {
-    if (name === ':status' && /^[2-5]\d\d$/.test(value)) head.status = Number(value);
+    if (name !== ':status' || !/^[2-5]\d\d$/.test(value)) return false;
+    head.status = Number(value);
   } else if (name === ':path') head.path = value;
   else if (name === ':method') head.method = value;
   else if (name === ':authority' || name === 'host') head.authority = value;
   else if (name === ':scheme' && (value === 'http' || value === 'https')) head.scheme = value;
+  else return false;
+  return true;
 }

@@ -1,7 +1,9 @@
 // One exchange's conversation with its processor: the stream, whose answer is awaited for how long, and what a failure means.
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Timer } from '../../../lib/timer-wheel.ts';
 import {
+  type CommonResponse,
   ExternalProcessor,
   type ImmediateResponse,
   ProcessingRequestSchema,
@@ -13,38 +15,34 @@ import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
 import type { FilterScope, FilterStream, LocalReply, StreamFilter } from '../filter.ts';
+import type { ProcessorConfig } from './config.ts';
 import { Direction } from './direction.ts';
-import type { ProcessorConfig } from './filter.ts';
-import { type Mode, overriddenMode } from './mode.ts';
+import { bodyModeOf, type Mode, overriddenMode, sameOverride } from './mode.ts';
 import { mutate } from './mutation.ts';
+import type { ProcessorStats } from './processor-stats.ts';
 
-export type ProcessingInit = NonNullable<MessageInitShape<typeof ProcessingRequestSchema>['request']>;
-
-/** A direction that waits for an answer. */
-type Asker = {
-  expects(answer: ProcessingResponse['response']): boolean;
-  hear(answer: ProcessingResponse['response']): void;
-  /** There will be none: go on without. */
-  pass(): void;
-};
+type RequestInit = MessageInitShape<typeof ProcessingRequestSchema>;
+export type ProcessingInit = NonNullable<RequestInit['request']>;
 
 export class Session implements StreamFilter {
   readonly config: ProcessorConfig;
   readonly exchange: Exchange;
+  readonly stats: ProcessorStats;
   readonly request: Direction<RequestHead>;
   readonly response: Direction<ResponseHead>;
   mode: Mode;
   readonly #scope: FilterScope;
   readonly #stream: FilterStream;
   #calls: GrpcStream<typeof ProcessingRequestSchema> | null = null;
+  /** Nothing is said to the server any more, and what it says is not heard. */
+  #closed = false;
   /** The server has nothing more to say: everything passes. */
   #over = false;
-  #awaiting: Asker | null = null;
-  #timer: Timer | null = null;
 
   constructor(config: ProcessorConfig, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
     this.config = config;
     this.exchange = exchange;
+    this.stats = config.statsOf(scope);
     this.mode = config.mode;
     this.#scope = scope;
     this.#stream = stream;
@@ -58,27 +56,31 @@ export class Session implements StreamFilter {
 
   done(): void {
     this.#over = true;
-    this.#scope.wheel.cancel(this.#timer);
-    if (this.#calls === null) return;
-    this.config.statsOf(this.#scope).streams_closed += 1;
-    this.#calls.close();
-    this.#calls.cancel();
+    this.request.stopWaiting();
+    this.response.stopWaiting();
+    this.#close();
+    const calls = this.#calls;
+    if (calls === null) return;
+    // Who only watches is given time to hear the end of it.
+    if (this.config.observes) this.#scope.wheel.set(this.config.closeDelay, () => calls.cancel());
+    else calls.cancel();
   }
 
-  /** Sends the server a part of the exchange; `from` hears its answer. */
-  ask(from: Asker, request: ProcessingInit): void {
-    const stats = this.config.statsOf(this.#scope);
-    this.#awaiting = from;
-    if (this.#calls === null) {
-      stats.streams_started += 1;
-      this.#calls = this.#scope.client.stream(ExternalProcessor.method.process, this.config.target, {
-        onMessage: (message) => this.#stream.run(() => this.#heard(message)),
-        onClosed: (status) => queueMicrotask(() => this.#stream.run(() => this.#closed(status))),
-      });
-    }
-    stats.stream_msgs_sent += 1;
-    this.#calls.send(create(ProcessingRequestSchema, { request }));
-    this.#timer = this.#scope.wheel.set(this.config.timeout, () => this.#stream.run(() => this.#late()));
+  /** Sends the server a part of the exchange. */
+  tell(request: ProcessingInit): void {
+    if (this.#closed) return;
+    const first = this.#calls === null;
+    const calls = this.#calls ?? this.#open();
+    this.stats.stream_msgs_sent += 1;
+    calls.send(create(ProcessingRequestSchema, { request, ...this.#context(first) }));
+  }
+
+  timer(timeout: number): Timer {
+    return this.#scope.wheel.set(timeout, () => this.#stream.run(() => this.#late()));
+  }
+
+  cancel(timer: Timer | null): void {
+    this.#scope.wheel.cancel(timer);
   }
 
   answer(reply: LocalReply): void {
@@ -86,90 +88,163 @@ export class Session implements StreamFilter {
     this.#stream.answer(reply);
   }
 
-  /** The server broke a rule, or did not do its part. */
-  fail(status: number, details: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#calls?.cancel();
-    this.#scope.wheel.cancel(this.#timer);
-    if (!this.config.failureAllowed) {
-      this.#stream.answer({ status, body: '', details, flags: 0, headers: null });
-      return;
-    }
-    this.config.statsOf(this.#scope).failure_mode_allowed += 1;
-    this.#letGo();
+  /** What the server said cannot be done. */
+  broken(details: string): void {
+    this.#fail(this.config.statusOnError, details);
   }
 
-  /** Where the failure is allowed, `from` goes on as it was. */
-  mismatched(from: Asker): void {
-    this.#awaiting = from;
-    this.fail(this.config.statusOnError, 'mismatch_between_content_length_and_the_length_of_the_mutated_body');
+  /** The server has changed the request's head. */
+  reroute({ headerMutation, clearRouteCache }: CommonResponse): void {
+    const { clearRoute } = this.config;
+    if (clearRoute === false && clearRouteCache) this.stats.clear_route_cache_disabled += 1;
+    if (!(clearRoute ?? clearRouteCache)) return;
+    if (headerMutation === undefined) this.stats.clear_route_cache_ignored += 1;
+    else this.exchange.routeStale = true;
   }
 
-  rejected(from: Asker): void {
-    this.#awaiting = from;
-    this.config.statsOf(this.#scope).rejected_header_mutations += 1;
-    this.fail(this.config.statusOnError, 'ext_proc_error_invalid_mutation');
+  #open(): GrpcStream<typeof ProcessingRequestSchema> {
+    this.stats.streams_started += 1;
+    const calls = this.#scope.client.stream(ExternalProcessor.method.process, this.config.target, {
+      onMessage: (message) => this.#stream.run(() => this.#heard(message)),
+      onClosed: (status) => queueMicrotask(() => this.#stream.run(() => this.#ended(status))),
+    });
+    this.#calls = calls;
+    return calls;
+  }
+
+  /** What goes with each message, and with the first one. */
+  #context(first: boolean): Omit<RequestInit, 'request' | '$typeName'> {
+    const { config, mode } = this;
+    const { metadata } = this.exchange;
+    const known = config.forwardedNamespaces.filter((name) => metadata?.has(name) === true);
+    const filterMetadata = Object.fromEntries(known.map((name) => [name, metadata?.get(name) as JsonObject]));
+    return {
+      ...(config.observes ? { observabilityMode: true } : {}),
+      ...(known.length === 0 ? {} : { metadataContext: { filterMetadata } }),
+      ...(first ? { protocolConfig: protocolOf(mode, config) } : {}),
+    };
   }
 
   #heard(message: ProcessingResponse): void {
-    if (this.#over) return;
-    const { config } = this;
-    config.statsOf(this.#scope).stream_msgs_received += 1;
-    const from = this.#awaiting;
+    if (this.#over || this.#closed || this.config.observes) return;
+    if (message.overrideMessageTimeout !== undefined) {
+      this.#extend(durationMs(message.overrideMessageTimeout));
+      return;
+    }
+    this.#override(message);
+    if (message.dynamicMetadata !== undefined) this.#note(message.dynamicMetadata);
     const { response } = message;
-    if (response.case === 'immediateResponse' && config.immediate) {
-      this.#scope.wheel.cancel(this.#timer);
-      this.answer(immediate(response.value, config));
+    if (response.case === 'immediateResponse' && this.config.immediate) {
+      this.stats.stream_msgs_received += 1;
+      this.#answerImmediately(response.value);
       return;
     }
-    if (from === null || !from.expects(response)) {
-      config.statsOf(this.#scope).spurious_msgs_received += 1;
-      this.fail(config.statusOnError, 'ext_proc_spurious_message');
+    const from = [this.request, this.response].find((direction) => direction.expects(response));
+    if (from === undefined) {
+      this.stats.spurious_msgs_received += 1;
+      this.#fail(this.config.statusOnError, 'ext_proc_spurious_message');
       return;
     }
-    this.#scope.wheel.cancel(this.#timer);
-    this.#awaiting = null;
-    if (config.modeOverride && message.modeOverride !== undefined && response.case === 'requestHeaders')
-      this.mode = overriddenMode(this.mode, message.modeOverride);
+    this.stats.stream_msgs_received += 1;
     from.hear(response);
+  }
+
+  #override({ modeOverride }: ProcessingResponse): void {
+    const { modeOverride: allowed, allowedModes, eager } = this.config;
+    if (modeOverride === undefined || !allowed || eager || !(this.request.atHead || this.response.atHead)) return;
+    const asked = overriddenMode(this.mode, modeOverride);
+    if (allowedModes.length === 0 || allowedModes.some((one) => sameOverride(asked, one))) this.mode = asked;
+  }
+
+  #extend(timeout: number): void {
+    const { maxTimeout } = this.config;
+    const fits = timeout >= 1 && timeout <= maxTimeout;
+    const extended = fits && (this.request.extend(timeout) || this.response.extend(timeout));
+    this.stats[extended ? 'override_message_timeout_received' : 'override_message_timeout_ignored'] += 1;
+  }
+
+  #note(values: JsonObject): void {
+    for (const name of this.config.receivedNamespaces) {
+      const noted = values[name];
+      if (typeof noted !== 'object' || noted === null || Array.isArray(noted)) continue;
+      this.exchange.metadata ??= new Map();
+      const before = this.exchange.metadata.get(name) as JsonObject | undefined;
+      this.exchange.metadata.set(name, { ...before, ...noted });
+    }
   }
 
   #late(): void {
     if (this.#over) return;
-    this.config.statsOf(this.#scope).message_timeouts += 1;
-    this.fail(504, 'ext_proc_message_timeout');
+    this.stats.message_timeouts += 1;
+    this.#fail(504, 'ext_proc_message_timeout');
   }
 
   /** A server that closes the stream in order wants to hear no more; anything else is a failure. */
-  #closed({ code }: GrpcStatus): void {
-    if (this.#over) return;
-    this.#scope.wheel.cancel(this.#timer);
-    if (code !== 0) {
-      this.config.statsOf(this.#scope).streams_failed += 1;
-      this.fail(this.config.statusOnError, 'ext_proc_grpc_error');
+  #ended({ code }: GrpcStatus): void {
+    this.stats.server_half_closed += 1;
+    if (this.#over || this.#closed) return;
+    if (code === 0) {
+      this.#close();
+      if (this.request.lost || this.response.lost)
+        this.#answerFailure(this.config.statusOnError, 'ext_proc_grpc_error');
+      else this.#letGo();
       return;
     }
-    this.#over = true;
+    this.stats.streams_failed += 1;
+    // A stream that failed is gone: there is nothing to close.
+    if (!this.config.failureAllowed) this.#closed = true;
+    this.#fail(this.config.statusOnError, 'ext_proc_grpc_error');
+  }
+
+  #fail(status: number, details: string): void {
+    if (this.#over) return;
+    this.#close();
+    if (!this.config.failureAllowed || this.request.lost || this.response.lost) {
+      this.#answerFailure(status, details);
+      return;
+    }
+    this.stats.failure_mode_allowed += 1;
     this.#letGo();
   }
 
+  #answerFailure(status: number, details: string): void {
+    this.stats.immediate_responses_sent += 1;
+    this.answer({ status, body: '', details, flags: 0, headers: null });
+  }
+
   #letGo(): void {
-    const from = this.#awaiting;
-    this.#awaiting = null;
-    from?.pass();
+    this.#over = true;
+    this.request.pass();
+    this.response.pass();
+  }
+
+  #close(): void {
+    if (this.#closed || this.#calls === null) return;
+    this.#closed = true;
+    this.stats.streams_closed += 1;
+    this.#calls.close();
+  }
+
+  #answerImmediately(answer: ImmediateResponse): void {
+    const head = { status: answer.status?.code || 200, headers: new HeaderMap() };
+    const { rejected } = mutate(head, answer.headers, this.config.rules);
+    this.stats.rejected_header_mutations += rejected;
+    this.stats.immediate_responses_sent += 1;
+    this.answer({
+      status: head.status,
+      body: Buffer.from(answer.body),
+      details: answer.details.replaceAll(' ', '_') || 'ext_proc_local_response',
+      flags: 0,
+      headers: head.headers,
+      ...(answer.grpcStatus === undefined ? {} : { grpcStatus: answer.grpcStatus.status }),
+    });
   }
 }
 
-function immediate(answer: ImmediateResponse, { rules }: ProcessorConfig): LocalReply {
-  const head = { status: answer.status?.code || 200, headers: new HeaderMap() };
-  mutate(head, answer.headers, rules);
+function protocolOf({ request, response }: Mode, { eager }: ProcessorConfig): RequestInit['protocolConfig'] {
   return {
-    status: head.status,
-    body: Buffer.from(answer.body),
-    details: answer.details.replaceAll(' ', '_') || 'ext_proc_local_response',
-    flags: 0,
-    headers: head.headers,
-    ...(answer.grpcStatus === undefined ? {} : { grpcStatus: answer.grpcStatus.status }),
+    requestBodyMode: bodyModeOf(request.body),
+    responseBodyMode: bodyModeOf(response.body),
+    sendBodyWithoutWaitingForHeaderResponse: eager,
   };
 }
