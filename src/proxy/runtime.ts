@@ -9,9 +9,11 @@ import type { CallServices } from './client/call.ts';
 import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { ClusterServices } from './cluster/cluster-services.ts';
+import type { HealthOwner } from './cluster/health-watch.ts';
 import type { Assignment } from './config/cluster-types.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { HealthChecks } from './health/checks.ts';
+import type { WatchHealth } from './health/shared.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { ListenerSharing } from './listener/sharing.ts';
@@ -39,6 +41,8 @@ export type RuntimeOptions = {
   readonly runtime?: { number(key: string): number | undefined };
   /** Whether health checks fail because somebody asked for it. */
   readonly health?: { readonly failing: boolean };
+  /** Where not every thread checks endpoints by itself. */
+  readonly watchHealth?: WatchHealth;
   /** Where other threads serve the same listeners. */
   readonly sharing?: ListenerSharing;
   /** Milliseconds that `drain` waits for requests in progress. */
@@ -84,12 +88,14 @@ export class ProxyRuntime {
       log.error({ err: error }, 'exception in a timer');
     });
     const shared = { clock, random, log, wheel: this.#wheel };
+    const check = (owner: HealthOwner) => new HealthChecks(owner, shared);
+    const { watchHealth = check } = options;
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
       cluster: (name) => this.#clusters.get(name),
       local: () => this.#localCluster(),
-      watchHealth: (owner) => new HealthChecks(owner, shared),
+      watchHealth: (owner) => watchHealth(owner, check),
     };
     this.#calls = {
       ...shared,

@@ -10,7 +10,7 @@ const script = `
   const held = [];
   parentPort.on('message', ({ kind, id, order }) => {
     if (kind === 'close') process.exit(0);
-    const answer = (outcome) => parentPort.postMessage({ id, outcome });
+    const answer = (outcome) => parentPort.postMessage({ kind: 'answer', id, outcome });
     if (order.kind === 'collect') return answer({ kind: 'done', figures: null, ports: held });
     const text = order.change && String.fromCharCode(...(order.change.bytes ?? []));
     if (text === 'fatal' && workerData.index === 1) process.exit(3);
@@ -38,6 +38,8 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       drainTime: 0,
     }),
     onDeath: () => undefined,
+    onNews: () => undefined,
+    briefing: () => [],
     log: silentLog(errors),
     clock: systemClock,
     random: () => 0,
@@ -80,13 +82,17 @@ test('one has it first, the others after it', async () => {
 
 test('one that dies is replaced, and told what is in use', async () => {
   const deaths: number[] = [];
-  await make({ onDeath: (index) => deaths.push(index) }).start();
+  const briefing = () => [{ kind: 'change', change: routes('0') } as const];
+  await make({ onDeath: (index) => deaths.push(index), briefing }).start();
   await crew.all(routes('1'));
   await crew.all({ kind: 'cluster', name: 'c', bytes: Buffer.from('c') });
   // Nobody is kept from it by a worker that is gone.
   await crew.all(routes('fatal'));
   crew.forget({ kind: 'routes gone', name: 'r' });
-  await expect.poll(held).toEqual([['routes 1', 'cluster c', 'routes fatal'], ['cluster c']]);
+  await expect.poll(held).toEqual([
+    ['routes 1', 'cluster c', 'routes fatal'],
+    ['routes 0', 'cluster c'],
+  ]);
   expect([crew.deaths, deaths]).toEqual([1, [1]]);
 });
 

@@ -5,7 +5,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { type Backoff, jitteredBackoff } from '../../xds/backoff.ts';
-import type { Change, Order, Outcome, WorkerSeed } from './messages.ts';
+import type { Change, News, Order, Outcome, WorkerSeed } from './messages.ts';
 import { Replica } from './replica.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
@@ -16,6 +16,10 @@ export type CrewOptions = {
   readonly seed: (index: number) => WorkerSeed;
   /** A worker ended that was not told to. */
   readonly onDeath: (index: number) => void;
+  /** A worker said something unasked. */
+  readonly onNews: (news: News) => void;
+  /** What one that starts late is told before the configuration. */
+  readonly briefing: () => readonly Order[];
   readonly log: Log;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -104,12 +108,13 @@ export class Crew {
   }
 
   /** Says what cannot be refused. */
-  tell(order: Order): void {
-    void this.ask(order).then((outcomes) => {
-      for (const outcome of outcomes) {
+  tell(order: Order, whom: (index: number) => boolean = () => true): void {
+    for (const [index, { worker }] of this.#seats.entries()) {
+      if (!whom(index)) continue;
+      void worker.ask(order).then((outcome) => {
         if (outcome.kind === 'refused') this.#options.log.error({ order: order.kind, ...outcome }, 'worker refused');
-      }
-    });
+      });
+    }
   }
 
   /** A worker that starts from now on knows nothing of it. */
@@ -127,8 +132,8 @@ export class Crew {
   }
 
   #hire(index: number): WorkerHandle {
-    const { entry, seed } = this.#options;
-    return new WorkerHandle(entry, seed(index), (reason) => this.#onGone(index, reason));
+    const { entry, seed, onNews } = this.#options;
+    return new WorkerHandle(entry, seed(index), { onNews, onGone: (reason) => this.#onGone(index, reason) });
   }
 
   #onGone(index: number, reason: string): void {
@@ -144,14 +149,14 @@ export class Crew {
   }
 
   #replace(index: number, seat: Seat): void {
-    const { log, clock } = this.#options;
+    const { log, clock, briefing } = this.#options;
     if (this.#closing) return;
     const worker = this.#hire(index);
     seat.worker = worker;
     seat.since = clock.now();
     this.#watch(worker);
-    const outcomes = this.#replica.changes().map((change) => worker.ask({ kind: 'change', change }));
-    void Promise.all(outcomes).then((all) => {
+    const changes = this.#replica.changes().map((change) => ({ kind: 'change', change }) as const);
+    void Promise.all([...briefing(), ...changes].map((order) => worker.ask(order))).then((all) => {
       const refused = all.find(({ kind }) => kind === 'refused');
       if (refused === undefined) log.info({ worker: index }, 'worker replaced');
       // What it took before it cannot be had now: better none than one that lacks something.

@@ -4,6 +4,7 @@ import type { HistogramState } from '../../lib/histogram.ts';
 import type { HostView } from '../admin/cluster-status.ts';
 import type { Statistic } from '../admin/statistics.ts';
 import type { SecretValue } from '../config/types.ts';
+import type { HealthNote, HealthReport } from '../health/shared.ts';
 import type { DrainPart, MemoryFigures } from './engine.ts';
 
 /** Of the configuration in use. */
@@ -33,6 +34,10 @@ export type Order =
   | { readonly kind: 'fail health'; readonly fail: boolean }
   /** Answered when requests in progress are over. */
   | { readonly kind: 'drain'; readonly part: DrainPart }
+  /** What the worker that checks endpoints found, for the others. */
+  | { readonly kind: 'health reports'; readonly reports: readonly HealthReport[] }
+  /** What the others tell that one. */
+  | { readonly kind: 'health note'; readonly note: HealthNote }
   | { readonly kind: 'ping' };
 
 type RuntimeValues = readonly (readonly [key: string, value: string])[];
@@ -41,15 +46,19 @@ export type ToWorker =
   | { readonly kind: 'order'; readonly id: number; readonly order: Order }
   | { readonly kind: 'close' };
 
-/** Of a listener that opened: the ports it is bound to. */
-export type FromWorker = {
-  readonly id: number;
-  readonly outcome:
-    | { readonly kind: 'done'; readonly figures: Figures | null; readonly ports: readonly number[] }
-    | { readonly kind: 'refused'; readonly reason: string };
-};
+export type FromWorker = { readonly kind: 'answer'; readonly id: number; readonly outcome: Answer } | News;
 
-export type Outcome = FromWorker['outcome'] | { readonly kind: 'gone' };
+/** What a worker says unasked. */
+export type News =
+  | { readonly kind: 'health report'; readonly report: HealthReport }
+  | { readonly kind: 'health note'; readonly note: HealthNote };
+
+/** `ports` are those a listener is bound to that opened. */
+export type Answer =
+  | { readonly kind: 'done'; readonly figures: Figures | null; readonly ports: readonly number[] }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export type Outcome = Answer | { readonly kind: 'gone' };
 
 /** What one thread counted, and what it sees. */
 export type Figures = {
@@ -59,6 +68,9 @@ export type Figures = {
   readonly meshMetrics: string;
   readonly memory: MemoryFigures;
 };
+
+/** The worker that checks endpoints for all, and has the listeners that cannot be shared. */
+export const FIRST = 0;
 
 /** What a worker starts from. */
 export type WorkerSeed = {

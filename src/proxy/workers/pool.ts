@@ -9,6 +9,7 @@ import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import type { Decoders, Runtime } from '../discovery/runtime.ts';
+import { FollowedHealth, type HealthNote } from '../health/shared.ts';
 import {
   connectionsOf,
   legacyOf,
@@ -21,7 +22,7 @@ import {
 import { Crew } from './crew.ts';
 import { DecodedBytes } from './decoded-bytes.ts';
 import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
-import type { Figures } from './messages.ts';
+import { FIRST, type Figures, type News } from './messages.ts';
 import { SharedListeners } from './shared-listeners.ts';
 import { ProxyThread, type ThreadLog } from './thread.ts';
 
@@ -58,6 +59,8 @@ export class WorkerPool implements Engine {
   /** Of workers that are gone. */
   #legacy: readonly Figures[] = [];
   #failing = false;
+  /** Its endpoints are checked by a worker, like everybody's. */
+  readonly #health: FollowedHealth;
 
   /** Rejects when a worker does not start. */
   static async start(options: PoolOptions): Promise<WorkerPool> {
@@ -71,7 +74,8 @@ export class WorkerPool implements Engine {
     const bytes = new DecodedBytes(decoders);
     const seed = { bootstrap: toBinary(BootstrapSchema, bootstrap.message), drainTime };
     this.#options = options;
-    this.#own = new ProxyThread({ bootstrap, log, drainTime });
+    this.#health = new FollowedHealth((note) => this.#note(note));
+    this.#own = new ProxyThread({ bootstrap, log, drainTime, watchHealth: this.#health.watch });
     this.concurrency = concurrency;
     this.decoders = bytes.decoders;
     this.#crew = new Crew({
@@ -84,6 +88,8 @@ export class WorkerPool implements Engine {
         runtimeValues: bootstrap.runtime.overrides(),
       }),
       onDeath: (index) => this.#bury(index),
+      onNews: (news) => this.#hear(news),
+      briefing: () => [{ kind: 'health reports', reports: this.#health.reports() }],
       ...{ entry, log, clock, random },
     });
     this.#listeners = new SharedListeners(this.#crew);
@@ -196,6 +202,18 @@ export class WorkerPool implements Engine {
         crew.drop({ kind: 'cluster gone', name });
       },
     };
+  }
+
+  #hear(news: News): void {
+    if (news.kind === 'health note') this.#note(news.note);
+    else {
+      this.#health.hear(news.report);
+      this.#crew.tell({ kind: 'health reports', reports: [news.report] }, (index) => index !== FIRST);
+    }
+  }
+
+  #note(note: HealthNote): void {
+    this.#crew.tell({ kind: 'health note', note }, (index) => index === FIRST);
   }
 
   #all(): readonly Figures[] {

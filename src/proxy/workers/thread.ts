@@ -7,6 +7,7 @@ import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
 import type { Decoders } from '../discovery/runtime.ts';
+import type { WatchHealth } from '../health/shared.ts';
 import type { ListenerSharing } from '../listener/sharing.ts';
 import { IstioMetrics } from '../log/istio-metrics.ts';
 import { droppedLines, reopenSinks } from '../log/sink.ts';
@@ -26,6 +27,7 @@ export type ThreadOptions = {
   readonly drainTime: number;
   /** Where there are other threads. */
   readonly sharing?: ListenerSharing;
+  readonly watchHealth?: WatchHealth;
 };
 
 export class ProxyThread implements Engine {
@@ -37,7 +39,7 @@ export class ProxyThread implements Engine {
   readonly #faults: { readonly count: number };
   readonly #health = { failing: false };
 
-  constructor({ bootstrap, log, drainTime, sharing }: ThreadOptions) {
+  constructor({ bootstrap, log, drainTime, sharing, watchHealth }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
     this.#log = log;
     this.#metrics = metrics;
@@ -56,6 +58,7 @@ export class ProxyThread implements Engine {
       zone: zoneOf(bootstrap.node),
       drainTime,
       ...(sharing && { sharing }),
+      ...(watchHealth && { watchHealth }),
     });
   }
 

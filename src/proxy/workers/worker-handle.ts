@@ -1,6 +1,12 @@
 // One worker from the outside: a thread that is asked and answers, until it is gone.
 import { Worker } from 'node:worker_threads';
-import type { FromWorker, Order, Outcome, ToWorker, WorkerSeed } from './messages.ts';
+import type { FromWorker, News, Order, Outcome, ToWorker, WorkerSeed } from './messages.ts';
+
+export type WorkerEvents = {
+  onNews(news: News): void;
+  /** It ended, however that came. */
+  onGone(reason: string): void;
+};
 
 export class WorkerHandle {
   readonly #worker: Worker;
@@ -9,11 +15,14 @@ export class WorkerHandle {
   #asked = 0;
   #gone = false;
 
-  /** `entry` is what the thread runs. `onGone` hears of its end, however it came. */
-  constructor(entry: URL, seed: WorkerSeed, onGone: (reason: string) => void) {
+  /** `entry` is what the thread runs. */
+  constructor(entry: URL, seed: WorkerSeed, { onNews, onGone }: WorkerEvents) {
     this.#worker = new Worker(entry, { workerData: seed, name: `worker_${seed.index}` });
     let reason = '';
-    this.#worker.on('message', ({ id, outcome }: FromWorker) => this.#settle(id, outcome));
+    this.#worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'answer') this.#settle(message.id, message.outcome);
+      else onNews(message);
+    });
     this.#worker.on('error', (error) => {
       reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     });

@@ -10,22 +10,34 @@ import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/ro
 import { type Bootstrap, bootstrapOf } from '../bootstrap/bootstrap.ts';
 import type { SecretValue } from '../config/types.ts';
 import { Decoded } from '../discovery/decoded.ts';
-import type { Change, Figures, FromWorker, Order, Outcome, ToWorker, WorkerSeed } from './messages.ts';
+import { CheckingHealth, FollowedHealth } from '../health/shared.ts';
+import {
+  type Answer,
+  type Change,
+  FIRST,
+  type Figures,
+  type FromWorker,
+  type News,
+  type Order,
+  type ToWorker,
+  type WorkerSeed,
+} from './messages.ts';
 import { ProxyThread, type ThreadLog } from './thread.ts';
 
 /** Ends when it is told to close, or with its thread. */
 export function serveWorker(port: MessagePort, seed: WorkerSeed, log: ThreadLog): void {
-  const worker = new Worker(seed, log);
+  const say = (message: FromWorker): void => port.postMessage(message);
+  const worker = new Worker(seed, log, say);
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'close') void worker.close().then(() => process.exit(0));
-    else void worker.obey(message.order).then((outcome) => answer(message.id, outcome));
+    else void worker.obey(message.order).then((outcome) => say({ kind: 'answer', id: message.id, outcome }));
   });
-  const answer = (id: number, outcome: FromWorker['outcome']): void => port.postMessage({ id, outcome });
 }
 
 class Worker {
   readonly #bootstrap: Bootstrap;
   readonly #thread: ProxyThread;
+  readonly #health: CheckingHealth | FollowedHealth;
   /** By listener. */
   readonly #ports = new Map<string, readonly number[]>();
   readonly #clusters = new Decoded((bytes) => this.#thread.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)));
@@ -33,11 +45,20 @@ class Worker {
     this.#thread.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
   );
 
-  constructor({ index, bootstrap, runtimeValues, failing, drainTime }: WorkerSeed, log: ThreadLog) {
+  constructor(
+    { index, bootstrap, runtimeValues, failing, drainTime }: WorkerSeed,
+    log: ThreadLog,
+    say: (news: News) => void,
+  ) {
     this.#bootstrap = bootstrapOf(fromBinary(BootstrapSchema, bootstrap));
     this.#bootstrap.runtime.override(runtimeValues);
-    const sharing = { isFirst: index === 0, portsOf: (listener: string) => this.#ports.get(listener) ?? [] };
-    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing });
+    this.#health =
+      index === FIRST
+        ? new CheckingHealth((report) => say({ kind: 'health report', report }))
+        : new FollowedHealth((note) => say({ kind: 'health note', note }));
+    const watchHealth = this.#health.watch;
+    const sharing = { isFirst: index === FIRST, portsOf: (listener: string) => this.#ports.get(listener) ?? [] };
+    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth });
     this.#thread.failHealth(failing);
   }
 
@@ -45,7 +66,7 @@ class Worker {
     return this.#thread.close();
   }
 
-  async obey(order: Order): Promise<FromWorker['outcome']> {
+  async obey(order: Order): Promise<Answer> {
     try {
       const result = await this.#do(order);
       return { kind: 'done', figures: null, ports: [], ...result };
@@ -54,7 +75,7 @@ class Worker {
     }
   }
 
-  async #do(order: Order): Promise<Partial<Extract<Outcome, { kind: 'done' }>>> {
+  async #do(order: Order): Promise<Partial<Extract<Answer, { kind: 'done' }>>> {
     const thread = this.#thread;
     switch (order.kind) {
       case 'change':
@@ -75,6 +96,12 @@ class Worker {
         return {};
       case 'fail health':
         thread.failHealth(order.fail);
+        return {};
+      case 'health reports':
+        if (this.#health instanceof FollowedHealth) for (const report of order.reports) this.#health.hear(report);
+        return {};
+      case 'health note':
+        if (this.#health instanceof CheckingHealth) this.#health.hear(order.note);
         return {};
       case 'runtime':
         this.#bootstrap.runtime.override(order.values);
