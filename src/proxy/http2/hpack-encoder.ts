@@ -16,6 +16,8 @@ const SENSITIVE: ReadonlySet<string> = new Set(['authorization', 'proxy-authoriz
 const SHORT_COOKIE = 20;
 /** Names learned from messages are kept up to this many per connection. */
 const NAMES_LIMIT = 512;
+/** Fields of a block whose places are remembered. */
+const PLACES = 32;
 /** The largest table we keep, whatever the peer would let us. */
 const TABLE_LIMIT = 65_536;
 
@@ -51,6 +53,12 @@ export class HpackEncoder {
   #gone = 0;
   #size = 0;
   #limit = 4_096;
+  /** What was written at each place of the blocks before and was in a table: heads of a connection are mostly alike. */
+  readonly #seenNames: string[] = new Array<string>(PLACES).fill('');
+  readonly #seenValues: string[] = new Array<string>(PLACES).fill('');
+  /** As in `Name.values`. */
+  readonly #seenAt = new Int32Array(PLACES);
+  #place = 0;
   /** Sizes to announce at the beginning of the next block: the smallest since the last one, then the current. */
   #smallest = -1;
 
@@ -73,6 +81,7 @@ export class HpackEncoder {
 
   /** Before the first field of every block. */
   begin(out: BlockTarget): void {
+    this.#place = 0;
     if (this.#smallest === -1) return;
     out.reserve(16);
     if (this.#smallest < this.#limit) out.at = writeInteger(out.bytes, out.at, 0x20, 0x1f, this.#smallest);
@@ -81,16 +90,34 @@ export class HpackEncoder {
   }
 
   field(out: BlockTarget, text: string, value: string): void {
+    const place = this.#place++;
+    if (place < PLACES && value === this.#seenValues[place] && text === this.#seenNames[place]) {
+      const at = this.#seenAt[place]!;
+      if (at > 0 || -at >= this.#oldest) {
+        this.#indexed(out, at);
+        return;
+      }
+    }
     const name = this.#names.get(text) ?? this.#name(text);
     const known = name.values.get(value);
-    if (known !== undefined) {
-      out.reserve(8);
-      const index = known > 0 ? known : this.#indexOf(-known);
-      if (index < 0x7f) out.bytes[out.at++] = 0x80 | index;
-      else out.at = writeInteger(out.bytes, out.at, 0x80, 0x7f, index);
+    if (known === undefined) {
+      this.#literal(out, name, value);
       return;
     }
-    this.#literal(out, name, value);
+    if (place < PLACES) {
+      this.#seenNames[place] = text;
+      this.#seenValues[place] = value;
+      this.#seenAt[place] = known;
+    }
+    this.#indexed(out, known);
+  }
+
+  /** `known` as in `Name.values`. */
+  #indexed(out: BlockTarget, known: number): void {
+    out.reserve(8);
+    const index = known > 0 ? known : this.#indexOf(-known);
+    if (index < 0x7f) out.bytes[out.at++] = 0x80 | index;
+    else out.at = writeInteger(out.bytes, out.at, 0x80, 0x7f, index);
   }
 
   #literal(out: BlockTarget, name: Name, value: string): void {

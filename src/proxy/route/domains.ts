@@ -11,6 +11,9 @@ export class DomainTable<Host> {
   readonly #prefixes: Wildcards<Host>[] = [];
   readonly #ignorePort: boolean;
   #anyone: Host | null = null;
+  /** What was found last: requests of one connection mostly name one authority. */
+  #last: string | null = null;
+  #lastHost: Host | null = null;
 
   constructor(ignorePort: boolean) {
     this.#ignorePort = ignorePort;
@@ -18,6 +21,7 @@ export class DomainTable<Host> {
 
   /** Throws ConfigError when the domain is malformed or taken. */
   add(domain: string, host: Host, path: string): void {
+    this.#last = null;
     const lower = domain.toLowerCase();
     if (lower === '') throw new ConfigError(path, 'is empty');
     if (lower === '*') {
@@ -30,6 +34,13 @@ export class DomainTable<Host> {
   }
 
   find(authority: string): Host | null {
+    if (authority === this.#last) return this.#lastHost;
+    this.#lastHost = this.#find(authority);
+    this.#last = authority;
+    return this.#lastHost;
+  }
+
+  #find(authority: string): Host | null {
     const host = this.#ignorePort ? withoutPort(authority) : authority;
     // Nearly every authority is a lower-case exact name.
     return this.#exact.get(host) ?? this.#search(host.toLowerCase());

@@ -21,6 +21,7 @@ export function pickContext(
   now: number,
 ): PickContext {
   const destination = downstream.restored ? downstream.local : null;
-  const wanted = retry === null || attempts === 1 ? ANY_HOST : retry.wanted;
-  return { hash, now, subset, destination, headers: request.headers, override, ...wanted };
+  const { tried, reselect, rejects, reshare } = retry === null || attempts === 1 ? ANY_HOST : retry.wanted;
+  const { headers } = request;
+  return { hash, now, subset, destination, headers, override, tried, reselect, rejects, reshare };
 }
