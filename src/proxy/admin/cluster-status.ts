@@ -11,51 +11,116 @@ export type ClusterView = { readonly config: ClusterConfig; readonly hosts: read
 /** Plain values: it may come from another thread. */
 export type HostView = Pick<
   Endpoint,
-  'name' | 'address' | 'port' | 'activeRequests' | 'health' | 'weight' | 'priority'
->;
+  'name' | 'address' | 'port' | 'hostname' | 'activeRequests' | 'health' | 'weight' | 'locality' | 'priority'
+> & { readonly canary: boolean; readonly stats: HostFigures; readonly successRates: SuccessRates };
 
-export function clustersJson(clusters: readonly ClusterView[]): JsonObject {
+/** `HostStats`. */
+export type HostFigures = Readonly<Record<(typeof COUNTERS)[number] | 'cx_active' | 'rq_pending_active', number>>;
+
+/** Percent; -1 where nothing can be said. */
+type SuccessRates = { readonly external: number; readonly local: number };
+
+const COUNTERS = ['cx_connect_fail', 'cx_total', 'rq_error', 'rq_success', 'rq_timeout', 'rq_total'] as const;
+
+type RunningHost = Omit<HostView, 'canary' | 'successRates'> &
+  Pick<Endpoint, 'metadata'> & {
+    readonly outlier: { readonly external: { readonly percent: number }; readonly local: { readonly percent: number } };
+  };
+
+export function viewOf(host: RunningHost): HostView {
+  const { name, address, port, hostname, activeRequests, health, weight, locality, priority, stats, outlier } = host;
+  const balancing: unknown = host.metadata['envoy.lb'];
   return {
-    cluster_statuses: clusters.map(({ config, hosts }) => ({
+    ...{ name, address, port, hostname, activeRequests, health, weight, locality, priority },
+    stats: { ...stats },
+    canary: typeof balancing === 'object' && balancing !== null && Reflect.get(balancing, 'canary') === true,
+    successRates: { external: outlier.external.percent, local: outlier.local.percent },
+  };
+}
+
+/** `isStatic`: it stands in the bootstrap. */
+type DescribedCluster = ClusterView & { readonly isStatic: boolean };
+
+/** Fields that hold protobuf's default are left out, as Envoy prints them. */
+export function clustersJson(clusters: readonly DescribedCluster[]): JsonObject {
+  return {
+    cluster_statuses: clusters.map(({ config, hosts, isStatic }) => ({
       name: config.name,
-      added_via_api: true,
+      ...(isStatic ? {} : { added_via_api: true }),
       ...(config.discovery.kind === 'eds' && { eds_service_name: config.discovery.serviceName }),
       observability_name: config.name,
       circuit_breakers: {
         thresholds: [limitsOf(config.limits.default), { priority: 'HIGH', ...limitsOf(config.limits.high) }],
       },
-      host_statuses: hosts.map((host) => ({
-        address: { socket_address: { address: host.address, port_value: host.port } },
-        stats: [{ type: 'GAUGE', name: 'rq_active', value: String(host.activeRequests) }],
-        health_status: healthStatus(host),
-        weight: host.weight,
-        priority: host.priority,
-      })),
+      ...(hosts.length === 0 ? {} : { host_statuses: hosts.map(hostJson) }),
     })),
   };
 }
 
-export function clustersText(clusters: readonly ClusterView[]): string {
-  const lines = clusters.flatMap(({ config, hosts }) => {
-    return [
-      `${config.name}::observability_name::${config.name}`,
+function hostJson(host: HostView): JsonObject {
+  const { address, port, hostname, activeRequests, weight, priority, stats, successRates } = host;
+  const value = (count: number): JsonObject => (count === 0 ? {} : { value: String(count) });
+  const gauges = { cx_active: stats.cx_active, rq_active: activeRequests, rq_pending_active: stats.rq_pending_active };
+  return {
+    address: { socket_address: { address, port_value: port } },
+    stats: [
+      ...COUNTERS.map((name) => ({ ...value(stats[name]), name })),
+      ...Object.entries(gauges).map(([name, count]) => ({ type: 'GAUGE', ...value(count), name })),
+    ],
+    health_status: healthStatus(host),
+    ...(successRates.external < 0 ? {} : { success_rate: { value: successRates.external } }),
+    ...(successRates.local < 0 ? {} : { local_origin_success_rate: { value: successRates.local } }),
+    weight,
+    ...(hostname === '' ? {} : { hostname }),
+    ...(priority === 0 ? {} : { priority }),
+    locality: Object.fromEntries(Object.entries(placeOf(host)).filter(([, name]) => name !== '')),
+  };
+}
+
+export function clustersText(clusters: readonly DescribedCluster[]): string {
+  const lines = clusters.flatMap(({ config, hosts, isStatic }) =>
+    [
+      `observability_name::${config.name}`,
+      ...(config.outlierDetection === null ? [] : NO_AVERAGES),
       ...Object.entries(config.limits).flatMap(([priority, limits]) =>
-        Object.entries(limitsOf(limits)).map(
-          ([name, value]) => `${config.name}::${priority}_priority::${name}::${value}`,
-        ),
+        Object.entries(limitsOf(limits)).map(([name, value]) => `${priority}_priority::${name}::${value}`),
       ),
-      ...hosts.flatMap((host) => {
-        const name = `${config.name}::${host.name}`;
-        return [
-          `${name}::rq_active::${host.activeRequests}`,
-          `${name}::health_flags::${healthFlags(host)}`,
-          `${name}::weight::${host.weight}`,
-          `${name}::priority::${host.priority}`,
-        ];
-      }),
-    ];
-  });
-  return lines.map((line) => `${line}\n`).join('');
+      `added_via_api::${!isStatic}`,
+      ...(config.discovery.kind === 'eds' ? [`eds_service_name::${config.discovery.serviceName}`] : []),
+      ...hosts.flatMap((host) => hostLines(host).map((line) => `${host.name}::${line}`)),
+    ].map((line) => `${config.name}::${line}\n`),
+  );
+  return lines.join('');
+}
+
+/** They are worked out once an interval and not kept. */
+const NO_AVERAGES = [
+  'success_rate_average',
+  'success_rate_ejection_threshold',
+  'local_origin_success_rate_average',
+  'local_origin_success_rate_ejection_threshold',
+].map((name) => `outlier::${name}::-1`);
+
+function hostLines(host: HostView): string[] {
+  const { stats, hostname, weight, canary, priority, successRates } = host;
+  const figures = { ...stats, rq_active: host.activeRequests };
+  return [
+    ...Object.entries(figures).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ['hostname', hostname],
+    ['health_flags', healthFlags(host)],
+    ['weight', weight],
+    ...Object.entries(placeOf(host)),
+    ['canary', canary],
+    ['priority', priority],
+    ['success_rate', successRates.external],
+    ['local_origin_success_rate', successRates.local],
+  ].map(([name, value]) => `${name}::${value}`);
+}
+
+/** `region/zone/sub-zone`, from the left. */
+function placeOf({ locality }: HostView) {
+  const [region = '', zone = '', sub_zone = ''] = locality.split('/');
+  return { region, zone, sub_zone };
 }
 
 function limitsOf(limits: Limits) {

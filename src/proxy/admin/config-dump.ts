@@ -103,7 +103,7 @@ function dumpSecrets(secrets: readonly StoredSecret[]): JsonObject {
 type Entries = readonly (readonly [string, LoggedResource])[];
 
 /** Static resources have no version. */
-function isStatic({ active, warming, error }: LoggedResource): boolean {
+export function isStatic({ active, warming, error }: LoggedResource): boolean {
   return (active ?? warming ?? error)?.version === '';
 }
 

@@ -1,12 +1,13 @@
 // What the admin interface answers. Paths, parameters and forms are Envoy's.
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
+import { typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import type { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { describeCertificates } from './certificates.ts';
 import { type ClusterView, clustersJson, clustersText } from './cluster-status.ts';
-import { dumpConfig } from './config-dump.ts';
+import { dumpConfig, isStatic } from './config-dump.ts';
 import { queryDump } from './config-query.ts';
 import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
 import { initDump, serverInfo } from './server-info.ts';
@@ -90,6 +91,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   post('/healthcheck/fail', 'cause the server to fail health checks', (view) => done(() => view.failHealth(true))),
   post('/healthcheck/ok', 'cause the server to pass health checks', (view) => done(() => view.failHealth(false))),
   get('/help', 'print out list of admin commands', () => text(helpText())),
+  get('/hot_restart_version', 'print the hot restart compatibility version', () => text('disabled')),
   get('/init_dump', 'what is not ready yet', (view) => json(initDump(view.resources))),
   get('/listeners', 'print listener info', answerListeners),
   post('/logging', 'query/change logging levels', answerLogging),
@@ -156,7 +158,11 @@ function answerClusters(view: AdminView, { parameters }: AdminQuery): AdminAnswe
   const wanted = readQuery(parameters);
   if (typeof wanted === 'string') return text(wanted, 400);
   const clusters = view.clusters().filter(({ config }) => wanted.matches(config.name));
-  return parameters.get('format') === 'json' ? json(clustersJson(clusters)) : text(clustersText(clusters));
+  const fixed = new Set(
+    view.resources.entries(typeUrl.cluster).flatMap(([name, one]) => (isStatic(one) ? [name] : [])),
+  );
+  const described = clusters.map((cluster) => ({ ...cluster, isStatic: fixed.has(cluster.config.name) }));
+  return parameters.get('format') === 'json' ? json(clustersJson(described)) : text(clustersText(described));
 }
 
 function answerListeners(view: AdminView, { parameters }: AdminQuery): AdminAnswer {

@@ -6,7 +6,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ResetReason } from '../http/stream.ts';
 import { Attempt, type AttemptOwner } from '../router/attempt.ts';
 import { cause, upstreamReset } from '../router/causes.ts';
-import { observeAnswer } from '../router/observe.ts';
+import { observeAnswer, observeFailure } from '../router/observe.ts';
 import { RequestBody } from '../router/request-body.ts';
 import { resetOutcome } from '../router/reset-outcome.ts';
 import type { RouterServices } from '../router/services.ts';
@@ -76,7 +76,8 @@ export class Call implements AttemptOwner {
     if (timeout > 0) {
       this.#timer = wheel.set(timeout, () => {
         cluster.stats.upstream_rq_timeout += 1;
-        host.cluster.observeFailure(host, cause.responseTimeout.status);
+        host.stats.rq_timeout += 1;
+        observeFailure(host, cause.responseTimeout.status);
         this.#fail({ reason: 'timeout', detail: '' });
       });
     }
@@ -146,8 +147,7 @@ export class Call implements AttemptOwner {
   }
 
   onReset({ host, sent }: Attempt, reason: ResetReason, detail: string): void {
-    if (resetOutcome(reason, sent) !== null)
-      host.cluster.observeFailure(host, upstreamReset(reason, detail, false).status);
+    if (resetOutcome(reason, sent) !== null) observeFailure(host, upstreamReset(reason, detail, false).status);
     this.#fail({ reason, detail });
   }
 

@@ -2,11 +2,13 @@
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import type { SocketName } from '../http/exchange.ts';
 import type { Cluster } from './cluster.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import type { Connector } from './connector.ts';
 import { Host } from './host.ts';
 import { createHostPools, type HostPools, type PoolContext } from './host-pools.ts';
+import { HostStats } from './host-stats.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Transports } from './transports.ts';
 
@@ -37,9 +39,10 @@ export class HostMaker {
 
   make(endpoint: EndpointConfig): Host {
     const { connector, secure } = this.#transports.for(endpoint);
-    const pools = this.#makePools(endpoint, connector);
+    const stats = new HostStats();
+    const pools = this.#makePools(endpoint, connector, stats);
     const now = this.#services.clock.now();
-    const host = new Host(endpoint, { cluster: this.#cluster, pools, connector, secure, now });
+    const host = new Host(endpoint, { cluster: this.#cluster, pools, stats, connector, secure, now });
     this.measure(host);
     return host;
   }
@@ -53,10 +56,10 @@ export class HostMaker {
   /** Connections end with their requests; later requests get new ones. */
   renewPools(host: Host): void {
     host.pools.retire();
-    host.pools = this.#makePools(host, host.connector);
+    host.pools = this.#makePools(host, host.connector, host.stats);
   }
 
-  #makePools(place: { readonly address: string; readonly port: number }, connector: Connector): HostPools {
-    return createHostPools(place, connector, this.#config.http.protocol, this.#pools);
+  #makePools(place: SocketName, connector: Connector, stats: HostStats): HostPools {
+    return createHostPools({ ...place, stats }, connector, this.#config.http.protocol, this.#pools);
   }
 }

@@ -1,10 +1,11 @@
 // The pools of one endpoint: for each priority one, or one per protocol where the upstream is spoken to as the client speaks
 // (`use_downstream_protocol_config`); and these for each purpose where connections are not for anybody.
 import type { RoutingPriority } from '../config/cluster-types.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, SocketName } from '../http/exchange.ts';
 import type { Protocol } from '../http/message.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, Purpose } from './connector.ts';
+import type { HostStats } from './host-stats.ts';
 import { Pool, type PoolProtocol, type PoolSettings } from './pool.ts';
 
 export type UpstreamProtocol = PoolProtocol | 'downstream';
@@ -24,15 +25,14 @@ export type PoolContext = {
 };
 
 export function createHostPools(
-  { address, port }: { readonly address: string; readonly port: number },
+  { address, port, stats }: SocketName & { readonly stats: HostStats },
   connector: Connector,
   protocol: UpstreamProtocol,
   { settings, breakers }: PoolContext,
 ): HostPools {
   const { purposeOf } = connector;
-  const connections = { open: 0 };
   const make = (purpose: Purpose | null, onUnused: () => void) => {
-    const target = { address, port, connector, connections, purpose, onUnused };
+    const target = { address, port, connector, stats, purpose, onUnused };
     return new PriorityPools(
       (priority) => new ProtocolPools((spoken) => new Pool(target, spoken, settings, breakers[priority]), protocol),
     );

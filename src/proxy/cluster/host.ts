@@ -3,10 +3,12 @@ import type { Endpoint } from '../balance/balancer.ts';
 import { unfit } from '../balance/health.ts';
 import type { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../config/cluster-types.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
 import type { FailureAccrual } from './failure-accrual.ts';
 import type { HostPools } from './host-pools.ts';
+import type { HostStats } from './host-stats.ts';
 import { OutlierMonitor } from './outlier-monitor.ts';
 
 /** What EDS says, as bits. */
@@ -24,6 +26,8 @@ export type HostParts = {
   /** Its own, also where an aggregate chose it. */
   readonly cluster: Cluster;
   readonly pools: HostPools;
+  /** Also counted in by its pools. */
+  readonly stats: HostStats;
   /** For connections that no pool keeps. */
   readonly connector: Connector;
   /** Its transport is TLS. */
@@ -52,10 +56,11 @@ export class Host implements Endpoint {
   pools: HostPools;
   readonly connector: Connector;
   readonly outlier = new OutlierMonitor();
+  readonly stats: HostStats;
   accrual: FailureAccrual | null = null;
   #edsHealth: EndpointHealth;
 
-  constructor(config: EndpointConfig, { cluster, pools, connector, secure, now }: HostParts) {
+  constructor(config: EndpointConfig, { cluster, pools, stats, connector, secure, now }: HostParts) {
     this.address = config.address;
     this.port = config.port;
     this.moreAddresses = config.moreAddresses;
@@ -69,6 +74,7 @@ export class Host implements Endpoint {
     this.check = config.check;
     this.cluster = cluster;
     this.pools = pools;
+    this.stats = stats;
     this.connector = connector;
     this.secure = secure;
     this.#edsHealth = config.health;
@@ -97,6 +103,18 @@ export class Host implements Endpoint {
 
   unmark(bits: number): void {
     this.health &= ~bits;
+  }
+
+  /** One that no pool keeps. */
+  beginConnection(breaker: CircuitBreaker): void {
+    breaker.beginConnection();
+    this.stats.cx_active += 1;
+    this.stats.cx_total += 1;
+  }
+
+  endConnection(breaker: CircuitBreaker): void {
+    breaker.endConnection();
+    this.stats.cx_active -= 1;
   }
 
   /** The control plane describes it anew. */

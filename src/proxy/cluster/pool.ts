@@ -14,6 +14,7 @@ import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
+import type { HostStats } from './host-stats.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type PoolWaiter = {
@@ -55,8 +56,8 @@ export type PoolTarget = {
   readonly address: string;
   readonly port: number;
   readonly connector: Connector;
-  /** Of all pools of the endpoint. */
-  readonly connections: { open: number };
+  /** Of the endpoint, counted in by all of its pools. */
+  readonly stats: HostStats;
   /** Whom connections are for; null: for anybody. */
   readonly purpose: Purpose | null;
   /** No connection is left, and nobody waits. */
@@ -119,6 +120,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       return;
     }
     this.#waiting.add(waiter);
+    this.#target.stats.rq_pending_active += 1;
     this.#breaker.beginWait();
     this.#connectForWaiting();
     this.#connectAhead();
@@ -256,14 +258,15 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   /** false: the limit of the cluster, or of the endpoint, is reached. */
   #connect(): boolean {
     const { stats } = this.#settings;
-    const { address, port, connector, connections, purpose } = this.#target;
-    if (!this.#breaker.allowsConnection || connections.open >= this.#breaker.limits.maxConnectionsPerHost) {
+    const { address, port, connector, stats: host, purpose } = this.#target;
+    if (!this.#breaker.allowsConnection || host.cx_active >= this.#breaker.limits.maxConnectionsPerHost) {
       stats.upstream_cx_overflow += 1;
       // Like Envoy, every endpoint may have one connection whatever the limit: else its queue would never move.
       if (this.#open.size + this.#connecting.size > 0) return false;
     }
     this.#breaker.beginConnection();
-    connections.open += 1;
+    host.cx_active += 1;
+    host.cx_total += 1;
     const { clock } = this.#settings;
     const started = clock.now();
     let settled = false;
@@ -306,7 +309,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #endConnection(): void {
     this.#breaker.endConnection();
-    this.#target.connections.open -= 1;
+    this.#target.stats.cx_active -= 1;
   }
 
   #connected(socket: Socket, alpn: string, tls: UpstreamTls | null): void {
@@ -355,6 +358,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#endConnection();
     stats.upstream_cx_destroy += 1;
     stats.upstream_cx_connect_fail += 1;
+    this.#target.stats.cx_connect_fail += 1;
     this.#eject(tell);
   }
 
@@ -380,6 +384,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   #leaveQueue(waiter: PoolWaiter): boolean {
     if (!this.#waiting.delete(waiter)) return false;
+    this.#target.stats.rq_pending_active -= 1;
     this.#breaker.endWait();
     return true;
   }

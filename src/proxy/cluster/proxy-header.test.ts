@@ -13,6 +13,7 @@ import { MemorySocket } from '../testing/memory-socket.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
 import { createHostPools } from './host-pools.ts';
+import { HostStats } from './host-stats.ts';
 import type { PoolWaiter } from './pool.ts';
 import { poolLimits } from './pool-limits.ts';
 import { encodeProxyHeader, proxyHeaderConnector } from './proxy-header.ts';
@@ -94,7 +95,10 @@ function stand(version: 1 | 2 = 1) {
     random: () => 0,
   };
   const breakers = { default: new CircuitBreaker(limits(), stats), high: new CircuitBreaker(limits(), stats) };
-  const pools = createHostPools({ address: '10.9.9.9', port: 80 }, connector, 'http1', { settings, breakers });
+  const pools = createHostPools({ address: '10.9.9.9', port: 80, stats: new HostStats() }, connector, 'http1', {
+    settings,
+    breakers,
+  });
   const connected = (nth: number) => made[nth]!.result.onConnected(made[nth]!.socket as Socket, '', null);
   return { made, connector, pools, connected };
 }

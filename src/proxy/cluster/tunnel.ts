@@ -39,10 +39,10 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
 
   acquire(waiter: PoolWaiter): void {
     const { stats } = this.#cluster;
-    this.#breaker.beginConnection();
+    this.#host.beginConnection(this.#breaker);
     const timer = this.#cluster.after(this.#cluster.config.connectTimeout, () => {
       this.#giveUp?.();
-      this.#breaker.endConnection();
+      this.#host.endConnection(this.#breaker);
       stats.upstream_cx_connect_timeout += 1;
       settled(() => waiter.onFailure('connection-timeout', ''));
     });
@@ -60,8 +60,9 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     const result: ConnectResult = {
       onConnected: (socket, _alpn, tls) => settled(() => this.#connected(socket, tls, waiter)),
       onFailed: (detail) => {
-        this.#breaker.endConnection();
+        this.#host.endConnection(this.#breaker);
         stats.upstream_cx_connect_fail += 1;
+        this.#host.stats.cx_connect_fail += 1;
         settled(() => waiter.onFailure('connection-failure', detail));
       },
     };
@@ -73,7 +74,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     if (this.#giveUp === null) return;
     this.#giveUp();
     this.#giveUp = null;
-    this.#breaker.endConnection();
+    this.#host.endConnection(this.#breaker);
   }
 
   /** The connection is the answer. */
@@ -135,7 +136,7 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     socket.on('drain', () => this.#tell((handler) => handler.onDrain()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      this.#breaker.endConnection();
+      this.#host.endConnection(this.#breaker);
       this.#cluster.stats.upstream_cx_destroy += 1;
       this.#finished((handler) => handler.onReset('connection-termination'));
     });

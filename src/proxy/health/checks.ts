@@ -6,6 +6,7 @@ import { unfit } from '../balance/health.ts';
 import { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
 import type { Host } from '../cluster/host.ts';
+import { HostStats } from '../cluster/host-stats.ts';
 import { Pool, type PoolProtocol } from '../cluster/pool.ts';
 import { ClusterStats } from '../cluster/stats.ts';
 import type { Limits } from '../config/cluster-types.ts';
@@ -101,7 +102,7 @@ export class HealthChecks implements HealthWatch {
     connectTimeout: number,
   ): Pool {
     const stats = new ClusterStats();
-    const target = { address, port, connector, connections: { open: 0 }, purpose: null, onUnused: nothing };
+    const target = { address, port, connector, stats: new HostStats(), purpose: null, onUnused: nothing };
     const settings = {
       connectTimeout,
       idleTimeout: 0,

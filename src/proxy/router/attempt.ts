@@ -113,6 +113,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   onReady(session: ClientSession): void {
     this.#cluster.stats.upstream_rq_total += 1;
+    this.host.stats.rq_total += 1;
     this.sent = true;
     this.#cluster.observeConnected(this.host);
     this.#owner.onSent(this, session);

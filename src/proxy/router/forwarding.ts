@@ -15,7 +15,7 @@ import { Attempt, type AttemptOwner } from './attempt.ts';
 import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
-import { observeAnswer } from './observe.ts';
+import { observeAnswer, observeFailure } from './observe.ts';
 import { hashFor, pickContext } from './pick-context.ts';
 import type { RequestBody } from './request-body.ts';
 import { resetOutcome } from './reset-outcome.ts';
@@ -207,6 +207,7 @@ export class Forwarding implements AttemptOwner {
     return new TryTimers(this.#plan, duration, this.#services, {
       onLate: () => {
         stats.upstream_rq_per_try_timeout += 1;
+        attempt.host.stats.rq_timeout += 1;
         if (this.#plan.hedge) this.#hedge(attempt);
         else this.#tooLate(attempt, cause.perTryTimeout);
       },
@@ -232,7 +233,7 @@ export class Forwarding implements AttemptOwner {
 
   /** The attempt goes on: whichever answers well first wins. */
   #hedge(attempt: Attempt): void {
-    attempt.host.cluster.observeFailure(attempt.host, cause.perTryTimeout.status);
+    observeFailure(attempt.host, cause.perTryTimeout.status);
     const retry = this.#retry;
     if (retry === null || !this.#body.replayable) return;
     const decision = retry.another();
@@ -246,7 +247,7 @@ export class Forwarding implements AttemptOwner {
   #failed(attempt: Attempt, outcome: AttemptOutcome | null, reply: LocalReply): void {
     this.#tries.remove(attempt);
     const retry = attempt.hedged ? null : this.#retry;
-    if (outcome !== null && !attempt.hedged) attempt.host.cluster.observeFailure(attempt.host, reply.status);
+    if (outcome !== null && !attempt.hedged) observeFailure(attempt.host, reply.status);
     if (retry !== null && outcome !== null && this.#decide(retry, outcome) === 'retry') {
       this.#again(retry, outcome.kind === 'per-try-timeout');
       return;
@@ -315,9 +316,10 @@ export class Forwarding implements AttemptOwner {
     const begun = this.#responding;
     for (const attempt of this.#tries.all()) {
       stats.upstream_rq_timeout += 1;
+      attempt.host.stats.rq_timeout += 1;
       if (begun) continue;
       stats.countResponse(cause.responseTimeout.status);
-      if (!attempt.hedged) attempt.host.cluster.observeFailure(attempt.host, cause.responseTimeout.status);
+      if (!attempt.hedged) observeFailure(attempt.host, cause.responseTimeout.status);
     }
     this.stop();
     if (begun) this.#target.breakOff(flag.upstreamRequestTimeout, cause.responseTimeout.details);

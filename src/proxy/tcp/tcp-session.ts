@@ -133,12 +133,13 @@ export class TcpSession {
     const { cluster } = host;
     const { stats } = cluster;
     const breaker = cluster.breakers.default;
-    breaker.beginConnection();
+    host.beginConnection(breaker);
     const failed = (detail: string, status = 503) => {
       this.#giveUp = null;
       wheel.cancel(timer);
-      breaker.endConnection();
+      host.endConnection(breaker);
       stats.upstream_cx_connect_fail += 1;
+      host.stats.cx_connect_fail += 1;
       this.#tried.push(host);
       this.#record.flags |= flag.upstreamConnectionFailure;
       this.#record.upstreamFailure = detail;
@@ -151,7 +152,7 @@ export class TcpSession {
         this.#giveUp = null;
         wheel.cancel(timer);
         cluster.observeConnected(host, true);
-        this.#guarded(() => this.#onConnected(socket, tls, cluster));
+        this.#guarded(() => this.#onConnected(socket, tls, host));
       },
       onFailed: (detail) => failed(detail),
     };
@@ -164,11 +165,12 @@ export class TcpSession {
     this.#giveUp = () => {
       wheel.cancel(timer);
       cancel();
-      breaker.endConnection();
+      host.endConnection(breaker);
     };
   }
 
-  #onConnected(socket: Socket, tls: UpstreamTls | null, cluster: Cluster): void {
+  #onConnected(socket: Socket, tls: UpstreamTls | null, host: Host): void {
+    const { cluster } = host;
     const { config, services, stats, bufferLimit } = this.#proxy;
     const record = this.#record;
     const onBytes = (length: number) => {
@@ -188,7 +190,7 @@ export class TcpSession {
       tls,
     };
     watch(up.source, (reset) => {
-      cluster.breakers.default.endConnection();
+      host.endConnection(cluster.breakers.default);
       cluster.stats.upstream_cx_destroy += 1;
       closeAfter(this.#down.source, reset);
     });

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import { Histogram } from '../../lib/histogram.ts';
+import { viewOf } from '../admin/cluster-status.ts';
+import { endpoint } from '../testing/configs.ts';
+import { hostOf } from '../testing/hosts.ts';
 import {
   connectionsOf,
   legacyOf,
@@ -48,11 +51,24 @@ test('histograms', () => {
 });
 
 test('endpoints', () => {
-  const host = { name: '10.0.0.1:80', address: '10.0.0.1', port: 80, weight: 1, priority: 0 };
-  const one = { ...host, activeRequests: 2, health: 1 };
-  const two = { ...host, activeRequests: 3, health: 2 };
+  const host = viewOf(hostOf(endpoint(80)));
+  const seen = (rq_total: number) => ({
+    stats: { ...host.stats, rq_total },
+    successRates: { external: rq_total, local: -1 },
+  });
+  const one = { ...host, activeRequests: 2, health: 1, ...seen(3) };
+  const two = { ...host, activeRequests: 3, health: 2, ...seen(4) };
   const other = { ...one, name: '10.0.0.2:80' };
-  expect(sumHosts([[one], [two, other]])).toEqual([{ ...host, activeRequests: 5, health: 3 }, other]);
+  expect(sumHosts([[one], [two, other]])).toEqual([
+    {
+      ...host,
+      activeRequests: 5,
+      health: 3,
+      stats: { ...host.stats, rq_total: 7 },
+      successRates: { external: 4, local: -1 },
+    },
+    other,
+  ]);
 });
 
 test('heaps add up, the process stays one', () => {

@@ -1,6 +1,6 @@
 // What the threads of one proxy counted, as one: counters and most gauges add up; what every thread knows of the same thing does not.
 import { Histogram } from '../../lib/histogram.ts';
-import type { HostView } from '../admin/cluster-status.ts';
+import type { HostFigures, HostView } from '../admin/cluster-status.ts';
 import { isGauge } from '../admin/statistic-name.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { MemoryFigures } from './engine.ts';
@@ -50,15 +50,26 @@ export function sumHosts(parts: Iterable<readonly HostView[]>): HostView[] {
   const sums = new Map<string, HostView>();
   for (const part of parts) {
     for (const host of part) {
-      const { activeRequests = 0, health = 0 } = sums.get(host.name) ?? {};
-      sums.set(host.name, {
-        ...host,
-        activeRequests: activeRequests + host.activeRequests,
-        health: health | host.health,
-      });
+      const before = sums.get(host.name);
+      sums.set(host.name, before === undefined ? host : sumHost(before, host));
     }
   }
   return [...sums.values()];
+}
+
+/** Success rates are of the thread that has seen one. */
+function sumHost(a: HostView, b: HostView): HostView {
+  const stats = Object.entries(a.stats).map(([name, value]) => [name, value + b.stats[name as keyof HostFigures]]);
+  return {
+    ...b,
+    activeRequests: a.activeRequests + b.activeRequests,
+    health: a.health | b.health,
+    stats: Object.fromEntries(stats) as HostFigures,
+    successRates: {
+      external: Math.max(a.successRates.external, b.successRates.external),
+      local: Math.max(a.successRates.local, b.successRates.local),
+    },
+  };
 }
 
 /** Heaps add up; `rss` is of the process and stays. */

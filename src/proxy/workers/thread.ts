@@ -2,6 +2,7 @@
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { turnClock } from '../../lib/turn-clock.ts';
+import { type ClusterView, viewOf } from '../admin/cluster-status.ts';
 import { isGauge } from '../admin/statistic-name.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
@@ -76,8 +77,13 @@ export class ProxyThread implements Engine {
     return this.runtime.histograms();
   }
 
-  clusters(): ReturnType<ProxyRuntime['clusters']> {
-    return this.runtime.clusters();
+  clusters(): readonly ClusterView[] {
+    return this.runtime.clusters().map((cluster) => ({
+      config: cluster.config,
+      get hosts() {
+        return cluster.hosts.map(viewOf);
+      },
+    }));
   }
 
   listeners(): ReturnType<ProxyRuntime['listeners']> {

@@ -156,9 +156,7 @@ class Worker {
       histograms: [...thread.histograms()].map(([name, histogram]) => [name, histogram.state()] as const),
       clusters: thread.clusters().map(({ config, hosts }) => ({
         name: config.name,
-        hosts: hosts.map(({ name, address, port, activeRequests, health, weight, priority }) => {
-          return { name, address, port, activeRequests, health, weight, priority };
-        }),
+        hosts,
       })),
       meshMetrics: thread.meshMetrics(),
       memory: thread.memory(),
