@@ -167,7 +167,7 @@ export function requestFields(method: string, path: string, ...more: readonly Fi
   return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'test.local'], ...more];
 }
 
-function literals(fields: readonly Field[]): Buffer {
+export function literals(fields: readonly Field[]): Buffer {
   const text = ([name, value]: Field) => [Buffer.from([0]), lengthed(name), lengthed(value)];
   return Buffer.concat(fields.flatMap(text));
 }
@@ -181,7 +181,7 @@ function lengthed(text: string): Buffer {
   return Buffer.concat([Buffer.from([...groups, left]), bytes]);
 }
 
-function frameOf(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frameOf(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(FRAME_HEAD);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;

@@ -148,6 +148,11 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     else this.#owner.onIdle(this);
   }
 
+  /** Before its requests hear of it: they, or the next ones, must not come back to a connection that is at its end. */
+  onEnding(): void {
+    this.#drain();
+  }
+
   onClosed(): void {
     this.#owner.onClosed(this);
   }

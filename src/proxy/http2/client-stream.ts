@@ -73,6 +73,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   #reason(errorCode: number, by: 'peer' | 'connection' | 'fault'): ResetReason {
     if (by === 'fault') return 'protocol-error';
     if (by === 'connection') return errorCode === code.noError ? 'connection-termination' : 'protocol-error';
+    if (errorCode === code.protocolError) return 'protocol-error';
     return errorCode === code.refusedStream ? 'refused-stream' : 'remote-reset';
   }
 

@@ -380,6 +380,7 @@ describe('a client’s connection', () => {
     ],
     ['a reset', reset(1, code.cancel), ['remote-reset']],
     ['a refusal', reset(1, code.refusedStream), ['refused-stream']],
+    ['a reset for what we did', reset(1, code.protocolError), ['protocol-error']],
     ['a goodbye that leaves it out', frameOf(frame.goaway, 0, 0, Buffer.alloc(8)), ['refused-stream']],
     ['a body before its head', frameOf(frame.data, 0, 1, Buffer.from('x')), ['protocol-error']],
     ['a head without a status', frameOf(frame.headers, 5, 1, Buffer.from('\0\x01t\x01v')), ['protocol-error']],
@@ -391,6 +392,21 @@ describe('a client’s connection', () => {
     socket.feed(bytes);
     expect(heard).toEqual(wants);
     expect(bugs).toEqual([]);
+  });
+
+  test.each<[name: string, end: (socket: MemorySocket) => void]>([
+    ['the peer broke the rules', (socket) => socket.feed(frameOf(frame.pushPromise, 4, 1, Buffer.alloc(5)))],
+    ['the peer said goodbye', (socket) => socket.feed(frameOf(frame.goaway, 0, 0, Buffer.alloc(8)))],
+    ['the peer ended the connection', (socket) => socket.emit('end')],
+  ])('that is at its end is offered to nobody, before its requests hear of it: %s', (_name, end) => {
+    const { socket, connection, ask, calls } = open();
+    const offered: boolean[] = [];
+    const { heard } = ask();
+    heard.push = () => offered.push(calls.includes('draining') ? connection.available : true);
+    end(socket);
+    expect(calls).toContain('draining');
+    expect(connection.available).toBe(false);
+    expect(offered).not.toContain(true);
   });
 
   test('what was asked before the goodbye is answered, and then it ends', () => {

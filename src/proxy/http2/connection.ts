@@ -44,6 +44,8 @@ export type Http2Side = {
   onReadDone(): void;
   /** The last stream is gone. */
   onQuiet(): void;
+  /** From here on it takes no stream; those that are open are about to be told. */
+  onEnding(): void;
   /** The socket is closed; `errorCode` when it was us who broke the connection off. */
   onClosed(errorCode: number): void;
   onBug(error: unknown): void;
@@ -243,6 +245,7 @@ export class Http2Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#inbound.stop();
+    this.#side.onEnding();
     this.#abandonStreams();
     this.output.flushNow();
     this.socket.end();
@@ -251,8 +254,11 @@ export class Http2Connection {
   }
 
   destroy(): void {
-    this.#ended = true;
-    this.#inbound.stop();
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#inbound.stop();
+      this.#side.onEnding();
+    }
     this.socket.destroy();
   }
 

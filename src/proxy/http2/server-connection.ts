@@ -132,6 +132,10 @@ export class Http2ServerConnection implements Http2Side {
     if (this.#draining && this.#lastServed !== LARGEST_STREAM) this.#connection.end();
   }
 
+  onEnding(): void {
+    // Its streams say what has to be said.
+  }
+
   onClosed(errorCode: number): void {
     this.#owner.wheel.cancel(this.#idleTimer);
     this.#owner.wheel.cancel(this.#drainTimer);
