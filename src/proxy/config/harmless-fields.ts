@@ -70,7 +70,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     initial_fetch_timeout: 'updates are applied when they come',
     resource_api_version: 'there is only version 3',
   },
-  'envoy.config.core.v3.PathConfigSource': { watched_directory: 'the file is watched itself' },
+  'envoy.config.core.v3.PathConfigSource': { watched_directory: 'what the name of the file leads through is watched' },
   'envoy.config.core.v3.ApiConfigSource': {
     set_node_on_first_message_only: 'the server reads the node of the first message',
   },
@@ -149,6 +149,5 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
     suppress_client_ca_list: 'a hint to clients only',
-    watched_directory: 'files are read anew with the resource',
   },
 };

@@ -6,7 +6,7 @@ import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/t
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeSource } from './config-source.ts';
-import { decodeTrust } from './tls-validation.ts';
+import { asksNothing, decodeTrust } from './tls-validation.ts';
 import type { SecretRef, SecretValue } from './types.ts';
 import { readBytes, readSource } from './values.ts';
 
@@ -15,8 +15,10 @@ export function decodeSecret(secret: Secret): SecretValue {
   switch (secret.type.case) {
     case 'tlsCertificate':
       return decodeCertificate(secret.type.value, 'tls_certificate');
-    case 'validationContext':
-      return decodeTrust(secret.type.value, 'validation_context');
+    case 'validationContext': {
+      const { checks, ...trust } = decodeTrust(secret.type.value, 'validation_context');
+      return asksNothing(checks) ? trust : { ...trust, checks };
+    }
     default:
       throw new ConfigError('', 'has no supported secret');
   }

@@ -61,9 +61,11 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'default_validation_context validation_context_sds_secret_config',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
     'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms',
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': 'certificate_chain private_key password ocsp_staple',
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate':
+    'certificate_chain private_key password ocsp_staple watched_directory',
+  'envoy.config.core.v3.WatchedDirectory': 'path',
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext':
-    'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_spki verify_certificate_hash crl trust_chain_verification custom_validator_config max_verify_depth',
+    'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_spki verify_certificate_hash crl trust_chain_verification custom_validator_config max_verify_depth watched_directory',
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',

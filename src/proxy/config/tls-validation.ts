@@ -12,6 +12,7 @@ import { SPIFFECertValidatorConfigSchema } from '../../xds/gen/envoy/extensions/
 import { compileString } from '../route/match/string-matcher.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
+import { ownSecret } from './secret-files.ts';
 import { readTrustBundles } from './trust-bundles.ts';
 import type { PeerChecks, SanType, SecretValue, ValidationConfig } from './types.ts';
 import { readSource } from './values.ts';
@@ -29,8 +30,13 @@ export const noChecks: PeerChecks = {
 };
 
 export function decodeInlineValidation(context: CertificateValidationContext, path: string): ValidationConfig {
-  const { checks, ...secret } = decodeTrust(context, path);
-  return { ...checks, trust: secret.roots === '' ? null : { kind: 'inline', secret } };
+  const { checks, roots } = decodeTrust(context, path);
+  const read = (): SecretValue => {
+    const { checks: _own, ...secret } = decodeTrust(context, path);
+    return secret;
+  };
+  if (roots === '') return { ...checks, trust: null };
+  return { ...checks, trust: ownSecret({ case: 'validationContext', value: context }, context.watchedDirectory, read) };
 }
 
 /** Without a trust bundle only pinned certificates and keys are accepted. */
@@ -61,6 +67,11 @@ export function decodeChecks(context: CertificateValidationContext, path: string
       : null,
     maxDepth: decodeDepth(context.maxVerifyDepth, at(path, 'max_verify_depth')),
   };
+}
+
+export function asksNothing({ sans, hashes, keyHashes, acceptUntrusted, trustDomains, maxDepth }: PeerChecks): boolean {
+  const pins = sans.length + hashes.size + keyHashes.size;
+  return pins === 0 && !acceptUntrusted && trustDomains === null && maxDepth === null;
 }
 
 function decodeDepth(depth: number | undefined, path: string): number | null {

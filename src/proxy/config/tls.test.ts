@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { DownstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
@@ -204,5 +207,22 @@ describe('tls', () => {
   test('no private key in the message of an error', () => {
     const broken = { certificate_chain: { filename: '/none' }, private_key: inline('SECRET') };
     expect(() => listener(downstream({ tls_certificates: [broken] }))).not.toThrow('SECRET');
+  });
+
+  test('files are followed where a folder to watch is named', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tulle-tls-'));
+    const file = (name: string) => {
+      writeFileSync(join(folder, name), name);
+      return { filename: join(folder, name) };
+    };
+    const own = { certificate_chain: file('chain'), private_key: file('key') };
+    const certificates = (more: JsonObject) =>
+      listener(downstream({ tls_certificates: [{ ...own, ...more }] })).chains[0]!.tls!.certificates;
+    expect(certificates({})).toMatchObject([{ kind: 'inline', secret: { chain: 'chain', key: 'key' } }]);
+    const [ref] = certificates({ watched_directory: { path: folder } });
+    expect(ref).toMatchObject({ kind: 'files', files: [join(folder, 'chain'), join(folder, 'key')] });
+    writeFileSync(join(folder, 'key'), 'other');
+    expect(ref?.kind === 'files' && ref.read()).toMatchObject({ chain: 'chain', key: 'other' });
+    rmSync(folder, { recursive: true });
   });
 });

@@ -9,6 +9,7 @@ import {
 import { typeNameOf, unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeCertificate, decodeSecretRef } from './secret.ts';
+import { ownSecret } from './secret-files.ts';
 import { decodeParams } from './tls-params.ts';
 import { decodeSessions } from './tls-sessions.ts';
 import { decodeChecks, decodeInlineValidation, noChecks } from './tls-validation.ts';
@@ -88,10 +89,9 @@ function decodeCertificates(context: CommonTlsContext, path: string): readonly S
     throw new ConfigError(at(path, 'tls_certificates'), 'is set beside tls_certificate_sds_secret_configs');
   }
   return [
-    ...mapAt(inline, at(path, 'tls_certificates'), (certificate, here) => ({
-      kind: 'inline' as const,
-      secret: decodeCertificate(certificate, here),
-    })),
+    ...mapAt(inline, at(path, 'tls_certificates'), (value, here) =>
+      ownSecret({ case: 'tlsCertificate', value }, value.watchedDirectory, () => decodeCertificate(value, here)),
+    ),
     ...mapAt(named, at(path, 'tls_certificate_sds_secret_configs'), decodeSecretRef),
   ];
 }

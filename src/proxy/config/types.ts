@@ -141,10 +141,20 @@ type SanMatcher = { readonly type: SanType | 'any'; matches(value: string): bool
 
 export type SanType = 'uri' | 'dns' | 'ip' | 'email';
 
-/** `sds`: by name from a secret source (`source` is the gRPC cluster, 'ads', or a file path). `inline`: PEM. */
+/** `sds`: by name from a secret source (`source` is the gRPC cluster, 'ads', or a file path). `inline`: PEM. `files`: watched ones. */
 export type SecretRef =
   | { readonly kind: 'sds'; readonly name: string; readonly source: string }
-  | { readonly kind: 'inline'; readonly secret: SecretValue };
+  | { readonly kind: 'inline'; readonly secret: SecretValue }
+  | {
+      readonly kind: 'files';
+      /** Of what the resource says; not of what the files hold. */
+      readonly name: string;
+      readonly files: readonly string[];
+      /** What they held when the resource came. */
+      readonly secret: SecretValue;
+      /** What they hold now. @throws when one cannot be read. */
+      read(): SecretValue;
+    };
 
 export type SecretValue =
   | {

@@ -11,10 +11,11 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
-import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap, ResourceSource } from '../bootstrap/bootstrap.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
+import { filesOf } from '../config/secret-files.ts';
 import type { StreamSource } from '../config/stream-source.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
@@ -23,7 +24,8 @@ import { Decoded } from './decoded.ts';
 import { ListenerSet } from './listener-set.ts';
 import { ResourceFile } from './resource-file.ts';
 import { ResourceLog } from './resource-log.ts';
-import type { Decoders, Runtime } from './runtime.ts';
+import type { Applied, Decoders, Runtime } from './runtime.ts';
+import { SecretFiles } from './secret-files.ts';
 import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
 import { SecretStore, type StoredSecret } from './secret-store.ts';
 
@@ -46,6 +48,8 @@ export class Discovery {
   readonly resources: ResourceLog;
   readonly #options: DiscoveryOptions;
   readonly #secrets: SecretStore;
+  /** Of secrets that came from a source and name files. */
+  readonly #secretFiles: SecretFiles;
   readonly #clusters: ClusterSet;
   readonly #listeners: ListenerSet;
   readonly #decodedClusters = new Decoded((bytes) =>
@@ -63,6 +67,7 @@ export class Discovery {
     this.#options = options;
     this.resources = new ResourceLog(() => clock.epoch());
     this.#ads = bootstrap.ads && this.#client(bootstrap.ads, 'ads');
+    const onProblem = (reason: string): void => options.log.warn({ reason }, 'secret rejected');
     this.#secrets = new SecretStore({
       open: (source, deliver) => this.#openSecretSource(source, deliver),
       onSecret: (source, name, value) => {
@@ -71,7 +76,9 @@ export class Discovery {
         this.#listeners.check();
         return applied;
       },
+      onProblem,
     });
+    this.#secretFiles = new SecretFiles(onProblem);
     const common = { runtime, clock, secrets: this.#secrets, timeout: WARMING_TIMEOUT };
     this.#clusters = new ClusterSet({
       ...common,
@@ -112,6 +119,7 @@ export class Discovery {
   close(): void {
     this.#ads?.close();
     this.#secrets.close();
+    this.#secretFiles.close();
     for (const close of this.#closers) close();
   }
 
@@ -218,11 +226,11 @@ export class Discovery {
   #openSecretSource(source: string, deliver: DeliverSecret): SecretSource {
     const { agent, bootstrap } = this.#options;
     if (agent !== null && source === 'sds-grpc') return agentSource(agent, deliver);
-    if (source === 'ads' && this.#ads !== null) return this.#secretsFrom(this.#ads, deliver);
+    if (source === 'ads' && this.#ads !== null) return this.#secretsFrom(this.#ads, source, deliver);
     if (bootstrap.clusters.some(({ name }) => name === source)) {
       const stream = secretStream(source);
       const client = this.#client(stream, 'sds');
-      const opened = this.#secretsFrom(client, deliver);
+      const opened = this.#secretsFrom(client, source, deliver);
       this.#begin(client, stream);
       return { ...opened, close: () => client.close() };
     }
@@ -233,33 +241,39 @@ export class Discovery {
 
   /** A reference without sds_config means a secret of the bootstrap. */
   #staticSecrets(deliver: DeliverSecret): SecretSource {
-    for (const secret of this.#options.bootstrap.secrets)
-      void deliver(secret.name, this.#options.decoders.decodeSecret(secret));
+    for (const secret of this.#options.bootstrap.secrets) void this.#deliver('', secret, deliver);
     return { want: () => undefined, close: () => undefined };
   }
 
   /** path_config_source of an sds_config. */
   #secretFile(path: string, deliver: DeliverSecret): SecretSource {
     const onProblem = (reason: string): void => this.#options.log.warn({ reason }, 'secret file rejected');
-    const handler = this.#handler(this.#secretHandler(deliver));
+    const handler = this.#handler(this.#secretHandler(path, deliver));
     const file = new ResourceFile({ path, typeUrl: typeUrl.secret, handler, onProblem });
     void file.start();
     return { want: () => undefined, close: () => file.close() };
   }
 
-  #secretHandler(deliver: DeliverSecret): ResourceHandler {
+  #secretHandler(source: string, deliver: DeliverSecret): ResourceHandler {
     return {
       typeUrl: typeUrl.secret,
-      set: (bytes) => {
-        const secret = fromBinary(SecretSchema, bytes);
-        return deliver(secret.name, this.#options.decoders.decodeSecret(secret));
-      },
+      set: (bytes) => this.#deliver(source, fromBinary(SecretSchema, bytes), deliver),
       remove: () => undefined,
     };
   }
 
-  #secretsFrom(client: XdsClient, deliver: DeliverSecret): SecretSource {
-    client.subscribe(typeUrl.secret, [], this.#handler(this.#secretHandler(deliver)));
+  /** Now, and whenever the files it names change. */
+  #deliver(source: string, secret: Secret, deliver: DeliverSecret): Applied {
+    const { name } = secret;
+    const read = () => this.#options.decoders.decodeSecret(secret);
+    const applied = deliver(name, read());
+    const files = filesOf(secret);
+    this.#secretFiles.follow(`${source} ${name}`, { files, read, deliver: (value) => void deliver(name, value) });
+    return applied;
+  }
+
+  #secretsFrom(client: XdsClient, source: string, deliver: DeliverSecret): SecretSource {
+    client.subscribe(typeUrl.secret, [], this.#handler(this.#secretHandler(source, deliver)));
     return { want: (names) => client.setNames(typeUrl.secret, names), close: () => undefined };
   }
 

@@ -1,8 +1,6 @@
 // Resources from a file (path_config_source): a DiscoveryResponse in YAML or JSON, read again whenever it changes.
 import { createHash } from 'node:crypto';
-import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
 import type { Rejection, Update, UpdateHandler } from '../../xds/client-type.ts';
 import { types } from '../../xds/descriptors/types.ts';
 import { DiscoveryResponseSchema } from '../../xds/gen/envoy/service/discovery/v3/discovery_pb.ts';
@@ -10,6 +8,7 @@ import { resourceName } from '../../xds/names.ts';
 import type { TypeUrl } from '../../xds/resource.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
 import { parseMessage } from '../bootstrap/document.ts';
+import { FileWatch } from './file-watch.ts';
 
 export type ResourceFileOptions = {
   readonly path: string;
@@ -22,7 +21,7 @@ export type ResourceFileOptions = {
 export class ResourceFile {
   readonly #options: ResourceFileOptions;
   readonly #versions = new Map<string, string>();
-  #watcher: FSWatcher | null = null;
+  #watch: FileWatch | null = null;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(options: ResourceFileOptions) {
@@ -31,15 +30,12 @@ export class ResourceFile {
 
   /** Resolves when what the file holds now is in use. */
   start(): Promise<void> {
-    // The folder, because an editor replaces the file and a watch on it would follow the old one.
-    this.#watcher = watch(dirname(this.#options.path), (_, file) => {
-      if (file === null || file === basename(this.#options.path)) void this.#readNext();
-    });
+    this.#watch = new FileWatch([this.#options.path], () => void this.#readNext());
     return this.#readNext();
   }
 
   close(): void {
-    this.#watcher?.close();
+    this.#watch?.close();
   }
 
   #readNext(): Promise<void> {

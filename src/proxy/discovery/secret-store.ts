@@ -1,12 +1,16 @@
 // Every secret that is in use, by source and name: asks the sources for them, hands them to the runtime, says what is there.
+import { FILES } from '../config/secret-files.ts';
 import type { SecretRef, SecretValue } from '../config/types.ts';
 import type { Applied } from './runtime.ts';
+import { SecretFiles } from './secret-files.ts';
 import type { DeliverSecret, SecretSource } from './secret-source.ts';
 
 export type SecretStoreOptions = {
   /** Called once per source. @throws when the bootstrap has no such source. */
   readonly open: (source: string, deliver: DeliverSecret) => SecretSource;
   readonly onSecret: (source: string, name: string, value: SecretValue) => Applied;
+  /** Why new contents of files are not used. */
+  readonly onProblem: (reason: string) => void;
 };
 
 export type StoredSecret = { readonly source: string; readonly name: string; readonly value: SecretValue };
@@ -14,13 +18,18 @@ export type StoredSecret = { readonly source: string; readonly name: string; rea
 export class SecretStore {
   readonly #options: SecretStoreOptions;
   readonly #sources = new Map<string, OpenSource>();
+  readonly #files: SecretFiles;
+  /** Names of secrets in files, by who uses them. */
+  readonly #inFiles = new Map<string, readonly string[]>();
 
   constructor(options: SecretStoreOptions) {
     this.#options = options;
+    this.#files = new SecretFiles(options.onProblem);
   }
 
   /** Replaces what `user` (a listener, a cluster) needs. @throws when a source does not exist. */
   use(user: string, refs: readonly SecretRef[]): void {
+    this.#follow(user, refs);
     for (const ref of refs) if (ref.kind === 'sds') this.#open(ref.source);
     for (const [name, source] of this.#sources) {
       const names = refs.flatMap((ref) => (ref.kind === 'sds' && ref.source === name ? [ref.name] : []));
@@ -32,7 +41,7 @@ export class SecretStore {
   }
 
   has(ref: SecretRef): boolean {
-    return ref.kind === 'inline' || this.#sources.get(ref.source)?.values.has(ref.name) === true;
+    return ref.kind !== 'sds' || this.#sources.get(ref.source)?.values.has(ref.name) === true;
   }
 
   /** Waits as long as it takes. @throws when the source does not exist. */
@@ -52,6 +61,23 @@ export class SecretStore {
 
   close(): void {
     for (const { source } of this.#sources.values()) source.close();
+    this.#files.close();
+  }
+
+  #follow(user: string, refs: readonly SecretRef[]): void {
+    const inFiles = refs.filter((ref) => ref.kind === 'files');
+    const known = new Set([...this.#inFiles.values()].flat());
+    if (inFiles.length === 0) this.#inFiles.delete(user);
+    else
+      this.#inFiles.set(
+        user,
+        inFiles.map(({ name }) => name),
+      );
+    for (const { name, files, read } of inFiles) {
+      if (known.has(name)) continue;
+      this.#files.follow(name, { files, read, deliver: (value) => void this.#options.onSecret(FILES, name, value) });
+    }
+    if (known.size > 0) this.#files.forgetOthers(new Set([...this.#inFiles.values()].flat()));
   }
 
   #open(name: string): OpenSource {

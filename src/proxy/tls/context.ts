@@ -105,7 +105,5 @@ export function makeContext(options: SecureContextOptions): SecureContext | stri
 }
 
 function missing(ref: SecretRef): string {
-  return ref.kind === 'sds'
-    ? `secret ${ref.name} has not come from ${ref.source}`
-    : 'inline secret is of the wrong kind';
+  return ref.kind === 'sds' ? `secret ${ref.name} has not come from ${ref.source}` : 'the secret is of the wrong kind';
 }

@@ -1,4 +1,5 @@
 // The secrets the proxy has been given. Contexts ask for them at each handshake and are rebuilt only when one has changed.
+import { FILES } from '../config/secret-files.ts';
 import type { SecretRef, SecretValue } from '../config/types.ts';
 
 export class SecretStore {
@@ -10,7 +11,14 @@ export class SecretStore {
 
   /** The same object until it is replaced; undefined while it has not come. */
   get(ref: SecretRef): SecretValue | undefined {
-    return ref.kind === 'inline' ? ref.secret : this.#values.get(key(ref.source, ref.name));
+    switch (ref.kind) {
+      case 'inline':
+        return ref.secret;
+      case 'files':
+        return this.#values.get(key(FILES, ref.name)) ?? ref.secret;
+      case 'sds':
+        return this.#values.get(key(ref.source, ref.name));
+    }
   }
 }
 

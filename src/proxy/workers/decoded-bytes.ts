@@ -4,6 +4,7 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { Decoders } from '../discovery/runtime.ts';
 
 /** What was decoded → its bytes, while discovery holds on to it. */
@@ -21,12 +22,22 @@ export class DecodedBytes {
         this.#keep(decoded.assignment, toBinary(ClusterLoadAssignmentSchema, endpoints));
         return decoded;
       },
-      decodeSecret: (secret) => decoders.decodeSecret(secret),
+      decodeSecret: (secret) => {
+        const value = decoders.decodeSecret(secret);
+        // What is asked of peers is compiled; everything else of a secret crosses as it is.
+        if (value.kind === 'trust' && value.checks !== undefined) this.#keep(value, toBinary(SecretSchema, secret));
+        return value;
+      },
     };
   }
 
+  /** undefined: it crosses as it is. */
+  find(decoded: object): Uint8Array | undefined {
+    return this.#bytes.get(decoded);
+  }
+
   of(decoded: object): Uint8Array {
-    const bytes = this.#bytes.get(decoded);
+    const bytes = this.find(decoded);
     if (bytes === undefined) throw new Error('a configuration that was not decoded here');
     return bytes;
   }

@@ -9,7 +9,13 @@ import type { DrainPart, MemoryFigures } from './engine.ts';
 
 /** Of the configuration in use. */
 export type Change =
-  | { readonly kind: 'secret'; readonly name: string; readonly source: string; readonly value: SecretValue }
+  /** Bytes: a Secret whose checks of peers are compiled by each worker. */
+  | {
+      readonly kind: 'secret';
+      readonly name: string;
+      readonly source: string;
+      readonly value: SecretValue | Uint8Array;
+    }
   | { readonly kind: 'endpoints'; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: 'cluster'; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: 'routes'; readonly name: string; readonly bytes: Uint8Array }

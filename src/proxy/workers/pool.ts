@@ -181,7 +181,7 @@ export class WorkerPool implements Engine {
       openPrivate: (config) => own.openPrivate(config),
       setSecret: (source, name, value) => {
         own.setSecret(source, name, value);
-        return crew.all({ kind: 'secret', source, name, value });
+        return crew.all({ kind: 'secret', source, name, value: bytes.find(value) ?? value });
       },
       setEndpoints: (name, assignment) => {
         own.setEndpoints(name, assignment);

@@ -7,6 +7,7 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { type Bootstrap, bootstrapOf } from '../bootstrap/bootstrap.ts';
 import type { SecretValue } from '../config/types.ts';
 import { Decoded } from '../discovery/decoded.ts';
@@ -118,7 +119,7 @@ class Worker {
     const { runtime, decoders } = this.#thread;
     switch (change.kind) {
       case 'secret':
-        runtime.setSecret(change.source, change.name, revived(change.value));
+        runtime.setSecret(change.source, change.name, this.#secretOf(change.value));
         return [];
       case 'endpoints':
         runtime.setEndpoints(change.name, this.#endpoints.get(change.name, change.bytes).assignment);
@@ -147,6 +148,11 @@ class Worker {
       default:
         return unreachable(change);
     }
+  }
+
+  #secretOf(value: SecretValue | Uint8Array): SecretValue {
+    if (!(value instanceof Uint8Array)) return revived(value);
+    return this.#thread.decoders.decodeSecret(fromBinary(SecretSchema, value));
   }
 
   #figures(): Figures {

@@ -22,6 +22,8 @@ export type ConnectionSuite = {
   /** YAML list of secrets. */
   readonly secrets?: string;
   readonly certificates?: boolean;
+  /** Makes further files before the proxy starts. */
+  readonly prepare?: (folder: string, files: CertificateFiles) => void;
   /** Values of further holes, made of the certificates. */
   readonly holes?: (files: CertificateFiles) => Readonly<Record<string, string>>;
   readonly cases: readonly ConnectionCase[];
@@ -91,6 +93,7 @@ export class ConnectionStand {
   static async start(subject: Subject, suite: ConnectionSuite, files: CertificateFiles): Promise<ConnectionStand> {
     const folder = mkdtempSync(join(tmpdir(), `tulle-differential-${subject.name}-`));
     writeCertificateFiles(files, folder);
+    suite.prepare?.(folder, files);
     const upstreams = await startUpstreams(files);
     const names = ['admin', 'dead', ...Object.keys(suite.listeners)];
     const free = await freePorts(names.length);
