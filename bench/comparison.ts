@@ -127,7 +127,7 @@ async function startHops({ hops }: Contestant, upstream: number, folder: string)
   return { processes, port, [Symbol.asyncDispose]: stop };
 }
 
-async function startUpstream({ listen, lines }: Scenario['upstream'], folder: string) {
+export async function startUpstream({ listen, lines }: Scenario['upstream'], folder: string) {
   const listener = await freePort();
   const config = fill('upstream.conf', { listener, upstream: 0, admin: 0, folder, listen, lines });
   const command = nginxCommand(config);

@@ -31,6 +31,17 @@ export function startingProxies(): {
   }));
 }
 
+/** Each with as many threads as there are numbers. */
+export function proxiesWithWorkers(shape: HopShape, counts: readonly number[]) {
+  return [envoy, tulle].flatMap(({ name, command }) =>
+    counts.map((workers) => ({
+      name,
+      workers,
+      command: (config: HopConfig) => command(write(config, 'workers.json', bootstrapOf(shape, config)), workers),
+    })),
+  );
+}
+
 export function nginx(...templates: readonly string[]): Contestant {
   return { name: 'nginx', hops: templates.map((template) => (config) => nginxCommand(fill(template, config))) };
 }
@@ -75,15 +86,16 @@ const tulle = { name: 'tulle', command: program('dist/bin/proxy.js') };
 
 const envoy = {
   name: 'envoy',
-  command(config: string) {
+  command(config: string, workers = 1) {
     const binary = findEnvoy();
-    const options = ['--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
+    const options = ['--concurrency', String(workers), '--disable-hot-restart', '-l', 'error'];
     return binary === null ? null : [binary, '-c', config, ...options];
   },
 };
 
-function program(path: string): (config: string) => readonly string[] {
-  return (config) => [pinnedNode, ...proxyFlags, join(repositoryRoot, path), '-c', config];
+function program(path: string): (config: string, workers?: number) => readonly string[] {
+  const command = [pinnedNode, ...proxyFlags, join(repositoryRoot, path)];
+  return (config, workers = 1) => [...command, '-c', config, '--concurrency', String(workers)];
 }
 
 function write({ folder, listener }: HopConfig, name: string, text: string): string {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { pinnedNode, repositoryRoot } from '../test/support/process.ts';
 import { formatPicks, measurePicks } from './balance/benchmark.ts';
 import { compare, type Scenario } from './comparison.ts';
+import { formatWorkers, measureWorkers } from './concurrency/benchmark.ts';
 import { formatCosts, measureConnections } from './connections/benchmark.ts';
 import { http1 } from './http1/benchmark.ts';
 import { http2 } from './http2/benchmark.ts';
@@ -24,7 +25,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
-const names = ['balance', 'start', 'tcp', 'handshakes', ...Object.keys(benchmarks)];
+const names = ['balance', 'concurrency', 'start', 'tcp', 'handshakes', ...Object.keys(benchmarks)];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no benchmark named ${unknown.join(', ')} (hint: ${names.join(', ')})`);
@@ -46,6 +47,10 @@ function print(benchmark: string, rows: readonly object[], table: string): void 
 if (isChosen('balance')) {
   const rows = measurePicks(pace.rounds, say);
   print('balance', rows, formatPicks(rows));
+}
+if (isChosen('concurrency')) {
+  const rows = await measureWorkers(pace, say);
+  print('concurrency', rows, formatWorkers(rows));
 }
 if (isChosen('start')) {
   const rows = await measureStarts(pace.rounds, say);

@@ -13,11 +13,17 @@ const LOG_FORMAT =
 
 const token = tokenWithKeys();
 
+/** What the proxy is told, and what a client must send. */
+export const withPolicies = {
+  shape: policies(token),
+  headers: [`authorization: Bearer ${token.text}`, 'x-team: shop'],
+} as const;
+
 export const sidecar: readonly Scenario[] = [
   {
     name: 'policies',
-    contestants: xdsProxies(policies(token)),
-    client: { ...http1Client, headers: [`authorization: Bearer ${token.text}`, 'x-team: shop'] },
+    contestants: xdsProxies(withPolicies.shape),
+    client: { ...http1Client, headers: withPolicies.headers },
     upstream: plainUpstream,
   },
 ];

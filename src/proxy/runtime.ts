@@ -82,6 +82,8 @@ export class ProxyRuntime {
     this.#options = options;
     const { clock, random, log } = options;
     this.#overload = options.overload ?? new Overload(clock);
+    const { sharing } = options;
+    this.#overload.share(sharing?.tally('connections') ?? null);
     this.#overload.start();
     this.#wheel = new TimerWheel(clock, (error) => {
       this.#timerExceptions += 1;
@@ -93,6 +95,7 @@ export class ProxyRuntime {
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
+      tally: (name) => sharing?.tally(`cluster ${name}`) ?? null,
       cluster: (name) => this.#clusters.get(name),
       local: () => this.#localCluster(),
       watchHealth: (owner) => watchHealth(owner, check),
@@ -116,7 +119,7 @@ export class ProxyRuntime {
       serverTls: (config) => new ServerTls(config, this.#secrets),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
-      sharing: options.sharing ?? null,
+      sharing: sharing ?? null,
       listenerAt: ({ address, port }) => this.#listenerAt(address, port),
     };
   }

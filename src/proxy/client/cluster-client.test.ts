@@ -61,6 +61,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
   const shared = { clock: systemClock, wheel, random: () => 0, log };
   const up = new Cluster(cluster('up', ports, change), {
     ...shared,
+    tally: () => null,
     cluster: () => undefined,
     local: () => null,
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),

@@ -16,6 +16,23 @@ export class CircuitBreaker {
     this.#stats = stats;
   }
 
+  /** Of all threads, as the other three are. */
+  get usedConnections(): number {
+    return this.connections;
+  }
+
+  get usedPending(): number {
+    return this.pending;
+  }
+
+  get usedRequests(): number {
+    return this.requests;
+  }
+
+  get usedRetries(): number {
+    return this.retries;
+  }
+
   get allowsConnection(): boolean {
     return this.connections < this.limits.maxConnections;
   }
@@ -32,7 +49,14 @@ export class CircuitBreaker {
   get maxRetries(): number {
     const { retryBudget, maxRetries } = this.limits;
     if (retryBudget === null) return maxRetries;
-    return Math.max(retryBudget.minimum, Math.floor(((this.requests + this.pending) * retryBudget.percent) / 100));
+    return Math.max(
+      retryBudget.minimum,
+      Math.floor(((this.usedRequests + this.usedPending) * retryBudget.percent) / 100),
+    );
+  }
+
+  get allowsRetry(): boolean {
+    return this.usedRetries < this.maxRetries;
   }
 
   beginConnection(): void {
@@ -67,13 +91,21 @@ export class CircuitBreaker {
     this.#stats.upstream_rq_active -= 1;
   }
 
+  beginRetry(): void {
+    this.retries += 1;
+  }
+
+  endRetry(): void {
+    this.retries -= 1;
+  }
+
   /** Gauges with Envoy's names, under `circuit_breakers.<priority>`: which limits are reached, and what is left where that is tracked. */
   gauges(): Readonly<Record<string, number>> {
     const { limits } = this;
-    const connections = limits.maxConnections - this.connections;
-    const pending = limits.maxPendingRequests - this.pending;
-    const requests = limits.maxRequests - this.requests;
-    const retries = this.maxRetries - this.retries;
+    const connections = limits.maxConnections - this.usedConnections;
+    const pending = limits.maxPendingRequests - this.usedPending;
+    const requests = limits.maxRequests - this.usedRequests;
+    const retries = this.maxRetries - this.usedRetries;
     return {
       cx_open: isOpen(connections),
       cx_pool_open: 0,

@@ -1,6 +1,7 @@
 // What clusters need of the proxy around them.
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { LocalCluster } from '../balance/balancer.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
@@ -18,6 +19,8 @@ export type ClusterServices = {
   tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats, below: Connector | null): Connector;
   /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
   watchHealth(owner: HealthOwner): HealthWatch;
+  /** What other threads use of what goes by this name; null where there are none. */
+  tally(name: string): Tally | null;
   /** Another cluster, for those that are made of others. */
   readonly cluster: (name: string) => Cluster | undefined;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */

@@ -26,6 +26,7 @@ function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignmen
     ...{ clock, wheel, log, random },
     tlsConnector: () => expect.unreachable('no TLS here'),
     watchHealth: () => expect.unreachable('no checks here'),
+    tally: () => null,
     cluster: () => undefined,
     local: () => null,
   });

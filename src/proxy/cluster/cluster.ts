@@ -6,7 +6,7 @@ import { createBalancer } from '../balance/create.ts';
 import { unfit } from '../balance/health.ts';
 import type { Factors } from '../balance/level.ts';
 import { SubsetBalancer } from '../balance/subset-balancer.ts';
-import type { Assignment, EndpointConfig, PolicyConfig, RoutingPriority } from '../config/cluster-types.ts';
+import type { Assignment, EndpointConfig, Limits, PolicyConfig, RoutingPriority } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
 import { Aggregate } from './aggregate.ts';
@@ -24,6 +24,7 @@ import { type OriginalDestinationConfig, OriginalDestinations } from './original
 import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
+import { SharedBreaker } from './shared-breaker.ts';
 import { ClusterStats } from './stats.ts';
 
 export class Cluster {
@@ -54,8 +55,8 @@ export class Cluster {
     const settings = { ...poolLimits(config), stats, http2Stats, clock, wheel, random };
     const { limits } = config;
     this.breakers = {
-      default: new CircuitBreaker(limits.default, stats),
-      high: new CircuitBreaker(limits.high, stats),
+      default: this.#makeBreaker('default', limits.default),
+      high: this.#makeBreaker('high', limits.high),
     };
     this.#maker = new HostMaker(this, services, { settings, breakers: this.breakers });
     this.#health = new ClusterHealth(config, {
@@ -75,6 +76,12 @@ export class Cluster {
     };
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#discover();
+  }
+
+  /** Its limits are those of the whole proxy. */
+  #makeBreaker(priority: RoutingPriority, limits: Limits): CircuitBreaker {
+    const tally = this.#services.tally(`${priority} ${this.#config.name}`);
+    return tally === null ? new CircuitBreaker(limits, this.stats) : new SharedBreaker(limits, this.stats, tally);
   }
 
   get config(): ClusterConfig {

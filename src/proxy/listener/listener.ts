@@ -1,6 +1,7 @@
 // A listening socket and what happens to its connections: look for TLS → choose a filter chain → handshake → HTTP.
 // An update replaces the chains and keeps the socket.
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
@@ -37,10 +38,13 @@ export class Listener {
   #fallback: FilterChain | null = null;
   /** In the order of its addresses. */
   readonly #servers: Server[] = [];
+  /** Where other threads have connections of this listener too. */
+  readonly #tally: Tally | null;
 
   constructor(config: ListenerConfig, services: ListenerServices) {
     this.#config = config;
     this.#services = services;
+    this.#tally = services.sharing?.tally(`listener ${config.name}`) ?? null;
     this.#setChains(config, []);
   }
 
@@ -170,10 +174,8 @@ export class Listener {
       return;
     }
     const { overload } = this.#services;
-    overload.connections += 1;
-    socket.once('close', () => {
-      overload.connections -= 1;
-    });
+    overload.beginConnection();
+    socket.once('close', () => overload.endConnection());
     this.#inspect(socket, traitsOf(socket, this.#config));
   }
 
@@ -182,19 +184,26 @@ export class Listener {
     const { overload, runtime, random } = this.#services;
     const limit = runtime.number(`envoy.resource_limits.listener.${this.#config.name}.connection_limit`);
     if (overload.refusedShare > 0 && random() < overload.refusedShare) this.stats.downstream_cx_overload_reject += 1;
-    else if (limit !== undefined && this.stats.downstream_cx_active >= limit) this.stats.downstream_cx_overflow += 1;
+    else if (limit !== undefined && this.#active() >= limit) this.stats.downstream_cx_overflow += 1;
     else if (!overload.hasRoom) this.stats.downstream_global_cx_overflow += 1;
     else return true;
     return false;
   }
 
+  /** Connections, also those of other threads. */
+  #active(): number {
+    return this.stats.downstream_cx_active + (this.#tally?.others(0) ?? 0);
+  }
+
   #inspect(socket: Socket, traits: ConnectionTraits): void {
     this.stats.downstream_cx_total += 1;
     this.stats.downstream_cx_active += 1;
+    this.#tally?.add(0, 1);
     const { clock } = this.#services;
     const accepted = clock.now();
     socket.once('close', () => {
       this.stats.downstream_cx_active -= 1;
+      this.#tally?.add(0, -1);
       this.stats.downstream_cx_destroy += 1;
       this.stats.downstream_cx_length_ms.record(clock.now() - accepted);
     });

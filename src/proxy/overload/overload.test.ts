@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { type OverloadConfig, safetyNet, withSafetyNet } from './config.ts';
 import { type Gauges, Overload, processGauges } from './overload.ts';
 
@@ -92,6 +93,20 @@ test('connections are limited in all', () => {
   expect(overload.hasRoom).toBe(true);
   overload.connections = 2;
   expect(overload.hasRoom).toBe(false);
+});
+
+test('… of all threads', () => {
+  const shared = SharedTallies.allocate(2);
+  const [a, b] = [0, 1].map((thread) => {
+    const { overload } = watched(memory);
+    overload.share(new SharedTallies(shared, 2, thread).of('connections'));
+    return overload;
+  });
+  a!.beginConnection();
+  b!.beginConnection();
+  expect([a!.hasRoom, b!.hasRoom]).toEqual([false, false]);
+  a!.endConnection();
+  expect([a!.hasRoom, b!.hasRoom]).toEqual([true, true]);
 });
 
 test('the net stays below a configuration that says nothing of requests', () => {

@@ -1,6 +1,7 @@
 // The state of the process that the request path asks: fields, set anew at every look.
 import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../lib/clock.ts';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import { type Monitor, type OverloadAction, type OverloadConfig, safetyNet, type Trigger } from './config.ts';
 
 /** Figures of the process; replaced by tests. */
@@ -28,6 +29,8 @@ export class Overload {
   refusedShare = 0;
   /** Downstream connections now, of all listeners. */
   connections = 0;
+  /** What other threads of the process have of them. */
+  #others: Tally | null = null;
   readonly #config: OverloadConfig;
   readonly #clock: Clock;
   readonly #gauges: Gauges;
@@ -45,7 +48,22 @@ export class Overload {
   /** There is room for one more connection, as far as the whole process goes. */
   get hasRoom(): boolean {
     const { maxConnections } = this.#config;
-    return maxConnections === null || this.connections < maxConnections;
+    return maxConnections === null || this.connections + (this.#others?.others(0) ?? 0) < maxConnections;
+  }
+
+  /** The limit of connections is that of several threads. */
+  share(tally: Tally | null): void {
+    this.#others = tally;
+  }
+
+  beginConnection(): void {
+    this.connections += 1;
+    this.#others?.add(0, 1);
+  }
+
+  endConnection(): void {
+    this.connections -= 1;
+    this.#others?.add(0, -1);
   }
 
   start(): void {

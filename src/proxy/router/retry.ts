@@ -53,12 +53,12 @@ export class RetryState {
       return 'limit';
     }
     this.count += 1;
-    if (this.#breaker.retries >= this.#breaker.maxRetries) {
+    if (!this.#breaker.allowsRetry) {
       stats.upstream_rq_retry_overflow += 1;
       return 'overflow';
     }
     this.#holding = true;
-    this.#breaker.retries += 1;
+    this.#breaker.beginRetry();
     stats.upstream_rq_retry += 1;
     return 'retry';
   }
@@ -97,7 +97,7 @@ export class RetryState {
   release(): void {
     if (!this.#holding) return;
     this.#holding = false;
-    this.#breaker.retries -= 1;
+    this.#breaker.endRetry();
   }
 }
 

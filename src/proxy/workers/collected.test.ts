@@ -20,7 +20,7 @@ test.each<[string, number, number, number]>([
   ['cluster.a.membership_healthy', 3, 4, 4],
   ['cluster.a.membership_change', 1, 1, 1],
   ['cluster.a.circuit_breakers.default.rq_open', 0, 1, 1],
-  ['cluster.a.circuit_breakers.default.remaining_rq', 10, 4, 14],
+  ['cluster.a.circuit_breakers.default.remaining_rq', 10, 4, 10],
   ['cluster.a.outlier_detection.ejections_active', 1, 1, 1],
   ['listener.0.0.0.0_80.downstream_cx_active', 2, 1, 3],
   ['overload.heap.pressure', 10, 90, 90],

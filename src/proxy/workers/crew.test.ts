@@ -35,6 +35,8 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       runtimeValues: [],
       logLevel: change.logLevel ?? 'info',
       failing: false,
+      tallies: new SharedArrayBuffer(0),
+      threads: 2,
       drainTime: 0,
     }),
     onDeath: () => undefined,

@@ -88,6 +88,9 @@ export type WorkerSeed = {
   readonly logLevel: string;
   /** Health checks fail because somebody asked for it. */
   readonly failing: boolean;
+  /** `SharedTallies` of all workers, by index, and of the main thread after them. */
+  readonly tallies: SharedArrayBuffer;
+  readonly threads: number;
   /** Milliseconds. */
   readonly drainTime: number;
 };

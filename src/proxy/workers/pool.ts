@@ -2,6 +2,7 @@
 // every worker has the whole configuration and sockets of its own on every listener, among which the kernel spreads connections.
 import { toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
+import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { ClusterView } from '../admin/cluster-status.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
@@ -54,6 +55,7 @@ export class WorkerPool implements Engine {
   readonly #clusters = new Map<string, ClusterConfig>();
   /** For streams to the control plane: it has the clusters of the bootstrap, and no listener. */
   readonly #own: ProxyThread;
+  readonly #tallies: SharedTallies;
   /** By worker. */
   readonly #figures = new Map<number, Figures>();
   /** Of workers that are gone. */
@@ -72,7 +74,10 @@ export class WorkerPool implements Engine {
   private constructor(options: PoolOptions) {
     const { concurrency, entry, bootstrap, log, drainTime, clock, random } = options;
     const bytes = new DecodedBytes(decoders);
-    const seed = { bootstrap: toBinary(BootstrapSchema, bootstrap.message), drainTime };
+    const threads = concurrency + 1;
+    const tallies = SharedTallies.allocate(threads);
+    const seed = { bootstrap: toBinary(BootstrapSchema, bootstrap.message), drainTime, tallies, threads };
+    this.#tallies = new SharedTallies(tallies, threads, concurrency);
     this.#options = options;
     this.#health = new FollowedHealth((note) => this.#note(note));
     this.#own = new ProxyThread({ bootstrap, log, drainTime, watchHealth: this.#health.watch });
@@ -222,6 +227,7 @@ export class WorkerPool implements Engine {
 
   /** What it counted stays counted, as far as it was known. */
   #bury(index: number): void {
+    this.#tallies.clear(index);
     const last = this.#figures.get(index);
     this.#figures.delete(index);
     if (last !== undefined) this.#legacy = [legacyOf([...this.#legacy, last])];

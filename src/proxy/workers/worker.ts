@@ -1,6 +1,7 @@
 // One worker from the inside: a data plane that does what the main thread's messages say, one after the other.
 import type { MessagePort } from 'node:worker_threads';
 import { fromBinary } from '@bufbuild/protobuf';
+import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { unreachable } from '../../lib/unreachable.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -47,7 +48,7 @@ class Worker {
   );
 
   constructor(
-    { index, bootstrap, runtimeValues, failing, drainTime }: WorkerSeed,
+    { index, bootstrap, runtimeValues, failing, drainTime, tallies: memory, threads }: WorkerSeed,
     log: ThreadLog,
     say: (news: News) => void,
   ) {
@@ -58,7 +59,12 @@ class Worker {
         ? new CheckingHealth((report) => say({ kind: 'health report', report }))
         : new FollowedHealth((note) => say({ kind: 'health note', note }));
     const watchHealth = this.#health.watch;
-    const sharing = { isFirst: index === FIRST, portsOf: (listener: string) => this.#ports.get(listener) ?? [] };
+    const tallies = new SharedTallies(memory, threads, index);
+    const sharing = {
+      isFirst: index === FIRST,
+      portsOf: (listener: string) => this.#ports.get(listener) ?? [],
+      tally: (name: string) => tallies.of(name),
+    };
     this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth });
     this.#thread.failHealth(failing);
   }
