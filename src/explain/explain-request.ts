@@ -1,5 +1,7 @@
 // One request from a listener of the client's (or gateway's) proxy to its end: every decision, and the object behind it.
+
 import type { EndpointConfig } from '../proxy/config/cluster-types.ts';
+import { noRuntime } from '../proxy/config/runtime-keys.ts';
 import type { HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Exchange } from '../proxy/http/exchange.ts';
 import type { RequestHead } from '../proxy/http/message.ts';
@@ -88,7 +90,7 @@ function noteForward({ timeout, retry, mirrors }: ForwardAction, request: Reques
   const said = [
     ...(timeout > 0 ? [`timeout ${timeout} ms`] : []),
     ...(retry === null || retry.retries === 0 ? [] : [`up to ${retry.retries} retries`]),
-    ...mirrors.map(({ clusterFor, share }) => `${percent(share)} mirrored to ${clusterFor(request)}`),
+    ...mirrors.map(({ clusterFor, share }) => `${percent(share(noRuntime))} mirrored to ${clusterFor(request)}`),
   ];
   return said.length === 0 ? [] : [step('route', 'note', said.join(', '))];
 }

@@ -153,7 +153,7 @@ const faults: Readonly<Record<string, Fault>> = {
     ends: 500,
   },
   'a mirror': {
-    action: { mirrors: [{ clusterFor: (request) => (bugs(request) ? 'up' : 'none'), share: 1, marked: true }] },
+    action: { mirrors: [{ clusterFor: (request) => (bugs(request) ? 'up' : 'none'), share: () => 1, marked: true }] },
     spy: () => vi.spyOn(Mirror.prototype, 'onResponse').mockImplementation(boom),
     ends: 200,
     count: 0,

@@ -278,7 +278,7 @@ describe('connections', () => {
     const up = await echo();
     const shadow = await origin((socket) => socket.resetAndDestroy());
     const { port } = await proxy(
-      { '/': route(forward('up', { mirrors: [{ clusterFor: () => 'shadow', share: 1, marked: true }] })) },
+      { '/': route(forward('up', { mirrors: [{ clusterFor: () => 'shadow', share: () => 1, marked: true }] })) },
       [cluster('up', [up.port]), cluster('shadow', [shadow.port])],
     );
     expect(await ask(port, 'POST / HTTP/1.1\r\nHost: shop:80\r\nContent-Length: 3\r\n\r\nabc')).toMatch(

@@ -11,6 +11,7 @@ import { Cluster } from './cluster/cluster.ts';
 import type { ClusterServices } from './cluster/cluster-services.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
 import type { Assignment } from './config/cluster-types.ts';
+import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { HealthChecks } from './health/checks.ts';
 import type { WatchHealth } from './health/shared.ts';
@@ -38,7 +39,7 @@ export type RuntimeOptions = {
   readonly nodeCluster?: string;
   readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
-  readonly runtime?: { number(key: string): number | undefined };
+  readonly runtime?: RuntimeLookup;
   /** Whether health checks fail because somebody asked for it. */
   readonly health?: { readonly failing: boolean };
   /** Where not every thread checks endpoints by itself. */
@@ -104,7 +105,7 @@ export class ProxyRuntime {
       ...shared,
       localAddress: ownAddress(),
       overload: this.#overload,
-      runtime: options.runtime ?? { number: () => undefined },
+      runtime: options.runtime ?? noRuntime,
       health: options.health ?? { failing: false },
       node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,

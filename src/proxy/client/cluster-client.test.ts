@@ -18,6 +18,7 @@ import {
   ProcessingResponseSchema,
 } from '../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { Overload } from '../overload/overload.ts';
@@ -73,7 +74,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
   const services: CallServices = {
     ...shared,
     overload: new Overload(systemClock),
-    runtime: { number: () => undefined },
+    runtime: noRuntime,
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',

@@ -5,13 +5,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.header_to_metadata.v3.Config': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': {
-    delay_percent_runtime: 'there is no runtime to override with',
-    abort_percent_runtime: 'there is no runtime to override with',
-    delay_duration_runtime: 'there is no runtime to override with',
-    abort_http_status_runtime: 'there is no runtime to override with',
-    abort_grpc_status_runtime: 'there is no runtime to override with',
-    max_active_faults_runtime: 'there is no runtime to override with',
-    response_rate_limit_percent_runtime: 'there is no runtime to override with',
     disable_downstream_cluster_stats: 'a statistic',
   },
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
@@ -52,7 +45,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     enforcement_type: 'nothing a connection is judged by changes while it lasts',
     shadow_rules_stat_prefix: 'names a statistic',
   },
-  'envoy.config.core.v3.RuntimeFeatureFlag': { runtime_key: 'there is no runtime' },
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': { read_only: 'nothing changes it later' },
   'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },
   'envoy.config.core.v3.Http1ProtocolOptions': {
@@ -119,7 +111,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.route.v3.Decorator': { propagate: 'names are not told to the next proxy' },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
-    runtime_key_prefix: 'there is no runtime',
+    runtime_key_prefix: 'weights are those of the configuration',
   },
   'envoy.config.route.v3.RouteAction': { early_data_policy: 'there is no early data without HTTP/3' },
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': { trace_sampled: 'copies have no spans' },
@@ -127,9 +119,8 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     initial_requests: 'Envoy does not implement it',
     additional_request_chance: 'Envoy does not implement it',
   },
-  'envoy.config.core.v3.RuntimeFractionalPercent': { runtime_key: 'there is no runtime' },
-  'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'there is no runtime' },
-  'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'there is no runtime' },
+  'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'balancers keep to the default' },
+  'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'log filters keep to the default' },
   'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
   'envoy.extensions.filters.http.router.v3.Router': {
@@ -137,7 +128,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     start_child_span: 'no spans are made',
     suppress_grpc_request_failure_code_stats: 'statistics',
   },
-  'envoy.config.accesslog.v3.RuntimeFilter': { runtime_key: 'there is no runtime' },
+  'envoy.config.accesslog.v3.RuntimeFilter': { runtime_key: 'log filters keep to the default' },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',

@@ -17,7 +17,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
   'envoy.type.matcher.v3.PathMatcher': 'path',
   'envoy.extensions.filters.http.fault.v3.HTTPFault':
-    'delay abort headers upstream_cluster downstream_nodes max_active_faults response_rate_limit',
+    'delay abort headers upstream_cluster downstream_nodes max_active_faults response_rate_limit delay_percent_runtime abort_percent_runtime delay_duration_runtime abort_http_status_runtime abort_grpc_status_runtime max_active_faults_runtime response_rate_limit_percent_runtime',
   'envoy.extensions.filters.http.fault.v3.FaultAbort': 'http_status grpc_status header_abort percentage response_body',
   'envoy.extensions.filters.common.fault.v3.FaultDelay': 'fixed_delay header_delay percentage',
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit': 'fixed_limit header_limit percentage',
@@ -162,5 +162,4 @@ export const filterFields: Readonly<Record<string, string>> = {
     'context_extensions disable_request_body_buffering with_request_body',
   'envoy.type.matcher.v3.ListStringMatcher': 'patterns',
   'envoy.type.v3.HttpStatus': 'code',
-  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value',
 };

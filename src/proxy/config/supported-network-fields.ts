@@ -13,7 +13,7 @@ export const networkFields: Readonly<Record<string, string>> = {
     'stat_prefix max_connections delay runtime_enabled',
   'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
   'envoy.type.v3.TokenBucket': 'max_tokens tokens_per_fill fill_interval',
-  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value',
+  'envoy.config.core.v3.RuntimeFeatureFlag': 'default_value runtime_key',
   'envoy.extensions.filters.network.set_filter_state.v3.Config':
     'on_new_connection on_downstream_tls_handshake on_downstream_data',
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':

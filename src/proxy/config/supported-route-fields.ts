@@ -15,7 +15,7 @@ export const routeFields: Readonly<Record<string, string>> = {
     'name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty',
   'envoy.config.route.v3.QueryParameterMatcher': 'name string_match present_match',
   'envoy.config.route.v3.CookieMatcher': 'name string_match invert_match',
-  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value',
+  'envoy.config.core.v3.RuntimeFractionalPercent': 'default_value runtime_key',
   'envoy.type.v3.FractionalPercent': 'numerator denominator',
   'envoy.type.v3.Int64Range': 'start end',
   'envoy.type.v3.Int32Range': 'start end',

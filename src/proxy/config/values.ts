@@ -1,7 +1,7 @@
 // Values that occur in many messages: durations, fractions, metadata, data sources.
 import { readFileSync } from 'node:fs';
 import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
-import type { DataSource, Metadata, RuntimeFractionalPercent } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
+import type { DataSource, Metadata } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type FractionalPercent, FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { at, ConfigError } from './config-error.ts';
 
@@ -27,11 +27,6 @@ export function positiveMillis(duration: Duration | undefined, fallback: number,
 export function share(percent: FractionalPercent | undefined, fallback: number): number {
   if (percent === undefined) return fallback;
   return Math.min(1, percent.numerator / denominator(percent.denominator));
-}
-
-/** There is no runtime here to look keys up in: the default holds. */
-export function runtimeShare(fraction: RuntimeFractionalPercent | undefined, fallback: number): number {
-  return share(fraction?.defaultValue, fallback);
 }
 
 export function plainMetadata(metadata: Metadata | undefined): Readonly<Record<string, unknown>> {

@@ -5,16 +5,16 @@ import {
   CorsSchema,
 } from '../../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { at, mapAt } from '../config/config-error.ts';
-import { runtimeShare } from '../config/values.ts';
+import { type Keyed, keyedShare } from '../config/runtime-keys.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import { bytesOf, compileString } from '../route/match/string-matcher.ts';
 import { compiler, type FilterKind, perScope, routeSettings } from './define.ts';
-import type { HttpFilter, LocalReply } from './filter.ts';
+import type { FilterScope, HttpFilter, LocalReply } from './filter.ts';
 
 type Policy = {
-  readonly enabled: number;
-  readonly shadowed: number;
+  readonly enabled: Keyed<number>;
+  readonly shadowed: Keyed<number>;
   allows(origin: string): boolean;
   readonly methods: string;
   readonly headers: string;
@@ -50,7 +50,7 @@ function createCors(name: string): HttpFilter {
       return {
         request: {
           head(head) {
-            const verdict = judge(policy, origin, scope.random, statsOf(scope));
+            const verdict = judge(policy, origin, scope, statsOf(scope));
             marks = verdict === 'allowed';
             if (verdict === 'skipped' || !isPreflight(head)) return undefined;
             if (marks) return preflightAnswer(permissions(policy, origin, head));
@@ -66,11 +66,11 @@ function createCors(name: string): HttpFilter {
 function judge(
   policy: Policy,
   origin: string,
-  random: () => number,
+  { random, runtime }: FilterScope,
   stats: CorsStats,
 ): 'allowed' | 'refused' | 'skipped' {
-  const enabled = random() < policy.enabled;
-  if (!enabled && random() >= policy.shadowed) return 'skipped';
+  const enabled = random() < policy.enabled(runtime);
+  if (!enabled && random() >= policy.shadowed(runtime)) return 'skipped';
   const allowed = policy.allows(origin);
   stats[allowed ? 'origin_valid' : 'origin_invalid'] += 1;
   if (!enabled) return 'skipped';
@@ -108,8 +108,8 @@ function mark({ headers }: ResponseHead, policy: Policy, origin: string): undefi
 function compilePolicy(config: CorsPolicy, path: string): Policy {
   const origins = mapAt(config.allowOriginStringMatch, at(path, 'allow_origin_string_match'), compileString);
   return {
-    enabled: runtimeShare(config.filterEnabled, 1),
-    shadowed: runtimeShare(config.shadowEnabled, 0),
+    enabled: keyedShare(config.filterEnabled, 1),
+    shadowed: keyedShare(config.shadowEnabled, 0),
     allows: (origin) => origins.some((test) => test(origin) || test('*')),
     methods: bytesOf(config.allowMethods),
     headers: bytesOf(config.allowHeaders),

@@ -1,7 +1,7 @@
 // The filter envoy.filters.http.csrf: a request that changes something must come from the origin it goes to, or from one that is named.
 import { type CsrfPolicy, CsrfPolicySchema } from '../../xds/gen/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
 import { at, mapAt } from '../config/config-error.ts';
-import { runtimeShare } from '../config/values.ts';
+import { keyedShare } from '../config/runtime-keys.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { compileString } from '../route/match/string-matcher.ts';
 import { compiler, type FilterKind, perScope } from './define.ts';
@@ -30,16 +30,16 @@ export const csrf: FilterKind = {
 };
 
 function createCsrf(config: CsrfPolicy, name: string, path: string): HttpFilter {
-  const enabled = runtimeShare(config.filterEnabled, 1);
-  const shadowed = runtimeShare(config.shadowEnabled, 0);
+  const enabled = keyedShare(config.filterEnabled, 1);
+  const shadowed = keyedShare(config.shadowEnabled, 0);
   const origins = mapAt(config.additionalOrigins, at(path, 'additional_origins'), compileString);
   const statsOf = perScope((scope) => scope.stats(`${scope.prefix}csrf`, () => new CsrfStats()));
   return {
     name,
     request({ request }, scope) {
       if (!CHANGES.has(request.method)) return undefined;
-      const enforced = scope.random() < enabled;
-      if (!enforced && scope.random() >= shadowed) return undefined;
+      const enforced = scope.random() < enabled(scope.runtime);
+      if (!enforced && scope.random() >= shadowed(scope.runtime)) return undefined;
       const stats = statsOf(scope);
       const source = sourceOf(request.headers);
       if (source === '') stats.missing_source_origin += 1;

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -30,6 +31,8 @@ export type FilterScope = {
   /** Calls through clusters. */
   readonly client: ClusterClient;
   readonly clusters: { get(name: string): Cluster | undefined };
+  /** Values of Envoy's runtime by key. */
+  readonly runtime: RuntimeLookup;
   /** What this proxy is in the mesh; '' where its bootstrap does not say. */
   readonly node: { readonly id: string; readonly cluster: string };
   /** Whether this proxy fails its health checks because somebody asked for it. */

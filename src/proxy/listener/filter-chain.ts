@@ -37,7 +37,7 @@ export class FilterChain {
     this.#services = services;
     this.#owner = owner;
     this.#terminal = createTerminal(config.network, listener, services);
-    const scope = { clock: services.clock, stats: services.filterStats };
+    const scope = { clock: services.clock, runtime: services.runtime, stats: services.filterStats };
     this.#filters = config.networkFilters.map((filter) => filter.start(scope));
   }
 

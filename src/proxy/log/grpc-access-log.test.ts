@@ -4,6 +4,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { HttpGrpcAccessLogConfigSchema } from '../../xds/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import type { StreamAccessLogsMessage } from '../../xds/gen/envoy/service/accesslog/v3/als_pb.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import { testExchange } from '../testing/exchange.ts';
 import type { AccessLog, LogServices } from './access-log.ts';
 import { decodeHttpGrpcLog } from './grpc-access-log.ts';
@@ -59,7 +60,7 @@ function service(common: JsonObject) {
     client,
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
     node: { id: 'node', cluster: '' },
-    runtime: { number: () => undefined },
+    runtime: noRuntime,
     filterStats: () => stats,
   } as unknown as LogServices;
   const log = decode(common).open!(services);

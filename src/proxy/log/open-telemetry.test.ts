@@ -7,6 +7,7 @@ import {
   OpenTelemetryAccessLogConfigSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import type { HttpCall, HttpOutcome } from '../client/http-call.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { decodeOpenTelemetry } from './open-telemetry.ts';
 
@@ -38,7 +39,7 @@ test('records go to the collector in batches', () => {
     },
     node: { id: 'node', cluster: '' },
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
-    runtime: { number: () => undefined },
+    runtime: noRuntime,
     filterStats: (name, make) => {
       const made = make();
       stats[name] = made;

@@ -1,6 +1,7 @@
 // envoy.filters.network.connection_limit: so many connections of a filter chain at a time.
 import type { ConnectionLimit } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import { keyedFlag } from '../config/runtime-keys.ts';
 import { millis } from '../config/values.ts';
 import type { NetworkFilter } from './filter.ts';
 
@@ -16,7 +17,7 @@ export function createConnectionLimit(config: ConnectionLimit, name: string, pat
   if (maxConnections < 1n) throw new ConfigError(at(path, 'max_connections'), 'must be at least 1');
   const limit = Number(maxConnections);
   const delay = millis(config.delay, 0, at(path, 'delay'));
-  const enabled = config.runtimeEnabled?.defaultValue ?? true;
+  const enabled = keyedFlag(config.runtimeEnabled, true);
   return {
     name,
     start(scope) {
@@ -24,7 +25,7 @@ export function createConnectionLimit(config: ConnectionLimit, name: string, pat
       let active = 0;
       return {
         admit() {
-          if (enabled && active >= limit) {
+          if (enabled(scope.runtime) && active >= limit) {
             stats.limited_connections += 1;
             return { delay, details: '' };
           }

@@ -1,6 +1,7 @@
 // envoy.filters.network.local_ratelimit: so many new connections of a filter chain per interval.
 import type { LocalRateLimit } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import { keyedFlag } from '../config/runtime-keys.ts';
 import { millis } from '../config/values.ts';
 import type { NetworkFilter } from './filter.ts';
 
@@ -23,7 +24,7 @@ export function createLocalRateLimit(config: LocalRateLimit, name: string, path:
   if (interval < SHORTEST) throw new ConfigError(at(here, 'fill_interval'), `must be at least ${SHORTEST} ms`);
   const perFill = bucket.tokensPerFill ?? 1;
   if (perFill === 0) throw new ConfigError(at(here, 'tokens_per_fill'), 'must be more than 0');
-  const enabled = config.runtimeEnabled?.defaultValue ?? true;
+  const enabled = keyedFlag(config.runtimeEnabled, true);
   return {
     name,
     start(scope) {
@@ -32,7 +33,7 @@ export function createLocalRateLimit(config: LocalRateLimit, name: string, path:
       let filledAt = scope.clock.now();
       return {
         admit() {
-          if (!enabled) return null;
+          if (!enabled(scope.runtime)) return null;
           // Filled bit by bit, as Envoy's bucket is, and never more than full.
           const now = scope.clock.now();
           tokens = Math.min(bucket.maxTokens, tokens + ((now - filledAt) / interval) * perFill);

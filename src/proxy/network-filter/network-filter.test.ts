@@ -7,6 +7,7 @@ import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/net
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { ConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
 import { SniClusterSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { compileNetworkFilter } from './registry.ts';
 
@@ -21,6 +22,7 @@ function start(schema: DescMessage, json: JsonObject) {
   const counters = new Map<string, object>();
   const running = compile(schema, json).start({
     clock,
+    runtime: noRuntime,
     stats(name, make) {
       const stats = make();
       counters.set(name, stats);

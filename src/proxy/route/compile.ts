@@ -6,6 +6,7 @@ import {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import { noRuntime, type RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { Match } from '../matching/matcher.ts';
@@ -53,7 +54,8 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
   });
   return {
     name: config.name,
-    match: (request, exchange, random) => firstMatch(domains.find(request.authority), request, exchange, random),
+    match: (request, exchange, random, runtime = noRuntime) =>
+      firstMatch(domains.find(request.authority), request, exchange, random, runtime),
   };
 }
 
@@ -62,6 +64,7 @@ function firstMatch(
   request: RequestHead,
   exchange: Exchange | null,
   random: () => number,
+  runtime: RuntimeLookup,
 ): RouteEntry | null {
   if (host === null) return null;
   const redirect = host.insecure?.(request) ?? null;
@@ -74,7 +77,7 @@ function firstMatch(
   for (const route of routes) {
     // CONNECT may have no path: only routes that are for it take it then.
     if (route.connect ? method !== 'CONNECT' : path === '') continue;
-    if (route.matches(request, bare, exchange, chance)) return route.entry;
+    if (route.matches(request, bare, exchange, chance, runtime)) return route.entry;
   }
   return null;
 }

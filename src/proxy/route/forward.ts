@@ -9,7 +9,8 @@ import {
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { millis, runtimeShare } from '../config/values.ts';
+import { keyedShare } from '../config/runtime-keys.ts';
+import { millis } from '../config/values.ts';
 import { type ClusterLevel, compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
@@ -110,7 +111,7 @@ export function compileMirrors(
     const lookup = firstValue(clusterHeader);
     return {
       clusterFor: cluster === '' ? (request) => lookup(request) ?? '' : () => cluster,
-      share: runtimeShare(policy.runtimeFraction, 1),
+      share: keyedShare(policy.runtimeFraction, 1),
       marked: !policy.disableShadowHostSuffixAppend,
     };
   });

@@ -1,11 +1,16 @@
 // Routes whose cluster is chosen together with the route, as Envoy does it for all: where filters depend on the choice, or the choice on headers
 // that filters may change. Everywhere else choosing waits until somebody asks.
+import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RouteEntry, RouteTable } from './table.ts';
 
 /** The route of a request, its cluster chosen where that belongs to it. */
-export function findRoute(table: RouteTable | undefined, exchange: Exchange, random: () => number): RouteEntry | null {
-  const entry = table?.match(exchange.request, exchange, random) ?? null;
+export function findRoute(
+  table: RouteTable | undefined,
+  exchange: Exchange,
+  { random, runtime }: { readonly random: () => number; readonly runtime: RuntimeLookup },
+): RouteEntry | null {
+  const entry = table?.match(exchange.request, exchange, random, runtime) ?? null;
   return entry?.settle === undefined ? entry : entry.settle(exchange.request, random);
 }
 

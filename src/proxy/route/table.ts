@@ -2,6 +2,7 @@
 import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
+import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -12,7 +13,12 @@ import type { RetryPolicy } from './retry-policy.ts';
 export type RouteTable = {
   readonly name: string;
   /** `random` is uniform in [0, 1): used for runtime fractions. null: no virtual host or no route (404, flag NR). */
-  match(request: RequestHead, exchange: Exchange | null, random: () => number): RouteEntry | null;
+  match(
+    request: RequestHead,
+    exchange: Exchange | null,
+    random: () => number,
+    runtime?: RuntimeLookup,
+  ): RouteEntry | null;
 };
 
 export type RouteEntry = {
@@ -117,7 +123,7 @@ type AttemptHeaders = { readonly request: boolean; readonly response: boolean; r
 
 export type MirrorPolicy = {
   clusterFor(request: RequestHead): string;
-  readonly share: number;
+  readonly share: Keyed<number>;
   /** The host becomes `<host>-shadow`. */
   readonly marked: boolean;
 };

@@ -104,7 +104,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const { services, config, routes } = this.#manager;
     exchange.routeStale = false;
     exchange.choice = null;
-    exchange.route = findRoute(routes, exchange, services.random);
+    exchange.route = findRoute(routes, exchange, services);
     this.#limits.watchDuration(durationLeft(exchange, config.maxStreamDuration, services.clock));
   }
 

@@ -116,7 +116,7 @@ export class ConnectionManager implements StreamAcceptor {
 }
 
 function filterScope(services: RouterServices, statPrefix: string): FilterScope {
-  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health } = services;
+  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health, runtime } = services;
   return {
     clock,
     wheel,
@@ -127,6 +127,7 @@ function filterScope(services: RouterServices, statPrefix: string): FilterScope 
     client,
     node,
     health,
+    runtime,
     prefix: `http.${statPrefix}.`,
     stats: filterStats,
   };

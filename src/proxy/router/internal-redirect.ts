@@ -41,7 +41,7 @@ export function redirect(
   const [, , authority, target] = location;
   const path = target!.startsWith('/') ? target! : `/${target}`;
   const request = nextRequest(exchange.request, from, response, { scheme: to, authority: authority!, path }, policy);
-  const route = manager.routes?.match(request, exchange, manager.services.random) ?? null;
+  const route = manager.routes?.match(request, exchange, manager.services.random, manager.services.runtime) ?? null;
   if (route === null) {
     stats.passthrough_internal_redirect_no_route += 1;
     return null;

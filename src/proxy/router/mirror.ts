@@ -21,7 +21,7 @@ export function startMirrors(
   const mirrors: Mirror[] = [];
   for (const policy of action.mirrors) {
     const cluster = services.clusters.get(policy.clusterFor(request));
-    if (cluster !== undefined && services.random() < policy.share) {
+    if (cluster !== undefined && services.random() < policy.share(services.runtime)) {
       mirrors.push(
         new Mirror(request, body.copy(), cluster, services, { timeout: plan.timeout, marked: policy.marked }),
       );

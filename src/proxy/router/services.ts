@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import type { Overload } from '../overload/overload.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -15,7 +16,7 @@ export type RouterServices = {
   readonly log: Log;
   readonly overload: Overload;
   /** Values of Envoy's runtime by key. */
-  readonly runtime: { number(key: string): number | undefined };
+  readonly runtime: RuntimeLookup;
   /** Whether health checks fail because somebody asked for it. */
   readonly health: { readonly failing: boolean };
   /** Who this proxy is. */

@@ -4,6 +4,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import { Overload } from '../overload/overload.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -23,7 +24,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     random: () => 0,
     log: silentLog([]),
     overload: new Overload(clock),
-    runtime: { number: () => undefined },
+    runtime: noRuntime,
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',

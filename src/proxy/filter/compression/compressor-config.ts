@@ -4,6 +4,7 @@ import type {
   Compressor_CommonDirectionConfig,
 } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { at, mapAt } from '../../config/config-error.ts';
+import { type Keyed, keyedFlag } from '../../config/runtime-keys.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
 import { perScope } from '../define.ts';
 import type { FilterScope } from '../filter.ts';
@@ -11,7 +12,7 @@ import { type CompressorStats, compressorStats } from './compressor-stats.ts';
 import { compileCompressor, type Library } from './libraries.ts';
 
 export type CompressedDirection = {
-  readonly enabled: boolean;
+  readonly enabled: Keyed<boolean>;
   /** Bytes below which compressing does not pay. */
   readonly minimum: number;
   compressible(type: string): boolean;
@@ -65,7 +66,7 @@ function compileDirection(
   const types = new Set((common?.contentType.length ? common.contentType : TYPES).map((type) => type.toLowerCase()));
   const matchers = mapAt(common?.contentTypeMatcher ?? [], at(path, 'content_type_matcher'), compileString);
   return {
-    enabled: common?.enabled?.defaultValue ?? (common?.enabled === undefined ? enabledByDefault : true),
+    enabled: keyedFlag(common?.enabled, common?.enabled === undefined ? enabledByDefault : true),
     minimum: common?.minContentLength ?? MINIMUM,
     compressible: (type) => types.has(type) || matchers.some((test) => test(type)),
   };

@@ -5,6 +5,7 @@ import {
   CompressorSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
+import type { RuntimeLookup } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
@@ -46,6 +47,7 @@ function compileRoute({ override }: CompressorPerRoute, name: string, path: stri
 
 class Compression implements StreamFilter {
   readonly #config: CompressorConfig;
+  readonly #runtime: RuntimeLookup;
   readonly #settings: RouteSettings | undefined;
   readonly #exchange: Exchange;
   readonly #stream: FilterStream;
@@ -61,6 +63,7 @@ class Compression implements StreamFilter {
     this.#exchange = exchange;
     this.#stream = stream;
     this.#stats = config.statsOf(scope);
+    this.#runtime = scope.runtime;
   }
 
   readonly request = {
@@ -127,7 +130,7 @@ class Compression implements StreamFilter {
   }
 
   #isOn({ enabled }: CompressedDirection): boolean {
-    return enabled && this.#settings?.disabled !== true;
+    return enabled(this.#runtime) && this.#settings?.disabled !== true;
   }
 
   #offer(): void {

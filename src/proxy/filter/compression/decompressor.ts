@@ -5,6 +5,7 @@ import {
   DecompressorSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import { at } from '../../config/config-error.ts';
+import { type Keyed, keyedFlag } from '../../config/runtime-keys.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import { compiler, type FilterKind, perScope } from '../define.ts';
 import type {
@@ -33,8 +34,8 @@ function createDecompressor(config: Decompressor, name: string, path: string): H
     name,
     open(_exchange, scope, stream) {
       const stats = statsOf(scope);
-      const up = new Decoding(library, request, stream, stream.request, stats.request, advertises);
-      const down = new Decoding(library, response, stream, stream.response, stats.response, false);
+      const up = new Decoding(library, request(scope.runtime), stream, stream.request, stats.request, advertises);
+      const down = new Decoding(library, response(scope.runtime), stream, stream.response, stats.response, false);
       return {
         request: up,
         response: down,
@@ -164,9 +165,8 @@ function advertise(headers: HeaderMap, encoding: string): void {
   headers.set('accept-encoding', before === undefined ? encoding : `${before},${encoding}`);
 }
 
-function directionOf(common: Decompressor_CommonDirectionConfig | undefined): Direction {
-  return {
-    enabled: common?.enabled?.defaultValue ?? true,
-    ignoresNoTransform: common?.ignoreNoTransformHeader ?? false,
-  };
+function directionOf(common: Decompressor_CommonDirectionConfig | undefined): Keyed<Direction> {
+  const enabled = keyedFlag(common?.enabled, true);
+  const ignoresNoTransform = common?.ignoreNoTransformHeader ?? false;
+  return (runtime) => ({ enabled: enabled(runtime), ignoresNoTransform });
 }

@@ -7,7 +7,7 @@ import {
   ExtAuthzSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
-import { runtimeShare } from '../../config/values.ts';
+import { keyedFlag, keyedShare } from '../../config/runtime-keys.ts';
 import { compileMetadata, type MetadataTest } from '../../route/match/metadata-matcher.ts';
 import { type ClusterStats, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
@@ -82,14 +82,14 @@ function compileSettings(settings: CheckSettings, path: string): RouteCheck {
 
 function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilter {
   const enabled = compileEnabled(config, path);
-  const deniesWhenOff = config.denyAtDisable?.defaultValue ?? false;
+  const deniesWhenOff = keyedFlag(config.denyAtDisable, false);
   const check = compileCheck(config, path);
   return {
     name,
     open(exchange, scope, stream) {
-      if (!enabled(exchange.metadata, scope.random)) {
+      if (!enabled(exchange.metadata, scope)) {
         check.statsOf(scope).disabled += 1;
-        return deniesWhenOff ? { request: { head: () => failure(check.statusOnError) } } : null;
+        return deniesWhenOff(scope.runtime) ? { request: { head: () => failure(check.statusOnError) } } : null;
       }
       return new Check(check, ofRoute.of(exchange, name) ?? noExtensions, exchange, scope, stream);
     },
@@ -115,13 +115,13 @@ function compileCheck(config: ExtAuthz, path: string): CheckConfig {
 function compileEnabled(
   config: ExtAuthz,
   path: string,
-): (metadata: Parameters<MetadataTest>[0], random: () => number) => boolean {
-  const share = runtimeShare(config.filterEnabled, 1);
+): (metadata: Parameters<MetadataTest>[0], scope: Pick<FilterScope, 'random' | 'runtime'>) => boolean {
+  const share = keyedShare(config.filterEnabled, 1);
   const byMetadata =
     config.filterEnabledMetadata === undefined
       ? null
       : compileMetadata(config.filterEnabledMetadata, at(path, 'filter_enabled_metadata'));
-  return (metadata, random) => random() < share && (byMetadata === null || byMetadata(metadata));
+  return (metadata, { random, runtime }) => random() < share(runtime) && (byMetadata === null || byMetadata(metadata));
 }
 
 function compileService(config: ExtAuthz, path: string): AuthService {

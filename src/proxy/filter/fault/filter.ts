@@ -2,6 +2,7 @@
 import type { Timer } from '../../../lib/timer-wheel.ts';
 import { type HTTPFault, HTTPFaultSchema } from '../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { at } from '../../config/config-error.ts';
+import { type Keyed, keyed } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { flag } from '../../http/flags.ts';
 import type { ResponseHead } from '../../http/message.ts';
@@ -39,7 +40,7 @@ type Config = {
   readonly abort: Injection<Abort> | null;
   readonly rateLimit: Injection<number> | null;
   readonly abortBody: string;
-  readonly maxActive: number;
+  readonly maxActive: Keyed<number>;
   applies(exchange: Exchange, random: () => number): boolean;
   statsOf(scope: FilterScope): FaultStats;
 };
@@ -62,11 +63,15 @@ function compileConfig(message: HTTPFault, path: string): Config {
   const { upstreamCluster } = message;
   const nodes: ReadonlySet<string> = new Set(message.downstreamNodes);
   return {
-    delay: compileDelay(message.delay, at(path, 'delay')),
-    abort: compileAbort(message.abort, at(path, 'abort')),
-    rateLimit: compileRateLimit(message.responseRateLimit, at(path, 'response_rate_limit')),
+    delay: compileDelay(message, at(path, 'delay')),
+    abort: compileAbort(message, at(path, 'abort')),
+    rateLimit: compileRateLimit(message, at(path, 'response_rate_limit')),
     abortBody: message.abort?.responseBody || 'fault filter abort',
-    maxActive: message.maxActiveFaults ?? Number.POSITIVE_INFINITY,
+    maxActive: keyed(
+      'integer',
+      message.maxActiveFaultsRuntime || 'fault.http.max_active_faults',
+      message.maxActiveFaults ?? Number.POSITIVE_INFINITY,
+    ),
     applies: (exchange, random) =>
       onHeaders(exchange.request) &&
       (nodes.size === 0 || nodes.has(exchange.request.headers.get('x-envoy-downstream-service-node') ?? '')) &&
@@ -158,9 +163,10 @@ class Fault implements StreamFilter {
   #injected<Value>(injection: Injection<Value> | null): Value | null {
     if (injection === null) return null;
     const { headers } = this.#exchange.request;
-    const value = injection.value(headers);
-    if (value === null || this.#scope.random() >= injection.share(headers)) return null;
-    if (!this.#active && this.#stats.active_faults >= this.#config.maxActive) {
+    const { random, runtime } = this.#scope;
+    const value = injection.value(headers, runtime);
+    if (value === null || random() >= injection.share(headers, runtime)) return null;
+    if (!this.#active && this.#stats.active_faults >= this.#config.maxActive(runtime)) {
       this.#stats.faults_overflow += 1;
       return null;
     }

@@ -123,10 +123,12 @@ function compileRules(
   }));
   const stateRules = config.filterStateRules;
   const byState = compileNamed(stateRules?.requires ?? {}, providers, at(path, 'filter_state_rules.requires'));
-  return (exchange, { random }) => {
+  return (exchange, { random, runtime }) => {
     const { request } = exchange;
     const bare = pathOnly(request.path);
-    for (const { matches, requirement } of rules) if (matches(request, bare, exchange, random())) return requirement;
+    for (const { matches, requirement } of rules) {
+      if (matches(request, bare, exchange, random(), runtime)) return requirement;
+    }
     const state = stateRules === undefined ? undefined : exchange.filterState?.get(stateRules.name);
     return state === undefined ? null : (byState.get(state) ?? null);
   };

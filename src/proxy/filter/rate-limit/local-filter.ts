@@ -8,7 +8,7 @@ import {
   LocalRateLimitSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
-import { runtimeShare } from '../../config/values.ts';
+import { keyedShare } from '../../config/runtime-keys.ts';
 import type { Downstream, Exchange } from '../../http/exchange.ts';
 import { flag } from '../../http/flags.ts';
 import { HeaderMap } from '../../http/headers.ts';
@@ -38,8 +38,8 @@ export const localRateLimit: FilterKind = {
 function createLocalRateLimit(config: LocalRateLimit, name: string, path: string): HttpFilter {
   if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
   if (config.stage > HIGHEST_STAGE) throw new ConfigError(at(path, 'stage'), `must be at most ${HIGHEST_STAGE}`);
-  const enabled = runtimeShare(config.filterEnabled, 0);
-  const enforced = runtimeShare(config.filterEnforced, 0);
+  const enabled = keyedShare(config.filterEnabled, 0);
+  const enforced = keyedShare(config.filterEnforced, 0);
   const unenforced = compileAdditions(
     config.requestHeadersToAddWhenNotEnforced,
     at(path, 'request_headers_to_add_when_not_enforced'),
@@ -57,13 +57,13 @@ function createLocalRateLimit(config: LocalRateLimit, name: string, path: string
       return {
         request: {
           head({ headers }) {
-            if (scope.random() >= enabled) return undefined;
+            if (scope.random() >= enabled(scope.runtime)) return undefined;
             const stats = statsOf(scope);
             stats.enabled += 1;
             taken = take(exchange, scope);
             stats[taken.allowed ? 'ok' : 'rate_limited'] += 1;
             if (taken.allowed) return undefined;
-            if (scope.random() < enforced) {
+            if (scope.random() < enforced(scope.runtime)) {
               stats.enforced += 1;
               return refuse(exchange);
             }

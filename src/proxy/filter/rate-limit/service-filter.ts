@@ -17,7 +17,8 @@ import {
 import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeGrpcService } from '../../config/grpc-service.ts';
-import { millis, runtimeShare } from '../../config/values.ts';
+import { type Keyed, keyedShare } from '../../config/runtime-keys.ts';
+import { millis } from '../../config/values.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { flag } from '../../http/flags.ts';
 import { HeaderMap } from '../../http/headers.ts';
@@ -58,8 +59,8 @@ type Config = {
   readonly showsLimits: boolean;
   readonly marksAnswer: boolean;
   readonly responseEdits: readonly Edit[];
-  readonly enabled: number;
-  readonly enforced: number;
+  readonly enabled: Keyed<number>;
+  readonly enforced: Keyed<number>;
   readonly statsOf: ClusterStats<ServiceStats>;
 };
 
@@ -78,7 +79,7 @@ function createRateLimit(config: Config, name: string): HttpFilter {
   return {
     name,
     open(exchange, scope, stream) {
-      if (scope.random() >= config.enabled || !counts(config, exchange)) return null;
+      if (scope.random() >= config.enabled(scope.runtime) || !counts(config, exchange)) return null;
       const settings = ofRoute.of(exchange, name);
       return new Question(config, settings ?? null, exchange, scope, stream);
     },
@@ -185,7 +186,7 @@ class Question implements StreamFilter {
     const over = answer.overallCode === Code.OVER_LIMIT;
     this.#count(over ? 'over_limit' : 'ok');
     if (over) chargeCluster(this.#exchange, this.#scope, status);
-    if (over && this.#scope.random() < enforced) this.#settle(this.#refusal(answer));
+    if (over && this.#scope.random() < enforced(this.#scope.runtime)) this.#settle(this.#refusal(answer));
     else {
       const { headers } = this.#exchange.request;
       for (const { key, value } of answer.requestHeadersToAdd) headers.append(key.toLowerCase(), bytesOf(value));
@@ -253,8 +254,8 @@ function compileConfig(config: RateLimit, path: string): Config {
     showsLimits: config.enableXRatelimitHeaders === HeaderVersion.DRAFT_VERSION_03,
     marksAnswer: !config.disableXEnvoyRatelimitedHeader,
     responseEdits: compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add')),
-    enabled: runtimeShare(config.filterEnabled, 1),
-    enforced: runtimeShare(config.filterEnforced, 1),
+    enabled: keyedShare(config.filterEnabled, 1),
+    enforced: keyedShare(config.filterEnforced, 1),
     statsOf: perCluster(`ratelimit${config.statPrefix && `.${config.statPrefix}`}`, () => new ServiceStats()),
   };
 }

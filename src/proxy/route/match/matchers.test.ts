@@ -7,6 +7,7 @@ import {
   RouteMatchSchema,
 } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { StringMatcherSchema } from '../../../xds/gen/envoy/type/matcher/v3/string_pb.ts';
+import { noRuntime } from '../../config/runtime-keys.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { requestHead } from '../../testing/exchange.ts';
 import { compileCookie } from './cookie.ts';
@@ -212,7 +213,7 @@ describe('route', () => {
   const matches = (match: JsonObject, request: Parameters<typeof requestHead>[0], random = 0) => {
     const head = requestHead(request);
     const test = compileMatch(fromJson(RouteMatchSchema, { prefix: '/', ...match }), 'm');
-    return test.matches(head, pathOnly(head.path), null, random);
+    return test.matches(head, pathOnly(head.path), null, random, noRuntime);
   };
 
   test('everything must hold', () => {

@@ -1,7 +1,7 @@
 // RouteMatch → a test on a request: everything it names must hold.
 import type { RouteMatch } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
-import { runtimeShare } from '../../config/values.ts';
+import { type Keyed, keyedShare, type RuntimeLookup } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { isGrpc } from '../../http/grpc-status.ts';
 import type { RequestHead } from '../../http/message.ts';
@@ -14,7 +14,13 @@ import { compileQuery } from './query.ts';
 
 export type RouteTest = {
   /** `path` is the request's without its query, found once for all routes; `chance` is uniform in [0, 1), the same for all routes. */
-  matches(request: RequestHead, path: string, exchange: Exchange | null, chance: number): boolean;
+  matches(
+    request: RequestHead,
+    path: string,
+    exchange: Exchange | null,
+    chance: number,
+    runtime: RuntimeLookup,
+  ): boolean;
   /** CONNECT has no path and is for these routes only, and these for nothing else. */
   readonly connect: boolean;
   /** `chance` is looked at. */
@@ -27,18 +33,24 @@ export function compileMatch(match: RouteMatch | undefined, path: string): Route
   if (match === undefined) throw new ConfigError(path, 'is required');
   const onPath = compilePath(match, path);
   const others = compileOthers(match, path);
-  const share = match.runtimeFraction === undefined ? 1 : runtimeShare(match.runtimeFraction, 1);
+  const share = match.runtimeFraction === undefined ? null : keyedShare(match.runtimeFraction, 1);
   return {
     matches: join(onPath, others, share),
     connect: match.pathSpecifier.case === 'connectMatcher',
-    byChance: share < 1,
+    byChance: share !== null,
   };
 }
 
-function join(onPath: (path: string) => boolean, others: readonly Test[], share: number): RouteTest['matches'] {
-  if (others.length === 0 && share >= 1) return (_request, bare) => onPath(bare);
+function join(
+  onPath: (path: string) => boolean,
+  others: readonly Test[],
+  share: Keyed<number> | null,
+): RouteTest['matches'] {
+  if (others.length === 0 && share === null) return (_request, bare) => onPath(bare);
   const hold = all(others);
-  return (request, bare, exchange, chance) => onPath(bare) && hold(request, exchange) && chance < share;
+  if (share === null) return (request, bare, exchange) => onPath(bare) && hold(request, exchange);
+  return (request, bare, exchange, chance, runtime) =>
+    onPath(bare) && hold(request, exchange) && chance < share(runtime);
 }
 
 function compileOthers(match: RouteMatch, path: string): Test[] {
