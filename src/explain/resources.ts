@@ -51,7 +51,7 @@ export class ProxyResources {
 
   endpoints({ name, discovery }: ClusterConfig): readonly EndpointConfig[] {
     // Where such a request goes is decided by the client.
-    if (discovery.kind === 'original-dst') return [];
+    if (discovery.kind === 'original-dst' || discovery.kind === 'dynamic') return [];
     if (discovery.kind === 'aggregate') return discovery.clusters.flatMap((member) => this.#endpointsOfMember(member));
     if (discovery.kind !== 'eds') return discovery.assignment.endpoints;
     const message = this.#message(typeUrl.endpoints, discovery.serviceName || name, ClusterLoadAssignmentSchema);

@@ -9,6 +9,8 @@ import type { CallServices } from './client/call.ts';
 import { ClusterClient } from './client/cluster-client.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { ClusterServices } from './cluster/cluster-services.ts';
+import { systemResolve } from './cluster/dns.ts';
+import { DnsCaches } from './cluster/dns-caches.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
 import type { Assignment } from './config/cluster-types.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
@@ -73,6 +75,7 @@ export class ProxyRuntime {
   readonly #draining = new Set<Listener>();
   readonly #httpStats = new Map<string, HttpStats>();
   readonly #filterStats = new FilterStats();
+  readonly #dnsCaches: DnsCaches;
   readonly #clusterServices: ClusterServices;
   readonly #calls: CallServices;
   readonly #listenerServices: ListenerServices;
@@ -93,11 +96,13 @@ export class ProxyRuntime {
     const shared = { clock, random, log, wheel: this.#wheel };
     const check = (owner: HealthOwner) => new HealthChecks(owner, shared);
     const { watchHealth = check } = options;
+    this.#dnsCaches = new DnsCaches({ wheel: this.#wheel, now: () => clock.now(), random, resolve: systemResolve });
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
       tally: (name) => sharing?.tally(`cluster ${name}`) ?? null,
       cluster: (name) => this.#clusters.get(name),
+      dnsCaches: this.#dnsCaches,
       local: () => this.#localCluster(),
       watchHealth: (owner) => watchHealth(owner, check),
     };
@@ -261,6 +266,7 @@ export class ProxyRuntime {
     this.#draining.clear();
     this.#clusters.clear();
     this.#newClusters.clear();
+    this.#dnsCaches.close();
   }
 
   #localCluster(): LocalCluster | null {
@@ -279,6 +285,7 @@ export class ProxyRuntime {
     }
     for (const [prefix, stats] of this.#httpStats) yield [`http.${prefix}`, stats];
     yield* this.#filterStats.all();
+    yield* this.#dnsCaches.stats();
     for (const listener of this.#listeners.values()) yield [`listener.${placeOf(listener)}`, listener.stats];
   }
 

@@ -39,6 +39,8 @@ export type PickContext = {
   readonly subset: SubsetCriteria | null;
   /** Where the client was going before it was redirected here; null when it was not. */
   readonly destination: { readonly address: string; readonly port: number } | null;
+  /** Of the request; '' where there is none. */
+  readonly authority: string;
   /** Of the request, where there is one. */
   readonly headers: { get(name: string): string | undefined } | null;
   /** The endpoint a session belongs to. */
@@ -74,6 +76,7 @@ export const anyEndpoint = {
   rejects: null,
   subset: null,
   destination: null,
+  authority: '',
   headers: null,
   override: null,
   reshare: null,

@@ -64,6 +64,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     ...shared,
     tally: () => null,
     cluster: () => undefined,
+    dnsCaches: null as never,
     local: () => null,
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {

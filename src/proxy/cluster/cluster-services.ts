@@ -7,6 +7,7 @@ import type { LocalCluster } from '../balance/balancer.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
+import type { DnsCaches } from './dns-caches.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import type { ClusterStats } from './stats.ts';
 
@@ -23,6 +24,8 @@ export type ClusterServices = {
   tally(name: string): Tally | null;
   /** Another cluster, for those that are made of others. */
   readonly cluster: (name: string) => Cluster | undefined;
+  /** Names that several clusters may share. */
+  readonly dnsCaches: DnsCaches;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */
   readonly local: () => LocalCluster | null;
 };

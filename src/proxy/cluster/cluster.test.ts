@@ -28,6 +28,7 @@ function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignmen
     watchHealth: () => expect.unreachable('no checks here'),
     tally: () => null,
     cluster: () => undefined,
+    dnsCaches: null as never,
     local: () => null,
   });
   open.push(cluster);

@@ -15,12 +15,13 @@ import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
 import { systemResolve } from './dns.ts';
+import { DynamicHosts } from './dynamic-hosts.ts';
 import { Host } from './host.ts';
 import { HostMaker } from './host-maker.ts';
 import { reconcile } from './host-set.ts';
 import { Initialization } from './initialization.ts';
 import { countMembers, fitPercent } from './membership.ts';
-import { type OriginalDestinationConfig, OriginalDestinations } from './original-destinations.ts';
+import { OriginalDestinations } from './original-destinations.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
 import { sameJson } from './same-json.ts';
@@ -112,6 +113,11 @@ export class Cluster {
       const member = this.#services.cluster(name);
       return member !== undefined && isByHash(member.config.balancing);
     });
+  }
+
+  /** Names it can be asked to resolve; null where its endpoints are known otherwise. */
+  get dynamicHosts(): DynamicHosts | null {
+    return this.#balancer instanceof DynamicHosts ? this.#balancer : null;
   }
 
   /** What of its endpoints counts for the load of priorities. */
@@ -223,7 +229,7 @@ export class Cluster {
     this.initialization.end();
     this.#resolver?.stop();
     this.#resolver = null;
-    if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
+    this.#stopBalancer();
     this.#health.stop();
     this.#services.wheel.cancel(this.#stale);
     for (const host of this.#hosts) this.#retire(host);
@@ -252,7 +258,7 @@ export class Cluster {
     this.#resolver = null;
     const { discovery } = this.#config;
     if (discovery.kind === 'eds') return;
-    if (discovery.kind === 'original-dst' || discovery.kind === 'aggregate') {
+    if (discovery.kind === 'original-dst' || discovery.kind === 'aggregate' || discovery.kind === 'dynamic') {
       this.initialization.end();
       this.#rebalance();
       return;
@@ -286,9 +292,14 @@ export class Cluster {
 
   #rebalance(): void {
     if (this.#balancer instanceof SubsetBalancer) this.#balancer.retire();
-    if (this.#balancer instanceof OriginalDestinations) this.#balancer.stop();
+    this.#stopBalancer();
     this.#balancer = this.#makeBalancer();
     this.#countMembers();
+  }
+
+  #stopBalancer(): void {
+    const balancer = this.#balancer;
+    if (balancer instanceof OriginalDestinations || balancer instanceof DynamicHosts) balancer.stop();
   }
 
   #makeBalancer(): Balancer {
@@ -296,7 +307,18 @@ export class Cluster {
     const { random, cluster } = this.#services;
     switch (discovery.kind) {
       case 'original-dst':
-        return this.#makeDestinations(discovery);
+        return new OriginalDestinations(discovery, {
+          ...this.#dropHosts(),
+          wheel: this.#services.wheel,
+          stats: this.stats,
+          make: (address) => this.#makeHost({ ...ANY_ENDPOINT, ...address }),
+        });
+      case 'dynamic':
+        return new DynamicHosts(this.#services.dnsCaches.get(discovery.cache), {
+          ...this.#dropHosts(),
+          make: (endpoint) => this.#makeHost(endpoint),
+          defaultPort: this.#config.tls.at(-1)?.tls ? 443 : 80,
+        });
       case 'aggregate':
         return new Aggregate(discovery.clusters, { random, cluster, panicThreshold });
       default:
@@ -304,21 +326,19 @@ export class Cluster {
     }
   }
 
-  #makeDestinations(discovery: OriginalDestinationConfig): OriginalDestinations {
+  /** For balancers that find endpoints themselves: those of before go. */
+  #dropHosts() {
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
-    return new OriginalDestinations(discovery, {
-      wheel: this.#services.wheel,
-      stats: this.stats,
-      make: (address) => this.#makeHost({ ...ANY_ENDPOINT, ...address }),
-      retire: (host) => this.#retire(host),
-      onHosts: (hosts) => {
+    return {
+      retire: (host: Host) => this.#retire(host),
+      onHosts: (hosts: readonly Host[]) => {
         this.#hosts = hosts;
         this.#byName = null;
         this.stats.membership_change += 1;
         this.#countMembers();
       },
-    });
+    };
   }
 
   #healthChanged(): void {

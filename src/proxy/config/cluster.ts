@@ -45,7 +45,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     overrideHealths: decodeOverrideHealths(cluster.commonLbConfig?.overrideHostStatus?.statuses),
     tls: decodeTransport(cluster),
     limits: decodeLimits(cluster),
-    ...decodeUpstreamHttp(cluster),
+    ...withRequestNames(cluster, discovery, decodeUpstreamHttp(cluster)),
     outlierDetection: decodeOutlier(cluster.outlierDetection, 'outlier_detection'),
     healthChecks: mapAt(cluster.healthChecks, 'health_checks', decodeHealthCheck),
     ignoreNewHosts: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
@@ -55,6 +55,24 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     panicThreshold: panic,
     metadata: plainMetadata(cluster.metadata),
   };
+}
+
+/** TLS to names of requests is for these names: without a word about it, and else where nobody allows otherwise (Envoy says so, too). */
+function withRequestNames<Options extends Pick<ClusterConfig, 'http'>>(
+  cluster: Cluster,
+  discovery: ClusterConfig['discovery'],
+  options: Options,
+): Options {
+  if (discovery.kind !== 'dynamic') return options;
+  const isSilent =
+    cluster.upstreamHttpProtocolOptions === undefined &&
+    Object.keys(cluster.typedExtensionProtocolOptions).length === 0;
+  const requestNames = isSilent ? { header: '', asked: true, verified: true } : options.http.requestNames;
+  if (!discovery.insecure && !(requestNames?.asked && requestNames.verified)) {
+    const hint = 'hint: allow_insecure_cluster_options';
+    throw new ConfigError('upstream_http_protocol_options', `must have auto_sni and auto_san_validation (${hint})`);
+  }
+  return { ...options, http: { ...options.http, requestNames } };
 }
 
 /** Only STRICT_DNS resolves endpoints that keep the name they came from (Envoy says so, too). */

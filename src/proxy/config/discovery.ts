@@ -5,10 +5,15 @@ import {
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterConfigSchema as AggregateSchema } from '../../xds/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.ts';
 import { DnsClusterSchema } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import {
+  type ClusterConfig as DynamicCluster,
+  ClusterConfigSchema as DynamicSchema,
+} from '../../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
 import { requireAds } from './config-source.ts';
 import { decodeDns, decodeTypedDns } from './dns.ts';
+import { decodeDnsCache } from './dns-cache.ts';
 import { decodeAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
 import { positiveMillis } from './values.ts';
@@ -42,7 +47,7 @@ export function decodeDiscovery(cluster: Cluster): Discovery {
 
 /** Whether the way endpoints are found is the way they are chosen (`CLUSTER_PROVIDED`). */
 export function choosesItself({ kind }: Discovery): boolean {
-  return kind === 'original-dst' || kind === 'aggregate';
+  return kind === 'original-dst' || kind === 'aggregate' || kind === 'dynamic';
 }
 
 function decodeTyped(cluster: Cluster): Discovery {
@@ -57,9 +62,18 @@ function decodeTyped(cluster: Cluster): Discovery {
       if (clusters.length === 0) throw new ConfigError(at(TYPED, 'clusters'), 'is empty');
       return { kind: 'aggregate', clusters };
     }
+    case DynamicSchema.typeName:
+      return decodeDynamic(unpack(any, DynamicSchema, TYPED));
     default:
       throw unsupportedType(any, TYPED);
   }
+}
+
+function decodeDynamic(message: DynamicCluster): Discovery {
+  const { case: kind, value } = message.clusterImplementationSpecifier;
+  const here = at(TYPED, 'dns_cache_config');
+  if (kind !== 'dnsCacheConfig') throw new ConfigError(here, 'is required');
+  return { kind: 'dynamic', cache: decodeDnsCache(value, here), insecure: message.allowInsecureClusterOptions };
 }
 
 function decodeStatic({ loadAssignment }: Cluster): Discovery {

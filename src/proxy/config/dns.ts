@@ -10,6 +10,8 @@ import { decodeAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
 import { millis, positiveMillis } from './values.ts';
 
+export type DnsFamily = DnsDiscovery['family'];
+
 type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
 /** As the cluster's own fields and the typed cluster have them. */
 type DnsMessage = {
@@ -58,7 +60,7 @@ function decodeTimes(
   };
 }
 
-function decodeFailureRate(
+export function decodeFailureRate(
   { baseInterval, maxInterval }: RefreshRate,
   path: string,
 ): NonNullable<DnsDiscovery['failureRefresh']> {
@@ -78,7 +80,7 @@ function namesOf({ loadAssignment }: Cluster, kind: DnsDiscovery['kind']): Assig
   return assignment;
 }
 
-function clusterFamily(family: ClusterFamily): DnsDiscovery['family'] {
+export function clusterFamily(family: ClusterFamily): DnsFamily {
   switch (family) {
     case ClusterFamily.V4_ONLY:
       return 'v4';

@@ -78,6 +78,10 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.CustomClusterType': 'name typed_config',
   'envoy.config.cluster.v3.Cluster.RefreshRate': 'base_interval max_interval',
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': 'clusters',
+  'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig': 'dns_cache_config allow_insecure_cluster_options',
+  'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig':
+    'name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout',
+  'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': 'max_pending_requests',
   'envoy.extensions.clusters.dns.v3.DnsCluster':
     'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint',
   'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': 'base_interval max_interval',

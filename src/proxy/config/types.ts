@@ -18,6 +18,7 @@ import type {
   RoutingPriority,
   SubsetConfig,
 } from './cluster-types.ts';
+import type { DnsCacheConfig } from './dns-cache.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { StreamConfig } from './network-types.ts';
@@ -236,6 +237,13 @@ export type ClusterConfig = {
   readonly discovery:
     | { readonly kind: 'static'; readonly assignment: Assignment }
     | { readonly kind: 'eds'; readonly serviceName: string }
+    /** Names of requests, as they come. */
+    | {
+        readonly kind: 'dynamic';
+        readonly cache: DnsCacheConfig;
+        /** TLS need not ask for, and check, the names that requests are for. */
+        readonly insecure: boolean;
+      }
     /** The priorities of other clusters, one after the other. */
     | { readonly kind: 'aggregate'; readonly clusters: readonly string[] }
     | {

@@ -10,6 +10,7 @@ import { decompressor } from './compression/decompressor.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
 import type { FilterKind } from './define.ts';
+import { dynamicForwardProxy } from './dynamic-forward-proxy.ts';
 import { extAuthz } from './ext-authz/filter.ts';
 import { extProc } from './ext-proc/filter.ts';
 import { fault } from './fault/filter.ts';
@@ -34,6 +35,7 @@ const kinds: readonly FilterKind[] = [
   cors,
   csrf,
   decompressor,
+  dynamicForwardProxy,
   extAuthz,
   extProc,
   fault,

@@ -22,6 +22,6 @@ export function pickContext(
 ): PickContext {
   const destination = downstream.restored ? downstream.local : null;
   const { tried, reselect, rejects, reshare } = retry === null || attempts === 1 ? ANY_HOST : retry.wanted;
-  const { headers } = request;
-  return { hash, now, subset, destination, headers, override, tried, reselect, rejects, reshare };
+  const { authority, headers } = request;
+  return { hash, now, subset, destination, authority, headers, override, tried, reselect, rejects, reshare };
 }

@@ -36,7 +36,7 @@ export type ListenerFragment = {
 export type Case = {
   readonly name: string;
   readonly listener?: string;
-  /** Whole requests, one response each, sent in turn on one connection. */
+  /** Whole requests, one response each, sent in turn on one connection. `:<a>` becomes the port of an upstream, or `<dead>`. */
   readonly send: string | readonly string[];
   /** Sends all of `send` at once. */
   readonly pipelined?: boolean;

@@ -35,7 +35,9 @@ export type SeenRequest = {
 /** `id` replaces `<case>` in what is sent. */
 export async function observe(stand: Stand, one: Case, id: string): Promise<Observation> {
   for (const upstream of stand.upstreams) upstream.script(one.script?.[upstream.name]);
-  const parts = (typeof one.send === 'string' ? [one.send] : one.send).map((part) => part.replaceAll('<case>', id));
+  const parts = (typeof one.send === 'string' ? [one.send] : one.send).map((part) =>
+    stand.withPorts(part.replaceAll('<case>', id)),
+  );
   const client = await RawConnection.open(stand.portOf(one.listener ?? 'front'), one.tls?.(stand.certificates)).catch(
     () => null,
   );

@@ -76,6 +76,11 @@ export class Stand implements AsyncDisposable {
     return port;
   }
 
+  /** Fills holes of ports, as in `localhost:<a>`. */
+  withPorts(text: string): string {
+    return text.replace(/:<(\w+)>/g, (hole, name: string) => (name in this.#ports ? `:${this.#ports[name]}` : hole));
+  }
+
   /** Replaces what differs between two stands of the same suite: ports. */
   withoutPorts(text: string): string {
     return Object.entries(this.#ports).reduce((all, [name, port]) => all.replaceAll(`:${port}`, `:<${name}>`), text);
