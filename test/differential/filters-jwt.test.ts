@@ -116,6 +116,39 @@ const strict = `
           - metadata: { filter: envoy.filters.http.jwt_authn, path: [{ key: claims }, { key: level }], value: { double_match: { range: { start: 5, end: 7 } } } }
           - metadata: { filter: envoy.filters.http.jwt_authn, path: [{ key: claims }, { key: root }], value: { bool_match: true } }
 `;
+const shows = (format: string): string => `
+- name: shows
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+    mutations: { request_mutations: [{ append: { header: { key: x-shown, value: "${format}" } } }] }
+`;
+const noted = `
+- name: jwt
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+    providers:
+      plain: { issuer: test, ${local}, failed_status_in_metadata: failure, audiences: [shop], from_headers: [{ name: x-jwt }] }
+      other: { issuer: other, ${local}, failed_status_in_metadata: other }
+    rules:
+    - ${rule('/lenient', 'requires_any: { requirements: [{ provider_name: plain }, { allow_missing_or_failed: {} }] }')}
+    - ${rule('/anyone', 'allow_missing_or_failed: {}')}
+${shows('%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%')}`;
+const unfetched = `
+- name: jwt
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+    providers:
+      failing: { issuer: test, failed_status_in_metadata: failure, from_headers: [{ name: x-jwt }], remote_jwks: { http_uri: { uri: "http://keys.test/none", cluster: refused, timeout: 1s } } }
+    rules: [{ match: { prefix: / }, requires: { allow_missing_or_failed: {} } }]
+${shows('%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%')}`;
+const extracts = `
+- name: jwt
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+    providers:
+      plain: { issuer: test, ${local}, payload_in_metadata: claims, forward_payload_header: x-payload, claim_to_headers: [{ header_name: x-sub, claim_name: sub }] }
+    rules: [{ match: { prefix: / }, requires: { extract_only_without_validation: {} } }]
+${shows('%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%')}`;
 const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
 const remembers = `
 - name: jwt
@@ -149,10 +182,50 @@ const keysFromB = { b: [respond({ body: jwks })] };
 const raw = (...parts: string[]): string => parts.join('.');
 const [head = '', payload = '', signature = ''] = good.split('.');
 
+const coded = (value: unknown): string => encode(value);
+const made = (header_: unknown, claims: unknown): string => raw(coded(header_), coded(claims), signature);
+const known = { alg: 'ES256', kid: 'ec' };
+/** Every way to be wrong that there is a number for. */
+const wrongs: Readonly<Record<string, string>> = {
+  missing: '',
+  'not yet valid': token({ nbf: LATER }),
+  expired: token({ exp: NOW - 500 }),
+  'two sections': raw(head, payload),
+  'a header that is no base64': raw('!!', payload, signature),
+  'a header that is no JSON': raw(Buffer.from('{').toString('base64url'), payload, signature),
+  'an algorithm that is no text': made({ alg: 1 }, {}),
+  'an algorithm that is not known': made({ alg: 'none' }, {}),
+  'a key id that is no text': made({ alg: 'ES256', kid: 1 }, {}),
+  'a payload that is no base64': raw(head, '!!', signature),
+  'a payload that is no JSON': raw(head, Buffer.from('{').toString('base64url'), signature),
+  'an issuer that is no text': made(known, { iss: 1 }),
+  'a subject that is no text': made(known, { sub: 1 }),
+  'iat that is no number': made(known, { iat: 'x' }),
+  'iat that is negative': made(known, { iat: -1 }),
+  'nbf that is no number': made(known, { nbf: 'x' }),
+  'nbf that is negative': made(known, { nbf: -1 }),
+  'exp that is no number': made(known, { exp: 'x' }),
+  'exp that is negative': made(known, { exp: -1 }),
+  'an id that is no text': made(known, { jti: 1 }),
+  'an audience that is no text': made(known, { aud: 1 }),
+  'a signature that is no base64': raw(head, payload, '!!'),
+  'another issuer': token({ iss: 'nobody' }),
+  'another audience': token({ aud: 'other' }),
+  'a wrong signature': raw(head, encode({ iss: 'test', aud: 'shop', exp: LATER }), signature),
+  'no key': token({ aud: 'shop' }, 'ES256', { kid: 'nobody' }),
+};
+
 compareWithEnvoy({
   name: 'filters-jwt',
   statistics: /jwt_authn\.(?!jwt_cache)|remembers\.jwt_authn/,
-  listeners: { front: { filters: filter }, strict: { filters: strict }, remembers: { filters: remembers } },
+  listeners: {
+    front: { filters: filter },
+    strict: { filters: strict },
+    remembers: { filters: remembers },
+    noted: { filters: noted },
+    unfetched: { filters: unfetched },
+    extracts: { filters: extracts },
+  },
   virtualHosts,
   cases: [
     passes('no rule for it', '/elsewhere'),
@@ -321,5 +394,21 @@ compareWithEnvoy({
       ...passes(`remembered where that is configured: ${nth}`, '/', bearer(text)),
       listener: 'remembers',
     })),
+    ...Object.entries(wrongs).map(([name, text]) => ({
+      ...passes(`noted: ${name}`, '/lenient', ...(text === '' ? [] : [`x-jwt: ${text}`])),
+      listener: 'noted',
+    })),
+    {
+      ...passes('noted: keys that are not there', '/fetch', `x-jwt: ${token({ aud: 'shop' })}`),
+      listener: 'unfetched',
+    },
+    { ...passes('noted: of anyone', '/anyone', `x-jwt: ${token({ exp: NOW - 500 })}`), listener: 'noted' },
+    { ...passes('noted: of nobody', '/anyone', `x-jwt: ${token({ iss: 'nobody' })}`), listener: 'noted' },
+    ...[good, token({ exp: NOW - 500 }), raw(head, payload, 'AAAA'), token({ iss: 'nobody' }), 'nonsense', ''].map(
+      (text, nth) => ({
+        ...passes(`extracted without validation: ${nth}`, '/', ...(text === '' ? [] : [bearer(text)])),
+        listener: 'extracts',
+      }),
+    ),
   ],
 });

@@ -122,7 +122,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':
-    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds claim_to_headers clear_route_cache jwt_cache_config',
+    'issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header payload_in_metadata normalize_payload_in_metadata header_in_metadata clock_skew_seconds claim_to_headers clear_route_cache jwt_cache_config failed_status_in_metadata',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig': 'jwt_cache_size jwt_max_token_size',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload': 'space_delimited_claims',
   'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': 'http_uri cache_duration retry_policy',
@@ -131,7 +131,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.PathSegment': 'key',
   'envoy.extensions.filters.http.jwt_authn.v3.RequirementRule': 'match requires requirement_name',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement':
-    'provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing',
+    'provider_name provider_and_audiences requires_any requires_all allow_missing_or_failed allow_missing extract_only_without_validation',
   'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': 'provider_name audiences',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList': 'requirements',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': 'requirements',

@@ -82,7 +82,7 @@ function normalized(payload: Json, split: readonly string[]): Json {
   return copy;
 }
 
-function note(exchange: Exchange, key: string, value: Json): void {
+export function note(exchange: Exchange, key: string, value: Json): void {
   exchange.metadata ??= new Map();
   exchange.metadata.set(METADATA, { ...(exchange.metadata.get(METADATA) as Json | undefined), [key]: value });
 }

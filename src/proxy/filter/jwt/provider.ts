@@ -5,11 +5,11 @@ import { millis, readSource } from '../../config/values.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
 import type { FilterScope } from '../filter.ts';
-import { compileClaims, type PassOn } from './claims.ts';
+import { compileClaims, note, type PassOn } from './claims.ts';
 import { compileLocalKeys, compileRemoteKeys, type FetchStats, type KeySource } from './key-source.ts';
 import type { KeySet } from './keys.ts';
 import { compileLocations, type Location } from './locations.ts';
-import { status } from './status.ts';
+import { status, statusCode } from './status.ts';
 import { parseToken, type Token } from './token.ts';
 import { TokenCache } from './token-cache.ts';
 
@@ -28,6 +28,8 @@ export type Provider = {
     parsed?: Token,
   ): Token | string | Promise<Token | string>;
   passOn(exchange: Exchange, token: Token, location: Location): void;
+  /** Notes why a token was not accepted, where that is asked for. */
+  noteFailure(exchange: Exchange, outcome: string): void;
 };
 
 export type JwtStats = FetchStats & { jwt_cache_hit: number; jwt_cache_miss: number };
@@ -81,6 +83,10 @@ export function compileProvider(
       return keys.fetch(scope).then((fetched) => (typeof fetched === 'string' ? fetched : verifyWith(fetched, token)));
     },
     passOn,
+    noteFailure(exchange, outcome) {
+      if (provider.failedStatusInMetadata === '') return;
+      note(exchange, provider.failedStatusInMetadata, { code: statusCode(outcome), message: outcome });
+    },
   };
 }
 

@@ -51,6 +51,8 @@ export function compileRequirement(
     }
     case 'requiresAny':
       return compileAny(type.value.requirements, providers, at(path, 'requires_any.requirements'), depth);
+    case 'extractOnlyWithoutValidation':
+      return extracting([...providers.values()]);
     case undefined:
       return () => status.ok;
     default:
@@ -112,16 +114,34 @@ function ofProvider(provider: Provider, audiences: readonly string[]): Requireme
   };
 }
 
+const UNVERIFIED = 'x-jwt-signature-verified';
+
+/** Every request passes; one whose token is not good says so. */
+function extracting(providers: readonly Provider[]): Requirement {
+  const verify = ofAnyone(providers, 'missing');
+  return (exchange, scope) =>
+    then(verify(exchange, scope), (outcome) => {
+      if (outcome !== status.ok) exchange.request.headers.set(UNVERIFIED, 'false');
+      return status.ok;
+    });
+}
+
+function locationsOf(providers: readonly Provider[]): readonly Location[] {
+  return [...new Map(providers.flatMap((one) => one.locations).map((one) => [one.key, one])).values()];
+}
+
+function ofIssuer(providers: readonly Provider[], token: Token): Provider | undefined {
+  return providers.find(({ issuer }) => issuer === token.issuer) ?? providers.find(({ issuer }) => issuer === '');
+}
+
 /** Tokens of any of the providers, told apart by their issuer. */
 function ofAnyone(providers: readonly Provider[], lenience: Lenience): Requirement {
-  const locations = [...new Map(providers.flatMap((one) => one.locations).map((one) => [one.key, one])).values()];
-  const byIssuer = (token: Token): Provider | undefined =>
-    providers.find(({ issuer }) => issuer === token.issuer) ?? providers.find(({ issuer }) => issuer === '');
+  const locations = locationsOf(providers);
   return (exchange, scope) => {
     const checked = inTurn(find(locations, exchange), (found) => {
       const token = parseToken(found.text);
       if (typeof token === 'string') return token;
-      const provider = byIssuer(token);
+      const provider = ofIssuer(providers, token);
       if (provider === undefined || !provider.locations.some(({ key }) => key === found.location.key))
         return status.unknownIssuer;
       return then(provider.verify(found.text, provider.audiences, scope, token), (outcome) =>
@@ -144,7 +164,10 @@ function find(locations: readonly Location[], { request }: Exchange): Found[] {
 }
 
 function accept(provider: Provider, exchange: Exchange, found: Found, outcome: Token | string): string {
-  if (typeof outcome === 'string') return outcome;
+  if (typeof outcome === 'string') {
+    provider.noteFailure(exchange, outcome);
+    return outcome;
+  }
   provider.passOn(exchange, outcome, found.location);
   return status.ok;
 }
