@@ -68,6 +68,10 @@ const ANSWERS: Readonly<Record<string, (told: CheckRequest) => Init | Promise<In
       },
       16,
     ),
+  long: () => denied({ body: 'a refusal of many words' }),
+  crooked: () => ok({ headers: [header('x-a b', '1')] }),
+  control: () => ok({ headers: [header('x-a', '1\u0001')] }),
+  sly: () => ok({ headersToRemove: ['x-\u0001'] }),
   wordless: () => ({ status: { code: 16 } }),
   failing: () => {
     throw Object.assign(new Error('broken'), { code: 13 });
@@ -79,11 +83,17 @@ function shown({ attributes }: CheckRequest): string {
   const { source, destination, request: asked, contextExtensions } = attributes!;
   const { http } = asked!;
   const { 'x-request-id': _id, 'x-case': _case, ...headers } = http!.headers;
+  const listed = http!.headerMap?.headers
+    .filter(({ key }) => key !== 'x-request-id' && key !== 'x-case')
+    .map(({ key, value, rawValue }) => `${key}=${value}${Buffer.from(rawValue).toString('latin1')}`)
+    .sort();
   const { method, path, host, scheme, query, fragment, protocol, body, rawBody, size } = http!;
   const sizeOf = Number(size);
   return JSON.stringify({
     headers: Object.fromEntries(Object.entries(headers).sort()),
     ...{ method, path, host, scheme, query, fragment, protocol, body, raw: Buffer.from(rawBody).toString(), sizeOf },
+    ...(listed === undefined ? {} : { listed }),
+    ...(source?.certificate ? { certificates: [source.certificate, destination?.certificate] } : {}),
     extensions: Object.entries(contextExtensions).sort(),
     ...{ principals: [source?.principal, destination?.principal], service: source?.service },
     address: source?.address?.address.case === 'socketAddress' ? source.address.address.value.address : '',
@@ -101,11 +111,22 @@ afterAll(() => server.stop());
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
 const filter = (fields = '', cluster = 'auth'): string =>
   `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 0.5s }, ${fields} } }]`;
+const TLS = `
+transport_socket:
+  name: envoy.transport_sockets.tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+    require_client_certificate: true
+    common_tls_context:
+      tls_certificates: [{ certificate_chain: { filename: <folder>/server.pem }, private_key: { filename: <folder>/server-key.pem } }]
+      validation_context: { trusted_ca: { filename: <folder>/ca.pem } }
+`;
 const virtualHosts = `
 - name: all
   domains: ["*"]
   routes:
     - { match: { prefix: /told/extended }, route: { cluster: a }, typed_per_filter_config: { authz: { "@type": ${EXT_AUTHZ}.ExtAuthzPerRoute, check_settings: { context_extensions: { a: b, c: d } } } } }
+    - { match: { prefix: /told/elsewhere }, route: { cluster: a }, typed_per_filter_config: { authz: { "@type": ${EXT_AUTHZ}.ExtAuthzPerRoute, check_settings: { grpc_service: { envoy_grpc: { cluster_name: refused } } } } } }
     - { match: { prefix: / }, route: { cluster: a } }
 `;
 const passes = (name: string, send: string, listener = 'front'): Case => ({
@@ -125,6 +146,7 @@ const post = (path: string, body: string): string => request('POST', path, { bod
 
 compareWithEnvoy({
   name: 'filters-authz-grpc',
+  certificates: true,
   statistics: /ext_authz|^cluster\.a\.upstream_rq_[45]/,
   listeners: {
     front: { filters: filter() },
@@ -137,6 +159,14 @@ compareWithEnvoy({
     bytes: {
       filters: filter('with_request_body: { max_request_bytes: 10, allow_partial_message: true, pack_as_bytes: true }'),
     },
+    raw: { filters: filter('encode_raw_headers: true') },
+    valid: { filters: filter('validate_mutations: true') },
+    ruled: {
+      filters: filter('decoder_header_mutation_rules: { disallow_expression: { regex: "x-(there|new-true)" } }'),
+    },
+    strict: { filters: filter('decoder_header_mutation_rules: { disallow_all: true, disallow_is_error: true }') },
+    brief: { filters: filter('max_denied_response_body_bytes: 9') },
+    mutual: { filters: filter('include_peer_certificate: true, include_tls_session: true'), chain: TLS },
     open: { filters: filter('failure_mode_allow: true') },
     unreachable: { filters: filter('', 'refused') },
   },
@@ -172,6 +202,20 @@ compareWithEnvoy({
     refused('a failure', 403, get('/failing')),
     refused('no answer in time', 403, get('/hanging')),
     refused('a server that is not there', 403, get('/ok'), 'unreachable'),
+    passes('what is told as it is', get('/told', 'x-a: 1', 'x-a: 2'), 'raw'),
+    passes('valid changes', get('/actions', ...there), 'valid'),
+    refused('a name that is none', 500, get('/crooked'), 'valid'),
+    refused('a value that is none', 500, get('/control'), 'valid'),
+    passes('a name to remove that is none', get('/sly'), 'valid'),
+    passes('headers by rules', get('/set', 'x-there: old'), 'ruled'),
+    passes('headers removed by rules', get('/remove', 'x-there: 1', 'x-gone: 1'), 'ruled'),
+    refused('headers against rules', 500, get('/set'), 'strict'),
+    refused('a part of a refusal', 403, get('/long'), 'brief'),
+    {
+      ...passes('a certificate', get('/told'), 'mutual'),
+      tls: (files) => ({ cert: files['client'], key: files['client-key'], ca: files['ca'], servername: 'server.test' }),
+    },
+    refused('another server for a route', 403, get('/told/elsewhere')),
     passes('open: a failure', get('/failing'), 'open'),
   ],
 });

@@ -53,6 +53,10 @@ compareWithEnvoy({
   listeners: {
     front: { filters: filter('') },
     rich: { filters: rich },
+    instead: { filters: filter('path_override: "/ask?it"') },
+    again: {
+      filters: filter('retry_policy: { num_retries: 1, retry_on: "5xx", retry_back_off: { base_interval: 0.01s } }'),
+    },
     body: { filters: filter('', 'with_request_body: { max_request_bytes: 10 }') },
     partial: { filters: filter('', 'with_request_body: { max_request_bytes: 10, allow_partial_message: true }') },
     open: { filters: filter('', 'failure_mode_allow: true, failure_mode_allow_header_add: true') },
@@ -150,5 +154,9 @@ compareWithEnvoy({
     { name: 'off: not asked', listener: 'half', send: get('/'), wants: { status: 200, reached: ['a'] } },
     { name: 'off: denied', listener: 'closed', send: get('/'), wants: { status: 403, reached: [] } },
     { name: 'off for a route', send: get('/off'), wants: { status: 200, reached: ['a'] } },
+    asked('another path', [grants], granted, get('/a?b'), 'instead'),
+    asked('asked again', [respond({ status: 503 }), grants], { status: 200 }, get('/'), 'again'),
+    asked('asked again in vain', [respond({ status: 503 })], { status: 403 }, get('/'), 'again'),
+    asked('not asked again', [denies], refused(403), get('/'), 'again'),
   ],
 });

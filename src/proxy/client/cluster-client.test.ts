@@ -22,6 +22,7 @@ import { noRuntime } from '../config/runtime-keys.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { Overload } from '../overload/overload.ts';
+import { compileRetriable } from '../route/retry-on.ts';
 import { cluster, outlierDetection } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort } from '../testing/origin.ts';
@@ -169,7 +170,8 @@ describe('HTTP', () => {
       seen = nth;
       response.writeHead(nth < 3 ? 503 : 200).end();
     });
-    const outcome = await ask(client([port]).client, { retry: { retries, base: 1, max: 10 } });
+    const retriable = compileRetriable(new Set(['5xx']), { statusCodes: new Set(), matchesHeaders: () => false });
+    const outcome = await ask(client([port]).client, { retry: { retries, base: 1, max: 10, retriable } });
     expect([outcome.kind === 'answer' && outcome.answer.status, seen]).toEqual(wants);
   });
 

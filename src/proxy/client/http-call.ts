@@ -1,6 +1,8 @@
 // Unary HTTP: one request with its whole body, one response with its whole body; repeated as told.
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { AttemptOutcome } from '../route/table.ts';
+import { resetOutcome } from '../router/reset-outcome.ts';
 import { kept } from '../socket/reused-reads.ts';
 import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
 
@@ -8,15 +10,20 @@ export type HttpCall = {
   readonly cluster: string;
   readonly head: RequestHead;
   readonly body: Buffer | null;
-  /** Milliseconds for one try; 0 is no limit. */
+  /** Milliseconds for all of it; 0 is no limit. One try of several has no more than the retry's `max`, as in Envoy. */
   readonly timeout: number;
   /** Bytes of the response's body; over it the call fails. */
   readonly maxBytes: number;
   readonly retry: CallRetry | null;
 };
 
-/** Failures and answers of 5xx are tried again, after a time uniform below an interval that doubles. */
-type CallRetry = { readonly retries: number; readonly base: number; readonly max: number };
+/** A call is repeated after a time uniform below an interval that doubles. */
+export type CallRetry = {
+  readonly retries: number;
+  readonly base: number;
+  readonly max: number;
+  retriable(outcome: AttemptOutcome): boolean;
+};
 
 export type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
 
@@ -28,11 +35,14 @@ export type HttpOutcome =
 export function callHttp(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
   let giveUp = () => undefined as unknown;
   let tries = 0;
+  const started = services.clock.now();
+  const isOver = () => call.timeout > 0 && services.clock.now() - started >= call.timeout;
   const attempt = () => {
     tries += 1;
-    giveUp = tryOnce(services, call, (outcome) => {
+    const left = call.timeout === 0 ? 0 : Math.max(1, Math.round(call.timeout - (services.clock.now() - started)));
+    giveUp = tryOnce(services, call, tryTimeout(left, call.retry), (outcome) => {
       const { retry } = call;
-      if (retry === null || tries > retry.retries || !isRetriable(outcome)) {
+      if (retry === null || tries > retry.retries || !isRetriable(outcome, retry) || isOver()) {
         done(outcome);
         return;
       }
@@ -45,18 +55,28 @@ export function callHttp(services: CallServices, call: HttpCall, done: (outcome:
   return () => giveUp();
 }
 
-function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
+function tryTimeout(left: number, retry: CallRetry | null): number {
+  if (retry === null) return left;
+  return left === 0 ? retry.max : Math.min(left, retry.max);
+}
+
+function tryOnce(
+  services: CallServices,
+  call: HttpCall,
+  timeout: number,
+  done: (outcome: HttpOutcome) => void,
+): () => void {
   let status = 0;
   let answered: HeaderMap | null = null;
   let size = 0;
   const chunks: Buffer[] = [];
   const complete = () => done({ kind: 'answer', answer: { status, headers: answered!, body: Buffer.concat(chunks) } });
   const headers = call.head.headers.clone();
-  markOwn(headers, call.timeout);
+  markOwn(headers, timeout);
   const started = services.clock.now();
   const running = new Call(
     services,
-    { cluster: call.cluster, head: { ...call.head, headers }, timeout: call.timeout },
+    { cluster: call.cluster, head: { ...call.head, headers }, timeout },
     {
       onHead(response, last) {
         status = response.status;
@@ -83,8 +103,23 @@ function tryOnce(services: CallServices, call: HttpCall, done: (outcome: HttpOut
   return () => running.cancel();
 }
 
-function isRetriable(outcome: HttpOutcome): boolean {
-  if (outcome.kind === 'answer') return outcome.answer.status >= 500;
+function isRetriable(outcome: HttpOutcome, retry: CallRetry): boolean {
+  if (outcome.kind === 'answer') {
+    const { status, headers } = outcome.answer;
+    return retry.retriable({ kind: 'response', head: { status, headers } });
+  }
   const { reason } = outcome.failure;
-  return reason !== 'no-cluster' && reason !== 'overflow' && reason !== 'too-large' && reason !== 'bug';
+  switch (reason) {
+    case 'no-cluster':
+    case 'no-endpoint':
+    case 'too-large':
+    case 'bug':
+      return false;
+    case 'timeout':
+      return retry.retriable({ kind: 'per-try-timeout' });
+    default: {
+      const reset = resetOutcome(reason, true);
+      return reset !== null && retry.retriable(reset);
+    }
+  }
 }

@@ -138,7 +138,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.FilterStateRule': 'name requires',
   'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': 'disabled requirement_name',
   'envoy.config.core.v3.HttpUri': 'uri cluster timeout',
-  'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries',
+  'envoy.config.core.v3.RetryPolicy': 'retry_back_off num_retries retry_on',
   'envoy.config.core.v3.BackoffStrategy': 'base_interval max_interval',
   'envoy.config.rbac.v3.SourcedMetadata': 'metadata_matcher metadata_source',
   'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
@@ -152,16 +152,16 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
 
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
-    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add charge_cluster_response_stats with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session',
+    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add charge_cluster_response_stats with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session include_peer_certificate encode_raw_headers validate_mutations decoder_header_mutation_rules max_denied_response_body_bytes',
   'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
   'envoy.extensions.filters.http.ext_authz.v3.HttpService':
-    'server_uri path_prefix authorization_request authorization_response',
+    'server_uri path_prefix path_override authorization_request authorization_response retry_policy',
   'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': 'allowed_headers headers_to_add',
   'envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse':
     'allowed_upstream_headers allowed_upstream_headers_to_append allowed_client_headers allowed_client_headers_on_success dynamic_metadata_from_headers',
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute': 'disabled check_settings',
   'envoy.extensions.filters.http.ext_authz.v3.CheckSettings':
-    'context_extensions disable_request_body_buffering with_request_body',
+    'context_extensions disable_request_body_buffering with_request_body grpc_service http_service',
   'envoy.type.matcher.v3.ListStringMatcher': 'patterns',
   'envoy.type.v3.HttpStatus': 'code',
 };

@@ -8,7 +8,18 @@ import type { FilterScope, FilterStream, HeadOutcome, StreamFilter } from '../fi
 import { HeldBody, requestTooLarge } from '../held-body.ts';
 import type { CheckConfig, RouteCheck } from './filter.ts';
 import type { CheckedBody } from './service.ts';
-import { applyToRequest, change, denial, failure, type HeaderChange, type Verdict } from './verdict.ts';
+import {
+  applyToRequest,
+  change,
+  denial,
+  failure,
+  type HeaderChange,
+  invalid,
+  isValid,
+  type Passed,
+  type Verdict,
+  within,
+} from './verdict.ts';
 
 /** `partial`: the server sees the first `limit` bytes; otherwise a longer body is refused. */
 export type BodySettings = { readonly limit: number; readonly partial: boolean };
@@ -86,7 +97,7 @@ export class Check implements StreamFilter {
   #ask(body: CheckedBody | null): void {
     this.#state = 'asking';
     this.#stream.request.pause();
-    const { service } = this.#config;
+    const service = this.#route.service?.(this.#config) ?? this.#config.service;
     const done = (verdict: Verdict) => {
       this.#cancel = null;
       if (this.#inHead) this.#decide(verdict);
@@ -96,8 +107,14 @@ export class Check implements StreamFilter {
     if (this.#state === 'asking') this.#cancel = cancel;
   }
 
-  #decide(verdict: Verdict): void {
+  #decide(said: Verdict): void {
     this.#state = 'decided';
+    const verdict = this.#checked(said);
+    if (verdict === null) {
+      this.#count('invalid');
+      this.#answer(invalid);
+      return;
+    }
     this.#count(verdict.kind);
     switch (verdict.kind) {
       case 'ok':
@@ -107,7 +124,7 @@ export class Check implements StreamFilter {
       case 'denied':
         this.#note(verdict.metadata);
         if (this.#config.chargesCluster) chargeCluster(this.#exchange, this.#scope, verdict.status);
-        this.#answer(denial(verdict));
+        this.#answer(denial({ ...verdict, body: verdict.body.subarray(0, this.#config.longestBody) }));
         return;
       case 'error':
         this.#failed();
@@ -117,13 +134,20 @@ export class Check implements StreamFilter {
     }
   }
 
-  #count(what: 'ok' | 'denied' | 'error' | 'failure_mode_allowed'): void {
+  #count(what: 'ok' | 'denied' | 'error' | 'failure_mode_allowed' | 'invalid'): void {
     this.#config.statsOf(this.#scope)[what] += 1;
     const ofCluster = this.#config.clusterStatsOf(this.#exchange, this.#scope);
     if (ofCluster !== null) ofCluster[what] += 1;
   }
 
-  #pass(verdict: Extract<Verdict, { kind: 'ok' }>): void {
+  /** null: it says what it may not. */
+  #checked(verdict: Verdict): Verdict | null {
+    const { validates, rules } = this.#config;
+    if (verdict.kind !== 'error' && validates && !isValid(verdict)) return null;
+    return verdict.kind === 'ok' && rules !== null ? within(rules, verdict) : verdict;
+  }
+
+  #pass(verdict: Passed): void {
     const { clearRoute } = this.#config;
     applyToRequest(this.#exchange, verdict);
     this.#toClient = verdict.response;

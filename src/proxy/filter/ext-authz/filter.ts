@@ -12,14 +12,23 @@ import { compileMetadata, type MetadataTest } from '../../route/match/metadata-m
 import { type ClusterStats, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
 import type { FilterScope, HttpFilter } from '../filter.ts';
+import { compileRules, type Rules } from '../mutation-rules.ts';
 import { type BodySettings, Check } from './check.ts';
 import { compileGrpcService } from './grpc-service.ts';
 import { compileHttpService } from './http-service.ts';
-import { type AuthService, compileList, type HeaderChoice } from './service.ts';
+import { type AuthService, compileList, type ServiceOptions } from './service.ts';
 import { failure } from './verdict.ts';
 
 export type CheckConfig = {
   readonly service: AuthService;
+  /** For services that routes have instead. */
+  readonly options: ServiceOptions;
+  /** null: the server may change what it wants of the request. */
+  readonly rules: Rules | null;
+  /** What cannot stand in a message is refused. */
+  readonly validates: boolean;
+  /** Bytes of a refusal's body that are passed on. */
+  readonly longestBody: number;
   readonly body: BodySettings | null;
   readonly failureAllowed: boolean;
   readonly failureHeader: boolean;
@@ -37,6 +46,7 @@ class ExtAuthzStats {
   error = 0;
   failure_mode_allowed = 0;
   disabled = 0;
+  invalid = 0;
 }
 
 class ClusterAuthzStats {
@@ -44,16 +54,18 @@ class ClusterAuthzStats {
   denied = 0;
   error = 0;
   failure_mode_allowed = 0;
+  invalid = 0;
 }
 
 /** What a route says; undefined members are as in the chain. */
 export type RouteCheck = {
+  readonly service: ((chain: CheckConfig) => AuthService) | undefined;
   readonly extensions: Readonly<Record<string, string>>;
   readonly body: BodySettings | null | undefined;
 };
 
 const ofRoute = routeSettings<RouteCheck>();
-const noExtensions: RouteCheck = { extensions: {}, body: undefined };
+const nothingSaid: RouteCheck = { service: undefined, extensions: {}, body: undefined };
 
 export const extAuthz: FilterKind = {
   chain: compiler(ExtAuthzSchema, createExtAuthz),
@@ -76,8 +88,9 @@ function compileSettings(settings: CheckSettings, path: string): RouteCheck {
   const { contextExtensions: extensions, disableRequestBodyBuffering, withRequestBody } = settings;
   if (disableRequestBodyBuffering && withRequestBody !== undefined)
     throw new ConfigError(at(path, 'with_request_body'), 'is set beside disable_request_body_buffering');
-  if (disableRequestBodyBuffering) return { extensions, body: null };
-  return { extensions, body: compileBody(withRequestBody, at(path, 'with_request_body')) ?? undefined };
+  const service = compileOverride(settings.serviceOverride, path);
+  if (disableRequestBodyBuffering) return { service, extensions, body: null };
+  return { service, extensions, body: compileBody(withRequestBody, at(path, 'with_request_body')) ?? undefined };
 }
 
 function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilter {
@@ -91,7 +104,7 @@ function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilte
         check.statsOf(scope).disabled += 1;
         return deniesWhenOff(scope.runtime) ? { request: { head: () => failure(check.statusOnError) } } : null;
       }
-      return new Check(check, ofRoute.of(exchange, name) ?? noExtensions, exchange, scope, stream);
+      return new Check(check, ofRoute.of(exchange, name) ?? nothingSaid, exchange, scope, stream);
     },
   };
 }
@@ -99,8 +112,16 @@ function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilte
 function compileCheck(config: ExtAuthz, path: string): CheckConfig {
   const statPath = config.statPrefix === '' ? 'ext_authz' : `ext_authz.${config.statPrefix}`;
   const status = config.statusOnError?.code || 403;
+  const options = compileOptions(config, path);
   return {
-    service: compileService(config, path),
+    service: compileService(config, options, path),
+    options,
+    rules:
+      config.decoderHeaderMutationRules === undefined
+        ? null
+        : compileRules(config.decoderHeaderMutationRules, at(path, 'decoder_header_mutation_rules')),
+    validates: config.validateMutations,
+    longestBody: config.maxDeniedResponseBodyBytes || Number.POSITIVE_INFINITY,
     body: compileBody(config.withRequestBody, at(path, 'with_request_body')),
     failureAllowed: config.failureModeAllow,
     failureHeader: config.failureModeAllowHeaderAdd,
@@ -124,37 +145,44 @@ function compileEnabled(
   return (metadata, { random, runtime }) => random() < share(runtime) && (byMetadata === null || byMetadata(metadata));
 }
 
-function compileService(config: ExtAuthz, path: string): AuthService {
-  const { services } = config;
+function compileService({ services }: ExtAuthz, options: ServiceOptions, path: string): AuthService {
   switch (services.case) {
-    case 'httpService': {
-      const here = at(path, 'http_service');
-      const old = services.value.authorizationRequest?.allowedHeaders;
-      return compileHttpService(services.value, compileHeaders(config, path, old), here);
-    }
+    case 'httpService':
+      return compileHttpService(services.value, at(path, 'http_service'))(options);
     case 'grpcService':
-      return compileGrpcService(
-        services.value,
-        {
-          headers: compileHeaders(config, path, undefined),
-          packAsBytes: config.withRequestBody?.packAsBytes ?? false,
-          metadataNamespaces: config.metadataContextNamespaces,
-          routeMetadataNamespaces: config.routeMetadataContextNamespaces,
-          includeTlsSession: config.includeTlsSession,
-        },
-        at(path, 'grpc_service'),
-      );
+      return compileGrpcService(services.value, at(path, 'grpc_service'))(options);
     default:
       throw new ConfigError(path, 'has neither grpc_service nor http_service');
   }
 }
 
-/** `old`: where the list stood before it was the filter's own. */
-function compileHeaders(config: ExtAuthz, path: string, old: ExtAuthz['allowedHeaders']): HeaderChoice {
-  const own = compileList(config.allowedHeaders, at(path, 'allowed_headers'));
+/** Made once for each filter that a route meets. */
+function compileOverride({ case: kind, value }: CheckSettings['serviceOverride'], path: string): RouteCheck['service'] {
+  if (kind === undefined) return undefined;
+  const make =
+    kind === 'httpService'
+      ? compileHttpService(value, at(path, 'http_service'))
+      : compileGrpcService(value, at(path, 'grpc_service'));
+  const made = new WeakMap<CheckConfig, AuthService>();
+  return (chain) => {
+    const service = made.get(chain) ?? make(chain.options);
+    made.set(chain, service);
+    return service;
+  };
+}
+
+function compileOptions(config: ExtAuthz, path: string): ServiceOptions {
   return {
-    allowed: own ?? compileList(old, at(path, 'http_service.authorization_request.allowed_headers')),
-    disallowed: compileList(config.disallowedHeaders, at(path, 'disallowed_headers')) ?? (() => false),
+    headers: {
+      allowed: compileList(config.allowedHeaders, at(path, 'allowed_headers')),
+      disallowed: compileList(config.disallowedHeaders, at(path, 'disallowed_headers')) ?? (() => false),
+    },
+    packAsBytes: config.withRequestBody?.packAsBytes ?? false,
+    rawHeaders: config.encodeRawHeaders,
+    metadataNamespaces: config.metadataContextNamespaces,
+    routeMetadataNamespaces: config.routeMetadataContextNamespaces,
+    includeTlsSession: config.includeTlsSession,
+    includeCertificate: config.includePeerCertificate,
   };
 }
 

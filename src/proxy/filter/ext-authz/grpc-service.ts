@@ -15,24 +15,16 @@ import { decodeGrpcService } from '../../config/grpc-service.ts';
 import type { Exchange, PeerTls, SocketName } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
-import { type AuthService, type CheckedBody, type HeaderChoice, PARTIAL_BODY } from './service.ts';
+import { type AuthService, type CheckedBody, PARTIAL_BODY, type ServiceOptions } from './service.ts';
 import { change, type HeaderChange, requestChangeOf, responseChangeOf, type Verdict } from './verdict.ts';
 
 /** Milliseconds, Envoy's default. */
 const TIMEOUT = 200;
 const OK = 0;
 
-export type GrpcOptions = {
-  readonly headers: HeaderChoice;
-  readonly packAsBytes: boolean;
-  readonly metadataNamespaces: readonly string[];
-  readonly routeMetadataNamespaces: readonly string[];
-  readonly includeTlsSession: boolean;
-};
-
-export function compileGrpcService(service: GrpcService, options: GrpcOptions, path: string): AuthService {
+export function compileGrpcService(service: GrpcService, path: string): (options: ServiceOptions) => AuthService {
   const target = decodeGrpcService(service, TIMEOUT, path);
-  return {
+  return (options) => ({
     cluster: target.cluster,
     check(exchange, body, extensions, scope, done) {
       const request = create(CheckRequestSchema, { attributes: attributes(exchange, body, extensions, options) });
@@ -41,17 +33,18 @@ export function compileGrpcService(service: GrpcService, options: GrpcOptions, p
         else done({ kind: 'error' });
       });
     },
-  };
+  });
 }
 
 function attributes(
   exchange: Exchange,
   body: CheckedBody | null,
   contextExtensions: Readonly<Record<string, string>>,
-  options: GrpcOptions,
+  options: ServiceOptions,
 ) {
   const { downstream, request, metadata, route } = exchange;
   const { tls } = downstream;
+  const certificate = options.includeCertificate && tls?.certificate ? certificateText(tls.certificate) : '';
   const noted = options.metadataNamespaces.flatMap((name) => {
     const value = metadata?.get(name);
     return value === undefined ? [] : [[name, value] as const];
@@ -65,14 +58,15 @@ function attributes(
       downstream.directRemote,
       tls === null ? '' : principalOf(tls),
       request.headers.get('x-envoy-downstream-service-cluster'),
+      certificate,
     ),
-    destination: peer(downstream.local, tls?.localUriSans[0] ?? '', undefined),
+    destination: peer(downstream.local, tls?.localUriSans[0] ?? '', undefined, ''),
     request: {
       time: timestampFromMs(exchange.startedAt),
       http: {
         id: request.headers.get('x-request-id') ?? '',
         method: request.method,
-        headers: headersOf(exchange, body, options.headers),
+        ...headersOf(exchange, body, options),
         path: text(request.path),
         host: text(request.authority),
         scheme: request.scheme,
@@ -92,12 +86,14 @@ function peer(
   { address, port }: SocketName,
   principal: string,
   service: string | undefined,
+  certificate: string,
 ): MessageInitShape<typeof AttributeContext_PeerSchema> {
   return {
     address: {
       address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } },
     },
     principal,
+    certificate,
     service: service ?? '',
   };
 }
@@ -106,24 +102,32 @@ function principalOf({ uriSans, dnsSans, subject }: PeerTls): string {
   return uriSans[0] ?? dnsSans[0] ?? subject;
 }
 
-function headersOf(
-  { request }: Exchange,
-  body: CheckedBody | null,
-  { allowed, disallowed }: HeaderChoice,
-): Record<string, string> {
+/** By name, several values joined; or one by one, with their bytes. */
+function headersOf({ request }: Exchange, body: CheckedBody | null, { headers: choice, rawHeaders }: ServiceOptions) {
+  const all: (readonly [name: string, value: string])[] = [
+    [':authority', request.authority],
+    [':method', request.method],
+    [':path', request.path],
+    [':scheme', request.scheme],
+    ...request.headers,
+  ];
+  const shown = all.filter(([name]) => !choice.disallowed(name) && choice.allowed?.(name) !== false);
+  if (body !== null) shown.push([PARTIAL_BODY, String(body.partial)]);
+  if (rawHeaders)
+    return { headerMap: { headers: shown.map(([key, value]) => ({ key, rawValue: Buffer.from(value, 'latin1') })) } };
   const headers: Record<string, string> = {};
-  const note = (name: string, value: string) => {
-    if (disallowed(name) || allowed?.(name) === false) return;
+  for (const [name, value] of shown) {
     const before = headers[name];
-    headers[name] = text(before === undefined ? value : `${before},${value}`);
-  };
-  note(':authority', request.authority);
-  note(':method', request.method);
-  note(':path', request.path);
-  note(':scheme', request.scheme);
-  for (const [name, value] of request.headers) note(name, value);
-  if (body !== null) headers[PARTIAL_BODY] = String(body.partial);
-  return headers;
+    headers[name] = before === undefined ? text(value) : `${before},${text(value)}`;
+  }
+  return { headers };
+}
+
+/** PEM, with what a URL cannot hold escaped, as in x-forwarded-client-cert. */
+function certificateText(der: Buffer): string {
+  const lines = der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n');
+  const pem = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+  return pem.replaceAll(/[\n +/=]/g, encodeURIComponent);
 }
 
 /** Bytes of a head as the UTF-8 that protobuf wants; what is none is replaced, as by Envoy. */

@@ -1,13 +1,21 @@
 // An authorization server that speaks HTTP: it gets the head of the request, and its status decides.
 import type { HttpService } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import type { HttpAnswer } from '../../client/http-call.ts';
+import { compileCallRetry } from '../../config/call-retry.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeHttpUri } from '../../config/http-uri.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead } from '../../http/message.ts';
 import { bytesOf, type StringTest } from '../../route/match/string-matcher.ts';
-import { type AuthService, type CheckedBody, compileList, type HeaderChoice, PARTIAL_BODY } from './service.ts';
+import {
+  type AuthService,
+  type CheckedBody,
+  compileList,
+  type HeaderChoice,
+  PARTIAL_BODY,
+  type ServiceOptions,
+} from './service.ts';
 import { type HeaderChange, noChanges, type Verdict } from './verdict.ts';
 
 const LARGEST_ANSWER = 1024 * 1024;
@@ -22,18 +30,28 @@ const ALWAYS_TO_CLIENT: ReadonlySet<string> = new Set([
 ]);
 const never = () => false;
 
-export function compileHttpService(service: HttpService, choice: HeaderChoice, path: string): AuthService {
+export function compileHttpService(service: HttpService, path: string): (options: ServiceOptions) => AuthService {
   const uri = decodeHttpUri(service.serverUri, at(path, 'server_uri'));
-  const { pathPrefix } = service;
+  const { pathPrefix, pathOverride } = service;
   if (pathPrefix !== '' && !pathPrefix.startsWith('/'))
     throw new ConfigError(at(path, 'path_prefix'), 'must begin with /');
+  if (pathOverride !== '' && !pathOverride.startsWith('/'))
+    throw new ConfigError(at(path, 'path_override'), 'must begin with /');
+  if (pathPrefix !== '' && pathOverride !== '')
+    throw new ConfigError(at(path, 'path_override'), 'is set beside path_prefix');
+  // Where the list stood before it was the filter's own.
+  const old = compileList(
+    service.authorizationRequest?.allowedHeaders,
+    at(path, 'authorization_request.allowed_headers'),
+  );
+  const retry = compileCallRetry(service.retryPolicy, '', at(path, 'retry_policy'));
   const added = service.authorizationRequest?.headersToAdd ?? [];
   const read = compileAnswer(service, at(path, 'authorization_response'));
-  return {
+  return ({ headers: { allowed, disallowed } }) => ({
     cluster: uri.cluster,
     check(exchange, body, _extensions, scope, done) {
-      const head = question(exchange, body, choice);
-      head.path = `${pathPrefix}${head.path}`;
+      const head = question(exchange, body, { allowed: allowed ?? old, disallowed });
+      head.path = pathOverride || `${pathPrefix}${head.path}`;
       for (const { key, value } of added) head.headers.set(key.toLowerCase(), bytesOf(value));
       const call = {
         cluster: uri.cluster,
@@ -41,14 +59,14 @@ export function compileHttpService(service: HttpService, choice: HeaderChoice, p
         body: body?.bytes ?? null,
         timeout: uri.timeout,
         maxBytes: LARGEST_ANSWER,
-        retry: null,
+        retry,
       };
       return scope.client.http(call, (outcome) => {
         if (outcome.kind === 'answer') done(read(outcome.answer));
         else done({ kind: 'error' });
       });
     },
-  };
+  });
 }
 
 /** Method, path and host are always those of the request; of its headers only `Authorization`, and what is allowed. */

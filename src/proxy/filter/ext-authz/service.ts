@@ -28,6 +28,18 @@ export type HeaderChoice = {
   readonly disallowed: StringTest;
 };
 
+/** What of a request a server is told, beside its head. */
+export type ServiceOptions = {
+  readonly headers: HeaderChoice;
+  readonly packAsBytes: boolean;
+  /** Headers one by one as they are, instead of as text by name. */
+  readonly rawHeaders: boolean;
+  readonly metadataNamespaces: readonly string[];
+  readonly routeMetadataNamespaces: readonly string[];
+  readonly includeTlsSession: boolean;
+  readonly includeCertificate: boolean;
+};
+
 export const PARTIAL_BODY = 'x-envoy-auth-partial-body';
 
 export function compileList(list: ListStringMatcher | undefined, path: string): StringTest | null {

@@ -7,6 +7,7 @@ import { flag } from '../../http/flags.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
 import type { LocalReply } from '../filter.ts';
+import type { Rules } from '../mutation-rules.ts';
 
 export type Verdict =
   | {
@@ -32,6 +33,14 @@ export type HeaderChange = {
   readonly value: string;
 };
 
+export type Passed = Extract<Verdict, { kind: 'ok' }>;
+export type Denied = Extract<Verdict, { kind: 'denied' }>;
+
+const TOKEN = /^:?[!#$%&'*+.^_`|~0-9a-z-]+$/i;
+/** Also bytes that no header may hold. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const UNPRINTABLE = /[\0-\x08\x0a-\x1f\x7f]/;
+const QUERY = /^[A-Za-z0-9\-._~!$'()*,;:@/?%+]*$/;
 /** Headers the server may not touch: they decide where the request goes. */
 const FIXED = /^(:|host$)/;
 
@@ -81,14 +90,39 @@ function textOf(header: HeaderValue | undefined): string {
   return header.rawValue.length === 0 ? bytesOf(header.value) : Buffer.from(header.rawValue).toString('latin1');
 }
 
-export function applyToRequest({ request }: Exchange, verdict: Extract<Verdict, { kind: 'ok' }>): void {
+/** What of a verdict rules allow; null: something that they do not is an error. */
+export function within(rules: Rules, verdict: Passed): Passed | null {
+  const names = [...verdict.request.map(({ name }) => name), ...verdict.remove];
+  if (names.some((name) => rules.allows(name) === null)) return null;
+  return {
+    ...verdict,
+    request: verdict.request.filter(({ name }) => rules.allows(name) === true),
+    remove: verdict.remove.filter((name) => rules.allows(name) === true),
+  };
+}
+
+/** Whether everything a verdict changes can stand in a message (RFC 9110 5.1, 5.5; RFC 3986 3.4). */
+export function isValid(verdict: Passed | Denied): boolean {
+  if (verdict.kind === 'denied') return [...verdict.headers].every(([name, value]) => isField(name, value));
+  const { request, response, query } = verdict;
+  return (
+    [...request, ...response].every(({ name, value }) => isField(name, value)) &&
+    [...query.set.flat(), ...query.remove].every((text) => QUERY.test(text))
+  );
+}
+
+function isField(name: string, value: string): boolean {
+  return TOKEN.test(name) && !UNPRINTABLE.test(value);
+}
+
+export function applyToRequest({ request }: Exchange, verdict: Passed): void {
   change(request.headers, verdict.request);
   for (const name of verdict.remove) if (!FIXED.test(name)) request.headers.remove(name);
   if (verdict.query.set.length + verdict.query.remove.length > 0) request.path = withQuery(request.path, verdict.query);
 }
 
 /** Envoy writes the parameters of a changed query in the order of their names. */
-function withQuery(path: string, { set, remove }: Extract<Verdict, { kind: 'ok' }>['query']): string {
+function withQuery(path: string, { set, remove }: Passed['query']): string {
   const start = path.indexOf('?');
   const before = start < 0 ? [] : path.slice(start + 1).split('&');
   const parameterOf = (pair: string) => pair.split('=', 1)[0]!;
@@ -101,7 +135,16 @@ function withQuery(path: string, { set, remove }: Extract<Verdict, { kind: 'ok' 
   return pairs.length === 0 ? bare : `${bare}?${pairs.join('&')}`;
 }
 
-export function denial({ status, headers, body }: Extract<Verdict, { kind: 'denied' }>): LocalReply {
+/** What the server said is not to be believed. */
+export const invalid: LocalReply = {
+  status: 500,
+  body: '',
+  details: 'ext_authz_invalid',
+  flags: 0,
+  headers: null,
+};
+
+export function denial({ status, headers, body }: Denied): LocalReply {
   return { status, body, details: 'ext_authz_denied', flags: flag.unauthorizedExternalService, headers };
 }
 

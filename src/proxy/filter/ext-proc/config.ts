@@ -11,8 +11,8 @@ import { millis } from '../../config/values.ts';
 import { compileString, type StringTest } from '../../route/match/string-matcher.ts';
 import { perScope } from '../define.ts';
 import type { FilterScope } from '../filter.ts';
+import { compileRules, type Rules } from '../mutation-rules.ts';
 import { compileMode, type Mode } from './mode.ts';
-import { compileRules, type Rules } from './mutation.ts';
 import { ProcessorStats } from './processor-stats.ts';
 
 export type ProcessorConfig = {

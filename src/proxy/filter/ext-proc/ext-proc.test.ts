@@ -6,8 +6,9 @@ import { HeaderMutationRulesSchema } from '../../../xds/gen/envoy/config/common/
 import { ExternalProcessorSchema } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
 import { HeaderMutationSchema } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import { requestHead } from '../../testing/exchange.ts';
+import { compileRules } from '../mutation-rules.ts';
 import { extProc } from './filter.ts';
-import { compileRules, mutate } from './mutation.ts';
+import { mutate } from './mutation.ts';
 
 const service = { envoy_grpc: { cluster_name: 'proc' } };
 const compile = (config: JsonObject) =>

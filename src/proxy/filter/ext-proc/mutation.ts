@@ -1,35 +1,12 @@
 // What a server may do to headers: its changes, within rules.
 
-import type { HeaderMutationRules } from '../../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import type { HeaderValueOption } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { HeaderValueOption_HeaderAppendAction as Append } from '../../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HeaderMutation } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
-import { at } from '../../config/config-error.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
-import { bytesOf, compilePattern } from '../../route/match/string-matcher.ts';
-
-export type Rules = {
-  /** null: the change is refused as an error. */
-  allows(name: string): boolean | null;
-};
-
-const ROUTING: ReadonlySet<string> = new Set([':authority', ':scheme', ':method', 'host']);
-
-export function compileRules(rules: HeaderMutationRules | undefined, path: string): Rules {
-  const allowed = rules?.allowExpression && compilePattern(rules.allowExpression, at(path, 'allow_expression'));
-  const refused =
-    rules?.disallowExpression && compilePattern(rules.disallowExpression, at(path, 'disallow_expression'));
-  const isAllowed = (name: string): boolean => {
-    if (refused?.matches(name)) return false;
-    if (allowed?.matches(name)) return true;
-    if (rules?.disallowAll) return false;
-    if (rules?.disallowSystem && (name.startsWith(':') || name === 'host')) return false;
-    if (ROUTING.has(name)) return rules?.allowAllRouting ?? false;
-    return !name.startsWith('x-envoy') || (rules?.allowEnvoy ?? false);
-  };
-  return { allows: (name) => isAllowed(name) || (rules?.disallowIsError ? null : false) };
-}
+import { bytesOf } from '../../route/match/string-matcher.ts';
+import type { Rules } from '../mutation-rules.ts';
 
 /** Not accepted: a change was refused as an error; those before it were made. `rejected`: changes that were not made. */
 export type MutationOutcome = { readonly accepted: boolean; readonly rejected: number };

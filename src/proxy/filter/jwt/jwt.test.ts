@@ -103,7 +103,6 @@ test.each<[provider: JsonObject, wants: string]>([
     'j.providers[p].remote_jwks.http_uri.timeout: is required',
   ],
   [{ ...local, from_headers: [{ name: '' }] }, 'j.providers[p].from_headers[0].name: is empty'],
-  [{ ...local, failed_status_in_metadata: 'x' }, 'j.providers[p].failed_status_in_metadata: is not supported'],
 ])('%j is refused', (provider, wants) => {
   expect(() => compile(provider)).toThrow(wants);
 });

@@ -1,8 +1,10 @@
 // Where a provider's keys come from: a text of the configuration, or a URL that is asked when they are needed and again when they have become old.
 import type { RemoteJwks } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import type { CallRetry } from '../../client/http-call.ts';
+import { compileCallRetry } from '../../config/call-retry.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeHttpUri, type HttpUriConfig } from '../../config/http-uri.ts';
-import { millis, positiveMillis } from '../../config/values.ts';
+import { millis } from '../../config/values.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { FilterScope } from '../filter.ts';
 import { KeySet } from './keys.ts';
@@ -17,6 +19,8 @@ export type KeySource = {
 
 export type FetchStats = { jwks_fetch_success: number; jwks_fetch_failed: number };
 
+/** Envoy's, of key sets. */
+const RETRIED = '5xx,gateway-error,connect-failure,reset';
 const CACHE_DURATION = 600_000;
 const LARGEST_KEY_SET = 1024 * 1024;
 
@@ -33,14 +37,14 @@ export function compileRemoteKeys(
 ): KeySource {
   const uri = decodeHttpUri(remote.httpUri, at(path, 'http_uri'));
   const lifetime = millis(remote.cacheDuration, CACHE_DURATION, at(path, 'cache_duration'));
-  const retry = compileRetry(remote, at(path, 'retry_policy'));
+  const retry = compileCallRetry(remote.retryPolicy, RETRIED, at(path, 'retry_policy'));
   return new RemoteKeys({ uri, lifetime, retry }, statsOf);
 }
 
 type Remote = {
   readonly uri: HttpUriConfig;
   readonly lifetime: number;
-  readonly retry: { readonly retries: number; readonly base: number; readonly max: number } | null;
+  readonly retry: CallRetry | null;
 };
 
 class RemoteKeys implements KeySource {
@@ -88,13 +92,4 @@ class RemoteKeys implements KeySource {
       });
     });
   }
-}
-
-function compileRetry({ retryPolicy: policy }: RemoteJwks, path: string): Remote['retry'] {
-  if (policy === undefined) return null;
-  const here = at(path, 'retry_back_off');
-  const base = positiveMillis(policy.retryBackOff?.baseInterval, 1_000, at(here, 'base_interval'));
-  const max = positiveMillis(policy.retryBackOff?.maxInterval, base * 10, at(here, 'max_interval'));
-  if (max < base) throw new ConfigError(at(here, 'max_interval'), 'is less than base_interval');
-  return { retries: policy.numRetries ?? 1, base, max };
 }
