@@ -14,6 +14,8 @@ import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/boo
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
 import { requestOverCluster } from '../proxy/discovery/request-certificate.ts';
+import { createSink } from '../proxy/stats-sink/create.ts';
+import { StatsReporter } from '../proxy/stats-sink/reporter.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
 import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Engine } from '../proxy/workers/engine.ts';
@@ -65,12 +67,17 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const ending = new Ending(engine, log);
   const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
+  const { interval, sinks } = bootstrap.statsSinks;
+  const open = sinks.map((sink) => createSink(sink, runtime.client));
+  const reporter = new StatsReporter(interval, open, view, systemClock, log);
+  reporter.start();
   agent?.start();
   return {
     discovery,
     ended: ending.code,
     async close() {
       idleMemory.stop();
+      reporter.close();
       discovery.close();
       agent?.close();
       admin?.close();

@@ -6,7 +6,7 @@ import type { Statistics } from './statistics.ts';
 export type ExpositionFormat = 'text' | 'openmetrics';
 
 /** Envoy's buckets, for milliseconds. */
-const BOUNDS = [
+export const BOUNDS = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ];

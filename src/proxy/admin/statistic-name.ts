@@ -22,13 +22,18 @@ export function statisticName(name: string): string {
   return scoped === field ? name : `${name.slice(0, dot + 1)}${scoped}`;
 }
 
-export type PrometheusName = { readonly metric: string; readonly labels: readonly (readonly [string, string])[] };
+export type PrometheusName = { readonly metric: string; readonly labels: Tags };
 
-const PREFIX_LABELS: Readonly<Record<string, string>> = {
-  cluster: 'envoy_cluster_name',
-  http: 'envoy_http_conn_manager_prefix',
-  listener: 'envoy_listener_address',
-  tcp: 'envoy_tcp_prefix',
+/** A name without its variable parts, and these as tags: `cluster.upstream_rq_xx` of `envoy.cluster_name` and `envoy.response_code_class`. */
+export type TaggedName = { readonly name: string; readonly tags: Tags };
+
+type Tags = readonly (readonly [name: string, value: string])[];
+
+const TAGS: Readonly<Record<string, string>> = {
+  cluster: 'envoy.cluster_name',
+  http: 'envoy.http_conn_manager_prefix',
+  listener: 'envoy.listener_address',
+  tcp: 'envoy.tcp_prefix',
 };
 
 /** Scopes that stand between a name, which may hold dots itself, and a field. */
@@ -37,17 +42,22 @@ const INNER =
 
 /** `cluster.a.b.upstream_rq_2xx` is `envoy_cluster_upstream_rq_xx` of class 2 of the cluster `a.b`. */
 export function prometheusName(name: string): PrometheusName {
+  const { name: short, tags } = taggedName(name);
+  return { metric: `envoy_${sanitized(short)}`, labels: tags.map(([tag, value]) => [sanitized(tag), value]) };
+}
+
+export function taggedName(name: string): TaggedName {
   const [kind = ''] = name.split('.', 1);
-  const label = PREFIX_LABELS[kind];
-  if (label === undefined) return { metric: `envoy_${sanitized(name)}`, labels: [] };
+  const tag = TAGS[kind];
+  if (tag === undefined) return { name, tags: [] };
   const rest = name.slice(kind.length + 1);
   const [, scope, worker = '', own] = /^(.*)\.worker_(\d+)\.(\w+)$/.exec(rest) ?? [];
   if (scope !== undefined) {
     return {
-      metric: `envoy_${kind}_worker_${own}`,
-      labels: [
-        ['envoy_worker_id', worker],
-        [label, scope],
+      name: `${kind}.worker_${own}`,
+      tags: [
+        ['envoy.worker_id', worker],
+        [tag, scope],
       ],
     };
   }
@@ -55,14 +65,14 @@ export function prometheusName(name: string): PrometheusName {
   const field = inner ?? rest.slice(rest.lastIndexOf('.') + 1);
   const value = rest.slice(0, Math.max(0, rest.length - field.length - 1));
   const coded = responseCode(field);
-  return { metric: `envoy_${kind}_${sanitized(coded.field)}`, labels: [...coded.labels, [label, value]] };
+  return { name: `${kind}.${coded.field}`, tags: [...coded.tags, [tag, value]] };
 }
 
-function responseCode(field: string): { field: string; labels: readonly (readonly [string, string])[] } {
+function responseCode(field: string): { readonly field: string; readonly tags: Tags } {
   const [, scope, digits, xx] = /^(.*_rq)_(\d)(xx|\d\d)$/.exec(field) ?? [];
-  if (scope === undefined || digits === undefined || xx === undefined) return { field, labels: [] };
-  if (xx === 'xx') return { field: `${scope}_xx`, labels: [['envoy_response_code_class', digits]] };
-  return { field: scope, labels: [['envoy_response_code', `${digits}${xx}`]] };
+  if (scope === undefined || digits === undefined || xx === undefined) return { field, tags: [] };
+  if (xx === 'xx') return { field: `${scope}_xx`, tags: [['envoy.response_code_class', digits]] };
+  return { field: scope, tags: [['envoy.response_code', `${digits}${xx}`]] };
 }
 
 function sanitized(name: string): string {

@@ -174,6 +174,17 @@ it.each([
     change('NAME: web-1', 'TULLE_CONCURRENCY: many'),
     /TULLE_CONCURRENCY: must be a number of threads/,
   ],
+  ['no interval', 'stats_flush_interval: 0s', /^b\.yaml: stats_flush_interval: must be between 1 ms and 5 minutes/],
+  [
+    'a sink of an unknown kind',
+    `stats_sinks: [{ name: s, typed_config: { '@type': type.googleapis.com/envoy.config.metrics.v3.HystrixSink } }]`,
+    /stats_sinks\[0\]\.typed_config: type envoy\.config\.metrics\.v3\.HystrixSink is not supported/,
+  ],
+  [
+    'statsd through a cluster',
+    `stats_sinks: [{ name: s, typed_config: { '@type': type.googleapis.com/envoy.config.metrics.v3.StatsdSink, tcp_cluster_name: c } }]`,
+    /stats_sinks\[0\]\.typed_config: only address is supported/,
+  ],
   ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
 ])('refuses %s', async (_, text, reason) => {
   const read = readBootstrap(text, 'b.yaml');

@@ -24,6 +24,7 @@ import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
 import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
+import { readStatsSinks, type StatsSinks } from './stats-sinks.ts';
 
 export type Bootstrap = {
   /** As read, for the config dump. */
@@ -32,6 +33,7 @@ export type Bootstrap = {
   readonly admin: { readonly address: string; readonly port: number } | { readonly path: string } | null;
   readonly runtime: RuntimeLayers;
   readonly overload: OverloadConfig | null;
+  readonly statsSinks: StatsSinks;
   readonly listeners: readonly Listener[];
   readonly clusters: readonly Cluster[];
   readonly secrets: readonly Secret[];
@@ -59,8 +61,11 @@ const readFields = new Set([
   'dynamicResources',
   'layeredRuntime',
   'overloadManager',
+  'statsFlush',
+  'statsFlushInterval',
+  'statsSinks',
 ]);
-const harmlessFields = new Set(['statsConfig', 'statsFlushInterval', 'applicationLogConfig', '$typeName', '$unknown']);
+const harmlessFields = new Set(['statsConfig', 'applicationLogConfig', '$typeName', '$unknown']);
 
 /** Rejects with a BootstrapError. */
 export async function loadBootstrap(file: string): Promise<Bootstrap> {
@@ -103,6 +108,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
     admin: readAdmin(message),
     runtime: readRuntime(message),
     overload: readOverload(message.overloadManager),
+    statsSinks: readStatsSinks(message),
     listeners: message.staticResources?.listeners ?? [],
     clusters,
     secrets: message.staticResources?.secrets ?? [],

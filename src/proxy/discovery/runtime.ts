@@ -12,7 +12,7 @@ import type { RouteTable } from '../route/table.ts';
 /** What returns a promise is in use when it resolves; where it rejects, what was in use before still is. */
 export type Runtime = {
   /** For streams through its clusters. */
-  readonly client: Pick<ClusterClient, 'bytes'>;
+  readonly client: Pick<ClusterClient, 'bytes' | 'http'>;
   /** Calls through a cluster that nobody else sees, until it is closed. */
   openPrivate(config: ClusterConfig): { readonly client: ClusterClient; close(): void };
   setSecret(source: string, name: string, value: SecretValue): Applied;

@@ -3,6 +3,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Attribute } from './config.ts';
 import type { Signal } from './exporter.ts';
+import { attributes, bytes, message, nanoseconds, text } from './otlp-writer.ts';
 
 export type SpanRecord = {
   readonly traceId: string;
@@ -85,33 +86,4 @@ function encodeSpan(writer: BinaryWriter, span: SpanRecord): void {
   writer.tag(8, WireType.Bit64).fixed64(nanoseconds(span.end));
   attributes(writer, 9, span.attributes);
   if (span.failed) message(writer, 15, (status) => status.tag(3, WireType.Varint).int32(STATUS_ERROR));
-}
-
-function attributes(writer: BinaryWriter, field: number, all: readonly Attribute[]): void {
-  for (const [key, value] of all) {
-    message(writer, field, (pair) => {
-      text(pair, 1, key);
-      message(pair, 2, (any) => text(any, 1, value));
-    });
-  }
-}
-
-function message(writer: BinaryWriter, field: number, write: (inner: BinaryWriter) => void): void {
-  writer.tag(field, WireType.LengthDelimited).fork();
-  write(writer);
-  writer.join();
-}
-
-/** Values of headers hold one byte per character; what is no UTF-8 becomes replacement characters, as protobuf wants text. */
-function text(writer: BinaryWriter, field: number, value: string): void {
-  writer.tag(field, WireType.LengthDelimited).string(Buffer.from(value, 'latin1').toString('utf8'));
-}
-
-function bytes(writer: BinaryWriter, field: number, hex: string): void {
-  writer.tag(field, WireType.LengthDelimited).bytes(Buffer.from(hex, 'hex'));
-}
-
-function nanoseconds(milliseconds: number): bigint {
-  const whole = Math.floor(milliseconds);
-  return BigInt(whole) * 1_000_000n + BigInt(Math.floor((milliseconds - whole) * 1_000_000));
 }

@@ -1,0 +1,132 @@
+// Statistics as OTLP metrics over gRPC: ExportMetricsServiceRequest (opentelemetry/proto/metrics/v1/metrics.proto), written field by field.
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BOUNDS } from '../admin/prometheus.ts';
+import { taggedName } from '../admin/statistic-name.ts';
+import type { NamedHistogram } from '../admin/statistics.ts';
+import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
+import { frameMessage } from '../client/grpc-messages.ts';
+import { HeaderMap } from '../http/headers.ts';
+import { attributes, message, nanoseconds, text } from '../tracing/otlp-writer.ts';
+import type { Report, Sink } from './reporter.ts';
+
+type Config = Extract<StatsSinkConfig, { kind: 'open-telemetry' }>;
+
+const PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
+const MAXIMUM_ANSWER = 64 * 1024;
+/** Of AggregationTemporality. */
+const DELTA = 1;
+const CUMULATIVE = 2;
+
+export class OpenTelemetrySink implements Sink {
+  readonly #config: Config;
+  readonly #client: Pick<ClusterClient, 'http'>;
+  #giveUp: (() => void) | null = null;
+
+  constructor(config: Config, client: Pick<ClusterClient, 'http'>) {
+    this.#config = config;
+    this.#client = client;
+  }
+
+  /** One that has not been answered when the next is due is given up. */
+  send(report: Report): void {
+    this.#giveUp?.();
+    const { cluster, authority, timeout, metadata } = this.#config.target;
+    const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
+    if (metadata !== null) for (const [name, value] of metadata) headers.append(name, value);
+    const head = {
+      method: 'POST',
+      scheme: 'http',
+      authority: authority || cluster,
+      path: PATH,
+      protocol: 'HTTP/2',
+      upgrade: '',
+      headers,
+    } as const;
+    const body = frameMessage(encode(report, this.#config));
+    this.#giveUp = this.#client.http({ cluster, head, body, timeout, maxBytes: MAXIMUM_ANSWER, retry: null }, () => {
+      this.#giveUp = null;
+    });
+  }
+
+  close(): void {
+    this.#giveUp?.();
+  }
+}
+
+function encode(report: Report, config: Config): Uint8Array {
+  const writer = new BinaryWriter();
+  message(writer, 1, (resourceMetrics) => {
+    message(resourceMetrics, 2, (scopeMetrics) => {
+      for (const { name, value, delta } of report.counters) {
+        const temporality = config.counterDeltas ? DELTA : CUMULATIVE;
+        metric(scopeMetrics, name, config, (one, tags) =>
+          message(one, 7, (sum) => {
+            message(sum, 1, (point) => numberPoint(point, report, config.counterDeltas ? delta : value, tags));
+            sum.tag(2, WireType.Varint).int32(temporality);
+            sum.tag(3, WireType.Varint).bool(true);
+          }),
+        );
+      }
+      for (const [name, value] of report.gauges) {
+        metric(scopeMetrics, name, config, (one, tags) =>
+          message(one, 5, (gauge) => message(gauge, 1, (point) => numberPoint(point, report, value, tags))),
+        );
+      }
+      for (const histogram of report.histograms) encodeHistogram(scopeMetrics, histogram, report, config);
+    });
+  });
+  return writer.finish();
+}
+
+type Tags = readonly (readonly [string, string])[];
+
+function metric(
+  writer: BinaryWriter,
+  name: string,
+  { prefix, tagAttributes, tagsLeaveNames }: Config,
+  write: (one: BinaryWriter, tags: Tags) => void,
+): void {
+  const tagged = taggedName(name);
+  const shown = tagsLeaveNames ? tagged.name : name;
+  message(writer, 2, (one) => {
+    text(one, 1, prefix === '' ? shown : `${prefix}.${shown}`);
+    write(one, tagAttributes ? tagged.tags : []);
+  });
+}
+
+function numberPoint(writer: BinaryWriter, { at, since }: Report, value: number, tags: Tags): void {
+  writer.tag(2, WireType.Bit64).fixed64(nanoseconds(since));
+  writer.tag(3, WireType.Bit64).fixed64(nanoseconds(at));
+  if (Number.isSafeInteger(value)) writer.tag(6, WireType.Bit64).sfixed64(BigInt(value));
+  else writer.tag(4, WireType.Bit64).double(value);
+  attributes(writer, 7, tags);
+}
+
+function encodeHistogram(
+  writer: BinaryWriter,
+  [name, histogram]: NamedHistogram,
+  report: Report,
+  config: Config,
+): void {
+  metric(writer, name, config, (one, tags) =>
+    message(one, 9, (found) => {
+      message(found, 1, (point) => {
+        point.tag(2, WireType.Bit64).fixed64(nanoseconds(report.since));
+        point.tag(3, WireType.Bit64).fixed64(nanoseconds(report.at));
+        point.tag(4, WireType.Bit64).fixed64(BigInt(histogram.count));
+        point.tag(5, WireType.Bit64).double(histogram.sum);
+        const below = histogram.below(BOUNDS);
+        point.tag(6, WireType.LengthDelimited).fork();
+        for (const [i, count] of below.entries()) point.fixed64(BigInt(count - (below[i - 1] ?? 0)));
+        point.fixed64(BigInt(histogram.count - (below.at(-1) ?? 0)));
+        point.join();
+        point.tag(7, WireType.LengthDelimited).fork();
+        for (const bound of BOUNDS) point.double(bound);
+        point.join();
+        attributes(point, 9, tags);
+      });
+      found.tag(2, WireType.Varint).int32(CUMULATIVE);
+    }),
+  );
+}

@@ -1,0 +1,61 @@
+// The statsd protocol over UDP, and DogStatsD's with tags. Only what was counted goes this way: statsd's timings are single values, and histograms
+// here hold none.
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { taggedName } from '../admin/statistic-name.ts';
+import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
+import type { Report, Sink } from './reporter.ts';
+
+type StatsdConfig = Extract<StatsSinkConfig, { kind: 'statsd' }>;
+
+export class StatsdSink implements Sink {
+  readonly #config: StatsdConfig;
+  readonly #socket: Socket;
+
+  constructor(config: StatsdConfig) {
+    this.#config = config;
+    this.#socket = createSocket(isIPv6(config.address) ? 'udp6' : 'udp4');
+    // A collector that is not there is no fault of ours; its figures come again.
+    this.#socket.on('error', () => undefined);
+    this.#socket.unref();
+  }
+
+  send(report: Report): void {
+    const { address, port, datagram } = this.#config;
+    for (const text of datagrams(this.#lines(report), datagram)) this.#socket.send(text, port, address);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  *#lines({ counters, gauges }: Report): IterableIterator<string> {
+    for (const { name, delta } of counters) yield this.#line(name, delta, 'c');
+    for (const [name, value] of gauges) yield this.#line(name, value, 'g');
+  }
+
+  #line(name: string, value: number, kind: 'c' | 'g'): string {
+    const { prefix, tagged } = this.#config;
+    if (!tagged) return `${prefix}.${plain(name)}:${value}|${kind}`;
+    const { name: short, tags } = taggedName(name);
+    const shown = tags.map(([tag, of]) => `${tag}:${of.replace(/[|,\n]/g, '_')}`).join(',');
+    return `${prefix}.${plain(short)}:${value}|${kind}${shown === '' ? '' : `|#${shown}`}`;
+  }
+}
+
+/** Lines joined up to `limit` bytes; a line that is longer stands alone. */
+export function* datagrams(lines: Iterable<string>, limit: number): IterableIterator<string> {
+  let held = '';
+  for (const line of lines) {
+    if (held !== '' && held.length + 1 + line.length > limit) {
+      yield held;
+      held = line;
+    } else held = held === '' ? line : `${held}\n${line}`;
+  }
+  if (held !== '') yield held;
+}
+
+/** Characters that mean something to statsd. */
+function plain(name: string): string {
+  return name.replace(/[:|@\n]/g, '_');
+}

@@ -1,0 +1,182 @@
+// Statistics that are sent: to statsd and DogStatsD over UDP, and as OTLP metrics. Sums of what came are compared, name by name.
+import { createSocket, type Socket } from 'node:dgram';
+import type { AddressInfo } from 'node:net';
+import type { DescMethod } from '@bufbuild/protobuf';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import { afterAll, expect, test } from 'vitest';
+import { grpcCluster, startGrpcServer } from '../support/grpc-server.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { get, type Suite } from './harness/case.ts';
+import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { observe } from './harness/observation.ts';
+
+/** By who sent it: both proxies send to the same place, and datagrams come from a port of each. */
+type Received = ReadonlyMap<number, string[]>;
+
+async function receiver(): Promise<{ readonly socket: Socket; readonly port: number; readonly received: Received }> {
+  const received = new Map<number, string[]>();
+  const socket = createSocket('udp4');
+  socket.on('message', (bytes, { port }) => {
+    const lines = received.get(port) ?? [];
+    received.set(port, [...lines, ...bytes.toString().split('\n').filter(Boolean)]);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return { socket, port: (socket.address() as AddressInfo).port, received };
+}
+
+const statsd = await receiver();
+const dog = await receiver();
+/** Requests of OTLP, by the port of the connection they came on. */
+const exported = new Map<string, Buffer[]>();
+const takes: handleUnaryCall<Buffer, Buffer> = (call, done) => {
+  const from = call.getPeer();
+  exported.set(from, [...(exported.get(from) ?? []), call.request]);
+  done(null, Buffer.alloc(0));
+};
+const service = { typeName: 'opentelemetry.proto.collector.metrics.v1.MetricsService' };
+const collector = await startGrpcServer([
+  { method: { methodKind: 'unary', name: 'Export', parent: service } as unknown as DescMethod, handler: takes },
+]);
+afterAll(() => {
+  collector.stop();
+  statsd.socket.close();
+  dog.socket.close();
+});
+
+const place = (port: number) => `address: {socket_address: {protocol: UDP, address: 127.0.0.1, port_value: ${port}}}`;
+const suite: Suite = {
+  name: 'stats sinks',
+  bootstrap: `
+stats_flush_interval: 0.1s
+stats_sinks:
+- {name: envoy.stat_sinks.statsd, typed_config: {'@type': type.googleapis.com/envoy.config.metrics.v3.StatsdSink, ${place(statsd.port)}, prefix: mine}}
+- {name: envoy.stat_sinks.dog_statsd, typed_config: {'@type': type.googleapis.com/envoy.config.metrics.v3.DogStatsdSink, ${place(dog.port)}, max_bytes_per_datagram: 1000}}
+- {name: otel, typed_config: {'@type': type.googleapis.com/envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig, prefix: mine, grpc_service: {envoy_grpc: {cluster_name: collector}}}}
+`,
+  listeners: { front: { manager: 'stat_prefix: ingress' } },
+  virtualHosts: `
+- name: all
+  domains: ['*']
+  routes:
+  - {match: {prefix: /direct}, direct_response: {status: 204}}
+  - {match: {prefix: /refused}, route: {cluster: refused}}
+  - {match: {prefix: /}, route: {cluster: a}}
+`,
+  clusters: grpcCluster('collector', collector.port),
+  cases: [],
+};
+
+const REQUESTS = ['/a', '/b', '/direct', '/refused'];
+/** What requests count, of all that is sent. */
+const COUNTED =
+  /upstream_rq_(?:total|completed|xx|2xx|5xx|200|503)\b|cluster\.upstream_rq:|membership_total|downstream_rq_(?:total|xx|2xx|5xx)\b/;
+
+compareWithEnvoy(suite, (pair) => {
+  test('statsd', async () => {
+    await ask(pair());
+    const [theirs, mine] = await settled(statsd.received);
+    expect(Object.keys(theirs!).length).toBeGreaterThan(10);
+    expect(mine).toEqual(theirs);
+  });
+
+  test('DogStatsD, with tags', async () => {
+    const [theirs, mine] = await settled(dog.received);
+    expect(Object.keys(theirs!).some((name) => name.includes('|#envoy.cluster_name:a'))).toBe(true);
+    expect(mine).toEqual(theirs);
+  });
+
+  test('OTLP metrics', async () => {
+    let seen: unknown[] = [];
+    await waitFor('the same figures of two', () => {
+      seen = [...exported.values()].map((requests) => metricsOf(requests.at(-1)!));
+      return seen.length === 2 && JSON.stringify(seen[0]) === JSON.stringify(seen[1]);
+    }).catch(() => undefined);
+    const [theirs, mine] = seen as Record<string, number>[];
+    expect(theirs?.['mine.cluster.upstream_rq_total sum envoy.cluster_name:a']).toBe(2);
+    expect(mine).toEqual(theirs);
+  });
+});
+
+async function ask({ reference, ours }: Pair): Promise<void> {
+  for (const [nth, path] of REQUESTS.entries()) {
+    const one = { name: '', send: get(path), wants: { status: 0 } };
+    await Promise.all([reference, ours].map((stand) => observe(stand, one, `s${nth}`)));
+  }
+}
+
+/** Of both senders, once they say the same, or no more comes of it. */
+async function settled(received: Received): Promise<Record<string, number>[]> {
+  let seen: Record<string, number>[] = [];
+  await waitFor('the same figures of two', () => {
+    // Envoy's workers send histograms from sockets of their own.
+    seen = [...received.values()].map(summed).filter((sums) => Object.keys(sums).length > 0);
+    return (
+      seen.length === 2 && JSON.stringify(seen[0]) === JSON.stringify(seen[1]) && Object.keys(seen[0]!).length > 10
+    );
+  }).catch(() => undefined);
+  return seen;
+}
+
+/** Counters add up, the last value of a gauge stands. */
+function summed(lines: readonly string[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const line of lines) {
+    const [, name = '', value = '', kind = '', tags = ''] = /^(.*):(-?\d+)\|(c|g)(.*)$/.exec(line) ?? [];
+    // What Envoy counts twice, for clients from outside and by listener, is not here.
+    if (!COUNTED.test(`${name}:`) || /\.external\.|\.listener\.|collector/.test(line)) continue;
+    const key = `${name}|${kind}${sortedTags(tags)}`;
+    sums.set(key, kind === 'c' ? (sums.get(key) ?? 0) + Number(value) : Number(value));
+  }
+  return Object.fromEntries([...sums].filter(([, value]) => value > 0).sort());
+}
+
+function sortedTags(tags: string): string {
+  return tags.startsWith('|#') ? `|#${tags.slice(2).split(',').sort().join(',')}` : tags;
+}
+
+/** Fields of a message by number, in the forms they have on the wire. */
+function fieldsOf(bytes: Uint8Array): ReadonlyMap<number, (Uint8Array | bigint)[]> {
+  const reader = new BinaryReader(bytes);
+  const fields = new Map<number, (Uint8Array | bigint)[]>();
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    const value =
+      type === WireType.LengthDelimited
+        ? reader.bytes()
+        : type === WireType.Bit64
+          ? BigInt(reader.fixed64())
+          : BigInt(reader.uint64());
+    fields.set(number, [...(fields.get(number) ?? []), value]);
+  }
+  return fields;
+}
+
+const messages = (bytes: Uint8Array, number: number) => (fieldsOf(bytes).get(number) ?? []) as Uint8Array[];
+const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
+
+/** `name kind attributes` and the value, or how many records, of an ExportMetricsServiceRequest. */
+function metricsOf(request: Uint8Array): Record<string, number> {
+  const found: [string, number][] = [];
+  const kinds = { gauge: 5, sum: 7, histogram: 9 };
+  const metrics = messages(request, 1)
+    .flatMap((resource) => messages(resource, 2))
+    .flatMap((scope) => messages(scope, 2));
+  for (const metric of metrics) {
+    const name = textOf(messages(metric, 1)[0]);
+    for (const [kind, number] of Object.entries(kinds)) {
+      for (const point of messages(metric, number).flatMap((one) => messages(one, 1))) {
+        const attributes = messages(point, kind === 'histogram' ? 9 : 7)
+          .map((pair) => `${textOf(messages(pair, 1)[0])}:${textOf(messages(messages(pair, 2)[0]!, 1)[0])}`)
+          .sort();
+        const [value = 0n] = fieldsOf(point).get(kind === 'histogram' ? 4 : 6) ?? [];
+        found.push([`${name} ${kind} ${attributes.join(',')}`, Number(value)]);
+      }
+    }
+  }
+  const counted =
+    /upstream_rq_(?:total|completed|xx|time)\b|cluster\.upstream_rq |membership_total|downstream_rq_(?:total|xx|time)\b/;
+  const wanted = ([name, value]: [string, number]) =>
+    value > 0 && counted.test(name) && !/external|listener|admin|cluster_name:collector/.test(name);
+  return Object.fromEntries(found.filter(wanted).sort());
+}
