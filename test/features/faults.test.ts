@@ -17,6 +17,7 @@ import { freePorts } from '../support/ports.ts';
 import { speaksHttp2 } from '../support/proxy-process.ts';
 import { address, ProxyUnderTest } from '../support/proxy-under-test.ts';
 import { RawConnection, TruncatedResponse } from '../support/raw-http.ts';
+import { type StaticChange, settled, startStaticProxy } from '../support/static-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** `TULLE_FAULT_REQUESTS=1000000` for a longer look at memory. */
@@ -58,64 +59,16 @@ async function upstream(answer: (socket: Socket, nth: number) => void): Promise<
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
 const echo = () => upstream((socket) => socket.write(OK));
 
-/** One listener, one cluster, everything static. */
-async function startStatic(upstreamPort: number, change: { chain?: object; manager?: object } = {}) {
-  const [port = 0, admin = 0] = await freePorts(2);
-  const manager = {
-    '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: 'front',
-    route_config: {
-      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }] }],
-    },
-    http_filters: [{ name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
-    ...change.manager,
-  };
-  const bootstrap = {
-    node: { id: 'faults' },
-    static_resources: {
-      listeners: [
-        {
-          name: 'front',
-          address: address(port),
-          filter_chains: [{ filters: [{ name: 'http', typed_config: manager }], ...change.chain }],
-        },
-      ],
-      clusters: [
-        {
-          name: 'up',
-          type: 'STATIC',
-          connect_timeout: '1s',
-          load_assignment: {
-            cluster_name: 'up',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(upstreamPort) } }] }],
-          },
-        },
-      ],
-    },
-  };
-  const proxy = await ProxyUnderTest.start(admin, () => bootstrap);
-  cleanups.push(() => proxy[Symbol.asyncDispose]());
-  return { proxy, port };
+async function startStatic(upstreamPort: number, change: StaticChange = {}) {
+  const started = await startStaticProxy(upstreamPort, change);
+  cleanups.push(() => started.proxy[Symbol.asyncDispose]());
+  return started;
 }
 
 async function statusOf(port: number): Promise<number> {
   using connection = await RawConnection.open(port);
   connection.send('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
   return (await connection.response()).status;
-}
-
-/** Nothing is left of anybody. */
-async function settled(proxy: ProxyUnderTest): Promise<void> {
-  for (const gauge of [
-    'http.front.downstream_cx_active',
-    'http.front.downstream_rq_active',
-    'cluster.up.upstream_rq_active',
-    'cluster.up.upstream_rq_pending_active',
-  ]) {
-    await waitFor(`${gauge} to be 0`, async () => (await proxy.stat(gauge)) === 0);
-  }
-  expect(await proxy.stat('server.uncaught_faults')).toBe(0);
-  expect(proxy.alive).toBe(true);
 }
 
 describe('a control plane', () => {
@@ -208,7 +161,7 @@ describe('a control plane', () => {
   });
 
   test('that changes everything ten times a second loses no request of 2,000 a second', async () => {
-    const load = new Load({ port: ports.listener, connections: 32, rate: 2_000 }).start();
+    const load = new Load({ port: ports.listener, connections: 64, rate: 2_000 }).start();
     await waitFor('requests', () => load.report.answered > 50);
     for (let version = 2; version < 32; version++) {
       set(version % 2 === 0 ? 'two' : 'one', String(version));

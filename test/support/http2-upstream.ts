@@ -3,7 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader, type FrameSink } from '../../src/proxy/http2/frame-reader.ts';
 import { HpackDecoder } from '../../src/proxy/http2/hpack-decoder.ts';
 import { flags, frame, PREFACE } from '../../src/proxy/http2/protocol.ts';
-import { type Field, frameOf, literals } from './http2-wire.ts';
+import { type Field, frameOf, literals, type Setting, settingsOf, uint32 } from './http2-wire.ts';
+
+const OK: Field = [':status', '200'];
 
 /** Called with each request's head, and again (as `end`) when its body is complete. */
 export type Manner = {
@@ -14,18 +16,17 @@ export type Manner = {
 export class Http2Upstream {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  connections = 0;
 
-  private constructor(manner: (path: string) => Manner, settings: readonly Setting[]) {
+  private constructor(manner: (path: string) => Manner) {
     this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      new UpstreamConnection(socket, manner, settings, this.connections++);
+      new UpstreamConnection(socket, manner);
     });
   }
 
-  static async start(manner: (path: string) => Manner, settings: readonly Setting[] = []): Promise<Http2Upstream> {
-    const upstream = new Http2Upstream(manner, settings);
+  static async start(manner: (path: string) => Manner): Promise<Http2Upstream> {
+    const upstream = new Http2Upstream(manner);
     await new Promise<void>((resolve) => upstream.#server.listen(0, '127.0.0.1', resolve));
     return upstream;
   }
@@ -41,10 +42,9 @@ export class Http2Upstream {
   }
 }
 
-export type Setting = readonly [id: number, value: number];
-
 class UpstreamConnection implements FrameSink {
-  readonly nth: number;
+  /** Nothing is said any more: what still comes is not heard. */
+  ended = false;
   readonly #socket: Socket;
   readonly #manner: (path: string) => Manner;
   readonly #decoder = new HpackDecoder(4_096);
@@ -54,17 +54,16 @@ class UpstreamConnection implements FrameSink {
   #data: UpstreamRequest | null = null;
   #dataEnds = false;
 
-  constructor(socket: Socket, manner: (path: string) => Manner, settings: readonly Setting[], nth: number) {
+  constructor(socket: Socket, manner: (path: string) => Manner) {
     this.#socket = socket;
     this.#manner = manner;
-    this.nth = nth;
     socket.on('error', () => socket.destroy());
     socket.on('data', (bytes: Buffer) => {
       const skipped = Math.min(this.#preface, bytes.length);
       this.#preface -= skipped;
-      if (skipped < bytes.length) this.#reader.read(bytes.subarray(skipped));
+      if (skipped < bytes.length && !this.ended) this.#reader.read(bytes.subarray(skipped));
     });
-    this.settings(settings);
+    this.settings([]);
   }
 
   get socket(): Socket {
@@ -72,12 +71,7 @@ class UpstreamConnection implements FrameSink {
   }
 
   settings(settings: readonly Setting[]): void {
-    const payload = Buffer.alloc(6 * settings.length);
-    settings.forEach(([id, value], i) => {
-      payload.writeUInt16BE(id, 6 * i);
-      payload.writeUInt32BE(value, 6 * i + 2);
-    });
-    this.send(frame.settings, 0, 0, payload);
+    this.send(frame.settings, 0, 0, settingsOf(settings));
   }
 
   send(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
@@ -85,6 +79,7 @@ class UpstreamConnection implements FrameSink {
   }
 
   onFrame(type: number, flagBits: number, stream: number, bytes: Buffer, start: number, end: number): void {
+    if (this.ended) return;
     if (type === frame.headers) this.#onHeaders(stream, flagBits, bytes, start, end);
     else if (type === frame.rstStream) this.#requests.get(stream)?.onReset();
     else if (type === frame.settings && (flagBits & flags.ack) === 0) this.send(frame.settings, flags.ack, 0);
@@ -147,7 +142,7 @@ export class UpstreamRequest {
 
   /** A whole answer. */
   answer(body: string): void {
-    this.headers([[':status', '200']], false);
+    this.headers([OK, ['content-length', String(body.length)]], false);
     this.data(body);
   }
 
@@ -174,24 +169,16 @@ export class UpstreamRequest {
 
   /** Ends the connection after what was said. */
   close(): void {
+    this.connection.ended = true;
     this.connection.socket.end();
   }
 
   /** The bytes of a whole answer, to be cut anywhere. */
   static bytes(stream: number): Buffer {
-    const head = literals([
-      [':status', '200'],
-      ['content-length', '5'],
-    ]);
+    const head = literals([OK, ['content-length', '5']]);
     return Buffer.concat([
       frameOf(frame.headers, flags.endHeaders, stream, head),
       frameOf(frame.data, flags.endStream, stream, Buffer.from('hello')),
     ]);
   }
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value >>> 0);
-  return bytes;
 }

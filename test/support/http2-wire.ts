@@ -16,6 +16,8 @@ export type Heard = {
   ended: boolean;
 };
 
+export type Setting = readonly [id: number, value: number];
+
 export type Field = readonly [name: string, value: string];
 
 export class Http2Wire implements FrameSink, Disposable {
@@ -81,6 +83,19 @@ export class Http2Wire implements FrameSink, Disposable {
 
   send(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
     this.#socket.write(frameOf(type, flagBits, stream, payload));
+  }
+
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  settings(settings: readonly Setting[]): void {
+    this.send(frame.settings, 0, 0, settingsOf(settings));
+  }
+
+  window(stream: number, increment: number): void {
+    this.send(frame.windowUpdate, 0, stream, uint32(increment));
   }
 
   /** Waits until the streams are over (ended, reset, or cut off by the end of the connection). */
@@ -165,6 +180,22 @@ export class Http2Wire implements FrameSink, Disposable {
 /** Fields of an ordinary request. */
 export function requestFields(method: string, path: string, ...more: readonly Field[]): Field[] {
   return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'test.local'], ...more];
+}
+
+/** The payload of SETTINGS. */
+export function settingsOf(settings: readonly Setting[]): Buffer {
+  const payload = Buffer.alloc(6 * settings.length);
+  settings.forEach(([id, value], i) => {
+    payload.writeUInt16BE(id, 6 * i);
+    payload.writeUInt32BE(value, 6 * i + 2);
+  });
+  return payload;
+}
+
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value >>> 0);
+  return bytes;
 }
 
 export function literals(fields: readonly Field[]): Buffer {

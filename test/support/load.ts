@@ -23,6 +23,7 @@ export class Load {
   readonly #open = new Set<Connection>();
   #timer: NodeJS.Timeout | null = null;
   #owed = 0;
+  #ticked = 0;
   #stopping = false;
 
   constructor(options: LoadOptions) {
@@ -32,7 +33,8 @@ export class Load {
   start(): this {
     for (let i = 0; i < this.#options.connections; i++) this.#connect();
     const { rate } = this.#options;
-    if (rate > 0) this.#timer = setInterval(() => this.#tick((rate * TICK) / 1000), TICK);
+    if (rate > 0) this.#timer = setInterval(() => this.#tick(rate), TICK);
+    this.#ticked = performance.now();
     return this;
   }
 
@@ -48,9 +50,11 @@ export class Load {
     return this.report;
   }
 
-  #tick(due: number): void {
-    // What could not be asked in time is not made up for: a slow moment must not become a burst.
-    this.#owed = Math.min(this.#owed + due, this.#options.connections);
+  #tick(rate: number): void {
+    const now = performance.now();
+    // A late tick owes what it is late by, but not more than there are connections: a slow moment must not become a burst.
+    this.#owed = Math.min(this.#owed + (rate * (now - this.#ticked)) / 1000, this.#options.connections);
+    this.#ticked = now;
     while (this.#owed >= 1) {
       const connection = this.#idle.shift();
       if (connection === undefined) return;
