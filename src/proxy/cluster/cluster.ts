@@ -154,7 +154,7 @@ export class Cluster {
     const before = this.#config;
     if (config === before) return;
     this.#config = config;
-    const sameHosts = before.http.protocol === config.http.protocol && sameJson(before.tls, config.tls);
+    const sameHosts = sameConnections(before, config);
     this.#maker.update(config, { transports: !sameHosts });
     if (before.balancing.kind !== config.balancing.kind) for (const host of this.#hosts) this.#maker.measure(host);
     this.#health.update(config);
@@ -385,6 +385,16 @@ export class Cluster {
     this.#health.remove(host);
     host.pools.retire();
   }
+}
+
+/** Whether an update can keep the connections there are. */
+function sameConnections(before: ClusterConfig, after: ClusterConfig): boolean {
+  return (
+    before.http.protocol === after.http.protocol &&
+    before.poolPerConnection === after.poolPerConnection &&
+    sameJson(before.sources, after.sources) &&
+    sameJson(before.tls, after.tls)
+  );
 }
 
 function isByHash({ kind }: PolicyConfig): boolean {

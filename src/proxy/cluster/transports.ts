@@ -4,7 +4,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, TransportChoice } from '../config/types.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import { ANYBODY, bareConnector, type Connector, plainConnector } from './connector.ts';
+import { ANYBODY, bareConnectorFrom, type Connector, plainConnectorFrom, sourceAmong } from './connector.ts';
 import { happyEyeballs } from './happy-eyeballs.ts';
 import type { UpstreamProtocol } from './host-pools.ts';
 import { proxyHeaderConnector } from './proxy-header.ts';
@@ -18,19 +18,27 @@ type Transport = {
   readonly named: boolean;
 };
 
-const PLAIN = { connector: plainConnector, secure: false, named: false };
+const PLAIN = { connector: plainConnectorFrom(null), secure: false, named: false };
 
 export class Transports {
   readonly #choices: readonly Transport[];
 
   readonly #wheel: TimerWheel;
 
-  constructor({ tls: choices, http }: ClusterConfig, stats: ClusterStats, services: ClusterServices) {
+  constructor(
+    { tls: choices, http, sources, poolPerConnection }: ClusterConfig,
+    stats: ClusterStats,
+    services: ClusterServices,
+  ) {
     this.#wheel = services.wheel;
+    const source = sourceAmong(sources);
     const make = ({ tls, proxyHeader }: TransportChoice): Connector => {
-      if (tls === null)
-        return proxyHeader === null ? plainConnector : proxyHeaderConnector(proxyHeader, plainConnector);
-      const below = proxyHeader === null ? null : proxyHeaderConnector(proxyHeader, bareConnector);
+      if (tls === null) {
+        const plain = plainConnectorFrom(source);
+        return proxyHeader === null ? plain : proxyHeaderConnector(proxyHeader, plain);
+      }
+      const bare = source === null && proxyHeader === null ? null : bareConnectorFrom(source);
+      const below = proxyHeader === null || bare === null ? bare : proxyHeaderConnector(proxyHeader, bare);
       const names = http.requestNames;
       return services.tlsConnector(
         { ...tls, requestNames: names, alpn: offered(tls.alpn, http.protocol) },
@@ -40,7 +48,7 @@ export class Transports {
     };
     this.#choices = choices.map((choice) => ({
       when: choice.when,
-      connector: make(choice),
+      connector: poolPerConnection ? perConnection(make(choice)) : make(choice),
       secure: choice.tls !== null,
       named: choice.tls?.sniFromHost === true,
     }));
@@ -57,6 +65,17 @@ export class Transports {
     if (moreAddresses.length === 0) return { connector, secure };
     return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
   }
+}
+
+/** Connections are for one connection of a client. */
+function perConnection(inner: Connector): Connector {
+  return {
+    connect: (...call) => inner.connect(...call),
+    purposeOf(exchange) {
+      const purpose = inner.purposeOf?.(exchange) ?? ANYBODY;
+      return { ...purpose, key: `${exchange.downstream.id} ${purpose.key}` };
+    },
+  };
 }
 
 function namedConnector(inner: Connector, hostName: string): Connector {

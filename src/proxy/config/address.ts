@@ -1,5 +1,9 @@
 // Addresses of sockets. Internal addresses are for neither listeners nor endpoints here.
-import { type Address, SocketAddress_Protocol } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import {
+  type Address,
+  type SocketAddress,
+  SocketAddress_Protocol,
+} from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { at, ConfigError } from './config-error.ts';
 
 export function decodeAddress(
@@ -7,8 +11,13 @@ export function decodeAddress(
   path: string,
 ): { readonly address: string; readonly port: number } {
   if (address?.address.case !== 'socketAddress') throw new ConfigError(path, 'has no socket_address');
-  const socket = address.address.value;
-  const here = at(path, 'socket_address');
+  return decodeSocketAddress(address.address.value, at(path, 'socket_address'));
+}
+
+export function decodeSocketAddress(
+  socket: SocketAddress,
+  here: string,
+): { readonly address: string; readonly port: number } {
   if (socket.protocol !== SocketAddress_Protocol.TCP) throw new ConfigError(at(here, 'protocol'), 'must be TCP');
   if (socket.address === '') throw new ConfigError(at(here, 'address'), 'is empty');
   const port = socket.portSpecifier.case === 'portValue' ? socket.portSpecifier.value : null;

@@ -42,6 +42,8 @@ describe('cluster', () => {
       healthChecks: [],
       ignoreNewHosts: false,
       ignoreHealthOnRemoval: false,
+      sources: [],
+      poolPerConnection: false,
       closeOnHealthFailure: false,
       closeOnSetChange: false,
       http: {

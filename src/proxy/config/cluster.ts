@@ -1,4 +1,5 @@
 // Cluster → ClusterConfig.
+import { isIP } from 'node:net';
 
 import type {
   CircuitBreakers,
@@ -11,11 +12,16 @@ import {
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type {
+  BindConfig,
+  SocketAddress as SocketAddressMessage,
+} from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import { decodeSocketAddress } from './address.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
-import type { EndpointHealth, Limits } from './cluster-types.ts';
+import type { EndpointHealth, Limits, SocketAddress } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeDiscovery } from './discovery.ts';
 import { healthOf } from './endpoints.ts';
@@ -50,6 +56,8 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     healthChecks: mapAt(cluster.healthChecks, 'health_checks', decodeHealthCheck),
     ignoreNewHosts: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
     ignoreHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
+    sources: decodeSources(cluster.upstreamBindConfig, 'upstream_bind_config'),
+    poolPerConnection: cluster.connectionPoolPerDownstreamConnection,
     closeOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     panicThreshold: panic,
@@ -73,6 +81,32 @@ function withRequestNames<Options extends Pick<ClusterConfig, 'http'>>(
     throw new ConfigError('upstream_http_protocol_options', `must have auto_sni and auto_san_validation (${hint})`);
   }
   return { ...options, http: { ...options.http, requestNames } };
+}
+
+/** One of each family at most, as Envoy demands. */
+function decodeSources(bind: BindConfig | undefined, path: string): readonly SocketAddress[] {
+  if (bind === undefined) return [];
+  const { sourceAddress, extraSourceAddresses: extra } = bind;
+  if (sourceAddress === undefined) {
+    if (extra.length > 0) throw new ConfigError(at(path, 'extra_source_addresses'), 'is set without source_address');
+    return [];
+  }
+  const first = decodeSource(sourceAddress, at(path, 'source_address'));
+  const others = mapAt(extra, at(path, 'extra_source_addresses'), ({ address }, here) => {
+    if (address === undefined) throw new ConfigError(at(here, 'address'), 'is required');
+    return decodeSource(address, at(here, 'address'));
+  });
+  const families = new Set([first, ...others].map(({ address }) => isIP(address)));
+  if (others.length > 1 || families.size !== others.length + 1) {
+    throw new ConfigError(at(path, 'extra_source_addresses'), 'must be one address, of the other family');
+  }
+  return [first, ...others];
+}
+
+function decodeSource(value: SocketAddressMessage, path: string): SocketAddress {
+  const address = decodeSocketAddress(value, path);
+  if (isIP(address.address) === 0) throw new ConfigError(path, `${address.address} is no IP address`);
+  return address;
 }
 
 /** Only STRICT_DNS resolves endpoints that keep the name they came from (Envoy says so, too). */

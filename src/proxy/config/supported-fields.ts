@@ -71,7 +71,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'name type eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
+    'name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
+  'envoy.config.core.v3.BindConfig': 'source_address extra_source_addresses',
+  'envoy.config.core.v3.ExtraSourceAddress': 'address',
   'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',

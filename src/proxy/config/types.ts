@@ -16,6 +16,7 @@ import type {
   OutlierConfig,
   PolicyConfig,
   RoutingPriority,
+  SocketAddress,
   SubsetConfig,
 } from './cluster-types.ts';
 import type { DnsCacheConfig } from './dns-cache.ts';
@@ -287,6 +288,10 @@ export type ClusterConfig = {
   readonly ignoreNewHosts: boolean;
   /** Endpoints that discovery forgets go at once, even when checks find them well. */
   readonly ignoreHealthOnRemoval: boolean;
+  /** Where connections come from, one of each family; [] leaves it to the system. */
+  readonly sources: readonly SocketAddress[];
+  /** Connections of a client share none with those of others. */
+  readonly poolPerConnection: boolean;
   readonly closeOnHealthFailure: boolean;
   readonly closeOnSetChange: boolean;
   /** Percent; 0 is off. Envoy's default 50. */

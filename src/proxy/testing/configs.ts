@@ -47,6 +47,8 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     healthChecks: [],
     ignoreNewHosts: false,
     ignoreHealthOnRemoval: false,
+    sources: [],
+    poolPerConnection: false,
     closeOnHealthFailure: false,
     closeOnSetChange: false,
     panicThreshold: 50,

@@ -35,6 +35,16 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
   ['protocol', 'HTTP/1.0 where it is accepted', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 kept alive', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 and a chunked answer', OWN_VERSION, withOwnVersion],
+  [
+    'upstream connections',
+    'from an address that is not here',
+    'a connection fails alike wherever the failure came from; Envoy calls it local where it cannot bind',
+    (envoy) =>
+      ofResponses(envoy, ({ headers, body }) => ({
+        headers: headers.map((line) => line.replace('content-length: 97', 'content-length: 98')),
+        body: body.replace('local connection failure', 'remote connection failure'),
+      })),
+  ],
   ['mutual TLS', 'upstream: refuses unshown', LATE_REFUSAL, withTermination],
   ['mutual TLS', 'upstream: refuses stranger', LATE_REFUSAL, withTermination],
   ['protocol', 'chunks with trailers', TRAILERS, withRequestTrailers],
