@@ -92,7 +92,12 @@ function make(balancing: PolicyConfig, endpoints: readonly Endpoint[]): Balancer
     forceDirect: false,
   } as const;
   const factors = { overprovisioning: 140, weightedHealth: false, localityWeights: [] };
-  return createBalancer({ balancing, localities, panicThreshold: 50, subsets: null }, factors, endpoints, context);
+  return createBalancer(
+    { balancing, localities, panicThreshold: 50, subsets: null, overrideHeaders: [] },
+    factors,
+    endpoints,
+    context,
+  );
 }
 
 function endpointOf(i: number, weight: number): Endpoint {

@@ -29,6 +29,8 @@ export type PickContext = {
   readonly hash: Hash64 | null;
   /** Monotonic milliseconds. */
   readonly now: number;
+  /** Counts from 0. */
+  readonly attempt: number;
   /** Tried already: avoided, as far as `reselect` goes. */
   readonly tried: readonly Endpoint[];
   /** How often an endpoint that is not wanted is given back for another (Envoy's host_selection_retry_max_attempts). */
@@ -71,6 +73,7 @@ export type EndpointOverride = { readonly name: string; readonly strict: boolean
 /** A request that wants nothing in particular. */
 export const anyEndpoint = {
   hash: null,
+  attempt: 0,
   tried: [],
   reselect: 0,
   rejects: null,

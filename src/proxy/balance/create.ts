@@ -3,17 +3,21 @@ import type { ClusterConfig } from '../config/types.ts';
 import type { Balancer, BalancerContext, Endpoint } from './balancer.ts';
 import { HashBalancer } from './hash-balancer.ts';
 import type { Factors } from './level.ts';
+import { OverrideHost } from './override-host.ts';
 import { ScheduledBalancer } from './scheduled-balancer.ts';
 import { SubsetBalancer } from './subset-balancer.ts';
 
 export function createBalancer(
-  config: Pick<ClusterConfig, 'balancing' | 'localities' | 'panicThreshold' | 'subsets'>,
+  config: Pick<ClusterConfig, 'balancing' | 'localities' | 'panicThreshold' | 'subsets' | 'overrideHeaders'>,
   factors: Factors,
   endpoints: readonly Endpoint[],
   context: BalancerContext,
 ): Balancer {
-  const { subsets } = config;
-  if (subsets === null) return createWhole(config, factors, endpoints, context);
+  const { subsets, overrideHeaders } = config;
+  if (subsets === null) {
+    const whole = createWhole(config, factors, endpoints, context);
+    return overrideHeaders.length === 0 ? whole : new OverrideHost(overrideHeaders, endpoints, whole);
+  }
   return new SubsetBalancer(subsets, endpoints, context.stats, (members) => {
     const localityWeights = subsets.localityWeightAware
       ? weightsFor(members, endpoints, factors, subsets.scaleLocalityWeight)

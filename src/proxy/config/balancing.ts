@@ -16,13 +16,14 @@ import { decodeSlowStart } from './slow-start.ts';
 import { decodeSubsets } from './subsets.ts';
 import type { ClusterConfig } from './types.ts';
 
-export type BalancingConfig = Pick<ClusterConfig, 'balancing' | 'localities' | 'subsets'>;
+export type BalancingConfig = Pick<ClusterConfig, 'balancing' | 'localities' | 'subsets' | 'overrideHeaders'>;
 
 /** Where the way endpoints are found is the way they are chosen, this is never asked. */
 const PROVIDED: BalancingConfig = {
   balancing: { kind: 'random' },
   localities: decodeLocalities(undefined, ''),
   subsets: null,
+  overrideHeaders: [],
 };
 
 export function decodeBalancing(cluster: Cluster, discovery: ClusterConfig['discovery']): BalancingConfig {
@@ -40,6 +41,7 @@ export function decodeBalancing(cluster: Cluster, discovery: ClusterConfig['disc
     balancing: decodePolicy(cluster),
     localities: decodeLocalities(cluster.commonLbConfig?.localityConfigSpecifier, 'common_lb_config'),
     subsets: cluster.lbSubsetConfig ? decodeSubsets(cluster.lbSubsetConfig, 'lb_subset_config') : null,
+    overrideHeaders: [],
   };
 }
 

@@ -33,6 +33,7 @@ describe('cluster', () => {
       balancing: { kind: 'round-robin', slowStart: null },
       localities: { kind: 'zone-aware', minClusterSize: 6, routedPercent: 100, failOnPanic: false, forceDirect: false },
       subsets: null,
+      overrideHeaders: [],
       overrideHealths: ['unknown', 'healthy', 'degraded'],
       tls: [{ name: 'default', when: {}, tls: null, proxyHeader: null }],
       limits: { default: limits(), high: limits() },

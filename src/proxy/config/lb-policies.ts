@@ -9,6 +9,7 @@ import {
   LeastRequestSchema,
 } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import { MaglevSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts';
+import { OverrideHostSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/override_host/v3/override_host_pb.ts';
 import { RandomSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
 import {
   RingHash_HashFunction,
@@ -20,7 +21,7 @@ import { WrrLocalitySchema } from '../../xds/gen/envoy/extensions/load_balancing
 import { typeNameOf, unpack } from './any.ts';
 import type { BalancingConfig } from './balancing.ts';
 import type { PolicyConfig } from './cluster-types.ts';
-import { at, ConfigError } from './config-error.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeLocalities, type LocalitySpecifier } from './localities.ts';
 import { leastRequestPolicy, maglevPolicy, ringPolicy } from './policies.ts';
 import { decodeSlowStart } from './slow-start.ts';
@@ -42,6 +43,7 @@ const decoders: readonly PolicyDecoder[] = [
   decodePeakEwma,
   decodeWrrLocality,
   decodeSubset,
+  decodeOverrideHost,
 ];
 
 export function decodePolicyList({ policies }: LoadBalancingPolicy, path: string): BalancingConfig {
@@ -128,6 +130,22 @@ function decodeSubset(any: Any | undefined, path: string): BalancingConfig | nul
   return { ...inner, subsets: decodeSubsets(message, path) };
 }
 
+/** Endpoints that a header names, before another policy. */
+function decodeOverrideHost(any: Any | undefined, path: string): BalancingConfig | null {
+  if (!isA(any, OverrideHostSchema.typeName)) return null;
+  const { overrideHostSources: sources, fallbackPolicy } = unpack(any, OverrideHostSchema, path);
+  if (sources.length === 0) throw new ConfigError(at(path, 'override_host_sources'), 'is empty');
+  const overrideHeaders = mapAt(sources, at(path, 'override_host_sources'), ({ header }, here) => {
+    if (header === '') throw new ConfigError(at(here, 'header'), 'is empty');
+    return header.toLowerCase();
+  });
+  const here = at(path, 'fallback_policy');
+  if (fallbackPolicy === undefined) throw new ConfigError(here, 'is required');
+  const inner = decodePolicyList(fallbackPolicy, here);
+  if (inner.subsets !== null) throw new ConfigError(here, 'is of subsets');
+  return { ...inner, overrideHeaders };
+}
+
 function isA(any: Any | undefined, typeName: string): boolean {
   return any !== undefined && typeNameOf(any) === typeName;
 }
@@ -141,5 +159,6 @@ function balancingOf(
   localities: LocalitySpecifier | undefined,
   path: string,
 ): BalancingConfig {
-  return { balancing, localities: decodeLocalities(localities, at(path, 'locality_lb_config')), subsets: null };
+  const here = at(path, 'locality_lb_config');
+  return { balancing, localities: decodeLocalities(localities, here), subsets: null, overrideHeaders: [] };
 }

@@ -131,6 +131,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config',
   'envoy.extensions.load_balancing_policies.maglev.v3.Maglev':
     'table_size consistent_hashing_lb_config locality_weighted_lb_config',
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost': 'override_host_sources fallback_policy',
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource': 'header',
   'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': 'endpoint_picking_policy',
   'envoy.extensions.load_balancing_policies.subset.v3.Subset':
     'fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy',

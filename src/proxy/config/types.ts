@@ -273,6 +273,8 @@ export type ClusterConfig = {
   readonly balancing: PolicyConfig;
   readonly localities: LocalityConfig;
   readonly subsets: SubsetConfig | null;
+  /** Headers that may name endpoints, in lower case; [] for most clusters. */
+  readonly overrideHeaders: readonly string[];
   /** What of the control plane's words an endpoint may bear that a session belongs to. */
   readonly overrideHealths: readonly EndpointHealth[];
   readonly tls: readonly TransportChoice[];

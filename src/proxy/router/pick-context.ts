@@ -23,5 +23,6 @@ export function pickContext(
   const destination = downstream.restored ? downstream.local : null;
   const { tried, reselect, rejects, reshare } = retry === null || attempts === 1 ? ANY_HOST : retry.wanted;
   const { authority, headers } = request;
-  return { hash, now, subset, destination, authority, headers, override, tried, reselect, rejects, reshare };
+  const attempt = attempts - 1;
+  return { hash, attempt, now, subset, destination, authority, headers, override, tried, reselect, rejects, reshare };
 }

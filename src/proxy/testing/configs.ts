@@ -30,6 +30,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     balancing: { kind: 'round-robin', slowStart: null },
     localities: { kind: 'zone-aware', minClusterSize: 6, routedPercent: 100, failOnPanic: false, forceDirect: false },
     subsets: null,
+    overrideHeaders: [],
     overrideHealths: ['unknown', 'healthy', 'degraded'],
     tls: [],
     http: {
