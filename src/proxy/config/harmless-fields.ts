@@ -19,9 +19,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.listener.v3.Listener': {
     stat_prefix: 'names a statistic',
-    enable_reuse_port: 'one worker accepts for all',
+    enable_reuse_port: 'several workers have a socket each, one has one',
     drain_type: 'every listener drains the same way',
-    connection_balance_config: 'one worker accepts for all',
+    connection_balance_config: 'the kernel spreads connections among workers',
     max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
     ignore_global_conn_limit: 'there is no global limit',
   },
