@@ -111,6 +111,7 @@ export class ProxyRuntime {
       localAddress: ownAddress(),
       overload: this.#overload,
       runtime: options.runtime ?? noRuntime,
+      workers: sharing?.workers ?? 1,
       health: options.health ?? { failing: false },
       node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,

@@ -77,6 +77,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     ...shared,
     overload: new Overload(systemClock),
     runtime: noRuntime,
+    workers: 1,
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',

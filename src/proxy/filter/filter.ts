@@ -37,6 +37,8 @@ export type FilterScope = {
   readonly node: { readonly id: string; readonly cluster: string };
   /** Whether this proxy fails its health checks because somebody asked for it. */
   readonly health: { readonly failing: boolean };
+  /** Threads that carry traffic, each with a scope of its own: what is limited for the proxy is shared out among them. */
+  readonly workers: number;
   /** This machine's address, as in X-Forwarded-For. */
   readonly localAddress: string;
   /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */

@@ -1,5 +1,6 @@
 // A filter chain at run time: its TLS, its network filters, what serves its connections, and the connections that were accepted on it.
 import type { Socket } from 'node:net';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { Downstream, Exchange, ListenerPlace } from '../http/exchange.ts';
 import type { Refusal, RunningNetworkFilter } from '../network-filter/filter.ts';
@@ -10,6 +11,8 @@ import { createTerminal, type Served, type Terminal, type TerminalServices } fro
 export type ChainOwner = {
   onGone(chain: FilterChain): void;
   onBug(error: unknown): void;
+  /** See `ListenerSharing`; null where no other thread serves the listener. */
+  tally(name: string): Tally | null;
 };
 
 export class FilterChain {
@@ -37,7 +40,9 @@ export class FilterChain {
     this.#services = services;
     this.#owner = owner;
     this.#terminal = createTerminal(config.network, listener, services);
-    const scope = { clock: services.clock, runtime: services.runtime, stats: services.filterStats };
+    const { clock, runtime, workers, filterStats: stats } = services;
+    const tally = (name: string) => owner.tally(`${listener.name} ${config.fingerprint || config.name} ${name}`);
+    const scope = { clock, runtime, workers, stats, tally };
     this.#filters = config.networkFilters.map((filter) => filter.start(scope));
   }
 

@@ -153,6 +153,7 @@ export class Listener {
         if (left.connections.size === 0) this.#leaving.delete(left);
       },
       onBug: (error) => this.#bug(error),
+      tally: (name) => this.#services.sharing?.tally(name) ?? null,
     });
   }
 

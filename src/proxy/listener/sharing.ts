@@ -4,6 +4,8 @@
 import type { Tally } from '../../lib/shared-tallies.ts';
 
 export type ListenerSharing = {
+  /** Threads that serve them, this one too. */
+  readonly workers: number;
   /** The one thread that has what cannot be shared so: Unix sockets. */
   readonly isFirst: boolean;
   /** In the order of a listener's addresses, where another thread has bound them: taken in place of port 0. */

@@ -22,19 +22,22 @@ export function createConnectionLimit(config: ConnectionLimit, name: string, pat
     name,
     start(scope) {
       const stats = scope.stats(`connection_limit.${statPrefix}`, () => new ConnectionLimitStats());
+      const tally = scope.tally(`connection_limit.${statPrefix}`);
       let active = 0;
       return {
         admit() {
-          if (enabled(scope.runtime) && active >= limit) {
+          if (enabled(scope.runtime) && active + (tally?.others(0) ?? 0) >= limit) {
             stats.limited_connections += 1;
             return { delay, details: '' };
           }
           active += 1;
+          tally?.add(0, 1);
           stats.active_connections += 1;
           return null;
         },
         leave() {
           active -= 1;
+          tally?.add(0, -1);
           stats.active_connections -= 1;
         },
       };

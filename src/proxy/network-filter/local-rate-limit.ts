@@ -29,14 +29,17 @@ export function createLocalRateLimit(config: LocalRateLimit, name: string, path:
     name,
     start(scope) {
       const stats = scope.stats(`local_rate_limit.${statPrefix}`, () => new LocalRateLimitStats());
-      let tokens = bucket.maxTokens;
+      // The tokens of the chain, shared out among the threads; one may hold at least one.
+      const { workers } = scope;
+      const capacity = Math.max(1, bucket.maxTokens / workers);
+      let tokens = capacity;
       let filledAt = scope.clock.now();
       return {
         admit() {
           if (!enabled(scope.runtime)) return null;
           // Filled bit by bit, as Envoy's bucket is, and never more than full.
           const now = scope.clock.now();
-          tokens = Math.min(bucket.maxTokens, tokens + ((now - filledAt) / interval) * perFill);
+          tokens = Math.min(capacity, tokens + ((now - filledAt) / interval) * (perFill / workers));
           filledAt = now;
           if (tokens < 1) {
             stats.rate_limited += 1;

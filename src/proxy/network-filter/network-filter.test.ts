@@ -2,6 +2,7 @@
 import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { SharedTallies, type Tally } from '../../lib/shared-tallies.ts';
 import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
@@ -17,12 +18,14 @@ function compile(schema: DescMessage, json: JsonObject) {
   return compileNetworkFilter(any, 'filter', 'f');
 }
 
-function start(schema: DescMessage, json: JsonObject) {
+function start(schema: DescMessage, json: JsonObject, { workers = 1, tally = null as Tally | null } = {}) {
   const clock = new ManualClock();
   const counters = new Map<string, object>();
   const running = compile(schema, json).start({
     clock,
     runtime: noRuntime,
+    workers,
+    tally: () => tally,
     stats(name, make) {
       const stats = make();
       counters.set(name, stats);
@@ -84,6 +87,27 @@ test('connection_limit: so many at a time', () => {
   running.leave?.();
   expect(admitted()).toBe(true);
   expect(counters.get('connection_limit.s')).toEqual({ active_connections: 2, limited_connections: 1 });
+});
+
+test('connection_limit: of all threads together', () => {
+  const memory = SharedTallies.allocate(2);
+  const [a, b] = [0, 1].map((thread) => {
+    const tally = new SharedTallies(memory, 2, thread).of('l');
+    return start(ConnectionLimitSchema, { stat_prefix: 's', max_connections: 2 }, { tally }).running;
+  });
+  const admitted = [a, b, a, b].map((running) => running!.admit(testExchange()) === null);
+  expect(admitted).toEqual([true, true, false, false]);
+  a!.leave?.();
+  expect(b!.admit(testExchange())).toBeNull();
+});
+
+test('local_ratelimit: two threads share the tokens out', () => {
+  const token_bucket = { max_tokens: 4, tokens_per_fill: 2, fill_interval: '1s' };
+  const { running, clock } = start(LocalRateLimitSchema, { stat_prefix: 's', token_bucket }, { workers: 2 });
+  const admitted = () => running.admit(testExchange()) === null;
+  expect([admitted(), admitted(), admitted()]).toEqual([true, true, false]);
+  clock.advance(1_000);
+  expect([admitted(), admitted()]).toEqual([true, false]);
 });
 
 test('local_ratelimit: so many per interval, never more than full', () => {

@@ -116,7 +116,8 @@ export class ConnectionManager implements StreamAcceptor {
 }
 
 function filterScope(services: RouterServices, statPrefix: string): FilterScope {
-  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health, runtime } = services;
+  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health, runtime, workers } =
+    services;
   return {
     clock,
     wheel,
@@ -128,6 +129,7 @@ function filterScope(services: RouterServices, statPrefix: string): FilterScope 
     node,
     health,
     runtime,
+    workers,
     prefix: `http.${statPrefix}.`,
     stats: filterStats,
   };

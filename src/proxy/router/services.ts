@@ -19,6 +19,8 @@ export type RouterServices = {
   readonly runtime: RuntimeLookup;
   /** Whether health checks fail because somebody asked for it. */
   readonly health: { readonly failing: boolean };
+  /** See `FilterScope.workers`. */
+  readonly workers: number;
   /** Who this proxy is. */
   readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */

@@ -25,6 +25,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     log: silentLog([]),
     overload: new Overload(clock),
     runtime: noRuntime,
+    workers: 1,
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',

@@ -61,6 +61,8 @@ class Worker {
     const watchHealth = this.#health.watch;
     const tallies = new SharedTallies(memory, threads, index);
     const sharing = {
+      // All but the main thread.
+      workers: threads - 1,
       isFirst: index === FIRST,
       portsOf: (listener: string) => this.#ports.get(listener) ?? [],
       tally: (name: string) => tallies.of(name),

@@ -26,10 +26,11 @@ export class Buckets {
   readonly #all: TokenBucket | null;
   readonly #kinds: readonly TokenBucket[];
 
-  constructor(config: BucketsConfig, now: number) {
+  /** `workers`: threads that have such buckets, and share the tokens out. */
+  constructor(config: BucketsConfig, now: number, workers: number) {
     this.#config = config;
-    this.#all = config.all === null ? null : new TokenBucket(config.all, now);
-    this.#kinds = config.kinds.map(({ bucket }) => new TokenBucket(bucket, now));
+    this.#all = config.all === null ? null : new TokenBucket(config.all, now, workers);
+    this.#kinds = config.kinds.map(({ bucket }) => new TokenBucket(bucket, now, workers));
   }
 
   /** The slowest bucket is asked first; the first without a token refuses. */

@@ -24,6 +24,15 @@ describe('TokenBucket', () => {
     expect([tokens.take(999), Math.round(tokens.nextToken(999))]).toEqual([false, 1]);
     expect([tokens.take(1_001), tokens.remaining(10_000)]).toEqual([true, 2]);
   });
+
+  test.each([
+    ['its share', 4, [true, true, false]],
+    ['one at least', 1, [true, false, false]],
+  ])('of several holds %s, and fills as much slower', (_name, capacity, taken) => {
+    const tokens = new TokenBucket({ capacity, rate: 0.001 }, 0, 2);
+    expect([tokens.take(0), tokens.take(0), tokens.take(0)]).toEqual(taken);
+    expect([tokens.take(1_999), tokens.take(2_001), tokens.take(2_001)]).toEqual([false, true, false]);
+  });
 });
 
 test('refused requests pass again when the bucket has filled', () => {

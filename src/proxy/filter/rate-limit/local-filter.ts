@@ -96,17 +96,17 @@ function compileTake(config: LocalRateLimit, path: string): Take {
   const find = config.localRateLimitPerDownstreamConnection ? perConnection(buckets) : shared(buckets);
   return (exchange, scope) => {
     const now = scope.clock.now();
-    return find(exchange.downstream, now).take(describeRequest(exchange, scope), now);
+    return find(exchange.downstream, now, scope.workers).take(describeRequest(exchange, scope), now);
   };
 }
 
-type Find = (downstream: Downstream, now: number) => Buckets;
+type Find = (downstream: Downstream, now: number, workers: number) => Buckets;
 
 /** Made with the first request, because only then it is known what time it is. */
 function shared(config: BucketsConfig): Find {
   let buckets: Buckets | null = null;
-  return (_downstream, now) => {
-    buckets ??= new Buckets(config, now);
+  return (_downstream, now, workers) => {
+    buckets ??= new Buckets(config, now, workers);
     return buckets;
   };
 }
@@ -114,7 +114,7 @@ function shared(config: BucketsConfig): Find {
 function perConnection(config: BucketsConfig): Find {
   const all = new WeakMap<Downstream, Buckets>();
   return (downstream, now) => {
-    const buckets = all.get(downstream) ?? new Buckets(config, now);
+    const buckets = all.get(downstream) ?? new Buckets(config, now, 1);
     all.set(downstream, buckets);
     return buckets;
   };

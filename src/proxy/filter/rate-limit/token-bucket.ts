@@ -8,13 +8,17 @@ export type TokenBucketConfig = {
 
 export class TokenBucket {
   readonly config: TokenBucketConfig;
+  readonly #capacity: number;
+  readonly #rate: number;
   #tokens: number;
   #filledAt: number;
 
-  /** Full at first. `now` is monotonic milliseconds, here and below. */
-  constructor(config: TokenBucketConfig, now: number) {
+  /** Full at first. `now` is monotonic milliseconds, here and below. The configured tokens are shared out among so many buckets, each of which holds one at least. */
+  constructor(config: TokenBucketConfig, now: number, buckets = 1) {
     this.config = config;
-    this.#tokens = config.capacity;
+    this.#capacity = Math.max(1, config.capacity / buckets);
+    this.#rate = config.rate / buckets;
+    this.#tokens = this.#capacity;
     this.#filledAt = now;
   }
 
@@ -34,11 +38,11 @@ export class TokenBucket {
   /** Milliseconds until there is a token. */
   nextToken(now: number): number {
     this.#fill(now);
-    return this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.config.rate;
+    return this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.#rate;
   }
 
   #fill(now: number): void {
-    this.#tokens = Math.min(this.config.capacity, this.#tokens + (now - this.#filledAt) * this.config.rate);
+    this.#tokens = Math.min(this.#capacity, this.#tokens + (now - this.#filledAt) * this.#rate);
     this.#filledAt = now;
   }
 }
