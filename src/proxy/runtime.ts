@@ -12,6 +12,7 @@ import type { ClusterServices } from './cluster/cluster-services.ts';
 import { systemResolve } from './cluster/dns.ts';
 import { DnsCaches } from './cluster/dns-caches.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
+import { withRuntime } from './config/cluster-runtime.ts';
 import type { Assignment } from './config/cluster-types.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
@@ -68,6 +69,8 @@ export class ProxyRuntime {
   readonly #clusters = new Map<string, Cluster>();
   /** Not in use yet: endpoints are looked for, or checked for the first time. */
   readonly #newClusters = new Map<string, Cluster>();
+  /** As the configuration has them, without what the runtime changes. */
+  readonly #givenClusters = new Map<string, ClusterConfig>();
   /** Endpoints by EDS service name: they may come before their cluster, and several clusters may share them. */
   readonly #endpoints = new Map<string, Assignment>();
   readonly #routes = new Map<string, RouteTable>();
@@ -118,6 +121,7 @@ export class ProxyRuntime {
       routes: this.#routes,
       filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),
     };
+    this.#calls.runtime.watch(() => this.#followRuntime());
     this.client = new ClusterClient(this.#calls);
     this.#listenerServices = {
       ...this.#calls,
@@ -136,8 +140,10 @@ export class ProxyRuntime {
   }
 
   /** What it returns resolves when the cluster is in use: at once where nothing is to be found out about its endpoints before. */
-  setCluster(config: ClusterConfig): void | Promise<void> {
-    const { name, discovery } = config;
+  setCluster(given: ClusterConfig): void | Promise<void> {
+    const { name, discovery } = given;
+    const config = withRuntime(given, this.#calls.runtime);
+    this.#givenClusters.set(name, given);
     let cluster = this.#clusters.get(name) ?? this.#newClusters.get(name);
     if (cluster !== undefined) cluster.update(config);
     else {
@@ -151,6 +157,13 @@ export class ProxyRuntime {
       else cluster.setEndpoints(assignment);
     }
     return this.#use(name, cluster);
+  }
+
+  #followRuntime(): void {
+    for (const [name, config] of this.#givenClusters) {
+      const cluster = this.#newClusters.get(name) ?? this.#clusters.get(name);
+      cluster?.update(withRuntime(config, this.#calls.runtime));
+    }
   }
 
   #use(name: string, cluster: Cluster): void | Promise<void> {
@@ -175,6 +188,7 @@ export class ProxyRuntime {
     const cluster = this.#clusters.get(name) ?? this.#newClusters.get(name);
     this.#clusters.delete(name);
     this.#newClusters.delete(name);
+    this.#givenClusters.delete(name);
     cluster?.close();
   }
 

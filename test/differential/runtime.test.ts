@@ -26,6 +26,8 @@ const VALUES: Readonly<Record<string, string>> = {
   on: 'true',
   'fault.no': '0',
   'fault.status': '418',
+  'circuit_breakers.limited.default.max_requests': '0',
+  'upstream.healthy_panic_threshold': '0',
 };
 
 /** Routes of which the second takes what the first leaves. */
@@ -45,6 +47,9 @@ const SHARES: readonly (readonly [name: string, numerator: number, key: string, 
   ['double', 100, 'as.double', 202],
   ['absent', 100, 'absent', 201],
 ];
+
+const cluster = (name: string, health: string): string =>
+  `{ name: ${name}, type: STATIC, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ health_status: ${health}, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] } }`;
 
 const ask = (path: string, status: number, ...headers: string[]): Case => ({
   name: path,
@@ -79,6 +84,8 @@ compareWithEnvoy(
 ${SHARES.map(([name, numerator, key]) => taken(name, numerator, key)).join('')}
     - { match: { path: /changed, runtime_fraction: ${fraction(0, 'changed')} }, direct_response: { status: 201 } }
     - { match: { path: /changed }, direct_response: { status: 202 } }
+    - { match: { path: /breaker }, route: { cluster: limited } }
+    - { match: { path: /panic }, route: { cluster: sick } }
     - { match: { path: /mirror }, route: { cluster: a, request_mirror_policies: [{ cluster: b, runtime_fraction: ${fraction(100, 'none')} }, { cluster: c, runtime_fraction: ${fraction(0, 'all')} }] } }
     - { match: { path: /fault }, route: { cluster: a }, ${fault(`${ABORT}, abort_percent_runtime: fault.no`)} }
     - { match: { path: /fault-status }, route: { cluster: a }, ${fault(`${ABORT}, abort_http_status_runtime: fault.status`)} }
@@ -91,7 +98,10 @@ ${SHARES.map(([name, numerator, key]) => taken(name, numerator, key)).join('')}
     - { match: { path: /limited }, route: { cluster: a }, ${config('local', 'local_ratelimit.v3.LocalRateLimit', `stat_prefix: l, token_bucket: { max_tokens: 1, fill_interval: 600s }, filter_enabled: ${fraction(0, 'all')}, filter_enforced: ${fraction(0, 'all')}`)} }
     - { match: { path: /unlimited }, route: { cluster: a }, ${config('local', 'local_ratelimit.v3.LocalRateLimit', `stat_prefix: l, token_bucket: { max_tokens: 1, fill_interval: 600s }, filter_enabled: ${fraction(100, 'all')}, filter_enforced: ${fraction(100, 'none')}`)} }
 `,
+    clusters: `[${[cluster('limited', 'UNKNOWN'), cluster('sick', 'UNHEALTHY')].join(', ')}]`,
     cases: [
+      { name: 'no request is let through', send: get('/breaker'), wants: { status: 503, flags: 'UO', reached: [] } },
+      { name: 'no panic', send: get('/panic'), wants: { status: 503, flags: 'UH', reached: [] } },
       ...SHARES.map(([name, , , status]) => ask(`/${name}`, status)),
       { name: 'mirrors', send: get('/mirror'), wants: { status: 200, reached: ['a', 'c'] } },
       ask('/fault', 200),

@@ -48,7 +48,6 @@ export class RuntimeLayers implements RuntimeLookup {
     return this.#entries.get(key)?.share;
   }
 
-  /** `changed` is called after every change. */
   watch(changed: () => void): void {
     this.#watchers.add(changed);
   }

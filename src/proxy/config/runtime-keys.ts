@@ -10,6 +10,8 @@ export type RuntimeLookup = {
   flag(key: string): boolean | undefined;
   /** In [0, 1]: of a fraction, or of an integer of 100. */
   share(key: string): number | undefined;
+  /** `changed` is called after every change. */
+  watch(changed: () => void): void;
 };
 
 export type Keyed<Value> = (runtime: RuntimeLookup) => Value;
@@ -19,6 +21,7 @@ export const noRuntime: RuntimeLookup = {
   integer: () => undefined,
   flag: () => undefined,
   share: () => undefined,
+  watch: () => undefined,
 };
 
 /** A share in [0, 1]; absent is `fallback`. */

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { RuntimeLayers } from '../bootstrap/runtime-layers.ts';
+import { cluster, outlierDetection } from '../testing/configs.ts';
+import { withRuntime } from './cluster-runtime.ts';
+import type { HealthCheckConfig } from './health-check-types.ts';
+
+const check: HealthCheckConfig = {
+  timeout: 1_000,
+  interval: 5_000,
+  initialJitter: 0,
+  intervalJitter: 0,
+  intervalJitterPercent: 0,
+  unhealthyThreshold: 1,
+  healthyThreshold: 1,
+  altPort: 0,
+  reuseConnection: true,
+  noTrafficInterval: 60_000,
+  noTrafficHealthyInterval: 60_000,
+  unhealthyInterval: 5_000,
+  unhealthyEdgeInterval: 5_000,
+  healthyEdgeInterval: 5_000,
+  probe: { kind: 'tcp', send: Buffer.alloc(0), receive: [] },
+};
+const config = cluster('web', [1], { outlierDetection: outlierDetection(), healthChecks: [check] });
+const changed = (values: Record<string, number>) => withRuntime(config, new RuntimeLayers([{ name: 'l', values }]));
+
+test('a runtime that says nothing changes nothing', () => {
+  expect(changed({})).toBe(config);
+  expect(changed({ 'circuit_breakers.other.default.max_requests': 1 })).toBe(config);
+});
+
+test('keys stand beside fields', () => {
+  const next = changed({
+    'upstream.healthy_panic_threshold': 120,
+    'circuit_breakers.web.default.max_requests': 3,
+    'circuit_breakers.web.high.max_retries': 4,
+    'outlier_detection.consecutive_5xx': 2,
+    'outlier_detection.enforcing_consecutive_5xx': 0,
+    'outlier_detection.interval_ms': 7,
+    'health_check.max_interval': 8,
+  });
+  expect(next).toMatchObject({
+    panicThreshold: 100,
+    limits: { default: { maxRequests: 3 }, high: { maxRetries: 4 } },
+    outlierDetection: { interval: 7, consecutive5xx: { count: 2, enforcing: 0 } },
+    healthChecks: [{ interval: 8, unhealthyInterval: 8 }],
+  });
+  expect(next.limits.default.maxRetries).toBe(config.limits.default.maxRetries);
+});
