@@ -25,6 +25,7 @@ test('a TCP proxy with Envoy’s defaults', () => {
       maxConnectAttempts: 1,
       hashSourceIp: false,
       accessLogs: [],
+      onOpened: null,
       logOnConnected: false,
     },
   });

@@ -1,5 +1,6 @@
 // What the network filters of a filter chain compile to: filters that let a connection in or not, and the one that serves it.
 import type { SubsetCriteria } from '../balance/balancer.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { AccessLog } from '../log/access-log.ts';
 
 /** Serves the connections of a chain without HTTP. */
@@ -26,6 +27,8 @@ export type TcpProxyConfig = {
   /** Balancers that hash go by the client's address. */
   readonly hashSourceIp: boolean;
   readonly accessLogs: readonly AccessLog[];
+  /** Called when the upstream is connected, or in the end without one; the result is called when the client's side is closed. null: nobody asks. */
+  readonly onOpened: ((record: Exchange) => () => void) | null;
   /** Logs also when the upstream is connected. */
   readonly logOnConnected: boolean;
 };

@@ -23,6 +23,7 @@ export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
     maxConnectAttempts,
     hashSourceIp: decodeHash(proxy, at(path, 'hash_policy')),
     accessLogs: decodeAccessLogs(proxy.accessLog, at(path, 'access_log')),
+    onOpened: null,
     logOnConnected: proxy.accessLogOptions?.flushAccessLogOnConnected ?? proxy.flushAccessLogOnConnected,
   };
 }

@@ -50,17 +50,17 @@ export class FilterChain {
   serve(socket: Socket, downstream: Downstream): void {
     let record: Exchange | null = null;
     const recorded = (): Exchange => (record ??= connectionRecord(downstream, this.#services.clock));
-    if (this.#filters.length > 0) {
-      const refusal = this.#admit(recorded(), socket);
-      if (refusal !== null) {
-        this.#refuse(socket, recorded(), refusal);
-        return;
-      }
+    const filtered = this.#filters.length === 0 ? null : recorded();
+    const refusal = filtered === null ? null : this.#admit(filtered, socket);
+    if (filtered !== null && refusal !== null) {
+      this.#refuse(socket, filtered, refusal);
+      return;
     }
+    const state = filtered?.filterState ?? null;
     let gone = false;
     const served: Served = this.#terminal.serve({
       socket,
-      downstream,
+      downstream: state === null ? downstream : { ...downstream, filterState: state },
       record: recorded,
       onGone: () => {
         gone = true;
@@ -97,6 +97,6 @@ export class FilterChain {
     socket.on('error', () => socket.destroy());
     if (delay > 0) this.#services.wheel.set(delay, () => socket.destroy());
     else socket.destroy();
-    this.#terminal.log?.(record);
+    this.#terminal.turnAway?.(record);
   }
 }

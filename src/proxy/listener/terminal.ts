@@ -31,7 +31,7 @@ export type Terminal = {
   /** Connections that come after this go as soon as they can, too. */
   drain(): void;
   /** A connection that was not let in. */
-  log?(record: Exchange): void;
+  turnAway?(record: Exchange): void;
 };
 
 export type TerminalServices = RouterServices & { httpStats(prefix: string): HttpStats };
@@ -50,7 +50,7 @@ export function createTerminal(
       return {
         serve: (accepted) => proxy.serve(accepted.socket, accepted.record(), accepted),
         drain: () => undefined,
-        log: (record) => proxy.log(record, services.clock.now()),
+        turnAway: (record) => proxy.turnedAway(record),
       };
     }
     case 'echo':

@@ -173,5 +173,9 @@ test('every metric has its HELP and TYPE once, before its samples', () => {
     'istio_request_bytes',
     'istio_response_bytes',
     'tulle_metrics_overflow_total',
+    'istio_tcp_connections_opened_total',
+    'istio_tcp_connections_closed_total',
+    'istio_tcp_sent_bytes_total',
+    'istio_tcp_received_bytes_total',
   ]);
 });

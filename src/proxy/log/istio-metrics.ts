@@ -4,8 +4,10 @@ import type { Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
 import type { AccessLog } from './access-log.ts';
 import { Histogram } from './histogram.ts';
+import { endsOf, heading, type Labels, labelText } from './istio-labels.ts';
+import { IstioTcpMetrics } from './istio-tcp-metrics.ts';
 import { RecentSeries } from './recent-series.ts';
-import { peerEnd, unknownEnd, type WorkloadEnd, workloadEnd } from './workload-end.ts';
+import type { WorkloadEnd } from './workload-end.ts';
 
 /** All metrics of one set of labels. */
 type Series = {
@@ -16,7 +18,6 @@ type Series = {
   readonly responseBytes: Histogram;
 };
 
-type Labels = readonly (readonly [name: string, value: string])[];
 type Outcome = {
   readonly code: number;
   readonly flags: string;
@@ -37,6 +38,7 @@ const HISTOGRAMS = [
 
 export class IstioMetrics {
   readonly #own: WorkloadEnd;
+  readonly #tcp: IstioTcpMetrics;
   readonly #limit: number;
   readonly #series = new Map<string, Series>();
   /** Finds a series without building its labels; emptied when it grows too large. */
@@ -45,14 +47,17 @@ export class IstioMetrics {
 
   constructor(own: WorkloadEnd, limit = MAXIMUM_SERIES) {
     this.#own = own;
+    this.#tcp = new IstioTcpMetrics(own, limit);
     this.#limit = limit;
   }
 
-  /** The same listener, whose exchanges are counted. Inbound ones are reported as their destination, others as their source. */
+  /** The same listener, whose exchanges and connections are counted. Inbound ones are reported as their destination, others as their source. */
   observe(config: ListenerConfig): ListenerConfig {
     const log = this.#logOf(config);
     const counted = (chain: ListenerConfig['chains'][number]) => {
       const { network } = chain;
+      if (network.kind === 'tcp')
+        return { ...chain, network: { ...network, tcp: this.#tcp.observe(config, network.tcp) } };
       if (network.kind !== 'http') return chain;
       const { http } = network;
       return { ...chain, network: { ...network, http: { ...http, accessLogs: [...http.accessLogs, log] } } };
@@ -81,7 +86,8 @@ export class IstioMetrics {
         'counter',
         'Requests not counted above: there were too many sets of labels.',
       ),
-      `tulle_metrics_overflow_total ${this.#overflow}\n`,
+      `tulle_metrics_overflow_total ${this.#overflow + this.#tcp.overflow}\n`,
+      this.#tcp.text(),
     ].join('');
   }
 
@@ -93,8 +99,7 @@ export class IstioMetrics {
       const outcome = outcomeOf(exchange, grpcStatus);
       const key = `${name}|${outcome.code}|${outcome.flags}|${outcome.grpcStatus}|${ends.key(exchange)}`;
       const series =
-        this.#found.get(key) ??
-        this.#find(key, inbound ? this.#inbound(exchange, metadata) : this.#outbound(exchange), outcome);
+        this.#found.get(key) ?? this.#find(key, endsOf(exchange, this.#own, inbound ? metadata : null), outcome);
       if (series !== null) recent.add(exchange, grpcStatus, ends.near(exchange), ends.far(exchange), series);
       return series;
     };
@@ -135,32 +140,7 @@ export class IstioMetrics {
     this.#found.set(key, series);
     return series;
   }
-
-  #outbound({ endpoint, clusterMetadata }: Exchange): Labels {
-    const destination = endpoint === null ? unknownEnd : workloadEnd(endpoint.metadata['tulle.workload']);
-    return [
-      ['reporter', 'source'],
-      ...endLabels('source', this.#own, ''),
-      ...endLabels('destination', destination, ''),
-      ...serviceLabels(clusterMetadata?.['tulle.service']),
-      ['connection_security_policy', 'unknown'],
-    ];
-  }
-
-  #inbound({ peer, downstream }: Exchange, metadata: ListenerConfig['metadata']): Labels {
-    const principal = downstream.tls?.uriSans[0] ?? '';
-    return [
-      ['reporter', 'destination'],
-      ...endLabels('source', peerEnd(peer, principal), principal),
-      ...endLabels('destination', this.#own, downstream.tls?.localUriSans[0] ?? ''),
-      ...serviceLabels(metadata['tulle.service']),
-      ['connection_security_policy', principal === '' ? 'none' : 'mutual_tls'],
-    ];
-  }
 }
-
-const heading = (name: string, type: string, help: string): string =>
-  `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
 /** What tells the two ends of an exchange, in parts and in one. */
 type Ends = {
@@ -207,32 +187,3 @@ const outcomeLabels = ({ code, flags, protocol, grpcStatus }: Outcome): Labels =
   ['grpc_response_status', grpcStatus],
   ['response_flags', flags],
 ];
-
-function endLabels(side: 'source' | 'destination', end: WorkloadEnd, principal: string): Labels {
-  return [
-    [`${side}_workload`, known(end.workload)],
-    [`${side}_workload_namespace`, known(end.namespace)],
-    [`${side}_principal`, known(principal)],
-    [`${side}_app`, known(end.app)],
-    [`${side}_version`, known(end.version)],
-    [`${side}_canonical_service`, known(end.app || end.workload)],
-    [`${side}_canonical_revision`, end.version || 'latest'],
-    [`${side}_cluster`, 'Kubernetes'],
-  ];
-}
-
-function serviceLabels(service: unknown): Labels {
-  const { host, name, namespace } = (service ?? {}) as Readonly<Record<string, unknown>>;
-  return [
-    ['destination_service', known(host)],
-    ['destination_service_name', known(name)],
-    ['destination_service_namespace', known(namespace)],
-  ];
-}
-
-const known = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : 'unknown');
-
-const labelText = (labels: Labels): string =>
-  labels.map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, escapeChar)}"`).join(',');
-
-const escapeChar = (char: string): string => (char === '\n' ? '\\n' : `\\${char}`);

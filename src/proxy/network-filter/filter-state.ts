@@ -6,11 +6,14 @@ import type { Config } from '../../xds/gen/envoy/extensions/filters/network/set_
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { readSource } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { UPSTREAM_SERVER_NAME } from '../http/filter-state.ts';
 import { compileFormat } from '../log/format.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import type { NetworkFilter } from './filter.ts';
 
 const TCP_CLUSTER = 'envoy.tcp_proxy.cluster';
+/** What they mean to others is text, whatever factory makes them. */
+const KNOWN: ReadonlySet<string> = new Set([TCP_CLUSTER, UPSTREAM_SERVER_NAME]);
 
 /** The server name a client asks for is the cluster it gets. */
 export function createSniCluster(name: string): NetworkFilter {
@@ -35,7 +38,7 @@ export function createSetFilterState(config: Config, name: string, path: string)
 function compileValue(value: FilterStateValue, path: string): (record: Exchange) => void {
   const { key, value: source, factoryKey, skipIfEmpty } = value;
   if (key.case !== 'objectKey' || key.value === '') throw new ConfigError(at(path, 'object_key'), 'is empty');
-  const known = key.value === TCP_CLUSTER || factoryKey === 'envoy.string';
+  const known = KNOWN.has(key.value) || KNOWN.has(factoryKey) || factoryKey === 'envoy.string';
   if (!known) throw new ConfigError(at(path, 'object_key'), `${key.value} is not supported (hint: ${TCP_CLUSTER})`);
   if (value.sharedWithUpstream !== Shared.NONE) {
     throw new ConfigError(at(path, 'shared_with_upstream'), 'is not supported');

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
@@ -26,6 +27,7 @@ function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
     maxConnectAttempts: 1,
     hashSourceIp: false,
     accessLogs: [],
+    onOpened: null,
     logOnConnected: false,
     ...change,
   };
@@ -288,4 +290,24 @@ test('a busy one after the longest duration', async () => {
   clearInterval(timer);
   expect(proxy.stat('tcp.test.max_downstream_connection_duration')).toBe(1);
   await expect.poll(() => proxy.log[0]).toMatch(/DT$/);
+});
+
+test('who counts connections hears of their beginning with an endpoint, and of their end', async () => {
+  const heard: string[] = [];
+  const onOpened: TcpProxyConfig['onOpened'] = ({ endpoint, flags }) => {
+    heard.push(`opened ${endpoint === null ? 'nowhere' : 'somewhere'} ${formatFlags(flags)}`);
+    return () => void heard.push('closed');
+  };
+  const proxy = await start({ onOpened }, [cluster('c', [await echo()])]);
+  const socket = connect(proxy.port, '127.0.0.1');
+  socket.write('x');
+  await once(socket, 'data');
+  expect(heard).toEqual(['opened somewhere -']);
+  socket.end();
+  await waitFor('the end', () => heard.length === 2);
+  const nowhere = await start({ onOpened, clusters: [{ name: 'none', weight: 1, subset: null }] }, []);
+  const refused = connect(nowhere.port, '127.0.0.1');
+  await once(refused, 'close');
+  await waitFor('the other end', () => heard.length === 4);
+  expect(heard).toEqual(['opened somewhere -', 'closed', 'opened nowhere NC', 'closed']);
 });

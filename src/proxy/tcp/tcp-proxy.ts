@@ -55,6 +55,12 @@ export class TcpProxy {
     return clusters.findLast(({ weight }) => weight > 0)!;
   }
 
+  /** A filter let nobody in. */
+  turnedAway(record: Exchange): void {
+    this.config.onOpened?.(record)();
+    this.log(record, this.services.clock.now());
+  }
+
   log(record: Exchange, ended: number): void {
     for (const log of this.#logs) log.write(record, ended);
   }

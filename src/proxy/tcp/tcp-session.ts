@@ -10,10 +10,11 @@ import { xxHash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { ConnectResult } from '../cluster/connector.ts';
+import { ANYBODY, type Connector, type ConnectResult, type Purpose } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { Exchange, UpstreamTls } from '../http/exchange.ts';
+import { UPSTREAM_SERVER_NAME } from '../http/filter-state.ts';
 import { flag } from '../http/flags.ts';
 import { Pump } from './pump.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
@@ -36,6 +37,8 @@ export class TcpSession {
   #idleTimer: Timer | null = null;
   #durationTimer: Timer | null = null;
   #closed = false;
+  /** Tells who counts connections that this one is closed; null while it was not connected. */
+  #closeCount: (() => void) | null = null;
 
   constructor(proxy: TcpProxy, socket: Socket, record: Exchange, owner: SessionOwner) {
     this.#proxy = proxy;
@@ -156,7 +159,7 @@ export class TcpSession {
       },
       onFailed: (detail) => failed(detail),
     };
-    const cancel = connector.connect(address, port, result, connector.purposeOf?.(this.#record));
+    const cancel = connector.connect(address, port, result, purposeOf(connector, this.#record));
     const timer = wheel.set(cluster.config.connectTimeout, () => {
       cancel();
       stats.upstream_cx_connect_timeout += 1;
@@ -194,6 +197,7 @@ export class TcpSession {
       cluster.stats.upstream_cx_destroy += 1;
       closeAfter(this.#down.source, reset);
     });
+    this.#closeCount = config.onOpened?.(record) ?? null;
     if (config.logOnConnected) this.#proxy.log(record, 0);
     if (config.idleTimeout > 0) this.#watchIdle(config.idleTimeout);
     up.start(this.#down.source);
@@ -243,8 +247,19 @@ export class TcpSession {
     if (this.#up !== null) closeAfter(this.#up.source, reset);
     stats.downstream_cx_active -= 1;
     this.#owner.onGone();
-    this.#guarded(() => this.#proxy.log(this.#record, services.clock.now()));
+    this.#guarded(() => {
+      const closed = this.#closeCount ?? this.#proxy.config.onOpened?.(this.#record);
+      closed?.();
+      this.#proxy.log(this.#record, services.clock.now());
+    });
   }
+}
+
+/** A filter may have left the name to ask for. */
+function purposeOf(connector: Connector, record: Exchange): Purpose | null {
+  const purpose = connector.purposeOf?.(record) ?? null;
+  const serverName = record.filterState?.get(UPSTREAM_SERVER_NAME);
+  return serverName === undefined ? purpose : { ...(purpose ?? ANYBODY), serverName };
 }
 
 function watch(socket: Socket, onClosed: (reset: boolean) => void): void {
