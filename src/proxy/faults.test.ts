@@ -73,6 +73,7 @@ const tracing: NonNullable<HttpConnectionConfig['tracing']> = {
   spawnUpstream: false,
   propagate: true,
   sampler: null,
+  zipkin: null,
   exporter: {
     resource: [],
     queueSize: 16,

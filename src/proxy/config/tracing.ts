@@ -1,9 +1,14 @@
-// HttpConnectionManager.Tracing → TracingConfig. The one provider is OpenTelemetry.
+// HttpConnectionManager.Tracing → TracingConfig. Providers are OpenTelemetry and Zipkin.
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import {
   type OpenTelemetryConfig,
   OpenTelemetryConfigSchema,
 } from '../../xds/gen/envoy/config/trace/v3/opentelemetry_pb.ts';
+import {
+  ZipkinConfig_CollectorEndpointVersion as EndpointVersion,
+  type ZipkinConfig,
+  ZipkinConfigSchema,
+} from '../../xds/gen/envoy/config/trace/v3/zipkin_pb.ts';
 import type { HttpConnectionManager_Tracing } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { EnvironmentResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.ts';
 import { StaticConfigResourceDetectorConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.ts';
@@ -29,8 +34,11 @@ export function decodeTracing(tracing: HttpConnectionManager_Tracing | undefined
   if (tracing.verbose) throw new ConfigError(at(path, 'verbose'), 'is not supported');
   const { configType } = tracing.provider;
   const here = at(path, 'provider.typed_config');
-  const provider = unpack(configType.value, OpenTelemetryConfigSchema, here);
+  const isZipkin = configType.value !== undefined && typeNameOf(configType.value) === ZipkinConfigSchema.typeName;
   return {
+    ...(isZipkin
+      ? decodeZipkin(unpack(configType.value, ZipkinConfigSchema, here), here)
+      : decodeOpenTelemetry(unpack(configType.value, OpenTelemetryConfigSchema, here), here)),
     clientSampling: part(tracing.clientSampling),
     randomSampling: part(tracing.randomSampling),
     overallSampling: part(tracing.overallSampling),
@@ -38,8 +46,36 @@ export function decodeTracing(tracing: HttpConnectionManager_Tracing | undefined
     customTags: mapAt(tracing.customTags, at(path, 'custom_tags'), decodeCustomTag),
     spawnUpstream: tracing.spawnUpstreamSpan ?? false,
     propagate: !tracing.noContextPropagation,
-    sampler: provider.sampler === undefined ? null : decodeSampler(provider.sampler, at(here, 'sampler')),
-    exporter: decodeExporter(provider, here),
+  };
+}
+
+type Provider = Pick<TracingConfig, 'sampler' | 'exporter' | 'zipkin'>;
+
+function decodeOpenTelemetry(provider: OpenTelemetryConfig, path: string): Provider {
+  const sampler = provider.sampler === undefined ? null : decodeSampler(provider.sampler, at(path, 'sampler'));
+  return { sampler, exporter: decodeExporter(provider, path), zipkin: null };
+}
+
+/** Milliseconds: Envoy's default of `tracing.zipkin.request_timeout`. */
+const ZIPKIN_TIMEOUT = 5_000;
+
+function decodeZipkin(config: ZipkinConfig, path: string): Provider {
+  const { collectorCluster: cluster, collectorEndpoint, collectorHostname } = config;
+  if (cluster === '') throw new ConfigError(at(path, 'collector_cluster'), 'is empty');
+  if (collectorEndpoint === '') throw new ConfigError(at(path, 'collector_endpoint'), 'is empty');
+  if (config.collectorEndpointVersion !== EndpointVersion.HTTP_JSON)
+    throw new ConfigError(at(path, 'collector_endpoint_version'), 'must be HTTP_JSON');
+  const uri = {
+    cluster,
+    scheme: 'http',
+    authority: collectorHostname || cluster,
+    path: collectorEndpoint,
+    timeout: ZIPKIN_TIMEOUT,
+  } as const;
+  return {
+    sampler: null,
+    exporter: { resource: [], queueSize: QUEUE, target: { kind: 'http', uri, headers: [] } },
+    zipkin: { shared: config.sharedSpanContext ?? true, wideIds: config.traceId128bit },
   };
 }
 

@@ -10,6 +10,7 @@ import type { RouteTable } from '../route/table.ts';
 import type { TracingConfig } from '../tracing/config.ts';
 import { ExporterStats } from '../tracing/exporter.ts';
 import { Tracer, TracingStats } from '../tracing/tracer.ts';
+import { ZipkinStats } from '../tracing/zipkin.ts';
 import { ActiveRequest } from './active-request.ts';
 import { EarlyLogs } from './early-logs.ts';
 import { finishSpan } from './finish-span.ts';
@@ -142,7 +143,10 @@ function makeTracer(
   prefix: string,
 ): Tracer {
   const requests = services.filterStats(`http.${prefix}.tracing`, () => new TracingStats());
-  const spans = services.filterStats('tracing.opentelemetry', () => new ExporterStats());
+  const spans =
+    config.zipkin === null
+      ? services.filterStats('tracing.opentelemetry', () => new ExporterStats())
+      : services.filterStats('tracing.zipkin', () => new ZipkinStats());
   return new Tracer(config, direction === 'outbound' ? 'egress' : 'ingress', services, { requests, spans });
 }
 

@@ -19,6 +19,15 @@ export type TracingConfig = {
   /** null: the connection manager's decision is the only one. */
   readonly sampler: Sampler | null;
   readonly exporter: ExporterConfig;
+  /** null: OpenTelemetry. */
+  readonly zipkin: ZipkinConfig | null;
+};
+
+export type ZipkinConfig = {
+  /** A span here is the one its caller made, seen from the other side. */
+  readonly shared: boolean;
+  /** Trace ids of 128 bits. */
+  readonly wideIds: boolean;
 };
 
 /** Undefined: nothing to say. */

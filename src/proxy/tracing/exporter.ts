@@ -7,7 +7,12 @@ import type { ExporterConfig } from './config.ts';
 
 /** What is sent: which service takes it, and how a batch is written. */
 export type Signal<Item> = {
+  /** As in the runtime keys `tracing.opentelemetry.min_flush_spans`. */
+  readonly name: string;
   readonly grpcPath: string;
+  /** Over HTTP. */
+  readonly contentType: string;
+  readonly userAgent: string | null;
   encode(items: readonly Item[], resource: ExporterConfig['resource']): Uint8Array;
 };
 
@@ -81,10 +86,10 @@ export class Exporter<Item> {
     }
     this.#waiting.push(item);
     const { runtime, wheel } = this.#services;
-    const enough = runtime.number('tracing.opentelemetry.min_flush_spans') ?? FLUSH_SPANS;
+    const enough = runtime.number(`tracing.${this.#signal.name}.min_flush_spans`) ?? FLUSH_SPANS;
     if (this.#waiting.length >= enough) this.#flush();
     else if (this.#timer === null) {
-      const interval = runtime.number('tracing.opentelemetry.flush_interval_ms') ?? FLUSH_INTERVAL;
+      const interval = runtime.number(`tracing.${this.#signal.name}.flush_interval_ms`) ?? FLUSH_INTERVAL;
       this.#timer = wheel.set(interval, () => {
         this.#timer = null;
         this.#stats.timed();
@@ -129,7 +134,8 @@ export class Exporter<Item> {
     const { cluster, scheme, authority, path, timeout } = target.uri;
     const body = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const headers = new HeaderMap([
-      ...['content-type', 'application/x-protobuf', 'user-agent', 'OTel-OTLP-Exporter-Tulle'],
+      ...['content-type', this.#signal.contentType],
+      ...(this.#signal.userAgent === null ? [] : ['user-agent', this.#signal.userAgent]),
       ...target.headers.flat(),
       ...['content-length', String(body.length)],
     ]);

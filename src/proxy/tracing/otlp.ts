@@ -34,12 +34,20 @@ export type LogEntry = {
   readonly spanId: string;
 };
 
+const OTLP = {
+  name: 'opentelemetry',
+  contentType: 'application/x-protobuf',
+  userAgent: 'OTel-OTLP-Exporter-Tulle',
+} as const;
+
 export const spanSignal: Signal<SpanRecord> = {
+  ...OTLP,
   grpcPath: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   encode: encodeSpans,
 };
 
 export const logSignal: Signal<LogEntry> = {
+  ...OTLP,
   grpcPath: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   encode: encodeLogs,
 };

@@ -39,7 +39,8 @@ export class ExchangeSpan implements ActiveSpan {
       const address = exchange.endpoint?.name ?? '';
       this.#child = { spanId, started: now, address, protocol: exchange.request.protocol };
     }
-    this.#tracer.inject(exchange.request.headers, { ...this.#context, spanId });
+    const parentId = spanId === this.spanId ? this.#parentId : this.spanId;
+    this.#tracer.inject(exchange.request.headers, { ...this.#context, spanId, parentId });
   }
 
   attempted(status: number, now: number): void {
@@ -67,8 +68,7 @@ export class ExchangeSpan implements ActiveSpan {
     this.attempted(status, now);
     if (!this.sampled) return;
     const { direction, config } = this.#tracer;
-    const fallback = direction === 'egress' ? `egress ${exchange.request.authority}` : 'ingress';
-    const name = exchange.route?.decorator || fallback;
+    const name = exchange.route?.decorator || this.#tracer.nameOf(exchange);
     const kind = direction === 'egress' && !config.spawnUpstream ? 'client' : 'server';
     this.#tracer.exporter.add({
       ...this.#record(this.spanId, this.#parentId, name, kind),

@@ -2,11 +2,15 @@
 import type { HeaderMap } from '../http/headers.ts';
 
 export type TraceContext = {
-  /** 32 hexadecimal digits, lower case. */
+  /** 32 hexadecimal digits, lower case; of Zipkin also 16. */
   readonly traceId: string;
   /** 16 digits: the span of the sender. */
   readonly spanId: string;
   readonly sampled: boolean;
+  /** The headers say whether it is: not left to who reads them. */
+  readonly said: boolean;
+  /** The span before that of the sender, '' where nothing is said of it. */
+  readonly parentId: string;
   /** `tracestate`, passed on as it came. */
   readonly state: string;
 };
@@ -28,7 +32,7 @@ export const traceContext: Propagator = {
     if (version === undefined || version === 'ff' || (version === '00' && rest !== undefined)) return null;
     if (ZEROES.test(traceId) || ZEROES.test(spanId)) return null;
     const sampled = (Number.parseInt(flags, 16) & 1) === 1;
-    return { traceId, spanId, sampled, state: headers.joined('tracestate') ?? '' };
+    return { traceId, spanId, parentId: '', sampled, said: true, state: headers.joined('tracestate') ?? '' };
   },
   inject(headers, { traceId, spanId, sampled, state }) {
     headers.set('traceparent', `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`);
@@ -69,7 +73,7 @@ function b3Context(
   if (trace === undefined || span === undefined) return null;
   if (!/^(?:[0-9a-f]{16}){1,2}$/.test(trace) || !/^[0-9a-f]{16}$/.test(span) || ZEROES.test(trace)) return null;
   const sampled = sampling !== '0' && sampling !== 'false';
-  return { traceId: trace.padStart(32, '0'), spanId: span, sampled, state: '' };
+  return { traceId: trace.padStart(32, '0'), spanId: span, parentId: '', sampled, said: true, state: '' };
 }
 
 const BY_NAME: Readonly<Record<string, Propagator>> = { tracecontext: traceContext, b3, b3multi: b3Multi };

@@ -2,11 +2,12 @@
 import type { ActiveSpan, Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { TracingConfig } from './config.ts';
-import { Exporter, type ExporterServices, type ExporterStats } from './exporter.ts';
+import { type ExportCounter, Exporter, type ExporterServices } from './exporter.ts';
 import { type SpanRecord, spanSignal } from './otlp.ts';
 import { drawOf, reasonOf, type TraceReason, withReason } from './request-id.ts';
 import { ExchangeSpan } from './span.ts';
 import { type Propagator, propagatorsOf, type TraceContext } from './trace-context.ts';
+import { zipkinContext, zipkinPropagator, zipkinSignal } from './zipkin.ts';
 
 /** Under Envoy's names (`http.<stat_prefix>.tracing.`). */
 export class TracingStats {
@@ -20,7 +21,8 @@ export class TracingStats {
 export type TracerServices = ExporterServices & {
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly node: { readonly id: string; readonly zone: string };
+  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
+  readonly localAddress: string;
 };
 
 export class Tracer {
@@ -37,15 +39,18 @@ export class Tracer {
     config: TracingConfig,
     direction: 'ingress' | 'egress',
     services: TracerServices,
-    stats: { readonly requests: TracingStats; readonly spans: ExporterStats },
+    stats: { readonly requests: TracingStats; readonly spans: ExportCounter },
   ) {
     this.config = config;
     this.direction = direction;
     this.node = services.node;
-    this.exporter = new Exporter(config.exporter, spanSignal, services, stats.spans);
+    const { node, localAddress: address } = services;
+    const { zipkin } = config;
+    const signal = zipkin === null ? spanSignal : zipkinSignal(zipkin, { service: node.cluster, address });
+    this.exporter = new Exporter(config.exporter, signal, services, stats.spans);
     this.#random = services.random;
     this.#stats = stats.requests;
-    this.#propagators = propagatorsOf(process.env['OTEL_PROPAGATORS']);
+    this.#propagators = zipkin === null ? propagatorsOf(process.env['OTEL_PROPAGATORS']) : [zipkinPropagator];
   }
 
   /** After the request's id and route are known. */
@@ -53,17 +58,32 @@ export class Tracer {
     const { headers } = exchange.request;
     const wanted = this.#decide(exchange);
     const parent = this.#parent(headers);
-    const traceId = parent?.traceId ?? this.#id(4);
-    const { sampler } = this.config;
-    // Without a sampler a trace goes on where both its parent and this connection manager want it.
-    const sampled = sampler === null ? wanted && (parent?.sampled ?? true) : wanted && sampler(traceId, parent);
     exchange.traced = wanted;
-    const context = { traceId, spanId: this.#id(2), sampled, state: parent?.state ?? '' };
-    return new ExchangeSpan(this, exchange, context, parent?.spanId ?? '');
+    const { zipkin } = this.config;
+    const context =
+      zipkin === null
+        ? this.#context(parent, wanted)
+        : zipkinContext(parent, zipkin, this.direction === 'ingress', wanted, () => this.#id(2));
+    return new ExchangeSpan(this, exchange, context, context.parentId);
+  }
+
+  /** What a span is called that its route has no name for. */
+  nameOf({ request: { authority } }: Exchange): string {
+    if (this.config.zipkin !== null) return authority;
+    return this.direction === 'egress' ? `egress ${authority}` : 'ingress';
   }
 
   inject(headers: HeaderMap, context: TraceContext): void {
     if (this.config.propagate) for (const propagator of this.#propagators) propagator.inject(headers, context);
+  }
+
+  #context(parent: TraceContext | null, wanted: boolean): TraceContext {
+    const traceId = parent?.traceId ?? this.#id(4);
+    const { sampler } = this.config;
+    // Without a sampler a trace goes on where both its parent and this connection manager want it.
+    const sampled = sampler === null ? wanted && (parent?.sampled ?? true) : wanted && sampler(traceId, parent);
+    const { spanId: parentId = '', state = '' } = parent ?? {};
+    return { traceId, spanId: this.#id(2), parentId, sampled, said: true, state };
   }
 
   newSpanId(): string {

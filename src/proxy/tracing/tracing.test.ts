@@ -30,7 +30,8 @@ describe('trace context', () => {
     ['garbage', 'x', null],
   ])('%s', (_, traceparent, sampled) => {
     const found = traceContext.extract(new HeaderMap(['traceparent', traceparent, 'tracestate', 'a=1']));
-    expect(found).toEqual(sampled === null ? null : { traceId: TRACE, spanId: SPAN, sampled, state: 'a=1' });
+    const wants = { traceId: TRACE, spanId: SPAN, parentId: '', sampled, said: true, state: 'a=1' };
+    expect(found).toEqual(sampled === null ? null : wants);
   });
 
   test.each([
@@ -50,7 +51,7 @@ describe('trace context', () => {
 
   test.each([traceContext, b3, b3Multi])('what is injected is extracted', (propagator) => {
     const headers = new HeaderMap();
-    const context = { traceId: TRACE, spanId: SPAN, sampled: true, state: '' };
+    const context = { traceId: TRACE, spanId: SPAN, parentId: '', sampled: true, said: true, state: '' };
     propagator.inject(headers, context);
     expect(propagator.extract(headers)).toEqual(context);
   });
@@ -79,7 +80,7 @@ describe('samplers', () => {
   });
 
   test('by the parent', () => {
-    const parent = { traceId: TRACE, spanId: SPAN, sampled: false, state: '' };
+    const parent = { traceId: TRACE, spanId: SPAN, parentId: '', sampled: false, said: true, state: '' };
     expect(parentBased(() => true)(TRACE, parent)).toBe(false);
     expect(parentBased(() => true)(TRACE, null)).toBe(true);
   });
@@ -94,6 +95,7 @@ const config: TracingConfig = {
   spawnUpstream: false,
   propagate: true,
   sampler: null,
+  zipkin: null,
   exporter: {
     target: {
       kind: 'http',
@@ -122,10 +124,11 @@ function world(change: Partial<TracingConfig> = {}, runtime: Readonly<Record<str
     runtime: { number: (key: string) => runtime[key] },
   } as unknown as ExporterServices;
   const stats = { requests: new TracingStats(), spans: new ExporterStats() };
-  const node = { id: 'n', zone: 'z' };
+  const node = { id: 'n', cluster: '', zone: 'z' };
+  const localAddress = '192.0.2.1';
   let drawn = 0;
   const random = () => ++drawn / 1000;
-  const tracer = new Tracer({ ...config, ...change }, 'ingress', { ...services, node, random }, stats);
+  const tracer = new Tracer({ ...config, ...change }, 'ingress', { ...services, node, localAddress, random }, stats);
   return { clock, calls, answers, services, stats, tracer };
 }
 
