@@ -23,6 +23,8 @@ const connects: HealthCheckConfig = {
   healthyThreshold: 1,
   altPort: 0,
   reuseConnection: true,
+  labels: null,
+  alpn: [],
   noTrafficInterval: seldom,
   noTrafficHealthyInterval: seldom,
   unhealthyInterval: seldom,

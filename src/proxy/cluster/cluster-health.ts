@@ -17,6 +17,7 @@ export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'w
   readonly onChange: () => void;
   /** A check has ended. */
   readonly onResult: () => void;
+  readonly transportFor: HealthOwner['transportFor'];
   /** A check found the endpoint to be well, or no longer so. */
   readonly onChecked: (host: Host, healthy: boolean) => void;
 };
@@ -46,9 +47,9 @@ export class ClusterHealth {
     return this.#active !== null;
   }
 
-  /** How many checks one round of all of them has. */
-  checksOf(hosts: readonly Host[]): number {
-    return hosts.filter(({ check }) => !check.disabled).length * this.#config.healthChecks.length;
+  /** How many of them are checked. */
+  countChecked(hosts: readonly Host[]): number {
+    return this.checked ? hosts.filter(({ check }) => !check.disabled).length : 0;
   }
 
   add(host: Host): void {
@@ -109,7 +110,7 @@ export class ClusterHealth {
   }
 
   #asOwner(): HealthOwner {
-    const { stats, onChecked, onResult } = this.#context;
+    const { stats, onChecked, onResult, transportFor } = this.#context;
     return {
       config: () => ({
         name: this.#config.name,
@@ -118,6 +119,7 @@ export class ClusterHealth {
         http2: this.#config.http.http2,
       }),
       stats: stats.health_check,
+      transportFor,
       hasTraffic: () => stats.upstream_cx_total > 0,
       onResult: (host, healthy, changed) => {
         if (healthy) this.#passive?.observeCheck(host);

@@ -67,6 +67,7 @@ export class Cluster {
       onChange: () => this.#healthChanged(),
       onChecked: (host, healthy) => this.#checked(host, healthy),
       onResult: () => this.initialization.checked(),
+      transportFor: (host, check) => this.#maker.transportFor(host, check),
     });
     this.#balancing = {
       random: services.random,
@@ -190,7 +191,7 @@ export class Cluster {
     if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#maker.renewPools(host);
     this.#watchAge();
     this.#rebalance();
-    this.initialization.discovered(this.#health.checksOf(this.#hosts));
+    this.initialization.discovered(this.#health.countChecked(this.#hosts));
   }
 
   /** Tells how a request to the endpoint was answered. */

@@ -1,6 +1,7 @@
 // The line between a cluster and its active health checks, which `proxy/health` implements.
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import type { Http2Options } from '../http2/options.ts';
+import type { Connector } from './connector.ts';
 import type { Host } from './host.ts';
 import type { HealthStats } from './stats.ts';
 
@@ -14,6 +15,11 @@ export type HealthOwner = {
     readonly http2: Http2Options;
   };
   readonly stats: HealthStats;
+  /** How a check with a transport of its own reaches an endpoint. */
+  readonly transportFor: (
+    host: Host,
+    check: HealthCheckConfig,
+  ) => { readonly connector: Connector; readonly secure: boolean };
   /** Whether it has ever connected to an endpoint. */
   readonly hasTraffic: () => boolean;
   readonly onResult: (host: Host, healthy: boolean, changed: boolean) => void;

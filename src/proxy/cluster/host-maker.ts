@@ -1,6 +1,7 @@
 // Makes the endpoints of a cluster: each with the transport that is meant for it, and pools within the cluster's limits.
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
+import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import type { SocketName } from '../http/exchange.ts';
 import type { Cluster } from './cluster.ts';
@@ -10,7 +11,7 @@ import { Host } from './host.ts';
 import { createHostPools, type HostPools, type PoolContext } from './host-pools.ts';
 import { HostStats } from './host-stats.ts';
 import { poolLimits } from './pool-limits.ts';
-import { Transports } from './transports.ts';
+import { type ChosenTransport, TRANSPORT_LABELS, Transports } from './transports.ts';
 
 export class HostMaker {
   readonly #cluster: Cluster;
@@ -45,6 +46,12 @@ export class HostMaker {
     const host = new Host(endpoint, { cluster: this.#cluster, pools, stats, connector, secure, now });
     this.measure(host);
     return host;
+  }
+
+  /** As a health check says: by labels in place of the endpoint's, with protocols of its own. */
+  transportFor({ moreAddresses, hostname, metadata }: Host, { labels, alpn }: HealthCheckConfig): ChosenTransport {
+    const own = labels === null ? metadata : { [TRANSPORT_LABELS]: labels };
+    return this.#transports.for({ moreAddresses, hostname, metadata: own }, alpn);
   }
 
   /** Latency is measured where the policy goes by it. */

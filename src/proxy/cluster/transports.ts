@@ -13,12 +13,23 @@ import type { ClusterStats } from './stats.ts';
 type Transport = {
   readonly when: Readonly<Record<string, unknown>>;
   readonly connector: Connector;
+  /** The same with other protocols in the handshake. */
+  readonly withAlpn: (alpn: readonly string[]) => Connector;
   readonly secure: boolean;
   /** The handshake asks for the endpoint's host name. */
   readonly named: boolean;
 };
 
-const PLAIN = { connector: plainConnectorFrom(null), secure: false, named: false };
+/** Metadata of an endpoint that its transport is chosen by. */
+export const TRANSPORT_LABELS = 'envoy.transport_socket_match';
+
+export type ChosenTransport = { readonly connector: Connector; readonly secure: boolean };
+
+const NONE: readonly string[] = [];
+const plain = plainConnectorFrom(null);
+const PLAIN = { connector: plain, withAlpn: () => plain, secure: false, named: false };
+
+type TransportTarget = Pick<EndpointConfig, 'metadata' | 'moreAddresses' | 'hostname'>;
 
 export class Transports {
   readonly #choices: readonly Transport[];
@@ -32,7 +43,7 @@ export class Transports {
   ) {
     this.#wheel = services.wheel;
     const source = sourceAmong(sources);
-    const make = ({ tls, proxyHeader }: TransportChoice): Connector => {
+    const make = ({ tls, proxyHeader }: TransportChoice, alpn: readonly string[] | null): Connector => {
       if (tls === null) {
         const plain = plainConnectorFrom(source);
         return proxyHeader === null ? plain : proxyHeaderConnector(proxyHeader, plain);
@@ -41,27 +52,27 @@ export class Transports {
       const below = proxyHeader === null || bare === null ? bare : proxyHeaderConnector(proxyHeader, bare);
       const names = http.requestNames;
       return services.tlsConnector(
-        { ...tls, requestNames: names, alpn: offered(tls.alpn, http.protocol) },
+        { ...tls, requestNames: names, alpn: alpn ?? offered(tls.alpn, http.protocol) },
         stats,
         below,
       );
     };
     this.#choices = choices.map((choice) => ({
       when: choice.when,
-      connector: poolPerConnection ? perConnection(make(choice)) : make(choice),
+      connector: poolPerConnection ? perConnection(make(choice, null)) : make(choice, null),
+      withAlpn: (alpn) => make(choice, alpn),
       secure: choice.tls !== null,
       named: choice.tls?.sniFromHost === true,
     }));
   }
 
-  for({ metadata, moreAddresses, hostname }: EndpointConfig): {
-    readonly connector: Connector;
-    readonly secure: boolean;
-  } {
-    const labels = metadata['envoy.transport_socket_match'];
+  /** `alpn`: protocols in place of the configured ones; [] leaves them. */
+  for({ metadata, moreAddresses, hostname }: TransportTarget, alpn = NONE): ChosenTransport {
+    const labels = metadata[TRANSPORT_LABELS];
     const choice = this.#choices.find(({ when }) => isSubset(when, labels)) ?? PLAIN;
     const { secure } = choice;
-    const connector = choice.named && hostname !== '' ? namedConnector(choice.connector, hostname) : choice.connector;
+    const chosen = alpn.length === 0 ? choice.connector : choice.withAlpn(alpn);
+    const connector = choice.named && hostname !== '' ? namedConnector(chosen, hostname) : chosen;
     if (moreAddresses.length === 0) return { connector, secure };
     return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
   }

@@ -14,6 +14,8 @@ const check: HealthCheckConfig = {
   healthyThreshold: 1,
   altPort: 0,
   reuseConnection: true,
+  labels: null,
+  alpn: [],
   noTrafficInterval: 60_000,
   noTrafficHealthyInterval: 60_000,
   unhealthyInterval: 5_000,

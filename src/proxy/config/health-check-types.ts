@@ -11,6 +11,10 @@ export type HealthCheckConfig = {
   /** 0: the endpoint's own. */
   readonly altPort: number;
   readonly reuseConnection: boolean;
+  /** What the transport is chosen by, in place of the endpoint's labels; null: these. */
+  readonly labels: Readonly<Record<string, unknown>> | null;
+  /** Protocols of the handshake; [] is as for requests. */
+  readonly alpn: readonly string[];
   readonly noTrafficInterval: number;
   readonly noTrafficHealthyInterval: number;
   readonly unhealthyInterval: number;

@@ -33,6 +33,8 @@ export function decodeHealthCheck(check: HealthCheck, path: string): HealthCheck
     healthyThreshold: required(check.healthyThreshold, at(path, 'healthy_threshold')),
     altPort: check.altPort ?? 0,
     reuseConnection: check.reuseConnection ?? true,
+    labels: check.transportSocketMatchCriteria ?? null,
+    alpn: check.tlsOptions?.alpnProtocols ?? [],
     probe: decodeProbe(check, path),
   };
 }

@@ -46,6 +46,8 @@ function check(probe: ProbeConfig, change: Partial<HealthCheckConfig> = {}): Hea
     healthyThreshold: 1,
     altPort: 0,
     reuseConnection: true,
+    labels: null,
+    alpn: [],
     noTrafficInterval: 20,
     noTrafficHealthyInterval: 20,
     unhealthyInterval: 20,

@@ -73,10 +73,11 @@ export class HealthChecks implements HealthWatch {
 
   #makeProbe(check: HealthCheckConfig, host: Host): Probe {
     const { probe, reuseConnection: reuse } = check;
-    const { connector } = host;
+    const own = check.labels === null && check.alpn.length === 0;
+    const { connector, secure } = own ? host : this.#owner.transportFor(host, check);
     const address = host.check.address || host.address;
     const port = host.check.port || check.altPort || host.port;
-    const scheme = host.secure ? 'https' : 'http';
+    const scheme = secure ? 'https' : 'http';
     const onBug = (error: unknown) =>
       this.#services.log.error({ err: error, cluster: this.#owner.config().name }, 'exception in a health check');
     const pool = (protocol: PoolProtocol) => () =>

@@ -28,6 +28,8 @@ const plain: HealthCheckConfig = {
   healthyThreshold: 2,
   altPort: 0,
   reuseConnection: true,
+  labels: null,
+  alpn: [],
   noTrafficInterval: 60_000,
   noTrafficHealthyInterval: 90_000,
   unhealthyInterval: 20_000,

@@ -23,6 +23,8 @@ const check: HealthCheckConfig = {
   healthyThreshold: 1,
   altPort: 0,
   reuseConnection: true,
+  labels: null,
+  alpn: [],
   noTrafficInterval: 20,
   noTrafficHealthyInterval: 20,
   unhealthyInterval: 20,
