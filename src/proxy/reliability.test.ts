@@ -174,6 +174,24 @@ describe('connections', () => {
     expect(stat('cluster.up.upstream_cx_max_requests')).toBe(1);
   });
 
+  test('503 UO when there are as many requests as may be; those that wait are none of them', async () => {
+    const up = await origin(() => undefined);
+    const few = { default: limits({ maxConnections: 1, maxRequests: 1 }), high: limits() };
+    const { port, accessLog, stat } = await single(up.port, {}, {}, { limits: few });
+    openClient(port).write(GET('/1'));
+    await expect.poll(() => up.requests.length).toBe(1);
+    openClient(port).write(GET('/2'));
+    await expect.poll(() => stat('cluster.up.upstream_rq_pending_active')).toBe(1);
+    expect(stat('cluster.up.upstream_rq_active')).toBe(1);
+    expect(accessLog).toEqual([]);
+    const another = { default: limits({ maxRequests: 1 }), high: limits() };
+    const unqueued = await single(up.port, {}, {}, { limits: another });
+    openClient(unqueued.port).write(GET('/3'));
+    await expect.poll(() => up.requests.length).toBe(2);
+    expect(await ask(unqueued.port, GET('/4'))).toMatch(/^HTTP\/1\.1 503 [\s\S]*x-envoy-overloaded: true/);
+    expect(unqueued.stat('cluster.up.upstream_rq_active_overflow')).toBe(1);
+  });
+
   test('503 UO and x-envoy-overloaded when the queue is full', async () => {
     const up = await origin(() => undefined);
     const few = { default: limits({ maxConnections: 1, maxPendingRequests: 1 }), high: limits() };

@@ -27,6 +27,7 @@ const routes: Readonly<Record<string, string>> = {
   '/pools-low': 'cluster: pools',
   '/pools-high': `cluster: pools, ${HIGH}`,
   '/per-host': 'cluster: per-host',
+  '/one-request': 'cluster: one-request',
   '/each': `cluster: three, ${previous(1, 2)}`,
   '/every-other': `cluster: three, ${previous(2, 3)}`,
   '/again': `cluster: two, ${previous(1, 3)}`,
@@ -47,6 +48,7 @@ compareWithEnvoy(
       limited('no-retry', 'thresholds: [{ priority: HIGH, max_retries: 0 }]'),
       limited('pools', 'thresholds: [{ max_connections: 1 }, { priority: HIGH, max_connections: 1 }]'),
       limited('per-host', 'thresholds: [{ max_pending_requests: 1 }], per_host_thresholds: [{ max_connections: 1 }]'),
+      limited('one-request', 'thresholds: [{ max_requests: 1 }]'),
       cluster('three', '', 'a', 'b', 'c'),
       cluster('two', '', 'a', 'b'),
       cluster('ring', 'lb_policy: RING_HASH,', 'a', 'b'),
@@ -130,6 +132,28 @@ compareWithEnvoy(
           counters: await counters(
             stand,
             /per-host\.upstream_(cx_(total|overflow)|rq_pending_(total|active|overflow))/,
+          ),
+        };
+      });
+      expect(envoy!.status).toBe(503);
+      expect(ours).toEqual(envoy);
+    });
+
+    test('requests that wait for a connection are none in progress', async () => {
+      const [envoy, ours] = await both(async (stand) => {
+        for (const upstream of stand.upstreams) upstream.script();
+        stand.upstreams[0]!.script([raw('', 'hang')]);
+        using first = await RawConnection.open(stand.portOf('front'));
+        using second = await RawConnection.open(stand.portOf('front'));
+        first.send(get('/one-request'));
+        await waitFor('the first', () => stand.upstreams[0]!.received.length === 1);
+        second.send(get('/one-request'));
+        const { status } = await second.response();
+        return {
+          status,
+          counters: await counters(
+            stand,
+            /one-request\.(upstream_(cx_total|rq_(total|active|active_overflow|pending_\w+)|rq_5xx)|circuit_breakers\.default\.rq)/,
           ),
         };
       });

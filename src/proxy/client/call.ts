@@ -65,11 +65,6 @@ export class Call implements AttemptOwner {
       this.#fail({ reason: 'no-endpoint', detail: this.#target.cluster });
       return;
     }
-    if (!host.cluster.breakers.default.allowsRequest) {
-      host.cluster.stats.upstream_rq_pending_overflow += 1;
-      this.#fail({ reason: 'overflow', detail: '' });
-      return;
-    }
     this.#body.ended = last;
     const attempt = new Attempt(host, this.#target.head, this.#body, this);
     this.#attempt = attempt;

@@ -189,7 +189,13 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     if (!this.used) this.#target.onUnused();
   }
 
+  /** A cluster that has its share of requests takes no more: those that wait are none of them yet (as in Envoy). */
   #hand(session: Session, waiter: PoolWaiter): void {
+    if (!this.#breaker.allowsRequest) {
+      this.#settings.stats.upstream_rq_active_overflow += 1;
+      this.#refuse(waiter, () => waiter.onFailure('overflow', ''));
+      return;
+    }
     try {
       waiter.onReady(session);
     } catch (error) {

@@ -64,6 +64,7 @@ export class ClusterStats {
   upstream_rq_pending_total = 0;
   upstream_rq_pending_active = 0;
   upstream_rq_pending_overflow = 0;
+  upstream_rq_active_overflow = 0;
   upstream_rq_pending_failure_eject = 0;
   upstream_rq_cancelled = 0;
   upstream_rq_timeout = 0;

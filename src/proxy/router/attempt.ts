@@ -67,7 +67,6 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   }
 
   start(): void {
-    this.#cluster.breakers[this.#priority].beginRequest();
     this.host.activeRequests += 1;
     if (this.host.latency !== null) {
       this.host.latency.begin();
@@ -115,6 +114,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#cluster.stats.upstream_rq_total += 1;
     this.host.stats.rq_total += 1;
     this.sent = true;
+    this.#cluster.breakers[this.#priority].beginRequest();
     this.#cluster.observeConnected(this.host);
     this.#owner.onSent(this, session);
     const last = this.#body.empty;
@@ -197,7 +197,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#over = true;
     this.timers?.stop();
     this.#measure(false);
-    this.#cluster.breakers[this.#priority].endRequest();
+    if (this.sent) this.#cluster.breakers[this.#priority].endRequest();
     this.host.activeRequests -= 1;
     this.#body.detach();
   }

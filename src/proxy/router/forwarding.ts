@@ -182,19 +182,13 @@ export class Forwarding implements AttemptOwner {
       this.#giveUp(cause.noHealthyUpstream);
       return;
     }
-    const { priority } = this.#action;
-    if (!host.cluster.breakers[priority].allowsRequest) {
-      host.cluster.stats.upstream_rq_pending_overflow += 1;
-      this.#giveUp(upstreamReset('overflow', '', false));
-      return;
-    }
     this.#exchange.endpoint = host;
     this.#retry?.note(host);
     this.#action.rewriteForHost?.(this.#exchange.request, host.hostname);
     this.#exchange.span?.attempt(clock.now());
     const { request } = this.#exchange;
     const raw = this.#action.endsConnect && request.method === 'CONNECT';
-    const attempt = new Attempt(host, request, this.#body, this, this.#exchange, priority, raw);
+    const attempt = new Attempt(host, request, this.#body, this, this.#exchange, this.#action.priority, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? this.#cluster.config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);

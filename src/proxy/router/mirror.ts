@@ -49,7 +49,7 @@ export class Mirror implements AttemptOwner {
     this.#services = services;
     this.#body = body;
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
-    if (host === null || !host.cluster.breakers.default.allowsRequest) return;
+    if (host === null) return;
     const authority = options.marked ? shadowAuthority(head.authority) : head.authority;
     const headers = head.headers.clone();
     // It comes from inside, by way of this proxy.
