@@ -143,7 +143,7 @@ async function watch(name: string, channel: Channel): Promise<{ names(): string;
     onDisconnect: (reason) => void disconnects.push(reason),
   });
   cleanups.push(() => client.close());
-  client.subscribe(typeUrl.cluster, '*', ({ added }) => {
+  client.subscribe(typeUrl.cluster, ['*'], ({ added }) => {
     names = added.map((one) => one.name).join(' ');
     return [];
   });

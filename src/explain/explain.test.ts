@@ -1,9 +1,11 @@
 // The walk: what is asked in which order, and how shares end. What a match or a policy means is the proxy's own tests' business,
 // so here the decoders are tables of ready configurations.
+
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import type { ProxyPlan } from '../mesh/plan.ts';
 import { port, type SpiffeId } from '../model/units.ts';
+import { adsSource } from '../proxy/config/config-source.ts';
 import { plainAssignment } from '../proxy/config/endpoints.ts';
 import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig } from '../proxy/config/types.ts';
 import type { Decoders } from '../proxy/discovery/runtime.ts';
@@ -47,7 +49,7 @@ const origin = (name: string) => ({
   file: 'a.yaml',
   line: 7,
 });
-const secret = { kind: 'sds', name: 'default', source: 'sds-grpc' } as const;
+const secret = { kind: 'sds', name: 'default', source: adsSource } as const;
 const serverTls = downstreamTls(secret, { requireClientCertificate: true });
 const clientTls = upstreamTls(secret);
 const overTls = {
@@ -80,7 +82,7 @@ const rbac = (action: 'allow' | 'deny', refused: (path: string, peer: string) =>
 });
 
 const outbound = (table: RouteTable): ListenerConfig =>
-  listener([chain(http(table, { routes: { kind: 'rds', name: table.name } }))], {
+  listener([chain(http(table, { routes: { kind: 'rds', name: table.name, source: adsSource } }))], {
     name: 'outbound_proxy',
     port: 15001,
   });

@@ -238,7 +238,7 @@ describe.each(['sotw', 'delta'] as const)('secrets on a socket (%s)', (protocol)
     const names = new Set<string>();
     const client = new XdsClient({
       open: grpcStreams(`unix:${socket}`),
-      service: 'sds',
+      service: typeUrl.secret,
       protocol,
       node: create(NodeSchema, { id: 'proxy' }),
       clock: systemClock,

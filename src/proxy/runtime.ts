@@ -14,6 +14,7 @@ import { DnsCaches } from './cluster/dns-caches.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
 import { withRuntime } from './config/cluster-runtime.ts';
 import type { Assignment } from './config/cluster-types.ts';
+import { nothingOnDemand, type OnDemand } from './config/on-demand.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { HealthChecks } from './health/checks.ts';
@@ -83,6 +84,7 @@ export class ProxyRuntime {
   readonly #calls: CallServices;
   readonly #listenerServices: ListenerServices;
   #connectionIds = 0;
+  #onDemand: OnDemand = nothingOnDemand;
   #timerExceptions = 0;
 
   constructor(options: RuntimeOptions) {
@@ -119,6 +121,10 @@ export class ProxyRuntime {
       node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,
+      onDemand: {
+        cluster: (question, done) => this.#onDemand.cluster(question, done),
+        virtualHost: (table, host, done) => this.#onDemand.virtualHost(table, host, done),
+      },
       filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),
     };
     this.#calls.runtime.watch(() => this.#followRuntime());
@@ -226,6 +232,10 @@ export class ProxyRuntime {
     await listener.listen();
     this.#listeners.set(config.name, listener);
     if (before !== undefined) this.#retire(before);
+  }
+
+  serveOnDemand(onDemand: OnDemand): void {
+    this.#onDemand = onDemand;
   }
 
   removeListener(name: string): void {

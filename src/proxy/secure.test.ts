@@ -1,4 +1,5 @@
 // Mutual TLS both ways, over real sockets: who is let in, who is not, and that certificates change under traffic.
+
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
@@ -9,6 +10,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Issuer, selfSign, signRequest } from '../identity/certificate.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../identity/workload-keys.ts';
 import { systemClock } from '../lib/clock.ts';
+import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -69,7 +71,7 @@ async function issue({ issuer }: Authority, identity: string): Promise<SecretVal
   return { kind: 'certificate', chain, key: await exportPrivateKey(keys) };
 }
 
-const secret = (name: string) => ({ kind: 'sds', name, source: 'sds-grpc' }) as const;
+const secret = (name: string) => ({ kind: 'sds', name, source: { ...adsSource, key: 'sds-grpc' } }) as const;
 const uri = (wanted: string): ValidationConfig['sans'][number] => ({
   type: 'uri',
   matches: (value) => value === wanted,
@@ -129,7 +131,7 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
   const target = endpoint(inPort, { metadata: { 'envoy.transport_socket_match': when } });
   runtime.setCluster(
     cluster('api', [], {
-      discovery: { kind: 'eds', serviceName: 'api' },
+      discovery: { kind: 'eds', serviceName: 'api', source: adsSource },
       tls: [
         { name: 'mtls', when, tls: outbound, proxyHeader: null },
         { name: 'plain', when: {}, tls: null, proxyHeader: null },

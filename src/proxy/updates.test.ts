@@ -1,6 +1,8 @@
 // Configuration changes under traffic: what is kept, what is drained, what takes effect at once.
+
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
+import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
 import { ProxyRuntime } from './runtime.ts';
 import {
@@ -143,7 +145,7 @@ test('drain waits for requests in progress, and no longer than it may', async ()
 
 test('endpoints that stay keep their connections; one that goes closes its idle ones', async () => {
   const [a, b] = [await named('a'), await named('b')];
-  const up = cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } });
+  const up = cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } });
   const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [up]);
   keep(runtime);
   runtime.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
@@ -169,7 +171,7 @@ test('endpoints that came before their cluster are used', async () => {
   const { runtime, port } = await startProxy({ '/': route(forward('up')) }, []);
   keep(runtime);
   runtime.setEndpoints('up', plainAssignment([endpoint(up.port)]));
-  runtime.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up' } }));
+  runtime.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } }));
   const connection = client(port);
   connection.write(GET);
   await connection.until(/200 OK/);

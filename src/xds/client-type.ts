@@ -13,7 +13,13 @@ import { resourceName } from './names.ts';
 import type { TypeUrl } from './resource.ts';
 import { isWildcardType } from './subscription.ts';
 
-type ReceivedResource = { readonly name: string; readonly version: string; readonly bytes: Uint8Array };
+type ReceivedResource = {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  /** Other names that were asked for and mean this one (virtual hosts). */
+  readonly aliases: readonly string[];
+};
 export type Update = { readonly added: readonly ReceivedResource[]; readonly removed: readonly string[] };
 /** `detail` begins with the path of the field. */
 export type Rejection = { readonly name: string; readonly detail: string };
@@ -32,7 +38,7 @@ export type ReceivedResponse = {
 export class ClientType {
   readonly typeUrl: TypeUrl;
   readonly handler: UpdateHandler;
-  wanted: '*' | ReadonlySet<string>;
+  wanted: ReadonlySet<string>;
   /** Accepted versions by name. */
   readonly known = new Map<string, string>();
   /** State of the world: the last response that was accepted. */
@@ -44,7 +50,7 @@ export class ClientType {
   /** Responses of a type are applied one after the other. */
   applying: Promise<void> = Promise.resolve();
 
-  constructor(typeUrl: TypeUrl, wanted: '*' | ReadonlySet<string>, handler: UpdateHandler) {
+  constructor(typeUrl: TypeUrl, wanted: ReadonlySet<string>, handler: UpdateHandler) {
     this.typeUrl = typeUrl;
     this.wanted = wanted;
     this.handler = handler;
@@ -68,7 +74,7 @@ export class ClientType {
   }
 
   wants(name: string): boolean {
-    return this.wanted === '*' || this.wanted.has(name);
+    return this.wanted.has(EVERYTHING) || this.wanted.has(name);
   }
 }
 
@@ -85,7 +91,15 @@ export type ClientProtocol = {
 
 const INVALID_ARGUMENT = 3;
 const errorDetail = (message: string | null) => (message === null ? undefined : { code: INVALID_ARGUMENT, message });
-const namesOf = (type: ClientType): string[] => (type.wanted === '*' ? [] : [...type.wanted]);
+const EVERYTHING = '*';
+
+/** By a first request, everything is asked for without any name; beside names only where the server knows what '*' means. */
+function namesOf({ wanted, typeUrl }: ClientType): string[] {
+  if (!wanted.has(EVERYTHING)) return [...wanted];
+  return wanted.size === 1 || !isWildcardType(typeUrl)
+    ? [...wanted].filter((name) => name !== EVERYTHING)
+    : [...wanted];
+}
 
 export const clientSotw: ClientProtocol = {
   subscribe: (type, node) => sotwRequest(type, { nonce: '', error: null }, node),
@@ -97,6 +111,7 @@ export const clientSotw: ClientProtocol = {
       name: resourceName(typeUrl, value),
       version: createHash('sha256').update(value).digest('base64url'),
       bytes: value,
+      aliases: [],
     }));
     return { typeUrl, nonce, version: versionInfo, resources: received, removed: null };
   },
@@ -114,20 +129,22 @@ export const clientDelta: ClientProtocol = {
     deltaRequest({
       node,
       typeUrl: type.typeUrl,
-      resourceNamesSubscribe: namesOf(type).filter((name) => !before.has(name)),
-      resourceNamesUnsubscribe: [...before].filter((name) => !type.wants(name)),
+      resourceNamesSubscribe: [...type.wanted].filter((name) => !before.has(name)),
+      resourceNamesUnsubscribe: [...before].filter((name) => !type.wanted.has(name)),
     }),
   answer: (type, { nonce, error }) =>
     deltaRequest({ typeUrl: type.typeUrl, responseNonce: nonce, errorDetail: errorDetail(error) }),
   parse(bytes) {
     const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
     const { typeUrl, nonce, systemVersionInfo, removedResources } = response;
-    const resources = response.resources.map(({ name, version, resource }) => ({
-      name,
-      version,
-      bytes: resource?.value ?? new Uint8Array(),
-    }));
-    return { typeUrl, nonce, version: systemVersionInfo, resources, removed: removedResources };
+    const resources: ReceivedResource[] = [];
+    const removed = [...removedResources];
+    for (const { name, version, resource, aliases } of response.resources) {
+      // A virtual host without content is one that does not exist.
+      if (resource === undefined) removed.push(name, ...aliases);
+      else resources.push({ name, version, bytes: resource.value, aliases });
+    }
+    return { typeUrl, nonce, version: systemVersionInfo, resources, removed };
   },
 };
 

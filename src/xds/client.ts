@@ -13,7 +13,7 @@ import {
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
 import type { TypeUrl } from './resource.ts';
-import { discoveryMethods } from './service.ts';
+import { discoveryServices } from './service.ts';
 
 type XdsStreamHandler = {
   /** The bytes are the handler's. */
@@ -33,7 +33,8 @@ export type OpenXdsStream = (path: string, handler: XdsStreamHandler) => XdsStre
 
 export type XdsClientOptions = {
   readonly open: OpenXdsStream;
-  readonly service: 'ads' | 'sds';
+  /** All types on one stream, or one of them. */
+  readonly service: 'ads' | TypeUrl;
   readonly protocol: 'sotw' | 'delta';
   readonly node: Node;
   /** Between a broken stream and the next. */
@@ -59,22 +60,22 @@ export class XdsClient {
     this.#protocol = options.protocol === 'delta' ? clientDelta : clientSotw;
   }
 
-  /** Once per type. `names` '*' is everything (listeners and clusters only). */
-  subscribe(typeUrl: TypeUrl, names: '*' | Iterable<string>, handler: UpdateHandler): void {
-    const type = new ClientType(typeUrl, names === '*' ? '*' : new Set(names), handler);
+  /** Once per type. A name '*' is everything; of virtual hosts, whatever the server likes to tell of. */
+  subscribe(typeUrl: TypeUrl, names: Iterable<string>, handler: UpdateHandler): void {
+    const type = new ClientType(typeUrl, new Set(names), handler);
     this.#types.set(typeUrl, type);
     if (this.#stream !== null) this.#open(type);
   }
 
-  /** Replaces the names of a type subscribed by name. What is no longer named is forgotten. */
+  /** Replaces the names of a type. What is no longer named is forgotten. */
   setNames(typeUrl: TypeUrl, names: Iterable<string>): void {
     const type = this.#types.get(typeUrl);
-    if (type === undefined || type.wanted === '*') return;
+    if (type === undefined) return;
     const before = type.wanted;
     const wanted = new Set(names);
     if (before.size === wanted.size && [...before].every((name) => wanted.has(name))) return;
     type.wanted = wanted;
-    for (const name of before) if (!wanted.has(name)) type.known.delete(name);
+    for (const name of before) if (!type.wants(name)) type.known.delete(name);
     if (this.#stream === null) return;
     if (this.#stream.subscribed.has(type)) this.#send(this.#protocol.change(type, before, undefined));
     else this.#open(type);
@@ -96,7 +97,7 @@ export class XdsClient {
   #connect(): void {
     const stream: OpenStream = { call: null, subscribed: new Set(), heard: false, identified: false };
     this.#stream = stream;
-    const { path } = discoveryMethods[this.#options.service][this.#options.protocol];
+    const { path } = discoveryServices[this.#options.service][this.#options.protocol];
     const call = this.#options.open(path, {
       onMessage: (bytes) => this.#receive(stream, bytes),
       onClosed: (reason) => this.#ended(stream, reason),
@@ -109,7 +110,7 @@ export class XdsClient {
   /** First request of a type on the stream. Without names there is nothing to ask for yet. */
   #open(type: ClientType): void {
     const stream = this.#stream;
-    if (stream === null || (type.wanted !== '*' && type.wanted.size === 0)) return;
+    if (stream === null || type.wanted.size === 0) return;
     type.nonce = '';
     stream.subscribed.add(type);
     this.#send(this.#protocol.subscribe(type, stream.identified ? undefined : this.#options.node));

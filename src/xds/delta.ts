@@ -6,6 +6,7 @@ import {
   DeltaDiscoveryResponseSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts';
 import type { Protocol } from './protocol.ts';
+import { typeUrl } from './resource.ts';
 import { isWildcardType } from './subscription.ts';
 
 export const delta: Protocol<DeltaDiscoveryRequest> = {
@@ -47,6 +48,8 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
   },
   respond(changes, subscription, label) {
     const removed = [...changes.removals, ...changes.absent];
+    // Who asks for a virtual host waits for its name; that there is none is said by one without content.
+    const empty = subscription.typeUrl === typeUrl.virtualHost ? changes.absent : [];
     if (changes.upserts.length + removed.length === 0 && !subscription.answerDue) return null;
     const versions = new Map<string, string | null>(changes.upserts.map(({ name, version }) => [name, version]));
     for (const name of removed) versions.set(name, null);
@@ -56,12 +59,15 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
         systemVersionInfo: label.version,
         nonce: label.nonce,
         typeUrl: subscription.typeUrl,
-        resources: changes.upserts.map(({ name, version, typeUrl, bytes: value }) => ({
-          name,
-          version,
-          resource: { typeUrl, value },
-        })),
-        removedResources: removed,
+        resources: [
+          ...changes.upserts.map(({ name, version, typeUrl: type, bytes: value }) => ({
+            name,
+            version,
+            resource: { typeUrl: type, value },
+          })),
+          ...empty.map((name) => ({ name, aliases: [name] })),
+        ],
+        removedResources: removed.filter((name) => !empty.includes(name)),
       }),
     );
     return { bytes, versions };

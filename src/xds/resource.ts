@@ -3,6 +3,8 @@
 export const typeUrl = {
   listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
   routes: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+  /** One by one, on demand; named `<route configuration>/<host>`. */
+  virtualHost: 'type.googleapis.com/envoy.config.route.v3.VirtualHost',
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
   endpoints: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
@@ -16,6 +18,7 @@ export const pushOrder: readonly TypeUrl[] = [
   typeUrl.endpoints,
   typeUrl.listener,
   typeUrl.routes,
+  typeUrl.virtualHost,
   typeUrl.secret,
 ];
 

@@ -85,7 +85,7 @@ function startClient({ port, protocol = 'delta', channel = plaintextChannel, nod
       events.dispatchEvent(new Event('lost'));
     },
   });
-  client.subscribe(typeUrl.cluster, '*', async (update) => {
+  client.subscribe(typeUrl.cluster, ['*'], async (update) => {
     updates.push(
       [...update.added.map(({ name }) => name).sort(), ...update.removed.map((name) => `-${name}`)].join(' '),
     );

@@ -10,7 +10,7 @@ import type { SnapshotCache } from './cache.ts';
 import { MutualTlsCredentials, type ServerIdentity } from './credentials.ts';
 import { delta } from './delta.ts';
 import { restricted } from './protocol.ts';
-import { bidiStream, type DiscoveryMethod, discoveryMethods, serviceOf } from './service.ts';
+import { bidiStream, type DiscoveryMethod, discoveryServices, serviceOf } from './service.ts';
 import { sotw } from './sotw.ts';
 import { type Authorize, type StreamContext, serveStream, type XdsLog } from './stream.ts';
 
@@ -104,7 +104,7 @@ export class XdsServer {
   }
 
   #addDiscovery(context: StreamContext): void {
-    const methods: DiscoveryMethod[] = Object.values(discoveryMethods).flatMap((service) => Object.values(service));
+    const methods: DiscoveryMethod[] = Object.values(discoveryServices).flatMap((service) => Object.values(service));
     const handlers = methods.map(({ path, protocol, only }) => {
       const handle: handleBidiStreamingCall<Uint8Array, Uint8Array> = (call) =>
         protocol === 'sotw'

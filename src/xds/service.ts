@@ -10,19 +10,26 @@ export type DiscoveryMethod = {
   readonly only: TypeUrl | null;
 };
 
-const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
-const sds = '/envoy.service.secret.v3.SecretDiscoveryService';
+type Service = Readonly<Record<'sotw' | 'delta', DiscoveryMethod>>;
 
-export const discoveryMethods = {
-  ads: {
-    sotw: { path: `${ads}/StreamAggregatedResources`, protocol: 'sotw', only: null },
-    delta: { path: `${ads}/DeltaAggregatedResources`, protocol: 'delta', only: null },
-  },
-  sds: {
-    sotw: { path: `${sds}/StreamSecrets`, protocol: 'sotw', only: typeUrl.secret },
-    delta: { path: `${sds}/DeltaSecrets`, protocol: 'delta', only: typeUrl.secret },
-  },
-} as const satisfies Record<'ads' | 'sds', Record<'sotw' | 'delta', DiscoveryMethod>>;
+/** By the type that it serves alone; `ads` serves all. */
+export const discoveryServices = {
+  ads: service('discovery.v3.AggregatedDiscoveryService', 'AggregatedResources', null),
+  [typeUrl.cluster]: service('cluster.v3.ClusterDiscoveryService', 'Clusters', typeUrl.cluster),
+  [typeUrl.endpoints]: service('endpoint.v3.EndpointDiscoveryService', 'Endpoints', typeUrl.endpoints),
+  [typeUrl.listener]: service('listener.v3.ListenerDiscoveryService', 'Listeners', typeUrl.listener),
+  [typeUrl.routes]: service('route.v3.RouteDiscoveryService', 'Routes', typeUrl.routes),
+  [typeUrl.virtualHost]: service('route.v3.VirtualHostDiscoveryService', 'VirtualHosts', typeUrl.virtualHost),
+  [typeUrl.secret]: service('secret.v3.SecretDiscoveryService', 'Secrets', typeUrl.secret),
+} as const satisfies Record<'ads' | TypeUrl, Service>;
+
+function service(name: string, resources: string, only: TypeUrl | null): Service {
+  const path = (method: string) => `/envoy.service.${name}/${method}${resources}`;
+  return {
+    sotw: { path: path('Stream'), protocol: 'sotw', only },
+    delta: { path: path('Delta'), protocol: 'delta', only },
+  };
+}
 
 const identity = {
   serialize: (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),

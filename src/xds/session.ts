@@ -33,7 +33,8 @@ const waitsFor: ReadonlyMap<TypeUrl, readonly TypeUrl[]> = new Map([
 const usedBy: ReadonlyMap<TypeUrl, readonly TypeUrl[]> = new Map([
   [typeUrl.listener, []],
   [typeUrl.routes, [typeUrl.listener]],
-  [typeUrl.cluster, [typeUrl.listener, typeUrl.routes]],
+  [typeUrl.virtualHost, []],
+  [typeUrl.cluster, [typeUrl.listener, typeUrl.routes, typeUrl.virtualHost]],
   [typeUrl.endpoints, [typeUrl.cluster]],
   [typeUrl.secret, [typeUrl.listener, typeUrl.cluster]],
 ]);

@@ -202,7 +202,7 @@ describe('who joins', () => {
         told = reason;
       },
     });
-    xds.subscribe(typeUrl.cluster, '*', () => {
+    xds.subscribe(typeUrl.cluster, ['*'], () => {
       told ||= 'configuration';
       return [];
     });

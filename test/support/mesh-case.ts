@@ -120,5 +120,6 @@ export const resourceJson: Record<TypeUrl, (bytes: Uint8Array) => JsonValue> = {
   [typeUrl.listener]: (bytes) => toJson(ListenerSchema, fromBinary(ListenerSchema, bytes), { registry }),
   [typeUrl.routes]: (bytes) =>
     toJson(RouteConfigurationSchema, fromBinary(RouteConfigurationSchema, bytes), { registry }),
+  [typeUrl.virtualHost]: () => 'never encoded',
   [typeUrl.secret]: () => 'never encoded',
 };

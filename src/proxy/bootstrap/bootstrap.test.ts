@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeBootstrap } from '../../encode/bootstrap.ts';
 import { decodeCluster } from '../config/cluster.ts';
+import { adsSource } from '../config/config-source.ts';
 import { loadBootstrap, readBootstrap } from './bootstrap.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 
@@ -55,8 +56,10 @@ describe('bootstrap', () => {
       target: { cluster: 'xds', authority: '', timeout: 0, metadata: null, maxMessage: 64 * 1024 * 1024 },
       retry: { base: 500, max: 10_000 },
     });
-    expect(bootstrap.listenerSource).toEqual({ kind: 'ads' });
-    expect(bootstrap.clusterSource).toEqual({ kind: 'path', path: '/etc/clusters.yaml' });
+    expect(bootstrap.listenerSource).toEqual(adsSource);
+    expect(bootstrap.clusterSource).toMatchObject({
+      place: { kind: 'file', path: '/etc/clusters.yaml' },
+    });
   });
 
   it('says how the stream to the control plane is opened', async () => {

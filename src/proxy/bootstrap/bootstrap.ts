@@ -12,12 +12,14 @@ import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_p
 import {
   type ApiConfigSource,
   ApiConfigSourceSchema,
-  type ConfigSource,
+  type ConfigSource as ConfigSourceMessage,
+  ConfigSourceSchema,
 } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { refuseUnsupported } from '../config/check.ts';
 import { ConfigError } from '../config/config-error.ts';
+import { type ConfigSource, decodeSource } from '../config/config-source.ts';
 import { decodeStreamSource, type StreamSource } from '../config/stream-source.ts';
 import type { OverloadConfig } from '../overload/config.ts';
 import { BootstrapError } from './bootstrap-error.ts';
@@ -38,8 +40,8 @@ export type Bootstrap = {
   readonly clusters: readonly Cluster[];
   readonly secrets: readonly Secret[];
   readonly ads: StreamSource | null;
-  readonly listenerSource: ResourceSource | null;
-  readonly clusterSource: ResourceSource | null;
+  readonly listenerSource: ConfigSource | null;
+  readonly clusterSource: ConfigSource | null;
   /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
   readonly localCluster: string;
   /** Metadata TULLE_CONCURRENCY: threads that carry traffic, 0 for one per core. */
@@ -47,8 +49,6 @@ export type Bootstrap = {
   /** Metadata TULLE_AGENT: this process gets its own certificate. */
   readonly agent: AgentBootstrap | null;
 };
-
-export type ResourceSource = { readonly kind: 'ads' } | { readonly kind: 'path'; readonly path: string };
 
 export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
 
@@ -98,7 +98,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
   const ads = readAds(message.dynamicResources?.adsConfig, clusters);
   const listenerSource = readSource(message.dynamicResources?.ldsConfig, 'dynamic_resources.lds_config');
   const clusterSource = readSource(message.dynamicResources?.cdsConfig, 'dynamic_resources.cds_config');
-  if (ads === null && (listenerSource?.kind === 'ads' || clusterSource?.kind === 'ads')) {
+  if (ads === null && (listenerSource?.place.kind === 'ads' || clusterSource?.place.kind === 'ads')) {
     throw new BootstrapError('dynamic_resources.ads_config: missing, but lds_config or cds_config uses ads');
   }
   if (ads !== null && node.id === '') throw new BootstrapError('node.id: missing, but ads_config is used');
@@ -181,12 +181,10 @@ function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster
   return ads;
 }
 
-function readSource(config: ConfigSource | undefined, at: string): ResourceSource | null {
+function readSource(config: ConfigSourceMessage | undefined, at: string): ConfigSource | null {
   if (config === undefined) return null;
-  const { case: kind, value } = config.configSourceSpecifier;
-  if (kind === 'ads') return { kind: 'ads' };
-  if (kind === 'pathConfigSource') return { kind: 'path', path: value.path };
-  throw new BootstrapError(`${at}: only ads and path_config_source are supported`);
+  refuseUnsupported(ConfigSourceSchema, config, at);
+  return decodeSource(config, at);
 }
 
 function readConcurrency({ metadata }: Node): number {

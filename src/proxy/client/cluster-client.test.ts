@@ -18,6 +18,7 @@ import {
   ProcessingResponseSchema,
 } from '../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { nothingOnDemand } from '../config/on-demand.ts';
 import { noRuntime } from '../config/runtime-keys.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { HeaderMap } from '../http/headers.ts';
@@ -81,6 +82,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
+    onDemand: nothingOnDemand,
     clusters: new Map([['up', up]]),
     routes: new Map(),
     filterStats: (_name, make) => make(),

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
 import { unfit } from '../balance/health.ts';
+import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { ProxyRuntime } from '../runtime.ts';
 import { cluster, endpoint } from '../testing/configs.ts';
@@ -9,7 +10,7 @@ import { silentLog } from '../testing/harness.ts';
 
 const request = { ...anyEndpoint, now: 0 };
 const whole = cluster('whole', [], { discovery: { kind: 'aggregate', clusters: ['first', 'second'] } });
-const eds = (name: string) => cluster(name, [], { discovery: { kind: 'eds', serviceName: name } });
+const eds = (name: string) => cluster(name, [], { discovery: { kind: 'eds', source: adsSource, serviceName: name } });
 
 function start() {
   const runtime = new ProxyRuntime({ clock: new ManualClock(), random: () => 0, log: silentLog([]) });

@@ -3,6 +3,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
 import type { Assignment } from '../config/cluster-types.ts';
+import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { cluster as configOf, endpoint, outlierDetection } from '../testing/configs.ts';
@@ -14,7 +15,7 @@ afterEach(() => {
   for (const one of open.splice(0)) one.close();
 });
 
-const eds = { discovery: { kind: 'eds', serviceName: 'c' } } as const;
+const eds = { discovery: { kind: 'eds', serviceName: 'c', source: adsSource } } as const;
 const request = { ...anyEndpoint, now: 0 };
 
 function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignment> = {}, random = () => 0.5) {

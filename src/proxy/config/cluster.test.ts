@@ -10,6 +10,7 @@ import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstre
 import { defaultHttp2Options } from '../http2/options.ts';
 import { endpoint, limits, outlierDetection } from '../testing/configs.ts';
 import { cluster, packed, socket } from '../testing/resources.ts';
+import { adsSource } from './config-source.ts';
 import { plainAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
 
@@ -88,11 +89,11 @@ describe('cluster', () => {
     ['HTTP/2 the old way', { http2_protocol_options: { max_concurrent_streams: 8 } }, speaks('http2', 8)],
     ['by ALPN', options({ auto_config: {} }), speaks('alpn', 1024)],
     ['as downstream', options({ use_downstream_protocol_config: {} }), speaks('downstream', 1024)],
-    ['EDS', eds, { discovery: { kind: 'eds', serviceName: 'c' } }],
+    ['EDS', eds, { discovery: { kind: 'eds', serviceName: 'c', source: adsSource } }],
     [
       'EDS by another name',
       { type: 'EDS', eds_cluster_config: { eds_config: { ads: {} }, service_name: 's' } },
-      { discovery: { kind: 'eds', serviceName: 's' } },
+      { discovery: { kind: 'eds', serviceName: 's', source: adsSource } },
     ],
     [
       'STRICT_DNS',
@@ -405,7 +406,7 @@ describe('cluster', () => {
       'original_dst_lb_config.http_header_name: is set without use_http_header',
     ],
     [{ type: 'STATIC' }, 'load_assignment: is required'],
-    [{ type: 'EDS', eds_cluster_config: { eds_config: { path: '/x' } } }, 'eds_cluster_config.eds_config: must be ads'],
+    [{ type: 'EDS', eds_cluster_config: { eds_config: {} } }, 'eds_cluster_config.eds_config: has no supported source'],
     [{ type: 'LOGICAL_DNS', load_assignment: { endpoints: [host, host] } }, 'load_assignment: must have one endpoint'],
     [{ lb_policy: 'CLUSTER_PROVIDED' }, 'lb_policy: CLUSTER_PROVIDED is not for clusters of kind static'],
     [{ lb_policy: 'MAGLEV', maglev_lb_config: { table_size: '250' } }, 'maglev_lb_config.table_size: must be a prime'],

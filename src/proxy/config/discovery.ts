@@ -11,7 +11,7 @@ import {
 } from '../../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
-import { requireAds } from './config-source.ts';
+import { decodeSource, plainName } from './config-source.ts';
 import { decodeDns, decodeTypedDns } from './dns.ts';
 import { decodeDnsCache } from './dns-cache.ts';
 import { decodeAssignment } from './endpoints.ts';
@@ -27,8 +27,9 @@ export function decodeDiscovery(cluster: Cluster): Discovery {
   const { clusterDiscoveryType: type } = cluster;
   if (type.case === 'clusterType') return decodeTyped(cluster);
   if ((type.value ?? DiscoveryType.STATIC) === DiscoveryType.EDS) {
-    requireAds(cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
-    return { kind: 'eds', serviceName: cluster.edsClusterConfig?.serviceName || cluster.name };
+    const source = decodeSource(cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
+    const serviceName = cluster.edsClusterConfig?.serviceName || cluster.name;
+    return { kind: 'eds', serviceName: plainName(serviceName, 'eds_cluster_config.service_name'), source };
   }
   if (cluster.edsClusterConfig) throw new ConfigError('eds_cluster_config', 'is for clusters of type EDS');
   switch (type.value ?? DiscoveryType.STATIC) {

@@ -58,10 +58,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     stream_reset_burst: 'of an implementation of Envoy that this is not',
     stream_reset_rate: 'of an implementation of Envoy that this is not',
   },
-  'envoy.config.core.v3.ConfigSource': {
-    initial_fetch_timeout: 'updates are applied when they come',
-    resource_api_version: 'there is only version 3',
-  },
   'envoy.config.core.v3.PathConfigSource': { watched_directory: 'what the name of the file leads through is watched' },
   'envoy.config.core.v3.ApiConfigSource': {
     set_node_on_first_message_only: 'the server reads the node of the first message',

@@ -11,7 +11,7 @@ import {
 import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { requireAds } from './config-source.ts';
+import { decodeSource, plainName } from './config-source.ts';
 import { decodeFilters, decodeRouter } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeTracing } from './tracing.ts';
@@ -84,13 +84,17 @@ function decodeEarlyLogs(
 
 function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {
   switch (routeSpecifier.case) {
-    case 'routeConfig':
-      return { kind: 'inline', table: compileRoutes(routeSpecifier.value, at(path, 'route_config')) };
+    case 'routeConfig': {
+      const table = compileRoutes(routeSpecifier.value, at(path, 'route_config'));
+      if (table.hostSource !== null)
+        throw new ConfigError(at(path, 'route_config.vhds'), 'needs routes that come by rds');
+      return { kind: 'inline', table };
+    }
     case 'rds': {
       const { configSource, routeConfigName } = routeSpecifier.value;
-      requireAds(configSource, at(path, 'rds.config_source'));
+      const source = decodeSource(configSource, at(path, 'rds.config_source'));
       if (routeConfigName === '') throw new ConfigError(at(path, 'rds.route_config_name'), 'is empty');
-      return { kind: 'rds', name: routeConfigName };
+      return { kind: 'rds', name: plainName(routeConfigName, at(path, 'rds.route_config_name')), source };
     }
     default:
       throw new ConfigError(path, 'has no routes');

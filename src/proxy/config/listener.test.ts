@@ -5,6 +5,7 @@ import { GzipSchema } from '../../xds/gen/envoy/extensions/filters/http/gzip/v3/
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { chain, http, listener, packed, router, socket } from '../testing/resources.ts';
+import { adsSource } from './config-source.ts';
 import type { HttpConnectionConfig } from './types.ts';
 
 describe('listener', () => {
@@ -81,7 +82,11 @@ describe('listener', () => {
       { forward_client_cert_details: 'SANITIZE_SET', set_current_client_cert_details: { subject: true, uri: true } },
       { forwardClientCert: { mode: 'sanitize-set', set: { subject: true, uri: true, dns: false, cert: false } } },
     ],
-    ['rds', { rds: { config_source: { ads: {} }, route_config_name: 'r' } }, { routes: { kind: 'rds', name: 'r' } }],
+    [
+      'rds',
+      { rds: { config_source: { ads: {} }, route_config_name: 'r' } },
+      { routes: { kind: 'rds', name: 'r', source: adsSource } },
+    ],
     ['HTTP/1.0', { http_protocol_options: { accept_http_10: true } }, { acceptHttp10: true }],
   ])('%s', (_name, change, wants) => {
     expect(http(change)).toMatchObject(wants);
@@ -169,8 +174,8 @@ describe('listener', () => {
       `${here}.http_filters[0].typed_config.rules.audit_logging_options: is not supported`,
     ],
     [
-      withManager({ rds: { config_source: { path: '/x' }, route_config_name: 'r' } }),
-      `${here}.rds.config_source: must be ads`,
+      withManager({ rds: { config_source: {}, route_config_name: 'r' } }),
+      `${here}.rds.config_source: has no supported source`,
     ],
     [
       withManager({ route_config: { virtual_hosts: [{ name: 'h' }] } }),

@@ -5,7 +5,7 @@ import type { SdsSecretConfig, Secret } from '../../xds/gen/envoy/extensions/tra
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError } from './config-error.ts';
-import { decodeSource } from './config-source.ts';
+import { bootstrapSource, decodeSource, plainName } from './config-source.ts';
 import { asksNothing, decodeTrust } from './tls-validation.ts';
 import type { SecretRef, SecretValue } from './types.ts';
 import { readBytes, readSource } from './values.ts';
@@ -35,8 +35,10 @@ export function decodeCertificate(certificate: TlsCertificate, path: string): Se
   };
 }
 
-/** Without a source it is one of the bootstrap's own: source ''. */
+/** Without a source it is one of the bootstrap's own. */
 export function decodeSecretRef({ name, sdsConfig }: SdsSecretConfig, path: string): SecretRef {
   if (name === '') throw new ConfigError(at(path, 'name'), 'is empty');
-  return { kind: 'sds', name, source: sdsConfig === undefined ? '' : decodeSource(sdsConfig, at(path, 'sds_config')) };
+  plainName(name, at(path, 'name'));
+  const source = sdsConfig === undefined ? bootstrapSource : decodeSource(sdsConfig, at(path, 'sds_config'));
+  return { kind: 'sds', name, source };
 }

@@ -41,7 +41,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Http2ProtocolOptions':
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
-  'envoy.config.core.v3.ConfigSource': 'path path_config_source api_config_source ads',
+  'envoy.config.core.v3.ConfigSource':
+    'path path_config_source api_config_source ads initial_fetch_timeout resource_api_version',
   'envoy.config.core.v3.PathConfigSource': 'path',
   'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
   'envoy.config.core.v3.GrpcService': 'envoy_grpc timeout initial_metadata',

@@ -100,6 +100,9 @@ export const filterFields: Readonly<Record<string, string>> = {
     'header cookie on_header_present on_header_missing remove',
   'envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair':
     'metadata_namespace key value regex_value_rewrite type encode',
+  'envoy.extensions.filters.http.on_demand.v3.OnDemand': 'odcds',
+  'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source resources_locator timeout',
+  'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': 'odcds',
   'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict',
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute': 'disabled stateful_session',

@@ -19,6 +19,7 @@ import type {
   SocketAddress,
   SubsetConfig,
 } from './cluster-types.ts';
+import type { ConfigSource } from './config-source.ts';
 import type { DnsCacheConfig } from './dns-cache.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
@@ -143,9 +144,9 @@ type SanMatcher = { readonly type: SanType | 'any'; matches(value: string): bool
 
 export type SanType = 'uri' | 'dns' | 'ip' | 'email';
 
-/** `sds`: by name from a secret source (`source` is the gRPC cluster, 'ads', or a file path). `inline`: PEM. `files`: watched ones. */
+/** `sds`: by name from a secret source `inline`: PEM. `files`: watched ones. */
 export type SecretRef =
-  | { readonly kind: 'sds'; readonly name: string; readonly source: string }
+  | { readonly kind: 'sds'; readonly name: string; readonly source: ConfigSource }
   | { readonly kind: 'inline'; readonly secret: SecretValue }
   | {
       readonly kind: 'files';
@@ -180,7 +181,7 @@ export type HttpConnectionConfig = {
   readonly statPrefix: string;
   readonly routes:
     | { readonly kind: 'inline'; readonly table: RouteTable }
-    | { readonly kind: 'rds'; readonly name: string };
+    | { readonly kind: 'rds'; readonly name: string; readonly source: ConfigSource };
   readonly router: RouterOptions;
   /** Without the router, which is always last. */
   readonly filters: readonly HttpFilter[];
@@ -237,7 +238,7 @@ export type ClusterConfig = {
   readonly name: string;
   readonly discovery:
     | { readonly kind: 'static'; readonly assignment: Assignment }
-    | { readonly kind: 'eds'; readonly serviceName: string }
+    | { readonly kind: 'eds'; readonly serviceName: string; readonly source: ConfigSource }
     /** Names of requests, as they come. */
     | {
         readonly kind: 'dynamic';

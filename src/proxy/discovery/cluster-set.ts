@@ -1,114 +1,85 @@
-// Clusters and their endpoints: a cluster is used once its endpoints and secrets have come; until then its predecessor is.
+// Clusters and their endpoints: a cluster is used once its endpoints and secrets have come.
 import type { Clock } from '../../lib/clock.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
+import type { Needed } from './named-resources.ts';
 import type { Applied, Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
-import { Warming } from './warming.ts';
+import type { Subscriptions } from './subscriptions.ts';
+import { WarmSet } from './warm-set.ts';
 
 export type ClusterSetOptions = {
   readonly runtime: Runtime;
   readonly secrets: SecretStore;
   readonly clock: Clock;
-  readonly timeout: number;
-  /** The names of endpoints that are needed have changed. */
-  readonly onEndpointNames: (names: ReadonlySet<string>) => void;
+  readonly requireSource: Subscriptions['requireSource'];
+  /** The endpoints that are needed have changed. */
+  readonly onEndpointNames: (needs: readonly Needed[]) => void;
 };
 
 export class ClusterSet {
   readonly #options: ClusterSetOptions;
-  readonly #active = new Map<string, ClusterConfig>();
-  /** Of the active ones, those whose first health checks are over. */
-  readonly #used = new Set<string>();
   /** null: the control plane said that there are none of this name. */
   readonly #endpoints = new Map<string, Assignment | null>();
-  readonly #warming: Warming<ClusterConfig>;
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #clusters: WarmSet<ClusterConfig>;
 
   constructor(options: ClusterSetOptions) {
     this.#options = options;
-    this.#warming = new Warming({
-      isReady: (config) => this.#isReady(config),
-      activate: (config) => this.#activate(config),
-      clock: options.clock,
-      timeout: options.timeout,
+    const { runtime } = options;
+    this.#clusters = new WarmSet({
+      ...options,
+      kind: 'cluster',
+      secretsOf,
+      needsOf: endpointsOf,
+      hasArrived: (name) => this.#endpoints.has(name),
+      // The runtime has the endpoints already: they are handed over as they come.
+      activate: (config) => runtime.setCluster(config),
+      deactivate: (name) => runtime.removeCluster(name),
+      onNeeds: (needs) => this.#onNeeds(needs),
     });
   }
 
-  /** Resolves when it is in use. @throws when a secret's source does not exist. */
-  async set(config: ClusterConfig): Promise<void> {
-    this.#options.secrets.use(`cluster ${config.name}`, secretsOf(config));
-    const used = this.#warming.add(config.name, config);
-    this.#announceNames();
-    await used;
+  /** Resolves when it is in use. Rejects when a source does not exist. */
+  set(config: ClusterConfig): Promise<void> {
+    return this.#clusters.set(config);
   }
 
   remove(name: string): void {
-    this.#warming.remove(name);
-    this.#used.delete(name);
-    if (this.#active.delete(name)) this.#options.runtime.removeCluster(name);
-    this.#options.secrets.use(`cluster ${name}`, []);
-    this.#announceNames();
+    this.#clusters.remove(name);
+  }
+
+  /** Resolves when a cluster of this name is in use. */
+  whenUsed(name: string): Promise<void> {
+    return this.#clusters.whenUsed(name);
   }
 
   setEndpoints(name: string, assignment: Assignment): Applied {
     this.#endpoints.set(name, assignment);
     const applied = this.#options.runtime.setEndpoints(name, assignment);
-    this.#warming.check();
+    this.#clusters.check();
     return applied;
   }
 
   /** Nothing of this name exists: no reason to wait for it. Known endpoints stay in use, as in Envoy. */
   endpointsAbsent(name: string): void {
     if (!this.#endpoints.has(name)) this.#endpoints.set(name, null);
-    this.#warming.check();
-  }
-
-  /** Resolves when a cluster of this name is in use. */
-  whenUsed(name: string): Promise<void> {
-    if (this.#used.has(name)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), resolve]));
+    this.#clusters.check();
   }
 
   /** A secret arrived. */
   check(): void {
-    this.#warming.check();
+    this.#clusters.check();
   }
 
-  #isReady(config: ClusterConfig): boolean {
-    const service = endpointsName(config);
-    return (
-      (service === null || this.#endpoints.has(service)) &&
-      secretsOf(config).every((ref) => this.#options.secrets.has(ref))
-    );
-  }
-
-  #activate(config: ClusterConfig): Applied {
-    const { name } = config;
-    // The runtime has the endpoints already: they are handed over as they come.
-    const used = this.#options.runtime.setCluster(config);
-    this.#active.set(name, config);
-    this.#announceNames();
-    if (used === undefined) this.#onUsed(name);
-    else return used.then(() => this.#onUsed(name));
-  }
-
-  #onUsed(name: string): void {
-    if (this.#active.has(name)) this.#used.add(name);
-    for (const resolve of this.#waiting.get(name) ?? []) resolve();
-    this.#waiting.delete(name);
-  }
-
-  #announceNames(): void {
-    const configs = [...this.#active.values(), ...this.#warming.items()];
-    const names = new Set(configs.flatMap((config) => endpointsName(config) ?? []));
+  #onNeeds(needs: readonly Needed[]): void {
+    const names = new Set(needs.map(({ name }) => name));
     for (const known of this.#endpoints.keys()) if (!names.has(known)) this.#endpoints.delete(known);
-    this.#options.onEndpointNames(names);
+    this.#options.onEndpointNames(needs);
   }
 }
 
-function endpointsName({ discovery }: ClusterConfig): string | null {
-  return discovery.kind === 'eds' ? discovery.serviceName : null;
+function endpointsOf({ discovery }: ClusterConfig): readonly Needed[] {
+  return discovery.kind === 'eds' ? [{ source: discovery.source, name: discovery.serviceName }] : [];
 }
 
 function secretsOf(config: ClusterConfig): readonly SecretRef[] {

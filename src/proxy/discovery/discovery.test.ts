@@ -17,7 +17,9 @@ import { type EncodedResource, type TypeUrl, typeUrl } from '../../xds/resource.
 import { XdsServer } from '../../xds/server.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
 import { decodeCluster } from '../config/cluster.ts';
+import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
+import { nothingOnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
 import { ProxyRuntime } from '../runtime.ts';
 import { chain, cluster, downstreamTls, http, listener, routeTable } from '../testing/configs.ts';
@@ -50,7 +52,7 @@ function encode(line: string): EncodedResource {
   return { typeUrl: typeUrl[type], name, version, bytes, origins: [] };
 }
 
-const secretRef = (name: string): SecretRef => ({ kind: 'sds', source: 'ads', name });
+const secretRef = (name: string): SecretRef => ({ kind: 'sds', source: adsSource, name });
 
 /** The static cluster of the control plane. */
 const CONTROL = 'x';
@@ -63,7 +65,7 @@ const decoders: Decoders = {
   decodeListener({ name }) {
     refuseBad(name);
     const [routes = '', secret] = name.split('+');
-    const config = http(routeTable('', {}), { routes: { kind: 'rds', name: routes } });
+    const config = http(routeTable('', {}), { routes: { kind: 'rds', name: routes, source: adsSource } });
     const tls = secret === undefined ? null : downstreamTls(secretRef(secret));
     return listener([chain(config, { tls })], { name });
   },
@@ -72,7 +74,7 @@ const decoders: Decoders = {
 
 function discovered(name: string): ClusterConfig {
   refuseBad(name);
-  return cluster(name, [], { discovery: { kind: 'eds', serviceName: name } });
+  return cluster(name, [], { discovery: { kind: 'eds', serviceName: name, source: adsSource } });
 }
 
 function refuseBad(name: string): null {
@@ -83,6 +85,7 @@ function refuseBad(name: string): null {
 /** Writes down what it is told; its streams are those of a real proxy. A listener whose name begins with `taken` cannot be bound. */
 function recorder() {
   const calls: string[] = [];
+  const asked = { onDemand: nothingOnDemand };
   const changed = new EventTarget();
   const write = (text: string) => {
     calls.push(text);
@@ -107,6 +110,9 @@ function recorder() {
       write(`listener ${name}`);
     },
     removeListener: (name) => write(`-listener ${name}`),
+    serveOnDemand(onDemand) {
+      asked.onDemand = onDemand;
+    },
   };
   return { runtime, calls, next: () => once(changed, 'call') };
 }

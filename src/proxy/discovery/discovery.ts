@@ -4,8 +4,6 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { IdentityAgent } from '../../identity/agent.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { jitteredBackoff } from '../../xds/backoff.ts';
-import { XdsClient } from '../../xds/client.ts';
 import type { UpdateHandler } from '../../xds/client-type.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -13,21 +11,23 @@ import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
-import type { Bootstrap, ResourceSource } from '../bootstrap/bootstrap.ts';
+import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
+import type { ConfigSource } from '../config/config-source.ts';
 import { filesOf } from '../config/secret-files.ts';
-import type { StreamSource } from '../config/stream-source.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
-import { clusterStreams } from './cluster-streams.ts';
 import { Decoded } from './decoded.ts';
 import { ListenerSet } from './listener-set.ts';
-import { ResourceFile } from './resource-file.ts';
+import { NamedResources } from './named-resources.ts';
+import { OnDemandClusters } from './on-demand-clusters.ts';
 import { ResourceLog } from './resource-log.ts';
 import type { Applied, Decoders, Runtime } from './runtime.ts';
 import { SecretFiles } from './secret-files.ts';
 import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
 import { SecretStore, type StoredSecret } from './secret-store.ts';
+import { type Subscription, Subscriptions } from './subscriptions.ts';
+import { VirtualHosts } from './virtual-hosts.ts';
 
 export type DiscoveryOptions = {
   readonly bootstrap: Bootstrap;
@@ -40,9 +40,6 @@ export type DiscoveryOptions = {
   readonly random: () => number;
   readonly log: Log;
 };
-
-/** Envoy's initial_fetch_timeout. */
-const WARMING_TIMEOUT = 15_000;
 
 export class Discovery {
   readonly resources: ResourceLog;
@@ -58,15 +55,17 @@ export class Discovery {
   readonly #decodedEndpoints = new Decoded((bytes) =>
     this.#options.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
   );
-  readonly #ads: XdsClient | null;
-  readonly #closers: (() => void)[] = [];
+  readonly #subscriptions: Subscriptions;
+  readonly #virtualHosts: VirtualHosts;
+  readonly #onDemandClusters: OnDemandClusters;
   #ready = false;
 
   constructor(options: DiscoveryOptions) {
-    const { bootstrap, runtime, clock } = options;
+    const { runtime, clock } = options;
     this.#options = options;
     this.resources = new ResourceLog(() => clock.epoch());
-    this.#ads = bootstrap.ads && this.#client(bootstrap.ads, 'ads');
+    const whenUsed = (cluster: string) => this.#clusters.whenUsed(cluster);
+    this.#subscriptions = new Subscriptions({ ...options, client: runtime.client, whenUsed });
     const onProblem = (reason: string): void => options.log.warn({ reason }, 'secret rejected');
     this.#secrets = new SecretStore({
       open: (source, deliver) => this.#openSecretSource(source, deliver),
@@ -79,14 +78,29 @@ export class Discovery {
       onProblem,
     });
     this.#secretFiles = new SecretFiles(onProblem);
-    const common = { runtime, clock, secrets: this.#secrets, timeout: WARMING_TIMEOUT };
-    this.#clusters = new ClusterSet({
-      ...common,
-      onEndpointNames: (names) => this.#ads?.setNames(typeUrl.endpoints, names),
+    const requireSource = (source: ConfigSource) => this.#subscriptions.requireSource(source);
+    const common = { runtime, clock, secrets: this.#secrets, requireSource };
+    const endpoints = new NamedResources((source) => this.#open(source, this.#endpoints));
+    const routes = new NamedResources((source) => this.#open(source, this.#routes));
+    this.#clusters = new ClusterSet({ ...common, onEndpointNames: (needs) => endpoints.set(needs) });
+    this.#virtualHosts = new VirtualHosts({
+      open: (source) => this.#subscriptions.open(source, typeUrl.virtualHost, this.#virtualHosts.handle),
+      decodeRoutes: options.decoders.decodeRoutes,
+      publish: (table) => this.#listeners.setRoutes(table),
+      clock,
     });
     this.#listeners = new ListenerSet({
       ...common,
-      onRouteNames: (names) => this.#ads?.setNames(typeUrl.routes, names),
+      onRouteNames: (needs) => {
+        routes.set(needs);
+        this.#virtualHosts.keep(new Set(needs.map(({ name }) => name)));
+      },
+    });
+    const open = (source: ConfigSource) => this.#open(source, this.#clusterHandler);
+    this.#onDemandClusters = new OnDemandClusters({ open, whenUsed, clock, log: options.log });
+    runtime.serveOnDemand({
+      cluster: (question, done) => this.#onDemandClusters.request(question, done),
+      virtualHost: (table, host, done) => this.#virtualHosts.request(table, host, done),
     });
   }
 
@@ -98,15 +112,13 @@ export class Discovery {
   /** Resolves when ready, which may take for ever while the control plane is gone. @throws BootstrapError for static resources. */
   async start(): Promise<void> {
     const { bootstrap } = this.#options;
-    this.#ads?.subscribe(typeUrl.endpoints, [], this.#handler(this.#endpoints));
-    this.#ads?.subscribe(typeUrl.routes, [], this.#handler(this.#routes));
     // Not waited for yet: static resources may need what only the control plane sends.
     const fixed = this.#startStatic();
     const dynamic = [
       this.#follow(bootstrap.clusterSource, this.#clusterHandler),
       this.#follow(bootstrap.listenerSource, this.#listenerHandler),
     ];
-    if (this.#ads !== null && bootstrap.ads !== null) this.#begin(this.#ads, bootstrap.ads);
+    this.#subscriptions.start();
     await Promise.all([fixed, ...dynamic]);
     this.#ready = true;
   }
@@ -117,10 +129,9 @@ export class Discovery {
   }
 
   close(): void {
-    this.#ads?.close();
+    this.#subscriptions.close();
     this.#secrets.close();
     this.#secretFiles.close();
-    for (const close of this.#closers) close();
   }
 
   readonly #clusterHandler: ResourceHandler = {
@@ -134,6 +145,7 @@ export class Discovery {
     remove: (name) => {
       this.#decodedClusters.forget(name);
       this.#clusters.remove(name);
+      this.#onDemandClusters.absent(name);
     },
   };
 
@@ -157,8 +169,13 @@ export class Discovery {
 
   readonly #routes: ResourceHandler = {
     typeUrl: typeUrl.routes,
-    set: (bytes) =>
-      this.#listeners.setRoutes(this.#options.decoders.decodeRoutes(fromBinary(RouteConfigurationSchema, bytes))),
+    set: (bytes) => {
+      const routes = fromBinary(RouteConfigurationSchema, bytes);
+      const table = this.#options.decoders.decodeRoutes(routes);
+      if (table.hostSource !== null) return this.#virtualHosts.set(routes, table.hostSource);
+      this.#virtualHosts.remove(table.name);
+      return this.#listeners.setRoutes(table);
+    },
     // A listener that still names it keeps the last good table.
     remove: () => undefined,
   };
@@ -173,23 +190,16 @@ export class Discovery {
     };
   }
 
+  #open(source: ConfigSource, handler: ResourceHandler): Subscription {
+    return this.#subscriptions.open(source, handler.typeUrl, this.#handler(handler));
+  }
+
   /** Resolves when the first answer is in use. */
-  async #follow(source: ResourceSource | null, handler: ResourceHandler): Promise<void> {
-    const apply = this.#handler(handler);
+  async #follow(source: ConfigSource | null, handler: ResourceHandler): Promise<void> {
     if (source === null) return;
-    if (source.kind === 'path') {
-      const onProblem = (reason: string): void => this.#options.log.warn({ reason }, 'configuration file rejected');
-      const file = new ResourceFile({ path: source.path, typeUrl: handler.typeUrl, handler: apply, onProblem });
-      this.#closers.push(() => file.close());
-      return file.start();
-    }
-    return new Promise((resolve) => {
-      this.#ads?.subscribe(handler.typeUrl, '*', async (update) => {
-        const rejections = await apply(update);
-        resolve();
-        return rejections;
-      });
-    });
+    const subscription = this.#open(source, handler);
+    subscription.setNames(new Set(['*']));
+    await subscription.first;
   }
 
   async #startStatic(): Promise<void> {
@@ -218,40 +228,25 @@ export class Discovery {
   }
 
   async #setStatic(handler: ResourceHandler, name: string, bytes: Uint8Array, path: string): Promise<void> {
-    const update = { added: [{ name, version: '', bytes }], removed: [] };
+    const update = { added: [{ name, version: '', bytes, aliases: [] }], removed: [] };
     const [rejection] = await applyUpdate(update, handler, this.resources);
     if (rejection !== undefined) throw new BootstrapError(`${path}: ${rejection.detail}`);
   }
 
-  #openSecretSource(source: string, deliver: DeliverSecret): SecretSource {
-    const { agent, bootstrap } = this.#options;
-    if (agent !== null && source === 'sds-grpc') return agentSource(agent, deliver);
-    if (source === 'ads' && this.#ads !== null) return this.#secretsFrom(this.#ads, source, deliver);
-    if (bootstrap.clusters.some(({ name }) => name === source)) {
-      const stream = secretStream(source);
-      const client = this.#client(stream, 'sds');
-      const opened = this.#secretsFrom(client, source, deliver);
-      this.#begin(client, stream);
-      return { ...opened, close: () => client.close() };
-    }
-    if (source === '') return this.#staticSecrets(deliver);
-    if (source.includes('/')) return this.#secretFile(source, deliver);
-    throw new Error(`sds_config: the bootstrap has no secret source called ${source}`);
+  #openSecretSource(source: ConfigSource, deliver: DeliverSecret): SecretSource {
+    const { agent } = this.#options;
+    const { place } = source;
+    if (place.kind === 'bootstrap') return this.#staticSecrets(deliver);
+    if (agent !== null && place.kind === 'stream' && place.stream.target.cluster === 'sds-grpc')
+      return agentSource(agent, deliver);
+    const subscription = this.#open(source, this.#secretHandler(source.key, deliver));
+    return { want: (names) => subscription.setNames(names), close: () => subscription.close() };
   }
 
   /** A reference without sds_config means a secret of the bootstrap. */
   #staticSecrets(deliver: DeliverSecret): SecretSource {
     for (const secret of this.#options.bootstrap.secrets) void this.#deliver('', secret, deliver);
     return { want: () => undefined, close: () => undefined };
-  }
-
-  /** path_config_source of an sds_config. */
-  #secretFile(path: string, deliver: DeliverSecret): SecretSource {
-    const onProblem = (reason: string): void => this.#options.log.warn({ reason }, 'secret file rejected');
-    const handler = this.#handler(this.#secretHandler(path, deliver));
-    const file = new ResourceFile({ path, typeUrl: typeUrl.secret, handler, onProblem });
-    void file.start();
-    return { want: () => undefined, close: () => file.close() };
   }
 
   #secretHandler(source: string, deliver: DeliverSecret): ResourceHandler {
@@ -271,38 +266,4 @@ export class Discovery {
     this.#secretFiles.follow(`${source} ${name}`, { files, read, deliver: (value) => void deliver(name, value) });
     return applied;
   }
-
-  #secretsFrom(client: XdsClient, source: string, deliver: DeliverSecret): SecretSource {
-    client.subscribe(typeUrl.secret, [], this.#handler(this.#secretHandler(source, deliver)));
-    return { want: (names) => client.setNames(typeUrl.secret, names), close: () => undefined };
-  }
-
-  #client({ target, protocol, retry }: StreamSource, service: 'ads' | 'sds'): XdsClient {
-    const { bootstrap, runtime, clock, random, log } = this.#options;
-    const { cluster } = target;
-    return new XdsClient({
-      open: clusterStreams(runtime.client, target),
-      service,
-      protocol,
-      node: bootstrap.node,
-      clock,
-      backoff: jitteredBackoff(retry.base, retry.max, random),
-      onConnect: () => log.info({ cluster, service }, 'xds stream connected'),
-      onDisconnect: (reason) => log.warn({ cluster, service, reason }, 'xds stream lost, configuration kept'),
-    });
-  }
-
-  /** Its cluster may still wait for secrets, as may the secrets for another cluster. */
-  #begin(client: XdsClient, { target }: StreamSource): void {
-    void this.#clusters.whenUsed(target.cluster).then(() => client.start());
-  }
-}
-
-/** Of an sds_config, which is always state of the world here. */
-function secretStream(cluster: string): StreamSource {
-  return {
-    target: { cluster, authority: '', timeout: 0, metadata: null, maxMessage: null },
-    protocol: 'sotw',
-    retry: { base: 500, max: 10_000 },
-  };
 }

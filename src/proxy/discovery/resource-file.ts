@@ -21,6 +21,7 @@ export type ResourceFileOptions = {
 export class ResourceFile {
   readonly #options: ResourceFileOptions;
   readonly #versions = new Map<string, string>();
+  #wanted: ReadonlySet<string> = new Set();
   #watch: FileWatch | null = null;
   #reading: Promise<void> = Promise.resolve();
 
@@ -28,9 +29,10 @@ export class ResourceFile {
     this.#options = options;
   }
 
-  /** Resolves when what the file holds now is in use. */
-  start(): Promise<void> {
-    this.#watch = new FileWatch([this.#options.path], () => void this.#readNext());
+  /** What is wanted of the file; '*' is all of it. Resolves when that is in use. */
+  setNames(names: ReadonlySet<string>): Promise<void> {
+    this.#wanted = names;
+    this.#watch ??= new FileWatch([this.#options.path], () => void this.#readNext());
     return this.#readNext();
   }
 
@@ -47,7 +49,6 @@ export class ResourceFile {
     const { path, typeUrl, handler, onProblem } = this.#options;
     try {
       const update = this.#difference(await readResources(await readFile(path, 'utf8'), path, typeUrl));
-      if (update.added.length + update.removed.length === 0) return;
       const rejections = await handler(update);
       this.#remember(update, rejections);
       for (const { name, detail } of rejections) onProblem(`${path}: ${name}: ${detail}`);
@@ -56,7 +57,8 @@ export class ResourceFile {
     }
   }
 
-  #difference(resources: Update['added']): Update {
+  #difference(all: Update['added']): Update {
+    const resources = this.#wanted.has('*') ? all : all.filter(({ name }) => this.#wanted.has(name));
     const names = new Set(resources.map(({ name }) => name));
     return {
       added: resources.filter(({ name, version }) => this.#versions.get(name) !== version),
@@ -78,6 +80,6 @@ async function readResources(text: string, path: string, typeUrl: TypeUrl): Prom
       throw new BootstrapError(`${path}: resources[${at}]: is a ${resource.typeUrl}, this file is for ${typeUrl}`);
     }
     const version = createHash('sha256').update(resource.value).digest('base64url');
-    return { name: resourceName(typeUrl, resource.value), version, bytes: resource.value };
+    return { name: resourceName(typeUrl, resource.value), version, bytes: resource.value, aliases: [] };
   });
 }

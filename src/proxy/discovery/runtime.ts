@@ -6,6 +6,7 @@ import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/rou
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Assignment } from '../config/cluster-types.ts';
+import type { OnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
@@ -24,6 +25,8 @@ export type Runtime = {
   /** Rejects when the address cannot be bound. */
   setListener(config: ListenerConfig): Promise<void>;
   removeListener(name: string): void;
+  /** Whom requests that wait for a part of the configuration ask for it. */
+  serveOnDemand(onDemand: OnDemand): void;
 };
 
 export type Applied = void | Promise<void>;

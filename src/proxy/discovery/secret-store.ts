@@ -1,4 +1,5 @@
 // Every secret that is in use, by source and name: asks the sources for them, hands them to the runtime, says what is there.
+import type { ConfigSource } from '../config/config-source.ts';
 import { FILES } from '../config/secret-files.ts';
 import type { SecretRef, SecretValue } from '../config/types.ts';
 import type { Applied } from './runtime.ts';
@@ -7,12 +8,14 @@ import type { DeliverSecret, SecretSource } from './secret-source.ts';
 
 export type SecretStoreOptions = {
   /** Called once per source. @throws when the bootstrap has no such source. */
-  readonly open: (source: string, deliver: DeliverSecret) => SecretSource;
+  readonly open: (source: ConfigSource, deliver: DeliverSecret) => SecretSource;
+  /** `source` is its key. */
   readonly onSecret: (source: string, name: string, value: SecretValue) => Applied;
   /** Why new contents of files are not used. */
   readonly onProblem: (reason: string) => void;
 };
 
+/** `source` is its key. */
 export type StoredSecret = { readonly source: string; readonly name: string; readonly value: SecretValue };
 
 export class SecretStore {
@@ -31,8 +34,8 @@ export class SecretStore {
   use(user: string, refs: readonly SecretRef[]): void {
     this.#follow(user, refs);
     for (const ref of refs) if (ref.kind === 'sds') this.#open(ref.source);
-    for (const [name, source] of this.#sources) {
-      const names = refs.flatMap((ref) => (ref.kind === 'sds' && ref.source === name ? [ref.name] : []));
+    for (const [key, source] of this.#sources) {
+      const names = refs.flatMap((ref) => (ref.kind === 'sds' && ref.source.key === key ? [ref.name] : []));
       if (names.length === 0 && !source.users.has(user)) continue;
       if (names.length === 0) source.users.delete(user);
       else source.users.set(user, names);
@@ -41,16 +44,7 @@ export class SecretStore {
   }
 
   has(ref: SecretRef): boolean {
-    return ref.kind !== 'sds' || this.#sources.get(ref.source)?.values.has(ref.name) === true;
-  }
-
-  /** Waits as long as it takes. @throws when the source does not exist. */
-  async wait(source: string, name: string): Promise<SecretValue> {
-    this.use(`wait for ${name}`, [{ kind: 'sds', source, name }]);
-    const open = this.#open(source);
-    const value = open.values.get(name);
-    if (value !== undefined) return value;
-    return new Promise((resolve) => open.waiters.push({ name, resolve }));
+    return ref.kind !== 'sds' || this.#sources.get(ref.source.key)?.values.has(ref.name) === true;
   }
 
   entries(): readonly StoredSecret[] {
@@ -80,22 +74,15 @@ export class SecretStore {
     if (known.size > 0) this.#files.forgetOthers(new Set([...this.#inFiles.values()].flat()));
   }
 
-  #open(name: string): OpenSource {
-    const known = this.#sources.get(name);
-    if (known !== undefined) return known;
+  #open(source: ConfigSource): void {
+    const { key } = source;
+    if (this.#sources.has(key)) return;
     const values = new Map<string, SecretValue>();
-    const waiters: OpenSource['waiters'] = [];
-    const source = this.#options.open(name, (secret, value) => {
-      values.set(secret, value);
-      const applied = this.#options.onSecret(name, secret, value);
-      const served = waiters.filter((waiter) => waiter.name === secret);
-      for (const waiter of served) waiters.splice(waiters.indexOf(waiter), 1);
-      for (const waiter of served) waiter.resolve(value);
-      return applied;
+    const opened = this.#options.open(source, (name, value) => {
+      values.set(name, value);
+      return this.#options.onSecret(key, name, value);
     });
-    const open = { source, values, waiters, users: new Map<string, readonly string[]>() };
-    this.#sources.set(name, open);
-    return open;
+    this.#sources.set(key, { source: opened, values, users: new Map() });
   }
 }
 
@@ -103,5 +90,4 @@ type OpenSource = {
   readonly source: SecretSource;
   readonly values: Map<string, SecretValue>;
   readonly users: Map<string, readonly string[]>;
-  readonly waiters: { readonly name: string; readonly resolve: (value: SecretValue) => void }[];
 };

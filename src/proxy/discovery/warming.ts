@@ -6,12 +6,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Applied } from './runtime.ts';
 
 export type WarmingOptions<Item> = {
-  readonly isReady: (item: Item) => boolean;
+  /** For each thing that has not arrived the milliseconds after which it is not waited for (Envoy's initial_fetch_timeout), 0 for ever. */
+  readonly waitsFor: (item: Item) => readonly number[];
   /** Puts it to use. What it rejects with, `add` rejects with. */
   readonly activate: (item: Item) => Applied;
   readonly clock: Clock;
-  /** Milliseconds after which it is used as it is; Envoy's initial_fetch_timeout is 15 s. */
-  readonly timeout: number;
 };
 
 export class Warming<Item> {
@@ -24,45 +23,55 @@ export class Warming<Item> {
 
   /** Resolves when the item is in use, or has been superseded or removed. */
   add(name: string, item: Item): Promise<void> {
+    const { clock, waitsFor } = this.#options;
     this.remove(name);
     return new Promise((resolve, reject) => {
-      const cancelTimer = this.#options.clock.after(this.#options.timeout, () => this.#activate(name));
-      this.#waiting.set(name, { item, resolve, reject, cancelTimer });
+      const entry: Entry<Item> = { item, resolve, reject, elapsed: 0, cancelTimers: [] };
+      this.#waiting.set(name, entry);
+      for (const timeout of new Set(waitsFor(item))) {
+        if (timeout === 0) continue;
+        const elapse = () => {
+          entry.elapsed = Math.max(entry.elapsed, timeout);
+          this.check();
+        };
+        entry.cancelTimers.push(clock.after(timeout, elapse));
+      }
       this.check();
     });
   }
 
   remove(name: string): void {
-    const entry = this.#waiting.get(name);
-    if (entry === undefined) return;
-    this.#waiting.delete(name);
-    entry.cancelTimer();
-    entry.resolve();
+    this.#take(name)?.resolve();
   }
 
   /** Something arrived: whoever waited for nothing else is used now. */
   check(): void {
-    for (const [name, { item }] of this.#waiting) if (this.#options.isReady(item)) this.#activate(name);
+    for (const [name, entry] of this.#waiting) if (this.#isReady(entry)) this.#activate(name);
   }
 
   items(): readonly Item[] {
     return [...this.#waiting.values()].map(({ item }) => item);
   }
 
-  has(name: string): boolean {
-    return this.#waiting.has(name);
+  #isReady({ item, elapsed }: Entry<Item>): boolean {
+    return this.#options.waitsFor(item).every((timeout) => timeout !== 0 && timeout <= elapsed);
   }
 
   #activate(name: string): void {
-    const entry = this.#waiting.get(name);
+    const entry = this.#take(name);
     if (entry === undefined) return;
-    this.#waiting.delete(name);
-    entry.cancelTimer();
     try {
       Promise.resolve(this.#options.activate(entry.item)).then(entry.resolve, entry.reject);
     } catch (error) {
       entry.reject(error);
     }
+  }
+
+  #take(name: string): Entry<Item> | undefined {
+    const entry = this.#waiting.get(name);
+    this.#waiting.delete(name);
+    for (const cancel of entry?.cancelTimers ?? []) cancel();
+    return entry;
   }
 }
 
@@ -70,5 +79,7 @@ type Entry<Item> = {
   readonly item: Item;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-  readonly cancelTimer: () => void;
+  /** The longest of its timeouts that is over. */
+  elapsed: number;
+  readonly cancelTimers: (() => void)[];
 };

@@ -5,10 +5,12 @@ import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { OnDemand } from '../config/on-demand.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { RouteTable } from '../route/table.ts';
 
 /** An answer given by the proxy itself, sent as `text/plain` unless headers say otherwise. */
 export type LocalReply = {
@@ -33,6 +35,10 @@ export type FilterScope = {
   readonly clusters: { get(name: string): Cluster | undefined };
   /** Values of Envoy's runtime by key. */
   readonly runtime: RuntimeLookup;
+  /** The table that routes are looked up in now. */
+  currentRoutes(): RouteTable | undefined;
+  /** Asks the control plane for what a request lacks. */
+  readonly onDemand: OnDemand;
   /** What this proxy is in the mesh; '' where its bootstrap does not say. */
   readonly node: { readonly id: string; readonly cluster: string };
   /** Whether this proxy fails its health checks because somebody asked for it. */
@@ -93,6 +99,8 @@ export type FilterStream = {
   readonly response: FilterOutlet;
   /** Answers now, from wherever the request is. Where a response has begun already it is broken off. */
   answer(reply: LocalReply): void;
+  /** The route is chosen anew, now. */
+  reroute(): void;
   /** Runs what a timer or another connection causes; an exception ends the exchange, and what was written is sent. */
   run(work: () => void): void;
 };

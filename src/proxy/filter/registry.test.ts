@@ -66,6 +66,7 @@ describe('grpc_stats', () => {
     request: outlet(),
     response: outlet(),
     answer: vi.fn(),
+    reroute: () => undefined,
     run: (work) => work(),
   });
   const message = (length: number) => Buffer.concat([Buffer.from([0, 0, 0, 0, length]), Buffer.alloc(length)]);

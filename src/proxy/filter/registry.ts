@@ -21,6 +21,7 @@ import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
 import { healthCheck } from './health-check.ts';
 import { jwtAuthn } from './jwt/filter.ts';
+import { onDemand } from './on-demand.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
 import { rbac } from './rbac/filter.ts';
@@ -46,6 +47,7 @@ const kinds: readonly FilterKind[] = [
   healthCheck,
   jwtAuthn,
   localRateLimit,
+  onDemand,
   rateLimit,
   rbac,
   setFilterState,

@@ -2,6 +2,7 @@ import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
@@ -191,7 +192,7 @@ test.each([
 });
 
 describe('with discovery', () => {
-  const eds = { discovery: { kind: 'eds', serviceName: 'up' } } as const;
+  const eds = { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } } as const;
 
   test.each([
     ['stays while checks find it well', false, 2],

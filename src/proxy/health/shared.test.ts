@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import { ProxyRuntime } from '../runtime.ts';
@@ -45,7 +46,7 @@ const check: HealthCheckConfig = {
     service: null,
   },
 };
-const eds = { discovery: { kind: 'eds', serviceName: 'up' }, healthChecks: [check] } as const;
+const eds = { discovery: { kind: 'eds', serviceName: 'up', source: adsSource }, healthChecks: [check] } as const;
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 let answer = OK;

@@ -161,7 +161,7 @@ describe('refused', () => {
   const action = (change: JsonObject) => route({ route: { cluster: 'c', ...change } });
   const here = 'virtual_hosts[0].routes[0]';
   test.each<[config: JsonObject, wants: string]>([
-    [{ vhds: {} }, 'vhds: is not supported'],
+    [{ vhds: {} }, 'vhds.config_source: is required'],
     [{ virtual_hosts: [{ domains: ['*'] }] }, 'virtual_hosts[0].name: is empty'],
     [{ virtual_hosts: [{ name: 'h' }] }, 'virtual_hosts[0].domains: is empty'],
     [

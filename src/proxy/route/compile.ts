@@ -6,6 +6,7 @@ import {
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import { decodeSource } from '../config/config-source.ts';
 import { noRuntime, type RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
@@ -56,6 +57,7 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
     name: config.name,
     match: (request, exchange, random, runtime = noRuntime) =>
       firstMatch(domains.find(request.authority), request, exchange, random, runtime),
+    hostSource: config.vhds ? decodeSource(config.vhds.configSource, at(path, 'vhds.config_source')) : null,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
+import type { ConfigSource } from '../config/config-source.ts';
 import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
@@ -19,6 +20,8 @@ export type RouteTable = {
     random: () => number,
     runtime?: RuntimeLookup,
   ): RouteEntry | null;
+  /** Where virtual hosts come from that it lacks (`vhds`); null: there are no others. */
+  readonly hostSource: ConfigSource | null;
 };
 
 export type RouteEntry = {

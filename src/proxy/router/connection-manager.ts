@@ -49,7 +49,7 @@ export class ConnectionManager implements StreamAcceptor {
     this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
     this.earlyLogs =
       config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
-    this.scope = filterScope(services, config.statPrefix);
+    this.scope = filterScope(services, config.statPrefix, () => this.routes);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
@@ -116,15 +116,21 @@ export class ConnectionManager implements StreamAcceptor {
   }
 }
 
-function filterScope(services: RouterServices, statPrefix: string): FilterScope {
-  const { clock, wheel, random, log, clusters, localAddress, client, filterStats, node, health, runtime, workers } =
-    services;
+function filterScope(
+  services: RouterServices,
+  statPrefix: string,
+  currentRoutes: FilterScope['currentRoutes'],
+): FilterScope {
+  const { clock, wheel, random, log, clusters, onDemand, localAddress, client, filterStats, node } = services;
+  const { health, runtime, workers } = services;
   return {
     clock,
     wheel,
     random,
     log,
     clusters,
+    currentRoutes,
+    onDemand,
     localAddress,
     client,
     node,

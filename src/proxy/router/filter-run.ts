@@ -222,6 +222,7 @@ export class FilterRun {
         else if (reply === responseTooLarge) this.#manager.stats.rs_too_large += 1;
         target.answer(reply);
       },
+      reroute: () => target.reroute(),
       run: (work) => target.run(work),
     });
     open.request.last = target.body.empty;

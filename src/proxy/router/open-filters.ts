@@ -9,6 +9,7 @@ export type OpenFiltersOwner = {
   readonly requestSink: PassSink;
   readonly responseSink: PassSink;
   answer(reply: LocalReply): void;
+  reroute(): void;
   /** As `FilterStream.run`. */
   run(work: () => void): void;
 };
@@ -37,6 +38,7 @@ export class OpenFilters {
       request: this.request.outlet(index),
       response: this.response.outlet(place),
       answer: (reply) => this.#owner.answer(reply),
+      reroute: () => this.#owner.reroute(),
       run: (work) => this.#owner.run(work),
     };
     const opened = filter.open?.(exchange, scope, stream) ?? null;

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { OnDemand } from '../config/on-demand.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import type { Overload } from '../overload/overload.ts';
@@ -31,4 +32,5 @@ export type RouterServices = {
   readonly client: ClusterClient;
   readonly clusters: { get(name: string): Cluster | undefined };
   readonly routes: { get(name: string): RouteTable | undefined };
+  readonly onDemand: OnDemand;
 };

@@ -142,6 +142,7 @@ export function routeTable(name: string, prefixes: Readonly<Record<string, Route
   return {
     name,
     match: ({ path }) => entries.find(([prefix]) => path.startsWith(prefix))?.[1] ?? null,
+    hostSource: null,
   };
 }
 

@@ -1,6 +1,8 @@
 // A running proxy for a test: one listener, the routes and clusters the test names, an access log in memory.
+
 import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { adsSource } from '../config/config-source.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { formatFlags } from '../http/flags.ts';
 import type { AccessLog } from '../log/access-log.ts';
@@ -37,7 +39,7 @@ export async function startProxy(
   for (const config of clusters) runtime.setCluster(config);
   runtime.setRoutes(routeTable('routes', routes));
   const connection = http(routeTable('', {}), {
-    routes: { kind: 'rds', name: 'routes' },
+    routes: { kind: 'rds', name: 'routes', source: adsSource },
     accessLogs: [memoryLog(accessLog)],
     ...change,
   });

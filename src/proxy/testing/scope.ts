@@ -4,6 +4,7 @@ import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { nothingOnDemand } from '../config/on-demand.ts';
 import { noRuntime } from '../config/runtime-keys.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import { Overload } from '../overload/overload.ts';
@@ -29,6 +30,8 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     health: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
+    currentRoutes: () => undefined,
+    onDemand: nothingOnDemand,
     clusters: new Map<string, Cluster>(),
     routes: new Map<string, RouteTable>(),
     filterStats: <Stats extends object>(name: string, make: () => Stats) => stats.get(name, make),

@@ -1,8 +1,10 @@
 // Which certificate a client is shown, and what is asked of its own.
+
 import { createHash, X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { selfSign, signRequest } from '../../identity/certificate.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../../identity/workload-keys.ts';
+import { bootstrapSource } from '../config/config-source.ts';
 import type { PeerChecks, SecretValue, ValidationConfig } from '../config/types.ts';
 import { downstreamTls, validation } from '../testing/configs.ts';
 import { CertificateChoice } from './certificate-choice.ts';
@@ -68,7 +70,7 @@ describe('certificates by name', () => {
 });
 
 describe('what is asked of a peer', () => {
-  const trust = { kind: 'sds', name: 'ROOTCA', source: '' } as const;
+  const trust = { kind: 'sds', name: 'ROOTCA', source: bootstrapSource } as const;
   const asked = (change: Partial<ValidationConfig>): CurrentValidation => {
     const config = validation(trust, change);
     const current = currentValidation(config, config.trust === null ? null : { kind: 'trust', roots: a.certificate });
@@ -111,7 +113,7 @@ describe('what is asked of a peer', () => {
 
 describe('checks that come with the secret', () => {
   const checks = (change: Partial<PeerChecks>): PeerChecks => {
-    const { trust: _trust, ...all } = validation({ kind: 'sds', name: 'ROOTCA', source: '' }, change);
+    const { trust: _trust, ...all } = validation({ kind: 'sds', name: 'ROOTCA', source: bootstrapSource }, change);
     return all;
   };
   const any = { type: 'any', matches: () => true } as const;

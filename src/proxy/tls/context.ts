@@ -105,5 +105,7 @@ export function makeContext(options: SecureContextOptions): SecureContext | stri
 }
 
 function missing(ref: SecretRef): string {
-  return ref.kind === 'sds' ? `secret ${ref.name} has not come from ${ref.source}` : 'the secret is of the wrong kind';
+  return ref.kind === 'sds'
+    ? `secret ${ref.name} has not come from ${ref.source.key}`
+    : 'the secret is of the wrong kind';
 }

@@ -17,7 +17,7 @@ export class SecretStore {
       case 'files':
         return this.#values.get(key(FILES, ref.name)) ?? ref.secret;
       case 'sds':
-        return this.#values.get(key(ref.source, ref.name));
+        return this.#values.get(key(ref.source.key, ref.name));
     }
   }
 }

@@ -5,9 +5,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { type Backoff, jitteredBackoff } from '../../xds/backoff.ts';
-import type { Change, News, Order, Outcome, WorkerSeed } from './messages.ts';
+import type { Change, Order, Outcome, WorkerSeed } from './messages.ts';
 import { Replica } from './replica.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { type WorkerEvents, WorkerHandle } from './worker-handle.ts';
 
 export type CrewOptions = {
   readonly size: number;
@@ -17,7 +17,7 @@ export type CrewOptions = {
   /** A worker ended that was not told to. */
   readonly onDeath: (index: number) => void;
   /** A worker said something unasked. */
-  readonly onNews: (news: News) => void;
+  readonly onNews: WorkerEvents['onNews'];
   /** What one that starts late is told before the configuration. */
   readonly briefing: () => readonly Order[];
   readonly log: Log;

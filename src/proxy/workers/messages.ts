@@ -6,6 +6,7 @@ import type { Statistic } from '../admin/statistics.ts';
 import type { SecretValue } from '../config/types.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
 import type { DrainPart, MemoryFigures } from './engine.ts';
+import type { Wish } from './wishes.ts';
 
 /** Of the configuration in use. */
 export type Change =
@@ -44,6 +45,8 @@ export type Order =
   | { readonly kind: 'health reports'; readonly reports: readonly HealthReport[] }
   /** What the others tell that one. */
   | { readonly kind: 'health note'; readonly note: HealthNote }
+  /** Whoever waited for that wish goes on. */
+  | { readonly kind: 'granted'; readonly wish: number }
   | { readonly kind: 'ping' };
 
 type RuntimeValues = readonly (readonly [key: string, value: string])[];
@@ -57,7 +60,8 @@ export type FromWorker = { readonly kind: 'answer'; readonly id: number; readonl
 /** What a worker says unasked. */
 export type News =
   | { readonly kind: 'health report'; readonly report: HealthReport }
-  | { readonly kind: 'health note'; readonly note: HealthNote };
+  | { readonly kind: 'health note'; readonly note: HealthNote }
+  | { readonly kind: 'wish'; readonly wish: Wish };
 
 /** `ports` are those a listener is bound to that opened. */
 export type Answer =

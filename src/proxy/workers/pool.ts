@@ -3,11 +3,13 @@
 import { toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
+import { unreachable } from '../../lib/unreachable.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { ClusterView } from '../admin/cluster-status.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
+import { nothingOnDemand, type OnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import type { Decoders, Runtime } from '../discovery/runtime.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
@@ -23,9 +25,10 @@ import {
 import { Crew } from './crew.ts';
 import { DecodedBytes } from './decoded-bytes.ts';
 import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
-import { FIRST, type Figures, type News } from './messages.ts';
+import { FIRST, type Figures, type News, type Order } from './messages.ts';
 import { SharedListeners } from './shared-listeners.ts';
 import { ProxyThread, type ThreadLog } from './thread.ts';
+import { grant } from './wishes.ts';
 
 export type PoolOptions = {
   readonly concurrency: number;
@@ -61,6 +64,7 @@ export class WorkerPool implements Engine {
   /** Of workers that are gone. */
   #legacy: readonly Figures[] = [];
   #failing = false;
+  #onDemand: OnDemand = nothingOnDemand;
   /** Its endpoints are checked by a worker, like everybody's. */
   readonly #health: FollowedHealth;
 
@@ -93,7 +97,7 @@ export class WorkerPool implements Engine {
         runtimeValues: bootstrap.runtime.overrides(),
       }),
       onDeath: (index) => this.#bury(index),
-      onNews: (news) => this.#hear(news),
+      onNews: (news, tell) => this.#hear(news, tell),
       briefing: () => [{ kind: 'health reports', reports: this.#health.reports() }],
       ...{ entry, log, clock, random },
     });
@@ -183,6 +187,9 @@ export class WorkerPool implements Engine {
     const fixed = new Set(this.#options.bootstrap.clusters.map(({ name }) => name));
     return {
       client: own.client,
+      serveOnDemand: (onDemand) => {
+        this.#onDemand = onDemand;
+      },
       openPrivate: (config) => own.openPrivate(config),
       setSecret: (source, name, value) => {
         own.setSecret(source, name, value);
@@ -209,11 +216,20 @@ export class WorkerPool implements Engine {
     };
   }
 
-  #hear(news: News): void {
-    if (news.kind === 'health note') this.#note(news.note);
-    else {
-      this.#health.hear(news.report);
-      this.#crew.tell({ kind: 'health reports', reports: [news.report] }, (index) => index !== FIRST);
+  #hear(news: News, tell: (order: Order) => void): void {
+    switch (news.kind) {
+      case 'health note':
+        this.#note(news.note);
+        return;
+      case 'health report':
+        this.#health.hear(news.report);
+        this.#crew.tell({ kind: 'health reports', reports: [news.report] }, (index) => index !== FIRST);
+        return;
+      case 'wish':
+        grant(news.wish, this.#onDemand, () => tell({ kind: 'granted', wish: news.wish.wish }));
+        return;
+      default:
+        unreachable(news);
     }
   }
 

@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import type { FromWorker, News, Order, Outcome, ToWorker, WorkerSeed } from './messages.ts';
 
 export type WorkerEvents = {
-  onNews(news: News): void;
+  /** `tell` says something to the one that has the news. */
+  onNews(news: News, tell: (order: Order) => void): void;
   /** It ended, however that came. */
   onGone(reason: string): void;
 };
@@ -21,7 +22,7 @@ export class WorkerHandle {
     let reason = '';
     this.#worker.on('message', (message: FromWorker) => {
       if (message.kind === 'answer') this.#settle(message.id, message.outcome);
-      else onNews(message);
+      else onNews(message, (order) => void this.ask(order));
     });
     this.#worker.on('error', (error) => {
       reason = error instanceof Error ? (error.stack ?? error.message) : String(error);

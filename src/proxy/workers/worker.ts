@@ -25,6 +25,7 @@ import {
   type WorkerSeed,
 } from './messages.ts';
 import { ProxyThread, type ThreadLog } from './thread.ts';
+import { Wishes } from './wishes.ts';
 
 /** Ends when it is told to close, or with its thread. */
 export function serveWorker(port: MessagePort, seed: WorkerSeed, log: ThreadLog): void {
@@ -39,6 +40,7 @@ export function serveWorker(port: MessagePort, seed: WorkerSeed, log: ThreadLog)
 class Worker {
   readonly #bootstrap: Bootstrap;
   readonly #thread: ProxyThread;
+  readonly #wishes: Wishes;
   readonly #health: CheckingHealth | FollowedHealth;
   /** By listener. */
   readonly #ports = new Map<string, readonly number[]>();
@@ -69,6 +71,8 @@ class Worker {
     };
     this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth });
     this.#thread.failHealth(failing);
+    this.#wishes = new Wishes((wish) => say({ kind: 'wish', wish }));
+    this.#thread.runtime.serveOnDemand(this.#wishes);
   }
 
   close(): Promise<void> {
@@ -114,6 +118,9 @@ class Worker {
         return {};
       case 'runtime':
         this.#bootstrap.runtime.override(order.values);
+        return {};
+      case 'granted':
+        this.#wishes.granted(order.wish);
         return {};
       case 'ping':
         return {};

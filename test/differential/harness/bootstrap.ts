@@ -52,7 +52,7 @@ function connectionManager(
   const router = { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.http.router.v3.Router` } };
   return {
     name: 'envoy.filters.network.http_connection_manager',
-    typed_config: {
+    typed_config: withoutNulls({
       '@type': `${TYPE}.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: name,
       // Envoy waits this long for the client to close first; its default of 1 s only slows the tests.
@@ -61,8 +61,13 @@ function connectionManager(
       http_filters: [...asList(fill(fragment.filters)), router],
       access_log: [accessLog(log)],
       ...asFields(fill(fragment.manager)),
-    },
+    }),
   };
+}
+
+/** A fragment takes a field away by null. */
+function withoutNulls(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
 function accessLog(path: string) {

@@ -23,7 +23,7 @@ export type Suite = {
 };
 
 export type ListenerFragment = {
-  /** Fields of the connection manager. */
+  /** Fields of the connection manager; null takes one away. */
   readonly manager?: string;
   /** A list of HTTP filters before the router. */
   readonly filters?: string;

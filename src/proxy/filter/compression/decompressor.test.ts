@@ -43,6 +43,7 @@ function decode(filter: ReturnType<typeof compile>, encoding: string, body: Buff
       request: outlet,
       response: outlet,
       answer: (answer) => resolve({ bytes, answer }),
+      reroute: () => undefined,
       run: (work) => work(),
     };
     const exchange = testExchange({ headers: ['content-encoding', encoding] });

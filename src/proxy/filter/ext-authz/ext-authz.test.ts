@@ -18,6 +18,7 @@ const stream: FilterStream = {
   request: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
   response: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
   answer: vi.fn(),
+  reroute: () => undefined,
   run: (work) => work(),
 };
 

@@ -24,7 +24,13 @@ function run(config: JsonObject, random: () => number = () => 0, headers: readon
   const exchange = testExchange({ headers });
   const scope = testScope({ clock, random });
   const outlet = () => ({ proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() });
-  const stream = { request: outlet(), response: outlet(), answer: vi.fn(), run: (work: () => void) => work() };
+  const stream = {
+    request: outlet(),
+    response: outlet(),
+    answer: vi.fn(),
+    reroute: () => undefined,
+    run: (work: () => void) => work(),
+  };
   const opened = compile(config).open?.(exchange, scope, stream satisfies FilterStream) ?? null;
   return { clock, exchange, scope, stream, opened, outcome: opened?.request?.head?.(exchange.request, true) };
 }

@@ -1,0 +1,174 @@
+// Virtual hosts that come one by one (VHDS): those of a route configuration's own and those that requests asked for by their host make one table.
+// A virtual host is named `<route configuration>/<host>`.
+import { create, fromBinary } from '@bufbuild/protobuf';
+import type { Clock } from '../../lib/clock.ts';
+import type { Rejection, Update } from '../../xds/client-type.ts';
+import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { ConfigSource } from '../config/config-source.ts';
+import type { RouteTable } from '../route/table.ts';
+import type { Applied, Decoders } from './runtime.ts';
+import type { Subscription } from './subscriptions.ts';
+
+export type VirtualHostsOptions = {
+  readonly open: (source: ConfigSource) => Subscription;
+  readonly decodeRoutes: Decoders['decodeRoutes'];
+  readonly publish: (table: RouteTable) => Applied;
+  readonly clock: Clock;
+};
+
+type Hosts = ReadonlyMap<string, VirtualHost>;
+type Merged = { readonly hosts: Hosts; readonly compiled: RouteTable; readonly rejections: readonly Rejection[] };
+
+type Table = {
+  routes: RouteConfiguration;
+  readonly source: ConfigSource;
+  readonly subscription: Subscription;
+  hosts: Hosts;
+  /** In use: until then its first virtual hosts are waited for. */
+  published: boolean;
+  /** By the name asked for, who waits for it; null once it has come. */
+  readonly wanted: Map<string, Set<() => void> | null>;
+};
+
+/** Whatever the server likes to tell of is taken beside what was asked for. */
+const ANY = '*';
+
+export class VirtualHosts {
+  readonly #options: VirtualHostsOptions;
+  readonly #tables = new Map<string, Table>();
+
+  constructor(options: VirtualHostsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the table is in use, which waits for the first virtual hosts. Rejects when they do not go together. */
+  async set(routes: RouteConfiguration, source: ConfigSource): Promise<void> {
+    const { name } = routes;
+    const known = this.#tables.get(name);
+    if (known !== undefined && known.source.key !== source.key) this.remove(name);
+    const table = this.#tables.get(name) ?? this.#open(name, routes, source);
+    if (!table.published) await this.#firstAnswer(table);
+    const compiled = this.#compile(routes, table.hosts);
+    table.routes = routes;
+    table.published = true;
+    await this.#options.publish(compiled);
+  }
+
+  remove(name: string): void {
+    const table = this.#tables.get(name);
+    if (table === undefined) return;
+    this.#tables.delete(name);
+    table.subscription.close();
+    for (const settles of table.wanted.values()) for (const settle of settles ?? []) settle();
+  }
+
+  /** Tables that nobody names any more are let go. */
+  keep(names: ReadonlySet<string>): void {
+    for (const name of this.#tables.keys()) if (!names.has(name)) this.remove(name);
+  }
+
+  /** See `OnDemand.virtualHost`. */
+  request(name: string, host: string, done: () => void): void {
+    const table = this.#tables.get(name);
+    const alias = `${name}/${host.toLowerCase()}`;
+    const waiting = table?.wanted.get(alias);
+    if (table === undefined || waiting === null) done();
+    else if (waiting !== undefined) waiting.add(done);
+    else {
+      table.wanted.set(alias, new Set([done]));
+      this.#ask(table);
+    }
+  }
+
+  readonly handle = async (update: Update): Promise<readonly Rejection[]> => {
+    const rejections: Rejection[] = [];
+    const names = [...update.added.map(({ name }) => name), ...update.removed];
+    for (const name of new Set(names.map(tableOf))) {
+      const table = this.#tables.get(name);
+      if (table === undefined) continue;
+      const added = update.added.filter((one) => tableOf(one.name) === name);
+      const removed = update.removed.filter((one) => tableOf(one) === name);
+      rejections.push(...(await this.#update(table, { added, removed })));
+    }
+    return rejections;
+  };
+
+  async #update(table: Table, { added, removed }: Update): Promise<readonly Rejection[]> {
+    const kept = new Map(table.hosts);
+    for (const name of removed) kept.delete(name);
+    const { hosts, compiled, rejections } = this.#merge(table.routes, kept, added);
+    table.hosts = hosts;
+    if (table.published) await this.#options.publish(compiled);
+    const present = added.flatMap(({ name, aliases }) => [name, ...aliases]);
+    this.#settle(table, present, removed);
+    return rejections;
+  }
+
+  #merge(routes: RouteConfiguration, kept: Hosts, added: Update['added']): Merged {
+    try {
+      const hosts = new Map(kept);
+      for (const { name, bytes } of added) hosts.set(name, fromBinary(VirtualHostSchema, bytes));
+      return { hosts, compiled: this.#compile(routes, hosts), rejections: [] };
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      const [one, ...others] = added;
+      if (one === undefined) throw error;
+      if (others.length === 0) {
+        return { hosts: kept, compiled: this.#compile(routes, kept), rejections: [{ name: one.name, detail }] };
+      }
+    }
+    // One by one, to know which.
+    let merged = this.#merge(routes, kept, []);
+    for (const one of added) {
+      const next = this.#merge(routes, merged.hosts, [one]);
+      merged = { ...next, rejections: [...merged.rejections, ...next.rejections] };
+    }
+    return merged;
+  }
+
+  #settle(table: Table, present: readonly string[], absent: readonly string[]): void {
+    for (const [names, mark] of [
+      [present, (name: string) => table.wanted.set(name, null)],
+      // Asked for again by the next request: names that somebody made up are not kept.
+      [absent, (name: string) => table.wanted.delete(name)],
+    ] as const) {
+      for (const name of names) {
+        const settles = table.wanted.get(name);
+        if (settles === undefined) continue;
+        mark(name);
+        for (const settle of settles ?? []) settle();
+      }
+    }
+    if (absent.length > 0) this.#ask(table);
+  }
+
+  #open(name: string, routes: RouteConfiguration, source: ConfigSource): Table {
+    const subscription = this.#options.open(source);
+    const table: Table = { routes, source, subscription, hosts: new Map(), published: false, wanted: new Map() };
+    this.#tables.set(name, table);
+    this.#ask(table);
+    return table;
+  }
+
+  #ask({ subscription, wanted }: Table): void {
+    subscription.setNames(new Set([ANY, ...wanted.keys()]));
+  }
+
+  #firstAnswer({ subscription, source: { fetchTimeout } }: Table): Promise<void> {
+    if (fetchTimeout === 0) return subscription.first;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(fetchTimeout, resolve);
+    return Promise.race([subscription.first, late]).finally(cancel);
+  }
+
+  #compile(routes: RouteConfiguration, hosts: Hosts): RouteTable {
+    const virtualHosts = [...routes.virtualHosts, ...hosts.values()];
+    return this.#options.decodeRoutes(create(RouteConfigurationSchema, { ...routes, virtualHosts }));
+  }
+}
+
+/** A host has no slash, the name of a route configuration may. */
+function tableOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('/'));
+}
