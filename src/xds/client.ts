@@ -12,7 +12,7 @@ import {
   type UpdateHandler,
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
-import type { TypeUrl } from './resource.ts';
+import { pushOrder, type TypeUrl } from './resource.ts';
 import { discoveryServices } from './service.ts';
 
 type XdsStreamHandler = {
@@ -104,7 +104,11 @@ export class XdsClient {
     });
     if (stream !== this.#stream) return;
     stream.call = call;
-    for (const type of this.#types.values()) this.#open(type);
+    // What is referred to is asked for before what refers to it.
+    for (const typeUrl of pushOrder) {
+      const type = this.#types.get(typeUrl);
+      if (type !== undefined) this.#open(type);
+    }
   }
 
   /** First request of a type on the stream. Without names there is nothing to ask for yet. */

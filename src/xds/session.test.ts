@@ -250,12 +250,26 @@ describe('delta', () => {
     const c = client('delta');
     c.set('cluster a 1', 'cluster b 2');
     c.delta('cluster', { initialResourceVersions: { a: '1', b: '1', gone: '1' } });
-    expect(c.got()).toEqual(['cluster b -gone']);
+    c.ack('cluster');
+    expect(c.got()).toEqual(['cluster b', 'cluster -gone']);
     const same = client('delta');
     same.set('endpoints a 1');
     same.delta('endpoints', { resourceNamesSubscribe: ['a'], initialResourceVersions: { a: '1' } });
     expect(same.got()).toEqual(['endpoints']);
     expect(same.status('endpoints')?.acked.get('a')?.version).toBe('1');
+  });
+
+  // A proxy that came back lost requests: its routes still led to a cluster that was taken away before the server had heard of them.
+  it('takes nothing from a client that comes back before it has said what else it has', () => {
+    const c = client('delta');
+    c.set('cluster new 1', 'routes r 2');
+    c.delta('cluster', { initialResourceVersions: { old: '1' } });
+    c.delta('routes', { resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '1' } });
+    expect(c.got()).toEqual(['cluster new']);
+    c.ack('cluster');
+    expect(c.got()).toEqual(['routes r']);
+    c.ack('routes');
+    expect(c.got()).toEqual(['cluster -old']);
   });
 
   it('answers "removed" for a name that does not exist, and sends it when it comes', () => {

@@ -45,6 +45,8 @@ export class Session<Request> {
   #nonce = 0;
   /** Of the snapshot that subscriptions were last measured against. */
   #generation = -1;
+  /** The client has come back with what it had, and may not have said yet which other types it has. */
+  #returning = false;
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
@@ -61,6 +63,7 @@ export class Session<Request> {
     const subscription = known ?? new Subscription(type);
     this.#subscriptions.set(type, subscription);
     if (known !== undefined && envelope.nonce !== '') {
+      this.#returning = false;
       const answers = subscription.inFlight?.nonce === envelope.nonce;
       if (answers) this.#settle(subscription, envelope.error);
       // A stale state-of-the-world request is superseded by the answer that follows; delta changes count always.
@@ -68,7 +71,10 @@ export class Session<Request> {
     }
     protocol.applySubscription(subscription, request, known === undefined);
     if (subscription.names.size > maxNames) throw new LimitExceeded(`more than ${maxNames} names of ${type}`);
-    if (known === undefined) this.#recordInitial(subscription);
+    if (known === undefined) {
+      this.#returning ||= subscription.sent.size > 0;
+      this.#recordInitial(subscription);
+    }
     record.subscribed(type, subscription.wildcard, new Set(subscription.names));
     subscription.pending = true;
     this.push();
@@ -76,6 +82,7 @@ export class Session<Request> {
 
   /** The snapshot may have changed. */
   refresh(): void {
+    this.#returning = false;
     for (const subscription of this.#subscriptions.values()) subscription.pending = true;
     this.push();
   }
@@ -176,7 +183,8 @@ export class Session<Request> {
 
   #settled(type: TypeUrl): boolean {
     const subscription = this.#subscriptions.get(type);
-    return subscription === undefined || !(subscription.pending || subscription.inFlight || subscription.refused);
+    if (subscription === undefined) return !this.#returning;
+    return !(subscription.pending || subscription.inFlight || subscription.refused);
   }
 }
 
