@@ -43,6 +43,7 @@ function decode(input: Buffer, piece: number): Buffer | null {
     answer: () => {
       refused = true;
     },
+    reroute: () => undefined,
     run: (work) => work(),
   };
   const exchange = testExchange({ path: '/a.B/C', headers: ['content-type', 'application/grpc-web-text'] });
