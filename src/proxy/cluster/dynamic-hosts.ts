@@ -65,8 +65,11 @@ export class DynamicHosts implements Balancer, DnsCacheListener {
     this.#context.onHosts([...this.#hosts.values()]);
   }
 
+  /** What is no authority is asked for as it is: nobody has that name. */
   #place(authority: string): { readonly host: string; readonly port: number } {
-    const [, six, name, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(authority) ?? [];
-    return { host: six ?? name ?? authority, port: digits === undefined ? this.#context.defaultPort : Number(digits) };
+    const { defaultPort } = this.#context;
+    const [, six, name = authority, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(authority) ?? [];
+    const port = digits === undefined ? defaultPort : Number(digits);
+    return port > 65_535 ? { host: authority, port: defaultPort } : { host: six ?? name, port };
   }
 }
