@@ -118,7 +118,7 @@ export class ProxyRuntime {
       runtime: options.runtime ?? noRuntime,
       workers: sharing?.workers ?? 1,
       health: options.health ?? { failing: false },
-      node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone ?? '' },
+      node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone?.split('/')[1] ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,
       onDemand: {

@@ -1,15 +1,13 @@
 // Statistics that are sent: to statsd and DogStatsD over UDP, and as OTLP metrics. Sums of what came are compared, name by name.
 import { createSocket, type Socket } from 'node:dgram';
 import type { AddressInfo } from 'node:net';
-import type { DescMethod } from '@bufbuild/protobuf';
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import type { handleUnaryCall } from '@grpc/grpc-js';
 import { afterAll, expect, test } from 'vitest';
-import { grpcCluster, startGrpcServer } from '../support/grpc-server.ts';
+import { grpcCluster } from '../support/grpc-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { get, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
+import { fieldsOf, messages, startCollector, textOf } from './harness/otlp.ts';
 
 /** By who sent it: both proxies send to the same place, and datagrams come from a port of each. */
 type Received = ReadonlyMap<number, string[]>;
@@ -27,17 +25,7 @@ async function receiver(): Promise<{ readonly socket: Socket; readonly port: num
 
 const statsd = await receiver();
 const dog = await receiver();
-/** Requests of OTLP, by the port of the connection they came on. */
-const exported = new Map<string, Buffer[]>();
-const takes: handleUnaryCall<Buffer, Buffer> = (call, done) => {
-  const from = call.getPeer();
-  exported.set(from, [...(exported.get(from) ?? []), call.request]);
-  done(null, Buffer.alloc(0));
-};
-const service = { typeName: 'opentelemetry.proto.collector.metrics.v1.MetricsService' };
-const collector = await startGrpcServer([
-  { method: { methodKind: 'unary', name: 'Export', parent: service } as unknown as DescMethod, handler: takes },
-]);
+const collector = await startCollector('opentelemetry.proto.collector.metrics.v1.MetricsService');
 afterAll(() => {
   collector.stop();
   statsd.socket.close();
@@ -89,7 +77,7 @@ compareWithEnvoy(suite, (pair) => {
   test('OTLP metrics', async () => {
     let seen: unknown[] = [];
     await waitFor('the same figures of two', () => {
-      seen = [...exported.values()].map((requests) => metricsOf(requests.at(-1)!));
+      seen = [...collector.received.values()].map((requests) => metricsOf(requests.at(-1)!));
       return seen.length === 2 && JSON.stringify(seen[0]) === JSON.stringify(seen[1]);
     }).catch(() => undefined);
     const [theirs, mine] = seen as Record<string, number>[];
@@ -134,26 +122,6 @@ function summed(lines: readonly string[]): Record<string, number> {
 function sortedTags(tags: string): string {
   return tags.startsWith('|#') ? `|#${tags.slice(2).split(',').sort().join(',')}` : tags;
 }
-
-/** Fields of a message by number, in the forms they have on the wire. */
-function fieldsOf(bytes: Uint8Array): ReadonlyMap<number, (Uint8Array | bigint)[]> {
-  const reader = new BinaryReader(bytes);
-  const fields = new Map<number, (Uint8Array | bigint)[]>();
-  while (reader.pos < reader.len) {
-    const [number, type] = reader.tag();
-    const value =
-      type === WireType.LengthDelimited
-        ? reader.bytes()
-        : type === WireType.Bit64
-          ? BigInt(reader.fixed64())
-          : BigInt(reader.uint64());
-    fields.set(number, [...(fields.get(number) ?? []), value]);
-  }
-  return fields;
-}
-
-const messages = (bytes: Uint8Array, number: number) => (fieldsOf(bytes).get(number) ?? []) as Uint8Array[];
-const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 
 /** `name kind attributes` and the value, or how many records, of an ExportMetricsServiceRequest. */
 function metricsOf(request: Uint8Array): Record<string, number> {

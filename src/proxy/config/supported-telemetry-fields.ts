@@ -36,7 +36,8 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig':
     'common_config additional_request_headers_to_log additional_response_headers_to_log additional_response_trailers_to_log',
   'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig': 'common_config',
-  'opentelemetry.proto.common.v1.AnyValue': 'string_value',
+  'opentelemetry.proto.common.v1.AnyValue': 'string_value array_value kvlist_value',
+  'opentelemetry.proto.common.v1.ArrayValue': 'values',
   'opentelemetry.proto.common.v1.KeyValue': 'key value',
   'opentelemetry.proto.common.v1.KeyValueList': 'values',
   'envoy.config.core.v3.SubstitutionFormatString':

@@ -6,7 +6,7 @@ import type { ExporterServices } from '../tracing/exporter.ts';
 /** What a log that sends its lines needs. */
 export type LogServices = ExporterServices & {
   readonly client: Pick<ClusterClient, 'stream'>;
-  readonly node: { readonly id: string; readonly cluster: string };
+  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   /** Counters by their full name, shared by all that ask for one. */
   filterStats<Stats extends object>(name: string, make: () => Stats): Stats;
 };

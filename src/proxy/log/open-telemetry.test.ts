@@ -37,7 +37,7 @@ test('records go to the collector in batches', () => {
       },
       stream: () => expect.unreachable(),
     },
-    node: { id: 'node', cluster: '' },
+    node: { id: 'node', cluster: '', zone: 'z' },
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
     runtime: noRuntime,
     filterStats: (name, make) => {

@@ -1,12 +1,26 @@
 // Parts of OTLP messages that spans, logs and metrics share.
 import { type BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { Attribute } from './config.ts';
 
-export function attributes(writer: BinaryWriter, field: number, all: readonly Attribute[]): void {
+/** AnyValue: text, lists, and lists of pairs. */
+export type OtlpValue = string | readonly OtlpValue[] | { readonly pairs: OtlpPairs };
+
+export type OtlpPairs = readonly (readonly [key: string, value: OtlpValue])[];
+
+export function attributes(writer: BinaryWriter, field: number, all: OtlpPairs): void {
   for (const [key, value] of all) {
     message(writer, field, (pair) => {
       text(pair, 1, key);
-      message(pair, 2, (any) => text(any, 1, value));
+      message(pair, 2, (any) => anyValue(any, value));
+    });
+  }
+}
+
+export function anyValue(writer: BinaryWriter, value: OtlpValue): void {
+  if (typeof value === 'string') text(writer, 1, value);
+  else if ('pairs' in value) message(writer, 6, (list) => attributes(list, 1, value.pairs));
+  else {
+    message(writer, 5, (list) => {
+      for (const member of value) message(list, 1, (any) => anyValue(any, member));
     });
   }
 }

@@ -3,7 +3,16 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Attribute } from './config.ts';
 import type { Signal } from './exporter.ts';
-import { attributes, bytes, message, nanoseconds, text } from './otlp-writer.ts';
+import {
+  anyValue,
+  attributes,
+  bytes,
+  message,
+  nanoseconds,
+  type OtlpPairs,
+  type OtlpValue,
+  text,
+} from './otlp-writer.ts';
 
 export type SpanRecord = {
   readonly traceId: string;
@@ -23,12 +32,11 @@ export type SpanRecord = {
 const KINDS = { server: 2, client: 3 } as const;
 const STATUS_ERROR = 2;
 
-/** A log record; bodies and attributes are text. */
 export type LogEntry = {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  readonly body: string;
-  readonly attributes: readonly Attribute[];
+  readonly body: OtlpValue;
+  readonly attributes: OtlpPairs;
   /** '' where nothing is traced. */
   readonly traceId: string;
   readonly spanId: string;
@@ -65,7 +73,7 @@ function encodeLogs(entries: readonly LogEntry[], resource: readonly Attribute[]
 
 function encodeLog(writer: BinaryWriter, { at, body, attributes: own, traceId, spanId }: LogEntry): void {
   writer.tag(1, WireType.Bit64).fixed64(nanoseconds(at));
-  if (body !== '') message(writer, 5, (any) => text(any, 1, body));
+  if (body !== '') message(writer, 5, (any) => anyValue(any, body));
   attributes(writer, 6, own);
   if (traceId !== '') bytes(writer, 9, traceId);
   if (spanId !== '') bytes(writer, 10, spanId);
