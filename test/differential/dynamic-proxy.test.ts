@@ -10,6 +10,10 @@ const cache = (name: string, more = ''): string =>
 const LIMITED = 'max_hosts: 1';
 const cluster = (name: string, more = ''): string =>
   `{ name: ${name}, connect_timeout: 1s, lb_policy: CLUSTER_PROVIDED, cluster_type: { name: envoy.clusters.dynamic_forward_proxy, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig, ${cache(name, more)} } } }`;
+const TLS =
+  'transport_socket: { name: tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: { tls_certificates: [{ certificate_chain: { filename: <folder>/client.pem }, private_key: { filename: <folder>/client-key.pem } }], validation_context: { trusted_ca: { filename: <folder>/ca.pem } } } } }';
+const secured = (name: string, fields: string, more: string): string =>
+  `{ name: ${name}, connect_timeout: 1s, lb_policy: CLUSTER_PROVIDED, ${TLS}, ${fields} cluster_type: { name: envoy.clusters.dynamic_forward_proxy, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig, ${more} ${cache('names')} } } }`;
 const filter = (name: string, more = ''): string =>
   `[{ name: envoy.filters.http.dynamic_forward_proxy, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig, ${cache(name, more)} } }]`;
 const perRoute = (rewrite: string): string =>
@@ -30,9 +34,12 @@ compareWithEnvoy(
       { match: { path: /header }, route: { cluster: names }, ${perRoute('host_rewrite_header: x-host')} },
       { match: { path: /late }, route: { cluster: names, host_rewrite_literal: "localhost:<c>" } },
       { match: { path: /other }, route: { cluster: a } },
+      { match: { path: /strict }, route: { cluster: strict } },
+      { match: { path: /lenient }, route: { cluster: lenient } },
       { match: { prefix: /narrow }, route: { cluster: narrow } },
       { match: { prefix: / }, route: { cluster: names } }] }]`,
-    clusters: `[${cluster('names')}, ${cluster('narrow', LIMITED)}]`,
+    certificates: true,
+    clusters: `[${secured('strict', '', '')}, ${secured('lenient', 'upstream_http_protocol_options: { auto_sni: true },', 'allow_insecure_cluster_options: true,')}, ${cluster('names')}, ${cluster('narrow', LIMITED)}]`,
     cases: [
       { name: 'a name', send: to('localhost:<a>'), wants: { status: 200, body: 'a', reached: ['a'] } },
       {
@@ -48,6 +55,16 @@ compareWithEnvoy(
         wants: { status: 503, reached: [], flags: 'DF' },
       },
       { name: 'and is remembered', send: to('nobody.invalid:<a>'), wants: { status: 503, reached: [], flags: 'DF' } },
+      {
+        name: 'TLS to a name that its certificate is not for',
+        send: request('GET', '/strict', { host: 'localhost:<secure>' }),
+        wants: { status: 503, reached: [] },
+      },
+      {
+        name: 'TLS where any certificate of the authority will do',
+        send: request('GET', '/lenient', { host: 'localhost:<secure>' }),
+        wants: { status: 200, reached: ['secure'] },
+      },
       { name: 'nobody listens', send: to('localhost:<dead>'), wants: { status: 503, reached: [], flags: 'UF' } },
       {
         name: 'another cluster',
