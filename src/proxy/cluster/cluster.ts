@@ -129,7 +129,8 @@ export class Cluster {
   /** null: no healthy endpoint. It may be another cluster's, where this one is made of others. */
   pick(context: PickContext): Host | null {
     const host = context.override === null ? this.choose(context) : this.#overridden(context, context.override);
-    if (host === null) this.stats.upstream_cx_none_healthy += 1;
+    // A name may only have to be asked for.
+    if (host === null) this.stats.upstream_cx_none_healthy += this.dynamicHosts === null ? 1 : 0;
     else host.accrual?.onPicked();
     return host;
   }

@@ -39,6 +39,8 @@ export class Forwarding implements AttemptOwner {
   #responding = false;
   #timeout: Timer | null = null;
   #backoff: Timer | null = null;
+  /** The name that is waited for. */
+  #asked: Promise<unknown> | null = null;
 
   constructor(
     manager: ConnectionManager,
@@ -179,7 +181,9 @@ export class Forwarding implements AttemptOwner {
     const { clock } = this.#services;
     const host = this.#cluster.pick(pickContext(this.#exchange, this.#hash, this.#retry, clock.now()));
     if (host === null) {
-      this.#giveUp(cause.noHealthyUpstream);
+      const asked = this.#cluster.dynamicHosts?.look(this.#exchange.request.authority);
+      if (asked instanceof Promise) this.#tryWhenKnown(asked);
+      else this.#giveUp(cause.noHealthyUpstream);
       return;
     }
     this.#exchange.endpoint = host;
@@ -194,6 +198,19 @@ export class Forwarding implements AttemptOwner {
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);
     this.#tries.add(attempt);
     attempt.start();
+  }
+
+  /** Where endpoints are names, this one was asked for by no filter. */
+  #tryWhenKnown(asked: Promise<unknown>): void {
+    this.#asked = asked;
+    void asked.then(() => {
+      if (this.#asked !== asked) return;
+      this.#asked = null;
+      this.#target.guard(() => {
+        this.#try();
+        this.flush();
+      });
+    });
   }
 
   #timersOf(attempt: Attempt, duration: number): TryTimers {
@@ -358,6 +375,7 @@ export class Forwarding implements AttemptOwner {
     this.#cancel(this.#timeout);
     this.#cancel(this.#backoff);
     this.#backoff = null;
+    this.#asked = null;
   }
 
   #after(delay: number, work: () => void): Timer {
