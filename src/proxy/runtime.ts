@@ -345,13 +345,14 @@ function placeOf({ config: { address }, port }: Listener): string {
 
 /** Whether an update can keep the sockets. */
 function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  const socketOf = ({ address, port, bound, dualStack, backlog, additionalAddresses }: ListenerConfig) =>
+  const socketOf = ({ address, port, bound, dualStack, backlog, socketOptions, additionalAddresses }: ListenerConfig) =>
     JSON.stringify([
       address,
       port,
       bound,
       dualStack,
       backlog,
+      socketOptions,
       additionalAddresses.map((one) => [one.address, one.port]),
     ]);
   return socketOf(a) === socketOf(b);

@@ -3,6 +3,7 @@
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, TransportChoice } from '../config/types.ts';
+import { type SocketOption, setSocketOptions } from '../system/sockets.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { ANYBODY, bareConnectorFrom, type Connector, plainConnectorFrom, sourceAmong } from './connector.ts';
 import { happyEyeballs } from './happy-eyeballs.ts';
@@ -37,7 +38,7 @@ export class Transports {
   readonly #wheel: TimerWheel;
 
   constructor(
-    { tls: choices, http, sources, poolPerConnection }: ClusterConfig,
+    { tls: choices, http, sources, poolPerConnection, socketOptions }: ClusterConfig,
     stats: ClusterStats,
     services: ClusterServices,
   ) {
@@ -57,9 +58,13 @@ export class Transports {
         below,
       );
     };
+    const finish = (connector: Connector): Connector => {
+      const optioned = socketOptions.length === 0 ? connector : withOptions(connector, socketOptions);
+      return poolPerConnection ? perConnection(optioned) : optioned;
+    };
     this.#choices = choices.map((choice) => ({
       when: choice.when,
-      connector: poolPerConnection ? perConnection(make(choice, null)) : make(choice, null),
+      connector: finish(make(choice, null)),
       withAlpn: (alpn) => make(choice, alpn),
       secure: choice.tls !== null,
       named: choice.tls?.sniFromHost === true,
@@ -85,6 +90,25 @@ function perConnection(inner: Connector): Connector {
     purposeOf(exchange) {
       const purpose = inner.purposeOf?.(exchange) ?? ANYBODY;
       return { ...purpose, key: `${exchange.downstream.id} ${purpose.key}` };
+    },
+  };
+}
+
+function withOptions(inner: Connector, options: readonly SocketOption[]): Connector {
+  return {
+    purposeOf: inner.purposeOf,
+    connect(address, port, result, purpose) {
+      const onConnected: typeof result.onConnected = (socket, alpn, tls) => {
+        try {
+          setSocketOptions(socket, options);
+        } catch (error) {
+          socket.destroy();
+          result.onFailed(String(error));
+          return;
+        }
+        result.onConnected(socket, alpn, tls);
+      };
+      return inner.connect(address, port, { onConnected, onFailed: (detail) => result.onFailed(detail) }, purpose);
     },
   };
 }

@@ -37,6 +37,7 @@ describe('cluster', () => {
       overrideHeaders: [],
       overrideHealths: ['unknown', 'healthy', 'degraded'],
       tls: [{ name: 'default', when: {}, tls: null, proxyHeader: null }],
+      socketOptions: [],
       limits: { default: limits(), high: limits() },
       maxRequestsPerConnection: 0,
       idleTimeout: 3_600_000,

@@ -28,6 +28,7 @@ import { healthOf } from './endpoints.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
+import { decodeKeepalive } from './socket-options.ts';
 import { decodeUpstreamTransport } from './transport.ts';
 import type { ClusterConfig, TransportChoice } from './types.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
@@ -50,6 +51,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     ...decodeBalancing(cluster, discovery),
     overrideHealths: decodeOverrideHealths(cluster.commonLbConfig?.overrideHostStatus?.statuses),
     tls: decodeTransport(cluster),
+    socketOptions: decodeKeepalive(cluster.upstreamConnectionOptions?.tcpKeepalive),
     limits: decodeLimits(cluster),
     ...withRequestNames(cluster, discovery, decodeUpstreamHttp(cluster)),
     outlierDetection: decodeOutlier(cluster.outlierDetection, 'outlier_detection'),

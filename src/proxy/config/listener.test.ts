@@ -123,10 +123,36 @@ describe('listener', () => {
     expect(decoded.defaultChain?.tls).toBe(null);
   });
 
+  test('options of its sockets', () => {
+    const options = listener({
+      freebind: true,
+      tcp_keepalive: { keepalive_time: 7 },
+      socket_options: [{ level: 6, name: 9, buf_value: 'AQI=', state: 'STATE_LISTENING', ip_version: 2 }],
+    }).socketOptions;
+    const seen = options.map(({ when, family, option }) => [
+      when,
+      family,
+      option.level,
+      option.name,
+      option.value.toString('hex'),
+    ]);
+    expect(seen).toEqual([
+      ['before-bind', 4, 0, 15, '01000000'],
+      ['before-bind', 6, 41, 78, '01000000'],
+      ['before-bind', 'any', 1, 9, '01000000'],
+      ['before-bind', 'any', 6, 4, '07000000'],
+      ['listening', 6, 6, 9, '0102'],
+    ]);
+  });
+
   const here = 'filter_chains[0].filters[0].typed_config';
   const withManager = (change: JsonObject) => ({ filter_chains: [chain(change)] });
   test.each<[change: JsonObject, wants: string]>([
-    [{ transparent: true }, 'transparent: is not supported'],
+    [{ socket_options: [{ level: 1, name: 2 }] }, 'socket_options[0]: has no value'],
+    [
+      { socket_options: [{ level: 1, name: 2, int_value: '4294967296' }] },
+      'socket_options[0].int_value: is no number of 32 bits',
+    ],
     [{ api_listener: {} }, 'api_listener: is not supported'],
     [{ address: { pipe: { path: 'x' } } }, 'address.pipe.path: must be absolute'],
     [{ filter_chain_matcher: {} }, 'filter_chain_matcher: is not supported'],

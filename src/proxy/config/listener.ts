@@ -10,6 +10,7 @@ import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeListenerFilter } from './listener-filters.ts';
 import { decodeNetwork } from './network-filters.ts';
+import { decodeListenerOptions } from './socket-options.ts';
 import { decodeDownstreamSocket } from './tls.ts';
 import type { FilterChainConfig, ListenerConfig } from './types.ts';
 import { millis, plainMetadata } from './values.ts';
@@ -52,7 +53,10 @@ function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
   };
 }
 
-type Sockets = Pick<ListenerConfig, 'additionalAddresses' | 'bound' | 'handsOff' | 'dualStack' | 'backlog'>;
+type Sockets = Pick<
+  ListenerConfig,
+  'additionalAddresses' | 'bound' | 'handsOff' | 'dualStack' | 'backlog' | 'socketOptions'
+>;
 
 function decodeSockets(listener: Listener): Sockets {
   const socket = listener.address?.address;
@@ -65,6 +69,7 @@ function decodeSockets(listener: Listener): Sockets {
     handsOff: listener.useOriginalDst ?? false,
     dualStack: socket?.case === 'socketAddress' && socket.value.ipv4Compat,
     backlog,
+    socketOptions: decodeListenerOptions(listener),
   };
 }
 

@@ -19,6 +19,9 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue':
     'object_key factory_key format_string shared_with_upstream skip_if_empty',
   'envoy.config.listener.v3.AdditionalAddress': 'address',
+  'envoy.config.core.v3.SocketOption': 'level name int_value buf_value state ip_version',
+  'envoy.config.core.v3.TcpKeepalive': 'keepalive_probes keepalive_time keepalive_interval',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate':
     'or_match and_match not_match any_match destination_port_range',

@@ -7,6 +7,7 @@ import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
 import type { RouterOptions } from '../route/request-plan.ts';
 import type { RouteTable } from '../route/table.ts';
+import type { SocketOption } from '../system/sockets.ts';
 import type { TracingConfig } from '../tracing/config.ts';
 import type {
   Assignment,
@@ -25,6 +26,7 @@ import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { StreamConfig } from './network-types.ts';
 import type { ProxyHeaderConfig } from './proxy-header.ts';
+import type { TimedOption } from './socket-options.ts';
 
 export type ListenerConfig = {
   readonly name: string;
@@ -41,6 +43,7 @@ export type ListenerConfig = {
   /** Whether a socket on `::` takes IPv4 too. */
   readonly dualStack: boolean;
   readonly backlog: number;
+  readonly socketOptions: readonly TimedOption[];
   /** What looks at a connection before its chain is chosen, in order. */
   readonly listenerFilters: readonly ListenerFilterConfig[];
   /** Milliseconds they may take, 0 is no limit; Envoy's default 15 s. */
@@ -279,6 +282,8 @@ export type ClusterConfig = {
   /** What of the control plane's words an endpoint may bear that a session belongs to. */
   readonly overrideHealths: readonly EndpointHealth[];
   readonly tls: readonly TransportChoice[];
+  /** Of every connection to an endpoint. */
+  readonly socketOptions: readonly SocketOption[];
   readonly limits: Readonly<Record<RoutingPriority, Limits>>;
   readonly http: UpstreamHttpConfig;
   /** 0 is no limit. */

@@ -1,10 +1,12 @@
 // A listening socket and what happens to its connections: look for TLS → choose a filter chain → handshake → HTTP.
 // An update replaces the chains and keeps the socket.
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
+import type { TimedOption } from '../config/socket-options.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
+import { bindSocket, type SocketOption, setSocketOptions } from '../system/sockets.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
 import { matchChain } from './chain-match.ts';
 import { FilterRun } from './filter/run.ts';
@@ -94,20 +96,34 @@ export class Listener {
   }
 
   #bind({ address, port }: Place, reusePort: boolean): Promise<Server> {
-    const { name, backlog, dualStack } = this.#config;
+    const { name, backlog } = this.#config;
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(name, address, port, error)));
-      const where = address.startsWith('/')
-        ? { path: address }
-        : { host: address, port, ipv6Only: !dualStack, reusePort };
-      server.listen({ ...where, backlog }, () => {
+      server.listen({ ...this.#placeOf({ address, port }, reusePort), backlog }, () => {
+        setSocketOptions(server, this.#optionsFor(address, 'listening'));
         server.removeAllListeners('error');
         server.on('error', (error) => this.#services.log.error({ err: error, listener: name }, 'listener failed'));
         resolve(server);
       });
       server.on('connection', (socket) => this.#boundary(socket, () => this.#onConnection(socket)));
     });
+  }
+
+  /** A socket with options of its own is bound here. @throws where that is refused. */
+  #placeOf({ address, port }: Place, reusePort: boolean): ListenOptions | { readonly fd: number } {
+    if (address.startsWith('/')) return { path: address };
+    const ipv6Only = !this.#config.dualStack;
+    const options = [...this.#optionsFor(address, 'before-bind'), ...this.#optionsFor(address, 'bound')];
+    if (options.length === 0) return { host: address, port, ipv6Only, reusePort };
+    return { fd: bindSocket({ address, port }, options, { reusePort, ipv6Only }) };
+  }
+
+  #optionsFor(address: string, when: TimedOption['when']): readonly SocketOption[] {
+    const family = address.includes(':') ? 6 : 4;
+    return this.#config.socketOptions
+      .filter((one) => one.when === when && (one.family === 'any' || one.family === family))
+      .map(({ option }) => option);
   }
 
   #stopAccepting(): void {

@@ -2,8 +2,10 @@
 import { createRequire } from 'node:module';
 
 type Library = { func(prototype: string): (...values: never[]) => number };
+type Binding = { load(name: string): Library; errno(): number };
 
 let library: Library | null | undefined;
+let binding: Binding | null = null;
 
 /** `prototype` as in C, `int madvise(uintptr_t at, size_t length, int advice)`; null where this is no Linux with GNU's C library. */
 export function libcFunction<F extends (...values: never[]) => number>(prototype: string): F | null {
@@ -11,12 +13,17 @@ export function libcFunction<F extends (...values: never[]) => number>(prototype
   return library === null ? null : (library.func(prototype) as F);
 }
 
+/** `errno` of the last call that failed. */
+export function lastError(): number {
+  return binding?.errno() ?? 0;
+}
+
 function load(): Library | null {
   if (process.platform !== 'linux') return null;
   const require = createRequire(import.meta.url);
-  const koffi = require('koffi') as { load(name: string): Library };
+  binding = require('koffi') as Binding;
   try {
-    return koffi.load('libc.so.6');
+    return binding.load('libc.so.6');
   } catch {
     // Another C library, as in Alpine.
     return null;

@@ -1,0 +1,112 @@
+// Options of sockets that Node has no call for, and sockets that have them before they are bound. Numbers are those of Linux.
+import { getSystemErrorName } from 'node:util';
+import { addressBytes } from '../../lib/cidr.ts';
+import { lastError, libcFunction } from './libc.ts';
+
+export type SocketOption = { readonly level: number; readonly name: number; readonly value: Buffer };
+
+export const SOL_SOCKET = 1;
+export const SOL_IP = 0;
+export const SOL_IPV6 = 41;
+export const SOL_TCP = 6;
+
+const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
+const IPV6_V6ONLY = 26;
+const AF_INET = 2;
+const AF_INET6 = 10;
+/** SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC. */
+const STREAM = 1 | 0x800 | 0x80000;
+
+type Call = (...values: never[]) => number;
+type Calls = {
+  socket(family: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
+  bind(fd: number, address: Buffer, length: number): number;
+  close(fd: number): number;
+};
+
+const PROTOTYPES: Readonly<Record<keyof Calls, string>> = {
+  socket: 'int socket(int family, int type, int protocol)',
+  setsockopt: 'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)',
+  bind: 'int bind(int fd, const uint8_t *address, uint32_t length)',
+  close: 'int close(int fd)',
+};
+
+let calls: Calls | null | undefined;
+
+export function intOption(level: number, name: number, value: number): SocketOption {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return { level, name, value: bytes };
+}
+
+/** Of anything with a handle: a socket, a server. @throws where the system refuses it, or has no such call. */
+export function setSocketOptions(owner: object, options: readonly SocketOption[]): void {
+  if (options.length === 0) return;
+  const fd = (owner as { _handle?: { readonly fd?: number } | null })._handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('the socket has no descriptor');
+  for (const option of options) set(libc(), fd, option);
+}
+
+/** A descriptor for `listen`. @throws as `bind` would, and where an option is refused. */
+export function bindSocket(
+  { address, port }: { readonly address: string; readonly port: number },
+  options: readonly SocketOption[],
+  { reusePort, ipv6Only }: { readonly reusePort: boolean; readonly ipv6Only: boolean },
+): number {
+  const call = libc();
+  const bytes = addressBytes(address);
+  if (bytes === null) throw new Error(`${address} is no IP address`);
+  const six = bytes.length === 16;
+  const fd = check(call.socket(six ? AF_INET6 : AF_INET, STREAM, 0));
+  try {
+    set(call, fd, intOption(SOL_SOCKET, SO_REUSEADDR, 1));
+    if (reusePort) set(call, fd, intOption(SOL_SOCKET, SO_REUSEPORT, 1));
+    if (six) set(call, fd, intOption(SOL_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0));
+    for (const option of options) set(call, fd, option);
+    const name = socketAddress(bytes, port);
+    check(call.bind(fd, name, name.length));
+  } catch (error) {
+    call.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+function set(call: Calls, fd: number, { level, name, value }: SocketOption): void {
+  try {
+    check(call.setsockopt(fd, level, name, value, value.length));
+  } catch (cause) {
+    throw Object.assign(new Error(`socket option ${name} of level ${level}: ${String(cause)}`, { cause }), {
+      code: 'ESOCKOPT',
+    });
+  }
+}
+
+/** struct sockaddr_in and sockaddr_in6: family in the machine's order, port in the network's. */
+function socketAddress(bytes: Buffer, port: number): Buffer {
+  const six = bytes.length === 16;
+  const name = Buffer.alloc(six ? 28 : 16);
+  name.writeUInt16LE(six ? AF_INET6 : AF_INET);
+  name.writeUInt16BE(port, 2);
+  bytes.copy(name, six ? 8 : 4);
+  return name;
+}
+
+function check(result: number): number {
+  if (result >= 0) return result;
+  const code = getSystemErrorName(-lastError());
+  throw Object.assign(new Error(code), { code });
+}
+
+function libc(): Calls {
+  if (calls === undefined) {
+    const entries = Object.entries(PROTOTYPES).map(
+      ([name, prototype]) => [name, libcFunction<Call>(prototype)] as const,
+    );
+    calls = entries.some(([, call]) => call === null) ? null : (Object.fromEntries(entries) as unknown as Calls);
+  }
+  if (calls === null) throw new Error('socket options need Linux with GNU’s C library');
+  return calls;
+}
