@@ -17,7 +17,7 @@ import { type EncodedResource, type TypeUrl, typeUrl } from '../../xds/resource.
 import { XdsServer } from '../../xds/server.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
 import { decodeCluster } from '../config/cluster.ts';
-import { adsSource } from '../config/config-source.ts';
+import { adsSource, type ConfigSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { nothingOnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
@@ -281,5 +281,41 @@ describe('files', () => {
     await replace(one('b'));
     await waitFor('the new cluster', () => calls.includes('cluster b'));
     expect(calls).toEqual(['cluster a', '-cluster a', 'cluster b']);
+  });
+
+  it('takes endpoints from the file that their cluster names, and of it what is needed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tulle-files-'));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    const [clusters, endpoints] = [join(folder, 'cds.yaml'), join(folder, 'eds.yaml')];
+    await writeFile(clusters, `resources: [{'@type': ${typeUrl.cluster}, name: a}]`);
+    const assignment = (name: string) => `{'@type': ${typeUrl.endpoints}, cluster_name: ${name}}`;
+    await writeFile(endpoints, `resources: [${assignment('a')}, ${assignment('b')}]`);
+    const bootstrap = await readBootstrap(
+      `dynamic_resources: {cds_config: {path_config_source: {path: ${clusters}}}}`,
+      'b.yaml',
+    );
+    const { runtime, calls } = recorder();
+    const source: ConfigSource = { key: endpoints, place: { kind: 'file', path: endpoints }, fetchTimeout: 0 };
+    const decodeWithFile: Decoders['decodeCluster'] = ({ name }) =>
+      cluster(name, [], { discovery: { kind: 'eds', serviceName: name, source } });
+    const discovery = new Discovery({
+      ...{ bootstrap, runtime, agent: null, clock: systemClock, random: Math.random, log: quiet },
+      decoders: { ...decoders, decodeCluster: decodeWithFile },
+    });
+    cleanups.push(() => discovery.close());
+    await discovery.start();
+    expect(calls).toEqual(['endpoints a', 'cluster a']);
+  });
+
+  it('refuses a static cluster whose source the bootstrap lacks', async () => {
+    const { runtime } = recorder();
+    const bootstrap = await readBootstrap('static_resources: {clusters: [{name: a}]}', 'b.yaml');
+    const discovery = new Discovery({
+      ...{ bootstrap, runtime, agent: null, clock: systemClock, random: Math.random, log: quiet, decoders },
+    });
+    cleanups.push(() => discovery.close());
+    await expect(discovery.start()).rejects.toThrow(
+      'static_resources.clusters[0]: ads: the bootstrap has no ads_config',
+    );
   });
 });
