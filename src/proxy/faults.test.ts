@@ -154,7 +154,11 @@ const faults: Readonly<Record<string, Fault>> = {
     ends: 500,
   },
   'a mirror': {
-    action: { mirrors: [{ clusterFor: (request) => (bugs(request) ? 'up' : 'none'), share: () => 1, marked: true }] },
+    action: {
+      mirrors: [
+        { clusterFor: (request) => (bugs(request) ? 'up' : 'none'), share: () => 1, edits: [], rename: (host) => host },
+      ],
+    },
     spy: () => vi.spyOn(Mirror.prototype, 'onResponse').mockImplementation(boom),
     ends: 200,
     count: 0,

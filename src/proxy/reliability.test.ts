@@ -296,13 +296,19 @@ describe('connections', () => {
     const up = await echo();
     const shadow = await origin((socket) => socket.resetAndDestroy());
     const { port } = await proxy(
-      { '/': route(forward('up', { mirrors: [{ clusterFor: () => 'shadow', share: () => 1, marked: true }] })) },
+      {
+        '/': route(
+          forward('up', {
+            mirrors: [{ clusterFor: () => 'shadow', share: () => 1, edits: [], rename: (host) => `copy.${host}` }],
+          }),
+        ),
+      },
       [cluster('up', [up.port]), cluster('shadow', [shadow.port])],
     );
     expect(await ask(port, 'POST / HTTP/1.1\r\nHost: shop:80\r\nContent-Length: 3\r\n\r\nabc')).toMatch(
       /^HTTP\/1\.1 200 /,
     );
     await expect.poll(() => shadow.requests.length).toBe(1);
-    expect(shadow.requests[0]).toMatch(/^POST \/ HTTP\/1\.1\r\nhost: shop-shadow:80\r\n[\s\S]*abc$/);
+    expect(shadow.requests[0]).toMatch(/^POST \/ HTTP\/1\.1\r\nhost: copy.shop:80\r\n[\s\S]*abc$/);
   });
 });

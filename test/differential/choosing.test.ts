@@ -56,6 +56,14 @@ const ROUTES: readonly (readonly [path: string, route: string, more?: string])[]
     'request_headers_to_add: [{ header: { key: x-added, value: route } }], response_headers_to_add: [{ header: { key: x-answered, value: route } }]',
   ],
   ['/mirror', 'cluster: a, request_mirror_policies: [{ cluster_header: x-shadow }]'],
+  [
+    '/mirror-edited',
+    'cluster: a, request_mirror_policies: [{ cluster: b, host_rewrite_literal: "mirror.test:80", request_headers_mutations: [{ append: { header: { key: x-copy, value: "%REQ(:PATH)%" } } }, { remove: x-secret }, { append: { header: { key: x-forwarded-for, value: 1.2.3.4 }, append_action: OVERWRITE_IF_EXISTS_OR_ADD } }] }]',
+  ],
+  [
+    '/mirror-unmarked',
+    'cluster: a, request_mirror_policies: [{ cluster: b, disable_shadow_host_suffix_append: true }]',
+  ],
   ['/state', 'cluster: ring, hash_policy: [{ filter_state: { key: tenant } }]'],
   [
     '/state-absent',
@@ -193,6 +201,8 @@ ${ROUTES.map(([path, route, more = '']) => `    - { name: ${path.slice(1)}, matc
       wants: { status: 200, seen: { headers: { host: 'test.local', 'x-added': 'route', 'x-gone': '1' } } },
     },
     to('a mirror named by a header', '/mirror', ['a', 'b'], 'x-shadow: b'),
+    to('a mirror that is changed', '/mirror-edited', ['a', 'b'], 'x-secret: 1'),
+    to('a mirror under its own name', '/mirror-unmarked', ['a', 'b']),
     to('a mirror that is not there', '/mirror', ['a'], 'x-shadow: none'),
     to('a mirror that nobody names', '/mirror', ['a']),
     ...['one', 'two', 'three', 'four', 'five', 'six'].map(

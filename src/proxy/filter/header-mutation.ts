@@ -5,11 +5,10 @@ import {
   HeaderMutationSchema,
   type Mutations,
 } from '../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
-import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import { at, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
-import { compileAdditions, compileRemoval, type Edit } from '../route/header-edits.ts';
-import { compileString } from '../route/match/string-matcher.ts';
+import { compileMutation, type Edit } from '../route/header-edits.ts';
 import { compiler, type FilterKind, routeSettings } from './define.ts';
 import type { FilterStream, HttpFilter } from './filter.ts';
 
@@ -81,23 +80,4 @@ function compileMutations(mutations: Mutations | undefined, path: string): Edits
     requestTrailers: list(mutations?.requestTrailersMutations, 'request_trailers_mutations'),
     responseTrailers: list(mutations?.responseTrailersMutations, 'response_trailers_mutations'),
   };
-}
-
-function compileMutation({ action }: HeaderMutationMessage, path: string): Edit[] {
-  switch (action.case) {
-    case 'remove':
-      return [compileRemoval(action.value, at(path, 'remove'))];
-    case 'append':
-      return compileAdditions([action.value], at(path, 'append'));
-    case 'removeOnMatch': {
-      const test = compileString(action.value.keyMatcher, at(path, 'remove_on_match.key_matcher'));
-      return [
-        (headers) => {
-          for (const [name] of [...headers]) if (test(name)) headers.remove(name);
-        },
-      ];
-    }
-    default:
-      throw new ConfigError(path, 'has no action');
-  }
 }

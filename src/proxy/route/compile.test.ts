@@ -102,7 +102,7 @@ describe('limits of a route', () => {
           { cluster: 'n', runtime_fraction: { default_value: { numerator: 5, denominator: 'TEN_THOUSAND' } } },
         ],
       },
-      { mirrors: [expect.objectContaining({ marked: true }), expect.objectContaining({ marked: true })] },
+      { mirrors: [expect.objectContaining({ edits: [] }), expect.objectContaining({ edits: [] })] },
     ],
   ])('%s', (_name, action, wants) => {
     expect(forwardOf({ route: { cluster: 'c', ...action } })).toMatchObject(wants);
@@ -237,4 +237,13 @@ test('the runtime has the last word about shares', () => {
     match(requestHead(), null, () => 0.4, { ...noRuntime, share: (key) => (key === 'taken' ? share : undefined) }) !==
     null;
   expect([undefined, 0.4, 0.5].map(matches)).toEqual([false, false, true]);
+});
+
+test.each<[policy: JsonObject, wants: readonly string[]]>([
+  [{}, ['shop.example-shadow', 'shop.example-shadow:80', '[::1]-shadow:80']],
+  [{ disable_shadow_host_suffix_append: true }, ['shop.example', 'shop.example:80', '[::1]:80']],
+  [{ host_rewrite_literal: 'copy.test' }, ['copy.test', 'copy.test', 'copy.test']],
+])('the host of a copy: %j', (policy, wants) => {
+  const { mirrors } = forwardOf({ route: { cluster: 'c', request_mirror_policies: [{ cluster: 'm', ...policy }] } });
+  expect(['shop.example', 'shop.example:80', '[::1]:80'].map((host) => mirrors[0]!.rename(host))).toEqual(wants);
 });

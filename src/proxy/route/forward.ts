@@ -5,16 +5,14 @@ import {
   RouteAction_ClusterNotFoundResponseCode as NotFound,
   type RetryPolicy as RetryPolicyMessage,
   type RouteAction,
-  type RouteAction_RequestMirrorPolicy,
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { keyedShare } from '../config/runtime-keys.ts';
+import { at, ConfigError } from '../config/config-error.ts';
 import { millis } from '../config/values.ts';
 import { type ClusterLevel, compileClusterChoice } from './cluster-choice.ts';
 import { compileHash } from './hash-policy.ts';
 import { compileInternalRedirect } from './internal-redirect.ts';
-import { firstValue } from './match/header-matcher.ts';
+import { compileMirrors } from './mirrors.ts';
 import { compileRetryPolicy, tryTimeouts } from './retry-policy.ts';
 import { compileAutoHost, compileRewrite } from './rewrite.ts';
 import type { ForwardAction, ForwardPlan, MaxDuration } from './table.ts';
@@ -97,24 +95,6 @@ function compileMaxDuration({ maxStreamDuration }: RouteAction, path: string): M
             offset: millis(offset, 0, at(path, 'grpc_timeout_header_offset')),
           },
   };
-}
-
-export function compileMirrors(
-  policies: readonly RouteAction_RequestMirrorPolicy[],
-  path: string,
-): ForwardAction['mirrors'] {
-  return mapAt(policies, path, (policy, here) => {
-    const { cluster, clusterHeader } = policy;
-    if (cluster === '' && clusterHeader === '') throw new ConfigError(at(here, 'cluster'), 'is empty');
-    if (cluster !== '' && clusterHeader !== '')
-      throw new ConfigError(at(here, 'cluster_header'), 'is set beside cluster');
-    const lookup = firstValue(clusterHeader);
-    return {
-      clusterFor: cluster === '' ? (request) => lookup(request) ?? '' : () => cluster,
-      share: keyedShare(policy.runtimeFraction, 1),
-      marked: !policy.disableShadowHostSuffixAppend,
-    };
-  });
 }
 
 function priorityOf(priority: RoutingPriority, path: string): ForwardAction['priority'] {

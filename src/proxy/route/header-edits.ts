@@ -1,5 +1,7 @@
 // headers_to_add and headers_to_remove of one level (route, virtual host, …) → edits of a head. Removal comes first, then
 // overwriting, then appending, as in Envoy's HeaderParser.
+
+import type { HeaderMutation } from '../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import {
   HeaderValueOption_HeaderAppendAction as Append,
   type HeaderValueOption,
@@ -9,7 +11,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { compileFormat } from '../log/format.ts';
-import { bytesOf } from './match/string-matcher.ts';
+import { bytesOf, compileString } from './match/string-matcher.ts';
 
 export type HeaderEdits = {
   request(exchange: Exchange): void;
@@ -59,14 +61,33 @@ export function sequence(levels: readonly HeaderEdits[]): HeaderEdits {
 
 export const noEdits: HeaderEdits = sequence([]);
 
-export function compileRemoval(name: string, path: string): Edit {
+function compileRemoval(name: string, path: string): Edit {
   const lower = modifiable(name, path);
   return (headers) => headers.remove(lower);
 }
 
-/** Overwriting comes before appending. */
-export /** Of one level every value is made before any is set: none sees what another did. */
-function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
+/** One step of a list that is walked in order. */
+export function compileMutation({ action }: HeaderMutation, path: string): Edit[] {
+  switch (action.case) {
+    case 'remove':
+      return [compileRemoval(action.value, at(path, 'remove'))];
+    case 'append':
+      return compileAdditions([action.value], at(path, 'append'));
+    case 'removeOnMatch': {
+      const test = compileString(action.value.keyMatcher, at(path, 'remove_on_match.key_matcher'));
+      return [
+        (headers) => {
+          for (const [name] of [...headers]) if (test(name)) headers.remove(name);
+        },
+      ];
+    }
+    default:
+      throw new ConfigError(path, 'has no action');
+  }
+}
+
+/** Overwriting comes before appending. Of one level every value is made before any is set: none sees what another did. */
+export function compileAdditions(options: readonly HeaderValueOption[], path: string): Edit[] {
   const additions = mapAt(options, path, compileAddition);
   if (additions.length === 0) return [];
   const ordered = [...additions.filter(({ overwrites }) => overwrites), ...additions.filter((it) => !it.overwrites)];

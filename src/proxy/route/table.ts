@@ -8,6 +8,7 @@ import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { Edit } from './header-edits.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
@@ -127,8 +128,10 @@ type AttemptHeaders = { readonly request: boolean; readonly response: boolean; r
 export type MirrorPolicy = {
   clusterFor(request: RequestHead): string;
   readonly share: Keyed<number>;
-  /** The host becomes `<host>-shadow`. */
-  readonly marked: boolean;
+  /** Of the copy's headers. */
+  readonly edits: readonly Edit[];
+  /** The copy's host. */
+  rename(authority: string): string;
 };
 
 export type AttemptOutcome =

@@ -12,26 +12,32 @@ import type { RouterServices } from './services.ts';
 
 /** The copies that a route wants of a request, now that it is as it will be sent. */
 export function startMirrors(
-  { request }: Exchange,
+  exchange: Exchange,
   action: ForwardAction,
   plan: ForwardPlan,
   body: RequestBody,
   services: RouterServices,
 ): readonly Mirror[] {
+  const { request } = exchange;
   const mirrors: Mirror[] = [];
   for (const policy of action.mirrors) {
     const cluster = services.clusters.get(policy.clusterFor(request));
     if (cluster !== undefined && services.random() < policy.share(services.runtime)) {
-      mirrors.push(
-        new Mirror(request, body.copy(), cluster, services, { timeout: plan.timeout, marked: policy.marked }),
-      );
+      mirrors.push(new Mirror(copyFor(policy, exchange, services), body.copy(), cluster, services, plan.timeout));
     }
   }
   return mirrors;
 }
 
-/** `timeout`: milliseconds a copy may take in all, 0 is no limit. */
-type MirrorOptions = Pick<MirrorPolicy, 'marked'> & { readonly timeout: number };
+function copyFor({ edits, rename }: MirrorPolicy, exchange: Exchange, { localAddress }: RouterServices): RequestHead {
+  const { request } = exchange;
+  const headers = request.headers.clone();
+  for (const edit of edits) edit(headers, exchange, null);
+  // It comes from inside, by way of this proxy.
+  headers.set('x-envoy-internal', 'true');
+  appendForwardedFor(headers, localAddress);
+  return { ...request, authority: rename(request.authority), headers };
+}
 
 export class Mirror implements AttemptOwner {
   readonly #body: RequestBody;
@@ -39,25 +45,14 @@ export class Mirror implements AttemptOwner {
   #attempt: Attempt | null = null;
   #timer: Timer | null = null;
 
-  constructor(
-    head: RequestHead,
-    body: RequestBody,
-    cluster: Cluster,
-    services: RouterServices,
-    options: MirrorOptions,
-  ) {
+  /** `head`: of the copy. `timeout`: milliseconds it may take in all, 0 is no limit. */
+  constructor(head: RequestHead, body: RequestBody, cluster: Cluster, services: RouterServices, timeout: number) {
     this.#services = services;
     this.#body = body;
     const host = cluster.pick({ ...anyEndpoint, now: services.clock.now() });
     if (host === null) return;
-    const authority = options.marked ? shadowAuthority(head.authority) : head.authority;
-    const headers = head.headers.clone();
-    // It comes from inside, by way of this proxy.
-    headers.set('x-envoy-internal', 'true');
-    appendForwardedFor(headers, services.localAddress);
-    const copy = { ...head, authority, headers };
-    this.#attempt = new Attempt(host, copy, this.#body, this);
-    if (options.timeout > 0) this.#timer = services.wheel.set(options.timeout, () => this.abandon());
+    this.#attempt = new Attempt(host, head, this.#body, this);
+    if (timeout > 0) this.#timer = services.wheel.set(timeout, () => this.abandon());
     this.#attempt.start();
   }
 
@@ -123,10 +118,4 @@ export class Mirror implements AttemptOwner {
     this.#attempt = null;
     this.#services.wheel.cancel(this.#timer);
   }
-}
-
-/** `shop.example:8080` becomes `shop.example-shadow:8080`, as Envoy names it. */
-function shadowAuthority(authority: string): string {
-  const port = /:\d+$/.exec(authority);
-  return port === null ? `${authority}-shadow` : `${authority.slice(0, port.index)}-shadow${port[0]}`;
 }
