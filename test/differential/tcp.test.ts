@@ -42,6 +42,13 @@ function told(
   };
 }
 
+/** One endpoint is there, the other refuses. */
+function half(name: string, outlier: string): string {
+  const member = (port: string) =>
+    `{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }`;
+  return `{ name: ${name}, type: STATIC, connect_timeout: 1s, outlier_detection: { interval: 60s, base_ejection_time: 60s, max_ejection_percent: 100, ${outlier} }, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [${member('dead')}, ${member('a')}] }] } }`;
+}
+
 const hello: readonly Line[] = [{ send: 'hello' }, { hear: /hello/ }, { end: true }];
 
 const cases: ConnectionCase[] = [
@@ -166,6 +173,24 @@ const cases: ConnectionCase[] = [
     },
     wants: { talks: ['a:x', 'a:x', ''], limited: 1 },
   },
+  ...(
+    [
+      ['watched', 'consecutive_5xx'],
+      ['split', 'consecutive_local_origin_failure'],
+    ] as const
+  ).map(
+    ([listener, detector]): ConnectionCase => ({
+      name: `an endpoint that refuses connections is ejected: ${listener}`,
+      async run(stand) {
+        const talks: string[] = [];
+        for (let i = 0; i < 8; i++)
+          talks.push((await talk(stand.port(listener), [{ send: 'x' }, { hear: /x/ }, { end: true }])).received);
+        const counter = `cluster.${listener}.outlier_detection.ejections_enforced_${detector}`;
+        return { last: talks.slice(-3), ejected: await stand.stat(counter, 1) };
+      },
+      wants: { last: ['a:x', 'a:x', 'a:x'], ejected: 1 },
+    }),
+  ),
   {
     name: 'filter state names the cluster',
     run: told('stated', hello, { log: false }),
@@ -191,6 +216,8 @@ compareConnections({
     proxied('empty', 'cluster: empty'),
     proxied('unknown', 'cluster: nowhere'),
     proxied('limited', 'cluster: limited'),
+    proxied('watched', 'cluster: watched'),
+    proxied('split', 'cluster: split'),
     proxied('weighted', 'weighted_clusters: { clusters: [{ name: b, weight: 1 }] }'),
     proxied('idle', 'cluster: a, idle_timeout: 0.3s'),
     proxied('short', 'cluster: a, max_downstream_connection_duration: 0.3s'),
@@ -226,6 +253,8 @@ compareConnections({
   ]),
   clusters: `
 - { name: refused3, type: STATIC, connect_timeout: 1s, load_assignment: { cluster_name: refused3, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <dead> } } } }] }] } }
+- ${half('watched', 'consecutive_5xx: 2')}
+- ${half('split', 'split_external_local_origin_errors: true, consecutive_local_origin_failure: 2')}
 - { name: limited, type: STATIC, connect_timeout: 1s, circuit_breakers: { thresholds: [{ max_connections: 0 }] }, load_assignment: { cluster_name: limited, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] } }
 `,
   cases,
