@@ -12,8 +12,14 @@ import { grpcCluster, startGrpcServer, unary } from '../support/grpc-server.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
-const told = ({ domain, descriptors }: RateLimitRequest): string =>
-  `${domain} ${descriptors.map(({ entries }) => entries.map(({ key, value }) => `${key}=${value}`).join(',')).join(' | ')}`;
+const told = ({ domain, descriptors, hitsAddend }: RateLimitRequest): string => {
+  const all = descriptors.map(({ entries, limit: own, hitsAddend: hits, isNegativeHits: negative }) => {
+    const text = entries.map(({ key, value }) => `${key}=${value}`).join(',');
+    const limited = own === undefined ? '' : ` limit ${own.requestsPerUnit}/${own.unit}`;
+    return `${text}${limited}${hits === undefined ? '' : ` hits ${negative ? '-' : ''}${hits}`}`;
+  });
+  return `${domain} ${all.join(' | ')}${hitsAddend === 0 ? '' : ` all ${hitsAddend}`}`;
+};
 const limit = (requestsPerUnit: number, unit: Unit, name = '') => ({ requestsPerUnit, unit, name });
 
 type Init = MessageInitShape<typeof RateLimitResponseSchema>;
@@ -42,6 +48,8 @@ function answer(asked: RateLimitRequest): Init | Promise<Init> {
           { code: Code.OK },
         ],
       };
+    case 'noted':
+      return { overallCode: Code.OK, dynamicMetadata: { left: 'three' } };
     case 'unknown':
       return { overallCode: Code.UNKNOWN };
     case 'hangs':
@@ -79,6 +87,23 @@ const limits = (...rules: string[]): string =>
   `rate_limits: [${rules.map((rule) => `{ actions: [${rule}] }`).join(', ')}]`;
 const PER_ROUTE = `"@type": ${TYPE}.ratelimit.v3.RateLimitPerRoute`;
 
+const filter = (name: string, type: string, fields: string): string =>
+  `{ name: ${name}, typed_config: { "@type": ${TYPE}.${type}, ${fields} } }`;
+const NOTES = filter(
+  'notes',
+  'set_metadata.v3.Config',
+  'metadata: [{ metadata_namespace: plan, value: { limit: { requests_per_unit: 12, unit: MINUTE } } }]',
+);
+const SHOWS = filter(
+  'shows',
+  'header_mutation.v3.HeaderMutation',
+  'mutations: { request_mutations: [{ append: { header: { key: x-noted, value: "%DYNAMIC_METADATA(envoy.filters.http.ratelimit)%" } } }] }',
+);
+const COST = filter(
+  'cost',
+  'set_filter_state.v3.Config',
+  'on_request_headers: [{ object_key: envoy.ratelimit.hits_addend, factory_key: envoy.ratelimit.hits_addend, format_string: { text_format_source: { inline_string: "3" } } }]',
+);
 const route = (path: string, fields: string, more = ''): string =>
   `- { match: { prefix: ${path} }, route: { cluster: a, ${fields} }, ${more} }`;
 const virtualHosts = `
@@ -125,6 +150,44 @@ const virtualHosts = `
         `typed_per_filter_config: { limits: { ${PER_ROUTE}, vh_rate_limits: INCLUDE } }`,
       ),
       route('/domain', limits(key('own')), `typed_per_filter_config: { limits: { ${PER_ROUTE}, domain: other } }`),
+      route(
+        '/fixed',
+        `rate_limits: [{ actions: [${key('own')}], limit: { rate_limit: { requests_per_unit: 7, unit: HOUR } } }]`,
+      ),
+      route('/noted', limits(key('noted'))),
+      route(
+        '/brought',
+        `rate_limits: [{ actions: [${key('own')}], limit: { dynamic_metadata: { metadata_key: { key: plan, path: [{ key: limit }] } } } }]`,
+      ),
+      route(
+        '/nothing',
+        `rate_limits: [{ actions: [${key('own')}], limit: { dynamic_metadata: { metadata_key: { key: plan, path: [{ key: none }] } } } }]`,
+      ),
+      route(
+        '/hits',
+        `rate_limits: [{ actions: [${key('one')}], hits_addend: { number: 5 } }, { actions: [${key('two')}], hits_addend: { format: "%REQ(x-cost)%", is_negative_hits: true } }]`,
+      ),
+      route(
+        '/late',
+        `rate_limits: [{ actions: [${key('one')}] }, { actions: [${key('over')}], apply_on_stream_done: true }]`,
+      ),
+      route(
+        '/near',
+        limits(
+          '{ remote_address_match: { descriptor_value: near, address_matcher: { ranges: [{ address_prefix: 10.0.0.0, prefix_len: 8 }] } } }',
+        ),
+      ),
+      route(
+        '/far',
+        limits(
+          '{ remote_address_match: { descriptor_key: k, descriptor_value: far, address_matcher: { ranges: [{ address_prefix: 10.0.0.0, prefix_len: 8 }], invert_match: true } } }',
+        ),
+      ),
+      route('/hidden', `rate_limits: [{ actions: [${header('x-plan', 'plan')}], x_ratelimit_option: OFF }]`),
+      route(
+        '/shown',
+        `rate_limits: [{ actions: [${header('x-plan', 'plan')}], x_ratelimit_option: DRAFT_VERSION_03 }]`,
+      ),
       route('/over', limits(key('over'))),
       route('/limits', limits(key('limits'))),
       route('/unknown', limits(key('unknown'))),
@@ -203,6 +266,28 @@ compareWithEnvoy({
     external: { filters: service('request_type: external') },
     internal: { filters: service('request_type: internal') },
     rules: { filters: service(limits(key('chain'))) },
+    notes: { filters: `[${NOTES}, ${service().slice(1, -1)}, ${SHOWS}]` },
+    weighed: {
+      filters: service(
+        `rate_limits: [{ actions: [${key('one')}], hits_addend: { number: 5 } }, { actions: [${key('two')}], hits_addend: { format: "%REQ(x-cost)%", is_negative_hits: true } }, { actions: [${key('over')}], apply_on_stream_done: true }]`,
+      ),
+    },
+    heavy: {
+      filters: local(
+        `${on}, ${bucket(90)}, descriptors: [{ entries: [{ key: plan, value: free }], token_bucket: { max_tokens: 10, tokens_per_fill: 1, fill_interval: 600s } }], rate_limits: [{ actions: [${header('x-plan', 'plan')}], hits_addend: { format: "%REQ(x-cost)%" } }]`,
+      ),
+    },
+    costly: { filters: `[${COST}, ${service().slice(1)}` },
+    half: { filters: service('failure_mode_deny_percent: { default_value: { numerator: 100 } }') },
+    values: { filters: local(`${on}, ${bucket(90)}, ${plan('""')}, max_dynamic_descriptors: 2`) },
+    shadow: {
+      filters: local(
+        `${on}, ${bucket(90)}, descriptors: [{ shadow_mode: true, entries: [{ key: plan, value: free }], token_bucket: { max_tokens: 1, tokens_per_fill: 1, fill_interval: 600s } }]`,
+      ),
+    },
+    again: { filters: local(`${on}, ${bucket(1)}, enable_retry_after_header: true`) },
+    options: { filters: local(`${on}, ${bucket(90)}, ${plan('free')}, enable_x_ratelimit_headers: DRAFT_VERSION_03`) },
+    without: { filters: local(`${on}, ${bucket(90)}, ${plan('free')}`) },
   },
   clusters: grpcCluster('limits', server.port),
   virtualHosts,
@@ -301,5 +386,35 @@ compareWithEnvoy({
     with_('internal requests', 'internal', '/over', 200),
     with_('rules of the filter', 'rules', '/over', 200),
     { name: 'over the limit to a gRPC client', listener: 'service', send: grpc('/over'), wants: { status: 200 } },
+    counted('a limit of its own', '/fixed'),
+    { ...counted('a limit in metadata', '/brought'), listener: 'notes' },
+    { ...counted('no limit in metadata', '/nothing'), listener: 'notes' },
+    counted('a limit in metadata that is not there', '/brought'),
+    { ...counted('what the service notes', '/noted'), listener: 'notes' },
+    counted('hits of a route do not count', '/hits', 'x-cost: 12'),
+    { ...counted('hits', '/plain', 'x-cost: 12'), listener: 'weighed' },
+    { ...counted('hits that make no sense', '/plain', 'x-cost: much'), listener: 'weighed' },
+    runs(
+      'many tokens at once',
+      'heavy',
+      [200, 429, 429, 429, 200],
+      ...['6', '6', '0', '5', '4'].map((cost) => get('/plain', 'x-plan: free', `x-cost: ${cost}`)),
+    ),
+    { ...counted('hits of all', '/plain'), listener: 'costly' },
+    counted('when it is over', '/late'),
+    counted('an address in a range', '/near', 'x-forwarded-for: 10.1.2.3'),
+    counted('an address in no range', '/near'),
+    counted('an address that must be in no range', '/far'),
+    with_('a share of failures refuses', 'half', '/fails', 500),
+    runs(
+      'a bucket for each value',
+      'values',
+      [200, 429, 200, 200, 200],
+      ...['ann', 'ann', 'bob', 'cat', 'ann'].map((name) => get('/plan', `x-plan: ${name}`)),
+    ),
+    runs('a kind in the shadow', 'shadow', [200, 200], get('/plan', 'x-plan: free'), get('/plan', 'x-plan: free')),
+    runs('when to come again', 'again', [200, 429], get('/plain')),
+    runs('limits that a rule hides', 'options', [200, 429], get('/hidden', 'x-plan: free')),
+    runs('limits that a rule shows', 'without', [200, 429], get('/shown', 'x-plan: free')),
   ],
 });

@@ -17,6 +17,8 @@ import type { HttpFilter } from './filter.ts';
 
 const PLAIN = 'envoy.string';
 const HASHABLE = 'envoy.hashable_string';
+/** Its type is its name: the rate limit filter reads it. */
+const HITS = 'envoy.ratelimit.hits_addend';
 
 export const setFilterState: FilterKind = {
   chain: compiler(ConfigSchema, createSetFilterState),
@@ -40,8 +42,8 @@ function compileValue(value: FilterStateValue, path: string): (exchange: Exchang
   const { key, value: source, factoryKey, skipIfEmpty } = value;
   if (key.case !== 'objectKey' || key.value === '') throw new ConfigError(at(path, 'object_key'), 'is empty');
   const hashable = factoryKey === HASHABLE;
-  if (!hashable && factoryKey !== PLAIN) {
-    throw new ConfigError(at(path, 'factory_key'), `must be ${PLAIN} or ${HASHABLE}`);
+  if (!hashable && factoryKey !== PLAIN && factoryKey !== HITS) {
+    throw new ConfigError(at(path, 'factory_key'), `must be ${PLAIN}, ${HASHABLE} or ${HITS}`);
   }
   if (value.sharedWithUpstream !== Shared.NONE)
     throw new ConfigError(at(path, 'shared_with_upstream'), 'is not supported');

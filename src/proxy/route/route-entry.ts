@@ -58,8 +58,8 @@ function compileLimits({ action }: Route, { host, path: hostPath }: HostLevel, p
   const { rateLimits, includeVhRateLimits } = action.value;
   if (rateLimits.length + host.rateLimits.length === 0) return noRouteLimits;
   return {
-    route: compileRules(rateLimits, at(path, 'route.rate_limits')),
-    host: compileRules(host.rateLimits, at(hostPath, 'rate_limits')),
+    route: compileRules(rateLimits, at(path, 'route.rate_limits'), 'route'),
+    host: compileRules(host.rateLimits, at(hostPath, 'rate_limits'), 'route'),
     includeHost: includeVhRateLimits ?? false,
   };
 }

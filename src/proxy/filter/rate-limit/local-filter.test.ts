@@ -52,7 +52,26 @@ test('refused requests pass again when the bucket has filled', () => {
     enforced: 1,
     rate_limited: 1,
     ok: 3,
+    shadow_mode: 0,
   });
+});
+
+test('a kind that stands for any value has a bucket for each, and forgets the one that was not used longest', () => {
+  const scope = testScope();
+  const filter = compile({
+    token_bucket: { ...bucket, max_tokens: 100 },
+    descriptors: [{ entries: [{ key: 'user' }], token_bucket: { ...bucket, max_tokens: 1 } }],
+    max_dynamic_descriptors: 2,
+    rate_limits: [{ actions: [{ request_headers: { header_name: 'x-user', descriptor_key: 'user' } }] }],
+  });
+  const ask = (user: string) => {
+    const exchange = testExchange({ headers: ['x-user', user] });
+    const reply = filter.open!(exchange, scope, {} as FilterStream)!.request!.head!(exchange.request, true);
+    return reply === undefined ? 'ok' : 'refused';
+  };
+  expect(['ann', 'ann', 'bob', 'bob', 'ann', 'cat', 'bob'].map(ask)).toEqual([
+    ...['ok', 'refused', 'ok', 'refused', 'refused', 'ok', 'ok'],
+  ]);
 });
 
 test.each<[JsonObject, string]>([
@@ -60,11 +79,19 @@ test.each<[JsonObject, string]>([
   [{ token_bucket: { ...bucket, fill_interval: '0.01s' } }, 'f.token_bucket.fill_interval: must be at least 50 ms'],
   [{ token_bucket: { ...bucket, max_tokens: 0 } }, 'f.token_bucket.max_tokens: must be more than 0'],
   [{ stage: 11 }, 'f.stage: must be at most 10'],
+  [{ descriptors: [{ entries: [{ value: 'v' }], token_bucket: bucket }] }, 'f.descriptors[0].entries[0].key: is empty'],
+  [{ max_dynamic_descriptors: 0 }, 'f.max_dynamic_descriptors: must be more than 0'],
+  [{ rate_limits: [{ actions: [{ extension: { name: 'x' } }] }] }, 'extension: is not supported'],
   [
-    { descriptors: [{ entries: [{ key: 'k' }], token_bucket: bucket }] },
-    'f.descriptors[0].entries[0].value: that matches any',
+    { rate_limits: [{ actions: [{ remote_address_match: { descriptor_value: 'v' } }] }] },
+    'f.rate_limits[0].actions[0].remote_address_match.address_matcher.ranges: is empty',
   ],
-  [{ rate_limits: [{ actions: [{ remote_address_match: {} }] }] }, 'remote_address_match: is not supported'],
+  [
+    {
+      rate_limits: [{ actions: [{ generic_key: { descriptor_value: 'v' } }], hits_addend: { number: 2_000_000_000 } }],
+    },
+    'f.rate_limits[0].hits_addend.number: must be at most 1000000000',
+  ],
 ])('%j is refused', (config, wants) => {
   expect(() => compile(config)).toThrow(wants);
 });

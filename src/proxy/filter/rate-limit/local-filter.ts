@@ -16,14 +16,16 @@ import { compileAdditions, type Edit } from '../../route/header-edits.ts';
 import { compiler, type FilterKind, perScope } from '../define.ts';
 import type { FilterScope, HttpFilter, LocalReply } from '../filter.ts';
 import { Buckets, type BucketsConfig, compileBuckets, type Taken } from './buckets.ts';
-import { describe, descriptorsOf, type HostOption } from './route-limits.ts';
-import { compileRules, type Entry } from './rule.ts';
+import { describe, type HostOption, rulesOf } from './route-limits.ts';
+import { compileRules, type Descriptor } from './rule.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 class LocalStats {
   enabled = 0;
   enforced = 0;
   rate_limited = 0;
   ok = 0;
+  shadow_mode = 0;
 }
 
 const RESOURCE_EXHAUSTED = 8;
@@ -47,6 +49,7 @@ function createLocalRateLimit(config: LocalRateLimit, name: string, path: string
   const take = compileTake(config, path);
   const refuse = compileRefusal(config, path);
   const showsLimits = config.enableXRatelimitHeaders === XRateLimitHeadersRFCVersion.DRAFT_VERSION_03;
+  const isShown = ({ shows }: Taken) => shows === 'always' || (showsLimits && shows !== 'never');
   const statsOf = perScope((scope) =>
     scope.stats(`${config.statPrefix}.http_local_rate_limit`, () => new LocalStats()),
   );
@@ -62,10 +65,11 @@ function createLocalRateLimit(config: LocalRateLimit, name: string, path: string
             stats.enabled += 1;
             taken = take(exchange, scope);
             stats[taken.allowed ? 'ok' : 'rate_limited'] += 1;
-            if (taken.allowed) return undefined;
+            if (taken.shadow) stats.shadow_mode += 1;
+            if (taken.allowed || taken.shadow) return undefined;
             if (scope.random() < enforced(scope.runtime)) {
               stats.enforced += 1;
-              return refuse(exchange);
+              return refuse(exchange, taken, scope.clock.now());
             }
             for (const edit of unenforced) edit(headers, exchange, null);
             return undefined;
@@ -73,7 +77,7 @@ function createLocalRateLimit(config: LocalRateLimit, name: string, path: string
         },
         response: {
           head({ headers }) {
-            if (showsLimits && taken !== null) showLimit(headers, taken, scope.clock.now());
+            if (taken !== null && isShown(taken)) showLimit(headers, taken, scope.clock.now());
             return undefined;
           },
         },
@@ -88,10 +92,9 @@ function compileTake(config: LocalRateLimit, path: string): Take {
   const buckets = compileBuckets(config, path);
   const rules = compileRules(config.rateLimits, at(path, 'rate_limits'));
   const option = hostOption(config.vhRateLimits, at(path, 'vh_rate_limits'));
-  const describeRequest = (exchange: Exchange, scope: FilterScope): readonly (readonly Entry[])[] => {
+  const describeRequest = (exchange: Exchange, scope: FilterScope): readonly Descriptor[] => {
     if (buckets.kinds.length === 0) return [];
-    if (rules.length > 0) return describe(rules, exchange, config.stage, scope);
-    return descriptorsOf(exchange, config.stage, option, scope);
+    return describe(rules.length > 0 ? rules : rulesOf(exchange, option), exchange, config.stage, scope, null);
   };
   const find = config.localRateLimitPerDownstreamConnection ? perConnection(buckets) : shared(buckets);
   return (exchange, scope) => {
@@ -133,13 +136,16 @@ function hostOption(option: VhRateLimitsOptions, path: string): HostOption {
   }
 }
 
-function compileRefusal(config: LocalRateLimit, path: string): (exchange: Exchange) => LocalReply {
+type Refuse = (exchange: Exchange, taken: Taken, now: number) => LocalReply;
+
+function compileRefusal(config: LocalRateLimit, path: string): Refuse {
   const edits: readonly Edit[] = compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add'));
   const code = config.status?.code ?? 0;
   // As in Envoy: a status that is no error stands for the usual one.
   const status = code < 400 ? 429 : code;
-  return (exchange) => {
+  return (exchange, { bucket }, now) => {
     const headers = new HeaderMap();
+    if (config.enableRetryAfterHeader && bucket !== null) headers.set('retry-after', secondsToToken(bucket, now));
     for (const edit of edits) edit(headers, exchange, { status, headers });
     return {
       status,
@@ -157,5 +163,9 @@ function showLimit(headers: HeaderMap, { bucket }: Taken, now: number): void {
   if (bucket === null) return;
   headers.set('x-ratelimit-limit', String(bucket.config.capacity));
   headers.set('x-ratelimit-remaining', String(bucket.remaining(now)));
-  headers.set('x-ratelimit-reset', String(Math.ceil(bucket.nextToken(now) / 1_000)));
+  headers.set('x-ratelimit-reset', secondsToToken(bucket, now));
+}
+
+function secondsToToken(bucket: TokenBucket, now: number): string {
+  return String(Math.ceil(bucket.nextToken(now) / 1_000));
 }

@@ -1,7 +1,7 @@
 // Which rules a request falls under: those of its route, and of its virtual host by what route and filter say of it.
 import type { Exchange } from '../../http/exchange.ts';
 import type { FilterScope } from '../filter.ts';
-import type { Entry, RateLimitRule } from './rule.ts';
+import type { Descriptor, RateLimitRule } from './rule.ts';
 
 /** The rules of a route and of its virtual host, as the route table has them. */
 export type RouteLimits = {
@@ -16,25 +16,27 @@ export const noRouteLimits: RouteLimits = { route: [], host: [], includeHost: fa
 /** What a filter says of the virtual host's rules: `override` has the route's own stand for them. */
 export type HostOption = 'override' | 'include' | 'ignore';
 
-export function descriptorsOf(
-  exchange: Exchange,
-  stage: number,
-  option: HostOption,
-  scope: FilterScope,
-): (readonly Entry[])[] {
+/** The rules that hold for a request. */
+export function rulesOf(exchange: Exchange, option: HostOption): readonly RateLimitRule[] {
   const limits = exchange.route?.action.kind === 'forward' ? exchange.route.rateLimits : noRouteLimits;
   const host = limits.includeHost || option === 'include' || (option === 'override' && limits.route.length === 0);
-  return describe([...limits.route, ...(host ? limits.host : [])], exchange, stage, scope);
+  return host ? [...limits.route, ...limits.host] : limits.route;
 }
 
+/** When a rule is asked: before the request goes on, or when the exchange is over. */
+export type Moment = 'request' | 'end';
+
+/** Without a moment every rule is asked. */
 export function describe(
   rules: readonly RateLimitRule[],
   exchange: Exchange,
   stage: number,
   scope: FilterScope,
-): (readonly Entry[])[] {
+  moment: Moment | null,
+): Descriptor[] {
   return rules.flatMap((rule) => {
-    const entries = rule.stage === stage ? rule.descriptor(exchange, scope) : null;
-    return entries === null ? [] : [entries];
+    if (moment !== null && rule.onDone !== (moment === 'end')) return [];
+    const descriptor = rule.stage === stage ? rule.descriptor(exchange, scope) : null;
+    return descriptor === null ? [] : [descriptor];
   });
 }

@@ -1,15 +1,19 @@
 // RateLimit messages of routes and filters → what a request is counted under: descriptors of key and value pairs.
 
 import { isIPv4 } from 'node:net';
-import { maskAddress } from '../../../lib/cidr.ts';
+import { compileCidr, maskAddress } from '../../../lib/cidr.ts';
 import type {
   RateLimit,
   RateLimit_Action,
   RateLimit_Action_MaskedRemoteAddress,
   RateLimit_Action_MetaData,
+  RateLimit_Action_RemoteAddressMatch,
 } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { RateLimit_Action_MetaData_Source as Source } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import type { RateLimitDescriptor } from '../../../xds/gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
+import {
+  RateLimit_XRateLimitOption as Shown,
+  RateLimit_Action_MetaData_Source as Source,
+} from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import type { RateLimitUnit as Unit } from '../../../xds/gen/envoy/type/v3/ratelimit_unit_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { chosenCluster } from '../../route/chosen-cluster.ts';
@@ -17,32 +21,67 @@ import { compileHeaders, requestLookup } from '../../route/match/header-matcher.
 import { compileQuery, queryValue } from '../../route/match/query.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
 import type { FilterScope } from '../filter.ts';
+import { compileHits, compileMetadataPath, compileOverride } from './rule-extras.ts';
 
 export type Entry = { readonly key: string; readonly value: string };
 
+/** What a request is counted under, and how. */
+export type Descriptor = {
+  readonly entries: readonly Entry[];
+  /** A limit that the request brings with it, instead of the service's; null: none. */
+  readonly limit: LimitOverride | null;
+  /** null: as the request as a whole. */
+  readonly hits: Hits | null;
+  readonly shows: LimitsShown;
+};
+
+export type LimitOverride = { readonly requestsPerUnit: number; readonly unit: Unit };
+export type Hits = { readonly count: bigint; readonly negative: boolean };
+/** Whether a client sees the limit, whatever the filter says. */
+export type LimitsShown = 'as-configured' | 'always' | 'never';
+
 export type RateLimitRule = {
   readonly stage: number;
+  /** Asked when the exchange is over instead of before it. */
+  readonly onDone: boolean;
   /** null: the request is not counted under this rule. */
-  descriptor(exchange: Exchange, scope: FilterScope): readonly Entry[] | null;
+  descriptor(exchange: Exchange, scope: FilterScope): Descriptor | null;
 };
 
 /** null: there is none, and the rule does not apply. 'skip': the descriptor goes without this entry. */
 type Action = (exchange: Exchange, scope: FilterScope) => Entry | null | 'skip';
 
 const HIGHEST_STAGE = 10;
+const SHOWN: ReadonlyMap<Shown, LimitsShown> = new Map([
+  [Shown.OFF, 'never'],
+  [Shown.DRAFT_VERSION_03, 'always'],
+]);
 
-export function compileRules(limits: readonly RateLimit[], path: string): readonly RateLimitRule[] {
+/** `hits_addend` is read in the rules of filters only, as by Envoy. */
+export function compileRules(
+  limits: readonly RateLimit[],
+  path: string,
+  owner: 'filter' | 'route' = 'filter',
+): readonly RateLimitRule[] {
   return mapAt(limits, path, (limit, here) => {
     const stage = limit.stage ?? 0;
     if (stage > HIGHEST_STAGE) throw new ConfigError(at(here, 'stage'), `must be at most ${HIGHEST_STAGE}`);
     if (limit.actions.length === 0) throw new ConfigError(at(here, 'actions'), 'is empty');
     const actions = mapAt(limit.actions, at(here, 'actions'), compileAction);
-    return { stage, descriptor: (exchange, scope) => entriesOf(actions, exchange, scope) };
+    const overrides = compileOverride(limit.limit, at(here, 'limit'));
+    const hits = compileHits(owner === 'filter' ? limit.hitsAddend : undefined, at(here, 'hits_addend'));
+    const shows = SHOWN.get(limit.xRatelimitOption) ?? 'as-configured';
+    return {
+      stage,
+      onDone: limit.applyOnStreamDone,
+      descriptor(exchange, scope) {
+        const entries = entriesOf(actions, exchange, scope);
+        if (entries === null) return null;
+        const counted = hits(exchange);
+        return counted === undefined ? null : { entries, limit: overrides(exchange), hits: counted, shows };
+      },
+    };
   });
-}
-
-export function sameEntries(a: readonly Entry[], b: RateLimitDescriptor['entries']): boolean {
-  return a.length === b.length && a.every(({ key, value }, i) => key === b[i]!.key && value === b[i]!.value);
 }
 
 function entriesOf(actions: readonly Action[], exchange: Exchange, scope: FilterScope): readonly Entry[] | null {
@@ -107,6 +146,8 @@ function compileAction({ actionSpecifier: action }: RateLimit_Action, path: stri
       };
       return ({ request }) => (tests.every((test) => test(request.path)) === (expectMatch ?? true) ? entry : null);
     }
+    case 'remoteAddressMatch':
+      return compileAddressMatch(action.value, at(path, 'remote_address_match'));
     case 'metadata':
       return compileMetadataAction(action.value, at(path, 'metadata'));
     default:
@@ -128,22 +169,30 @@ function compileMasked(
   };
 }
 
+function compileAddressMatch(action: RateLimit_Action_RemoteAddressMatch, path: string): Action {
+  const entry = {
+    key: action.descriptorKey || 'remote_address_match',
+    value: required(action.descriptorValue, at(path, 'descriptor_value')),
+  };
+  const { ranges = [], invertMatch = false } = action.addressMatcher ?? {};
+  const here = at(path, 'address_matcher.ranges');
+  if (ranges.length === 0) throw new ConfigError(here, 'is empty');
+  const tests = mapAt(ranges, here, ({ addressPrefix, prefixLen }, where) => {
+    const test = compileCidr(addressPrefix, prefixLen);
+    if (test === null) throw new ConfigError(where, 'is no range of addresses');
+    return test;
+  });
+  return ({ clientAddress }) => (tests.some((test) => test(clientAddress)) === invertMatch ? null : entry);
+}
+
 function compileMetadataAction(action: RateLimit_Action_MetaData, path: string): Action {
   const { metadataKey, defaultValue, skipIfAbsent } = action;
   const key = required(action.descriptorKey, at(path, 'descriptor_key'));
-  const name = required(metadataKey?.key ?? '', at(path, 'metadata_key.key'));
-  const segments = mapAt(metadataKey?.path ?? [], at(path, 'metadata_key.path'), ({ segment }, here) => {
-    if (segment.case !== 'key') throw new ConfigError(at(here, 'key'), 'is required');
-    return segment.value;
-  });
+  const find = compileMetadataPath(metadataKey, at(path, 'metadata_key'));
   if (action.source !== Source.DYNAMIC && action.source !== Source.ROUTE_ENTRY)
     throw new ConfigError(at(path, 'source'), 'is not supported');
   return ({ metadata, route }) => {
-    const all = action.source === Source.DYNAMIC ? metadata?.get(name) : route?.metadata[name];
-    let value: unknown = all;
-    for (const segment of segments) {
-      value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[segment] : undefined;
-    }
+    const value = find((name) => (action.source === Source.DYNAMIC ? metadata?.get(name) : route?.metadata[name]));
     return present(
       key,
       typeof value === 'string' && value !== '' ? bytesOf(value) : defaultValue || undefined,

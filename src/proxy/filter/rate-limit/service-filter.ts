@@ -10,6 +10,7 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts';
 import {
   RateLimitResponse_Code as Code,
+  type RateLimitRequest,
   RateLimitRequestSchema,
   type RateLimitResponse,
   RateLimitService,
@@ -28,8 +29,8 @@ import { type ClusterStats, chargeCluster, perCluster } from '../cluster-stats.t
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
 import type { FilterScope, FilterStream, HeadOutcome, HttpFilter, LocalReply, StreamFilter } from '../filter.ts';
 import { limitHeaders } from './limit-headers.ts';
-import { describe, descriptorsOf, type HostOption } from './route-limits.ts';
-import { compileRules, type Entry, type RateLimitRule } from './rule.ts';
+import { describe, type HostOption, type Moment, rulesOf } from './route-limits.ts';
+import { compileRules, type Descriptor, type RateLimitRule } from './rule.ts';
 
 class ServiceStats {
   ok = 0;
@@ -52,7 +53,10 @@ type Config = {
   /** Which requests count: by `x-envoy-internal`. */
   readonly requests: 'internal' | 'external' | 'both';
   readonly rules: readonly RateLimitRule[];
-  readonly deniesOnFailure: boolean;
+  /** Share of the requests that are refused when asking failed. */
+  readonly deniesOnFailure: Keyed<number>;
+  /** Where what the service notes goes. */
+  readonly namespace: string;
   readonly statusOnError: number;
   readonly status: number;
   readonly asResourceExhausted: boolean;
@@ -68,6 +72,9 @@ type Config = {
 const TIMEOUT = 20;
 const HIGHEST_STAGE = 10;
 const RESOURCE_EXHAUSTED = 8;
+const METHOD = RateLimitService.method.shouldRateLimit;
+/** Filter state: how much the request as a whole counts for. */
+const HITS = 'envoy.ratelimit.hits_addend';
 const ofRoute = routeSettings<RouteSettings>();
 
 export const rateLimit: FilterKind = {
@@ -118,7 +125,7 @@ class Question implements StreamFilter {
 
   readonly request = {
     head: (): HeadOutcome => {
-      const descriptors = this.#descriptors();
+      const descriptors = this.#descriptors('request');
       if (descriptors.length === 0) return undefined;
       this.#inHead = true;
       this.#outcome = 'hold';
@@ -138,49 +145,53 @@ class Question implements StreamFilter {
 
   done(): void {
     this.#cancel?.();
+    const late = this.#descriptors('end');
+    if (late.length > 0) this.#scope.client.grpc(METHOD, this.#config.target, this.#request(late), ignore);
   }
 
-  #descriptors(): readonly (readonly Entry[])[] {
+  #descriptors(moment: Moment): readonly Descriptor[] {
     const { stage, rules } = this.#config;
     const own = this.#settings?.rules.length ? this.#settings.rules : rules;
-    if (own.length > 0) return describe(own, this.#exchange, stage, this.#scope);
-    return descriptorsOf(this.#exchange, stage, this.#settings?.option ?? 'override', this.#scope);
+    const all = own.length > 0 ? own : rulesOf(this.#exchange, this.#settings?.option ?? 'override');
+    return describe(all, this.#exchange, stage, this.#scope, moment);
   }
 
-  #ask(descriptors: readonly (readonly Entry[])[]): void {
-    const request = create(RateLimitRequestSchema, {
+  #request(descriptors: readonly Descriptor[]): RateLimitRequest {
+    const hits = this.#exchange.filterState?.get(HITS) ?? '';
+    return create(RateLimitRequestSchema, {
       domain: this.#settings?.domain || this.#config.domain,
-      descriptors: descriptors.map((entries) => ({
-        entries: entries.map(({ key, value }) => ({ key, value: textOf(value) })),
-      })),
+      descriptors: descriptors.map(messageOf),
+      ...(/^\d{1,9}$/.test(hits) ? { hitsAddend: Number(hits) } : {}),
     });
+  }
+
+  #ask(descriptors: readonly Descriptor[]): void {
     let settled = false;
-    const cancel = this.#scope.client.grpc(
-      RateLimitService.method.shouldRateLimit,
-      this.#config.target,
-      request,
-      (outcome) => {
-        settled = true;
-        this.#cancel = null;
-        const decide = () => this.#decide(outcome.kind === 'message' ? outcome.message : null);
-        if (this.#inHead) decide();
-        else this.#stream.run(decide);
-      },
-    );
+    const cancel = this.#scope.client.grpc(METHOD, this.#config.target, this.#request(descriptors), (outcome) => {
+      settled = true;
+      this.#cancel = null;
+      const decide = () => this.#decide(outcome.kind === 'message' ? outcome.message : null);
+      if (this.#inHead) decide();
+      else this.#stream.run(decide);
+    });
     if (!settled) this.#cancel = cancel;
   }
 
   #decide(answer: RateLimitResponse | null): void {
-    const { deniesOnFailure, enforced, status } = this.#config;
+    const { deniesOnFailure, enforced, status, namespace } = this.#config;
     this.#answer = answer;
     if (answer === null) {
       this.#count('error');
-      if (deniesOnFailure) this.#settle(this.#failure());
+      if (this.#scope.random() < deniesOnFailure(this.#scope.runtime)) this.#settle(this.#failure());
       else {
         this.#count('failure_mode_allowed');
         this.#settle(undefined);
       }
       return;
+    }
+    if (answer.dynamicMetadata !== undefined) {
+      this.#exchange.metadata ??= new Map();
+      this.#exchange.metadata.set(namespace, answer.dynamicMetadata);
     }
     // Whatever does not say that it is over lets pass, UNKNOWN too.
     const over = answer.overallCode === Code.OVER_LIMIT;
@@ -230,6 +241,19 @@ class Question implements StreamFilter {
   }
 }
 
+function messageOf({ entries, limit, hits }: Descriptor) {
+  return {
+    entries: entries.map(({ key, value }) => ({ key, value: textOf(value) })),
+    ...(limit === null ? {} : { limit }),
+    ...(hits === null ? {} : { hitsAddend: hits.count, isNegativeHits: hits.negative }),
+  };
+}
+
+/** What is only told needs no answer. */
+function ignore(): void {
+  // The exchange is over.
+}
+
 /** Bytes of a head as the UTF-8 that protobuf wants. */
 function textOf(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
@@ -247,7 +271,8 @@ function compileConfig(config: RateLimit, path: string): Config {
     stage: config.stage,
     requests: requestType(config.requestType, at(path, 'request_type')),
     rules: compileRules(config.rateLimits, at(path, 'rate_limits')),
-    deniesOnFailure: config.failureModeDeny,
+    deniesOnFailure: keyedShare(config.failureModeDenyPercent, config.failureModeDeny ? 1 : 0),
+    namespace: config.metadataNamespace || 'envoy.filters.http.ratelimit',
     statusOnError: config.statusOnError?.code || 500,
     status: code < 400 ? 429 : code,
     asResourceExhausted: config.rateLimitedAsResourceExhausted,
