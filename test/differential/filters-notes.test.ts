@@ -111,6 +111,14 @@ const asked = (domain: string): Buffer =>
 const METHOD = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
 const web = (body: string, type: string, accept = type): string =>
   request('POST', METHOD, { headers: [`content-type: ${type}`, `accept: ${accept}`], body });
+/** A call over HTTP/1.1; of another type than gRPC's without the frame. */
+const called = (domain: string, type: string, query = ''): string =>
+  request('POST', `${METHOD}${query}`, {
+    headers: [`content-type: ${type}`, 'te: trailers'],
+    body: asked(domain)
+      .subarray(type === 'application/grpc' ? 0 : 5)
+      .toString('latin1'),
+  });
 const seen = (name: string, listener: string, send: string, more: Partial<Case['wants']> = {}): Case => ({
   name,
   listener,
@@ -147,6 +155,10 @@ compareWithEnvoy(
       },
       nothing: {
         filters: `[${check('pass_through_mode: false, cluster_min_healthy_percentages: { empty: { value: 0 } }')}]`,
+      },
+      bridge: { filters: `[${filter('bridge', 'grpc_http1_bridge.v3.Config', '')}]` },
+      upgrade: {
+        filters: `[${filter('bridge', 'grpc_http1_bridge.v3.Config', 'upgrade_protobuf_to_grpc: true, ignore_query_parameters: true')}]`,
       },
       stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
     },
@@ -195,6 +207,21 @@ compareWithEnvoy(
         'web',
         request('POST', '/', { headers: ['content-type: application/grpc-web'], body: '' }),
       ),
+      seen('gRPC for HTTP/1.1', 'bridge', called('shop', 'application/grpc')),
+      seen('gRPC for HTTP/1.1, a failure', 'bridge', called('fails', 'application/grpc')),
+      seen(
+        'gRPC for HTTP/1.1, no gRPC',
+        'bridge',
+        request('POST', '/', { headers: ['content-type: text/plain'], body: 'x' }),
+      ),
+      seen(
+        'gRPC for HTTP/1.1, no gRPC upstream',
+        'bridge',
+        request('POST', '/', { headers: ['content-type: application/grpc'], body: 'x' }),
+      ),
+      seen('a bare message', 'upgrade', called('shop', 'application/x-protobuf', '?x=1')),
+      seen('a bare message, a failure', 'upgrade', called('fails', 'application/x-protobuf')),
+      seen('a bare message, gRPC beside it', 'upgrade', called('shop', 'application/grpc')),
       seen('a health check', 'check', get('/healthz'), { reached: [] }),
       seen('no health check', 'check', get('/'), { reached: ['a'] }),
       seen('a health check passed through', 'behind', get('/healthz'), { reached: ['a'] }),

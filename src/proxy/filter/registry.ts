@@ -15,6 +15,7 @@ import { extAuthz } from './ext-authz/filter.ts';
 import { extProc } from './ext-proc/filter.ts';
 import { fault } from './fault/filter.ts';
 import type { HttpFilter } from './filter.ts';
+import { grpcHttp1Bridge } from './grpc-http1-bridge.ts';
 import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
@@ -40,6 +41,7 @@ const kinds: readonly FilterKind[] = [
   extAuthz,
   extProc,
   fault,
+  grpcHttp1Bridge,
   grpcStats,
   grpcWeb,
   headerMutation,
