@@ -102,8 +102,8 @@ const rows: readonly Row[] = [
   },
 ];
 
-const outlier = (fields: string): string =>
-  `outlier_detection: { interval: 0.2s, base_ejection_time: 60s, max_ejection_percent: 100, ${fields} }`;
+const outlier = (fields: string, interval = '0.2s'): string =>
+  `outlier_detection: { interval: ${interval}, base_ejection_time: 60s, max_ejection_percent: 100, ${fields} }`;
 /** Statuses that `a` answers with; requests until then go to the other two as well. */
 const passive: readonly (readonly [name: string, fields: string, statuses: readonly number[], ejected: boolean])[] = [
   ['five-errors', outlier(''), [500, 500, 500, 500, 500], true],
@@ -129,6 +129,8 @@ const passive: readonly (readonly [name: string, fields: string, statuses: reado
     'success-rate',
     outlier(
       'enforcing_consecutive_5xx: 0, success_rate_minimum_hosts: 1, success_rate_request_volume: 3, success_rate_stdev_factor: 500',
+      // All of the answers must fall into one.
+      '1s',
     ),
     [500, 500, 500],
     true,
