@@ -10,6 +10,7 @@ import { turnClock } from '../lib/turn-clock.ts';
 import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
 import { serverStatistics } from '../proxy/admin/server-info.ts';
+import { statisticName } from '../proxy/admin/statistic-name.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
@@ -68,7 +69,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   const { interval, sinks } = bootstrap.statsSinks;
-  const open = sinks.map((sink) => createSink(sink, runtime.client));
+  const open = sinks.map((sink) => createSink(sink, runtime.client, bootstrap.statsConfig.bounds));
   const reporter = new StatsReporter(interval, open, view, systemClock, log);
   reporter.start();
   agent?.start();
@@ -143,6 +144,8 @@ type ViewParts = {
 };
 
 function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewParts): AdminView {
+  const { includes } = bootstrap.statsConfig;
+  const isIncluded = ([name]: readonly [string, unknown]) => includes === null || includes(statisticName(name));
   const view: AdminView = {
     bootstrap,
     resources: discovery.resources,
@@ -155,10 +158,12 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
     clusters: () => engine.clusters(),
     listeners: () => engine.listeners(),
     *statistics() {
-      yield* engine.statistics();
-      yield* serverStatistics(view);
+      for (const one of engine.statistics()) if (isIncluded(one)) yield one;
+      for (const one of serverStatistics(view)) if (isIncluded(one)) yield one;
     },
-    histograms: () => engine.histograms(),
+    *histograms() {
+      for (const one of engine.histograms()) if (isIncluded(one)) yield one;
+    },
     memory: () => engine.memory(),
     resetCounters: () => engine.resetCounters(),
     meshMetrics: () => engine.meshMetrics(),

@@ -143,7 +143,7 @@ function withStatistics(
 
 function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery): AdminAnswer {
   const format: ExpositionFormat = accept.includes('application/openmetrics-text') ? 'openmetrics' : 'text';
-  const own = prometheusText(found, format);
+  const own = prometheusText(found, format, view.bootstrap.statsConfig.bounds);
   if (format === 'text') return { status: 200, type: 'prometheus', body: view.meshMetrics() + own };
   return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(view.meshMetrics())}${own}# EOF\n` };
 }

@@ -11,10 +11,17 @@ export const BOUNDS = [
   3_600_000,
 ];
 
+/** Of a histogram by its full name; null: the common ones. */
+export type BoundsOf = (name: string) => readonly number[] | null;
+
 type Family = { readonly kind: string; readonly help: string; readonly samples: string[] };
 
 /** Samples of one metric stand together under one HELP and one TYPE line, as both formats demand. */
-export function prometheusText({ numbers, histograms }: Statistics, format: ExpositionFormat): string {
+export function prometheusText(
+  { numbers, histograms }: Statistics,
+  format: ExpositionFormat,
+  boundsOf: BoundsOf = () => null,
+): string {
   const families = new Map<string, Family>();
   for (const [name, value] of numbers) {
     const { metric, labels } = prometheusName(name);
@@ -24,7 +31,8 @@ export function prometheusText({ numbers, histograms }: Statistics, format: Expo
   for (const [name, histogram] of histograms) {
     const { metric, labels } = prometheusName(name);
     const { samples } = familyOf(families, metric, 'histogram', name);
-    samples.push(...histogramSamples(metric, labelText(labels), histogram, format));
+    const bounds = boundsOf(name) ?? BOUNDS;
+    samples.push(...histogramSamples(metric, labelText(labels), histogram, bounds, format));
   }
   return [...families]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -63,17 +71,23 @@ function helpText(name: string): string {
   return kind === undefined ? name : `${kind}.*.${field}`;
 }
 
-function histogramSamples(metric: string, labels: string, histogram: Histogram, format: ExpositionFormat): string[] {
+function histogramSamples(
+  metric: string,
+  labels: string,
+  histogram: Histogram,
+  bounds: readonly number[],
+  format: ExpositionFormat,
+): string[] {
   const { count, sum, exemplar } = histogram;
-  const counts = [...histogram.below(BOUNDS), count];
-  const place = exemplar === null || format === 'text' ? -1 : BOUNDS.findIndex((bound) => exemplar.value < bound);
+  const counts = [...histogram.below(bounds), count];
+  const place = exemplar === null || format === 'text' ? -1 : bounds.findIndex((bound) => exemplar.value < bound);
   const shown = (bucket: number): string =>
-    exemplar !== null && format === 'openmetrics' && bucket === (place < 0 ? BOUNDS.length : place)
+    exemplar !== null && format === 'openmetrics' && bucket === (place < 0 ? bounds.length : place)
       ? ` # {${exemplar.label}} ${exemplar.value} ${(exemplar.epoch / 1000).toFixed(3)}`
       : '';
   const prefix = labels === '' ? '' : `${labels},`;
   return [
-    ...counts.map((below, i) => `${metric}_bucket{${prefix}le="${BOUNDS[i] ?? '+Inf'}"} ${below}${shown(i)}\n`),
+    ...counts.map((below, i) => `${metric}_bucket{${prefix}le="${bounds[i] ?? '+Inf'}"} ${below}${shown(i)}\n`),
     `${metric}_sum${braced(labels)} ${sum}\n`,
     `${metric}_count${braced(labels)} ${count}\n`,
   ];

@@ -177,6 +177,16 @@ it.each([
     change('NAME: web-1', 'TULLE_CONCURRENCY: many'),
     /TULLE_CONCURRENCY: must be a number of threads/,
   ],
+  [
+    'bounds that are too fine',
+    'stats_config: { histogram_bucket_settings: [{ match: { prefix: x }, buckets: [1, 125] }] }',
+    /stats_config\.histogram_bucket_settings\[0\]\.buckets: 125 has more than two significant digits/,
+  ],
+  [
+    'a pattern of statistics that is none',
+    'stats_config: { stats_matcher: { exclusion_list: { patterns: [{ safe_regex: { regex: "(" } }] } } }',
+    /stats_matcher\.exclusion_list\.patterns\[0\]\.safe_regex\.regex/,
+  ],
   ['no interval', 'stats_flush_interval: 0s', /^b\.yaml: stats_flush_interval: must be between 1 ms and 5 minutes/],
   [
     'a sink of an unknown kind',

@@ -26,6 +26,7 @@ import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage } from './document.ts';
 import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
+import { readStatsConfig, type StatsConfig } from './stats-config.ts';
 import { readStatsSinks, type StatsSinks } from './stats-sinks.ts';
 
 export type Bootstrap = {
@@ -36,6 +37,7 @@ export type Bootstrap = {
   readonly runtime: RuntimeLayers;
   readonly overload: OverloadConfig | null;
   readonly statsSinks: StatsSinks;
+  readonly statsConfig: StatsConfig;
   readonly listeners: readonly Listener[];
   readonly clusters: readonly Cluster[];
   readonly secrets: readonly Secret[];
@@ -52,7 +54,7 @@ export type Bootstrap = {
 
 export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
 
-/** Fields that are read, and those that change nothing here: names of statistics and the format of Envoy's own log. */
+/** Fields that are read, and those that change nothing here: the format of Envoy's own log. */
 const readFields = new Set([
   'clusterManager',
   'node',
@@ -64,8 +66,9 @@ const readFields = new Set([
   'statsFlush',
   'statsFlushInterval',
   'statsSinks',
+  'statsConfig',
 ]);
-const harmlessFields = new Set(['statsConfig', 'applicationLogConfig', '$typeName', '$unknown']);
+const harmlessFields = new Set(['applicationLogConfig', '$typeName', '$unknown']);
 
 /** Rejects with a BootstrapError. */
 export async function loadBootstrap(file: string): Promise<Bootstrap> {
@@ -109,6 +112,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
     runtime: readRuntime(message),
     overload: readOverload(message.overloadManager),
     statsSinks: readStatsSinks(message),
+    statsConfig: readStatsConfig(message),
     listeners: message.staticResources?.listeners ?? [],
     clusters,
     secrets: message.staticResources?.secrets ?? [],

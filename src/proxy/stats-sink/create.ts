@@ -1,17 +1,18 @@
 // The sinks of a bootstrap.
 import { unreachable } from '../../lib/unreachable.ts';
+import type { BoundsOf } from '../admin/prometheus.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { OpenTelemetrySink } from './open-telemetry.ts';
 import type { Sink } from './reporter.ts';
 import { StatsdSink } from './statsd.ts';
 
-export function createSink(config: StatsSinkConfig, client: Pick<ClusterClient, 'http'>): Sink {
+export function createSink(config: StatsSinkConfig, client: Pick<ClusterClient, 'http'>, boundsOf: BoundsOf): Sink {
   switch (config.kind) {
     case 'statsd':
       return new StatsdSink(config);
     case 'open-telemetry':
-      return new OpenTelemetrySink(config, client);
+      return new OpenTelemetrySink(config, client, boundsOf);
     default:
       return unreachable(config);
   }

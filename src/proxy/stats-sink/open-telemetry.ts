@@ -1,6 +1,6 @@
 // Statistics as OTLP metrics over gRPC: ExportMetricsServiceRequest (opentelemetry/proto/metrics/v1/metrics.proto), written field by field.
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { BOUNDS } from '../admin/prometheus.ts';
+import { BOUNDS, type BoundsOf } from '../admin/prometheus.ts';
 import { taggedName } from '../admin/statistic-name.ts';
 import type { NamedHistogram } from '../admin/statistics.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
@@ -21,10 +21,12 @@ const CUMULATIVE = 2;
 export class OpenTelemetrySink implements Sink {
   readonly #config: Config;
   readonly #client: Pick<ClusterClient, 'http'>;
+  readonly #boundsOf: BoundsOf;
   #giveUp: (() => void) | null = null;
 
-  constructor(config: Config, client: Pick<ClusterClient, 'http'>) {
+  constructor(config: Config, client: Pick<ClusterClient, 'http'>, boundsOf: BoundsOf) {
     this.#config = config;
+    this.#boundsOf = boundsOf;
     this.#client = client;
   }
 
@@ -43,7 +45,7 @@ export class OpenTelemetrySink implements Sink {
       upgrade: '',
       headers,
     } as const;
-    const body = frameMessage(encode(report, this.#config));
+    const body = frameMessage(encode(report, this.#config, this.#boundsOf));
     this.#giveUp = this.#client.http({ cluster, head, body, timeout, maxBytes: MAXIMUM_ANSWER, retry: null }, () => {
       this.#giveUp = null;
     });
@@ -54,7 +56,7 @@ export class OpenTelemetrySink implements Sink {
   }
 }
 
-function encode(report: Report, config: Config): Uint8Array {
+function encode(report: Report, config: Config, boundsOf: BoundsOf): Uint8Array {
   const writer = new BinaryWriter();
   message(writer, 1, (resourceMetrics) => {
     message(resourceMetrics, 2, (scopeMetrics) => {
@@ -73,7 +75,9 @@ function encode(report: Report, config: Config): Uint8Array {
           message(one, 5, (gauge) => message(gauge, 1, (point) => numberPoint(point, report, value, tags))),
         );
       }
-      for (const histogram of report.histograms) encodeHistogram(scopeMetrics, histogram, report, config);
+      for (const histogram of report.histograms) {
+        encodeHistogram(scopeMetrics, histogram, boundsOf(histogram[0]) ?? BOUNDS, report, config);
+      }
     });
   });
   return writer.finish();
@@ -106,6 +110,7 @@ function numberPoint(writer: BinaryWriter, { at, since }: Report, value: number,
 function encodeHistogram(
   writer: BinaryWriter,
   [name, histogram]: NamedHistogram,
+  bounds: readonly number[],
   report: Report,
   config: Config,
 ): void {
@@ -116,13 +121,13 @@ function encodeHistogram(
         point.tag(3, WireType.Bit64).fixed64(nanoseconds(report.at));
         point.tag(4, WireType.Bit64).fixed64(BigInt(histogram.count));
         point.tag(5, WireType.Bit64).double(histogram.sum);
-        const below = histogram.below(BOUNDS);
+        const below = histogram.below(bounds);
         point.tag(6, WireType.LengthDelimited).fork();
         for (const [i, count] of below.entries()) point.fixed64(BigInt(count - (below[i - 1] ?? 0)));
         point.fixed64(BigInt(histogram.count - (below.at(-1) ?? 0)));
         point.join();
         point.tag(7, WireType.LengthDelimited).fork();
-        for (const bound of BOUNDS) point.double(bound);
+        for (const bound of bounds) point.double(bound);
         point.join();
         attributes(point, 9, tags);
       });
