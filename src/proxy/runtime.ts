@@ -133,7 +133,7 @@ export class ProxyRuntime {
       ...this.#calls,
       client: this.client,
       httpStats: (prefix) => this.#statsOf(prefix),
-      serverTls: (config) => new ServerTls(config, this.#secrets),
+      serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
       sharing: sharing ?? null,

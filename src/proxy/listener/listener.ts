@@ -7,7 +7,7 @@ import type { TimedOption } from '../config/socket-options.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { bindSocket, type SocketOption, setSocketOptions } from '../system/sockets.ts';
-import type { ServerTls } from '../tls/server-tls.ts';
+import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
 import { matchChain } from './chain-match.ts';
 import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
@@ -17,7 +17,7 @@ import type { TerminalServices } from './terminal.ts';
 import { type ConnectionTraits, type Place, traitsOf } from './traits.ts';
 
 export type ListenerServices = TerminalServices & {
-  serverTls(config: NonNullable<FilterChainConfig['tls']>): ServerTls;
+  serverTls(config: NonNullable<FilterChainConfig['tls']>, sharedKeys: SharedTicketKeys | null): ServerTls;
   nextConnectionId(): number;
   /** Milliseconds that connections of what was removed may go on. */
   readonly drainTime: number;
@@ -163,13 +163,17 @@ export class Listener {
   }
 
   #makeChain(chain: FilterChainConfig, config: ListenerConfig): FilterChain {
-    const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls);
+    const { sharing } = this.#services;
+    // A session is of this chain: another may ask more of its clients.
+    const keys: SharedTicketKeys | null =
+      sharing && ((of) => sharing.ticketKeys(`${config.name}\n${chain.fingerprint}\n${of}`));
+    const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls, keys);
     return new FilterChain(chain, config, tls, this.#services, {
       onGone: (left) => {
         if (left.connections.size === 0) this.#leaving.delete(left);
       },
       onBug: (error) => this.#bug(error),
-      tally: (name) => this.#services.sharing?.tally(name) ?? null,
+      tally: (name) => sharing?.tally(name) ?? null,
     });
   }
 

@@ -10,6 +10,8 @@ export type ListenerSharing = {
   readonly isFirst: boolean;
   /** In the order of a listener's addresses, where another thread has bound them: taken in place of port 0. */
   portsOf(listener: string): readonly number[];
+  /** Keys of TLS session tickets: 48 bytes, the same in every thread for the same text. */
+  ticketKeys(of: string): Buffer;
   /** What the other threads have of what goes by this name; null when it cannot be known. */
   tally(name: string): Tally | null;
 };

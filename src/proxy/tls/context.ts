@@ -24,6 +24,8 @@ export type CurrentContext = {
   readonly validation: CurrentValidation | null;
   /** Of our own first certificate. */
   readonly local: LocalEnd;
+  /** The same in every thread that has the same certificates and trust, and in no other case. */
+  readonly identity: string;
 };
 
 export const SHOWS_NOTHING: LocalEnd = { uriSans: [], certificate: null };
@@ -79,6 +81,7 @@ export class ContextSource {
     return {
       certificates,
       validation,
+      identity: JSON.stringify([certificates.map(({ secret }) => secret.chain), validation?.roots, validation?.crl]),
       options: (chosen) => ({
         ...common,
         cert: chosen.map(({ secret }) => secret.chain),

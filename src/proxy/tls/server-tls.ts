@@ -19,19 +19,25 @@ export type HandshakeResult = {
   onFailed(failure: HandshakeFailure, detail: string): void;
 };
 
+/** 48 bytes that all threads of the proxy derive alike from the same text. */
+export type SharedTicketKeys = (of: string) => Buffer;
+
 type Chosen = (error: Error | null, context?: SecureContext) => void;
 
 export class ServerTls {
   readonly #config: DownstreamTlsConfig;
   readonly #context: ContextSource;
+  readonly #sharedKeys: SharedTicketKeys | null;
   #server: Server | null = null;
   #current: CurrentContext | null = null;
   #choice: CertificateChoice | null = null;
   /** Handshakes in progress by the socket that was given. */
   readonly #pending = new Map<Socket, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
-  constructor(config: DownstreamTlsConfig, secrets: SecretStore) {
+  /** With `sharedKeys` a session that was made in one thread is resumed in any; null: there is no other. */
+  constructor(config: DownstreamTlsConfig, secrets: SecretStore, sharedKeys: SharedTicketKeys | null) {
     this.#config = config;
+    this.#sharedKeys = sharedKeys;
     this.#context = new ContextSource(config, secrets);
   }
 
@@ -55,7 +61,7 @@ export class ServerTls {
     const certificates = choice.certificatesFor('');
     try {
       // Also the session tickets' keys are new then: a resumed session cannot outlive the trust it was verified by.
-      const options = { ...current.options(certificates), ...this.#sessionOptions() };
+      const options = { ...current.options(certificates), ...this.#sessionOptions(current) };
       if (this.#server === null) this.#server = this.#createServer(options, current.certificates.length > 1);
       else this.#server.setSecureContext(options);
     } catch (error) {
@@ -67,8 +73,9 @@ export class ServerTls {
     return this.#server;
   }
 
-  #sessionOptions(): TlsOptions {
-    const { tickets, ticketKeys, timeout } = this.#config.sessions;
+  #sessionOptions(current: CurrentContext): TlsOptions {
+    const { tickets, ticketKeys: configured, timeout } = this.#config.sessions;
+    const ticketKeys = configured ?? this.#sharedKeys?.(current.identity) ?? null;
     return {
       ...(tickets ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
       ...(ticketKeys === null ? {} : { ticketKeys }),

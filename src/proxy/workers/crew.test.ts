@@ -37,6 +37,7 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       failing: false,
       tallies: new SharedArrayBuffer(0),
       threads: 2,
+      ticketSeed: new Uint8Array(),
       drainTime: 0,
     }),
     onDeath: () => undefined,

@@ -95,6 +95,8 @@ export type WorkerSeed = {
   /** `SharedTallies` of all workers, by index, and of the main thread after them. */
   readonly tallies: SharedArrayBuffer;
   readonly threads: number;
+  /** Keys of session tickets are derived from it; made anew with each start of the proxy. */
+  readonly ticketSeed: Uint8Array;
   /** Milliseconds. */
   readonly drainTime: number;
 };

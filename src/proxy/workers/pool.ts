@@ -1,5 +1,6 @@
 // A proxy with several workers. This thread speaks to the control plane, owns secrets and the admin port, and carries no traffic of others;
 // every worker has the whole configuration and sockets of its own on every listener, among which the kernel spreads connections.
+import { randomBytes } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
@@ -80,7 +81,13 @@ export class WorkerPool implements Engine {
     const bytes = new DecodedBytes(decoders);
     const threads = concurrency + 1;
     const tallies = SharedTallies.allocate(threads);
-    const seed = { bootstrap: toBinary(BootstrapSchema, bootstrap.message), drainTime, tallies, threads };
+    const seed = {
+      bootstrap: toBinary(BootstrapSchema, bootstrap.message),
+      drainTime,
+      tallies,
+      threads,
+      ticketSeed: randomBytes(48),
+    };
     this.#tallies = new SharedTallies(tallies, threads, concurrency);
     this.#options = options;
     this.#health = new FollowedHealth((note) => this.#note(note));

@@ -1,4 +1,5 @@
 // One worker from the inside: a data plane that does what the main thread's messages say, one after the other.
+import { createHmac } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { fromBinary } from '@bufbuild/protobuf';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
@@ -50,7 +51,7 @@ class Worker {
   );
 
   constructor(
-    { index, bootstrap, runtimeValues, failing, drainTime, tallies: memory, threads }: WorkerSeed,
+    { index, bootstrap, runtimeValues, failing, drainTime, tallies: memory, threads, ticketSeed }: WorkerSeed,
     log: ThreadLog,
     say: (news: News) => void,
   ) {
@@ -68,6 +69,7 @@ class Worker {
       isFirst: index === FIRST,
       portsOf: (listener: string) => this.#ports.get(listener) ?? [],
       tally: (name: string) => tallies.of(name),
+      ticketKeys: (of: string) => createHmac('sha384', ticketSeed).update(of).digest(),
     };
     this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth });
     this.#thread.failHealth(failing);

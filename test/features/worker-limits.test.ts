@@ -1,0 +1,188 @@
+// What holds for a proxy with two workers as a whole, and not for each of them: checks, limits, sessions.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { afterEach, expect, test } from 'vitest';
+import { makeAuthority } from '../support/certificates.ts';
+import { freePorts } from '../support/ports.ts';
+import { address, ProxyUnderTest } from '../support/proxy-under-test.ts';
+import { RawConnection } from '../support/raw-http.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const TYPE = 'type.googleapis.com/envoy.extensions';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Answers by `answer`; null holds the request until the end of the test. */
+async function upstream(answer: (path: string) => number | null) {
+  const seen = { connections: 0, checks: 0 };
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    let counted = false;
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => {
+      const path = bytes.toString('latin1').split(' ')[1] ?? '';
+      if (path === '/health' && !counted) {
+        counted = true;
+        seen.checks += 1;
+      }
+      const status = answer(path);
+      if (status !== null) socket.write(`HTTP/1.1 ${status} x\r\ncontent-length: 0\r\n\r\n`);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const bound = server.address();
+  return { seen, port: typeof bound === 'object' && bound !== null ? bound.port : 0 };
+}
+
+type Change = { readonly place?: object; readonly chain?: object; readonly cluster?: object };
+
+async function start(upstreamPort: number, { place, chain, cluster }: Change) {
+  const [port = 0, admin = 0] = await freePorts(2);
+  const manager = {
+    '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: 'front',
+    route_config: {
+      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }] }],
+    },
+    http_filters: [{ name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
+  };
+  const endpoint = { endpoint: { address: address(upstreamPort) } };
+  const bootstrap = {
+    node: { id: 'workers', metadata: { TULLE_CONCURRENCY: 2 } },
+    static_resources: {
+      listeners: [
+        {
+          name: 'front',
+          address: place ?? address(port),
+          filter_chains: [{ filters: [{ name: 'http', typed_config: manager }], ...chain }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'up',
+          type: 'STATIC',
+          connect_timeout: '1s',
+          load_assignment: { cluster_name: 'up', endpoints: [{ lb_endpoints: [endpoint] }] },
+          ...cluster,
+        },
+      ],
+    },
+  };
+  const proxy = await ProxyUnderTest.start(admin, () => bootstrap);
+  cleanups.push(() => proxy[Symbol.asyncDispose]());
+  const totals = () =>
+    Promise.all([0, 1].map((worker) => proxy.stat(`listener.127.0.0.1_${port}.worker_${worker}.downstream_cx_total`)));
+  return { proxy, port, totals };
+}
+
+async function statusOf(port: number, path = '/'): Promise<number> {
+  using connection = await RawConnection.open(port);
+  connection.send(`GET ${path} HTTP/1.1\r\nhost: h\r\n\r\n`);
+  return (await connection.response()).status;
+}
+
+/** Statuses of requests until both workers have had some. */
+async function statuses(port: number, totals: () => Promise<readonly number[]>): Promise<number[]> {
+  const before = await totals();
+  const seen = new Set<number>();
+  await waitFor('connections to both workers', async () => {
+    for (let i = 0; i < 6; i++) seen.add(await statusOf(port));
+    const now = await totals();
+    return now.every((count, worker) => count >= before[worker]! + 2);
+  });
+  return [...seen];
+}
+
+test('an endpoint is asked for its health by one, and judged alike by both', async () => {
+  let health = 200;
+  const up = await upstream((path) => (path === '/health' ? health : 200));
+  const check = { timeout: '1s', interval: '0.05s', no_traffic_interval: '0.05s', unhealthy_threshold: 1 };
+  const { proxy, port, totals } = await start(up.port, {
+    cluster: { health_checks: [{ ...check, healthy_threshold: 1, http_health_check: { path: '/health' } }] },
+  });
+  expect(await statuses(port, totals)).toEqual([200]);
+  expect(up.seen.checks).toBe(1);
+  health = 503;
+  await waitFor('the endpoint to be out', async () => (await proxy.admin('/clusters')).includes('/failed_active_hc'));
+  // By what is left to choose from: an endpoint that is out is used all the same when there is no other (panic).
+  expect(await proxy.stat('cluster.up.membership_healthy')).toBe(0);
+  health = 200;
+  await waitFor('the endpoint to be back', async () => (await proxy.stat('cluster.up.membership_healthy')) === 1);
+  expect(up.seen.checks).toBe(1);
+});
+
+test('a circuit breaker counts the requests of both', async () => {
+  const up = await upstream((path) => (path === '/held' ? null : 200));
+  const { proxy, port, totals } = await start(up.port, {
+    cluster: { circuit_breakers: { thresholds: [{ max_requests: 2 }] } },
+  });
+  for (let i = 0; i < 2; i++) {
+    const held = await RawConnection.open(port);
+    cleanups.push(() => held[Symbol.dispose]());
+    held.send('GET /held HTTP/1.1\r\nhost: h\r\n\r\n');
+  }
+  await waitFor('both requests', async () => (await proxy.stat('cluster.up.upstream_rq_active')) === 2);
+  expect(await statuses(port, totals)).toEqual([503]);
+  expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(1);
+});
+
+test('a TLS session that one made is resumed by the other', async () => {
+  const authority = await makeAuthority();
+  const { certificate, key } = await authority.issue({ dns: ['front.test'] });
+  const up = await upstream(() => 200);
+  const { port, totals } = await start(up.port, {
+    chain: {
+      transport_socket: {
+        name: 'tls',
+        typed_config: {
+          '@type': `${TYPE}.transport_sockets.tls.v3.DownstreamTlsContext`,
+          common_tls_context: {
+            tls_params: { tls_maximum_protocol_version: 'TLSv1_2' },
+            tls_certificates: [
+              { certificate_chain: { inline_string: certificate }, private_key: { inline_string: key } },
+            ],
+          },
+        },
+      },
+    },
+  });
+  const tls = { ca: authority.certificate, servername: 'front.test' };
+  using first = await RawConnection.open(port, tls);
+  const session = (first.socket as TLSSocket).getSession();
+  const resumed = new Set<boolean>();
+  await waitFor('connections to both workers', async () => {
+    for (let i = 0; i < 4; i++) {
+      using next = await RawConnection.open(port, { ...tls, session });
+      resumed.add((next.socket as TLSSocket).isSessionReused());
+    }
+    return (await totals()).every((count) => count >= 2);
+  });
+  expect([...resumed]).toEqual([true]);
+});
+
+test('a Unix socket is served, by one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tulle-workers-'));
+  cleanups.push(() => rm(folder, { recursive: true }));
+  const up = await upstream(() => 200);
+  const path = join(folder, 'front.sock');
+  await start(up.port, { place: { pipe: { path } } });
+  const socket = connect(path);
+  cleanups.push(() => socket.destroy());
+  socket.write('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
+  const [bytes] = await new Promise<[Buffer]>((resolve, reject) => {
+    socket.once('data', (chunk) => resolve([chunk]));
+    socket.once('error', reject);
+  });
+  expect(bytes.toString('latin1')).toMatch(/^HTTP\/1\.1 200 /);
+});
