@@ -11,6 +11,7 @@ import { SnapshotCache } from '../../xds/cache.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { type EncodedResource, type TypeUrl, typeUrl } from '../../xds/resource.ts';
@@ -38,10 +39,11 @@ const schemas = {
   endpoints: ClusterLoadAssignmentSchema,
   listener: ListenerSchema,
   routes: RouteConfigurationSchema,
+  virtualHost: VirtualHostSchema,
   secret: SecretSchema,
 };
 
-/** `cluster a 1`; what each refers to goes by names: cluster `a` → endpoints `a`, listener `l+s` → routes `l`, secret `s`. */
+/** `cluster a 1`; what each refers to goes by names: cluster `a` → endpoints `a`, listener `l+s` → routes `l`, secret `s`; routes `v…` have virtual hosts of their own source. */
 function encode(line: string): EncodedResource {
   const [kind, name = '', version = ''] = line.split(' ');
   const type = kind as keyof typeof schemas;
@@ -61,7 +63,7 @@ const CONTROL = 'x';
 const decoders: Decoders = {
   decodeCluster: (one) => (one.name === CONTROL ? decodeCluster(one) : discovered(one.name)),
   decodeEndpoints: ({ clusterName }) => ({ name: clusterName, assignment: plainAssignment([]) }),
-  decodeRoutes: ({ name }) => routeTable(name, {}),
+  decodeRoutes: ({ name }) => ({ ...routeTable(name, {}), hostSource: name.startsWith('v') ? adsSource : null }),
   decodeListener({ name }) {
     refuseBad(name);
     const [routes = '', secret] = name.split('+');
@@ -114,7 +116,7 @@ function recorder() {
       asked.onDemand = onDemand;
     },
   };
-  return { runtime, calls, next: () => once(changed, 'call') };
+  return { runtime, calls, asked, next: () => once(changed, 'call') };
 }
 
 async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = systemClock) {
@@ -133,7 +135,7 @@ async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = sys
       static_resources: {clusters: [{name: x, http2_protocol_options: {}, load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}}]}}`,
     'b.yaml',
   );
-  const { runtime, calls, next } = recorder();
+  const { runtime, calls, asked, next } = recorder();
   const discovery = new Discovery({
     bootstrap,
     runtime,
@@ -157,7 +159,7 @@ async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = sys
     await waitFor(call, () => calls.includes(call));
     return calls.splice(0);
   };
-  return { cache, server, discovery, calls, next, set, status, until };
+  return { cache, server, discovery, calls, asked, next, set, status, until };
 }
 
 describe.each(['GRPC', 'DELTA_GRPC'] as const)('discovery over %s', (protocol) => {
@@ -221,6 +223,28 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('discovery over %s', (protocol) =
     await waitFor('the stream to be closed', () => t.cache.status(NODE)?.connected === false);
     expect(t.calls).toEqual([]);
     expect(t.discovery.ready).toBe(true);
+  });
+});
+
+describe('virtual hosts on demand', () => {
+  it('come from the server when a request asks, and make a new table', async () => {
+    const t = await start('DELTA_GRPC');
+    t.set('listener v 1', 'routes v 1', 'virtualHost v/a.test 1');
+    await t.discovery.start();
+    expect(t.calls).toEqual(['routes v', 'listener v']);
+    await new Promise<void>((resolve) => t.asked.onDemand.virtualHost('v', 'a.test', resolve));
+    expect(t.calls).toEqual(['routes v', 'listener v', 'routes v']);
+    await new Promise<void>((resolve) => t.asked.onDemand.virtualHost('v', 'nowhere.test', resolve));
+  });
+
+  it('are refused where the stream cannot bring them', async () => {
+    const t = await start('GRPC');
+    t.set('listener l 1', 'routes l 1', 'listener v 1', 'routes v 1');
+    void t.discovery.start();
+    await waitFor('refusal', () => t.status('routes')?.lastNack != null);
+    expect(t.status('routes')?.lastNack?.detail).toContain(
+      'vhds.config_source: needs ads_config of api_type DELTA_GRPC',
+    );
   });
 });
 

@@ -172,7 +172,11 @@ export class Discovery {
     set: (bytes) => {
       const routes = fromBinary(RouteConfigurationSchema, bytes);
       const table = this.#options.decoders.decodeRoutes(routes);
-      if (table.hostSource !== null) return this.#virtualHosts.set(routes, table.hostSource);
+      if (table.hostSource !== null) {
+        if (table.hostSource.place.kind === 'ads' && this.#options.bootstrap.ads?.protocol === 'sotw')
+          throw new Error('vhds.config_source: needs ads_config of api_type DELTA_GRPC');
+        return this.#virtualHosts.set(routes, table.hostSource);
+      }
       this.#virtualHosts.remove(table.name);
       return this.#listeners.setRoutes(table);
     },

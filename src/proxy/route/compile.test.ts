@@ -162,6 +162,20 @@ describe('refused', () => {
   const here = 'virtual_hosts[0].routes[0]';
   test.each<[config: JsonObject, wants: string]>([
     [{ vhds: {} }, 'vhds.config_source: is required'],
+    [
+      { vhds: { config_source: { path_config_source: { path: '/x' } } } },
+      'vhds.config_source: must be ads, or api_config_source of api_type DELTA_GRPC',
+    ],
+    [
+      {
+        vhds: {
+          config_source: {
+            api_config_source: { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'x' } }] },
+          },
+        },
+      },
+      'vhds.config_source: must be ads, or api_config_source of api_type DELTA_GRPC',
+    ],
     [{ virtual_hosts: [{ domains: ['*'] }] }, 'virtual_hosts[0].name: is empty'],
     [{ virtual_hosts: [{ name: 'h' }] }, 'virtual_hosts[0].domains: is empty'],
     [

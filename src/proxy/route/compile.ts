@@ -4,9 +4,9 @@ import {
   VirtualHost_TlsRequirementType as TlsRequirement,
   type VirtualHost,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
+import type { RouteConfiguration, Vhds } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { decodeSource } from '../config/config-source.ts';
+import { type ConfigSource, decodeSource } from '../config/config-source.ts';
 import { noRuntime, type RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
@@ -57,8 +57,16 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
     name: config.name,
     match: (request, exchange, random, runtime = noRuntime) =>
       firstMatch(domains.find(request.authority), request, exchange, random, runtime),
-    hostSource: config.vhds ? decodeSource(config.vhds.configSource, at(path, 'vhds.config_source')) : null,
+    hostSource: config.vhds ? decodeHostSource(config.vhds, at(path, 'vhds.config_source')) : null,
   };
+}
+
+/** State of the world has no names of its own for virtual hosts, and says of none that it does not exist. */
+function decodeHostSource({ configSource }: Vhds, path: string): ConfigSource {
+  const source = decodeSource(configSource, path);
+  const { place } = source;
+  if (place.kind === 'ads' || (place.kind === 'stream' && place.stream.protocol === 'delta')) return source;
+  throw new ConfigError(path, 'must be ads, or api_config_source of api_type DELTA_GRPC');
 }
 
 function firstMatch(
