@@ -2,7 +2,11 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { ClusterPlan } from '../mesh/plan.ts';
 import type { LoadBalancer, OutlierDetection } from '../model/policy.ts';
-import type { CircuitBreakers_ThresholdsSchema } from '../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
+import type { RetryBudget } from '../model/route.ts';
+import type {
+  CircuitBreakers_Thresholds_RetryBudgetSchema,
+  CircuitBreakers_ThresholdsSchema,
+} from '../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import {
   type Cluster,
   Cluster_DiscoveryType,
@@ -24,6 +28,7 @@ import { clientTls } from './tls.ts';
 import { ads, any, duration, metadata, originJson } from './values.ts';
 
 type ServiceCluster = ClusterPlan & { readonly kind: 'service' };
+type EncodedBudget = MessageInitShape<typeof CircuitBreakers_Thresholds_RetryBudgetSchema>;
 type ApplicationCluster = ClusterPlan & { readonly kind: 'application' };
 
 export function encodeCluster(plan: ServiceCluster | ApplicationCluster): EncodedResource {
@@ -162,12 +167,24 @@ const unlimited = {
 };
 
 /** Without a user's limit there is none: Envoy's own (3 retries at once) turn churn into 503s. */
-const limits = ({ pool }: ServiceCluster): MessageInitShape<typeof CircuitBreakers_ThresholdsSchema> => ({
+const limits = ({ pool, retryBudget }: ServiceCluster): MessageInitShape<typeof CircuitBreakers_ThresholdsSchema> => ({
   maxConnections: pool.maxConnections ?? noLimit,
   maxPendingRequests: pool.maxPendingRequests ?? noLimit,
   maxRequests: pool.maxRequests ?? noLimit,
   maxRetries: pool.maxRetries ?? noLimit,
+  ...(retryBudget === null ? {} : { retryBudget: encodeBudget(retryBudget) }),
 });
+
+/**
+ * Data planes count the retries under way, not those of a second: `minPerSecond` of them, as if each took that long. A ratio over 1 allows as many as
+ * there are requests.
+ */
+function encodeBudget({ ratio, minPerSecond }: RetryBudget): EncodedBudget {
+  return {
+    budgetPercent: { value: Math.min(100, ratio * 100) },
+    minRetryConcurrency: Math.max(1, minPerSecond),
+  };
+}
 
 /** Only the detectors that were asked for: Envoy's success-rate detector and its 5 errors in a row are on by default. */
 function encodeOutlierDetection(plan: OutlierDetection): EncodedOutlierDetection {

@@ -8,7 +8,7 @@ import {
 import { PreviousHostsPredicateSchema } from '../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { any, duration } from './values.ts';
 
-/** A budget has no place on a route: until clusters carry budgets this many retries stand for it, so that a storm stays bounded. */
+/** A budget is kept by the cluster, for all its requests; one request takes at most this many of it. */
 const budgetRetries = 3;
 
 export function retryPolicy({ limit, on, statuses, perTryTimeout, backoff }: RetryPolicy): EncodedRetryPolicy {

@@ -4,7 +4,6 @@ import { describeObject, type Origin } from '../model/origin.ts';
 import type { ProblemCode } from '../model/problem.ts';
 import { reaches, type Service } from '../model/service.ts';
 import { classOf } from './client.ts';
-import { carriesHttp } from './clusters.ts';
 import { isHttp, virtualHosts } from './gateway.ts';
 import { mayAttach, takenBy } from './gateway-attachment.ts';
 import { covers } from './hosts.ts';
@@ -12,6 +11,7 @@ import type { Attached } from './merge.ts';
 import { didYouMean } from './nearest.ts';
 import type { Planning } from './planning.ts';
 import { httpPorts, routesAt, serviceRouting } from './service-routing.ts';
+import { carriesHttp } from './shaping.ts';
 
 export function checkMesh(planning: Planning): void {
   for (const service of planning.mesh.services.values()) checkService(planning, service);

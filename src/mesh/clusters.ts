@@ -1,25 +1,19 @@
 // Clusters: a service's port (and subset) as one class of clients sees it.
-import { type ObjectRef, objectKey } from '../model/origin.ts';
 import type { DestinationSettings, LoadBalancer } from '../model/policy.ts';
-import type { Protocol, Service } from '../model/service.ts';
+import type { Service } from '../model/service.ts';
 import type { Setting } from '../model/setting.ts';
 import type { ClientClass } from './client.ts';
 import { destinationOf, settingsOf, subsetOf } from './destinations.ts';
 import { endpointsOf } from './endpoints.ts';
 import { clusterName, serverName } from './names.ts';
-import { compareText, distinct } from './order.ts';
-import type { ClusterPlan, EndpointPlan, ServiceLabels, ShapedBy } from './plan.ts';
+import { compareText } from './order.ts';
+import type { ClusterPlan, EndpointPlan, ServiceLabels } from './plan.ts';
 import type { Planning } from './planning.ts';
 import type { Backing, ServiceCluster } from './resolved.ts';
-
-/** Raw TCP and TLS pass-through have no route tables; until they are planned they are left out and reported. */
-export const carriesHttp = (protocol: Protocol): boolean => protocol !== 'tcp' && protocol !== 'tls';
+import { retryBudget } from './retry-budget.ts';
+import { shapedBy } from './shaping.ts';
 
 export const serviceLabels = ({ host, name, namespace }: Service): ServiceLabels => ({ host, name, namespace });
-
-/** Users' objects only: what the mesh decides by itself (kind Default) is nothing they could look up. */
-export const shapedBy = (...objects: readonly (readonly ObjectRef[])[]): ShapedBy =>
-  distinct(objects.flatMap((list) => list.filter(({ kind }) => kind !== 'Default').map(objectKey)));
 
 export function backingCluster(planning: Planning, client: ClientClass, backing: Backing): ClusterPlan {
   if (backing.kind === 'service') return serviceCluster(planning, client, backing.cluster);
@@ -62,6 +56,7 @@ function planCluster(
     protocol: port.protocol,
     loadBalancer: balancerFor(client, settingValue(settings.loadBalancer) ?? { kind: 'least-request' }),
     pool: settings.connectionPool,
+    retryBudget: retryBudget(planning, service, port, client.namespace),
     outlierDetection: settingValue(settings.outlierDetection),
     transport: plain
       ? { kind: 'plain' }

@@ -5,7 +5,7 @@ import type { GatewayInstance } from '../model/service.ts';
 import type { Port } from '../model/units.ts';
 import { authorizationOf } from './authorization.ts';
 import { type ClientClass, classOf } from './client.ts';
-import { backingCluster, shapedBy, sortClusters } from './clusters.ts';
+import { backingCluster, sortClusters } from './clusters.ts';
 import { attachmentsOf, type GatewayHost, gatewayHosts } from './gateway-attachment.ts';
 import { specificity } from './hosts.ts';
 import { hostPort, nodeId } from './names.ts';
@@ -16,6 +16,7 @@ import { candidatesOf, catchAllLast, compareSpecificity, firstDialect } from './
 import type { Backing } from './resolved.ts';
 import { resolveCandidate } from './route-rule.ts';
 import { clientRoutes } from './service-routing.ts';
+import { shapedBy } from './shaping.ts';
 import { gatewaySubject } from './subject.ts';
 
 export function planGateway(planning: Planning, instance: GatewayInstance): ProxyPlan {

@@ -2,11 +2,12 @@
 import { builtIn } from '../model/origin.ts';
 import type { Instance, InstancePort, Service, ServicePort } from '../model/service.ts';
 import { authorizationOf } from './authorization.ts';
-import { serviceLabels, shapedBy } from './clusters.ts';
+import { serviceLabels } from './clusters.ts';
 import { targetPort } from './endpoints.ts';
 import { applicationName } from './names.ts';
 import type { ClusterPlan, ListenerPlan } from './plan.ts';
 import type { Planning } from './planning.ts';
+import { shapedBy } from './shaping.ts';
 import { subjectOf } from './subject.ts';
 import { transportOf } from './transport.ts';
 

@@ -1,12 +1,13 @@
 // The outbound half of a plan: where a client's requests come in, and the routes and clusters for them.
 import { type Instance, reaches, type Service, type ServicePort } from '../model/service.ts';
 import type { ClientClass } from './client.ts';
-import { backingCluster, serviceCluster, shapedBy, sortClusters } from './clusters.ts';
+import { backingCluster, serviceCluster, sortClusters } from './clusters.ts';
 import { hostPort } from './names.ts';
 import { compareText } from './order.ts';
 import type { ClusterPlan, ProxyPlan, RouteTablePlan } from './plan.ts';
 import type { Planning } from './planning.ts';
 import { httpPorts, routesFor } from './service-routing.ts';
+import { shapedBy } from './shaping.ts';
 import { anyAuthority, domainsOf, serviceVirtualHost } from './virtual-host.ts';
 
 export type Outbound = Pick<ProxyPlan, 'listeners' | 'routeTables' | 'clusters'>;

@@ -8,7 +8,7 @@ import type {
   OutlierDetection,
   TransportMode,
 } from '../model/policy.ts';
-import type { Fault, HeaderEdit, PathRewrite, RetryPolicy, Rewrite } from '../model/route.ts';
+import type { Fault, HeaderEdit, PathRewrite, RetryBudget, RetryPolicy, Rewrite } from '../model/route.ts';
 import type { Address, Labels, Protocol } from '../model/service.ts';
 import type { Setting } from '../model/setting.ts';
 import type { BasisPoints, Hostname, Millis, Port, SpiffeId } from '../model/units.ts';
@@ -173,6 +173,8 @@ export type ClusterPlan =
       readonly protocol: Protocol;
       readonly loadBalancer: LoadBalancer;
       readonly pool: ConnectionPool;
+      /** null: retries are limited by their routes alone. */
+      readonly retryBudget: RetryBudget | null;
       readonly outlierDetection: OutlierDetection | null;
       /** How endpoints that have a proxy are reached; those without one get plain text (`EndpointPlan.mutualTls`). */
       readonly transport:

@@ -5,12 +5,12 @@ import type { ProblemCode } from '../model/problem.ts';
 import type { BackendTarget } from '../model/route.ts';
 import { reaches, type Service, type ServicePort } from '../model/service.ts';
 import type { Port } from '../model/units.ts';
-import { carriesHttp } from './clusters.ts';
 import { destinationOf, subsetNames, subsetOf } from './destinations.ts';
 import { brokenName, clusterName } from './names.ts';
 import { didYouMean } from './nearest.ts';
 import type { Planning } from './planning.ts';
 import type { Backing } from './resolved.ts';
+import { carriesHttp } from './shaping.ts';
 
 export type Asking = {
   /** The backend that refers. */

@@ -3,7 +3,6 @@ import { objectName } from '../model/origin.ts';
 import type { LoadBalancer } from '../model/policy.ts';
 import type { Backend, RetryPolicy, RouteAction, RouteRule } from '../model/route.ts';
 import { off, type Setting, set } from '../model/setting.ts';
-import { shapedBy } from './clusters.ts';
 import { destinationOf, settingsOf, subsetOf } from './destinations.ts';
 import { defaultRetry } from './dialects.ts';
 import type { RouteActionPlan } from './plan.ts';
@@ -11,6 +10,7 @@ import type { Planning } from './planning.ts';
 import type { Candidate } from './precedence.ts';
 import { type Asking, resolveTarget } from './references.ts';
 import type { Backing, ResolvedRoute } from './resolved.ts';
+import { shapedBy } from './shaping.ts';
 
 type Place = Omit<Asking, 'origin' | 'consequence'>;
 

@@ -4,7 +4,6 @@ import { noEdit, type RouteSet } from '../model/route.ts';
 import { reaches, type Service, type ServicePort } from '../model/service.ts';
 import { off, set } from '../model/setting.ts';
 import { type ClientClass, isClient } from './client.ts';
-import { carriesHttp, shapedBy } from './clusters.ts';
 import { defaultRetry } from './dialects.ts';
 import { mostSpecific } from './hosts.ts';
 import type { Attached, Mesh } from './merge.ts';
@@ -15,6 +14,7 @@ import type { Planning } from './planning.ts';
 import { candidatesOf, compareSpecificity, firstDialect, oneList } from './precedence.ts';
 import type { Backing, ResolvedRoute } from './resolved.ts';
 import { hashOf, resolveCandidate } from './route-rule.ts';
+import { carriesHttp, shapedBy } from './shaping.ts';
 
 export type ClientRoutes = {
   readonly routes: readonly RoutePlan[];

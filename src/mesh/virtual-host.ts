@@ -1,12 +1,12 @@
 // Virtual hosts for services, and every name by which a client may call one.
 import type { Service, ServicePort } from '../model/service.ts';
 import type { ClientClass } from './client.ts';
-import { shapedBy } from './clusters.ts';
 import { hostPort } from './names.ts';
 import { distinct } from './order.ts';
 import type { VirtualHostPlan } from './plan.ts';
 import type { Planning } from './planning.ts';
 import { httpPorts, routesFor } from './service-routing.ts';
+import { shapedBy } from './shaping.ts';
 
 /** Whatever the authority says: the listener already chose the service. */
 export const anyAuthority: readonly string[] = ['*'];

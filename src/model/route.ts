@@ -110,11 +110,16 @@ export type HeaderEdit = {
 export type HeaderValue = { readonly name: string; readonly value: string };
 export const noEdit: HeaderEdit = { set: [], add: [], remove: [] };
 
+/** Retries may add at most `ratio` of the live requests, but `minPerSecond` are always allowed (Linkerd's retry budget). */
+export type RetryBudget = {
+  readonly kind: 'budget';
+  readonly ratio: number;
+  readonly minPerSecond: number;
+  readonly window: Millis;
+};
+
 export type RetryPolicy = {
-  readonly limit:
-    | { readonly kind: 'attempts'; readonly retries: number }
-    /** Retries may add at most `ratio` of the live requests, but `minPerSecond` are always allowed (Linkerd's retry budget). */
-    | { readonly kind: 'budget'; readonly ratio: number; readonly minPerSecond: number; readonly window: Millis };
+  readonly limit: { readonly kind: 'attempts'; readonly retries: number } | RetryBudget;
   /** Envoy's retry_on words, which Istio and OSM use too: `5xx`, `connect-failure`, `retriable-status-codes`, … */
   readonly on: readonly string[];
   readonly statuses: readonly number[];
