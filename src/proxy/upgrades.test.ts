@@ -175,11 +175,13 @@ async function startEchoServer(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** CONNECT ends here. */
+const tunnel = { ends: (method: string) => method === 'CONNECT', proxyHeader: null };
 const connectAllowed = new Map([['connect', true]]);
 
 describe('CONNECT', () => {
   test('of HTTP/1.1 ends here: bytes go to the endpoint as they are', async () => {
-    const proxy = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, endsConnect: true });
+    const proxy = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, tunnel });
     const client = openClient(proxy.port);
     client.write('CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\nearly ');
     await client.until(/HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nearly $/);
@@ -191,7 +193,7 @@ describe('CONNECT', () => {
   });
 
   test('of HTTP/2 ends here, with half-close', async () => {
-    const proxy = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, endsConnect: true });
+    const proxy = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, tunnel });
     const session = connectHttp2(`http://127.0.0.1:${proxy.port}`);
     cleanups.push(() => session.destroy());
     const stream = session.request({ ':method': 'CONNECT', ':authority': 'db.example:5432' });
@@ -208,7 +210,7 @@ describe('CONNECT', () => {
   });
 
   test('goes on to the next proxy where it does not end', async () => {
-    const last = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, endsConnect: true });
+    const last = await start(await startEchoServer(), {}, {}, { upgrades: connectAllowed, tunnel });
     const first = await start(last.port, speaksHttp2, {}, { upgrades: connectAllowed });
     const client = openClient(first.port);
     client.write('CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n');
@@ -218,8 +220,20 @@ describe('CONNECT', () => {
     client.socket.destroy();
   });
 
+  test('of a POST, where the route takes it for one, behind a PROXY header', async () => {
+    const header = { version: 1, passes: [], added: [] } as const;
+    const post = { ends: (method: string) => method === 'POST', proxyHeader: header };
+    const proxy = await start(await startEchoServer(), {}, {}, { tunnel: post });
+    const client = openClient(proxy.port);
+    client.write('POST /db HTTP/1.1\r\nhost: db.example\r\ncontent-length: 5\r\nconnection: close\r\n\r\nearly');
+    const heard = await client.ended();
+    expect(heard).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(heard).toMatch(/PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\n/);
+    expect(heard).toContain('early');
+  });
+
   test('nobody listens: an answer, not a tunnel', async () => {
-    const proxy = await start(1, {}, {}, { upgrades: connectAllowed, endsConnect: true });
+    const proxy = await start(1, {}, {}, { upgrades: connectAllowed, tunnel });
     const client = openClient(proxy.port);
     client.write('CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n');
     expect(await client.ended()).toMatch(/^HTTP\/1\.1 503 /);

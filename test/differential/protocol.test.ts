@@ -8,6 +8,7 @@ const virtualHosts = `
   domains: ["*"]
   routes:
     - { match: { path: /direct }, direct_response: { status: 200, body: { inline_string: direct } } }
+    - { match: { path: /tunnel }, route: { cluster: a, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: { allow_post: true } }] } }
     - { match: { prefix: / }, route: { cluster: a } }
 `;
 
@@ -62,6 +63,16 @@ compareWithEnvoy({
       reached: ['a'],
       seen: { headers: { 'content-length': '5' } },
     }),
+    wire(
+      'POST whose body goes on as it is',
+      request('POST', '/tunnel', { body: 'GET /inner HTTP/1.1\r\nhost: x\r\n\r\n' }),
+      {
+        status: 200,
+        reached: ['a'],
+        seen: { startLine: 'GET /inner HTTP/1.1' },
+      },
+    ),
+    wire('GET where POST would go on as it is', get('/tunnel'), { status: 200, reached: ['a'] }),
     wire('POST with an empty body', request('POST', '/', { body: '' }), {
       status: 200,
       reached: ['a'],

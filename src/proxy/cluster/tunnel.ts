@@ -1,6 +1,7 @@
-// A CONNECT request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
+// A CONNECT or POST request that ends here (Envoy's `connect_config`): a connection of its own to the endpoint, whose bytes are the body both ways.
 import type { Socket } from 'node:net';
 import type { RoutingPriority } from '../config/cluster-types.ts';
+import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Exchange, UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
@@ -11,18 +12,22 @@ import type { Cluster } from './cluster.ts';
 import type { ConnectResult } from './connector.ts';
 import type { Host } from './host.ts';
 import type { PoolWaiter, SessionSource } from './pool.ts';
+import { encodeProxyHeader } from './proxy-header.ts';
 
 export class Tunnel implements SessionSource, ClientSession, ClientStream {
   readonly #host: Host;
   readonly #cluster: Cluster;
   readonly #breaker: CircuitBreaker;
   readonly #behalf: Exchange | null;
+  /** Goes before the bytes of the body. */
+  readonly #proxyHeader: ProxyHeaderConfig | null;
   #giveUp: (() => void) | null = null;
   #socket: Socket | null = null;
   #handler: ClientStreamHandler | null = null;
   #connection: UpstreamConnection = { protocol: 'HTTP/1.1', local: { address: '', port: 0 }, tls: null };
 
-  constructor(host: Host, priority: RoutingPriority, behalf: Exchange | null) {
+  constructor(host: Host, priority: RoutingPriority, behalf: Exchange | null, proxyHeader: ProxyHeaderConfig | null) {
+    this.#proxyHeader = proxyHeader;
     this.#host = host;
     this.#cluster = host.cluster;
     this.#breaker = host.cluster.breakers[priority];
@@ -121,6 +126,8 @@ export class Tunnel implements SessionSource, ClientSession, ClientStream {
     const { localAddress: address = '', localPort: port = 0 } = socket;
     this.#connection = { protocol: 'HTTP/1.1', local: { address, port }, tls };
     socket.pause();
+    if (this.#proxyHeader !== null && this.#behalf !== null)
+      socket.write(encodeProxyHeader(this.#proxyHeader, this.#behalf.downstream));
     socket.on('data', (bytes: Buffer) =>
       this.#tell((handler) => {
         handler.onData(bytes);

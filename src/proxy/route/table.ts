@@ -3,6 +3,7 @@ import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { ConfigSource } from '../config/config-source.ts';
+import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
@@ -98,8 +99,8 @@ export type ForwardAction = ForwardPlan & {
   readonly hash: ((request: RequestHead, exchange: Exchange) => Hash64 | null) | null;
   /** By lower-case protocol, `connect` for CONNECT: what this route says of switching to it; the connection manager decides the rest. */
   readonly upgrades: ReadonlyMap<string, boolean>;
-  /** CONNECT ends here: its bytes go to the endpoint as they are (`connect_config`). */
-  readonly endsConnect: boolean;
+  /** Which requests end here. null: none does. */
+  readonly tunnel: TunnelEnd | null;
   /** 503, 500 or 404. */
   readonly clusterNotFoundStatus: number;
 };
@@ -142,3 +143,9 @@ export type AttemptOutcome =
   /** The upstream said that it did nothing with it. */
   | { readonly kind: 'refused-stream' }
   | { readonly kind: 'per-try-timeout' };
+
+/** Where a request ends whose body is another protocol (`connect_config`): its bytes go to the endpoint as they are, behind a PROXY header if there is one. */
+export type TunnelEnd = {
+  ends(method: string): boolean;
+  readonly proxyHeader: ProxyHeaderConfig | null;
+};

@@ -8,6 +8,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
+import type { TunnelEnd } from '../route/table.ts';
 import type { RequestBody } from './request-body.ts';
 import type { TryTimers } from './try-timers.ts';
 import { openWebSocket } from './websocket-handshake.ts';
@@ -43,10 +44,10 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   #starting = false;
   readonly #behalf: Exchange | null;
   readonly #priority: RoutingPriority;
-  readonly #raw: boolean;
+  readonly #raw: TunnelEnd | null;
   #tunnel: Tunnel | null = null;
 
-  /** `behalf`: null for a request of the proxy's own. `raw`: the body goes to the endpoint as it is, without HTTP. */
+  /** `behalf`: null for a request of the proxy's own. `raw`: the body goes to the endpoint as it is, without HTTP, as this says. */
   constructor(
     host: Host,
     head: RequestHead,
@@ -54,7 +55,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     owner: AttemptOwner,
     behalf: Exchange | null = null,
     priority: RoutingPriority = 'default',
-    raw = false,
+    raw: TunnelEnd | null = null,
   ) {
     this.#cluster = host.cluster;
     this.host = host;
@@ -186,8 +187,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   /** CONNECT that ends here has a connection of its own; everything else one of the endpoint's pools. */
   #source(): SessionSource {
-    if (!this.#raw) return this.host.pools.for(this.#head.protocol, this.#priority, this.#behalf);
-    this.#tunnel ??= new Tunnel(this.host, this.#priority, this.#behalf);
+    if (this.#raw === null) return this.host.pools.for(this.#head.protocol, this.#priority, this.#behalf);
+    this.#tunnel ??= new Tunnel(this.host, this.#priority, this.#behalf, this.#raw.proxyHeader);
     return this.#tunnel;
   }
 

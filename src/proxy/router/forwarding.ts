@@ -191,7 +191,8 @@ export class Forwarding implements AttemptOwner {
     this.#action.rewriteForHost?.(this.#exchange.request, host.hostname);
     this.#exchange.span?.attempt(clock.now());
     const { request } = this.#exchange;
-    const raw = this.#action.endsConnect && request.method === 'CONNECT';
+    const { tunnel } = this.#action;
+    const raw = tunnel?.ends(request.method) === true ? tunnel : null;
     const attempt = new Attempt(host, request, this.#body, this, this.#exchange, this.#action.priority, raw);
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? this.#cluster.config.http.maxStreamDuration;

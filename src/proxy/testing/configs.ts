@@ -116,7 +116,7 @@ export function forward(name: string, change: Partial<ForwardAction> = {}): Forw
     attemptHeaders: null,
     hash: null,
     upgrades: new Map(),
-    endsConnect: false,
+    tunnel: null,
     clusterNotFoundStatus: 503,
     ...change,
   };
