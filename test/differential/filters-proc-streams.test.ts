@@ -133,7 +133,7 @@ afterAll(() => server.stop());
 
 const EXT_PROC = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3';
 const proc = (mode: string, fields = ''): string =>
-  `{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, ${fields.includes('message_timeout: 0.1s') ? '' : 'message_timeout: 0.5s,'} grpc_service: { envoy_grpc: { cluster_name: proc } }, processing_mode: { ${mode} }, ${fields} } }`;
+  `{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, ${fields.startsWith('message_timeout') ? '' : 'message_timeout: 5s,'} grpc_service: { envoy_grpc: { cluster_name: proc } }, processing_mode: { ${mode} }, ${fields} } }`;
 const filter = (mode: string, fields = ''): string => `[${proc(mode, fields)}]`;
 const both = (way: string): string => `request_body_mode: ${way}, response_body_mode: ${way}`;
 const SKIP = 'request_header_mode: SKIP, response_header_mode: SKIP';
@@ -216,7 +216,7 @@ compareWithEnvoy({
       filters: `[${notes}, ${proc('', 'metadata_options: { forwarding_namespaces: { untyped: [app, missing] }, receiving_namespaces: { untyped: [taken] } }')}, ${shows}]`,
     },
     strict: { filters: filter('', 'mutation_rules: { disallow_all: true, disallow_is_error: true }') },
-    open: { filters: filter(both('STREAMED'), 'failure_mode_allow: true') },
+    open: { filters: filter(both('STREAMED'), 'message_timeout: 0.5s, failure_mode_allow: true') },
   },
   clusters: `${grpcCluster('proc', server.port)}
 - name: late
