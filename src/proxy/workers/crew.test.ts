@@ -15,6 +15,7 @@ const script = `
     const text = order.change && String.fromCharCode(...(order.change.bytes ?? []));
     if (text === 'fatal' && workerData.index === 1) process.exit(3);
     if (text === 'bad' && workerData.index === 1) return answer({ kind: 'refused', reason: 'no good' });
+    if (text === 'slow') return setTimeout(() => (held.push('slow'), answer({ kind: 'done', figures: null, ports: [] })), 20);
     if (order.change) held.push(order.change.kind + ' ' + text);
     answer({ kind: 'done', figures: null, ports: [] });
   });
@@ -97,6 +98,15 @@ test('one that dies is replaced, and told what is in use', async () => {
     ['routes 0', 'cluster c'],
   ]);
   expect([crew.deaths, deaths]).toEqual([1, [1]]);
+});
+
+test('one that replaces another opens listeners when everything they need is in use', async () => {
+  await make().start();
+  await crew.all({ kind: 'listener', name: 'l', bytes: Buffer.from('l'), ports: [] });
+  await crew.all({ kind: 'cluster', name: 'c', bytes: Buffer.from('slow') });
+  await crew.all(routes('fatal'));
+  crew.forget({ kind: 'routes gone', name: 'r' });
+  await expect.poll(async () => (await held())[1]).toEqual(['slow', 'listener l']);
 });
 
 test('a worker that cannot start stops the proxy from starting', async () => {

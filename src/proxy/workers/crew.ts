@@ -149,19 +149,30 @@ export class Crew {
   }
 
   #replace(index: number, seat: Seat): void {
-    const { log, clock, briefing } = this.#options;
+    const { log, clock } = this.#options;
     if (this.#closing) return;
     const worker = this.#hire(index);
     seat.worker = worker;
     seat.since = clock.now();
     this.#watch(worker);
-    const changes = this.#replica.changes().map((change) => ({ kind: 'change', change }) as const);
-    void Promise.all([...briefing(), ...changes].map((order) => worker.ask(order))).then((all) => {
+    void this.#catchUp(worker).then((all) => {
       const refused = all.find(({ kind }) => kind === 'refused');
       if (refused === undefined) log.info({ worker: index }, 'worker replaced');
       // What it took before it cannot be had now: better none than one that lacks something.
       else void this.#giveUp(worker, { worker: index, ...refused });
     });
+  }
+
+  /** It takes connections only when the clusters they may go to are in use. */
+  async #catchUp(worker: WorkerHandle): Promise<Outcome[]> {
+    const tell = (listeners: boolean): Promise<Outcome>[] =>
+      this.#replica
+        .changes()
+        .filter(({ kind }) => (kind === 'listener') === listeners)
+        .map((change) => worker.ask({ kind: 'change', change }));
+    const briefed = this.#options.briefing().map((order) => worker.ask(order));
+    const outcomes = await Promise.all([...briefed, ...tell(false)]);
+    return [...outcomes, ...(await Promise.all(tell(true)))];
   }
 
   /** Ends a thread that hangs. */
