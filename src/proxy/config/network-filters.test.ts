@@ -24,6 +24,7 @@ test('a TCP proxy with Envoy’s defaults', () => {
       maxDuration: 0,
       maxConnectAttempts: 1,
       hashSourceIp: false,
+      tunnel: null,
       accessLogs: [],
       onOpened: null,
       logOnConnected: false,
@@ -90,10 +91,16 @@ test.each<[string, readonly JsonObject[], string]>([
     `${here}.weighted_clusters.clusters[0].weight: must be at least 1`,
   ],
   ['no attempts', [tcp({ cluster: 'c', max_connect_attempts: 0 })], `${here}.max_connect_attempts: must be more`],
+  ['a tunnel to nowhere', [tcp({ cluster: 'c', tunneling_config: {} })], `${here}.tunneling_config.hostname: is empty`],
   [
-    'a tunnel',
-    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h' } })],
-    `${here}.tunneling_config: is not supported`,
+    'a path of CONNECT',
+    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h', post_path: '/p' } })],
+    `${here}.tunneling_config.post_path: is for use_post`,
+  ],
+  [
+    'words of the answer passed on',
+    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h', propagate_response_headers: true } })],
+    `${here}.tunneling_config.propagate_response_headers: is not supported`,
   ],
   [
     'nothing that serves',

@@ -1,6 +1,7 @@
 // What the network filters of a filter chain compile to: filters that let a connection in or not, and the one that serves it.
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
 import type { AccessLog } from '../log/access-log.ts';
 
 /** Serves the connections of a chain without HTTP. */
@@ -8,6 +9,14 @@ export type StreamConfig =
   | { readonly kind: 'tcp'; readonly tcp: TcpProxyConfig }
   | { readonly kind: 'echo' }
   | { readonly kind: 'respond'; readonly body: Buffer };
+
+export type TunnelConfig = {
+  /** The authority that is asked for. */
+  hostOf(record: Exchange): string;
+  /** POST to this path; null: CONNECT. */
+  readonly postPath: string | null;
+  addHeaders(headers: HeaderMap, record: Exchange): void;
+};
 
 export type TcpProxyConfig = {
   readonly statPrefix: string;
@@ -26,6 +35,8 @@ export type TcpProxyConfig = {
   readonly maxConnectAttempts: number;
   /** Balancers that hash go by the client's address. */
   readonly hashSourceIp: boolean;
+  /** Connections go over HTTP; null: as they are. */
+  readonly tunnel: TunnelConfig | null;
   readonly accessLogs: readonly AccessLog[];
   /** Called when the upstream is connected, or in the end without one; the result is called when the client's side is closed. null: nobody asks. */
   readonly onOpened: ((record: Exchange) => () => void) | null;

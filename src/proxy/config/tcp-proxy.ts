@@ -1,9 +1,15 @@
 // TcpProxy → TcpProxyConfig.
-import type { TcpProxy } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import type {
+  TcpProxy,
+  TcpProxy_TunnelingConfig,
+} from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
+import { compileFormat } from '../log/format.ts';
 import { compileSubset } from '../route/cluster-choice.ts';
+import { compileAdditions } from '../route/header-edits.ts';
+import { bytesOf } from '../route/match/string-matcher.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import type { TcpProxyConfig } from './network-types.ts';
+import type { TcpProxyConfig, TunnelConfig } from './network-types.ts';
 import { millis } from './values.ts';
 
 const IDLE = 3_600_000;
@@ -22,9 +28,26 @@ export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
     maxDuration: decodeDuration(proxy, at(path, 'max_downstream_connection_duration')),
     maxConnectAttempts,
     hashSourceIp: decodeHash(proxy, at(path, 'hash_policy')),
+    tunnel: proxy.tunnelingConfig ? decodeTunnel(proxy.tunnelingConfig, at(path, 'tunneling_config')) : null,
     accessLogs: decodeAccessLogs(proxy.accessLog, at(path, 'access_log')),
     onOpened: null,
     logOnConnected: proxy.accessLogOptions?.flushAccessLogOnConnected ?? proxy.flushAccessLogOnConnected,
+  };
+}
+
+function decodeTunnel(config: TcpProxy_TunnelingConfig, path: string): TunnelConfig {
+  const { hostname, usePost, postPath } = config;
+  const place = at(path, 'hostname');
+  if (hostname === '') throw new ConfigError(place, 'is empty');
+  if (postPath !== '' && !usePost) throw new ConfigError(at(path, 'post_path'), 'is for use_post');
+  const host = compileFormat(bytesOf(hostname), place, { missing: '' });
+  const edits = compileAdditions(config.headersToAdd, at(path, 'headers_to_add'));
+  return {
+    hostOf: (record) => host(record, null, 0),
+    postPath: usePost ? postPath || '/' : null,
+    addHeaders(headers, record) {
+      for (const edit of edits) edit(headers, record, null);
+    },
   };
 }
 

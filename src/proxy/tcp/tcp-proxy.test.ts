@@ -26,6 +26,7 @@ function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
     maxDuration: 0,
     maxConnectAttempts: 1,
     hashSourceIp: false,
+    tunnel: null,
     accessLogs: [],
     onOpened: null,
     logOnConnected: false,

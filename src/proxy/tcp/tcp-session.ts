@@ -16,6 +16,7 @@ import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { Exchange, UpstreamTls } from '../http/exchange.ts';
 import { UPSTREAM_SERVER_NAME } from '../http/filter-state.ts';
 import { flag } from '../http/flags.ts';
+import { openTunnel } from './http-tunnel.ts';
 import { Pump } from './pump.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
@@ -132,48 +133,48 @@ export class TcpSession {
   }
 
   #await(host: Host, again: () => void): void {
-    const { wheel } = this.#proxy.services;
+    const { config, services } = this.#proxy;
     const { cluster } = host;
-    const { stats } = cluster;
-    const breaker = cluster.breakers.default;
-    host.beginConnection(breaker);
-    const failed = (detail: string, status = 503) => {
+    const { tunnel } = config;
+    const counted = tunnel === null ? countConnection(host) : null;
+    let cancel: () => void = nothing;
+    const settled = () => {
       this.#giveUp = null;
-      wheel.cancel(timer);
-      host.endConnection(breaker);
-      stats.upstream_cx_connect_fail += 1;
-      host.stats.cx_connect_fail += 1;
+      services.wheel.cancel(timer);
+    };
+    const failed = (detail: string, status = 503) => {
+      settled();
+      counted?.failed();
       this.#tried.push(host);
       this.#record.flags |= flag.upstreamConnectionFailure;
       this.#record.upstreamFailure = detail;
       cluster.observeFailure(host, status);
       if (!this.#closed) this.#guarded(again);
     };
-    const { address, port, connector } = host;
     const result: ConnectResult = {
       onConnected: (socket, _alpn, tls) => {
-        this.#giveUp = null;
-        wheel.cancel(timer);
+        settled();
         cluster.observeConnected(host, true);
-        this.#guarded(() => this.#onConnected(socket, tls, host));
+        this.#guarded(() => this.#onConnected(socket, tls, counted?.ended ?? nothing));
       },
       onFailed: (detail) => failed(detail),
     };
-    const cancel = connector.connect(address, port, result, purposeOf(connector, this.#record));
-    const timer = wheel.set(cluster.config.connectTimeout, () => {
+    // Set first: a pool that refuses says so at once. Over HTTP it bounds the answer, too.
+    const timer = services.wheel.set(cluster.config.connectTimeout, () => {
       cancel();
-      stats.upstream_cx_connect_timeout += 1;
+      if (tunnel === null) cluster.stats.upstream_cx_connect_timeout += 1;
       failed('', 504);
     });
     this.#giveUp = () => {
-      wheel.cancel(timer);
+      services.wheel.cancel(timer);
       cancel();
-      host.endConnection(breaker);
+      counted?.ended();
     };
+    if (tunnel === null) cancel = connectTo(host, this.#record, result);
+    else cancel = openTunnel(host, tunnel, this.#record, result);
   }
 
-  #onConnected(socket: Socket, tls: UpstreamTls | null, host: Host): void {
-    const { cluster } = host;
+  #onConnected(socket: Socket, tls: UpstreamTls | null, ended: () => void): void {
     const { config, services, stats, bufferLimit } = this.#proxy;
     const record = this.#record;
     const onBytes = (length: number) => {
@@ -193,8 +194,7 @@ export class TcpSession {
       tls,
     };
     watch(up.source, (reset) => {
-      host.endConnection(cluster.breakers.default);
-      cluster.stats.upstream_cx_destroy += 1;
+      ended();
       closeAfter(this.#down.source, reset);
     });
     this.#closeCount = config.onOpened?.(record) ?? null;
@@ -253,6 +253,28 @@ export class TcpSession {
       this.#proxy.log(this.#record, services.clock.now());
     });
   }
+}
+
+function connectTo(host: Host, record: Exchange, result: ConnectResult): () => void {
+  const { address, port, connector } = host;
+  return connector.connect(address, port, result, purposeOf(connector, record));
+}
+
+/** Of the cluster's connections, as long as it is there; one over HTTP is a request, which its pool counts. */
+function countConnection(host: Host): { failed(): void; ended(): void } {
+  const { stats, breakers } = host.cluster;
+  host.beginConnection(breakers.default);
+  return {
+    failed() {
+      host.endConnection(breakers.default);
+      stats.upstream_cx_connect_fail += 1;
+      host.stats.cx_connect_fail += 1;
+    },
+    ended() {
+      host.endConnection(breakers.default);
+      stats.upstream_cx_destroy += 1;
+    },
+  };
 }
 
 /** A filter may have left the name to ask for. */

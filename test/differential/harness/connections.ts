@@ -180,6 +180,7 @@ async function startUpstreams(files: CertificateFiles): Promise<RawUpstream[]> {
     RawUpstream.start('resetter', 'resetter'),
     RawUpstream.start('ender', 'ender'),
     RawUpstream.start('web', 'web'),
+    RawUpstream.start('connector', 'connector'),
   ];
   if (cert === undefined || key === undefined) return Promise.all(plain);
   const tls = { cert, key, ...(ca === undefined ? {} : { ca }) };

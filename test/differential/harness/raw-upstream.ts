@@ -2,8 +2,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 
-/** `a` echoes; `headed` does so under TLS that a PROXY header goes before; `namer` answers with the server name it was asked for, in HTTP/1.1 where it is asked so; `web` answers requests of HTTP/1.1 without bodies; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
-export type Manner = 'echo' | 'headed' | 'namer' | 'web' | 'greeter' | 'resetter' | 'ender';
+/** `a` echoes; `headed` does so under TLS that a PROXY header goes before; `namer` answers with the server name it was asked for, in HTTP/1.1 where it is asked so; `connector` grants whatever is asked for in the first piece and echoes then; `web` answers requests of HTTP/1.1 without bodies; `greeter` speaks first; `resetter` resets when it hears something; `ender` says a word and half-closes at once. */
+export type Manner = 'echo' | 'connector' | 'headed' | 'namer' | 'web' | 'greeter' | 'resetter' | 'ender';
 
 export class RawUpstream {
   readonly name: string;
@@ -68,6 +68,7 @@ export class RawUpstream {
       const text = bytes.toString('latin1');
       received[at] += text;
       if (manner === 'resetter') socket.resetAndDestroy();
+      else if (manner === 'connector' && received[at] === text) socket.write('HTTP/1.1 200 OK\r\n\r\n');
       else if (manner === 'web') answer(socket, text, this.name);
       else if (manner === 'namer') answer(socket, text, nameOf(socket));
       else if (manner !== 'ender') socket.write(`${this.name}:${text}`, 'latin1');
