@@ -24,6 +24,7 @@ import { countMembers, fitPercent } from './membership.ts';
 import { OriginalDestinations } from './original-destinations.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
+import { sameConnections } from './same-connections.ts';
 import { sameJson } from './same-json.ts';
 import { SharedBreaker } from './shared-breaker.ts';
 import { ClusterStats } from './stats.ts';
@@ -387,16 +388,6 @@ export class Cluster {
     this.#health.remove(host);
     host.pools.retire();
   }
-}
-
-/** Whether an update can keep the connections there are. */
-function sameConnections(before: ClusterConfig, after: ClusterConfig): boolean {
-  return (
-    before.http.protocol === after.http.protocol &&
-    before.poolPerConnection === after.poolPerConnection &&
-    sameJson(before.sources, after.sources) &&
-    sameJson(before.tls, after.tls)
-  );
 }
 
 function isByHash({ kind }: PolicyConfig): boolean {
