@@ -33,11 +33,13 @@ async function start(manner: Manner, change: StaticChange = {}) {
 
 /** 64 MB for each request, as fast as windows let it. */
 async function startEndless(change: StaticChange = {}) {
-  const server = createHttp2Server();
+  const chunk = Buffer.alloc(MEBIBYTE, 'x');
+  // Node refuses streams of a session that has more than this (10 MB by default) waiting.
+  const server = createHttp2Server({ maxSessionMemory: 1_000 });
   server.on('stream', (stream) => {
     stream.on('error', () => stream.destroy());
     stream.respond({ ':status': 200 });
-    Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(MEBIBYTE, 'x'))).pipe(stream);
+    Readable.from(Array.from({ length: 64 }, () => chunk)).pipe(stream);
   });
   server.on('session', (session) => cleanups.push(() => session.destroy()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
