@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 
 /** Figures and calls of the process; replaced by tests. */
 export type ProcessMemory = {
-  /** Share of the time since it was last asked that the event loop was busy. */
+  /** Cores that all of its threads have used since it was last asked: what is given back is taken from each of them. */
   busy(): number;
   /** Bytes of memory that are no file's. */
   anonymous(): number;

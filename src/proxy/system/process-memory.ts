@@ -7,14 +7,17 @@ const PAGE = 4096;
 
 /** Collects garbage where Node was started with --expose-gc. */
 export function processMemory(): ProcessMemory {
-  let last = performance.eventLoopUtilization();
+  let lastLook = performance.now();
+  let lastUsed = process.cpuUsage();
   let giveBack: (() => void) | null | undefined;
   return {
     busy() {
-      const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, last);
-      last = now;
-      return utilization;
+      const now = performance.now();
+      const { user, system } = process.cpuUsage(lastUsed);
+      const share = (user + system) / 1000 / (now - lastLook);
+      lastLook = now;
+      lastUsed = process.cpuUsage();
+      return share;
     },
     anonymous() {
       // Pages in all, resident, of files: proc_pid_statm(5).
