@@ -1,8 +1,7 @@
 // New clusters are used once their endpoints were found and checked; until then there is no such cluster.
 import { afterEach, expect, test } from 'vitest';
 import { plainAssignment } from './config/endpoints.ts';
-import type { HealthCheckConfig } from './config/health-check-types.ts';
-import { cluster, endpoint, forward, route } from './testing/configs.ts';
+import { cluster, endpoint, forward, healthCheck, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
 import { type Origin, startOrigin } from './testing/origin.ts';
 
@@ -13,25 +12,10 @@ afterEach(async () => {
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 const seldom = 60_000;
-const connects: HealthCheckConfig = {
-  timeout: 5_000,
-  interval: seldom,
-  initialJitter: 0,
-  intervalJitter: 0,
-  intervalJitterPercent: 0,
-  unhealthyThreshold: 1,
-  healthyThreshold: 1,
-  altPort: 0,
-  reuseConnection: true,
-  labels: null,
-  alpn: [],
-  noTrafficInterval: seldom,
-  noTrafficHealthyInterval: seldom,
-  unhealthyInterval: seldom,
-  unhealthyEdgeInterval: seldom,
-  healthyEdgeInterval: seldom,
-  probe: { kind: 'tcp', send: Buffer.from('CHECK / HTTP/1.1\r\n\r\n'), receive: [Buffer.from('!')] },
-};
+const connects = healthCheck(
+  { kind: 'tcp', send: Buffer.from('CHECK / HTTP/1.1\r\n\r\n'), receive: [Buffer.from('!')] },
+  seldom,
+);
 
 const status = async ({ port }: Harness) => (await fetch(`http://127.0.0.1:${port}/`)).status;
 

@@ -1,28 +1,13 @@
 import { expect, test } from 'vitest';
 import { RuntimeLayers } from '../bootstrap/runtime-layers.ts';
-import { cluster, outlierDetection } from '../testing/configs.ts';
+import { cluster, healthCheck, outlierDetection } from '../testing/configs.ts';
 import { withRuntime } from './cluster-runtime.ts';
-import type { HealthCheckConfig } from './health-check-types.ts';
 
-const check: HealthCheckConfig = {
+const check = healthCheck({ kind: 'tcp', send: Buffer.alloc(0), receive: [] }, 5_000, {
   timeout: 1_000,
-  interval: 5_000,
-  initialJitter: 0,
-  intervalJitter: 0,
-  intervalJitterPercent: 0,
-  unhealthyThreshold: 1,
-  healthyThreshold: 1,
-  altPort: 0,
-  reuseConnection: true,
-  labels: null,
-  alpn: [],
   noTrafficInterval: 60_000,
   noTrafficHealthyInterval: 60_000,
-  unhealthyInterval: 5_000,
-  unhealthyEdgeInterval: 5_000,
-  healthyEdgeInterval: 5_000,
-  probe: { kind: 'tcp', send: Buffer.alloc(0), receive: [] },
-};
+});
 const config = cluster('web', [1], { outlierDetection: outlierDetection(), healthChecks: [check] });
 const changed = (values: Record<string, number>) => withRuntime(config, new RuntimeLayers([{ name: 'l', values }]));
 

@@ -7,7 +7,7 @@ import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { ProxyRuntime } from '../runtime.ts';
-import { cluster, endpoint } from '../testing/configs.ts';
+import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, type Origin, startOrigin } from '../testing/origin.ts';
 import { ExchangeProbe } from './exchange-probe.ts';
@@ -36,28 +36,8 @@ const http: Extract<ProbeConfig, { kind: 'http' }> = {
   service: null,
 };
 
-function check(probe: ProbeConfig, change: Partial<HealthCheckConfig> = {}): HealthCheckConfig {
-  return {
-    timeout: 5_000,
-    interval: 20,
-    initialJitter: 0,
-    intervalJitter: 0,
-    intervalJitterPercent: 0,
-    unhealthyThreshold: 1,
-    healthyThreshold: 1,
-    altPort: 0,
-    reuseConnection: true,
-    labels: null,
-    alpn: [],
-    noTrafficInterval: 20,
-    noTrafficHealthyInterval: 20,
-    unhealthyInterval: 20,
-    unhealthyEdgeInterval: 20,
-    healthyEdgeInterval: 20,
-    probe,
-    ...change,
-  };
-}
+const check = (probe: ProbeConfig, change: Partial<HealthCheckConfig> = {}): HealthCheckConfig =>
+  healthCheck(probe, 20, change);
 
 function run(ports: readonly number[], checks: HealthCheckConfig[], change: Partial<ClusterConfig> = {}) {
   const runtime = keep(new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog([]) }));

@@ -4,7 +4,7 @@ import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
 import { HealthStats } from '../cluster/stats.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
-import { endpoint } from '../testing/configs.ts';
+import { endpoint, healthCheck } from '../testing/configs.ts';
 import { hostOf } from '../testing/hosts.ts';
 import type { ProbeResult } from './probe.ts';
 import { HealthSession } from './session.ts';
@@ -18,25 +18,16 @@ const silent = 'silent';
 /** A tick of the timer wheel, and a little more. */
 const TICK = 20;
 
-const plain: HealthCheckConfig = {
+const plain = healthCheck({ kind: 'tcp', send: Buffer.alloc(0), receive: [] }, 10_000, {
   timeout: 1_000,
-  interval: 10_000,
-  initialJitter: 0,
-  intervalJitter: 0,
-  intervalJitterPercent: 0,
   unhealthyThreshold: 3,
   healthyThreshold: 2,
-  altPort: 0,
-  reuseConnection: true,
-  labels: null,
-  alpn: [],
   noTrafficInterval: 60_000,
   noTrafficHealthyInterval: 90_000,
   unhealthyInterval: 20_000,
   unhealthyEdgeInterval: 4_000,
   healthyEdgeInterval: 2_000,
-  probe: { kind: 'tcp', send: Buffer.alloc(0), receive: [] },
-};
+});
 
 /** Answers what the list says, one after the other. */
 function make(answers: (ProbeResult | typeof silent)[], change: Partial<HealthCheckConfig> = {}, traffic = true) {

@@ -2,9 +2,8 @@ import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
-import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import { ProxyRuntime } from '../runtime.ts';
-import { cluster, endpoint } from '../testing/configs.ts';
+import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { type Origin, startOrigin } from '../testing/origin.ts';
 import { CheckingHealth, FollowedHealth, type HealthNote, type HealthReport } from './shared.ts';
@@ -14,24 +13,8 @@ afterEach(async () => {
   for (const one of kept.splice(0)) await one.close();
 });
 
-const check: HealthCheckConfig = {
-  timeout: 5_000,
-  interval: 20,
-  initialJitter: 0,
-  intervalJitter: 0,
-  intervalJitterPercent: 0,
-  unhealthyThreshold: 1,
-  healthyThreshold: 1,
-  altPort: 0,
-  reuseConnection: true,
-  labels: null,
-  alpn: [],
-  noTrafficInterval: 20,
-  noTrafficHealthyInterval: 20,
-  unhealthyInterval: 20,
-  unhealthyEdgeInterval: 20,
-  healthyEdgeInterval: 20,
-  probe: {
+const check = healthCheck(
+  {
     kind: 'http',
     protocol: 'http1',
     host: '',
@@ -45,7 +28,8 @@ const check: HealthCheckConfig = {
     retriable: [],
     service: null,
   },
-};
+  20,
+);
 const eds = { discovery: { kind: 'eds', serviceName: 'up', source: adsSource }, healthChecks: [check] } as const;
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';

@@ -3,6 +3,7 @@
 import { ANY_ENDPOINT } from '../cluster/defaults.ts';
 import type { EndpointConfig, Limits, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
+import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
 import type {
   ClusterConfig,
@@ -89,6 +90,34 @@ export function outlierDetection(change: Partial<OutlierConfig> = {}): OutlierCo
     successRate: { minimumHosts: 5, requestVolume: 100, stdevFactor: 1900, enforcing: 100, enforcingLocalOrigin: 100 },
     failurePercentage: { minimumHosts: 5, requestVolume: 50, threshold: 85, enforcing: 0, enforcingLocalOrigin: 0 },
     accrual: null,
+    ...change,
+  };
+}
+
+/** Asks every `interval` milliseconds, whatever the last answer was. */
+export function healthCheck(
+  probe: ProbeConfig,
+  interval: number,
+  change: Partial<HealthCheckConfig> = {},
+): HealthCheckConfig {
+  return {
+    timeout: 5_000,
+    interval,
+    initialJitter: 0,
+    intervalJitter: 0,
+    intervalJitterPercent: 0,
+    unhealthyThreshold: 1,
+    healthyThreshold: 1,
+    altPort: 0,
+    reuseConnection: true,
+    labels: null,
+    alpn: [],
+    noTrafficInterval: interval,
+    noTrafficHealthyInterval: interval,
+    unhealthyInterval: interval,
+    unhealthyEdgeInterval: interval,
+    healthyEdgeInterval: interval,
+    probe,
     ...change,
   };
 }
