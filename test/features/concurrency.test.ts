@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SnapshotCache } from '../../src/xds/cache.ts';
 import { type TypeUrl, typeUrl } from '../../src/xds/resource.ts';
-import { XdsServer } from '../../src/xds/server.ts';
+import { adsBootstrap, startAds } from '../support/ads.ts';
 import { handBuiltSnapshot } from '../support/hand-built-snapshot.ts';
 import { freePorts } from '../support/ports.ts';
-import { speaksHttp2 } from '../support/proxy-process.ts';
-import { address, ProxyUnderTest } from '../support/proxy-under-test.ts';
+import { ProxyUnderTest } from '../support/proxy-under-test.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -52,49 +51,15 @@ beforeEach(async () => {
   place = `127.0.0.1_${port}`;
   one = await upstream('one');
   two = await upstream('two');
-  const server = new XdsServer({
-    cache,
-    address: `127.0.0.1:${xds}`,
-    security: { kind: 'plaintext' },
-    authorize: () => ({ ok: true as const, nodeId: NODE }),
-    log: { info: () => undefined, warn: () => undefined },
-  });
-  await server.listen();
+  const server = await startAds(cache, NODE, xds);
   cleanups.push(() => server.close());
   set('one', '1');
-  proxy = await ProxyUnderTest.start(admin, () => bootstrap(xds), {
+  proxy = await ProxyUnderTest.start(admin, () => adsBootstrap(NODE, xds), {
     flags: ['--import', join(import.meta.dirname, '../support/end-worker.ts')],
     options: ['--concurrency', '2'],
   });
   cleanups.push(() => proxy[Symbol.asyncDispose]());
 });
-
-function bootstrap(xds: number): object {
-  const endpoint = { endpoint: { address: address(xds) } };
-  return {
-    node: { id: NODE },
-    dynamic_resources: {
-      ads_config: {
-        api_type: 'DELTA_GRPC',
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
-      },
-      lds_config: { ads: {}, resource_api_version: 'V3' },
-      cds_config: { ads: {}, resource_api_version: 'V3' },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          connect_timeout: '1s',
-          ...speaksHttp2,
-          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [endpoint] }] },
-        },
-      ],
-    },
-  };
-}
 
 function set(name: 'one' | 'two', version: string, listenerPort = listener): void {
   const { port } = name === 'one' ? one : two;

@@ -9,13 +9,13 @@ import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SnapshotCache } from '../../src/xds/cache.ts';
 import { pushOrder } from '../../src/xds/resource.ts';
-import { XdsServer } from '../../src/xds/server.ts';
+import type { XdsServer } from '../../src/xds/server.ts';
+import { adsBootstrap, startAds } from '../support/ads.ts';
 import { makeAuthority, type TestAuthority } from '../support/certificates.ts';
 import { handBuiltSnapshot } from '../support/hand-built-snapshot.ts';
 import { Load } from '../support/load.ts';
 import { freePorts } from '../support/ports.ts';
-import { speaksHttp2 } from '../support/proxy-process.ts';
-import { address, ProxyUnderTest } from '../support/proxy-under-test.ts';
+import { ProxyUnderTest } from '../support/proxy-under-test.ts';
 import { RawConnection, TruncatedResponse } from '../support/raw-http.ts';
 import { type StaticChange, settled, startStaticProxy } from '../support/static-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -79,16 +79,7 @@ describe('a control plane', () => {
   let proxy: ProxyUnderTest;
 
   const serve = async () => {
-    const log = { info: () => undefined, warn: () => undefined };
-    const authorize = () => ({ ok: true as const, nodeId: NODE });
-    server = new XdsServer({
-      cache,
-      address: `127.0.0.1:${ports.xds}`,
-      security: { kind: 'plaintext' },
-      authorize,
-      log,
-    });
-    await server.listen();
+    server = await startAds(cache, NODE, ports.xds);
   };
   const set = (name: 'one' | 'two', version: string) =>
     cache.setSnapshot(
@@ -115,32 +106,7 @@ describe('a control plane', () => {
     };
     await serve();
     set('one', '1');
-    proxy = await ProxyUnderTest.start(admin, () => ({
-      node: { id: NODE },
-      dynamic_resources: {
-        ads_config: {
-          api_type: 'DELTA_GRPC',
-          transport_api_version: 'V3',
-          grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
-        },
-        lds_config: { ads: {}, resource_api_version: 'V3' },
-        cds_config: { ads: {}, resource_api_version: 'V3' },
-      },
-      static_resources: {
-        clusters: [
-          {
-            name: 'xds',
-            type: 'STATIC',
-            connect_timeout: '1s',
-            ...speaksHttp2,
-            load_assignment: {
-              cluster_name: 'xds',
-              endpoints: [{ lb_endpoints: [{ endpoint: { address: address(xds) } }] }],
-            },
-          },
-        ],
-      },
-    }));
+    proxy = await ProxyUnderTest.start(admin, () => adsBootstrap(NODE, xds));
     cleanups.push(
       () => proxy[Symbol.asyncDispose](),
       () => server?.close(),
