@@ -156,8 +156,8 @@ function comparable<Schema extends DescMessage>(
   const text = JSON.stringify(toJson(schema, entry), (key, value: unknown) => {
     if (key === 'portValue') return known.has(value as number) ? '<front>' : '<port>';
     if (/^timeTo|^duration$|^startTime$/.test(key)) return '<time>';
-    if (/WireBytes|HeaderBytes/.test(key)) return undefined;
-    if (key === 'responseHeadersBytes') return '<bytes>';
+    // The answer says how long it took.
+    if (/^downstream(Wire|Header)BytesSent$|^responseHeadersBytes$/.test(key)) return '<bytes>';
     if (key === 'requestId' || key === 'streamId') return String(value).replace(/[0-9a-f]/g, '0');
     return value;
   });

@@ -14,6 +14,8 @@ export type Heard = {
   /** Name of the code of RST_STREAM, null without one. */
   reset: string | null;
   ended: boolean;
+  /** Length of its frames. */
+  bytes: number;
 };
 
 export type Setting = readonly [id: number, value: number];
@@ -111,7 +113,7 @@ export class Http2Wire implements FrameSink, Disposable {
   stream(id: number): Heard {
     let heard = this.streams.get(id);
     if (heard === undefined) {
-      heard = { status: '', interim: [], headers: [], body: '', trailers: [], reset: null, ended: false };
+      heard = { status: '', interim: [], headers: [], body: '', trailers: [], reset: null, ended: false, bytes: 0 };
       this.streams.set(id, heard);
     }
     return heard;
@@ -122,6 +124,7 @@ export class Http2Wire implements FrameSink, Disposable {
   }
 
   onFrame(type: number, flagBits: number, stream: number, bytes: Buffer, start: number, end: number): void {
+    if (stream > 0) this.stream(stream).bytes += FRAME_HEAD + end - start;
     if (type === frame.headers) this.#onHeaders(this.stream(stream), bytes, start, end, flagBits);
     else if (type === frame.rstStream) this.stream(stream).reset = codeName(bytes.readUInt32BE(start));
     else if (type === frame.goaway) this.goaway = codeName(bytes.readUInt32BE(start + 4));
@@ -130,8 +133,9 @@ export class Http2Wire implements FrameSink, Disposable {
       this.send(frame.ping, flags.ack, 0, bytes.subarray(start, end));
   }
 
-  onDataHead(stream: number, _length: number, _padding: number, flagBits: number): void {
+  onDataHead(stream: number, length: number, _padding: number, flagBits: number): void {
     this.#data = this.stream(stream);
+    this.#data.bytes += FRAME_HEAD + length;
     this.#dataEnds = (flagBits & flags.endStream) !== 0;
   }
 

@@ -3,6 +3,7 @@ import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/bala
 import type { ClusterChoice, RouteEntry } from '../route/table.ts';
 import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
+import type { WireBytes } from './wire-bytes.ts';
 
 /** One accepted connection, shared by its exchanges. */
 export type Downstream = {
@@ -126,6 +127,9 @@ export class Exchange {
   attempts = 0;
   requestBytes = 0;
   responseBytes = 0;
+  /** Bytes on the client's connection, and on those of all attempts; null where nobody asks. */
+  readonly downstreamWire: WireBytes | null;
+  upstreamWire: WireBytes | null = null;
   // Monotonic milliseconds, 0 for what did not happen (yet).
   /** The request was complete. */
   requestEnded = 0;
@@ -167,11 +171,18 @@ export class Exchange {
   /** null where nothing is traced. */
   span: ActiveSpan | null = null;
 
-  constructor(downstream: Downstream, request: RequestHead, started: number, startedAt: number) {
+  constructor(
+    downstream: Downstream,
+    request: RequestHead,
+    started: number,
+    startedAt: number,
+    wire: WireBytes | null = null,
+  ) {
     this.downstream = downstream;
     this.request = request;
     this.started = started;
     this.startedAt = startedAt;
+    this.downstreamWire = wire;
     this.clientAddress = downstream.remote.address;
     if (downstream.filterState !== null) this.filterState = new Map(downstream.filterState);
   }

@@ -2,6 +2,7 @@
 import type { Downstream, UpstreamConnection } from './exchange.ts';
 import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
+import type { WireBytes } from './wire-bytes.ts';
 
 /** What a peer did wrong on the wire, with the answer it gets. `details` are Envoy's RESPONSE_CODE_DETAILS. */
 export type CodecFault = {
@@ -23,6 +24,8 @@ export type StreamAcceptor = {
 /** The answering side of one request. Output is held until `flush` or `finish`, so that one event costs one write. */
 export type ServerStream = {
   readonly downstream: Downstream;
+  /** Of the request that is being accepted; null where nobody asks. */
+  readonly wire: WireBytes | null;
   /** More output is waiting for the peer than a writer should add to; `onDrain` follows. */
   readonly backedUp: boolean;
   /** Sends an interim (1xx) head. */
@@ -95,5 +98,6 @@ export type ClientStreamHandler = {
 /** A connected upstream that takes requests. */
 export type ClientSession = {
   readonly connection: UpstreamConnection;
-  open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream;
+  /** `wire` is added to, where it is given. */
+  open(head: RequestHead, last: boolean, handler: ClientStreamHandler, wire?: WireBytes | null): ClientStream;
 };

@@ -4,12 +4,14 @@ import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
+import type { WireBytes } from '../http/wire-bytes.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { HeadReader } from './head-reader.ts';
 import { MORE } from './head-scanner.ts';
 import { Output } from './output.ts';
 import { ResponseParser, UNTIL_CLOSE } from './response-parser.ts';
 import { isSwitch, requestHead } from './serializer.ts';
+import { WireMeter } from './wire-meter.ts';
 
 export type ClientConnectionOwner = {
   /** The connection can take another request. */
@@ -47,6 +49,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   #reusable = true;
   #closed = false;
   #connection: UpstreamConnection | null = null;
+  #meter: WireMeter | null = null;
 
   constructor(socket: Socket, tls: UpstreamTls | null, owner: ClientConnectionOwner) {
     this.#socket = socket;
@@ -80,7 +83,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     return this.#handler === null && !this.#closed;
   }
 
-  open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream {
+  open(head: RequestHead, last: boolean, handler: ClientStreamHandler, wire: WireBytes | null = null): ClientStream {
     this.#handler = handler;
     this.#serving = handler;
     this.#method = head.method;
@@ -89,7 +92,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     this.#answered = false;
     this.requests += 1;
     const { text, framing } = requestHead(head, last);
+    this.#meter = wire && new WireMeter(wire, this.#output);
     this.#output.begin(text, framing);
+    this.#meter?.saidHead(text);
     this.#tunnel = framing === 'until-close';
     if (last) this.#output.finish(null);
     return this;
@@ -97,11 +102,13 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
 
   write(chunk: Buffer): void {
     this.#output.body(chunk);
+    this.#meter?.said();
   }
 
   finish(trailers: HeaderMap | null): void {
     this.#requestDone = true;
     this.#output.finish(trailers);
+    this.#meter?.said();
     if (!this.#tunnel) return;
     this.#output.flushNow();
     this.#socket.end();
@@ -161,6 +168,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     // Another protocol is told at its first bytes: it may never send the end of a line.
     if (end === MORE) return this.#reader.maybeBegins('HTTP/1.') ? bytes.length : this.#broken();
     const parsed = end < 0 ? null : this.#parser.parse(this.#reader.text, this.#method);
+    if (end >= 0) this.#meter?.readHead(this.#reader.text);
     if (parsed === null) return this.#broken();
     if (isSwitch(parsed.head.status, this.#method, this.#upgrade)) {
       this.#switch(parsed.head);
@@ -192,7 +200,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   }
 
   #readBody(bytes: Buffer, position: number): number {
+    const meter = this.#meter;
     const at = this.#body.feed(bytes, position);
+    meter?.readBody(at - position);
     if (this.#body.broken) return this.#broken();
     if (this.#body.done && this.#handler !== null) {
       const handler = this.#release(at === bytes.length);

@@ -25,6 +25,11 @@ export class Output implements TurnEndTask {
     return this.#socket.writableNeedDrain;
   }
 
+  /** Bytes said so far, written or held. */
+  get said(): number {
+    return this.bytesWritten + this.#held.length;
+  }
+
   begin(text: string, framing: Framing): void {
     this.#held += text;
     this.#framing = framing;

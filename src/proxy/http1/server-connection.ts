@@ -11,6 +11,7 @@ import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-dead
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
+import type { WireBytes } from '../http/wire-bytes.ts';
 import { kept } from '../socket/reused-reads.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { fault } from './faults.ts';
@@ -20,6 +21,7 @@ import { Output } from './output.ts';
 import { type ParsedRequest, RequestParser } from './request-parser.ts';
 import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
+import { newMeter, type WireMeter } from './wire-meter.ts';
 
 export type ServerConnectionOptions = HeadLimits & {
   readonly maxHeadBytes: number;
@@ -65,6 +67,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   #emptyLines = 0;
   /** Bytes of the next request, kept while the socket is paused. */
   #early: Buffer | null = null;
+  #meter: WireMeter | null = null;
   #idleSince: number;
   #idleTimer: Timer | null = null;
   #requestTimer: Timer | null = null;
@@ -100,6 +103,10 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     socket.resume();
   }
 
+  get wire(): WireBytes | null {
+    return this.#meter?.wire ?? null;
+  }
+
   get backedUp(): boolean {
     return this.#output.backedUp;
   }
@@ -116,7 +123,9 @@ export class Http1ServerConnection implements ServerStream, BodySink {
 
   inform(head: ResponseHead): void {
     if (!this.#modern) return;
-    this.#output.text(interimHead(head));
+    const text = interimHead(head);
+    this.#output.text(text);
+    this.#meter?.saidHead(text);
     this.#output.flush();
   }
 
@@ -133,15 +142,18 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#framing = text.framing;
     if (text.framing === 'until-close') this.#closing = true;
     this.#output.begin(text.text, text.framing);
+    this.#meter?.saidHead(text.text);
     if (last) this.finish(null);
   }
 
   write(chunk: Buffer): void {
     this.#output.body(chunk);
+    this.#meter?.said();
   }
 
   finish(trailers: HeaderMap | null): void {
     this.#output.finish(trailers);
+    this.#meter?.said();
     this.#complete();
   }
 
@@ -215,6 +227,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
       return bytes.length;
     }
     if (end < 0) {
+      this.#meter = newMeter(this.#output, null);
       this.#refuse(end === TOO_LARGE ? fault.headTooLarge : end === BAD_CHARACTER ? fault.characters : fault.codec);
       return bytes.length;
     }
@@ -224,6 +237,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     }
     this.#emptyLines = 0;
     const parsed = this.#parser.parse(this.#reader.text);
+    this.#meter = newMeter(this.#output, this.#reader.text);
     if ('status' in parsed) this.#refuse(parsed);
     else this.#accept(parsed);
     return end;
@@ -251,7 +265,9 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   }
 
   #readBody(bytes: Buffer, position: number): number {
+    const meter = this.#meter;
     const at = this.#body.feed(bytes, position);
+    meter?.readBody(at - position);
     if (this.#body.broken) {
       this.#breakOff(fault.codec);
       return bytes.length;

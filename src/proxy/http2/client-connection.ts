@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
+import { fieldBytes, requestBytes, responseBytes, type WireBytes } from '../http/wire-bytes.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection, type Http2Owner, type Http2Side } from './connection.ts';
 import type { Http2Options } from './options.ts';
@@ -73,12 +74,13 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     return this.#connection.peer.connectProtocol;
   }
 
-  open(head: RequestHead, last: boolean, handler: ClientStreamHandler): ClientStream {
+  open(head: RequestHead, last: boolean, handler: ClientStreamHandler, wire: WireBytes | null = null): ClientStream {
     const connection = this.#connection;
     this.#handler = handler;
     this.lastOwnStream += 2;
     this.requests += 1;
     const stream = new Http2ClientStream(connection, this.lastOwnStream, handler, head.method, head.upgrade !== '');
+    stream.wire = wire;
     connection.add(stream);
     connection.budgets.openedStreams += 1;
     stream.localDone = last;
@@ -188,7 +190,8 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     }
     if (head.authority !== '') encoder.field(output, ':authority', head.authority);
     for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
-    output.endHeaders(stream.id, FRAME_SIZE);
+    const frames = output.endHeaders(stream.id, FRAME_SIZE);
+    stream.wire?.sentBlock(frames, requestBytes(head));
   }
 
   #onHead(stream: Http2ClientStream, endStream: boolean): void {
@@ -197,6 +200,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
       this.#connection.badMessage(stream, 'a malformed response');
       return;
     }
+    stream.wire?.receivedBlock(this.#connection.blockFrames, responseBytes(head));
     this.#connection.touch(stream);
     if (head.status < 200) {
       stream.tell((handler) => handler.onInterim(head));
@@ -222,6 +226,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
 
   #onTrailers(stream: Http2ClientStream, endStream: boolean): void {
     const trailers = this.#fields.trailers();
+    if (trailers !== null) stream.wire?.receivedBlock(this.#connection.blockFrames, fieldBytes(trailers));
     if (trailers === null || !endStream) this.#connection.badMessage(stream, 'malformed trailers');
     else this.#connection.endRemote(stream, trailers.size === 0 ? null : trailers);
   }

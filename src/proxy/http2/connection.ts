@@ -16,7 +16,7 @@ import { Inbound } from './inbound.ts';
 import { Keepalive } from './keepalive.ts';
 import type { Http2Options } from './options.ts';
 import { Http2Output } from './output.ts';
-import { code, DEFAULT_WINDOW, FRAME_SIZE, flags, frame, LARGEST_WINDOW } from './protocol.ts';
+import { code, DEFAULT_WINDOW, FRAME_HEAD, FRAME_SIZE, flags, frame, LARGEST_WINDOW } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { encodeSettings, PeerSettings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
@@ -67,6 +67,8 @@ export class Http2Connection {
   readonly socket: Socket;
   /** Frames are being delivered. */
   reading = false;
+  /** Length of the frames of the header block that is being delivered. */
+  blockFrames = 0;
   readonly #side: Http2Side;
   readonly #inbound: Inbound;
   /** Streams with bytes that windows or the socket hold back, in the order in which they have their turn. */
@@ -167,6 +169,7 @@ export class Http2Connection {
       const end = Math.min(to, at + room);
       this.output.data(stream.id, chunk, at, end, false);
       this.budgets.dataFramesSent += 1;
+      if (stream.wire !== null) stream.wire.sent += FRAME_HEAD + end - at;
       this.#sendWindow -= end - at;
       stream.sendWindow -= end - at;
       at = end;
@@ -176,17 +179,20 @@ export class Http2Connection {
   }
 
   sendEnd(stream: Http2Stream): void {
-    if (!this.output.endLast(stream.id)) this.output.data(stream.id, EMPTY, 0, 0, true);
+    if (this.output.endLast(stream.id)) return;
+    this.output.data(stream.id, EMPTY, 0, 0, true);
+    if (stream.wire !== null) stream.wire.sent += FRAME_HEAD;
   }
 
-  sendTrailers(stream: Http2Stream, trailers: HeaderMap): void {
+  /** Returns the length of its frames. */
+  sendTrailers(stream: Http2Stream, trailers: HeaderMap): number {
     this.owner.stats.trailers += 1;
     const { output, encoder } = this;
     output.beginFrame(frame.headers, flags.endHeaders | flags.endStream, stream.id, 64);
     encoder.begin(output);
     const { fields } = trailers;
     for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
-    output.endHeaders(stream.id, FRAME_SIZE);
+    return output.endHeaders(stream.id, FRAME_SIZE);
   }
 
   /** The stream is heard again when the windows or the socket let more through. */

@@ -4,6 +4,7 @@
 //   open ─(local END_STREAM)─► half closed (local) ─(remote END_STREAM)─► closed
 //     └─(remote END_STREAM)─► half closed (remote) ─(local END_STREAM)─► closed      RST_STREAM: closed at once
 import type { HeaderMap } from '../http/headers.ts';
+import { fieldBytes, type WireBytes } from '../http/wire-bytes.ts';
 import { kept } from '../socket/reused-reads.ts';
 import type { Http2Connection } from './connection.ts';
 import { code } from './protocol.ts';
@@ -26,6 +27,8 @@ export abstract class Http2Stream {
   closed = false;
   /** It has something to tell its handler when the read is over. */
   touched = false;
+  /** Frames of heads and bodies are counted here; null where nobody asks. */
+  wire: WireBytes | null = null;
   protected readonly connection: Http2Connection;
   #queue: Buffer[] = [];
   #queued = 0;
@@ -150,9 +153,14 @@ export abstract class Http2Stream {
     this.#finishing = false;
     this.localDone = true;
     if (trailers === null || trailers.size === 0) this.connection.sendEnd(this);
-    else this.connection.sendTrailers(this, trailers);
+    else this.#sendTrailers(trailers);
     if (this.remoteDone) this.connection.forget(this);
     else this.onLocalEnd();
+  }
+
+  #sendTrailers(trailers: HeaderMap): void {
+    const frames = this.connection.sendTrailers(this, trailers);
+    this.wire?.sentBlock(frames, fieldBytes(trailers));
   }
 
   /** Our side is complete before the peer's. */

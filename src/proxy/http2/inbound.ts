@@ -5,7 +5,7 @@ import type { Http2Connection, Http2Side } from './connection.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { HeaderBlock } from './header-block.ts';
 import type { Http2Stream } from './http2-stream.ts';
-import { code, flags, frame, LARGEST_WINDOW } from './protocol.ts';
+import { code, FRAME_HEAD, flags, frame, LARGEST_WINDOW } from './protocol.ts';
 
 export class Inbound implements FrameSink {
   readonly #connection: Http2Connection;
@@ -103,6 +103,7 @@ export class Inbound implements FrameSink {
     if (stream !== undefined && this.#takesData(stream, length, length - padding)) {
       this.#dataStream = stream;
       this.#dataEnds = endStream;
+      if (stream.wire !== null) stream.wire.received += FRAME_HEAD + length;
       if (padding > 0) connection.credit(stream, padding);
       return null;
     }
@@ -134,6 +135,7 @@ export class Inbound implements FrameSink {
       from += 5;
     }
     if (from > to) return wrong(code.protocolError, 'padding is longer than its frame');
+    this.#connection.blockFrames = FRAME_HEAD + end - start;
     const endStream = (flagBits & flags.endStream) !== 0;
     const flood = this.#connection.budgets.onContent(to - from, endStream);
     if (flood !== null) return flooding(flood);
@@ -149,6 +151,7 @@ export class Inbound implements FrameSink {
 
   #onContinuation(flagBits: number, stream: number, bytes: Buffer, start: number, end: number): Wrong | null {
     if (this.#block.stream === 0) return wrong(code.protocolError, 'CONTINUATION without HEADERS');
+    this.#connection.blockFrames += FRAME_HEAD + end - start;
     const last = (flagBits & flags.endHeaders) !== 0;
     const flood = this.#connection.budgets.onContent(end - start, last);
     if (flood !== null) return flooding(flood);

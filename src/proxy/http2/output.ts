@@ -70,13 +70,14 @@ export class Http2Output implements TurnEndTask, BlockTarget {
     this.bytes[this.#frameStart + 2] = length;
   }
 
-  /** Ends a HEADERS frame; what exceeds the frame size moves into CONTINUATION frames (RFC 9113 section 6.10). */
-  endHeaders(stream: number, frameSize: number): void {
+  /** Ends a HEADERS frame; what exceeds the frame size moves into CONTINUATION frames (RFC 9113 section 6.10). Returns how long they are together. */
+  endHeaders(stream: number, frameSize: number): number {
     this.#remember(stream);
-    let length = this.at - this.#frameStart - FRAME_HEAD;
+    const start = this.#frameStart;
+    let length = this.at - start - FRAME_HEAD;
     if (length <= frameSize) {
       this.endFrame();
-      return;
+      return this.at - start;
     }
     this.bytes[this.#frameStart + 4]! &= ~flags.endHeaders;
     while (length > frameSize) {
@@ -93,6 +94,7 @@ export class Http2Output implements TurnEndTask, BlockTarget {
       this.frames += 1;
     }
     this.endFrame();
+    return this.at - start;
   }
 
   data(stream: number, chunk: Buffer, from: number, to: number, last: boolean): void {

@@ -6,6 +6,7 @@ import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-dead
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
+import { fieldBytes, requestBytes } from '../http/wire-bytes.ts';
 import { ending } from './closed-streams.ts';
 import { Http2Connection, type Http2Owner, type Http2Side } from './connection.ts';
 import type { Http2Options } from './options.ts';
@@ -192,6 +193,7 @@ export class Http2ServerConnection implements Http2Side {
     const stream = new Http2ServerStream(this.#connection, id, this, this.#owner.clock.now());
     stream.remoteDone = last;
     stream.upgraded = head.upgrade !== '';
+    stream.wire?.receivedBlock(this.#connection.blockFrames, requestBytes(head));
     this.#connection.add(stream);
     if (!last) {
       stream.expect(this.#fields.contentLength);
@@ -227,6 +229,7 @@ export class Http2ServerConnection implements Http2Side {
       return;
     }
     const trailers = this.#fields.trailers();
+    if (trailers !== null) stream.wire?.receivedBlock(this.#connection.blockFrames, fieldBytes(trailers));
     if (trailers === null || !endStream) {
       this.#connection.badMessage(stream, this.#fields.wrong || 'trailers that do not end the stream');
     } else if (this.#fields.tooLarge) {

@@ -4,6 +4,7 @@ import type { Downstream } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import { newWireBytes, responseBytes } from '../http/wire-bytes.ts';
 import { kept } from '../socket/reused-reads.ts';
 import type { Http2Connection } from './connection.ts';
 import { Http2Stream } from './http2-stream.ts';
@@ -28,6 +29,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.#server = server;
     this.downstream = server.downstream;
     this.started = started;
+    this.wire = newWireBytes();
   }
 
   inform(head: ResponseHead): void {
@@ -121,13 +123,16 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     handler?.onBug(error);
   }
 
-  #head({ status, headers: { fields } }: ResponseHead, last: boolean): void {
+  #head(head: ResponseHead, last: boolean): void {
+    const { status, headers } = head;
+    const { fields } = headers;
     const { output, encoder } = this.connection;
     output.beginFrame(frame.headers, last ? flags.endHeaders | flags.endStream : flags.endHeaders, this.id, 256);
     encoder.begin(output);
     encoder.field(output, ':status', statusText(this.upgraded && status === 101 ? 200 : status));
     for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
-    output.endHeaders(this.id, FRAME_SIZE);
+    const frames = output.endHeaders(this.id, FRAME_SIZE);
+    this.wire?.sentBlock(frames, responseBytes(head));
   }
 
   #stopTimer(): void {

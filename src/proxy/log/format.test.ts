@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
+import { WireBytes } from '../http/wire-bytes.ts';
 import { peerTls, testExchange } from '../testing/exchange.ts';
 import { compileFormat, compileJson } from './format.ts';
 
@@ -37,6 +38,7 @@ function finished() {
   exchange.attempts = 2;
   exchange.requestBytes = 10;
   exchange.responseBytes = 20;
+  exchange.upstreamWire = Object.assign(new WireBytes(), { sent: 31, received: 32, headersSent: 33 });
   exchange.upstreamStarted = 1004.4;
   exchange.originalPath = '/old?c=%20d';
   exchange.trailers = new HeaderMap(['x-t', 'late']);
@@ -132,6 +134,10 @@ describe('operators', () => {
     ['UPSTREAM_HOST_NAME_WITHOUT_PORT', '10.9.8.7', '-'],
     ['UPSTREAM_TLS_VERSION', '-', '-'],
     ['RESPONSE_TRAILERS_BYTES', '7', '0'],
+    ['UPSTREAM_WIRE_BYTES_SENT', '31', '0'],
+    ['UPSTREAM_WIRE_BYTES_RECEIVED', '32', '0'],
+    ['UPSTREAM_HEADER_BYTES_SENT', '33', '0'],
+    ['DOWNSTREAM_WIRE_BYTES_SENT', '0', '0'],
   ])('%s', (operator, known, unknown) => {
     expect(say(`%${operator}%`)).toBe(known);
     if (unknown !== null) expect(say(`%${operator}%`, testExchange())).toBe(unknown);

@@ -15,6 +15,7 @@ import { decodeCustomTag } from '../config/custom-tag.ts';
 import { decodeGrpcService } from '../config/grpc-service.ts';
 import { millis } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { wantWireBytes } from '../http/wire-bytes.ts';
 import type { AccessLog } from './access-log.ts';
 import type { LogTest } from './filter.ts';
 import { type EntryOptions, httpEntry, tcpEntry } from './grpc-log-entry.ts';
@@ -84,6 +85,7 @@ function logTo<Entry extends DescMessage>(
   wanted: LogTest | null,
   entryOf: (exchange: Exchange, ended: number) => MessageInitShape<Entry>,
 ): AccessLog {
+  wantWireBytes();
   return {
     write() {
       throw new Error('a log of an access log service is written to before it is opened');

@@ -18,9 +18,10 @@ import type { Exchange, LogType, SocketName } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
+import { requestBytes, responseBytes } from '../http/wire-bytes.ts';
 import type { CustomTag } from '../tracing/config.ts';
 import { tlsProperties } from './grpc-log-tls.ts';
-import { requestBytes, responseBytes } from './operators/sizes.ts';
+import { downstreamWire, upstreamWire } from './operators/sizes.ts';
 
 export type EntryOptions = {
   readonly customTags: readonly CustomTag[];
@@ -100,6 +101,7 @@ function common(
     connectionTerminationDetails: exchange.terminationDetails,
     streamId: exchange.request.headers.get('x-request-id') ?? '',
     intermediateLogEntry: ended === 0,
+    ...wireBytes(exchange),
     accessLogType: isTcp
       ? ended === 0
         ? AccessLogType.TcpUpstreamConnected
@@ -108,10 +110,22 @@ function common(
   };
 }
 
+function wireBytes(exchange: Exchange) {
+  const downstream = downstreamWire(exchange);
+  const upstream = upstreamWire(exchange);
+  return {
+    downstreamWireBytesSent: BigInt(downstream.sent),
+    downstreamWireBytesReceived: BigInt(downstream.received),
+    upstreamWireBytesSent: BigInt(upstream.sent),
+    upstreamWireBytesReceived: BigInt(upstream.received),
+  };
+}
+
 function requestOf(
-  { request, originalPath, requestBytes: body }: Exchange,
+  exchange: Exchange,
   { requestHeaders }: EntryOptions,
 ): MessageInitShape<typeof HTTPRequestPropertiesSchema> {
+  const { request, originalPath, requestBytes: body } = exchange;
   const { headers } = request;
   const header = (name: string) => textOf(headers.get(name) ?? '');
   return {
@@ -128,19 +142,24 @@ function requestOf(
     originalPath: originalPath === null ? header('x-envoy-original-path') : textOf(originalPath),
     requestHeadersBytes: BigInt(requestBytes(request)),
     requestBodyBytes: BigInt(body),
+    upstreamHeaderBytesSent: BigInt(upstreamWire(exchange).headersSent),
+    downstreamHeaderBytesReceived: BigInt(downstreamWire(exchange).headersReceived),
     requestHeaders: chosen(headers, requestHeaders),
   };
 }
 
 function responseOf(
-  { trailers, details, responseBytes: body }: Exchange,
+  exchange: Exchange,
   response: ResponseHead | null,
   { responseHeaders, responseTrailers }: EntryOptions,
 ): MessageInitShape<typeof HTTPResponsePropertiesSchema> {
+  const { trailers, details, responseBytes: body } = exchange;
   return {
     ...(response === null ? {} : { responseCode: response.status }),
-    responseHeadersBytes: BigInt(responseBytes(response)),
+    responseHeadersBytes: BigInt(response === null ? 0 : responseBytes(response)),
     responseBodyBytes: BigInt(body),
+    upstreamHeaderBytesReceived: BigInt(upstreamWire(exchange).headersReceived),
+    downstreamHeaderBytesSent: BigInt(downstreamWire(exchange).headersSent),
     responseCodeDetails: details,
     responseHeaders: response === null ? {} : chosen(response.headers, responseHeaders),
     responseTrailers: trailers === null ? {} : chosen(trailers, responseTrailers),

@@ -54,7 +54,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#stream = stream;
     const now = clock.now();
     this.#limits = new StreamLimits(manager.services, this, now);
-    this.exchange = new Exchange(stream.downstream, head, now, clock.epoch());
+    this.exchange = new Exchange(stream.downstream, head, now, clock.epoch(), stream.wire);
     if (last) this.exchange.requestEnded = now;
     this.body = new RequestBody(last);
     this.#filters = new FilterRun(manager, this.exchange, this);

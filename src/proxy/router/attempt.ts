@@ -8,6 +8,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
+import { newWireBytes, type WireBytes } from '../http/wire-bytes.ts';
 import type { TunnelEnd } from '../route/table.ts';
 import type { RequestBody } from './request-body.ts';
 import type { TryTimers } from './try-timers.ts';
@@ -120,7 +121,9 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#owner.onSent(this, session);
     const last = this.#body.empty;
     const head = this.#head;
-    const stream = head.upgrade === 'websocket' ? openWebSocket(session, head, this) : session.open(head, last, this);
+    const wire = this.#behalf && wireOf(this.#behalf);
+    const stream =
+      head.upgrade === 'websocket' ? openWebSocket(session, head, this, wire) : session.open(head, last, this, wire);
     this.#stream = stream;
     if (last) return;
     this.#body.attach(stream);
@@ -202,4 +205,10 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.host.activeRequests -= 1;
     this.#body.detach();
   }
+}
+
+/** All attempts count into one. */
+function wireOf(exchange: Exchange): WireBytes | null {
+  exchange.upstreamWire ??= newWireBytes();
+  return exchange.upstreamWire;
 }

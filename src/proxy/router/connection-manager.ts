@@ -1,4 +1,5 @@
 // The HTTP connection manager of one filter chain: makes an exchange of every request its connections deliver.
+import { atTurnEnd } from '../../lib/turn-end.ts';
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import type { FilterScope, HttpFilter } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -77,7 +78,9 @@ export class ConnectionManager implements StreamAcceptor {
     } catch (error) {
       this.onBug(error, exchange);
     }
-    this.#write(exchange, ended);
+    // What is answered now has not been said yet.
+    if (exchange.downstreamWire === null) this.#write(exchange, ended);
+    else atTurnEnd({ onTurnEnd: () => this.#write(exchange, ended) });
   }
 
   /** Counts an exception that an exchange was ended for, or went on without. */

@@ -4,27 +4,35 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
+import type { WireBytes } from '../http/wire-bytes.ts';
 
 const KEY = 'sec-websocket-key';
 const ACCEPT = 'sec-websocket-accept';
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Opens the stream of a request that would switch to WebSocket. A key goes on over HTTP/2 too: another proxy may stand there. */
-export function openWebSocket(session: ClientSession, head: RequestHead, handler: ClientStreamHandler): ClientStream {
+export function openWebSocket(
+  session: ClientSession,
+  head: RequestHead,
+  handler: ClientStreamHandler,
+  wire: WireBytes | null,
+): ClientStream {
   const key = head.headers.get(KEY);
   if (key !== undefined)
     return session.open(
       head,
       false,
       told(handler, (headers) => answer(headers, key)),
+      wire,
     );
-  if (session.connection.protocol === 'HTTP/2') return session.open(head, false, handler);
+  if (session.connection.protocol === 'HTTP/2') return session.open(head, false, handler, wire);
   const headers = head.headers.clone();
   headers.append(KEY, randomBytes(16).toString('base64'));
   return session.open(
     { ...head, headers },
     false,
     told(handler, (heard) => heard.remove(ACCEPT)),
+    wire,
   );
 }
 
