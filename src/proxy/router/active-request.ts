@@ -5,28 +5,22 @@ import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
-import { chooseCluster } from '../route/chosen-cluster.ts';
 import type { InternalRedirect } from '../route/internal-redirect.ts';
-import { planFor } from '../route/request-plan.ts';
 import { findRoute } from '../route/settled-entry.ts';
-import type { ClusterChoice, ForwardAction } from '../route/table.ts';
-import { abort, cause, clusterNotFound, codecFault } from './causes.ts';
+import { abort, cause, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
+import { dispatch } from './dispatch.ts';
 import { FilterRun, type FilterRunTarget } from './filter-run.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { Forwarding } from './forwarding.ts';
 import { type RedirectHistory, redirect } from './internal-redirect.ts';
-import { localResponse, routeReply } from './local-response.ts';
+import { localResponse } from './local-response.ts';
 import { durationLeft } from './max-duration.ts';
-import { type Mirror, startMirrors } from './mirror.ts';
 import { addOwnHeaders, addServiceTime } from './own-headers.ts';
-import { prepareForward, strictRefusal } from './prepare-forward.ts';
 import { refuseHead, refuseUpgrade, shedLoad } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
 import { StreamLimits } from './stream-limits.ts';
-
-const NO_MIRRORS: readonly Mirror[] = [];
 
 export class ActiveRequest implements ServerStreamHandler, ForwardTarget, FilterRunTarget {
   readonly #manager: ConnectionManager;
@@ -35,8 +29,6 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   readonly body: RequestBody;
   readonly #filters: FilterRun;
   #forwarding: Forwarding | null = null;
-  #mirrors: readonly Mirror[] = NO_MIRRORS;
-  #choice: ClusterChoice | null = null;
   #responding = false;
   #over = false;
   #answers = 0;
@@ -123,14 +115,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   onFilteredData(chunk: Buffer): void {
-    for (const mirror of this.#mirrors) mirror.push(chunk);
     this.body.push(chunk);
   }
 
   onFilteredEnd(trailers: HeaderMap | null): void {
     const exchange = this.exchange;
     if (exchange.upstreamSent > 0) exchange.upstreamSentEnd = this.#manager.services.clock.now();
-    for (const mirror of this.#mirrors) mirror.end();
     this.body.end(trailers);
     this.#forwarding?.onRequestEnd();
   }
@@ -138,7 +128,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   onReadDone(): void {
     this.#next?.onReadDone();
     this.#forwarding?.flush();
-    for (const mirror of this.#mirrors) mirror.flush();
+    for (const mirror of this.body.mirrors) mirror.flush();
   }
 
   onFault(fault: CodecFault): void {
@@ -151,7 +141,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#next?.onAbort(reason);
     if (this.#over) return;
     this.#forwarding?.stop();
-    for (const mirror of this.#mirrors) mirror.abandon();
+    for (const mirror of this.body.mirrors) mirror.abandon();
     const { flags, details } = abort[reason];
     this.exchange.flags |= flags;
     this.exchange.details = details;
@@ -309,44 +299,13 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   onFiltered(): void {
-    const refusal = strictRefusal(this.exchange.request.headers, this.#manager.config.router.strictHeaders);
-    if (refusal !== null) {
-      this.answer(refusal);
+    const next = dispatch(this.#manager, this);
+    if (!(next instanceof Forwarding)) {
+      this.answer(next);
       return;
     }
-    const action = this.exchange.route?.action;
-    if (action === undefined) {
-      this.#manager.stats.no_route += 1;
-      this.answer(cause.routeNotFound);
-    } else if (action.kind === 'forward') this.#forward(action);
-    else this.answer(routeReply(action, this.exchange, this.#manager.config.router));
-  }
-
-  #forward(action: ForwardAction): void {
-    const { services, stats, config } = this.#manager;
-    const exchange = this.exchange;
-    const plan = planFor(action, exchange.request, config.router);
-    const choice = chooseCluster(exchange, action, services.random);
-    this.#choice = choice;
-    exchange.cluster = choice.cluster;
-    exchange.subset = choice.subset;
-    const cluster = services.clusters.get(choice.cluster);
-    if (cluster === undefined) {
-      stats.no_cluster += 1;
-      this.answer(clusterNotFound(action.clusterNotFoundStatus));
-      return;
-    }
-    exchange.clusterMetadata = cluster.config.metadata;
-    prepareForward(exchange, action, plan, choice, config.router);
-    if (plan.retry !== null || action.internalRedirect !== null) {
-      this.body.keepForRetry(action.bufferLimit, () => {
-        cluster.stats.retry_or_shadow_abandoned += 1;
-      });
-    }
-    if (action.mirrors.length > 0) this.#mirrors = startMirrors(exchange, action, plan, this.body, services);
-    const forwarding = new Forwarding(this.#manager, cluster, action, plan, this);
-    this.#forwarding = forwarding;
-    forwarding.start();
+    this.#forwarding = next;
+    next.start();
     this.onUpstreamDrain();
   }
 
@@ -358,7 +317,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   /** The one way of a response head to the filters, an upstream's or our own. */
   #send(head: ResponseHead, last: boolean): void {
     const exchange = this.exchange;
-    this.#choice?.editResponse(exchange, head);
+    exchange.choice?.editResponse(exchange, head);
     exchange.route?.editResponse(exchange, head);
     this.#filters.response(head, last);
   }

@@ -1,14 +1,18 @@
 // The request's body on its way to the upstream: kept while no upstream is there to take it, and for a retry as long as it is small.
 import type { HeaderMap } from '../http/headers.ts';
 import type { ClientStream } from '../http/stream.ts';
+import type { Mirror } from './mirror.ts';
 
 /** Bytes kept for a connection still being made. */
 const KEEP_LIMIT = 65_536;
 /** Bytes kept for another try: Envoy's default limit of a connection's buffer. */
 const REPLAY_LIMIT = 1_048_576;
+const NO_MIRRORS: readonly Mirror[] = [];
 
 export class RequestBody {
   ended: boolean;
+  /** They get what comes from now on: each began with what had come (`copy`). */
+  mirrors: readonly Mirror[] = NO_MIRRORS;
   #trailers: HeaderMap | null = null;
   #kept: Buffer[] = [];
   #size = 0;
@@ -45,6 +49,7 @@ export class RequestBody {
   }
 
   push(chunk: Buffer): void {
+    for (const mirror of this.mirrors) mirror.push(chunk);
     if (this.#stream === null || (this.#forRetry && !this.#spent)) {
       this.#kept.push(chunk);
       this.#size += chunk.length;
@@ -54,6 +59,7 @@ export class RequestBody {
   }
 
   end(trailers: HeaderMap | null): void {
+    for (const mirror of this.mirrors) mirror.end();
     this.ended = true;
     this.#trailers = trailers;
     this.#stream?.finish(trailers);
