@@ -11,6 +11,7 @@ import type { AdminView } from '../proxy/admin/endpoints.ts';
 import { type AdminServer, serveAdmin } from '../proxy/admin/server.ts';
 import { serverStatistics } from '../proxy/admin/server-info.ts';
 import { statisticName } from '../proxy/admin/statistic-name.ts';
+import { nameTagger } from '../proxy/admin/statistic-tags.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
@@ -69,7 +70,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   const { interval, sinks } = bootstrap.statsSinks;
-  const open = sinks.map((sink) => createSink(sink, runtime.client, bootstrap.statsConfig.bounds));
+  const open = sinks.map((sink) => createSink(sink, runtime.client, view.tagger, bootstrap.statsConfig.bounds));
   const reporter = new StatsReporter(interval, open, view, systemClock, log);
   reporter.start();
   agent?.start();
@@ -153,6 +154,7 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
     version: options.version,
     concurrency: engine.concurrency,
     collect: () => engine.collect(),
+    tagger: nameTagger(bootstrap.statsConfig.tags),
     state: () => (ending.draining || ending.failing ? 'DRAINING' : discovery.ready ? 'LIVE' : 'PRE_INITIALIZING'),
     secrets: () => discovery.secrets(),
     clusters: () => engine.clusters(),

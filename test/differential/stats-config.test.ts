@@ -1,5 +1,5 @@
 // Which statistics there are, and the bounds of histograms, where the bootstrap says so.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { get, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
@@ -59,6 +59,48 @@ compareWithEnvoy(suite, (pair) => {
     expect(await bounds(pair().ours)).toEqual(theirs);
   });
 });
+
+const TAGS = {
+  'all of Envoy’s': '',
+  'own beside them': `stats_tags: [{tag_name: mesh, fixed_value: m1}, {tag_name: way.of, regex: '\\\\.((up|down)stream)?_?(?=cx|rq)'}, {tag_name: mesh, regex: 'a'}, {tag_name: envoy.cluster_name, regex: '(x)'}, {tag_name: none, regex: total}]`,
+  'none of Envoy’s': 'use_all_default_tags: false',
+  'some of Envoy’s':
+    'use_all_default_tags: false\n  stats_tags: [{tag_name: envoy.response_code_class}, {tag_name: envoy.listener_address}]',
+  overridden: `allow_default_tag_overrides: true\n  stats_tags: [{tag_name: envoy.cluster_name, regex: '^cluster\\.((a)\\.)'}]`,
+  'as Istio has them': `use_all_default_tags: false
+  stats_tags:
+  - {tag_name: cluster_name, regex: '^cluster\\.((.+?(\\..+?\\.svc\\.cluster\\.local)?)\\.)'}
+  - {tag_name: response_code, regex: '_rq(_(\\d{3}))$'}
+  - {tag_name: response_code_class, regex: '_rq(_(\\dxx))$'}
+  - {tag_name: http_conn_manager_listener_prefix, regex: '^http(?=\\.).*?\\.downstream_rq_((\\d)xx)'}
+  - {tag_name: http_conn_manager_prefix, regex: '^http\\.(((outbound_([0-9]{1,3}\\.{0,1}){4}_\\d{0,5})|([^\\.]+))\\.)'}
+  - {tag_name: listener_address, regex: '^listener\\.(((?:[_.[:digit:]]*|[_\\[\\]aAbBcCdDeEfF[:digit:]]*))\\.)'}`,
+};
+
+describe.each(Object.entries(TAGS))('tags: %s', (name, tags) => {
+  compareWithEnvoy({ ...suite, name: `tags: ${name}`, bootstrap: `stats_config:\n  ${tags}` }, (pair) => {
+    test('series', async () => {
+      await ask(pair());
+      const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(series));
+      const unknown = [...mine!].filter((one) => !theirs!.has(one));
+      expect(unknown).toEqual([]);
+      expect(mine!.size).toBeGreaterThan(20);
+    });
+  });
+});
+
+/** Names and labels of counters and gauges. */
+async function series(stand: Pair['ours']): Promise<ReadonlySet<string>> {
+  const response = await fetch(
+    `http://127.0.0.1:${stand.portOf('admin')}/stats/prometheus?usedonly&filter=^(cluster|http|listener|tcp)\\.`,
+  );
+  const text = stand.withoutPorts(await response.text()).replaceAll(`_${stand.portOf('front')}`, '_<front>');
+  return new Set(
+    [...text.matchAll(/^(envoy_\w+)(?:\{\}|(\{[^}]+\}))? \d+$/gm)]
+      .map(([, metric, labels]) => `${metric}${labels ?? ''}`)
+      .filter((one) => !/_bucket|_sum|_count/.test(one)),
+  );
+}
 
 async function ask({ reference, ours }: Pair): Promise<void> {
   for (const [nth, path] of ['/a', '/b', '/none'].entries()) {

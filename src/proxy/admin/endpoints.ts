@@ -11,6 +11,7 @@ import { dumpConfig, isStatic } from './config-dump.ts';
 import { queryDump } from './config-query.ts';
 import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
 import { initDump, serverInfo } from './server-info.ts';
+import type { NameTagger } from './statistic-tags.ts';
 import {
   type NamedHistogram,
   readQuery,
@@ -47,6 +48,8 @@ export type AdminView = {
     readonly config: { readonly name: string; readonly address: string };
     readonly port: number;
   }[];
+  /** Splits names of statistics as the bootstrap says. */
+  readonly tagger: NameTagger;
   statistics(): Iterable<Statistic>;
   histograms(): Iterable<NamedHistogram>;
   /** Bytes. */
@@ -143,7 +146,7 @@ function withStatistics(
 
 function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery): AdminAnswer {
   const format: ExpositionFormat = accept.includes('application/openmetrics-text') ? 'openmetrics' : 'text';
-  const own = prometheusText(found, format, view.bootstrap.statsConfig.bounds);
+  const own = prometheusText(found, format, view.tagger, view.bootstrap.statsConfig.bounds);
   if (format === 'text') return { status: 200, type: 'prometheus', body: view.meshMetrics() + own };
   return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(view.meshMetrics())}${own}# EOF\n` };
 }

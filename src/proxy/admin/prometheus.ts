@@ -1,6 +1,7 @@
 // Statistics in Prometheus' text format, and in OpenMetrics with exemplars where the scraper asks for it.
 import type { Histogram } from '../../lib/histogram.ts';
-import { isGauge, prometheusName } from './statistic-name.ts';
+import { isGauge } from './statistic-name.ts';
+import type { NameTagger } from './statistic-tags.ts';
 import type { Statistics } from './statistics.ts';
 
 export type ExpositionFormat = 'text' | 'openmetrics';
@@ -20,16 +21,17 @@ type Family = { readonly kind: string; readonly help: string; readonly samples: 
 export function prometheusText(
   { numbers, histograms }: Statistics,
   format: ExpositionFormat,
+  tagger: NameTagger,
   boundsOf: BoundsOf = () => null,
 ): string {
   const families = new Map<string, Family>();
   for (const [name, value] of numbers) {
-    const { metric, labels } = prometheusName(name);
+    const { metric, labels } = prometheusName(tagger(name));
     const kind = isGauge(name) ? 'gauge' : counterKind(format);
     familyOf(families, metric, kind, name).samples.push(`${metric}${braced(labelText(labels))} ${value}\n`);
   }
   for (const [name, histogram] of histograms) {
-    const { metric, labels } = prometheusName(name);
+    const { metric, labels } = prometheusName(tagger(name));
     const { samples } = familyOf(families, metric, 'histogram', name);
     const bounds = boundsOf(name) ?? BOUNDS;
     samples.push(...histogramSamples(metric, labelText(labels), histogram, bounds, format));
@@ -50,6 +52,18 @@ export function toOpenMetrics(text: string): string {
   return text
     .replace(/^# (HELP|TYPE) (\w+)_total /gm, '# $1 $2 ')
     .replace(/^# TYPE (\w+) untyped$/gm, '# TYPE $1 unknown');
+}
+
+/** `cluster.upstream_rq_xx` is `envoy_cluster_upstream_rq_xx`. */
+function prometheusName({ name, tags }: ReturnType<NameTagger>) {
+  return {
+    metric: `envoy_${sanitized(name)}`,
+    labels: tags.map(([tag, value]) => [sanitized(tag), value] as const),
+  };
+}
+
+function sanitized(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_]/g, '_');
 }
 
 function counterKind(format: ExpositionFormat): string {

@@ -11,6 +11,7 @@ import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
 import { readBootstrap } from '../bootstrap/bootstrap.ts';
+import { ALL_DEFAULTS } from '../bootstrap/stats-tags.ts';
 import { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { cluster, endpoint } from '../testing/configs.ts';
@@ -18,6 +19,7 @@ import { hostOf } from '../testing/hosts.ts';
 import { viewOf } from './cluster-status.ts';
 import type { AdminView } from './endpoints.ts';
 import { type AdminServer, serveAdmin } from './server.ts';
+import { nameTagger } from './statistic-tags.ts';
 
 const clock = new ManualClock();
 const done: string[] = [];
@@ -59,6 +61,7 @@ beforeAll(async () => {
     ),
     resources,
     clock,
+    tagger: nameTagger(ALL_DEFAULTS),
     version: 'test',
     concurrency: 2,
     collect: () => collecting,

@@ -1,13 +1,15 @@
-// `stats_config` → which statistics there are, and the bounds of histograms. Its tags only change how Envoy splits names, which is fixed here.
+// `stats_config` → which statistics there are, what of their names are tags, and the bounds of histograms.
 import type { Bootstrap } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { StatsMatcher } from '../../xds/gen/envoy/config/metrics/v3/stats_pb.ts';
 import type { ListStringMatcher } from '../../xds/gen/envoy/type/matcher/v3/string_pb.ts';
 import { compileString, type StringTest } from '../route/match/string-matcher.ts';
 import { BootstrapError } from './bootstrap-error.ts';
+import { readTagRules, type TagRules } from './stats-tags.ts';
 
 export type StatsConfig = {
   /** By the full name; null: all are there. */
   readonly includes: StringTest | null;
+  readonly tags: TagRules;
   /** The upper bounds of a histogram's buckets, by its full name; null: the common ones. */
   bounds(name: string): readonly number[] | null;
 };
@@ -22,6 +24,7 @@ export function readStatsConfig({ statsConfig }: Bootstrap): StatsConfig {
     return { matches: compileString(match, `${path}.match`), bounds: readBounds(buckets, `${path}.buckets`) };
   });
   return {
+    tags: readTagRules(statsConfig, HERE),
     includes: readMatcher(statsConfig?.statsMatcher),
     bounds: (name) => settings.find(({ matches }) => matches(name))?.bounds ?? null,
   };

@@ -1,18 +1,24 @@
 // The sinks of a bootstrap.
 import { unreachable } from '../../lib/unreachable.ts';
 import type { BoundsOf } from '../admin/prometheus.ts';
+import type { NameTagger } from '../admin/statistic-tags.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { OpenTelemetrySink } from './open-telemetry.ts';
 import type { Sink } from './reporter.ts';
 import { StatsdSink } from './statsd.ts';
 
-export function createSink(config: StatsSinkConfig, client: Pick<ClusterClient, 'http'>, boundsOf: BoundsOf): Sink {
+export function createSink(
+  config: StatsSinkConfig,
+  client: Pick<ClusterClient, 'http'>,
+  tagger: NameTagger,
+  boundsOf: BoundsOf,
+): Sink {
   switch (config.kind) {
     case 'statsd':
-      return new StatsdSink(config);
+      return new StatsdSink(config, tagger);
     case 'open-telemetry':
-      return new OpenTelemetrySink(config, client, boundsOf);
+      return new OpenTelemetrySink(config, client, tagger, boundsOf);
     default:
       return unreachable(config);
   }

@@ -1,7 +1,7 @@
 // Statistics as OTLP metrics over gRPC: ExportMetricsServiceRequest (opentelemetry/proto/metrics/v1/metrics.proto), written field by field.
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { BOUNDS, type BoundsOf } from '../admin/prometheus.ts';
-import { taggedName } from '../admin/statistic-name.ts';
+import type { NameTagger } from '../admin/statistic-tags.ts';
 import type { NamedHistogram } from '../admin/statistics.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
@@ -21,12 +21,12 @@ const CUMULATIVE = 2;
 export class OpenTelemetrySink implements Sink {
   readonly #config: Config;
   readonly #client: Pick<ClusterClient, 'http'>;
-  readonly #boundsOf: BoundsOf;
+  readonly #form: Form;
   #giveUp: (() => void) | null = null;
 
-  constructor(config: Config, client: Pick<ClusterClient, 'http'>, boundsOf: BoundsOf) {
+  constructor(config: Config, client: Pick<ClusterClient, 'http'>, tagger: NameTagger, boundsOf: BoundsOf) {
     this.#config = config;
-    this.#boundsOf = boundsOf;
+    this.#form = { ...config, tagger, boundsOf };
     this.#client = client;
   }
 
@@ -45,7 +45,7 @@ export class OpenTelemetrySink implements Sink {
       upgrade: '',
       headers,
     } as const;
-    const body = frameMessage(encode(report, this.#config, this.#boundsOf));
+    const body = frameMessage(encode(report, this.#form));
     this.#giveUp = this.#client.http({ cluster, head, body, timeout, maxBytes: MAXIMUM_ANSWER, retry: null }, () => {
       this.#giveUp = null;
     });
@@ -56,27 +56,30 @@ export class OpenTelemetrySink implements Sink {
   }
 }
 
-function encode(report: Report, config: Config, boundsOf: BoundsOf): Uint8Array {
+/** How figures are told. */
+type Form = Omit<Config, 'kind' | 'target'> & { readonly tagger: NameTagger; readonly boundsOf: BoundsOf };
+
+function encode(report: Report, form: Form): Uint8Array {
   const writer = new BinaryWriter();
   message(writer, 1, (resourceMetrics) => {
     message(resourceMetrics, 2, (scopeMetrics) => {
       for (const { name, value, delta } of report.counters) {
-        const temporality = config.counterDeltas ? DELTA : CUMULATIVE;
-        metric(scopeMetrics, name, config, (one, tags) =>
+        const temporality = form.counterDeltas ? DELTA : CUMULATIVE;
+        metric(scopeMetrics, name, form, (one, tags) =>
           message(one, 7, (sum) => {
-            message(sum, 1, (point) => numberPoint(point, report, config.counterDeltas ? delta : value, tags));
+            message(sum, 1, (point) => numberPoint(point, report, form.counterDeltas ? delta : value, tags));
             sum.tag(2, WireType.Varint).int32(temporality);
             sum.tag(3, WireType.Varint).bool(true);
           }),
         );
       }
       for (const [name, value] of report.gauges) {
-        metric(scopeMetrics, name, config, (one, tags) =>
+        metric(scopeMetrics, name, form, (one, tags) =>
           message(one, 5, (gauge) => message(gauge, 1, (point) => numberPoint(point, report, value, tags))),
         );
       }
       for (const histogram of report.histograms) {
-        encodeHistogram(scopeMetrics, histogram, boundsOf(histogram[0]) ?? BOUNDS, report, config);
+        encodeHistogram(scopeMetrics, histogram, report, form);
       }
     });
   });
@@ -88,10 +91,10 @@ type Tags = readonly (readonly [string, string])[];
 function metric(
   writer: BinaryWriter,
   name: string,
-  { prefix, tagAttributes, tagsLeaveNames }: Config,
+  { prefix, tagAttributes, tagsLeaveNames, tagger }: Form,
   write: (one: BinaryWriter, tags: Tags) => void,
 ): void {
-  const tagged = taggedName(name);
+  const tagged = tagger(name);
   const shown = tagsLeaveNames ? tagged.name : name;
   message(writer, 2, (one) => {
     text(one, 1, prefix === '' ? shown : `${prefix}.${shown}`);
@@ -107,14 +110,9 @@ function numberPoint(writer: BinaryWriter, { at, since }: Report, value: number,
   attributes(writer, 7, tags);
 }
 
-function encodeHistogram(
-  writer: BinaryWriter,
-  [name, histogram]: NamedHistogram,
-  bounds: readonly number[],
-  report: Report,
-  config: Config,
-): void {
-  metric(writer, name, config, (one, tags) =>
+function encodeHistogram(writer: BinaryWriter, [name, histogram]: NamedHistogram, report: Report, form: Form): void {
+  const bounds = form.boundsOf(name) ?? BOUNDS;
+  metric(writer, name, form, (one, tags) =>
     message(one, 9, (found) => {
       message(found, 1, (point) => {
         point.tag(2, WireType.Bit64).fixed64(nanoseconds(report.since));

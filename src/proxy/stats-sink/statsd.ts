@@ -2,7 +2,7 @@
 // here hold none.
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { taggedName } from '../admin/statistic-name.ts';
+import type { NameTagger } from '../admin/statistic-tags.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
 import type { Report, Sink } from './reporter.ts';
 
@@ -10,9 +10,11 @@ type StatsdConfig = Extract<StatsSinkConfig, { kind: 'statsd' }>;
 
 export class StatsdSink implements Sink {
   readonly #config: StatsdConfig;
+  readonly #tagger: NameTagger;
   readonly #socket: Socket;
 
-  constructor(config: StatsdConfig) {
+  constructor(config: StatsdConfig, tagger: NameTagger) {
+    this.#tagger = tagger;
     this.#config = config;
     this.#socket = createSocket(isIPv6(config.address) ? 'udp6' : 'udp4');
     // A collector that is not there is no fault of ours; its figures come again.
@@ -37,7 +39,7 @@ export class StatsdSink implements Sink {
   #line(name: string, value: number, kind: 'c' | 'g'): string {
     const { prefix, tagged } = this.#config;
     if (!tagged) return `${prefix}.${plain(name)}:${value}|${kind}`;
-    const { name: short, tags } = taggedName(name);
+    const { name: short, tags } = this.#tagger(name);
     const shown = tags.map(([tag, of]) => `${tag}:${of.replace(/[|,\n]/g, '_')}`).join(',');
     return `${prefix}.${plain(short)}:${value}|${kind}${shown === '' ? '' : `|#${shown}`}`;
   }
