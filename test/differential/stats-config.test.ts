@@ -89,15 +89,43 @@ describe.each(Object.entries(TAGS))('tags: %s', (name, tags) => {
   });
 });
 
-/** Names and labels of counters and gauges. */
+const HTTP = 'type.googleapis.com/envoy.extensions.filters.http';
+const ANY = '{action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{any: true}]}}}';
+const filters = `
+- {name: r, typed_config: {'@type': ${HTTP}.rbac.v3.RBAC, rules_stat_prefix: pre, shadow_rules_stat_prefix: shadow., track_per_rule_stats: true, shadow_rules: ${ANY}, rules: ${ANY}}}
+- {name: l, typed_config: {'@type': ${HTTP}.local_ratelimit.v3.LocalRateLimit, stat_prefix: limit, token_bucket: {max_tokens: 100, tokens_per_fill: 100, fill_interval: 1s}, filter_enabled: {default_value: {numerator: 100}}}}
+- {name: e, typed_config: {'@type': ${HTTP}.ext_authz.v3.ExtAuthz, stat_prefix: own, failure_mode_allow: true, http_service: {server_uri: {uri: 'http://x', cluster: refused, timeout: 1s}}}}
+`;
+
+describe('tags of filters', () => {
+  const listeners = { front: { manager: 'stat_prefix: ingress', filters } };
+  compareWithEnvoy({ ...suite, name: 'tags of filters', bootstrap: '', listeners }, (pair) => {
+    test('series', async () => {
+      await ask(pair());
+      const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(series));
+      expect([...mine!].filter((one) => !theirs!.has(one))).toEqual([]);
+      expect([...mine!].join()).toMatch(/ext_authz.*local_rate_limit.*rbac/s);
+    });
+  });
+});
+
+/** Names and labels of counters and gauges; the order of labels says nothing. */
 async function series(stand: Pair['ours']): Promise<ReadonlySet<string>> {
   const response = await fetch(
-    `http://127.0.0.1:${stand.portOf('admin')}/stats/prometheus?usedonly&filter=^(cluster|http|listener|tcp)\\.`,
+    `http://127.0.0.1:${stand.portOf('admin')}/stats/prometheus?usedonly&filter=^(cluster|http|listener|tcp)\\.|rate_limit`,
   );
   const text = stand.withoutPorts(await response.text()).replaceAll(`_${stand.portOf('front')}`, '_<front>');
   return new Set(
     [...text.matchAll(/^(envoy_\w+)(?:\{\}|(\{[^}]+\}))? \d+$/gm)]
-      .map(([, metric, labels]) => `${metric}${labels ?? ''}`)
+      .map(([, metric, labels]) =>
+        [
+          metric,
+          ...(labels ?? '')
+            .slice(1, -1)
+            .split(/,(?=\w+=)/)
+            .sort(),
+        ].join(' '),
+      )
       .filter((one) => !/_bucket|_sum|_count/.test(one)),
   );
 }

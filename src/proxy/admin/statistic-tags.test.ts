@@ -32,6 +32,25 @@ test.each([
   ['http.in.rbac.allowed', 'http.rbac.allowed envoy.http_conn_manager_prefix=in'],
   ['tcp.in.idle_timeout', 'tcp.idle_timeout envoy.tcp_prefix=in'],
   ['cluster.field', 'cluster.field'],
+  ['cluster.a.ext_authz.p.ok', 'cluster.ext_authz.ok envoy.ext_authz_prefix=p envoy.cluster_name=a'],
+  ['http.in.ext_authz.ok', 'http.ext_authz.ok envoy.http_conn_manager_prefix=in'],
+  [
+    'http.in.rbac.p.shadow_denied',
+    'http.rbac.shadow_denied envoy.rbac_http_prefix=p envoy.http_conn_manager_prefix=in',
+  ],
+  [
+    'http.in.rbac.policy.one.two.allowed',
+    'http.rbac.policy.allowed envoy.rbac_policy_name=one.two envoy.http_conn_manager_prefix=in',
+  ],
+  ['p.http_local_rate_limit.ok', 'http_local_rate_limit.ok envoy.local_http_ratelimit_prefix=p'],
+  [
+    'cluster.a.grpc.pkg_Svc.Get.success',
+    'cluster.grpc.success envoy.grpc_bridge_service=pkg_Svc envoy.grpc_bridge_method=Get envoy.cluster_name=a',
+  ],
+  [
+    'vhost.h.vcluster.v.upstream_rq_2xx',
+    'vhost.vcluster.upstream_rq_xx envoy.response_code_class=2 envoy.virtual_host=h envoy.virtual_cluster=v',
+  ],
 ])('Envoy’s own: %s', (name, wants) => {
   expect(shown(nameTagger(ALL_DEFAULTS), name)).toBe(wants);
 });

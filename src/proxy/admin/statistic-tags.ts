@@ -6,16 +6,19 @@ import type { OwnTag, TagRules } from '../bootstrap/stats-tags.ts';
 
 type Tags = readonly (readonly [name: string, value: string])[];
 
-export type TaggedName = { readonly name: string; readonly tags: Tags };
+type TaggedName = { readonly name: string; readonly tags: Tags };
 
 export type NameTagger = (name: string) => TaggedName;
 
 /** A tag, and where the name has what is left out for it. */
 type Part = { readonly tag: string; readonly value: string; readonly from: number; readonly to: number };
 
+/** Names are asked for again with every scrape; those of clusters come and go. */
+const REMEMBERED = 50_000;
+
 /** Of several parts for one tag the first counts. */
 export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
-  return (name) => {
+  const tag = (name: string): TaggedName => {
     const found = defaultParts(name);
     const parts = new Map<string, Part>();
     const note = (part: Part): void => {
@@ -27,7 +30,17 @@ export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
     found.scope.filter(chosen).forEach(note);
     ownParts(name, late).forEach(note);
     const all = [...parts.values()];
-    return { name: without(name, all), tags: all.map(({ tag, value }) => [tag, value]) };
+    return { name: without(name, all), tags: all.map((part) => [part.tag, part.value]) };
+  };
+  const known = new Map<string, TaggedName>();
+  return (name) => {
+    let tagged = known.get(name);
+    if (tagged === undefined) {
+      if (known.size >= REMEMBERED) known.clear();
+      tagged = tag(name);
+      known.set(name, tagged);
+    }
+    return tagged;
   };
 }
 
@@ -42,51 +55,59 @@ const SCOPES: Readonly<Record<string, string>> = {
 const INNER =
   /\.((?:ssl|outlier_detection|circuit_breakers\.(?:default|high)|rbac|fault|cors|csrf|ext_authz|ext_proc|jwt_authn|ratelimit|http_local_rate_limit|health_check|health|tracing|grpc|compressor|decompressor|buffer|http1|http2|upgrades)\.[\w.]*)$/;
 
-const WORKER = /\.worker_(\d+)\.\w+$/d;
+/** Where a worker's own figure begins. */
+const WORKER = /(?<=\.)worker_\d+\.\w+$/;
+
+/** Parts within a name: the first group is cut, the second is the value. */
+const WITHIN: readonly (readonly [tag: string, pattern: RegExp])[] = [
+  ['envoy.worker_id', /\.worker_((\d+)\.)\w+$/d],
+  ['envoy.response_code_class', /_rq_((\d))xx$/d],
+  ['envoy.response_code', /_rq(_(\d{3}))$/d],
+  ['envoy.ext_authz_prefix', /\.ext_authz\.((\w+)\.)\w+$/d],
+  ['envoy.rbac_policy_name', /\.rbac\.(?:.*\.)?policy\.((.+)\.)\w+$/d],
+  ['envoy.rbac_http_prefix', /^http\..*\.rbac\.((?!policy\.)(\w+)\.)[\w.]+$/d],
+  ['envoy.local_http_ratelimit_prefix', /^((.+)\.)http_local_rate_limit\.\w+$/d],
+  ['envoy.grpc_bridge_service', /^cluster\..*\.grpc\.(([^.]+)\.)[^.]+\.\w+$/d],
+  ['envoy.grpc_bridge_method', /^cluster\..*\.grpc\.[^.]+\.(([^.]+)\.)\w+$/d],
+  ['envoy.virtual_host', /^vhost\.((.+)\.)(?:vcluster|route)\.[^.]+\.\w+$/d],
+  ['envoy.virtual_cluster', /^vhost\..+\.vcluster\.(([^.]+)\.)\w+$/d],
+  ['envoy.route', /^vhost\..+\.route\.(([^.]+)\.)\w+$/d],
+];
 
 function defaultParts(name: string): { readonly inner: readonly Part[]; readonly scope: readonly Part[] } {
+  const inner = WITHIN.flatMap(([tag, pattern]) => partOf(tag, pattern, name));
   const [kind = ''] = name.split('.', 1);
   const tag = SCOPES[kind];
-  if (tag === undefined) return NO_PARTS;
+  if (tag === undefined) return { inner, scope: [] };
   const from = kind.length + 1;
-  const worker = WORKER.exec(name);
-  if (worker !== null) {
-    const [start, end] = worker.indices![1]!;
-    return {
-      inner: [{ tag: 'envoy.worker_id', value: worker[1]!, from: start, to: end + 1 }],
-      scope: scopePart(tag, name, from, worker.index + 1),
-    };
-  }
-  const inner = INNER.exec(name.slice(kind.length))?.[1];
-  const field = inner === undefined ? name.lastIndexOf('.') + 1 : name.length - inner.length;
-  return { inner: codeParts(name), scope: scopePart(tag, name, from, field) };
+  const field = WORKER.exec(name)?.index ?? fieldIn(name, kind);
+  return { inner, scope: scopePart(tag, name, from, field) };
 }
 
-const NO_PARTS = { inner: [], scope: [] };
+function fieldIn(name: string, kind: string): number {
+  const inner = INNER.exec(name.slice(kind.length))?.[1];
+  return inner === undefined ? name.lastIndexOf('.') + 1 : name.length - inner.length;
+}
 
 /** With the dot after it. */
 function scopePart(tag: string, name: string, from: number, to: number): Part[] {
   return to > from ? [{ tag, value: name.slice(from, to - 1), from, to }] : [];
 }
 
-function codeParts(name: string): Part[] {
-  const [, digits, xx] = /_rq_(\d)(xx|\d\d)$/.exec(name) ?? [];
-  if (digits === undefined || xx === undefined) return [];
-  const at = name.length - 3;
-  if (xx === 'xx') return [{ tag: 'envoy.response_code_class', value: digits, from: at, to: at + 1 }];
-  return [{ tag: 'envoy.response_code', value: `${digits}${xx}`, from: at - 1, to: name.length }];
-}
-
 function ownParts(name: string, own: readonly OwnTag[]): Part[] {
   return own.flatMap((one): Part[] => {
     const { tag } = one;
     if (one.kind === 'fixed') return [{ tag, value: one.value, from: 0, to: 0 }];
-    const found = one.pattern.exec(name);
-    if (found === null || found.length === 1) return [];
-    const value = found.length > 2 ? found[2] : found[1];
-    const [from, to] = found.indices![1] ?? [0, 0];
-    return [{ tag, value: value ?? '', from, to }];
+    return partOf(tag, one.pattern, name);
   });
+}
+
+function partOf(tag: string, pattern: RegExp, name: string): Part[] {
+  const found = pattern.exec(name);
+  if (found === null || found.length === 1) return [];
+  const value = found.length > 2 ? found[2] : found[1];
+  const [from, to] = found.indices![1] ?? [0, 0];
+  return [{ tag, value: value ?? '', from, to }];
 }
 
 /** Parts may overlap. */

@@ -12,7 +12,8 @@ type Track = (scope: FilterScope, decision: RbacDecision) => void;
 /** `shadow` counts beside `enforced`, under names of its own. */
 export function compileStats(config: RBAC): { readonly enforced: Track; readonly shadow: Track } {
   const statsOf = perScope((scope) => scope.stats(`${scope.prefix}rbac`, (): Counters => ({})));
-  const track = (prefix: string, kind: string): Track => {
+  const track = (named: string, kind: string): Track => {
+    const prefix = named === '' || named.endsWith('.') ? named : `${named}.`;
     const names = [`${prefix}${kind}denied`, `${prefix}${kind}allowed`] as const;
     return (scope, { allowed, policy }) => {
       const counters = statsOf(scope);
