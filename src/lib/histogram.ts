@@ -75,6 +75,16 @@ export class Histogram {
     this.#exemplar = null;
   }
 
+  /** Buckets that have records, lowest first. */
+  filled(): (readonly [low: number, width: number, count: number])[] {
+    const found: [number, number, number][] = [];
+    this.#counts?.forEach((count, bucket) => {
+      const [low, high] = rangeOf(bucket);
+      if (count > 0) found.push([low, high - low, count]);
+    });
+    return found;
+  }
+
   /** How many records lie below each bound, for bounds in ascending order with two significant digits at most. */
   below(bounds: readonly number[]): number[] {
     const counts = this.#counts;

@@ -1,27 +1,46 @@
 // The parameters of /config_dump: `resource` takes one list out of the dump, `mask` keeps the fields it names, `name_regex` the resources.
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { compileRegex } from '../../lib/re2.ts';
+import { types } from '../../xds/descriptors/types.ts';
 
-/** A text says what is wrong with the query. */
-export function queryDump(dump: JsonObject, query: URLSearchParams): JsonObject | string {
+export type DumpAnswer = { readonly dump: JsonObject } | { readonly wrong: string; readonly status: 400 | 404 };
+
+export function queryDump(dump: JsonObject, query: URLSearchParams): DumpAnswer {
   let configs = (dump['configs'] as JsonObject[]).slice();
   const pattern = query.get('name_regex') ?? '';
   if (pattern !== '') {
     const outcome = compileRegex(pattern);
-    if (!outcome.ok) return `Error while parsing name_regex from ${pattern}: ${outcome.reason}\n`;
+    if (!outcome.ok) return { wrong: `Error while parsing name_regex from ${pattern}: ${outcome.reason}`, status: 400 };
     configs = configs.map((part) => keepNamed(part, (name) => outcome.regex.matches(name)));
   }
   const resource = query.get('resource') ?? '';
   if (resource !== '') {
     const owner = configs.find((part) => Array.isArray(part[resource]));
-    if (owner === undefined) return `${resource} not found in config dump\n`;
+    if (owner === undefined) return noList(configs, resource);
     configs = (owner[resource] as JsonObject[]).map((item) => ({ '@type': itemType(owner, resource), ...item }));
   }
   const mask = query.get('mask') ?? '';
-  if (mask === '') return { configs };
+  if (mask === '') return { dump: { configs } };
   const paths = mask.split(',').map((path) => path.trim().split('.'));
-  const masked = configs.map((part) => pick(part, paths)).filter((part) => Object.keys(part).length > 0);
-  return { configs: masked.map((part, i) => ({ '@type': configs[i]!['@type']!, ...part })) };
+  const masked = configs.flatMap((part) => {
+    const type = String(part['@type']);
+    const own = paths.filter(([first = '']) => hasField(type, first));
+    return own.length > 0 ? [{ '@type': type, ...pick(part, own) }] : [];
+  });
+  if (configs.length > 0 && masked.length === 0)
+    return { wrong: `FieldMask paths: "${mask}" could not be successfully used.`, status: 400 };
+  return { dump: { configs: masked } };
+}
+
+function hasField(type: string, name: string): boolean {
+  const fields = types.getMessage(type.slice(type.lastIndexOf('/') + 1))?.fields ?? [];
+  return fields.some((field) => field.name === name);
+}
+
+function noList(configs: readonly JsonObject[], resource: string): DumpAnswer {
+  if (!configs.some((part) => resource in part)) return { wrong: `${resource} not found in config dump`, status: 404 };
+  const hint = `Use ?mask=${resource} to get only this field`;
+  return { wrong: `${resource} is not a repeated field. ${hint}`, status: 400 };
 }
 
 /** `dynamic_active_clusters` of a ClustersConfigDump holds ClustersConfigDump.DynamicCluster. */
@@ -68,5 +87,8 @@ function pick(object: JsonObject, paths: readonly (readonly string[])[]): JsonOb
 
 function pickBelow(value: JsonValue, paths: readonly (readonly string[])[]): JsonValue {
   if (Array.isArray(value)) return value.map((item) => pickBelow(item, paths));
-  return typeof value === 'object' && value !== null ? pick(value, paths) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  // An Any keeps its type.
+  const type = value['@type'];
+  return { ...(type === undefined ? {} : { '@type': type }), ...pick(value, paths) };
 }

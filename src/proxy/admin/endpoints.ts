@@ -9,6 +9,7 @@ import { describeCertificates } from './certificates.ts';
 import { type ClusterView, clustersJson, clustersText } from './cluster-status.ts';
 import { dumpConfig, isStatic } from './config-dump.ts';
 import { queryDump } from './config-query.ts';
+import { histogramForms } from './histogram-forms.ts';
 import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
 import { initDump, serverInfo } from './server-info.ts';
 import type { NameTagger } from './statistic-tags.ts';
@@ -83,9 +84,15 @@ export type AdminEndpoint = {
   answer(view: AdminView, query: AdminQuery): AdminAnswer;
 };
 
+const RUNTIME_USAGE =
+  'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\nuse an empty value to remove a previously added override';
+
 export const endpoints: readonly AdminEndpoint[] = [
   get('/certs', 'print certs on machine', (view) => json(describeCertificates(view.secrets(), view.clock.epoch()))),
   get('/clusters', 'upstream cluster status', answerClusters),
+  get('/contention', 'dump current mutex contention stats (there are no mutexes)', () =>
+    text('Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.'),
+  ),
   get('/config_dump', 'dump current configs (include_eds, resource, mask, name_regex)', answerConfig),
   post('/drain_listeners', 'drain listeners (graceful, inboundonly)', (view, { parameters }) => {
     view.drain({ graceful: parameters.has('graceful'), inboundOnly: parameters.has('inboundonly') });
@@ -108,7 +115,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   post('/reset_counters', 'reset all counters to zero', (view) => done(() => view.resetCounters())),
   get('/runtime', 'print runtime values', ({ bootstrap }) => json(bootstrap.runtime.describe())),
   post('/runtime_modify', 'add or modify runtime values', ({ bootstrap }, { parameters }) => {
-    if (parameters.size === 0) return text('usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n', 400);
+    if (parameters.size === 0) return text(RUNTIME_USAGE, 400);
     bootstrap.runtime.override(parameters);
     return ok();
   }),
@@ -126,11 +133,17 @@ export function helpText(): string {
 
 function answerStats(view: AdminView, query: AdminQuery): AdminAnswer {
   const format = query.parameters.get('format') ?? 'text';
+  const buckets = query.parameters.get('histogram_buckets') ?? 'summary';
+  const form = Object.hasOwn(histogramForms, buckets) ? histogramForms[buckets] : undefined;
+  if (form === undefined)
+    return text(`usage: /stats?histogram_buckets=(${Object.keys(histogramForms).join('|')})\n`, 400);
+  const { bounds } = view.bootstrap.statsConfig;
   return withStatistics(view, query, (found) => {
-    if (format === 'text') return text(statisticsText(found));
-    if (format === 'json') return { status: 200, type: 'json', body: JSON.stringify(statisticsJson(found)) };
+    if (format === 'text') return text(statisticsText(found, form, bounds));
+    if (format === 'json')
+      return { status: 200, type: 'json', body: JSON.stringify(statisticsJson(found, form, bounds)) };
     if (format === 'prometheus') return exposition(view, found, query);
-    return text(`usage: /stats?format=text|json|prometheus\n`, 400);
+    return text('usage: /stats?format=(json|prometheus|text)\n\n', 400);
   });
 }
 
@@ -154,7 +167,7 @@ function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery):
 function answerConfig(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
   const input = { bootstrap: view.bootstrap, resources: view.resources, secrets: view.secrets() };
   const dump = queryDump(dumpConfig(input, parameters.has('include_eds')), parameters);
-  return typeof dump === 'string' ? text(dump, 404) : json(dump);
+  return 'wrong' in dump ? text(dump.wrong, dump.status) : json(dump.dump);
 }
 
 function answerClusters(view: AdminView, { parameters }: AdminQuery): AdminAnswer {

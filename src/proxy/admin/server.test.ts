@@ -215,9 +215,21 @@ it('shows histograms as text and as JSON', async () => {
 });
 
 it.each([
-  ['/stats?filter=(', 'invalid re2 regex'],
-  ['/stats?type=Nonsense', 'usage: /stats?type='],
+  ['cumulative', /^[^ ]+: B0\.5\(0,0\) .*B5\(0,0\) B10\(1,1\) .*B1\.8e\+06\(1,1\)/],
+  ['disjoint', /: .*B10\(1,1\) B25\(0,0\)/],
+  ['detailed', /upstream_rq_time:\n {2}totals=7,0\.1:1\n {2}intervals=7,0\.1:1\n {2}summary=P0\(7,7\)/],
+])('shows buckets: %s', async (form, wants) => {
+  expect((await ask(`/stats?type=Histograms&histogram_buckets=${form}`)).text).toMatch(wants);
+});
+
+it.each([
+  ['/stats?filter=(', 'Invalid re2 regex'],
+  ['/stats?type=Nonsense', 'invalid &type= param'],
   ['/stats?format=html', 'usage: /stats?format='],
+  ['/stats?histogram_buckets=x', 'usage: /stats?histogram_buckets='],
+  ['/config_dump?name_regex=(', 'Error while parsing name_regex'],
+  ['/config_dump?resource=bootstrap', 'bootstrap is not a repeated field'],
+  ['/config_dump?resource=dynamic_listeners&mask=nothing', 'could not be successfully used'],
 ])('refuses %s', async (path, text) => {
   const answer = await ask(path);
   expect(answer.status).toBe(400);
@@ -236,7 +248,7 @@ it('selects parts of the configuration', async () => {
   expect(await configs('resource=dynamic_listeners&name_regex=x')).toHaveLength(0);
   expect(await ask('/config_dump?resource=nothing')).toEqual({
     status: 404,
-    text: 'nothing not found in config dump\n',
+    text: 'nothing not found in config dump',
   });
 });
 

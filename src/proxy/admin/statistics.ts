@@ -3,6 +3,8 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Histogram } from '../../lib/histogram.ts';
 import { compileRegex } from '../../lib/re2.ts';
+import type { HistogramForm } from './histogram-forms.ts';
+import { BOUNDS, type BoundsOf } from './prometheus.ts';
 import { isGauge, statisticName } from './statistic-name.ts';
 
 /** `cluster.web.upstream_rq_total`: everything up to the last dot is where it was counted, the rest a field. */
@@ -25,11 +27,13 @@ export type StatisticsQuery = {
 /** What is wrong with the query is a text. */
 export function readQuery(query: URLSearchParams): StatisticsQuery | string {
   const filter = query.get('filter') ?? '';
-  const outcome = compileRegex(`(?s).*(?:${filter}).*`);
-  if (!outcome.ok) return `invalid re2 regex: ${outcome.reason}\n`;
+  const alone = compileRegex(filter);
+  const outcome = alone.ok ? compileRegex(`(?s).*(?:${filter}).*`) : alone;
+  if (!outcome.ok) return `Invalid re2 regex: ${outcome.reason}\n`;
   const inverted = query.has('invert_filter');
+  if (!HIDDEN.includes(query.get('hidden') ?? 'exclude')) return `usage: /stats?hidden=(${HIDDEN.join('|')})\n\n`;
   const type = query.get('type') ?? 'All';
-  if (!TYPES.includes(type)) return `usage: /stats?type=${TYPES.join('|')}\n`;
+  if (!TYPES.includes(type)) return 'invalid &type= param';
   return {
     matches: filter === '' ? () => true : (name) => outcome.regex.matches(name) !== inverted,
     usedOnly: query.has('usedonly'),
@@ -39,6 +43,8 @@ export function readQuery(query: URLSearchParams): StatisticsQuery | string {
   };
 }
 
+/** There are no hidden ones. */
+const HIDDEN: readonly string[] = ['include', 'only', 'exclude'];
 const TYPES: readonly string[] = ['All', 'Counters', 'Gauges', 'Histograms', 'TextReadouts'];
 
 /** Under Envoy's names, sorted. */
@@ -65,36 +71,20 @@ export function selectStatistics(
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
 
-const SHARES = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1];
-
-export function statisticsText({ numbers, histograms }: Statistics): string {
+export function statisticsText({ numbers, histograms }: Statistics, form: HistogramForm, boundsOf: BoundsOf): string {
   const lines = numbers.map(([name, value]) => `${name}: ${value}\n`);
-  return [...lines, ...histograms.map(([name, histogram]) => `${name}: ${summary(histogram)}\n`)].join('');
+  const summaries = histograms.map(([name, histogram]) => {
+    const shown = histogram.count === 0 ? ' No recorded values' : form.text(histogram, boundsOf(name) ?? BOUNDS);
+    return `${name}:${shown}\n`;
+  });
+  return [...lines, ...summaries].join('');
 }
 
-/** Envoy shows the last interval beside the whole time; we keep the whole time. */
-function summary(histogram: Histogram): string {
-  if (histogram.count === 0) return 'No recorded values';
-  const values = histogram.quantiles(SHARES).map(rounded);
-  return values.map((value, i) => `P${rounded(SHARES[i]! * 100)}(${value},${value})`).join(' ');
-}
-
-export function statisticsJson({ numbers, histograms }: Statistics): JsonObject {
+export function statisticsJson(
+  { numbers, histograms }: Statistics,
+  form: HistogramForm,
+  boundsOf: BoundsOf,
+): JsonObject {
   const stats: JsonValue[] = numbers.map(([name, value]) => ({ name, value }));
-  if (histograms.length === 0) return { stats };
-  const computed = histograms.map(([name, histogram]) => ({
-    name,
-    values: histogram.quantiles(SHARES).map((quantile) => {
-      const value = Number.isNaN(quantile) ? null : rounded(quantile);
-      return { interval: value, cumulative: value };
-    }),
-  }));
-  const supported = SHARES.map((share) => rounded(share * 100));
-  return {
-    stats: [...stats, { histograms: { supported_quantiles: supported, computed_quantiles: computed } }],
-  };
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(6));
+  return { stats: histograms.length === 0 ? stats : [...stats, { histograms: form.json(histograms, boundsOf) }] };
 }
