@@ -5,7 +5,7 @@
 //   names        [ hash 64 | hash 64 |    0    | …        claimed by whoever needs it first, never given back
 //   thread 0     [ 4 counts | 4 counts | …
 //   thread 1     [ 4 counts | 4 counts | …
-import { xxHash64 } from './hash.ts';
+import { SharedNames } from './shared-names.ts';
 
 /** The counts of one name. */
 export type Tally = {
@@ -18,11 +18,11 @@ export type Tally = {
 /** Counts per name. */
 const FIELDS = 4;
 const SLOTS = 16_384;
-const NAME_BYTES = 8 * SLOTS;
+const NAME_BYTES = SharedNames.bytes(SLOTS);
 const ROW_COUNTS = FIELDS * SLOTS;
 
 export class SharedTallies {
-  readonly #names: BigUint64Array;
+  readonly #names: SharedNames;
   readonly #counts: Int32Array;
   readonly #threads: number;
   readonly #own: number;
@@ -34,7 +34,7 @@ export class SharedTallies {
 
   /** `own` is this thread's row, from 0. */
   constructor(memory: SharedArrayBuffer, threads: number, own: number) {
-    this.#names = new BigUint64Array(memory, 0, SLOTS);
+    this.#names = new SharedNames(memory, SLOTS);
     this.#counts = new Int32Array(memory, NAME_BYTES);
     this.#threads = threads;
     this.#own = own;
@@ -42,7 +42,7 @@ export class SharedTallies {
 
   /** null when there are too many names. */
   of(name: string): Tally | null {
-    const slot = this.#slot(name);
+    const slot = this.#names.claim(name);
     if (slot === null) return null;
     const counts = this.#counts;
     const rows = Array.from({ length: this.#threads }, (_, thread) => thread * ROW_COUNTS + slot * FIELDS);
@@ -61,17 +61,5 @@ export class SharedTallies {
   /** A thread is gone, and what it counted with it. */
   clear(thread: number): void {
     this.#counts.fill(0, thread * ROW_COUNTS, (thread + 1) * ROW_COUNTS);
-  }
-
-  #slot(name: string): number | null {
-    const { high, low } = xxHash64(Buffer.from(name).toString('latin1'));
-    // 0 is a free slot.
-    const hash = (BigInt(high) << 32n) | BigInt(low) || 1n;
-    for (let step = 0; step < SLOTS; step++) {
-      const slot = (low + step) % SLOTS;
-      const found = Atomics.compareExchange(this.#names, slot, 0n, hash);
-      if (found === 0n || found === hash) return slot;
-    }
-    return null;
   }
 }

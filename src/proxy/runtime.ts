@@ -18,6 +18,7 @@ import { nothingOnDemand, type OnDemand } from './config/on-demand.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
 import { HealthChecks } from './health/checks.ts';
+import type { EnterCourt } from './health/judgement.ts';
 import type { WatchHealth } from './health/shared.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
@@ -48,6 +49,8 @@ export type RuntimeOptions = {
   readonly health?: { readonly failing: boolean };
   /** Where not every thread checks endpoints by itself. */
   readonly watchHealth?: WatchHealth;
+  /** Where other threads send requests to the same endpoints. */
+  readonly judgement?: EnterCourt;
   /** Where other threads serve the same listeners. */
   readonly sharing?: ListenerSharing;
   /** Milliseconds that `drain` waits for requests in progress. */
@@ -110,6 +113,7 @@ export class ProxyRuntime {
       dnsCaches: this.#dnsCaches,
       local: () => this.#localCluster(),
       watchHealth: (owner) => watchHealth(owner, check),
+      judgement: options.judgement ?? null,
     };
     this.#calls = {
       ...shared,

@@ -104,6 +104,34 @@ async function statuses(port: number, totals: () => Promise<readonly number[]>):
   return [...seen];
 }
 
+test('failures in a row are of both together, and leave an endpoint out in both', async () => {
+  let failures = 0;
+  const bad = await upstream(() => {
+    failures += 1;
+    return 503;
+  });
+  const good = await upstream(() => 200);
+  const lb_endpoints = [bad, good].map((one) => ({ endpoint: { address: address(one.port) } }));
+  const { proxy, port, totals } = await start(bad.port, {
+    cluster: {
+      load_assignment: { cluster_name: 'up', endpoints: [{ lb_endpoints }] },
+      outlier_detection: { consecutive_5xx: 9, consecutive_gateway_failure: 100, max_ejection_percent: 50 },
+    },
+  });
+  const seen = await statuses(port, totals);
+  while (failures < 9) seen.push(await statusOf(port));
+  expect(new Set(seen)).toEqual(new Set([200, 503]));
+  await waitFor('the endpoint to be out', async () =>
+    (await proxy.admin('/clusters')).includes(`up::127.0.0.1:${bad.port}::health_flags::/failed_outlier_check`),
+  );
+  expect(await statuses(port, totals)).toEqual([200]);
+  const enforced = 'cluster.up.outlier_detection.ejections_enforced_';
+  expect(await proxy.stat(`${enforced}consecutive_5xx`)).toBe(1);
+  expect(await proxy.stat(`${enforced}total`)).toBe(1);
+  expect(await proxy.stat('cluster.up.outlier_detection.ejections_active')).toBe(1);
+  expect(await proxy.stat('cluster.up.membership_healthy')).toBe(1);
+});
+
 test('an endpoint is asked for its health by one, and judged alike by both', async () => {
   let health = 200;
   const up = await upstream((path) => (path === '/health' ? health : 200));

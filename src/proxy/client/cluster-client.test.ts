@@ -68,6 +68,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     cluster: () => undefined,
     dnsCaches: null as never,
     local: () => null,
+    judgement: null,
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {
       throw new Error('no TLS here');

@@ -9,7 +9,7 @@ import { PassiveHealth } from './passive-health.ts';
 import { sameJson } from './same-json.ts';
 import type { ClusterStats } from './stats.ts';
 
-export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'watchHealth'> & {
+export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'watchHealth' | 'judgement'> & {
   readonly clock: Clock;
   readonly stats: ClusterStats;
   readonly hosts: () => readonly Host[];
@@ -83,16 +83,18 @@ export class ClusterHealth {
   }
 
   #watchPassively(): void {
-    const { wheel, random, clock, stats, hosts, onChange } = this.#context;
+    const { wheel, random, clock, stats, hosts, onChange, judgement } = this.#context;
     for (const host of hosts()) this.#passive?.remove(host);
     this.#passive?.stop();
-    const config = this.#config.outlierDetection;
+    const { name, outlierDetection: config, discovery } = this.#config;
     if (config === null) {
       this.#passive = null;
       return;
     }
     this.#passive = new PassiveHealth(config, {
-      ...{ hosts, wheel, random, onChange },
+      ...{ cluster: name, hosts, wheel, random, onChange },
+      // Endpoints that requests bring are not the same in every thread.
+      judgement: discovery.kind === 'original-dst' || discovery.kind === 'dynamic' ? null : judgement,
       stats: stats.outlier_detection,
       now: () => clock.now(),
     });

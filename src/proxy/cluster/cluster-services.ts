@@ -9,6 +9,7 @@ import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
 import type { DnsCaches } from './dns-caches.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
+import type { Judgement, Party } from './judgement.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type ClusterServices = {
@@ -20,6 +21,8 @@ export type ClusterServices = {
   tlsConnector(config: UpstreamTlsConfig, stats: ClusterStats, below: Connector | null): Connector;
   /** Active health checks of a cluster; it is told of every endpoint that comes and goes. */
   watchHealth(owner: HealthOwner): HealthWatch;
+  /** How threads that send requests to the same endpoints judge them together; null: there is one. */
+  readonly judgement: ((party: Party) => Judgement) | null;
   /** What other threads use of what goes by this name; null where there are none. */
   tally(name: string): Tally | null;
   /** Another cluster, for those that are made of others. */

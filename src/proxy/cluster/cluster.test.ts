@@ -26,6 +26,7 @@ function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignmen
   const cluster = new Cluster(config, {
     ...{ clock, wheel, log, random },
     tlsConnector: () => expect.unreachable('no TLS here'),
+    judgement: null,
     watchHealth: () => expect.unreachable('no checks here'),
     tally: () => null,
     cluster: () => undefined,

@@ -132,7 +132,7 @@ export class Cluster {
     const host = context.override === null ? this.choose(context) : this.#overridden(context, context.override);
     // A name may only have to be asked for.
     if (host === null) this.stats.upstream_cx_none_healthy += this.dynamicHosts === null ? 1 : 0;
-    else host.accrual?.onPicked();
+    else if (host.accrual?.onPicked() === false) return this.pick(context);
     return host;
   }
 

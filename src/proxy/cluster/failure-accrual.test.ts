@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { Counts } from '../../lib/shared-counts.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { FailureAccrual } from './failure-accrual.ts';
 
@@ -14,6 +15,7 @@ function make(jitter = 0) {
   const accrual = new FailureAccrual(config, {
     wheel,
     random: () => jitter,
+    counts: new Counts(),
     onChange: (available) => heard.push(available),
   });
   const fail = (times: number) => {

@@ -3,24 +3,40 @@
 //
 //   closed ──failures──► open ──penalty over──► probation ──picked──► probing ──success──► closed
 //                          ▲                                            └──failure, or nothing heard──► open, longer
+
+import type { Counts } from '../../lib/shared-counts.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { AccrualConfig } from '../config/cluster-types.ts';
+import { ACCRUED_FAILURES, TRIAL } from './outlier-monitor.ts';
+
+export type AccrualState = 'closed' | 'open' | 'probation' | 'probing';
+
+/** What the circuit breaker of an endpoint is to those that send requests to it. */
+export type Accrual = {
+  readonly state: AccrualState;
+  /** A request is to go to the endpoint; false: the one on probation has been had by another thread. */
+  onPicked(): boolean;
+  onSuccess(): void;
+  onFailure(): void;
+  stop(): void;
+};
 
 export type AccrualContext = {
   readonly wheel: TimerWheel;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Failures are counted there, by all threads. */
+  readonly counts: Counts;
   /** Whether the endpoint may be picked has changed. */
   readonly onChange: (available: boolean) => void;
 };
 
 const GROWTH = 2;
 
-export class FailureAccrual {
+export class FailureAccrual implements Accrual {
   readonly #config: AccrualConfig;
   readonly #context: AccrualContext;
-  #state: 'closed' | 'open' | 'probation' | 'probing' = 'closed';
-  #failures = 0;
+  #state: AccrualState = 'closed';
   /** Penalties in a row. */
   #rounds = 0;
   #timer: Timer | null = null;
@@ -30,12 +46,23 @@ export class FailureAccrual {
     this.#context = context;
   }
 
-  get state(): 'closed' | 'open' | 'probation' | 'probing' {
+  get state(): AccrualState {
     return this.#state;
   }
 
-  /** A request goes to the endpoint. */
-  onPicked(): void {
+  get rounds(): number {
+    return this.#rounds;
+  }
+
+  onPicked(): boolean {
+    if (this.#state !== 'probation') return true;
+    const first = this.#context.counts.take(TRIAL) === 1;
+    this.beginTrial();
+    return first;
+  }
+
+  /** The request on probation is on its way, from here or from another thread. */
+  beginTrial(): void {
     if (this.#state !== 'probation') return;
     this.#state = 'probing';
     this.#context.onChange(false);
@@ -43,8 +70,19 @@ export class FailureAccrual {
     this.#wait(this.#config.maxPenalty, () => this.#admitOne());
   }
 
+  /** Another thread saw the last of so many failures in a row. */
+  onFailures(): void {
+    if (this.#state === 'closed') this.#open();
+  }
+
+  /** Goes on from the penalties that another judge gave. */
+  resume(rounds: number): void {
+    this.#rounds = Math.max(0, rounds - 1);
+    this.#open();
+  }
+
   onSuccess(): void {
-    this.#failures = 0;
+    this.#context.counts.clear(ACCRUED_FAILURES);
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#rounds = 0;
@@ -54,10 +92,8 @@ export class FailureAccrual {
 
   onFailure(): void {
     if (this.#state === 'probing') this.#open();
-    else if (this.#state === 'closed') {
-      this.#failures += 1;
-      if (this.#failures >= this.#config.maxFailures) this.#open();
-    }
+    else if (this.#state === 'closed' && this.#context.counts.increment(ACCRUED_FAILURES) >= this.#config.maxFailures)
+      this.#open();
   }
 
   stop(): void {
@@ -67,7 +103,7 @@ export class FailureAccrual {
 
   #open(): void {
     this.#state = 'open';
-    this.#failures = 0;
+    this.#context.counts.clear(ACCRUED_FAILURES);
     this.#context.onChange(false);
     const { minPenalty, maxPenalty, jitterRatio } = this.#config;
     const penalty = Math.min(minPenalty * GROWTH ** this.#rounds, maxPenalty);
@@ -78,6 +114,7 @@ export class FailureAccrual {
 
   #admitOne(): void {
     this.#state = 'probation';
+    this.#context.counts.set(TRIAL, 1);
     this.#context.onChange(true);
   }
 

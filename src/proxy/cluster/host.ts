@@ -6,10 +6,10 @@ import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../con
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
-import type { FailureAccrual } from './failure-accrual.ts';
+import type { Accrual } from './failure-accrual.ts';
 import type { HostPools } from './host-pools.ts';
 import type { HostStats } from './host-stats.ts';
-import { OutlierMonitor } from './outlier-monitor.ts';
+import { type OutlierMonitor, unwatched } from './outlier-monitor.ts';
 
 /** What EDS says, as bits. */
 const FROM_EDS: Readonly<Record<EndpointHealth, number>> = {
@@ -55,9 +55,9 @@ export class Host implements Endpoint {
   readonly secure: boolean;
   pools: HostPools;
   readonly connector: Connector;
-  readonly outlier = new OutlierMonitor();
+  outlier: OutlierMonitor = unwatched;
   readonly stats: HostStats;
-  accrual: FailureAccrual | null = null;
+  accrual: Accrual | null = null;
   #edsHealth: EndpointHealth;
 
   constructor(config: EndpointConfig, { cluster, pools, stats, connector, secure, now }: HostParts) {

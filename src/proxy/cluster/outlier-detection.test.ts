@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { Counts } from '../../lib/shared-counts.ts';
 import { unfit } from '../balance/health.ts';
 import type { OutlierConfig } from '../config/cluster-types.ts';
 import { endpoint, outlierDetection } from '../testing/configs.ts';
 import { hostOf } from '../testing/hosts.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { OutlierMonitor } from './outlier-monitor.ts';
 import { OutlierStats } from './stats.ts';
 
 const SURE = { count: 3, enforcing: 100 };
@@ -13,6 +15,7 @@ function make(change: Partial<OutlierConfig> = {}, count = 4, random: () => numb
   const clock = new ManualClock();
   const stats = new OutlierStats();
   const hosts = Array.from({ length: count }, (_, i) => hostOf(endpoint(i + 1)));
+  for (const host of hosts) host.outlier = new OutlierMonitor(new Counts());
   const changes: string[] = [];
   const config = outlierDetection({ maxEjectionPercent: 50, consecutive5xx: SURE, ...change });
   const detection = new OutlierDetection(config, {
@@ -21,6 +24,7 @@ function make(change: Partial<OutlierConfig> = {}, count = 4, random: () => numb
     now: () => clock.now(),
     random,
     onChange: (host) => changes.push(host.name),
+    tell: null,
   });
   const answer = (host: number, ...statuses: number[]) => {
     for (const status of statuses) detection.observe(hosts[host]!, status);

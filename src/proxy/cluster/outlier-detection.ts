@@ -1,9 +1,10 @@
 // Outlier detection (Envoy's passive health check): endpoints that fail in a row, or more than the others do, are left out for a
 // while, longer each time. They come back, and are compared with each other, once per interval.
+import { unreachable } from '../../lib/unreachable.ts';
 import { unfit } from '../balance/health.ts';
-import type { ConsecutiveConfig, OutlierConfig } from '../config/cluster-types.ts';
+import type { OutlierConfig } from '../config/cluster-types.ts';
 import type { Host } from './host.ts';
-import type { OutlierMonitor, SuccessRate } from './outlier-monitor.ts';
+import type { OutlierMonitor } from './outlier-monitor.ts';
 import type { OutlierStats } from './stats.ts';
 
 export type OutlierContext = {
@@ -14,13 +15,15 @@ export type OutlierContext = {
   readonly random: () => number;
   /** An endpoint was ejected or came back. */
   readonly onChange: (host: Host) => void;
+  /** Where another thread judges: it is told of failures in a row, and does all that is left to do. */
+  readonly tell: ((host: Host, detector: Detector) => void) | null;
 };
 
 /** A detector by the name that its counters bear. */
-export type Detector =
-  | 'consecutive_5xx'
-  | 'consecutive_gateway_failure'
-  | 'consecutive_local_origin_failure'
+export type Detector = 'consecutive_5xx' | 'consecutive_gateway_failure' | 'consecutive_local_origin_failure';
+
+type AnyDetector =
+  | Detector
   | 'success_rate'
   | 'local_origin_success_rate'
   | 'failure_percentage'
@@ -46,20 +49,14 @@ export class OutlierDetection {
     const monitor = host.outlier;
     monitor.external.count(status < 500);
     if (status < 500) {
-      monitor.consecutive5xx = 0;
-      monitor.consecutiveGatewayFailures = 0;
+      monitor.succeeded('status');
+      monitor.succeeded('gateway');
       return;
     }
-    monitor.consecutiveGatewayFailures = status >= 502 && status <= 504 ? monitor.consecutiveGatewayFailures + 1 : 0;
-    monitor.consecutive5xx += 1;
-    if (monitor.consecutiveGatewayFailures === this.#config.consecutiveGatewayFailure.count) {
-      this.#failedInRow(host, 'consecutive_gateway_failure', this.#config.consecutiveGatewayFailure);
-      monitor.consecutiveGatewayFailures = 0;
-    }
-    if (monitor.consecutive5xx === this.#config.consecutive5xx.count) {
-      this.#failedInRow(host, 'consecutive_5xx', this.#config.consecutive5xx);
-      monitor.consecutive5xx = 0;
-    }
+    if (status < 502 || status > 504) monitor.succeeded('gateway');
+    else if (monitor.failed('gateway', this.#config.consecutiveGatewayFailure.count))
+      this.#failedInRow(host, 'consecutive_gateway_failure');
+    if (monitor.failed('status', this.#config.consecutive5xx.count)) this.#failedInRow(host, 'consecutive_5xx');
   }
 
   /** No response came: for want of a connection, or of time. `status` is what it counts as where the two are not told apart. */
@@ -70,23 +67,32 @@ export class OutlierDetection {
     }
     const monitor = host.outlier;
     monitor.local.count(false);
-    monitor.consecutiveLocalFailures += 1;
-    if (monitor.consecutiveLocalFailures !== this.#config.consecutiveLocalOriginFailure.count) return;
-    this.#failedInRow(host, 'consecutive_local_origin_failure', this.#config.consecutiveLocalOriginFailure);
-    monitor.consecutiveLocalFailures = 0;
+    if (monitor.failed('local', this.#config.consecutiveLocalOriginFailure.count))
+      this.#failedInRow(host, 'consecutive_local_origin_failure');
   }
 
   /** `final`: nothing more will be heard of it, so that it counts as an answer where the two are not told apart. */
   observeConnected(host: Host, final: boolean): void {
     if (this.#config.splitLocalOrigin) {
       host.outlier.local.count(true);
-      host.outlier.consecutiveLocalFailures = 0;
+      host.outlier.succeeded('local');
     } else if (final) this.observe(host, 200);
   }
 
   /** An active health check found it well, which is worth more than old errors. */
   observeCheck(host: Host): void {
     if (this.#config.unejectOnCheck && host.is(unfit.failedOutlierCheck)) this.#return(host);
+  }
+
+  /** It failed so many times in a row as the detector asks for, here or in another thread. */
+  judgeRow(host: Host, detector: Detector): void {
+    if (!host.is(unfit.failedOutlierCheck)) this.#detected(host, detector, this.#enforcing(detector));
+  }
+
+  /** Goes on with an ejection that another judge began. */
+  resume(host: Host, backoff: number): void {
+    host.outlier.backoff = backoff;
+    this.#leaveOut(host);
   }
 
   /** Once per interval. */
@@ -118,18 +124,32 @@ export class OutlierDetection {
     return Math.min(baseEjection * backoff, maxEjection) + jitter <= this.#context.now() - ejectedAt;
   }
 
-  #failedInRow(host: Host, detector: Detector, { enforcing }: ConsecutiveConfig): void {
-    if (host.is(unfit.failedOutlierCheck)) return;
-    this.#detected(host, detector, enforcing);
+  #failedInRow(host: Host, detector: Detector): void {
+    if (this.#context.tell === null) this.judgeRow(host, detector);
+    else if (!host.is(unfit.failedOutlierCheck)) this.#context.tell(host, detector);
+  }
+
+  #enforcing(detector: Detector): number {
+    const { consecutive5xx, consecutiveGatewayFailure, consecutiveLocalOriginFailure } = this.#config;
+    switch (detector) {
+      case 'consecutive_5xx':
+        return consecutive5xx.enforcing;
+      case 'consecutive_gateway_failure':
+        return consecutiveGatewayFailure.enforcing;
+      case 'consecutive_local_origin_failure':
+        return consecutiveLocalOriginFailure.enforcing;
+      default:
+        return unreachable(detector);
+    }
   }
 
   #compare(hosts: readonly Host[], origin: Origin): void {
     const { successRate, failurePercentage } = this.#config;
     const fit = hosts.filter((host) => !host.is(unfit.failedOutlierCheck) && host.outlier[origin].percent >= 0);
-    const rateOf = (host: Host): SuccessRate => host.outlier[origin];
+    const rateOf = (host: Host) => host.outlier[origin];
     const rated = fit.filter((host) => rateOf(host).total >= successRate.requestVolume);
     const counted = fit.filter((host) => rateOf(host).total >= failurePercentage.requestVolume);
-    const [byRate, byPercentage]: readonly [Detector, Detector] =
+    const [byRate, byPercentage]: readonly [AnyDetector, AnyDetector] =
       origin === 'external'
         ? ['success_rate', 'failure_percentage']
         : ['local_origin_success_rate', 'local_origin_failure_percentage'];
@@ -148,7 +168,7 @@ export class OutlierDetection {
     }
   }
 
-  #detected(host: Host, detector: Detector, enforcing: number): void {
+  #detected(host: Host, detector: AnyDetector, enforcing: number): void {
     const { stats, random } = this.#context;
     stats[`ejections_detected_${detector}`] += 1;
     if (host.is(unfit.failedOutlierCheck)) return;
@@ -166,16 +186,20 @@ export class OutlierDetection {
   }
 
   #eject(host: Host): void {
-    const { stats, random, now, onChange } = this.#context;
+    const { stats, random, onChange } = this.#context;
     const { baseEjection, maxEjection, maxEjectionJitter } = this.#config;
     const monitor = host.outlier;
-    stats.ejections_active += 1;
     stats.ejections_enforced_total += 1;
-    monitor.ejectedAt = now();
     monitor.jitter = Math.floor(random() * (maxEjectionJitter + 1));
     if (monitor.backoff * baseEjection < maxEjection + baseEjection) monitor.backoff += 1;
-    host.mark(unfit.failedOutlierCheck);
+    this.#leaveOut(host);
     onChange(host);
+  }
+
+  #leaveOut(host: Host): void {
+    this.#context.stats.ejections_active += 1;
+    host.outlier.ejectedAt = this.#context.now();
+    host.mark(unfit.failedOutlierCheck);
   }
 
   #return(host: Host): void {

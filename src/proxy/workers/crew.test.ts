@@ -36,6 +36,7 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       runtimeValues: [],
       logLevel: change.logLevel ?? 'info',
       failing: false,
+      counts: new SharedArrayBuffer(0),
       tallies: new SharedArrayBuffer(0),
       threads: 2,
       ticketSeed: new Uint8Array(),

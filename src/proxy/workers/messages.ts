@@ -4,6 +4,7 @@ import type { HistogramState } from '../../lib/histogram.ts';
 import type { HostView } from '../admin/cluster-status.ts';
 import type { Statistic } from '../admin/statistics.ts';
 import type { SecretValue } from '../config/types.ts';
+import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
 import type { DrainPart, MemoryFigures } from './engine.ts';
 import type { Wish } from './wishes.ts';
@@ -45,6 +46,10 @@ export type Order =
   | { readonly kind: 'health reports'; readonly reports: readonly HealthReport[] }
   /** What the others tell that one. */
   | { readonly kind: 'health note'; readonly note: HealthNote }
+  /** What the worker that judges endpoints decided, for the others; for one that takes its place, what was decided before. */
+  | { readonly kind: 'verdicts'; readonly verdicts: readonly VerdictReport[] }
+  /** What the others tell that one. */
+  | { readonly kind: 'evidence'; readonly note: EvidenceNote }
   /** Whoever waited for that wish goes on. */
   | { readonly kind: 'granted'; readonly wish: number }
   | { readonly kind: 'ping' };
@@ -61,6 +66,8 @@ export type FromWorker = { readonly kind: 'answer'; readonly id: number; readonl
 export type News =
   | { readonly kind: 'health report'; readonly report: HealthReport }
   | { readonly kind: 'health note'; readonly note: HealthNote }
+  | { readonly kind: 'verdict'; readonly report: VerdictReport }
+  | { readonly kind: 'evidence'; readonly note: EvidenceNote }
   | { readonly kind: 'wish'; readonly wish: Wish };
 
 /** `ports` are those a listener is bound to that opened. */
@@ -79,7 +86,7 @@ export type Figures = {
   readonly memory: MemoryFigures;
 };
 
-/** The worker that checks endpoints for all, and has the listeners that cannot be shared. */
+/** The worker that checks and judges endpoints for all, and has the listeners that cannot be shared. */
 export const FIRST = 0;
 
 /** What a worker starts from. */
@@ -95,6 +102,8 @@ export type WorkerSeed = {
   /** `SharedTallies` of all workers, by index, and of the main thread after them. */
   readonly tallies: SharedArrayBuffer;
   readonly threads: number;
+  /** `SharedCounts`. */
+  readonly counts: SharedArrayBuffer;
   /** Keys of session tickets are derived from it; made anew with each start of the proxy. */
   readonly ticketSeed: Uint8Array;
   /** Milliseconds. */

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
+import { SharedCounts } from '../../lib/shared-counts.ts';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { unreachable } from '../../lib/unreachable.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
@@ -13,6 +14,7 @@ import { decoders } from '../config/decoders.ts';
 import { nothingOnDemand, type OnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import type { Decoders, Runtime } from '../discovery/runtime.ts';
+import { type EvidenceNote, Witness } from '../health/judgement.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
 import {
   connectionsOf,
@@ -68,6 +70,8 @@ export class WorkerPool implements Engine {
   #onDemand: OnDemand = nothingOnDemand;
   /** Its endpoints are checked by a worker, like everybody's. */
   readonly #health: FollowedHealth;
+  /** They are judged by a worker too. */
+  readonly #court: Witness;
 
   /** Rejects when a worker does not start. */
   static async start(options: PoolOptions): Promise<WorkerPool> {
@@ -81,17 +85,24 @@ export class WorkerPool implements Engine {
     const bytes = new DecodedBytes(decoders);
     const threads = concurrency + 1;
     const tallies = SharedTallies.allocate(threads);
+    const counts = SharedCounts.allocate();
     const seed = {
       bootstrap: toBinary(BootstrapSchema, bootstrap.message),
       drainTime,
       tallies,
+      counts,
       threads,
       ticketSeed: randomBytes(48),
     };
     this.#tallies = new SharedTallies(tallies, threads, concurrency);
     this.#options = options;
     this.#health = new FollowedHealth((note) => this.#note(note));
-    this.#own = new ProxyThread({ bootstrap, log, drainTime, watchHealth: this.#health.watch });
+    this.#court = new Witness(new SharedCounts(counts), (note) => this.#testify(note));
+    this.#own = new ProxyThread({
+      ...{ bootstrap, log, drainTime },
+      watchHealth: this.#health.watch,
+      judgement: this.#court.enter,
+    });
     this.concurrency = concurrency;
     this.decoders = bytes.decoders;
     this.#crew = new Crew({
@@ -105,7 +116,10 @@ export class WorkerPool implements Engine {
       }),
       onDeath: (index) => this.#bury(index),
       onNews: (news, tell) => this.#hear(news, tell),
-      briefing: () => [{ kind: 'health reports', reports: this.#health.reports() }],
+      briefing: () => [
+        { kind: 'health reports', reports: this.#health.reports() },
+        { kind: 'verdicts', verdicts: this.#court.reports() },
+      ],
       ...{ entry, log, clock, random },
     });
     this.#listeners = new SharedListeners(this.#crew);
@@ -232,6 +246,13 @@ export class WorkerPool implements Engine {
         this.#health.hear(news.report);
         this.#crew.tell({ kind: 'health reports', reports: [news.report] }, (index) => index !== FIRST);
         return;
+      case 'evidence':
+        this.#testify(news.note);
+        return;
+      case 'verdict':
+        this.#court.hear(news.report);
+        this.#crew.tell({ kind: 'verdicts', verdicts: [news.report] }, (index) => index !== FIRST);
+        return;
       case 'wish':
         grant(news.wish, this.#onDemand, () => tell({ kind: 'granted', wish: news.wish.wish }));
         return;
@@ -242,6 +263,10 @@ export class WorkerPool implements Engine {
 
   #note(note: HealthNote): void {
     this.#crew.tell({ kind: 'health note', note }, (index) => index === FIRST);
+  }
+
+  #testify(note: EvidenceNote): void {
+    this.#crew.tell({ kind: 'evidence', note }, (index) => index === FIRST);
   }
 
   #all(): readonly Figures[] {

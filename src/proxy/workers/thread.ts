@@ -8,6 +8,7 @@ import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
 import type { Decoders } from '../discovery/runtime.ts';
+import type { EnterCourt } from '../health/judgement.ts';
 import type { WatchHealth } from '../health/shared.ts';
 import type { ListenerSharing } from '../listener/sharing.ts';
 import { IstioMetrics } from '../log/istio-metrics.ts';
@@ -29,6 +30,7 @@ export type ThreadOptions = {
   /** Where there are other threads. */
   readonly sharing?: ListenerSharing;
   readonly watchHealth?: WatchHealth;
+  readonly judgement?: EnterCourt;
 };
 
 export class ProxyThread implements Engine {
@@ -40,7 +42,7 @@ export class ProxyThread implements Engine {
   readonly #faults: { readonly count: number };
   readonly #health = { failing: false };
 
-  constructor({ bootstrap, log, drainTime, sharing, watchHealth }: ThreadOptions) {
+  constructor({ bootstrap, log, drainTime, sharing, watchHealth, judgement }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
     this.#log = log;
     this.#metrics = metrics;
@@ -60,6 +62,7 @@ export class ProxyThread implements Engine {
       drainTime,
       ...(sharing && { sharing }),
       ...(watchHealth && { watchHealth }),
+      ...(judgement && { judgement }),
     });
   }
 

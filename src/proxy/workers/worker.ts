@@ -2,7 +2,9 @@
 import { createHmac } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { fromBinary } from '@bufbuild/protobuf';
+import { SharedCounts } from '../../lib/shared-counts.ts';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
+import { turnClock } from '../../lib/turn-clock.ts';
 import { unreachable } from '../../lib/unreachable.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -13,6 +15,7 @@ import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/t
 import { type Bootstrap, bootstrapOf } from '../bootstrap/bootstrap.ts';
 import type { SecretValue } from '../config/types.ts';
 import { Decoded } from '../discovery/decoded.ts';
+import { Judge, Witness } from '../health/judgement.ts';
 import { CheckingHealth, FollowedHealth } from '../health/shared.ts';
 import {
   type Answer,
@@ -43,6 +46,7 @@ class Worker {
   readonly #thread: ProxyThread;
   readonly #wishes: Wishes;
   readonly #health: CheckingHealth | FollowedHealth;
+  readonly #court: Judge | Witness;
   /** By listener. */
   readonly #ports = new Map<string, readonly number[]>();
   readonly #clusters = new Decoded((bytes) => this.#thread.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)));
@@ -51,7 +55,17 @@ class Worker {
   );
 
   constructor(
-    { index, bootstrap, runtimeValues, failing, drainTime, tallies: memory, threads, ticketSeed }: WorkerSeed,
+    {
+      index,
+      bootstrap,
+      runtimeValues,
+      failing,
+      drainTime,
+      tallies: memory,
+      counts: countsMemory,
+      threads,
+      ticketSeed,
+    }: WorkerSeed,
     log: ThreadLog,
     say: (news: News) => void,
   ) {
@@ -61,7 +75,13 @@ class Worker {
       index === FIRST
         ? new CheckingHealth((report) => say({ kind: 'health report', report }))
         : new FollowedHealth((note) => say({ kind: 'health note', note }));
+    const counts = new SharedCounts(countsMemory);
+    this.#court =
+      index === FIRST
+        ? new Judge({ counts, report: (report) => say({ kind: 'verdict', report }), now: () => turnClock.now() })
+        : new Witness(counts, (note) => say({ kind: 'evidence', note }));
     const watchHealth = this.#health.watch;
+    const judgement = this.#court.enter;
     const tallies = new SharedTallies(memory, threads, index);
     const sharing = {
       // All but the main thread.
@@ -71,7 +91,7 @@ class Worker {
       tally: (name: string) => tallies.of(name),
       ticketKeys: (of: string) => createHmac('sha384', ticketSeed).update(of).digest(),
     };
-    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth });
+    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth, judgement });
     this.#thread.failHealth(failing);
     this.#wishes = new Wishes((wish) => say({ kind: 'wish', wish }));
     this.#thread.runtime.serveOnDemand(this.#wishes);
@@ -117,6 +137,15 @@ class Worker {
         return {};
       case 'health note':
         if (this.#health instanceof CheckingHealth) this.#health.hear(order.note);
+        return {};
+      case 'verdicts':
+        for (const report of order.verdicts) {
+          if (this.#court instanceof Witness) this.#court.hear(report);
+          else this.#court.inherit(report);
+        }
+        return {};
+      case 'evidence':
+        if (this.#court instanceof Judge) this.#court.hear(order.note);
         return {};
       case 'runtime':
         this.#bootstrap.runtime.override(order.values);
