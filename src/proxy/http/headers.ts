@@ -8,6 +8,13 @@ export class HeaderMap {
     this.fields = fields;
   }
 
+  /** Of fields that stay as they are. Pushed one by one, so that those the proxy adds find room. */
+  static copy(fields: readonly string[]): HeaderMap {
+    const own: string[] = [];
+    for (let i = 0; i < fields.length; i++) own.push(fields[i]!);
+    return new HeaderMap(own);
+  }
+
   get size(): number {
     return this.fields.length >> 1;
   }

@@ -4,6 +4,7 @@ import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
 import { fieldBytes, requestBytes, responseBytes, type WireBytes } from '../http/wire-bytes.ts';
+import { BlockReader } from './block-reader.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection, type Http2Owner, type Http2Side } from './connection.ts';
 import type { Http2Options } from './options.ts';
@@ -35,7 +36,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
   readonly #connection: Http2Connection;
   readonly #owner: Http2ClientOwner;
   readonly connection: UpstreamConnection;
-  readonly #fields = new ResponseFields();
+  readonly #blocks: BlockReader<ResponseFields>;
   #draining = false;
   #full = false;
   #handler: ClientStreamHandler | null = null;
@@ -45,6 +46,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     const { localAddress: address = '', localPort: port = 0 } = socket;
     this.connection = { protocol: 'HTTP/2', local: { address, port }, tls };
     this.#connection = new Http2Connection(socket, options, MAX_HEAD_BYTES, owner, this);
+    this.#blocks = new BlockReader(this.#connection.decoder, () => new ResponseFields());
     socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#connection.receive(bytes)));
     this.#connection.start(PREFACE);
   }
@@ -110,9 +112,8 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
 
   onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const connection = this.#connection;
-    const fields = this.#fields;
-    fields.begin();
-    if (!connection.decoder.decode(block, start, end, fields)) {
+    const fields = this.#blocks.read(block, start, end);
+    if (fields === null) {
       connection.fail(code.compressionError, 'a header block cannot be decoded');
       return;
     }
@@ -121,14 +122,14 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
       if ((id & 1) === 0 || id > this.lastOwnStream)
         connection.fail(code.protocolError, 'HEADERS on a stream that is not open');
     } else if (stream.remoteDone) connection.breakStream(stream, code.streamClosed);
-    else if (stream.answered) this.#onTrailers(stream, endStream);
-    else this.#onHead(stream, endStream);
+    else if (stream.answered) this.#onTrailers(stream, fields, endStream);
+    else this.#onHead(stream, fields, endStream);
   }
 
   onGoaway(lastStream: number): void {
     const connection = this.#connection;
     this.#drain();
-    for (const stream of [...connection.streams.values()] as Http2ClientStream[]) {
+    for (const stream of connection.streams.all() as Http2ClientStream[]) {
       if (stream.id <= lastStream) continue;
       connection.drop(stream);
       stream.refuse();
@@ -194,8 +195,8 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     stream.wire?.sentBlock(frames, requestBytes(head));
   }
 
-  #onHead(stream: Http2ClientStream, endStream: boolean): void {
-    const head = this.#fields.head();
+  #onHead(stream: Http2ClientStream, fields: ResponseFields, endStream: boolean): void {
+    const head = fields.head();
     if (head === null || head.status === 101 || (head.status < 200 && endStream)) {
       this.#connection.badMessage(stream, 'a malformed response');
       return;
@@ -208,7 +209,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     }
     stream.answered = true;
     if (stream.upgrade && head.status < 300) head.status = 101;
-    if (stream.method !== 'HEAD' && head.status !== 304) stream.expect(this.#fields.contentLength);
+    if (stream.method !== 'HEAD' && head.status !== 304) stream.expect(fields.contentLength);
     if (!endStream) {
       stream.tell((handler) => handler.onResponse(head, false));
       return;
@@ -224,8 +225,8 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     stream.handler = null;
   }
 
-  #onTrailers(stream: Http2ClientStream, endStream: boolean): void {
-    const trailers = this.#fields.trailers();
+  #onTrailers(stream: Http2ClientStream, fields: ResponseFields, endStream: boolean): void {
+    const trailers = fields.trailers();
     if (trailers !== null) stream.wire?.receivedBlock(this.#connection.blockFrames, fieldBytes(trailers));
     if (trailers === null || !endStream) this.#connection.badMessage(stream, 'malformed trailers');
     else this.#connection.endRemote(stream, trailers.size === 0 ? null : trailers);

@@ -20,6 +20,7 @@ import { code, DEFAULT_WINDOW, FRAME_HEAD, FRAME_SIZE, flags, frame, LARGEST_WIN
 import { ReceiveWindow } from './receive-window.ts';
 import { encodeSettings, PeerSettings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
+import { StreamTable } from './stream-table.ts';
 
 export type Http2Owner = {
   readonly clock: Clock;
@@ -59,7 +60,7 @@ export class Http2Connection {
   readonly output: Http2Output;
   readonly encoder = new HpackEncoder();
   readonly decoder: HpackDecoder;
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable();
   readonly closedStreams = new ClosedStreams();
   readonly budgets: Budgets;
   readonly peer = new PeerSettings();
@@ -104,10 +105,6 @@ export class Http2Connection {
     return this.#ended;
   }
 
-  get peerInitialWindow(): number {
-    return this.peer.initialWindow;
-  }
-
   /** Sends our settings; the client's preface goes before them. */
   start(preface: Buffer | null): void {
     if (preface !== null) this.output.raw(preface);
@@ -140,7 +137,7 @@ export class Http2Connection {
   }
 
   add(stream: Http2Stream): void {
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     this.owner.stats.streams_active += 1;
   }
 
@@ -296,7 +293,7 @@ export class Http2Connection {
     if (wrong !== 0) return wrong;
     if (this.peer.headerTableSize !== undefined) this.encoder.resize(this.peer.headerTableSize);
     const change = this.peer.initialWindow - before;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += change;
       if (stream.sendWindow > LARGEST_WINDOW) return code.flowControlError;
     }
@@ -370,7 +367,7 @@ export class Http2Connection {
   }
 
   #remove(stream: Http2Stream, how: number): void {
-    if (!this.streams.delete(stream.id)) return;
+    if (!this.streams.delete(stream)) return;
     this.closedStreams.add(stream.id, how);
     this.owner.stats.streams_active -= 1;
     this.#waiting.delete(stream);
@@ -380,7 +377,7 @@ export class Http2Connection {
   }
 
   #abandonStreams(): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       this.#remove(stream, ending.unknown);
       stream.onReset(this.#errorCode, 'connection');
     }

@@ -31,6 +31,11 @@ export class HpackDecoder {
     this.#table.resize(tableSize);
   }
 
+  /** How often the table has changed: as long as it is the same, the same block means the same. */
+  get changes(): number {
+    return this.#table.changes;
+  }
+
   /** false: a COMPRESSION_ERROR, after which the connection cannot go on. */
   decode(bytes: Buffer, start: number, end: number, sink: FieldSink): boolean {
     this.#at = start;
@@ -162,6 +167,7 @@ class DecoderTable {
   names: string[] = [];
   values: string[] = [];
   kinds: number[] = [];
+  changes = 0;
   #capacity = 0;
   #next = 0;
   #count = 0;
@@ -175,6 +181,7 @@ class DecoderTable {
   }
 
   add(name: string, value: string, what: number): void {
+    this.changes += 1;
     const size = name.length + value.length + ENTRY_OVERHEAD;
     this.#evict(this.#limit - size);
     if (size > this.#limit) return;
@@ -188,6 +195,7 @@ class DecoderTable {
   }
 
   resize(limit: number): void {
+    this.changes += 1;
     this.#limit = limit;
     this.#evict(limit);
   }

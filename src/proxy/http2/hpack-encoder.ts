@@ -53,8 +53,9 @@ export class HpackEncoder {
   #gone = 0;
   #size = 0;
   #limit = 4_096;
-  /** What was written at each place of the blocks before and was in a table: heads of a connection are mostly alike. */
-  readonly #seenNames: string[] = new Array<string>(PLACES).fill('');
+  /** What was written at each place of the blocks before, and of it what was in a table: heads of a connection are mostly alike. */
+  readonly #seenTexts: string[] = new Array<string>(PLACES).fill('');
+  readonly #seenNames: (Name | null)[] = new Array<Name | null>(PLACES).fill(null);
   readonly #seenValues: string[] = new Array<string>(PLACES).fill('');
   /** As in `Name.values`. */
   readonly #seenAt = new Int32Array(PLACES);
@@ -91,21 +92,33 @@ export class HpackEncoder {
 
   field(out: BlockTarget, text: string, value: string): void {
     const place = this.#place++;
-    if (place < PLACES && value === this.#seenValues[place] && text === this.#seenNames[place]) {
+    if (place >= PLACES) {
+      this.#write(out, this.#nameOf(text), value, -1);
+      return;
+    }
+    if (text !== this.#seenTexts[place]) {
+      this.#seenTexts[place] = text;
+      this.#seenNames[place] = this.#nameOf(text);
+      this.#seenAt[place] = 0;
+    } else if (value === this.#seenValues[place]) {
       const at = this.#seenAt[place]!;
       if (at > 0 || -at >= this.#oldest) {
         this.#indexed(out, at);
         return;
       }
     }
-    const name = this.#names.get(text) ?? this.#name(text);
-    const known = name.values.get(value);
+    this.#write(out, this.#seenNames[place]!, value, place);
+  }
+
+  /** `place`: where it is remembered; -1 for nowhere. */
+  #write(out: BlockTarget, name: Name, value: string, place: number): void {
+    // Of a name without values, ids for one, a value need not be looked for.
+    const known = name.values.size === 0 ? undefined : name.values.get(value);
     if (known === undefined) {
       this.#literal(out, name, value);
       return;
     }
-    if (place < PLACES) {
-      this.#seenNames[place] = text;
+    if (place !== -1) {
       this.#seenValues[place] = value;
       this.#seenAt[place] = known;
     }
@@ -175,6 +188,10 @@ export class HpackEncoder {
     this.#entryNames.splice(0, this.#gone);
     this.#entryValues.splice(0, this.#gone);
     this.#gone = 0;
+  }
+
+  #nameOf(text: string): Name {
+    return this.#names.get(text) ?? this.#name(text);
   }
 
   #name(text: string): Name {

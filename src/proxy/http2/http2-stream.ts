@@ -41,7 +41,7 @@ export abstract class Http2Stream {
   constructor(connection: Http2Connection, id: number) {
     this.connection = connection;
     this.id = id;
-    this.sendWindow = connection.peerInitialWindow;
+    this.sendWindow = connection.peer.initialWindow;
     this.receiveWindow = new ReceiveWindow(connection.options.initialStreamWindow);
   }
 

@@ -1,9 +1,9 @@
 // Fields of a header block → a request head or trailers, by the rules of RFC 9113 section 8.3.1 and RFC 8441.
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { BlockFields } from './block-reader.ts';
 import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
-import type { FieldSink } from './hpack-decoder.ts';
 
 export type RequestLimits = {
   readonly maxHeadBytes: number;
@@ -16,13 +16,15 @@ const AUTHORITY = /^[-._~!$&'()*+,;=:@%[\]0-9A-Za-z]*$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 
-/** Collects one block; reused from block to block, `fields` are new each time. */
-export class RequestFields implements FieldSink {
-  /** What is wrong with the message, '' for nothing. */
+/** Collects one block, which may be the head or the trailers of many messages. */
+export class RequestFields implements BlockFields {
+  /** Why there was no head or no trailers. */
   wrong = '';
   tooLarge = false;
   contentLength = -1;
   expectContinue = false;
+  /** What is wrong with the block, '' for nothing. */
+  #flaw = '';
   #fields: string[] = [];
   #method = '';
   #path = '';
@@ -44,7 +46,7 @@ export class RequestFields implements FieldSink {
   }
 
   begin(): void {
-    this.wrong = '';
+    this.#flaw = '';
     this.tooLarge = false;
     this.contentLength = -1;
     this.expectContinue = false;
@@ -79,8 +81,7 @@ export class RequestFields implements FieldSink {
     const connect = this.#method === 'CONNECT';
     const extended = this.#protocol !== '';
     if (this.#host !== null && !this.#has(kind.authority)) this.#authority = this.#host;
-    if (this.wrong === '')
-      this.wrong = connect && !extended ? this.#wrongConnect() : this.#wrongRequest(connect, extended);
+    this.wrong = this.#flaw || (connect && !extended ? this.#wrongConnect() : this.#wrongRequest(connect, extended));
     if (this.wrong !== '') return null;
     return {
       // Inside the proxy an upgrade looks the same whatever the wire (RFC 8441 section 4).
@@ -90,14 +91,15 @@ export class RequestFields implements FieldSink {
       path: this.#path,
       protocol: 'HTTP/2',
       upgrade: extended ? this.#protocol.toLowerCase() : '',
-      headers: new HeaderMap(this.#fields),
+      headers: HeaderMap.copy(this.#fields),
     };
   }
 
   /** null when `wrong` says why not. */
   trailers(): HeaderMap | null {
-    if (this.wrong === '' && (this.#seen !== 0 || this.#host !== null)) this.wrong = 'trailers with fields of a head';
-    return this.wrong === '' ? new HeaderMap(this.#fields) : null;
+    const ofHead = this.#seen !== 0 || this.#host !== null;
+    this.wrong = this.#flaw || (ofHead ? 'trailers with fields of a head' : '');
+    return this.wrong === '' ? HeaderMap.copy(this.#fields) : null;
   }
 
   #pseudo(value: string, what: number): void {
@@ -186,6 +188,6 @@ export class RequestFields implements FieldSink {
   }
 
   #fail(reason: string): void {
-    if (this.wrong === '') this.wrong = reason;
+    if (this.#flaw === '') this.#flaw = reason;
   }
 }

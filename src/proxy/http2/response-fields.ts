@@ -1,15 +1,16 @@
 // Fields of a header block → a response head or trailers, by the rules of RFC 9113 section 8.3.2.
 import { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
+import type { BlockFields } from './block-reader.ts';
 import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
-import type { FieldSink } from './hpack-decoder.ts';
 
 // Envoy's limits for upstream responses.
 const MAX_HEAD_BYTES = 61_440;
 const MAX_HEADERS = 100;
 
-export class ResponseFields implements FieldSink {
+/** Collects one block, which may be the head or the trailers of many messages. */
+export class ResponseFields implements BlockFields {
   /** The message is not one that may be passed on. */
   wrong = false;
   contentLength = -1;
@@ -42,11 +43,11 @@ export class ResponseFields implements FieldSink {
 
   head(): ResponseHead | null {
     if (this.wrong || this.#status === 0) return null;
-    return { status: this.#status, headers: new HeaderMap(this.#fields) };
+    return { status: this.#status, headers: HeaderMap.copy(this.#fields) };
   }
 
   trailers(): HeaderMap | null {
-    return this.wrong || this.#status !== 0 ? null : new HeaderMap(this.#fields);
+    return this.wrong || this.#status !== 0 ? null : HeaderMap.copy(this.#fields);
   }
 
   #setStatus(value: string): void {

@@ -7,6 +7,7 @@ import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
 import { fieldBytes, requestBytes } from '../http/wire-bytes.ts';
+import { BlockReader } from './block-reader.ts';
 import { ending } from './closed-streams.ts';
 import { Http2Connection, type Http2Owner, type Http2Side } from './connection.ts';
 import type { Http2Options } from './options.ts';
@@ -45,7 +46,7 @@ export class Http2ServerConnection implements Http2Side {
   readonly #acceptor: StreamAcceptor;
   readonly #options: Http2ServerOptions;
   readonly #owner: Http2ServerOwner;
-  readonly #fields: RequestFields;
+  readonly #blocks: BlockReader<RequestFields>;
   readonly #preface = new Preface();
   #idleTimer: Timer | null = null;
   #idleSince: number;
@@ -69,8 +70,9 @@ export class Http2ServerConnection implements Http2Side {
     this.#acceptor = acceptor;
     this.#options = options;
     this.#owner = owner;
-    this.#fields = new RequestFields({ ...options, allowConnect: options.http2.allowConnect });
     this.#connection = new Http2Connection(socket, options.http2, options.maxHeadBytes, owner, this);
+    const limits = { ...options, allowConnect: options.http2.allowConnect };
+    this.#blocks = new BlockReader(this.#connection.decoder, () => new RequestFields(limits));
     this.#idleSince = owner.clock.now();
     this.#watchIdle(options.idleTimeout);
     socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#receive(bytes)));
@@ -104,16 +106,16 @@ export class Http2ServerConnection implements Http2Side {
   onHeaders(id: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const connection = this.#connection;
     this.#stopHeadTimer();
-    this.#fields.begin();
-    if (!connection.decoder.decode(block, start, end, this.#fields)) {
+    const fields = this.#blocks.read(block, start, end);
+    if (fields === null) {
       connection.fail(code.compressionError, 'a header block cannot be decoded');
       return;
     }
     const stream = connection.streams.get(id);
-    if (stream !== undefined) this.#onTrailers(stream as Http2ServerStream, endStream);
+    if (stream !== undefined) this.#onTrailers(stream as Http2ServerStream, fields, endStream);
     else if (id <= this.lastPeerStream) this.#onLateHeaders(id);
     else if ((id & 1) === 0) connection.fail(code.protocolError, 'a client opens odd streams');
-    else this.#open(id, endStream);
+    else this.#open(id, fields, endStream);
   }
 
   onGoaway(): void {
@@ -162,13 +164,12 @@ export class Http2ServerConnection implements Http2Side {
     else if (at < bytes.length) this.#connection.receive(at === 0 ? bytes : bytes.subarray(at));
   }
 
-  #open(id: number, endStream: boolean): void {
+  #open(id: number, fields: RequestFields, endStream: boolean): void {
     const connection = this.#connection;
     // Named in a GOAWAY as not served: the peer will try elsewhere.
     if (id > this.#lastServed) return;
     this.lastPeerStream = id;
     this.#opened += 1;
-    const fields = this.#fields;
     if (fields.tooLarge) {
       this.#owner.stats.header_overflow += 1;
       connection.closedStreams.add(id, ending.resetByUs);
@@ -186,19 +187,19 @@ export class Http2ServerConnection implements Http2Side {
       connection.badMessage(null, fields.wrong || 'less content than announced', id);
       return;
     }
-    this.#accept(id, head, endStream);
+    this.#accept(id, head, fields, endStream);
   }
 
-  #accept(id: number, head: RequestHead, last: boolean): void {
+  #accept(id: number, head: RequestHead, fields: RequestFields, last: boolean): void {
     const stream = new Http2ServerStream(this.#connection, id, this, this.#owner.clock.now());
     stream.remoteDone = last;
     stream.upgraded = head.upgrade !== '';
     stream.wire?.receivedBlock(this.#connection.blockFrames, requestBytes(head));
     this.#connection.add(stream);
     if (!last) {
-      stream.expect(this.#fields.contentLength);
+      stream.expect(fields.contentLength);
       this.#watchRequest(stream);
-      if (this.#fields.expectContinue) stream.inform({ status: 100, headers: NO_FIELDS });
+      if (fields.expectContinue) stream.inform({ status: 100, headers: NO_FIELDS });
     }
     const handler = this.#acceptor.accept(stream, head, last);
     // The exchange may be over already, when it was answered on the spot.
@@ -223,16 +224,16 @@ export class Http2ServerConnection implements Http2Side {
     this.#headTimer = null;
   }
 
-  #onTrailers(stream: Http2ServerStream, endStream: boolean): void {
+  #onTrailers(stream: Http2ServerStream, fields: RequestFields, endStream: boolean): void {
     if (stream.remoteDone) {
       this.#connection.fail(code.streamClosed, 'HEADERS after the end of the stream');
       return;
     }
-    const trailers = this.#fields.trailers();
+    const trailers = fields.trailers();
     if (trailers !== null) stream.wire?.receivedBlock(this.#connection.blockFrames, fieldBytes(trailers));
     if (trailers === null || !endStream) {
-      this.#connection.badMessage(stream, this.#fields.wrong || 'trailers that do not end the stream');
-    } else if (this.#fields.tooLarge) {
+      this.#connection.badMessage(stream, fields.wrong || 'trailers that do not end the stream');
+    } else if (fields.tooLarge) {
       this.#owner.stats.header_overflow += 1;
       this.#connection.breakStream(stream, code.internalError);
     } else this.#connection.endRemote(stream, trailers.size === 0 ? null : trailers);
