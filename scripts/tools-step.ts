@@ -33,6 +33,12 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
     find: async () => (await runCommand('node', ['scripts/kosoku.ts', '--find'])).output.trim() !== '',
   },
   {
+    name: 'prometheus_client',
+    skips: 'what Prometheus makes of metrics',
+    hint: 'node scripts/prometheus-client.ts',
+    find: async () => (await runCommand('node', ['scripts/prometheus-client.ts', '--find'])).output.trim() !== '',
+  },
+  {
     name: 'Chromium',
     skips: 'the tests in a browser',
     hint: 'apt install chromium',

@@ -57,6 +57,11 @@ export class ProxyUnderTest implements AsyncDisposable {
     return (await fetch(`http://127.0.0.1:${this.#admin}${path}`, { method })).text();
   }
 
+  /** Metrics, in the format a scraper of `accept` gets. */
+  async scrape(accept: string): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#admin}/stats/prometheus`, { headers: { accept } })).text();
+  }
+
   /** A counter or gauge; 0 when there is none. */
   async stat(name: string): Promise<number> {
     const text = await (await fetch(`http://127.0.0.1:${this.#admin}/stats?filter=^${name}$`)).text();

@@ -5,6 +5,7 @@ import { typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import type { ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
+import { wantsOpenMetrics } from './accept.ts';
 import { describeCertificates } from './certificates.ts';
 import { type ClusterView, clustersJson, clustersText } from './cluster-status.ts';
 import { dumpConfig, isStatic } from './config-dump.ts';
@@ -158,7 +159,7 @@ function withStatistics(
 }
 
 function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery): AdminAnswer {
-  const format: ExpositionFormat = accept.includes('application/openmetrics-text') ? 'openmetrics' : 'text';
+  const format: ExpositionFormat = wantsOpenMetrics(accept) ? 'openmetrics' : 'text';
   const own = prometheusText(found, format, view.tagger, view.bootstrap.statsConfig.bounds);
   if (format === 'text') return { status: 200, type: 'prometheus', body: view.meshMetrics() + own };
   return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(view.meshMetrics())}${own}# EOF\n` };
