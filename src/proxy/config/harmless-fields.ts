@@ -116,7 +116,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     additional_request_chance: 'Envoy does not implement it',
   },
   'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'balancers keep to the default' },
-  'envoy.config.core.v3.RuntimeUInt32': { runtime_key: 'log filters keep to the default' },
   'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
   'envoy.extensions.filters.http.router.v3.Router': {
@@ -124,7 +123,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     start_child_span: 'no spans are made',
     suppress_grpc_request_failure_code_stats: 'statistics',
   },
-  'envoy.config.accesslog.v3.RuntimeFilter': { runtime_key: 'log filters keep to the default' },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',

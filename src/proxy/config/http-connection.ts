@@ -14,6 +14,7 @@ import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
 import { decodeFilters, decodeRouter } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
+import { decodeLocalReplies } from './local-reply.ts';
 import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
@@ -38,6 +39,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     router: decodeRouter(manager.httpFilters, at(path, 'http_filters')),
     filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
+    localReplies: decodeLocalReplies(manager.localReplyConfig, at(path, 'local_reply_config')),
     earlyLogs: decodeEarlyLogs(manager.accessLogOptions, at(path, 'access_log_options')),
     tracing: decodeTracing(manager.tracing, at(path, 'tracing')),
     ...decodeLimits(manager, path),

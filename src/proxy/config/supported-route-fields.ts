@@ -46,7 +46,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
-  'envoy.config.route.v3.DirectResponseAction': 'status body',
+  'envoy.config.route.v3.DirectResponseAction': 'status body body_format',
   'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': 'presented validated',
   'envoy.config.route.v3.RouteAction.MaxStreamDuration':

@@ -9,12 +9,12 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
   'envoy.config.accesslog.v3.DurationFilter': 'comparison',
   'envoy.config.accesslog.v3.ComparisonFilter': 'op value',
-  'envoy.config.core.v3.RuntimeUInt32': 'default_value',
+  'envoy.config.core.v3.RuntimeUInt32': 'default_value runtime_key',
   'envoy.config.accesslog.v3.AndFilter': 'filters',
   'envoy.config.accesslog.v3.OrFilter': 'filters',
   'envoy.config.accesslog.v3.HeaderFilter': 'header',
   'envoy.config.accesslog.v3.ResponseFlagFilter': 'flags',
-  'envoy.config.accesslog.v3.RuntimeFilter': 'percent_sampled use_independent_randomness',
+  'envoy.config.accesslog.v3.RuntimeFilter': 'runtime_key percent_sampled use_independent_randomness',
   'envoy.config.accesslog.v3.GrpcStatusFilter': 'statuses exclude',
   'envoy.config.accesslog.v3.MetadataFilter': 'matcher match_if_key_not_found',
   'envoy.type.matcher.v3.MetadataMatcher': 'filter path value invert',
@@ -41,7 +41,7 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'opentelemetry.proto.common.v1.KeyValue': 'key value',
   'opentelemetry.proto.common.v1.KeyValueList': 'values',
   'envoy.config.core.v3.SubstitutionFormatString':
-    'text_format json_format text_format_source omit_empty_values formatters',
+    'text_format json_format text_format_source omit_empty_values content_type formatters',
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
 
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':

@@ -24,6 +24,7 @@ import type { ConfigSource } from './config-source.ts';
 import type { DnsCacheConfig } from './dns-cache.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
+import type { LocalReplies } from './local-reply.ts';
 import type { StreamConfig } from './network-types.ts';
 import type { ProxyHeaderConfig } from './proxy-header.ts';
 import type { TimedOption } from './socket-options.ts';
@@ -189,6 +190,8 @@ export type HttpConnectionConfig = {
   /** Without the router, which is always last. */
   readonly filters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
+  /** null: answers of our own stay as they are. */
+  readonly localReplies: LocalReplies | null;
   /** Lines before the end of an exchange; milliseconds between them, 0 for none. null: only at its end. */
   readonly earlyLogs: { readonly onNewRequest: boolean; readonly interval: number } | null;
   /** null: nothing is traced, and trace headers pass as they are. */

@@ -59,7 +59,8 @@ export function readBytes(source: DataSource, path: string): Buffer {
   throw new ConfigError(path, 'must be a file or bytes');
 }
 
-function denominator(kind: FractionalPercent_DenominatorType): number {
+/** How many parts make the whole. */
+export function denominator(kind: FractionalPercent_DenominatorType): number {
   if (kind === FractionalPercent_DenominatorType.MILLION) return 1_000_000;
   return kind === FractionalPercent_DenominatorType.TEN_THOUSAND ? 10_000 : 100;
 }

@@ -8,6 +8,7 @@ import { AccessLogFilterSchema, AccessLogSchema } from '../../xds/gen/envoy/conf
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { StdoutAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { testExchange } from '../testing/exchange.ts';
@@ -85,20 +86,44 @@ describe('filters', () => {
     const exchange = testExchange({ headers: ['x', ''] });
     exchange.response = { status: 503, headers: new HeaderMap() };
     exchange.flags = flag.upstreamConnectionFailure;
-    expect(compileLogFilter(fromJson(AccessLogFilterSchema, filter), 'f')(exchange, 1005)).toBe(wants);
+    expect(compileLogFilter(fromJson(AccessLogFilterSchema, filter), 'f')(exchange, 1005, noRuntime)).toBe(wants);
   });
 
   test.each<JsonObject>([{ use_independent_randomness: true }, {}])('a share of requests: %j', (how) => {
     const runtime_filter = { runtime_key: 'k', percent_sampled: { numerator: 30 }, ...how };
     const matches = compileLogFilter(fromJson(AccessLogFilterSchema, { runtime_filter }), 'f');
     const exchanges = Array.from({ length: 2_000 }, (_, id) => testExchange({}, { id }));
-    const share = exchanges.filter((exchange) => matches(exchange, 1005)).length / exchanges.length;
+    const share = exchanges.filter((exchange) => matches(exchange, 1005, noRuntime)).length / exchanges.length;
     expect(share).toBeGreaterThan(0.27);
     expect(share).toBeLessThan(0.33);
   });
 
+  test.each<[name: string, filter: JsonObject, value: number, wants: boolean]>([
+    ['a limit', status('GE', 500), 504, false],
+    ['a share', { runtime_filter: { runtime_key: 'k', percent_sampled: {} } }, 100, true],
+    [
+      'a share of a million',
+      { runtime_filter: { runtime_key: 'k', percent_sampled: { numerator: 1_000_000, denominator: 'MILLION' } } },
+      1,
+      false,
+    ],
+  ])('%s from the runtime', (_name, filter, value, wants) => {
+    const exchange = testExchange({ headers: ['x-request-id', '00000063-0000-4000-8000-000000000000'] });
+    exchange.response = { status: 503, headers: new HeaderMap() };
+    const matches = compileLogFilter(fromJson(AccessLogFilterSchema, filter), 'f');
+    expect(matches(exchange, 1005, { ...noRuntime, integer: () => value })).toBe(wants);
+    expect(matches(exchange, 1005, noRuntime)).toBe(!wants);
+  });
+
+  test.each<[filter: JsonObject, wants: string]>([
+    [{ status_code_filter: { comparison: { value: { default_value: 1 } } } }, 'comparison.value.runtime_key: is empty'],
+    [{ runtime_filter: {} }, 'f.runtime_filter.runtime_key: is empty'],
+  ])('%j is refused', (filter, wants) => {
+    expect(() => compileLogFilter(fromJson(AccessLogFilterSchema, filter), 'f')).toThrow(wants);
+  });
+
   test('no flag is none of them', () => {
     const matches = compileLogFilter(fromJson(AccessLogFilterSchema, flags()), 'f');
-    expect(matches(testExchange(), 1005)).toBe(false);
+    expect(matches(testExchange(), 1005, noRuntime)).toBe(false);
   });
 });

@@ -1,7 +1,6 @@
 // AccessLog protos → access logs that write lines to sinks.
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { AccessLog as AccessLogMessage } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
-import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { SubstitutionFormatString } from '../../xds/gen/envoy/config/core/v3/substitution_format_string_pb.ts';
 import {
   type FileAccessLog,
@@ -16,18 +15,15 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from '../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
-import { MetadataSchema } from '../../xds/gen/envoy/extensions/formatter/metadata/v3/metadata_pb.ts';
-import { ReqWithoutQuerySchema } from '../../xds/gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { readSource } from '../config/values.ts';
-import { bytesOf } from '../route/match/string-matcher.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import type { AccessLog } from './access-log.ts';
-import { compileLogFilter } from './filter.ts';
-import { compileFormat, compileJson, type Format, type FormatOptions, type JsonOptions } from './format.ts';
+import { compileLogFilter, type LogTest } from './filter.ts';
+import type { Format } from './format.ts';
+import { compileFormatString, compileJsonLine, compileText } from './format-string.ts';
 import { decodeHttpGrpcLog, decodeTcpGrpcLog } from './grpc-access-log.ts';
 import { decodeOpenTelemetry } from './open-telemetry.ts';
-import type { FormatterExtension } from './operators/compile.ts';
 import { type LineSink, openSink } from './sink.ts';
 
 /** Envoy's format where none is given. */
@@ -37,26 +33,42 @@ const DEFAULT_FORMAT =
   '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
 export function decodeAccessLogs(logs: readonly AccessLogMessage[], path: string): AccessLog[] {
-  return mapAt(logs, path, decodeAccessLog);
+  return mapAt(logs, path, (log, here) => {
+    const decoded = decodeAccessLog(log.configType.value, at(here, 'typed_config'));
+    return log.filter === undefined ? decoded : filtered(decoded, compileLogFilter(log.filter, at(here, 'filter')));
+  });
 }
 
-function decodeAccessLog(log: AccessLogMessage, path: string): AccessLog {
-  const here = at(path, 'typed_config');
-  const wanted = log.filter ? compileLogFilter(log.filter, at(path, 'filter')) : null;
-  const config = log.configType.value;
+/** Until it is opened there is no runtime. */
+function filtered(log: AccessLog, wanted: LogTest): AccessLog {
+  return {
+    open(services) {
+      const opened = log.open?.(services) ?? log;
+      return {
+        write(exchange, ended) {
+          if (wanted(exchange, ended, services.runtime)) opened.write(exchange, ended);
+        },
+      };
+    },
+    write(exchange, ended) {
+      if (wanted(exchange, ended, noRuntime)) log.write(exchange, ended);
+    },
+  };
+}
+
+function decodeAccessLog(config: Any | undefined, here: string): AccessLog {
   if (config !== undefined && typeNameOf(config) === OpenTelemetryAccessLogConfigSchema.typeName) {
-    return decodeOpenTelemetry(unpack(config, OpenTelemetryAccessLogConfigSchema, here), wanted, here);
+    return decodeOpenTelemetry(unpack(config, OpenTelemetryAccessLogConfigSchema, here), here);
   }
   if (config !== undefined && typeNameOf(config) === HttpGrpcAccessLogConfigSchema.typeName) {
-    return decodeHttpGrpcLog(unpack(config, HttpGrpcAccessLogConfigSchema, here), wanted, here);
+    return decodeHttpGrpcLog(unpack(config, HttpGrpcAccessLogConfigSchema, here), here);
   }
   if (config !== undefined && typeNameOf(config) === TcpGrpcAccessLogConfigSchema.typeName) {
-    return decodeTcpGrpcLog(unpack(config, TcpGrpcAccessLogConfigSchema, here), wanted, here);
+    return decodeTcpGrpcLog(unpack(config, TcpGrpcAccessLogConfigSchema, here), here);
   }
   const { format, sink } = decodeWriter(config, here);
   return {
     write(exchange, ended) {
-      if (wanted !== null && !wanted(exchange, ended)) return;
       sink.write(format(exchange, exchange.response, ended));
     },
   };
@@ -86,55 +98,18 @@ function decodeWriter(config: Any | undefined, path: string): { readonly format:
 function fileFormat({ accessLogFormat: format }: FileAccessLog, path: string): Format {
   switch (format.case) {
     case 'format':
-      return textFormat(format.value, at(path, 'format'), { missing: '-' });
+      return compileText(format.value, at(path, 'format'), { missing: '-' });
     case 'jsonFormat':
-      return jsonFormat(format.value, at(path, 'json_format'), { omitMissing: false });
+      return compileJsonLine(format.value, at(path, 'json_format'), { omitMissing: false });
     case 'typedJsonFormat':
-      return jsonFormat(format.value, at(path, 'typed_json_format'), { omitMissing: false });
+      return compileJsonLine(format.value, at(path, 'typed_json_format'), { omitMissing: false });
     default:
       return lineFormat(format.value, at(path, 'log_format'));
   }
 }
 
 function lineFormat(format: SubstitutionFormatString | undefined, path: string): Format {
-  const omit = format?.omitEmptyValues ?? false;
-  const extensions = readExtensions(format?.formatters ?? [], at(path, 'formatters'));
-  const text = { missing: omit ? '' : '-', extensions };
-  const specifier = format?.format;
-  switch (specifier?.case) {
-    case undefined:
-      return textFormat(DEFAULT_FORMAT, path, { missing: '-' });
-    case 'textFormat':
-      return textFormat(specifier.value, at(path, 'text_format'), text);
-    case 'textFormatSource': {
-      const here = at(path, 'text_format_source');
-      return textFormat(readSource(specifier.value, here), here, text);
-    }
-    case 'jsonFormat':
-      return jsonFormat(specifier.value, at(path, 'json_format'), { omitMissing: omit, extensions });
-  }
-}
-
-/** Their commands are built in: naming the extension allows them. */
-function readExtensions(formatters: readonly TypedExtensionConfig[], path: string): ReadonlySet<FormatterExtension> {
-  const named = mapAt(formatters, path, ({ typedConfig }, here): FormatterExtension => {
-    const there = at(here, 'typed_config');
-    if (typedConfig === undefined) throw new ConfigError(there, 'is required');
-    if (typeNameOf(typedConfig) === MetadataSchema.typeName) {
-      unpack(typedConfig, MetadataSchema, there);
-      return 'metadata';
-    }
-    unpack(typedConfig, ReqWithoutQuerySchema, there);
-    return 'req_without_query';
-  });
-  return new Set(named);
-}
-
-function textFormat(text: string, path: string, options: FormatOptions): Format {
-  return compileFormat(bytesOf(text), path, options);
-}
-
-function jsonFormat(object: object, path: string, options: JsonOptions): Format {
-  const json = compileJson(object, path, options);
-  return (exchange, response, ended) => `${JSON.stringify(json(exchange, response, ended))}\n`;
+  return format?.format.case === undefined
+    ? compileText(DEFAULT_FORMAT, path, { missing: '-' })
+    : compileFormatString(format, path);
 }

@@ -9,39 +9,41 @@ import {
   type RuntimeFilter,
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { AccessLogType } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import { FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { share } from '../config/values.ts';
+import { keyed, type RuntimeLookup } from '../config/runtime-keys.ts';
+import { denominator } from '../config/values.ts';
 import type { Exchange, LogType } from '../http/exchange.ts';
 import { flagNamed } from '../http/flags.ts';
 import { compileHeader } from '../route/match/header-matcher.ts';
 import { compileValue } from '../route/match/metadata-matcher.ts';
 import { statusOf } from './operators/grpc.ts';
 
-export type LogTest = (exchange: Exchange, ended: number) => boolean;
+export type LogTest = (exchange: Exchange, ended: number, runtime: RuntimeLookup) => boolean;
 
 export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: string): LogTest {
   switch (filter.case) {
     case 'statusCodeFilter': {
       const test = compileComparison(filter.value.comparison, at(path, 'status_code_filter.comparison'));
-      return (exchange) => test(exchange.response?.status ?? 0);
+      return (exchange, _ended, runtime) => test(exchange.response?.status ?? 0, runtime);
     }
     case 'durationFilter': {
       const test = compileComparison(filter.value.comparison, at(path, 'duration_filter.comparison'));
-      return (exchange, ended) => test(ended === 0 ? 0 : Math.floor(ended - exchange.started));
+      return (exchange, ended, runtime) => test(ended === 0 ? 0 : Math.floor(ended - exchange.started), runtime);
     }
     case 'notHealthCheckFilter':
       return ({ healthCheck }) => !healthCheck;
     case 'traceableFilter':
       return ({ traced, healthCheck }) => traced && !healthCheck;
     case 'runtimeFilter':
-      return compileSample(filter.value);
+      return compileSample(filter.value, at(path, 'runtime_filter'));
     case 'andFilter': {
       const tests = compileAll(filter.value.filters, at(path, 'and_filter.filters'));
-      return (exchange, ended) => tests.every((test) => test(exchange, ended));
+      return (...from) => tests.every((test) => test(...from));
     }
     case 'orFilter': {
       const tests = compileAll(filter.value.filters, at(path, 'or_filter.filters'));
-      return (exchange, ended) => tests.some((test) => test(exchange, ended));
+      return (...from) => tests.some((test) => test(...from));
     }
     case 'headerFilter': {
       const test = compileHeader(filter.value.header, at(path, 'header_filter.header'));
@@ -79,39 +81,52 @@ function flagBits(names: readonly string[], path: string): number {
   return bits.reduce((all, bit) => all | bit, 0);
 }
 
-function compileComparison(comparison: ComparisonFilter | undefined, path: string): (value: number) => boolean {
-  const limit = comparison?.value?.defaultValue;
-  if (comparison === undefined || limit === undefined) throw new ConfigError(at(path, 'value'), 'is required');
+function compileComparison(
+  comparison: ComparisonFilter | undefined,
+  path: string,
+): (value: number, runtime: RuntimeLookup) => boolean {
+  if (comparison?.value === undefined) throw new ConfigError(at(path, 'value'), 'is required');
+  const { runtimeKey, defaultValue } = comparison.value;
+  if (runtimeKey === '') throw new ConfigError(at(path, 'value.runtime_key'), 'is empty');
+  const limit = keyed('integer', runtimeKey, defaultValue);
   switch (comparison.op) {
     case Op.EQ:
-      return (value) => value === limit;
+      return (value, runtime) => value === limit(runtime);
     case Op.GE:
-      return (value) => value >= limit;
+      return (value, runtime) => value >= limit(runtime);
     case Op.LE:
-      return (value) => value <= limit;
+      return (value, runtime) => value <= limit(runtime);
     case Op.NE:
-      return (value) => value !== limit;
+      return (value, runtime) => value !== limit(runtime);
     default:
       throw new ConfigError(at(path, 'op'), 'is not known');
   }
 }
 
-const DRAWS = 1_000_000;
+/**
+ * A share of all requests; every proxy on the way takes the same ones, because the request's id decides, unless each is to choose for itself.
+ * The runtime's value is in parts of the configured fraction's denominator.
+ */
+function compileSample(
+  { runtimeKey, percentSampled, useIndependentRandomness: own }: RuntimeFilter,
+  path: string,
+): LogTest {
+  if (runtimeKey === '') throw new ConfigError(at(path, 'runtime_key'), 'is empty');
+  const limit = keyed('integer', runtimeKey, percentSampled?.numerator ?? 0);
+  const parts = denominator(percentSampled?.denominator ?? FractionalPercent_DenominatorType.HUNDRED);
+  return (exchange, _ended, runtime) =>
+    ((own ? null : drawnById(exchange)) ?? ownDraw(exchange)) % parts < limit(runtime);
+}
 
-/** A share of all requests; every proxy on the way takes the same ones, because the request's id decides, unless each is to choose for itself. */
-function compileSample({ percentSampled, useIndependentRandomness }: RuntimeFilter): LogTest {
-  const limit = share(percentSampled, 0) * DRAWS;
-  if (useIndependentRandomness) return (exchange) => ownDraw(exchange) < limit;
-  return (exchange) => {
-    const id = exchange.request.headers.get('x-request-id') ?? '';
-    const drawn = /^[0-9a-f]{8}/.test(id) ? Number.parseInt(id.slice(0, 8), 16) % DRAWS : ownDraw(exchange);
-    return drawn < limit;
-  };
+/** null: the request has no id that is a number. */
+function drawnById({ request }: Exchange): number | null {
+  const id = request.headers.get('x-request-id') ?? '';
+  return /^[0-9a-f]{8}/.test(id) ? Number.parseInt(id.slice(0, 8), 16) : null;
 }
 
 /** Spread evenly by the connection and the moment the request came (microseconds). */
 function ownDraw({ downstream, started }: Exchange): number {
-  return (Math.imul(downstream.id * 7919 + Math.floor(started * 1000), 0x9e3779b1) >>> 0) % DRAWS;
+  return Math.imul(downstream.id * 7919 + Math.floor(started * 1000), 0x9e3779b1) >>> 0;
 }
 
 const UNKNOWN = 2;

@@ -2,7 +2,8 @@
 import { at, ConfigError } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ResponseHead } from '../http/message.ts';
-import { compileOperator, type FormatterExtension } from './operators/compile.ts';
+import { bytesOf } from '../route/match/string-matcher.ts';
+import { compileOperator, type OperatorScope } from './operators/compile.ts';
 import type { Operator } from './operators/operator.ts';
 import { textOf, truncated } from './operators/truncated.ts';
 
@@ -14,16 +15,14 @@ type Segment =
 
 const OPERATOR = /%(?:%|([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%)/y;
 const LONGEST = 64 * 1024;
-const NO_EXTENSIONS: ReadonlySet<FormatterExtension> = new Set();
 
-export type FormatOptions = {
+export type FormatOptions = OperatorScope & {
   /** Stands for what has no value: '-' in logs, '' in headers. */
   readonly missing: string;
-  readonly extensions?: ReadonlySet<FormatterExtension>;
 };
 
-export function compileFormat(text: string, path: string, { missing, extensions }: FormatOptions): Format {
-  const segments = parseFormat(text, path, extensions ?? NO_EXTENSIONS);
+export function compileFormat(text: string, path: string, { missing, ...scope }: FormatOptions): Format {
+  const segments = parseFormat(text, path, scope);
   const [only] = segments;
   if (segments.length === 0) return () => '';
   if (segments.length === 1 && only?.kind === 'text') return () => only.text;
@@ -41,7 +40,7 @@ export function compileFormat(text: string, path: string, { missing, extensions 
 }
 
 /** Literal text and operators in order; adjacent text is one segment. */
-function parseFormat(text: string, path: string, extensions: ReadonlySet<FormatterExtension>): Segment[] {
+function parseFormat(text: string, path: string, scope: OperatorScope): Segment[] {
   if (text.length > LONGEST) throw new ConfigError(path, `is longer than ${LONGEST} characters`);
   const segments: Segment[] = [];
   let literal = '';
@@ -61,7 +60,7 @@ function parseFormat(text: string, path: string, extensions: ReadonlySet<Formatt
     }
     if (literal !== '') segments.push({ kind: 'text', text: literal });
     literal = '';
-    const operator = compileOperator(name, parameter ?? null, path, extensions);
+    const operator = compileOperator(name, parameter ?? null, path, scope);
     segments.push({
       kind: 'operator',
       read: truncated(operator, name, length === undefined ? undefined : Number(length), path),
@@ -74,10 +73,7 @@ function parseFormat(text: string, path: string, extensions: ReadonlySet<Formatt
 /** A member of a JSON log: one operator alone keeps its type, anything else is text. */
 export type JsonFormat = (exchange: Exchange, response: ResponseHead | null, ended: number) => unknown;
 
-export type JsonOptions = {
-  readonly omitMissing: boolean;
-  readonly extensions?: ReadonlySet<FormatterExtension>;
-};
+export type JsonOptions = OperatorScope & { readonly omitMissing: boolean };
 
 export function compileJson(value: unknown, path: string, options: JsonOptions): JsonFormat {
   if (typeof value === 'string') return compileJsonText(value, path, options);
@@ -90,14 +86,15 @@ export function compileJson(value: unknown, path: string, options: JsonOptions):
   return () => value;
 }
 
-function compileJsonText(text: string, path: string, { omitMissing, extensions }: JsonOptions): JsonFormat {
-  const segments = parseFormat(text, path, extensions ?? NO_EXTENSIONS);
+function compileJsonText(text: string, path: string, { omitMissing, ...scope }: JsonOptions): JsonFormat {
+  const bytes = bytesOf(text);
+  const segments = parseFormat(bytes, path, scope);
   const [only] = segments;
   if (segments.length === 1 && only?.kind === 'operator') {
     const missing = omitMissing ? undefined : null;
     return (exchange, response, ended) => only.read(exchange, response, ended) ?? missing;
   }
-  return compileFormat(text, path, { missing: omitMissing ? '' : '-', extensions: extensions ?? NO_EXTENSIONS });
+  return compileFormat(bytes, path, { missing: omitMissing ? '' : '-', ...scope });
 }
 
 /** Keys in alphabetical order, as Envoy prints them. */

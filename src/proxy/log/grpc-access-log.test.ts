@@ -17,11 +17,7 @@ const config = (change: JsonObject = {}) => ({
   ...change,
 });
 const decode = (common: JsonObject | null): AccessLog =>
-  decodeHttpGrpcLog(
-    fromJson(HttpGrpcAccessLogConfigSchema, common === null ? {} : { common_config: common }),
-    null,
-    'log',
-  );
+  decodeHttpGrpcLog(fromJson(HttpGrpcAccessLogConfigSchema, common === null ? {} : { common_config: common }), 'log');
 
 /** A service that can refuse, break and be slow. */
 function service(common: JsonObject) {

@@ -17,14 +17,13 @@ import { millis } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { wantWireBytes } from '../http/wire-bytes.ts';
 import type { AccessLog } from './access-log.ts';
-import type { LogTest } from './filter.ts';
 import { type EntryOptions, httpEntry, tcpEntry } from './grpc-log-entry.ts';
 import { LogStream, type LogStreamConfig, LogStreamStats } from './grpc-log-stream.ts';
 
 const FLUSH_INTERVAL = 1_000;
 const BUFFER_SIZE = 16_384;
 
-export function decodeHttpGrpcLog(config: HttpGrpcAccessLogConfig, wanted: LogTest | null, path: string): AccessLog {
+export function decodeHttpGrpcLog(config: HttpGrpcAccessLogConfig, path: string): AccessLog {
   const { commonConfig } = config;
   const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
   const options: EntryOptions = {
@@ -41,14 +40,10 @@ export function decodeHttpGrpcLog(config: HttpGrpcAccessLogConfig, wanted: LogTe
       value: { logEntry },
     }),
   };
-  return logTo(stream, wanted, (exchange, ended) => httpEntry(exchange, ended, options));
+  return logTo(stream, (exchange, ended) => httpEntry(exchange, ended, options));
 }
 
-export function decodeTcpGrpcLog(
-  { commonConfig }: TcpGrpcAccessLogConfig,
-  wanted: LogTest | null,
-  path: string,
-): AccessLog {
+export function decodeTcpGrpcLog({ commonConfig }: TcpGrpcAccessLogConfig, path: string): AccessLog {
   const customTags = customTagsOf(commonConfig, path);
   const stream = {
     ...decodeCommon(commonConfig, at(path, 'common_config')),
@@ -58,7 +53,7 @@ export function decodeTcpGrpcLog(
       value: { logEntry },
     }),
   };
-  return logTo(stream, wanted, (exchange, ended) => tcpEntry(exchange, ended, customTags));
+  return logTo(stream, (exchange, ended) => tcpEntry(exchange, ended, customTags));
 }
 
 function decodeCommon(config: CommonGrpcAccessLogConfig | undefined, path: string) {
@@ -82,7 +77,6 @@ function customTagsOf(config: CommonGrpcAccessLogConfig | undefined, path: strin
 
 function logTo<Entry extends DescMessage>(
   config: LogStreamConfig<Entry>,
-  wanted: LogTest | null,
   entryOf: (exchange: Exchange, ended: number) => MessageInitShape<Entry>,
 ): AccessLog {
   wantWireBytes();
@@ -95,7 +89,7 @@ function logTo<Entry extends DescMessage>(
       const stream = new LogStream(config, services, stats);
       return {
         write(exchange, ended) {
-          if (wanted === null || wanted(exchange, ended)) stream.add(entryOf(exchange, ended));
+          stream.add(entryOf(exchange, ended));
         },
       };
     },

@@ -10,7 +10,6 @@ import { type ExportCounter, Exporter } from '../tracing/exporter.ts';
 import { logSignal } from '../tracing/otlp.ts';
 import type { OtlpPairs, OtlpValue } from '../tracing/otlp-writer.ts';
 import type { AccessLog } from './access-log.ts';
-import type { LogTest } from './filter.ts';
 import { compileFormat, type Format } from './format.ts';
 
 /** Under Envoy's names (`access_logs.open_telemetry_access_log.`). */
@@ -38,11 +37,7 @@ class ExportedLogStats implements ExportCounter {
 /** Records that wait at most. */
 const QUEUE = 4_096;
 
-export function decodeOpenTelemetry(
-  config: OpenTelemetryAccessLogConfig,
-  wanted: LogTest | null,
-  path: string,
-): AccessLog {
+export function decodeOpenTelemetry(config: OpenTelemetryAccessLogConfig, path: string): AccessLog {
   const exporter = decodeExporter(config, path);
   const body = config.body === undefined ? () => '' : compileValue(config.body, at(path, 'body'));
   const members = compilePairs(config.attributes, at(path, 'attributes'));
@@ -67,7 +62,6 @@ export function decodeOpenTelemetry(
       );
       return {
         write(exchange, ended) {
-          if (wanted !== null && !wanted(exchange, ended)) return;
           const { response, span, startedAt } = exchange;
           sender.add({
             at: startedAt,

@@ -5,6 +5,7 @@ import type {
   VirtualHost,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import { compileBodyFormat } from '../config/local-reply.ts';
 import { plainMetadata, readSource } from '../config/values.ts';
 import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { compileRules } from '../filter/rate-limit/rule.ts';
@@ -111,9 +112,10 @@ function bufferLimit(level: Route | VirtualHost): number | null {
   return requestBodyBufferLimit === undefined ? (perRequestBufferLimitBytes ?? null) : Number(requestBodyBufferLimit);
 }
 
-function compileResponse({ status, body }: DirectResponseAction, limit: number, path: string): RouteAction {
+function compileResponse({ status, body, bodyFormat }: DirectResponseAction, limit: number, path: string): RouteAction {
   if (status < 200 || status > 599) throw new ConfigError(at(path, 'status'), `${status} is no status`);
   const text = body === undefined ? '' : readSource(body, at(path, 'body'));
   if (Buffer.byteLength(text) > limit) throw new ConfigError(at(path, 'body'), `is over ${limit} bytes`);
-  return { kind: 'respond', status, body: text };
+  const said = { kind: 'respond', status, body: text } as const;
+  return bodyFormat === undefined ? said : { ...said, format: compileBodyFormat(bodyFormat, at(path, 'body_format')) };
 }

@@ -3,6 +3,7 @@ import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { ConfigSource } from '../config/config-source.ts';
+import type { BodyFormat } from '../config/local-reply.ts';
 import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
 import type { HttpFilter } from '../filter/filter.ts';
@@ -44,10 +45,15 @@ export type RouteEntry = {
   settle?(request: RequestHead, random: () => number): RouteEntry;
 };
 
-export type RouteAction =
-  | ForwardAction
-  | RedirectAction
-  | { readonly kind: 'respond'; readonly status: number; readonly body: string };
+export type RouteAction = ForwardAction | RedirectAction | RespondAction;
+
+type RespondAction = {
+  readonly kind: 'respond';
+  readonly status: number;
+  readonly body: string;
+  /** What the body is written with. */
+  readonly format?: BodyFormat;
+};
 
 type RedirectAction = {
   readonly kind: 'redirect';

@@ -14,7 +14,7 @@ import { FilterRun, type FilterRunTarget } from './filter-run.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { Forwarding } from './forwarding.ts';
 import { type RedirectHistory, redirect } from './internal-redirect.ts';
-import { localResponse } from './local-response.ts';
+import { editResponse, localResponse } from './local-response.ts';
 import { durationLeft } from './max-duration.ts';
 import { addOwnHeaders, addServiceTime } from './own-headers.ts';
 import { refuseHead, refuseUpgrade, shedLoad } from './refuse-head.ts';
@@ -165,7 +165,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.exchange.details = 'via_upstream';
     this.#limits.lastActivity = this.exchange.upstreamStarted;
     if (last) this.#forwarding = null;
-    this.#send(head, last);
+    editResponse(this.exchange, head);
+    this.#filters.response(head, last);
     if (last) this.#flushRest();
   }
 
@@ -230,10 +231,10 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#stream.closeAfter();
     this.exchange.flags |= reply.flags;
     this.exchange.details = reply.details;
-    const { head, body } = localResponse(reply, this.exchange);
+    const { head, body } = localResponse(reply, this.exchange, this.#manager);
     const empty = body.length === 0 || this.exchange.request.method === 'HEAD';
     const nth = ++this.#answers;
-    this.#send(head, empty);
+    this.#filters.response(head, empty);
     // A filter may have answered instead while the head passed it.
     if (empty || this.#answers !== nth) return;
     this.#filters.responseData(body);
@@ -312,14 +313,6 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   /** The upstream has ended, but a filter still holds some of the response. */
   #flushRest(): void {
     if (!this.#over) this.#stream.flush();
-  }
-
-  /** The one way of a response head to the filters, an upstream's or our own. */
-  #send(head: ResponseHead, last: boolean): void {
-    const exchange = this.exchange;
-    exchange.choice?.editResponse(exchange, head);
-    exchange.route?.editResponse(exchange, head);
-    this.#filters.response(head, last);
   }
 
   /** The one way out of a response head. */

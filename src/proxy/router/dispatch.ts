@@ -22,7 +22,8 @@ export function dispatch(manager: ConnectionManager, target: ForwardTarget): For
     manager.stats.no_route += 1;
     return cause.routeNotFound;
   }
-  return action.kind === 'forward' ? forward(action, manager, target) : routeReply(action, exchange, router);
+  if (action.kind === 'forward') return forward(action, manager, target);
+  return routeReply(action, exchange, router, manager.services.clock.now());
 }
 
 function forward(action: ForwardAction, manager: ConnectionManager, target: ForwardTarget): Forwarding | LocalReply {

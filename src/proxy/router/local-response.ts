@@ -1,4 +1,5 @@
 // What a LocalReply looks like on the wire: text for most clients, a status in the trailers-only form for gRPC ones.
+import { JSON_TYPE, type LocalBody, TEXT } from '../config/local-reply.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts';
@@ -6,38 +7,78 @@ import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { RouterOptions } from '../route/request-plan.ts';
 import type { ForwardAction, RouteAction } from '../route/table.ts';
+import type { ConnectionManager } from './connection-manager.ts';
 
 const EMPTY = Buffer.alloc(0);
 
+/** With the route's edits, and as the connection manager's `local_reply_config` rewrites it. */
 export function localResponse(
   reply: LocalReply,
-  { request, answersGrpc }: Exchange,
+  exchange: Exchange,
+  { config: { localReplies }, services: { clock, runtime } }: ConnectionManager,
 ): { head: ResponseHead; body: Buffer } {
-  const headers = new HeaderMap();
-  const grpc = answersGrpc ?? isGrpc(request.headers);
-  const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
-  if (grpc) {
-    headers.append('content-type', 'application/grpc');
-    headers.append('grpc-status', String(reply.grpcStatus ?? grpcStatusOf(reply.status)));
-    if (body.length > 0) headers.append('grpc-message', encodeGrpcMessage(body));
-  } else if (body.length > 0) {
-    headers.append('content-length', String(body.length));
-    headers.append('content-type', 'text/plain');
+  const head = { status: reply.status, headers: reply.headers?.clone() ?? new HeaderMap() };
+  editResponse(exchange, head);
+  const given = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
+  const { headers } = head;
+  const type = headers.get('content-type');
+  let written: LocalBody = { body: given, contentType: TEXT };
+  if (localReplies !== null) {
+    exchange.response = head;
+    written = localReplies(head, given, exchange, clock.now(), runtime);
   }
-  if (reply.headers !== null) merge(headers, reply.headers);
-  return { head: { status: grpc ? 200 : reply.status, headers }, body: grpc ? EMPTY : body };
+  const { body, contentType } = written;
+  if (exchange.answersGrpc ?? isGrpc(exchange.request.headers)) {
+    toGrpc(head, written, reply.grpcStatus);
+    return { head, body: EMPTY };
+  }
+  if (body.length === 0) {
+    headers.remove('content-length');
+    headers.remove('content-type');
+    return { head, body };
+  }
+  headers.set('content-length', String(body.length));
+  // What the rewriting has set stays.
+  const own = headers.get('content-type');
+  if (own === undefined || (own === type && !body.equals(given))) headers.set('content-type', contentType);
+  return { head, body };
 }
 
-/** What a route says without an upstream. */
+/** What the route and its choice of a cluster edit in every response. */
+export function editResponse(exchange: Exchange, head: ResponseHead): void {
+  exchange.choice?.editResponse(exchange, head);
+  exchange.route?.editResponse(exchange, head);
+}
+
+/** The trailers-only form. */
+function toGrpc(head: ResponseHead, { body, contentType }: LocalBody, grpcStatus: number | undefined): void {
+  const { headers } = head;
+  headers.set('content-type', 'application/grpc');
+  if (!headers.has('grpc-status')) headers.set('grpc-status', String(grpcStatus ?? grpcStatusOf(head.status)));
+  // A line of JSON has an end that a header has no place for.
+  const message = contentType === JSON_TYPE ? body.subarray(0, -1) : body;
+  if (message.length > 0) headers.set('grpc-message', encodeGrpcMessage(message));
+  headers.remove('content-length');
+  head.status = 200;
+}
+
+/** What a route says without an upstream. `now` is monotonic milliseconds. */
 export function routeReply(
   action: Exclude<RouteAction, ForwardAction>,
   exchange: Exchange,
   options: RouterOptions,
+  now: number,
 ): LocalReply {
   const { status } = action;
   const said = { status, details: 'direct_response', flags: 0 };
   const { request } = exchange;
-  if (action.kind === 'respond') return { ...said, body: action.body, headers: placeOf(status, request) };
+  if (action.kind === 'respond') {
+    const headers = placeOf(status, request);
+    if (action.format === undefined) return { ...said, body: action.body, headers };
+    const head = { status, headers: new HeaderMap() };
+    const { body, contentType } = action.format(Buffer.from(action.body), exchange, head, now);
+    return { ...said, body, headers: new HeaderMap([...(headers?.fields ?? []), 'content-type', contentType]) };
+  }
   const headers = new HeaderMap(['location', action.location(request)]);
   if (action.changePath !== null) {
     exchange.originalPath = request.path;
@@ -51,10 +92,4 @@ export function routeReply(
 function placeOf(status: number, { scheme, authority, path }: RequestHead): HeaderMap | null {
   const has = path !== '' && (status === 201 || (status >= 300 && status < 400));
   return has ? new HeaderMap(['location', `${scheme}://${authority}${path}`]) : null;
-}
-
-/** A name given here replaces ours; given twice it is sent twice. */
-function merge(headers: HeaderMap, more: HeaderMap): void {
-  for (const [name] of more) headers.remove(name);
-  for (const [name, value] of more) headers.append(name, value);
 }

@@ -184,6 +184,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     filters: [],
     accessLogs: [],
     tracing: null,
+    localReplies: null,
     earlyLogs: null,
     maxHeadBytes: 61_440,
     maxHeaders: 100,

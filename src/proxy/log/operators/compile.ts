@@ -20,28 +20,29 @@ import { truncated } from './truncated.ts';
 /** Operators of formatter extensions, which a format must name to use. */
 export type FormatterExtension = 'req_without_query' | 'metadata';
 
-export function compileOperator(
-  name: string,
-  parameter: string | null,
-  path: string,
-  extensions: ReadonlySet<FormatterExtension>,
-): Operator {
+/** What is there for the operators of some formats only. */
+export type OperatorScope = {
+  readonly extensions?: ReadonlySet<FormatterExtension>;
+  /** The body that an answer of ours would have; without it there is none. */
+  readonly localBody?: (() => string) | undefined;
+};
+
+export function compileOperator(name: string, parameter: string | null, path: string, scope: OperatorScope): Operator {
+  if (name === 'LOCAL_REPLY_BODY' && parameter === null && scope.localBody !== undefined) return scope.localBody;
   const compile = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (compile !== undefined) return compile(parameter, path);
-  if (name === 'COALESCE') return compileCoalesce(parameter, path, extensions);
-  if (name === 'REQ_WITHOUT_QUERY' && extensions.has('req_without_query')) return compileWithoutQuery(parameter, path);
+  if (name === 'COALESCE') return compileCoalesce(parameter, path, scope);
+  if (name === 'REQ_WITHOUT_QUERY' && scope.extensions?.has('req_without_query') === true) {
+    return compileWithoutQuery(parameter, path);
+  }
   throw new ConfigError(path, `%${name}% is not supported`);
 }
 
 /** `{"operators": ["PROTOCOL", {"command": "REQ", "param": "x-a", "max_length": 9}]}`: the first that has something to say. */
-function compileCoalesce(
-  parameter: string | null,
-  path: string,
-  extensions: ReadonlySet<FormatterExtension>,
-): Operator {
+function compileCoalesce(parameter: string | null, path: string, scope: OperatorScope): Operator {
   const operators = readChoices(required('COALESCE', parameter, path), path).map(({ command, param, max_length }) => {
     if (command === 'COALESCE') throw new ConfigError(path, '%COALESCE% cannot stand in itself');
-    return truncated(compileOperator(command, param ?? null, path, extensions), command, max_length, path);
+    return truncated(compileOperator(command, param ?? null, path, scope), command, max_length, path);
   });
   return (...from) => {
     for (const operator of operators) {
@@ -103,7 +104,7 @@ const exchanged: Operators = plain({
   ACCESS_LOG_TYPE: (exchange) => exchange.logType,
   // Filters may set flags of their own, and upstream filters state; there are none that do.
   CUSTOM_FLAGS: () => '',
-  /** Only what is put into local replies knows it. */
+  /** Only what is put into our own answers knows it. */
   LOCAL_REPLY_BODY: () => '',
 });
 
