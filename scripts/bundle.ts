@@ -13,8 +13,8 @@ const minify = { compress: false, mangle: false, codegen: { removeWhitespace: tr
 const bundle = await rolldown({
   input: { proxy: join(root, 'src/bin/proxy.ts'), 'proxy-worker': join(root, 'src/bin/proxy-worker.ts') },
   platform: 'node',
-  // Native: loaded from its package, where it is needed.
-  external: ['koffi'],
+  // Loaded from their packages, where a configuration needs them.
+  external: ['koffi', /^@bufbuild\/cel(\/|$)/],
 });
 rmSync(target, { recursive: true, force: true });
 // Two folders deep, as in src: package.json and the descriptors are found from there.

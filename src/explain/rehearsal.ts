@@ -50,7 +50,7 @@ export function normalize(exchange: Exchange, http: HttpConnectionConfig): boole
 }
 
 const nowhere = { address: '127.0.0.1', port: 0 };
-const noListener = { name: '', chain: '', metadata: {} };
+const noListener = { name: '', chain: '', direction: 'unspecified', metadata: {} } as const;
 
 const peer = (identity: string): PeerTls => ({
   version: 'TLSv1.3',

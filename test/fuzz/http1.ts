@@ -77,7 +77,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     filterState: null,
     tls: null,
     serverName: '',
-    listener: { name: '', chain: '', metadata: {} },
+    listener: { name: '', chain: '', direction: 'unspecified' as const, metadata: {} },
   };
   const limits = {
     maxHeadBytes: 16_384,

@@ -38,7 +38,7 @@ export const http2Server: Target = {
       filterState: null,
       tls: null,
       serverName: '',
-      listener: { name: '', chain: '', metadata: {} },
+      listener: { name: '', chain: '', direction: 'unspecified' as const, metadata: {} },
     };
     const connection = new Http2ServerConnection(socket, downstream, echo, limits, owner);
     socket.feed(PREFACE);

@@ -74,7 +74,7 @@ function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', l
     filterState: null,
     tls: null,
     serverName: '',
-    listener: { name: 'admin', chain: '', metadata: {} },
+    listener: { name: 'admin', chain: '', direction: 'unspecified', metadata: {} },
   };
 }
 

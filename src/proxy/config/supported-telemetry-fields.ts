@@ -5,7 +5,11 @@ export const telemetryFields: Readonly<Record<string, string>> = {
     'access_log_flush_interval flush_access_log_on_new_request',
   'envoy.config.accesslog.v3.AccessLog': 'filter typed_config',
   'envoy.config.accesslog.v3.AccessLogFilter':
-    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter',
+    'status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter response_flag_filter grpc_status_filter metadata_filter log_type_filter extension_filter',
+  'envoy.config.accesslog.v3.ExtensionFilter': 'name typed_config',
+  'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter': 'expression cel_config',
+  'envoy.extensions.formatter.cel.v3.Cel': 'cel_config',
+  'envoy.config.core.v3.CelExpressionConfig': 'enable_string_conversion enable_string_concat enable_string_functions',
   'envoy.config.accesslog.v3.StatusCodeFilter': 'comparison',
   'envoy.config.accesslog.v3.DurationFilter': 'comparison',
   'envoy.config.accesslog.v3.ComparisonFilter': 'op value',

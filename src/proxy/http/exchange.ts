@@ -36,6 +36,8 @@ export type ListenerPlace = {
   readonly name: string;
   /** Name of the filter chain. */
   readonly chain: string;
+  /** Envoy's `traffic_direction`. */
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly metadata: Readonly<Record<string, unknown>>;
 };
 

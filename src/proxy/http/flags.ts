@@ -70,6 +70,17 @@ const NAMES: readonly (readonly [bit: number, short: string, long: string])[] = 
   [flag.unconditionalDropOverload, 'UDO', 'UnconditionalDropOverload'],
 ];
 
+/** Bits of Envoy's numbers, by ours in order: what `response.flags` is in expressions (`CoreResponseFlag`). */
+const NUMBERS: readonly number[] = [
+  1, 5, 6, 7, 2, 4, 15, 8, 24, 14, 18, 9, 10, 11, 12, 16, 3, 25, 23, 22, 0, 13, 17, 19, 20, 21, 26, 27, 28, 29,
+];
+
+export function numberedFlags(flags: number): number {
+  let numbered = 0;
+  for (let bit = 0; flags >> bit !== 0; bit++) if ((flags >> bit) & 1) numbered |= 1 << NUMBERS[bit]!;
+  return numbered;
+}
+
 /** `URX,UF`, or '-' when none is set. */
 export function formatFlags(flags: number): string {
   return flags === 0 ? '-' : namesOf(flags, 1);

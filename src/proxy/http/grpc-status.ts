@@ -1,5 +1,7 @@
 // gRPC's status as HTTP carries it.
+import type { Exchange } from './exchange.ts';
 import type { HeaderMap } from './headers.ts';
+import type { ResponseHead } from './message.ts';
 
 /** By number, in both spellings that are used: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 export const GRPC_STATUS_NAMES = [
@@ -47,6 +49,13 @@ export function grpcStatusOf(status: number): number {
     default:
       return 2;
   }
+}
+
+/** Whatever the request was: what was sent, in the trailers or the head of a response without a body, else what the HTTP status stands for. */
+export function statusOf({ trailers }: Exchange, response: ResponseHead | null): number | undefined {
+  const given = trailers?.get('grpc-status') ?? response?.headers.get('grpc-status');
+  if (given !== undefined) return /^\d{1,9}$/.test(given) ? Number(given) : undefined;
+  return response === null ? undefined : grpcStatusOf(response.status);
 }
 
 /** The HTTP status that a gRPC status counts as (google/rpc/code.proto names them; Envoy counts so). */

@@ -35,7 +35,12 @@ export class FilterChain {
   ) {
     this.config = config;
     this.listener = listener;
-    this.place = { name: listener.name, chain: config.name, metadata: listener.metadata };
+    this.place = {
+      name: listener.name,
+      chain: config.name,
+      direction: listener.direction,
+      metadata: listener.metadata,
+    };
     this.tls = tls;
     this.#services = services;
     this.#owner = owner;

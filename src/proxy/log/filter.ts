@@ -2,6 +2,7 @@
 import {
   type AccessLogFilter,
   type ComparisonFilter,
+  type ExtensionFilter,
   type GrpcStatusFilter,
   type LogTypeFilter,
   type MetadataFilter,
@@ -9,15 +10,18 @@ import {
   type RuntimeFilter,
 } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { AccessLogType } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import { ExpressionFilterSchema } from '../../xds/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
 import { FractionalPercent_DenominatorType } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
+import { unpack } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { keyed, type RuntimeLookup } from '../config/runtime-keys.ts';
 import { denominator } from '../config/values.ts';
+import { compileText } from '../expression/expression.ts';
 import type { Exchange, LogType } from '../http/exchange.ts';
 import { flagNamed } from '../http/flags.ts';
+import { statusOf } from '../http/grpc-status.ts';
 import { compileHeader } from '../route/match/header-matcher.ts';
 import { compileValue } from '../route/match/metadata-matcher.ts';
-import { statusOf } from './operators/grpc.ts';
 
 export type LogTest = (exchange: Exchange, ended: number, runtime: RuntimeLookup) => boolean;
 
@@ -59,9 +63,18 @@ export function compileLogFilter({ filterSpecifier: filter }: AccessLogFilter, p
       return compileMetadata(filter.value, at(path, 'metadata_filter'));
     case 'logTypeFilter':
       return compileLogType(filter.value, at(path, 'log_type_filter'));
+    case 'extensionFilter':
+      return compileExpression(filter.value, at(path, 'extension_filter'));
     default:
       throw new ConfigError(path, 'has no supported filter');
   }
+}
+
+function compileExpression({ configType }: ExtensionFilter, path: string): LogTest {
+  const here = at(path, 'typed_config');
+  const { expression, celConfig } = unpack(configType.value, ExpressionFilterSchema, here);
+  const { matches } = compileText(expression, at(here, 'expression'), celConfig);
+  return (exchange, ended) => matches({ exchange, response: exchange.response, ended });
 }
 
 /** Envoy wants two at least. */

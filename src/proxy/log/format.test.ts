@@ -210,6 +210,12 @@ describe('json', () => {
     expect(JSON.stringify(compileJson(shape, 'f', { omitMissing: omit })(testExchange(), null, 0))).toBe(wants);
   });
 
+  test('what is not ASCII is written as UTF-8', () => {
+    const json = compileJson({ é: 'é %CEL("é")%' }, 'f', { omitMissing: false });
+    const line = JSON.stringify(json(testExchange(), null, 0));
+    expect(Buffer.from(line, 'latin1').toString()).toBe('{"é":"é é"}');
+  });
+
   test('an error says where', () => {
     expect(() => compileJson({ a: { b: ['x', '%NOPE%'] } }, 'f', { omitMissing: false })).toThrow(
       'f.a.b[1]: %NOPE% is not supported',
@@ -218,9 +224,37 @@ describe('json', () => {
 });
 
 test('the formatter extension must be named', () => {
-  const extensions = new Set(['req_without_query'] as const);
+  const extensions = { withoutQuery: true, cel: undefined };
   const format = compileFormat('%REQ_WITHOUT_QUERY(X?:PATH):3%', 'f', { missing: '-', extensions });
   expect(format(testExchange({ path: '/long?q' }), null, 0)).toBe('/lo');
+});
+
+describe('expressions', () => {
+  test.each([
+    ['%CEL(request.method == "POST" && size(request.path) > 1)%', 'true'],
+    ['%CEL(request.nothing)%', '-'],
+    ['%CEL(request.path):2%|%CEL((1 + 2) * 3)%', '/a|9'],
+    ['%CEL("é")%', 'é'],
+  ])('%s', (format, wants) => {
+    const bytes = Buffer.from(format).toString('latin1');
+    expect(Buffer.from(say(bytes), 'latin1').toString()).toBe(wants);
+  });
+
+  test('types in JSON', () => {
+    const json = compileJson({ a: '%CEL(1)%', b: '%TYPED_CEL([1, true])%', c: '%TYPED_CEL(no)%' }, 'f', {
+      omitMissing: false,
+    });
+    expect(JSON.stringify(json(finished(), null, 0))).toBe('{"a":"1","b":[1,true],"c":null}');
+  });
+
+  test('what an expression may do is said beside the format', () => {
+    const cel = { enableStringConversion: true, enableStringConcat: true, enableStringFunctions: false } as never;
+    const extensions = { withoutQuery: false, cel };
+    const format = compileFormat("%CEL(string(1) + 'a')%", 'f', { missing: '-', extensions });
+    expect(format(testExchange(), null, 0)).toBe('1a');
+    expect(() => say('%CEL(string(1))%')).toThrow('f: there is no function string(1)');
+    expect(() => say('%CEL()%')).toThrow('f: %CEL% needs a parameter');
+  });
 });
 
 test('structures of metadata keep their form in JSON, with members in order', () => {

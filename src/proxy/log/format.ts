@@ -13,7 +13,7 @@ type Segment =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'operator'; readonly read: Operator };
 
-const OPERATOR = /%(?:%|([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d+))?%)/y;
+const OPERATOR = /%(?:%|([A-Z][A-Z0-9_]*)(?:\((.*?)\))?(?::(\d+))?%)/y;
 const LONGEST = 64 * 1024;
 
 export type FormatOptions = OperatorScope & {
@@ -101,7 +101,7 @@ function compileJsonText(text: string, path: string, { omitMissing, ...scope }: 
 function compileJsonObject(value: object, path: string, options: JsonOptions): JsonFormat {
   const members = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => [key, compileJson(member, at(path, key), options)] as const);
+    .map(([key, member]) => [bytesOf(key), compileJson(member, at(path, key), options)] as const);
   return (exchange, response, ended) => {
     const out: Record<string, unknown> = {};
     for (const [key, member] of members) {

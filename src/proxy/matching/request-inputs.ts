@@ -12,6 +12,7 @@ import { HttpRequestHeaderMatchInputSchema } from '../../xds/gen/envoy/type/matc
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { clientOf } from '../http/socket-name.ts';
 import { requestLookup } from '../route/match/header-matcher.ts';
 import { valueAt } from '../route/match/metadata-matcher.ts';
 import { connectionInputs } from './connection-inputs.ts';
@@ -46,12 +47,7 @@ const metadataInput: InputKind<RequestSubject> = valueInput(
 
 const connection = connectionInputs<RequestSubject>({
   destination: ({ exchange }) => exchange?.downstream.local ?? NOWHERE,
-  // A client that a proxy before names has no port.
-  source({ exchange }) {
-    if (exchange === null) return NOWHERE;
-    const { clientAddress, downstream } = exchange;
-    return clientAddress === downstream.remote.address ? downstream.remote : { address: clientAddress, port: 0 };
-  },
+  source: ({ exchange }) => (exchange === null ? NOWHERE : clientOf(exchange)),
   directSource: ({ exchange }) => exchange?.downstream.directRemote ?? NOWHERE,
   serverName: ({ exchange }) => exchange?.downstream.serverName ?? '',
 });

@@ -29,7 +29,7 @@ export function testExchange(request: RequestInit = {}, downstream: Partial<Down
     filterState: null,
     tls: null,
     serverName: downstream.tls?.sni ?? '',
-    listener: { name: 'front', chain: 'chain', metadata: {} },
+    listener: { name: 'front', chain: 'chain', direction: 'inbound', metadata: {} },
     ...downstream,
   };
   return new Exchange(connection, requestHead(request), 1000, 1_700_000_000_123);

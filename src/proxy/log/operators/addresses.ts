@@ -2,12 +2,11 @@
 import { isIP } from 'node:net';
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange, SocketName } from '../../http/exchange.ts';
+import { clientOf, nameOf } from '../../http/socket-name.ts';
 import { filled, type Operator, type OperatorCompiler, type Operators, plain } from './operator.ts';
 
 type End = (exchange: Exchange) => SocketName | undefined;
 
-const client: End = ({ clientAddress, downstream: { remote } }) =>
-  clientAddress === remote.address ? remote : { address: clientAddress, port: 0 };
 const direct: End = ({ downstream }) => downstream.directRemote;
 const local: End = ({ downstream }) => downstream.local;
 /** Of a connection: an endpoint that could not be reached has none. */
@@ -15,7 +14,7 @@ const upstreamRemote: End = ({ endpoint, upstream }) => (upstream === null ? und
 const upstreamLocal: End = ({ upstream }) => upstream?.local;
 
 export const addresses: Operators = {
-  ...named('DOWNSTREAM_REMOTE', client),
+  ...named('DOWNSTREAM_REMOTE', clientOf),
   ...named('DOWNSTREAM_DIRECT_REMOTE', direct),
   ...named('DOWNSTREAM_LOCAL', local),
   ...named('DOWNSTREAM_DIRECT_LOCAL', local),
@@ -35,12 +34,10 @@ export const addresses: Operators = {
   }),
 };
 
-const isPath = (address: string): boolean => address.startsWith('/');
-
 function named(prefix: string, end: End): Operators {
   const address: Operator = (exchange) => {
     const found = end(exchange);
-    return found && (isPath(found.address) ? found.address : `${bracketed(found.address)}:${found.port}`);
+    return found && nameOf(found);
   };
   return {
     ...plain({ [`${prefix}_ADDRESS`]: address, [`${prefix}_PORT`]: (exchange) => end(exchange)?.port }),
@@ -86,8 +83,4 @@ function expanded(address: string): number[] {
   const of = (part: string | undefined) => (part ? part.split(':').map((group) => Number.parseInt(group, 16)) : []);
   const [head, tail] = [of(left), of(right)];
   return right === undefined ? head : [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

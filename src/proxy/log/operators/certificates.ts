@@ -1,5 +1,6 @@
 // TLS as it was spoken with the client and with the upstream, and what the certificates of both ends say.
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import { alternativeNames, issuerOf, parseCertificate, subjectOf } from '../../../lib/certificate.ts';
 import type { Exchange, PeerTls, UpstreamTls } from '../../http/exchange.ts';
 import { filled, type Operator, type Operators, plain, type Said } from './operator.ts';
 import { compileTime } from './time.ts';
@@ -20,14 +21,14 @@ export const certificates: Operators = {
     DOWNSTREAM_PEER_CERT: of(client, (certificate) => encodeURIComponent(certificate.toString())),
     DOWNSTREAM_PEER_IP_SAN: of(client, sans('IP Address')),
     DOWNSTREAM_PEER_EMAIL_SAN: of(client, sans('email')),
-    DOWNSTREAM_LOCAL_SUBJECT: of(ownToClient, subjectOf),
+    DOWNSTREAM_LOCAL_SUBJECT: of(ownToClient, subject),
     DOWNSTREAM_LOCAL_DNS_SAN: of(ownToClient, sans('DNS')),
     DOWNSTREAM_LOCAL_IP_SAN: of(ownToClient, sans('IP Address')),
     DOWNSTREAM_LOCAL_EMAIL_SAN: of(ownToClient, sans('email')),
     UPSTREAM_TLS_VERSION: ofUpstream((tls) => filled(tls.version)),
     UPSTREAM_TLS_CIPHER: ofUpstream((tls) => filled(tls.cipher)),
     UPSTREAM_SERVER_NAME: ofUpstream((tls) => filled(tls.sni)),
-    UPSTREAM_PEER_SUBJECT: of(server, subjectOf),
+    UPSTREAM_PEER_SUBJECT: of(server, subject),
     UPSTREAM_PEER_ISSUER: of(server, issuerOf),
     UPSTREAM_PEER_CERT: of(server, (certificate) => encodeURIComponent(certificate.toString())),
     UPSTREAM_PEER_URI_SAN: of(server, sans('URI')),
@@ -73,7 +74,7 @@ function ofUpstream(read: (tls: UpstreamTls) => Said): Operator {
 function of(shown: Shown, read: (certificate: X509Certificate) => Said): Operator {
   return (exchange) => {
     const der = shown(exchange);
-    return der === null || der === undefined ? undefined : read(parse(der));
+    return der === null || der === undefined ? undefined : read(parseCertificate(der));
   };
 }
 
@@ -84,40 +85,19 @@ function validity(shown: Shown, moment: (certificate: X509Certificate) => Date):
   };
 }
 
-/** RFC 2253 form. Node gives undefined, whatever its types say, for an empty subject. */
-function subjectOf({ subject }: X509Certificate): string | undefined {
-  return filled((subject as string | undefined)?.split('\n').reverse().join(','));
+function subject(certificate: X509Certificate): string | undefined {
+  return filled(subjectOf(certificate));
 }
 
 export function subjectOfDer(der: Buffer | null): string {
-  return der === null ? '' : (subjectOf(parse(der)) ?? '');
+  return der === null ? '' : subjectOf(parseCertificate(der));
 }
 
 export function issuerOfDer(der: Buffer | null): string {
-  return der === null ? '' : issuerOf(parse(der));
-}
-
-function issuerOf({ issuer }: X509Certificate): string {
-  return issuer.split('\n').reverse().join(',');
+  return der === null ? '' : issuerOf(parseCertificate(der));
 }
 
 /** Alternative names of one of Node's types, as in `IP Address:10.1.2.3`. */
 function sans(type: string): (certificate: X509Certificate) => string | undefined {
-  const prefix = `${type}:`;
-  return ({ subjectAltName }) => {
-    const names = (subjectAltName ?? '').split(', ').filter((name) => name.startsWith(prefix));
-    return filled(names.map((name) => name.slice(prefix.length)).join(','));
-  };
-}
-
-/** Parsed once per connection, and only where a format asks. */
-const parsed = new WeakMap<Buffer, X509Certificate>();
-
-function parse(der: Buffer): X509Certificate {
-  let certificate = parsed.get(der);
-  if (certificate === undefined) {
-    certificate = new X509Certificate(der);
-    parsed.set(der, certificate);
-  }
-  return certificate;
+  return (certificate) => filled(alternativeNames(certificate, type).join(','));
 }

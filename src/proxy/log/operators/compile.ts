@@ -2,11 +2,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { CelExpressionConfig } from '../../../xds/gen/envoy/config/core/v3/cel_pb.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { formatFlags, formatFlagsLong } from '../../http/flags.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import { addresses } from './addresses.ts';
+import { compileCel } from './cel.ts';
 import { certificates } from './certificates.ts';
 import { durations } from './durations.ts';
 import { grpc } from './grpc.ts';
@@ -17,12 +19,16 @@ import { sizes } from './sizes.ts';
 import { compileTime, type Zone } from './time.ts';
 import { truncated } from './truncated.ts';
 
-/** Operators of formatter extensions, which a format must name to use. */
-export type FormatterExtension = 'req_without_query' | 'metadata';
+/** What formatter extensions, which a format names, add to the operators. */
+export type FormatterExtensions = {
+  readonly withoutQuery: boolean;
+  /** What expressions may do that they may not otherwise. */
+  readonly cel: CelExpressionConfig | undefined;
+};
 
 /** What is there for the operators of some formats only. */
 export type OperatorScope = {
-  readonly extensions?: ReadonlySet<FormatterExtension>;
+  readonly extensions?: FormatterExtensions;
   /** The body that an answer of ours would have; without it there is none. */
   readonly localBody?: (() => string) | undefined;
 };
@@ -32,7 +38,8 @@ export function compileOperator(name: string, parameter: string | null, path: st
   const compile = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (compile !== undefined) return compile(parameter, path);
   if (name === 'COALESCE') return compileCoalesce(parameter, path, scope);
-  if (name === 'REQ_WITHOUT_QUERY' && scope.extensions?.has('req_without_query') === true) {
+  if (name === 'CEL' || name === 'TYPED_CEL') return compileCel(name, parameter, path, scope.extensions?.cel);
+  if (name === 'REQ_WITHOUT_QUERY' && scope.extensions?.withoutQuery === true) {
     return compileWithoutQuery(parameter, path);
   }
   throw new ConfigError(path, `%${name}% is not supported`);

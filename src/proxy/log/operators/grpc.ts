@@ -1,22 +1,9 @@
 // gRPC's status: from the trailers, or the head of a response without a body; else what the HTTP status stands for.
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
-import { GRPC_STATUS_NAMES } from '../../http/grpc-status.ts';
+import { GRPC_STATUS_NAMES, statusOf } from '../../http/grpc-status.ts';
 import type { ResponseHead } from '../../http/message.ts';
 import type { Operators } from './operator.ts';
-
-/** https://grpc.github.io/grpc/core/md_doc_http-grpc-status-mapping.html; others are UNKNOWN. */
-const OF_HTTP: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-};
-const UNKNOWN = 2;
 
 export const grpc: Operators = {
   GRPC_STATUS(parameter, path) {
@@ -45,13 +32,6 @@ export const grpc: Operators = {
 /** Undefined when the request was none of gRPC's. */
 function grpcStatus(exchange: Exchange, response: ResponseHead | null): number | undefined {
   return isGrpc(exchange.request.headers.get('content-type')) ? statusOf(exchange, response) : undefined;
-}
-
-/** Whatever the request was: what was sent, else what the HTTP status stands for. */
-export function statusOf({ trailers }: Exchange, response: ResponseHead | null): number | undefined {
-  const given = trailers?.get('grpc-status') ?? response?.headers.get('grpc-status');
-  if (given !== undefined) return /^\d{1,9}$/.test(given) ? Number(given) : undefined;
-  return response === null ? undefined : (OF_HTTP[response.status] ?? UNKNOWN);
 }
 
 function isGrpc(type: string | undefined): boolean {

@@ -44,7 +44,7 @@ export function compilePlain(kind: 'exact' | 'prefix' | 'suffix' | 'contains', p
 /** A whole-text match. */
 export function compileWhole(matcher: RegexMatcher | undefined, path: string): StringTest {
   const regex = compilePattern(matcher, path);
-  return (text) => regex.matches(decoded(text));
+  return (text) => regex.matches(charactersOf(text));
 }
 
 export function compilePattern(matcher: RegexMatcher | undefined, path: string): Regex {
@@ -59,8 +59,8 @@ export function bytesOf(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** RE2 works on characters, heads hold bytes. */
-function decoded(text: string): string {
+/** The reverse of `bytesOf`: RE2 works on characters, heads hold bytes. */
+export function charactersOf(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
 }
 
