@@ -1,5 +1,6 @@
 // CEL: every attribute and function in logs, in text and JSON, and which exchanges a filter lets through.
 import { expect, test } from 'vitest';
+import { expressionTree } from '../../src/proxy/testing/expression-tree.ts';
 import { respond } from '../support/upstream.ts';
 import { get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
@@ -219,13 +220,24 @@ const FILTERS: Readonly<Record<string, string>> = {
 const expressionFilter = (expression: string) =>
   `{extension_filter: {name: cel, typed_config: {'@type': '${TYPE}.access_loggers.filters.cel.v3.ExpressionFilter', expression: ${quoted(expression)}}}}`;
 
-const suite: Suite = {
-  name: 'expressions',
-  listeners: {
-    front: {
-      listener: '{metadata: {filter_metadata: {ns: {k: lv}}}, traffic_direction: OUTBOUND}',
-      chain: 'name: chain',
-      filters: `
+/** Policies whose permission is a path, so that each is asked alone. */
+const CONDITIONS: Readonly<Record<string, string>> = {
+  header: "request.headers['x-a'] == 'abc'",
+  missing: "request.headers['none'] == 'abc'",
+  response: 'response.code >= 0 || true',
+  number: 'request.size',
+  path: "request.url_path.matches('^/m/[a-z]+$') && request.method in ['GET', 'HEAD']",
+  text: "'a' + 'b' == 'ab'",
+  filter_state: "filter_state['tenant'] == b'blue' && metadata.filter_metadata.dyn.n == 3",
+  route: "xds.route_name == 'main'",
+  address: "source.address.startsWith('127.0.0.1:') && destination.port > 0 && !connection.mtls",
+};
+const policies = Object.entries(CONDITIONS).map(
+  ([name, text]) =>
+    `${name}: {permissions: [{url_path: {path: {exact: /m/${name}}}}], principals: [{any: true}], condition: ${JSON.stringify(expressionTree(text))}}`,
+);
+
+const NOTES = `
 - name: notes
   typed_config:
     '@type': ${TYPE}.filters.http.set_metadata.v3.Config
@@ -234,7 +246,15 @@ const suite: Suite = {
   typed_config:
     '@type': ${TYPE}.filters.http.set_filter_state.v3.Config
     on_request_headers: [{object_key: tenant, factory_key: envoy.string, format_string: {text_format_source: {inline_string: blue}}}]
-`,
+`;
+
+const suite: Suite = {
+  name: 'expressions',
+  listeners: {
+    front: {
+      listener: '{metadata: {filter_metadata: {ns: {k: lv}}}, traffic_direction: OUTBOUND}',
+      chain: 'name: chain',
+      filters: NOTES,
       manager: `access_log:${[
         fileLog('same', json('CEL', SAME)),
         fileLog('alike', json('CEL', ALIKE)),
@@ -248,6 +268,14 @@ const suite: Suite = {
           ),
         ),
       ].join('')}`,
+    },
+    conditions: {
+      filters: `${NOTES}
+- name: rbac
+  typed_config:
+    '@type': ${TYPE}.filters.http.rbac.v3.RBAC
+    rules: {action: ALLOW, policies: {${policies.join(', ')}}}
+`,
     },
   },
   virtualHosts: `
@@ -274,7 +302,12 @@ const suite: Suite = {
       - metadata: {filter_metadata: {ns: {k: hv}}}
         endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: <a>}}}
 `,
-  cases: [],
+  cases: Object.keys(CONDITIONS).map((name) => ({
+    name: `condition: ${name}`,
+    listener: 'conditions',
+    send: get(`/m/${name}`, 'x-a: abc'),
+    wants: { status: ['missing', 'number', 'text'].includes(name) ? 403 : 200 },
+  })),
 };
 
 const CASES = [

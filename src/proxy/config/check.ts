@@ -33,10 +33,12 @@ function checkNested(schema: DescMessage, field: DescField, message: Message, pa
   }
 }
 
-/** Well-known types carry values, not options. */
+/** Well-known types carry values, not options; expressions are read whole where they are compiled. */
+const VALUES = /^(?:google\.protobuf|google\.api\.expr\.v1alpha1|cel\.expr)\./;
+
 function nestedSchema(field: DescField): DescMessage | null {
   const schema = field.message;
-  return schema === undefined || schema.typeName.startsWith('google.protobuf.') ? null : schema;
+  return schema === undefined || VALUES.test(schema.typeName) ? null : schema;
 }
 
 /** protobuf-es keeps the members of a oneof as `{ case, value }` under the name of the oneof. */

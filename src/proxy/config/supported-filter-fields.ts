@@ -6,7 +6,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',
   'envoy.config.rbac.v3.RBAC': 'action policies',
   'envoy.config.rbac.v3.Action': 'name action',
-  'envoy.config.rbac.v3.Policy': 'permissions principals',
+  'envoy.config.rbac.v3.Policy': 'permissions principals condition checked_condition cel_config',
   'envoy.config.rbac.v3.Permission':
     'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name metadata sourced_metadata',
   'envoy.config.rbac.v3.Permission.Set': 'rules',

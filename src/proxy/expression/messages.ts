@@ -53,7 +53,7 @@ export function localityMessage(locality: string): CelInput {
   });
 }
 
-export function jsonAttribute(value: unknown): Attribute {
+function jsonAttribute(value: unknown): Attribute {
   if (typeof value === 'string') return bytesOf(value);
   if (Array.isArray(value)) return cel().celList(value.map((item) => jsonAttribute(item) ?? null));
   if (typeof value !== 'object' || value === null) return value as Attribute;

@@ -7,6 +7,7 @@ import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compileMatcher } from '../../matching/matcher.ts';
 import { filterInputs } from '../../matching/request-inputs.ts';
+import { compileCondition } from './condition.ts';
 import { compilePermission, type ExchangeTest, some } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
 
@@ -65,7 +66,9 @@ function compilePolicy(policy: Policy, path: string): ExchangeTest {
     mapAt(policy.permissions, at(path, 'permissions'), (rule, here) => compilePermission(rule, here)),
   );
   const meant = some(mapAt(policy.principals, at(path, 'principals'), (id, here) => compilePrincipal(id, here)));
-  return (exchange) => permitted(exchange) && meant(exchange);
+  const condition = compileCondition(policy, path);
+  if (condition === null) return (exchange) => permitted(exchange) && meant(exchange);
+  return (exchange) => permitted(exchange) && meant(exchange) && condition(exchange);
 }
 
 function actionOf(action: RBAC_Action, path: string): Action {

@@ -4,6 +4,7 @@ import { RBACSchema as RulesSchema } from '../../../xds/gen/envoy/config/rbac/v3
 import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { peerTls, testExchange } from '../../testing/exchange.ts';
+import { expressionTree } from '../../testing/expression-tree.ts';
 import { testScope } from '../../testing/scope.ts';
 import { compileRbac, type RbacDecision } from './engine.ts';
 import { createRbac } from './filter.ts';
@@ -99,6 +100,31 @@ describe('principals', () => {
     expect(holds({ principals: [{ authenticated: {} }] }, exchange)).toBe(false);
     const anything = { authenticated: { principal_name: { safe_regex: { regex: '.*' } } } };
     expect(holds({ principals: [anything] }, exchange)).toBe(false);
+  });
+});
+
+describe('conditions', () => {
+  const tree = expressionTree;
+  test.each<[name: string, policy: JsonObject, wants: boolean]>([
+    ['holds', { condition: tree("request.headers['x-a'] == '1'") }, true],
+    ['does not', { condition: tree("request.method == 'GET'") }, false],
+    ['fails', { condition: tree("request.headers['none'] == '1'") }, false],
+    ['is no truth', { condition: tree('request.path') }, false],
+    ['knows no response', { condition: tree('response.code >= 0') }, false],
+    ['was checked', { checked_condition: { expr: tree('connection.mtls') } }, false],
+    ['before the one that was checked', { condition: tree('true'), checked_condition: { expr: tree('false') } }, true],
+    ['may join texts', { condition: tree("'a' + 'b' == 'ab'"), cel_config: { enable_string_concat: true } }, true],
+    ['may not', { condition: tree("'a' + 'b' == 'ab'") }, false],
+  ])('%s', (_name, policy, wants) => {
+    expect(holds(policy, request)).toBe(wants);
+  });
+
+  test.each<[policy: JsonObject, reason: string]>([
+    [{ condition: {} }, 'rules.policies[p].condition: is no expression'],
+    [{ condition: tree('[1].all(x, x > 0)') }, 'rules.policies[p].condition: comprehensions are not supported'],
+    [{ checked_condition: {} }, 'rules.policies[p].checked_condition.expr: is required'],
+  ])('%j', (policy, reason) => {
+    expect(() => holds(policy, request)).toThrow(reason);
   });
 });
 
