@@ -30,13 +30,13 @@ export class OutlierStats {
 }
 
 import { Histogram } from '../../lib/histogram.ts';
+import { ResponseCounts } from '../http/response-counts.ts';
 import { StatusCodes } from '../http/status-codes.ts';
 
-export class ClusterStats {
+export class ClusterStats extends ResponseCounts {
   /** Milliseconds from the complete request to the complete response. */
   readonly upstream_rq_time = new Histogram();
   readonly upstream_cx_connect_ms = new Histogram();
-  readonly codes = new StatusCodes('upstream_rq');
   /** Of responses that were not passed on but retried. */
   readonly retriedCodes = new StatusCodes('retry.upstream_rq');
   upstream_cx_total = 0;
@@ -55,12 +55,6 @@ export class ClusterStats {
   upstream_cx_protocol_error = 0;
   upstream_rq_total = 0;
   upstream_rq_active = 0;
-  upstream_rq_completed = 0;
-  upstream_rq_1xx = 0;
-  upstream_rq_2xx = 0;
-  upstream_rq_3xx = 0;
-  upstream_rq_4xx = 0;
-  upstream_rq_5xx = 0;
   upstream_rq_pending_total = 0;
   upstream_rq_pending_active = 0;
   upstream_rq_pending_overflow = 0;
@@ -116,14 +110,4 @@ export class ClusterStats {
   ssl_connection_error = 0;
   readonly health_check = new HealthStats();
   readonly outlier_detection = new OutlierStats();
-
-  countResponse(status: number): void {
-    this.upstream_rq_completed += 1;
-    this.codes.count(status);
-    if (status < 200) this.upstream_rq_1xx += 1;
-    else if (status < 300) this.upstream_rq_2xx += 1;
-    else if (status < 400) this.upstream_rq_3xx += 1;
-    else if (status < 500) this.upstream_rq_4xx += 1;
-    else this.upstream_rq_5xx += 1;
-  }
 }

@@ -101,9 +101,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.route.v3.VirtualHost': {
     metadata: 'read by no filter',
   },
-  'envoy.config.route.v3.Route': {
-    stat_prefix: 'names a statistic',
-  },
   'envoy.config.route.v3.Decorator': { propagate: 'names are not told to the next proxy' },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',

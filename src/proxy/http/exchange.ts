@@ -1,5 +1,6 @@
 // What is known about one request while it passes through: filled by the codec, filters, router and pool, read by metrics and logs.
 import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/balancer.ts';
+import type { Charges } from '../route/charges.ts';
 import type { ClusterChoice, RouteEntry } from '../route/table.ts';
 import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
@@ -107,6 +108,8 @@ export class Exchange {
   /** The route's choice of a cluster, once it was made. */
   choice: ClusterChoice | null = null;
   cluster = '';
+  /** Where it is counted beside its cluster; null: nowhere. */
+  charges: Charges | null = null;
   /** `filter_metadata` of the cluster that was chosen. */
   clusterMetadata: Readonly<Record<string, unknown>> | null = null;
   /** What an inbound peer's proxy said of itself in `x-tulle-peer`; believed only where the certificate agrees. '' without it. */

@@ -12,6 +12,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { Match } from '../matching/matcher.ts';
 import type { RequestSubject } from '../matching/request-inputs.ts';
+import { compileVirtualClusters } from './charges.ts';
 import { DomainTable } from './domains.ts';
 import { compileOverrides } from './filter-overrides.ts';
 import { compileEdits } from './header-edits.ts';
@@ -92,7 +93,11 @@ function firstMatch(
   return null;
 }
 
-function compileHost(host: VirtualHost, outer: Omit<HostLevel, 'host' | 'path'>, path: string): CompiledHost {
+function compileHost(
+  host: VirtualHost,
+  outer: Omit<HostLevel, 'host' | 'path' | 'virtualClusters'>,
+  path: string,
+): CompiledHost {
   if (host.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const mirrors = compileMirrors(host.requestMirrorPolicies, at(path, 'request_mirror_policies'));
   const level: HostLevel = {
@@ -101,6 +106,7 @@ function compileHost(host: VirtualHost, outer: Omit<HostLevel, 'host' | 'path'>,
     edits: [compileEdits(host, path), ...outer.edits],
     filters: compileOverrides(host.typedPerFilterConfig, outer.filters, at(path, 'typed_per_filter_config')),
     mirrors: mirrors.length > 0 ? mirrors : outer.mirrors,
+    virtualClusters: compileVirtualClusters(host, at(path, 'virtual_clusters')),
     mostSpecificWins: outer.mostSpecificWins,
     maximumBody: outer.maximumBody,
   };

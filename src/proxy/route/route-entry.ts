@@ -10,6 +10,7 @@ import { plainMetadata, readSource } from '../config/values.ts';
 import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { compileRules } from '../filter/rate-limit/rule.ts';
 import { compileAffinityCookies } from './affinity-cookie.ts';
+import { compileCharges, type VirtualClusters } from './charges.ts';
 import type { ClusterLevel } from './cluster-choice.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileForward, type Inherited } from './forward.ts';
@@ -26,6 +27,7 @@ export type HostLevel = {
   readonly edits: readonly HeaderEdits[];
   readonly filters: FilterOverrides;
   readonly mirrors: ForwardAction['mirrors'];
+  readonly virtualClusters: VirtualClusters | null;
   readonly mostSpecificWins: boolean;
   /** Bytes of a direct response's body. */
   readonly maximumBody: number;
@@ -49,6 +51,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     editResponse: own.response,
     filters,
     rateLimits: compileLimits(route, level, path),
+    charge: compileCharges(route, level.host.name, level.virtualClusters),
     decorator: route.decorator?.operation ?? '',
     metadata: plainMetadata(route.metadata),
   });
@@ -82,6 +85,8 @@ function compileAction(route: Route, level: HostLevel, cluster: ClusterLevel, pa
       return compileForward(action.value, match!, inheritedBy(route, level), cluster, at(path, 'route'));
     case 'redirect':
       return compileRedirect(action.value, match!, at(path, 'redirect'));
+    case 'nonForwardingAction':
+      return { kind: 'nowhere', status: 503 };
     case 'directResponse':
       return compileResponse(action.value, level.maximumBody, at(path, 'direct_response'));
     default:

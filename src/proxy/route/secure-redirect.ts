@@ -18,6 +18,7 @@ export function secureRedirect(virtualHost: string): RouteEntry {
     filters: new Map(),
     rateLimits: noRouteLimits,
     metadata: {},
+    charge: null,
     decorator: '',
   };
 }

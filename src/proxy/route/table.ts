@@ -10,6 +10,7 @@ import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { ChargeRequest } from './charges.ts';
 import type { Edit } from './header-edits.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RetryPolicy } from './retry-policy.ts';
@@ -37,6 +38,8 @@ export type RouteEntry = {
   /** Per-route configuration of filters, already compiled, by filter name: replaces the chain's filter; null disables it. */
   readonly filters: ReadonlyMap<string, HttpFilter | null>;
   readonly rateLimits: RouteLimits;
+  /** null: requests are counted by their cluster alone. */
+  readonly charge: ChargeRequest | null;
   /** Names the span of its requests; '' names it by its direction. */
   readonly decorator: string;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
@@ -45,9 +48,14 @@ export type RouteEntry = {
   settle?(request: RequestHead, random: () => number): RouteEntry;
 };
 
-export type RouteAction = ForwardAction | RedirectAction | RespondAction;
+export type RouteAction =
+  | ForwardAction
+  | RedirectAction
+  | RespondAction
+  /** `non_forwarding_action`: for servers that only look routes up; a request has no cluster to go to. */
+  | { readonly kind: 'nowhere'; readonly status: 503 };
 
-type RespondAction = {
+export type RespondAction = {
   readonly kind: 'respond';
   readonly status: number;
   readonly body: string;
@@ -55,7 +63,7 @@ type RespondAction = {
   readonly format?: BodyFormat;
 };
 
-type RedirectAction = {
+export type RedirectAction = {
   readonly kind: 'redirect';
   readonly status: number;
   location(request: RequestHead): string;

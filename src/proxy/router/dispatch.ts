@@ -23,22 +23,21 @@ export function dispatch(manager: ConnectionManager, target: ForwardTarget): For
     return cause.routeNotFound;
   }
   if (action.kind === 'forward') return forward(action, manager, target);
+  if (action.kind === 'nowhere') return withoutCluster(manager, action.status);
   return routeReply(action, exchange, router, manager.services.clock.now());
 }
 
 function forward(action: ForwardAction, manager: ConnectionManager, target: ForwardTarget): Forwarding | LocalReply {
-  const { services, stats, config } = manager;
+  const { services, config } = manager;
   const { exchange, body } = target;
   const plan = planFor(action, exchange.request, config.router);
   const choice = chooseCluster(exchange, action, services.random);
   exchange.cluster = choice.cluster;
   exchange.subset = choice.subset;
   const cluster = services.clusters.get(choice.cluster);
-  if (cluster === undefined) {
-    stats.no_cluster += 1;
-    return clusterNotFound(action.clusterNotFoundStatus);
-  }
+  if (cluster === undefined) return withoutCluster(manager, action.clusterNotFoundStatus);
   exchange.clusterMetadata = cluster.config.metadata;
+  exchange.charges = exchange.route?.charge?.(exchange.request, services.filterStats) ?? null;
   prepareForward(exchange, action, plan, choice, config.router);
   if (plan.retry !== null || action.internalRedirect !== null) {
     body.keepForRetry(action.bufferLimit, () => {
@@ -47,4 +46,9 @@ function forward(action: ForwardAction, manager: ConnectionManager, target: Forw
   }
   if (action.mirrors.length > 0) body.mirrors = startMirrors(exchange, action, plan, body, services);
   return new Forwarding(manager, cluster, action, plan, target);
+}
+
+function withoutCluster({ stats }: ConnectionManager, status: number): LocalReply {
+  stats.no_cluster += 1;
+  return clusterNotFound(status);
 }

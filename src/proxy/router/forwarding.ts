@@ -58,7 +58,7 @@ export class Forwarding implements AttemptOwner {
     this.#services = manager.services;
     this.#options = manager.config.router;
     this.#target = target;
-    this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster, action.priority);
+    this.#retry = plan.retry === null ? null : new RetryState(plan.retry, cluster, action.priority, exchange.charges);
     this.#hash = hashFor(action, exchange, cluster);
   }
 
@@ -97,6 +97,7 @@ export class Forwarding implements AttemptOwner {
     const exchange = this.#exchange;
     exchange.upstream = session.connection;
     exchange.upstreamSent = this.#services.clock.now();
+    exchange.charges?.count('total');
     attempt.timers?.sent();
     if (!this.#body.ended) return;
     exchange.upstreamSentEnd = exchange.upstreamSent;
@@ -116,13 +117,13 @@ export class Forwarding implements AttemptOwner {
       if (decision === 'retry') {
         this.#cluster.stats.retriedCodes.count(head.status);
         this.#exchange.span?.attempted(head.status, this.#services.clock.now());
-        this.#drop(attempt);
+        this.#tries.discard(attempt);
         this.#again(retry, false);
         return;
       }
       // A bad answer waits for a better one as long as another try may bring it.
       if (decision !== 'no' && this.#hasOthers(attempt)) {
-        this.#drop(attempt);
+        this.#tries.discard(attempt);
         return;
       }
     }
@@ -134,7 +135,9 @@ export class Forwarding implements AttemptOwner {
     const exchange = this.#exchange;
     exchange.upstreamEnded = now;
     // Of a request that is still coming nobody can say how long its answer took.
-    if (exchange.requestEnded > 0) this.#cluster.stats.upstream_rq_time.record(now - exchange.requestEnded);
+    if (exchange.requestEnded === 0) return;
+    this.#cluster.stats.upstream_rq_time.record(now - exchange.requestEnded);
+    exchange.charges?.took(now - exchange.requestEnded);
   }
 
   onData(chunk: Buffer): void {
@@ -264,7 +267,7 @@ export class Forwarding implements AttemptOwner {
       this.#again(retry, outcome.kind === 'per-try-timeout');
       return;
     }
-    if (this.#hasOthers(attempt)) this.#cluster.stats.countResponse(reply.status);
+    if (this.#hasOthers(attempt)) this.#count(reply.status);
     else this.#giveUp(reply);
   }
 
@@ -282,7 +285,7 @@ export class Forwarding implements AttemptOwner {
 
   /** Another attempt after a pause. `late`: because one took too long. */
   #again(retry: RetryState, late: boolean): void {
-    this.#cancel(this.#backoff);
+    this.#services.wheel.cancel(this.#backoff);
     this.#backoff = this.#after(retry.delay(this.#services.random), () => {
       this.#backoff = null;
       this.#exchange.attempts += 1;
@@ -308,7 +311,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   #pass(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    this.#cluster.stats.countResponse(head.status);
+    this.#count(head.status);
     this.#responding = true;
     attempt.timers?.answered();
     if (this.#hasOthers(attempt)) this.#dropOthers(attempt);
@@ -328,9 +331,10 @@ export class Forwarding implements AttemptOwner {
     const begun = this.#responding;
     for (const attempt of this.#tries.all()) {
       stats.upstream_rq_timeout += 1;
+      this.#exchange.charges?.count('timeout');
       attempt.host.stats.rq_timeout += 1;
       if (begun) continue;
-      stats.countResponse(cause.responseTimeout.status);
+      this.#count(cause.responseTimeout.status);
       if (!attempt.hedged) observeFailure(attempt.host, cause.responseTimeout.status);
     }
     this.stop();
@@ -339,7 +343,7 @@ export class Forwarding implements AttemptOwner {
   }
 
   #giveUp(reply: LocalReply): void {
-    this.#cluster.stats.countResponse(reply.status);
+    this.#count(reply.status);
     this.stop();
     this.#answer(reply);
   }
@@ -354,13 +358,8 @@ export class Forwarding implements AttemptOwner {
     return this.#backoff !== null || this.#tries.hasBeside(attempt);
   }
 
-  #drop(attempt: Attempt): void {
-    this.#tries.remove(attempt);
-    attempt.discard();
-  }
-
   #dropOthers(winner: Attempt): void {
-    this.#cancel(this.#backoff);
+    this.#services.wheel.cancel(this.#backoff);
     this.#backoff = null;
     this.#tries.keepOnly(winner);
   }
@@ -373,8 +372,8 @@ export class Forwarding implements AttemptOwner {
   /** Nothing is due any more. */
   #release(): void {
     this.#retry?.release();
-    this.#cancel(this.#timeout);
-    this.#cancel(this.#backoff);
+    this.#services.wheel.cancel(this.#timeout);
+    this.#services.wheel.cancel(this.#backoff);
     this.#backoff = null;
     this.#asked = null;
   }
@@ -383,7 +382,8 @@ export class Forwarding implements AttemptOwner {
     return this.#services.wheel.set(delay, () => this.#target.guard(work));
   }
 
-  #cancel(timer: Timer | null): void {
-    if (timer !== null) this.#services.wheel.cancel(timer);
+  #count(status: number): void {
+    this.#cluster.stats.countResponse(status);
+    this.#exchange.charges?.countResponse(status);
   }
 }

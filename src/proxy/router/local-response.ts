@@ -6,7 +6,7 @@ import { encodeGrpcMessage, grpcStatusOf, isGrpc } from '../http/grpc-status.ts'
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { RouterOptions } from '../route/request-plan.ts';
-import type { ForwardAction, RouteAction } from '../route/table.ts';
+import type { RedirectAction, RespondAction } from '../route/table.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -64,7 +64,7 @@ function toGrpc(head: ResponseHead, { body, contentType }: LocalBody, grpcStatus
 
 /** What a route says without an upstream. `now` is monotonic milliseconds. */
 export function routeReply(
-  action: Exclude<RouteAction, ForwardAction>,
+  action: RedirectAction | RespondAction,
   exchange: Exchange,
   options: RouterOptions,
   now: number,

@@ -5,6 +5,7 @@ import type { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import type { Charges } from '../route/charges.ts';
 import type { RateLimitedBackOff, RetryPolicy } from '../route/retry-policy.ts';
 import type { AttemptOutcome } from '../route/table.ts';
 
@@ -21,18 +22,20 @@ export class RetryState {
   readonly #policy: RetryPolicy;
   readonly #cluster: Cluster;
   readonly #breaker: CircuitBreaker;
+  readonly #charges: Charges | null;
 
-  constructor(policy: RetryPolicy, cluster: Cluster, priority: RoutingPriority) {
+  constructor(policy: RetryPolicy, cluster: Cluster, priority: RoutingPriority, charges: Charges | null) {
     this.#policy = policy;
     this.#priorities = policy.leavesPriorities === null ? null : new PreviousPriorities(policy.leavesPriorities);
     this.#cluster = cluster;
     this.#breaker = cluster.breakers[priority];
+    this.#charges = charges;
   }
 
   /** `now`: milliseconds since the epoch. */
   decide(outcome: AttemptOutcome, now: number): RetryDecision {
     if (!this.#policy.retriable(outcome)) {
-      if (this.#holding) this.#cluster.stats.upstream_rq_retry_success += 1;
+      if (this.#holding) this.#count('retry_success');
       this.release();
       return 'no';
     }
@@ -47,20 +50,24 @@ export class RetryState {
   /** Another try whatever became of the ones before, as far as the limits go. */
   another(): Exclude<RetryDecision, 'no'> {
     this.release();
-    const { stats } = this.#cluster;
     if (this.count >= this.#policy.retries) {
-      stats.upstream_rq_retry_limit_exceeded += 1;
+      this.#count('retry_limit_exceeded');
       return 'limit';
     }
     this.count += 1;
     if (!this.#breaker.allowsRetry) {
-      stats.upstream_rq_retry_overflow += 1;
+      this.#count('retry_overflow');
       return 'overflow';
     }
     this.#holding = true;
     this.#breaker.beginRetry();
-    stats.upstream_rq_retry += 1;
+    this.#count('retry');
     return 'retry';
+  }
+
+  #count(what: 'retry' | 'retry_success' | 'retry_limit_exceeded' | 'retry_overflow'): void {
+    this.#cluster.stats[`upstream_rq_${what}`] += 1;
+    this.#charges?.count(what);
   }
 
   /** Of an attempt that was given up on before: nothing is counted. */

@@ -21,6 +21,12 @@ export class Tries {
     } else this.#older = this.#older.filter((other) => other !== attempt);
   }
 
+  /** Lets go of one whose response is not wanted. */
+  discard(attempt: Attempt): void {
+    this.remove(attempt);
+    attempt.discard();
+  }
+
   /** Whether there is another than this one. */
   hasBeside(attempt: Attempt): boolean {
     return this.#older.length > 0 || (this.current !== null && this.current !== attempt);

@@ -161,6 +161,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
     filters: new Map(),
     rateLimits: noRouteLimits,
     metadata: {},
+    charge: null,
     decorator: '',
     ...change,
   };

@@ -102,6 +102,7 @@ const exchanged: Operators = plain({
   UPSTREAM_CLUSTER: knownCluster,
   UPSTREAM_CLUSTER_RAW: knownCluster,
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (exchange) => exchange.attempts,
+  VIRTUAL_CLUSTER_NAME: ({ charges }) => filled(charges?.virtualCluster),
   ROUTE_NAME: (exchange) => filled(exchange.route?.name),
   LISTENER_NAME: ({ downstream }) => downstream.listener.name,
   FILTER_CHAIN_NAME: ({ downstream }) => downstream.listener.chain,
