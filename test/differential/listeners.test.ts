@@ -1,34 +1,24 @@
 // Listeners: which chain a connection gets, and what listener filters make of its first bytes.
-import { type ConnectionCase, type ConnectionStand, compareConnections } from './harness/connections.ts';
+import {
+  asks,
+  chain,
+  cidr,
+  filters,
+  GET,
+  LISTENER_FILTER,
+  list,
+  NETWORK,
+  proxied,
+  row,
+  secure,
+} from './harness/chains.ts';
+import { type ConnectionCase, compareConnections } from './harness/connections.ts';
 import { type Line, talk } from './harness/talk.ts';
 
-const NETWORK = 'type.googleapis.com/envoy.extensions.filters.network';
-const FILTER = 'type.googleapis.com/envoy.extensions.filters.listener';
-const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
-
-/** A chain that says its name. */
-function chain(name: string, match: string, more = ''): string {
-  return `{ filter_chain_match: { ${match} }, filters: [{ name: r, typed_config: { "@type": ${NETWORK}.direct_response.v3.Config, response: { inline_string: ${name} } } }]${more} }`;
-}
-
-const HTTP = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
-
-/** Envoy's fixed answer comes before a handshake is over: behind TLS a chain says its name over HTTP. */
-function secure(name: string, match: string): string {
-  const manager = `{ "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, http_filters: [{ name: router, typed_config: { "@type": ${HTTP} } }], route_config: { virtual_hosts: [{ name: v, domains: ["*"], routes: [{ match: { prefix: / }, direct_response: { status: 200, body: { inline_string: "${name}" } } }] }] } }`;
-  const certificate = `{ certificate_chain: { filename: <folder>/server.pem }, private_key: { filename: <folder>/server-key.pem } }`;
-  return `{ filter_chain_match: { ${match} }, filters: [{ name: h, typed_config: ${manager} }], transport_socket: { name: tls, typed_config: { "@type": ${TLS}, common_tls_context: { tls_certificates: [${certificate}] } } } }`;
-}
-
-const filters = (...names: string[]) =>
-  `listener_filters: [${names.map((name) => `{ name: f, typed_config: { "@type": ${name} } }`).join(', ')}]`;
-const INSPECT_TLS = `${FILTER}.tls_inspector.v3.TlsInspector`;
-const INSPECT_HTTP = `${FILTER}.http_inspector.v3.HttpInspector`;
-const PROXY = `${FILTER}.proxy_protocol.v3.ProxyProtocol`;
+const INSPECT_TLS = `${LISTENER_FILTER}.tls_inspector.v3.TlsInspector`;
+const INSPECT_HTTP = `${LISTENER_FILTER}.http_inspector.v3.HttpInspector`;
+const PROXY = `${LISTENER_FILTER}.proxy_protocol.v3.ProxyProtocol`;
 const proxyLog = `{ name: tcp, typed_config: { "@type": ${NETWORK}.tcp_proxy.v3.TcpProxy, stat_prefix: logged, cluster: a, access_log: [{ name: file, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: <folder>/logged.log, log_format: { text_format_source: { inline_string: "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS%\\n" } } } }] } }`;
-
-const cidr = (prefix: string, bits: number) => `[{ address_prefix: ${prefix}, prefix_len: ${bits} }]`;
-const list = (...chains: string[]) => `filter_chains: [${chains.join(', ')}]`;
 
 const listeners: Readonly<Record<string, string>> = {
   names: `${filters(INSPECT_TLS)}
@@ -89,28 +79,6 @@ ${list(chain('waited', ''))}`,
   nobody: list(chain('never', 'source_type: EXTERNAL')),
 };
 
-function said(listener: string, lines: readonly Line[], tls?: Parameters<typeof talk>[2]) {
-  return async (stand: ConnectionStand) => {
-    const { received } = await talk(stand.port(listener), lines, tls);
-    return received.split('\r\n\r\n').at(-1);
-  };
-}
-
-const row = (
-  name: string,
-  listener: string,
-  lines: readonly Line[],
-  wants: string,
-  tls?: Parameters<typeof talk>[2],
-): ConnectionCase => ({ name, run: said(listener, lines, tls), wants });
-
-const GET: Line = { send: 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n' };
-const asks = (servername: string, ...ALPNProtocols: string[]) => ({
-  tls: { servername, ...(ALPNProtocols.length > 0 ? { ALPNProtocols } : {}) },
-});
-const proxied = (source: string, destination: string, from = 1, to = 2): Line[] => [
-  { send: `PROXY TCP4 ${source} ${destination} ${from} ${to}\r\n` },
-];
 const binary = (family: number, rest: readonly number[], command = 0x21): Line[] => [
   {
     send: Buffer.concat([

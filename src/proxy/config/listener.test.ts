@@ -155,7 +155,7 @@ describe('listener', () => {
     ],
     [{ api_listener: {} }, 'api_listener: is not supported'],
     [{ address: { pipe: { path: 'x' } } }, 'address.pipe.path: must be absolute'],
-    [{ filter_chain_matcher: {} }, 'filter_chain_matcher: is not supported'],
+    [{ filter_chain_matcher: {} }, 'filter_chains[0].name: is empty (hint: filter_chain_matcher names chains)'],
     [{ address: socket(70_000) }, 'address.socket_address.port_value: 70000 is not a port'],
     [{ filter_chains: [] }, 'filter_chains: is empty'],
     [{ filter_chains: [{}] }, 'filter_chains[0].filters: is empty'],

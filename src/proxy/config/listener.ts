@@ -6,6 +6,7 @@ import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { decodeSocketOrPipe } from './address.ts';
 import { decodeMatch, refuseSameMatch } from './chain-match.ts';
+import { compileChainMatcher } from './chain-matcher.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeListenerFilter } from './listener-filters.ts';
@@ -28,7 +29,9 @@ export function decodeListener(listener: Listener): ListenerConfig {
     ? decodeChain(listener.defaultFilterChain, 'default_filter_chain')
     : null;
   if (chains.length === 0 && defaultChain === null) throw new ConfigError('filter_chains', 'is empty');
-  refuseSameMatch(chains);
+  const matcher = listener.filterChainMatcher;
+  if (matcher === undefined) refuseSameMatch(chains);
+  else refuseSameName(listener.filterChains);
   return {
     name: listener.name || `${address}:${port}`,
     address,
@@ -36,11 +39,23 @@ export function decodeListener(listener: Listener): ListenerConfig {
     direction: decodeDirection(listener.trafficDirection),
     ...decodeSockets(listener),
     ...decodeInspection(listener),
+    chainMatcher: matcher === undefined ? null : compileChainMatcher(matcher, 'filter_chain_matcher'),
     chains,
     defaultChain,
     bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
     metadata: plainMetadata(listener.metadata),
   };
+}
+
+/** A matcher speaks of chains by name. */
+function refuseSameName(chains: readonly FilterChain[]): void {
+  const seen = new Set<string>();
+  chains.forEach(({ name }, i) => {
+    const here = `filter_chains[${i}].name`;
+    if (name === '') throw new ConfigError(here, 'is empty (hint: filter_chain_matcher names chains)');
+    if (seen.has(name)) throw new ConfigError(here, `${name} is the name of another chain`);
+    seen.add(name);
+  });
 }
 
 function decodeChain(chain: FilterChain, path: string): FilterChainConfig {

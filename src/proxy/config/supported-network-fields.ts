@@ -10,7 +10,7 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'flush_access_log_on_connected',
   'envoy.type.v3.HashPolicy': 'source_ip',
   'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
-  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules stat_prefix delay_deny',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules matcher shadow_matcher stat_prefix delay_deny',
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit':
     'stat_prefix max_connections delay runtime_enabled',
   'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',

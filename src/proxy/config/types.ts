@@ -9,6 +9,7 @@ import type { RouterOptions } from '../route/request-plan.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { SocketOption } from '../system/sockets.ts';
 import type { TracingConfig } from '../tracing/config.ts';
+import type { ChainMatcher } from './chain-matcher.ts';
 import type {
   Assignment,
   EndpointHealth,
@@ -51,6 +52,8 @@ export type ListenerConfig = {
   readonly filtersTimeout: number;
   /** What a connection is after that: served by what is known, or closed. */
   readonly continueOnTimeout: boolean;
+  /** Names the chain of a connection; null: each chain's `match` says whether it is its. */
+  readonly chainMatcher: ChainMatcher | null;
   /** In the order of the resource; the most specific match wins (Envoy's rules), then `defaultChain`. */
   readonly chains: readonly FilterChainConfig[];
   readonly defaultChain: FilterChainConfig | null;

@@ -1,9 +1,29 @@
-// Which filter chain a connection gets: Envoy's criteria in Envoy's order, each keeping only the chains that match it best.
+// Which filter chain a connection gets: the listener's matcher says, or Envoy's criteria in Envoy's order, each keeping only the chains that match it best.
 // https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/listener/v3/listener_components.proto#config-listener-v3-filterchainmatch
+
+import type { ChainMatcher } from '../config/chain-matcher.ts';
 import type { AddressRange, ChainMatch } from '../config/listener-types.ts';
-import { type ConnectionTraits, isLocal } from './traits.ts';
+import { isLocal } from '../matching/connection-inputs.ts';
+import type { ConnectionTraits } from './traits.ts';
 
 type Matched = { readonly config: { readonly match: ChainMatch } };
+type Named = { readonly config: { readonly name: string } };
+
+/** null: no chain and no default, the connection is closed. */
+export type ChainChoice<C> = (traits: ConnectionTraits) => C | null;
+
+/** By the name that a matcher says. It may name a chain that is not there, which is no reason to take the default one. */
+export function chooseByMatcher<C extends Named>(
+  match: ChainMatcher,
+  chains: readonly C[],
+  fallback: C | null,
+): ChainChoice<C> {
+  const byName = new Map(chains.map((chain) => [chain.config.name, chain]));
+  return (traits) => {
+    const name = match(traits);
+    return name === null ? fallback : (byName.get(name) ?? null);
+  };
+}
 
 /** Negative is no match, 0 is a chain that does not care, more is more specific. */
 type Rank = (match: ChainMatch, traits: ConnectionTraits) => number;
@@ -16,7 +36,12 @@ const CRITERIA: readonly Rank[] = [
   ({ transport }, traits) => (transport === '' ? 0 : transport === traits.transport ? 1 : -1),
   ({ applicationProtocols }, traits) => protocolRank(applicationProtocols, traits.applicationProtocols),
   ({ directSourceRanges }, { directSource }) => rangeRank(directSourceRanges, directSource.address),
-  ({ sourceType }, traits) => (sourceType === 'any' ? 0 : (sourceType === 'local') === isLocal(traits) ? 1 : -1),
+  ({ sourceType }, traits) =>
+    sourceType === 'any'
+      ? 0
+      : (sourceType === 'local') === isLocal(traits.source.address, traits.destination.address)
+        ? 1
+        : -1,
   ({ sourceRanges }, { source }) => rangeRank(sourceRanges, source.address),
   ({ sourcePorts }, { source }) => listRank(sourcePorts, (port) => (port === source.port ? 1 : -1)),
 ];

@@ -125,6 +125,26 @@ test('an update keeps the connections of chains that did not change', async () =
   client.socket.destroy();
 });
 
+test('a matcher names chains; another matcher keeps the connections of chains that stay', async () => {
+  const runtime = start(40);
+  const chains = [echo({ name: 'echo', fingerprint: 'echo' }), says('one', { name: 'one', fingerprint: 'one' })];
+  const named = (name: string | null) =>
+    runtime.setListener(listener(chains, { chainMatcher: () => name, defaultChain: says('default') }));
+  await named('echo');
+  const client = openClient(portOf(runtime));
+  client.write('a');
+  await client.until(/a/);
+  const answers: string[] = [];
+  for (const name of ['one', null, 'nowhere']) {
+    await named(name);
+    answers.push(await openClient(portOf(runtime)).ended());
+  }
+  expect(answers).toEqual(['one', 'default', '']);
+  client.write('b');
+  expect(await client.until(/b/)).toBe('ab');
+  client.socket.destroy();
+});
+
 test('connections of a removed listener go when the drain time is over', async () => {
   const runtime = start(40);
   await runtime.setListener(listener([echo()]));

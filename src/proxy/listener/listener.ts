@@ -8,7 +8,7 @@ import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { bindSocket, type SocketOption, setSocketOptions } from '../system/sockets.ts';
 import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
-import { matchChain } from './chain-match.ts';
+import { type ChainChoice, chooseByMatcher, matchChain } from './chain-match.ts';
 import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
 import type { ListenerSharing } from './sharing.ts';
@@ -38,6 +38,7 @@ export class Listener {
   #config: ListenerConfig;
   #chains: readonly FilterChain[] = [];
   #fallback: FilterChain | null = null;
+  #choice: ChainChoice<FilterChain> = () => null;
   /** In the order of its addresses. */
   readonly #servers: Server[] = [];
   /** Where other threads have connections of this listener too. */
@@ -160,6 +161,7 @@ export class Listener {
       before.find((old) => serves(old, chain, config)) ?? this.#makeChain(chain, config);
     this.#chains = config.chains.map(make);
     this.#fallback = config.defaultChain === null ? null : make(config.defaultChain);
+    this.#choice = choiceOf(config, this.#chains, this.#fallback);
   }
 
   #makeChain(chain: FilterChainConfig, config: ListenerConfig): FilterChain {
@@ -261,7 +263,7 @@ export class Listener {
   }
 
   #choose(socket: Socket, traits: ConnectionTraits): void {
-    const chain = matchChain(this.#chains, this.#fallback, traits);
+    const chain = this.#choice(traits);
     if (chain === null) {
       this.stats.no_filter_chain_match += 1;
       socket.destroy();
@@ -337,6 +339,15 @@ export class Listener {
     this.stats.uncaught_exceptions += 1;
     this.#services.log.error({ err: error, listener: this.#config.name }, 'exception while handling a connection');
   }
+}
+
+function choiceOf(
+  { chainMatcher }: ListenerConfig,
+  chains: readonly FilterChain[],
+  fallback: FilterChain | null,
+): ChainChoice<FilterChain> {
+  if (chainMatcher !== null) return chooseByMatcher(chainMatcher, chains, fallback);
+  return (traits) => matchChain(chains, fallback, traits);
 }
 
 /** Whether a chain that runs is what the new configuration asks for. */

@@ -44,14 +44,6 @@ export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
 
 const NO_TLVS: readonly Tlv[] = [];
 
-/** From the canonical loopback address, the only one Envoy takes for local, or from the very address it came to. */
-export function isLocal({ source, destination }: ConnectionTraits): boolean {
-  return LOOPBACK.has(source.address) || source.address === destination.address;
-}
-
-/** '': a Unix socket. */
-const LOOPBACK: ReadonlySet<string> = new Set(['', '127.0.0.1', '::1']);
-
 /** Dual-stack sockets show IPv4 peers as `::ffff:a.b.c.d`. */
 function plain(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;

@@ -112,6 +112,52 @@ describe('trees', () => {
   });
 });
 
+describe('server names', () => {
+  const names = (...entries: (readonly [domains: string[], next: JsonObject])[]): JsonObject => ({
+    matcher_tree: {
+      input: header('x'),
+      custom_match: extension(`${TYPE}/xds.type.matcher.v3.ServerNameMatcher`, {
+        domain_matchers: entries.map(([domains, on_match]) => ({ domains, on_match })),
+      }),
+    },
+  });
+  const some = names(
+    [['a.shop.example', 'b.test'], to('exact')],
+    [['*.shop.example'], to('narrow')],
+    [['fails.shop.example', '*.fails.example'], { matcher: list([isOne('missing'), to('never')]) }],
+    [['*.example'], to('wide')],
+  );
+  const any = names([['*.example'], to('wide')], [['*.shop.example'], to('narrow')], [['*'], to('any')]);
+  test.each<[name: string, matcher: JsonObject, value: string, wants: string | null]>([
+    ['exact', some, 'a.shop.example', 'exact'],
+    ['another of its names', some, 'b.test', 'exact'],
+    ['a wildcard', some, 'x.y.shop.example', 'narrow'],
+    ['a wider one', some, 'shop.example', 'wide'],
+    ['exact, but what follows fails', some, 'fails.shop.example', 'narrow'],
+    ['a wildcard, but what follows fails', some, 'x.fails.example', 'wide'],
+    ['none', some, 'example', null],
+    ['the longest wildcard, not the first', any, 'x.shop.example', 'narrow'],
+    ['any', any, 'elsewhere', 'any'],
+    ['a name that looks like a wildcard', some, '*.example', 'wide'],
+    ['nothing', any, '', null],
+  ])('%s', (_name, matcher, value, wants) => {
+    expect(answer(matcher, { headers: ['x', value] })).toBe(wants);
+  });
+
+  test.each<[domains: string[], reason: string]>([
+    [[], 'domain_matchers[0].domains: is empty'],
+    [[''], 'domain_matchers[0].domains[0]: is empty'],
+    [['a*'], ''],
+    [['*a'], 'domains[0]: *a is neither exact nor *.suffix'],
+    [['*.*.a'], 'domains[0]: *.*.a is neither exact nor *.suffix'],
+    [['a', 'a'], 'domains[1]: a is there twice'],
+  ])('%j', (domains, reason) => {
+    const compiled = () => compile(names([domains, to('x')]));
+    if (reason === '') expect(compiled).not.toThrow();
+    else expect(compiled).toThrow(reason);
+  });
+});
+
 describe('inputs', () => {
   const spiffe = 'spiffe://cluster.local/ns/shop/sa/web';
   test.each<[input: JsonObject, value: string]>([

@@ -1,5 +1,6 @@
 // Matcher → a function from a subject to the action that matches it first.
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { ServerNameMatcherSchema } from '../../xds/gen/xds/type/matcher/v3/domain_pb.ts';
 import type {
   Matcher,
   Matcher_MatcherList,
@@ -7,11 +8,13 @@ import type {
   Matcher_MatcherTree_MatchMap,
   Matcher_OnMatch,
 } from '../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
+import { typeNameOf } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import { compileAddressTree } from './address-tree.ts';
 import { compileInput, type InputKind, typedConfig } from './input.ts';
 import { compilePredicate } from './predicate.ts';
+import { compileServerNames } from './server-name-tree.ts';
 
 /** null: nothing matches. */
 export type Match<Subject, Action> = (subject: Subject) => Action | null;
@@ -128,7 +131,9 @@ function compileTreeType<Subject, Action>(
     case 'customMatch': {
       const here = at(path, 'custom_match');
       const next = (onMatch: Matcher_OnMatch | undefined, where: string) => compileOnMatch(onMatch, level, where);
-      return compileAddressTree(typedConfig(type.value, here), next, at(here, 'typed_config'));
+      const config = typedConfig(type.value, here);
+      const compile = typeNameOf(config) === ServerNameMatcherSchema.typeName ? compileServerNames : compileAddressTree;
+      return compile(config, next, at(here, 'typed_config'));
     }
     default:
       throw new ConfigError(path, 'has no tree_type');

@@ -55,11 +55,7 @@ const connection = connectionInputs<RequestSubject>({
 /** Where a route is chosen Envoy allows these only. */
 export const routeInputs: readonly InputKind<RequestSubject>[] = [headerInput, filterStateInput];
 
-/** Where a filter asks. */
-export const filterInputs: readonly InputKind<RequestSubject>[] = [
-  ...routeInputs,
-  metadataInput,
-  ...connection,
+const certificate: readonly InputKind<RequestSubject>[] = [
   textInput(
     UriSanInputSchema,
     () =>
@@ -78,6 +74,17 @@ export const filterInputs: readonly InputKind<RequestSubject>[] = [
       ({ exchange }) =>
         exchange?.downstream.tls?.subject || undefined,
   ),
+];
+
+/** Where network RBAC asks, as in Envoy. */
+export const networkInputs: readonly InputKind<RequestSubject>[] = [filterStateInput, ...connection, ...certificate];
+
+/** Where a filter asks. */
+export const filterInputs: readonly InputKind<RequestSubject>[] = [
+  ...routeInputs,
+  metadataInput,
+  ...connection,
+  ...certificate,
 ];
 
 const NOWHERE = { address: '', port: 0 };

@@ -3,6 +3,7 @@ import { type DescMessage, fromJson, type JsonObject, toBinary } from '@bufbuild
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { SharedTallies, type Tally } from '../../lib/shared-tallies.ts';
+import { types } from '../../xds/descriptors/types.ts';
 import { ConnectionLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
@@ -13,7 +14,7 @@ import { testExchange } from '../testing/exchange.ts';
 import { compileNetworkFilter } from './registry.ts';
 
 function compile(schema: DescMessage, json: JsonObject) {
-  const value = toBinary(schema, fromJson(schema, json));
+  const value = toBinary(schema, fromJson(schema, json, { registry: types }));
   const any = { $typeName: 'google.protobuf.Any' as const, typeUrl: `type.googleapis.com/${schema.typeName}`, value };
   return compileNetworkFilter(any, 'filter', 'f');
 }
@@ -44,6 +45,24 @@ const from = (prefix: string) => ({
   },
 });
 
+/** Whom a matcher allows: who has this value. */
+const byMatcher = (type: string, fields: JsonObject, value: string): JsonObject => ({
+  matcher_tree: {
+    input: { name: 'i', typed_config: { '@type': type, ...fields } },
+    exact_match_map: {
+      map: {
+        [value]: {
+          action: {
+            name: 'a',
+            typed_config: { '@type': 'type.googleapis.com/envoy.config.rbac.v3.Action', name: 'p', action: 'ALLOW' },
+          },
+        },
+      },
+    },
+  },
+});
+const INPUT = 'type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3';
+
 describe('rbac', () => {
   const cases: readonly (readonly [string, JsonObject, string | null, object])[] = [
     ['allowed', { rules: from('10.0.0.0') }, null, { allowed: 1, denied: 0 }],
@@ -53,6 +72,19 @@ describe('rbac', () => {
       { rules: { action: 'DENY', ...from('10.0.0.0') } },
       'rbac_access_denied_matched_policy[p]',
       { denied: 1 },
+    ],
+    ['allowed by a matcher', { matcher: byMatcher(`${INPUT}.SourceIPInput`, {}, '10.1.2.3') }, null, { allowed: 1 }],
+    [
+      'not allowed by a matcher',
+      { matcher: byMatcher(`${INPUT}.SourceIPInput`, {}, '10.1.2.4') },
+      'rbac_access_denied_matched_policy[none]',
+      { denied: 1 },
+    ],
+    [
+      'only in the shadow, by a matcher',
+      { shadow_matcher: byMatcher(`${INPUT}.ServerNameInput`, {}, 'other') },
+      null,
+      { shadow_denied: 1 },
     ],
     ['only in the shadow', { shadow_rules: from('11.0.0.0') }, null, { allowed: 0, shadow_denied: 1 }],
     [
@@ -148,7 +180,19 @@ describe('filter state', () => {
 const bucket = { max_tokens: 1, fill_interval: '1s' };
 test.each<readonly [string, DescMessage, JsonObject, string]>([
   ['no prefix', RBACSchema, {}, 'f.stat_prefix: is empty'],
-  ['a matcher', RBACSchema, { stat_prefix: 's', matcher: {} }, 'f.matcher: is not supported'],
+  [
+    'a matcher of headers',
+    RBACSchema,
+    {
+      stat_prefix: 's',
+      matcher: byMatcher(
+        'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput',
+        { header_name: 'a' },
+        '1',
+      ),
+    },
+    'f.matcher.matcher_tree.input.typed_config: type envoy.type.matcher.v3.HttpRequestHeaderMatchInput is not supported',
+  ],
   ['no limit', ConnectionLimitSchema, { stat_prefix: 's' }, 'f.max_connections: must be at least 1'],
   ['no bucket', LocalRateLimitSchema, { stat_prefix: 's' }, 'f.token_bucket: is required'],
   [

@@ -3,8 +3,9 @@
 import type { RBAC } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { millis } from '../config/values.ts';
-import { compileRbac, type RbacEngine } from '../filter/rbac/engine.ts';
+import { compileRbac, compileRbacMatcher, type RbacEngine } from '../filter/rbac/engine.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { networkInputs } from '../matching/request-inputs.ts';
 import type { NetworkFilter } from './filter.ts';
 
 /** `<stat_prefix>.rbac.<field>` */
@@ -19,8 +20,16 @@ const METADATA = 'envoy.filters.network.rbac';
 
 export function createNetworkRbac(config: RBAC, name: string, path: string): NetworkFilter {
   if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
-  const rules = config.rules ? compileRbac(config.rules, at(path, 'rules')) : null;
-  const shadowRules = config.shadowRules ? compileRbac(config.shadowRules, at(path, 'shadow_rules')) : null;
+  const rules = config.matcher
+    ? compileRbacMatcher(config.matcher, at(path, 'matcher'), networkInputs)
+    : config.rules
+      ? compileRbac(config.rules, at(path, 'rules'))
+      : null;
+  const shadowRules = config.shadowMatcher
+    ? compileRbacMatcher(config.shadowMatcher, at(path, 'shadow_matcher'), networkInputs)
+    : config.shadowRules
+      ? compileRbac(config.shadowRules, at(path, 'shadow_rules'))
+      : null;
   const delay = millis(config.delayDeny, 0, at(path, 'delay_deny'));
   return {
     name,

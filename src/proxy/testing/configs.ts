@@ -307,6 +307,7 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     listenerFilters: [],
     filtersTimeout: 15_000,
     continueOnTimeout: false,
+    chainMatcher: null,
     chains,
     defaultChain: null,
     bufferLimit: 1_048_576,

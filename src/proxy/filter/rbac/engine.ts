@@ -5,8 +5,9 @@ import type { Matcher } from '../../../xds/gen/xds/type/matcher/v3/matcher_pb.ts
 import { unpack } from '../../config/any.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import type { InputKind } from '../../matching/input.ts';
 import { compileMatcher } from '../../matching/matcher.ts';
-import { filterInputs } from '../../matching/request-inputs.ts';
+import { filterInputs, type RequestSubject } from '../../matching/request-inputs.ts';
 import { compileCondition } from './condition.ts';
 import { compilePermission, type ExchangeTest, some } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
@@ -42,7 +43,11 @@ export function compileRbac(rules: RBAC, path: string): RbacEngine {
 }
 
 /** The generic matcher in the place of policies, its actions are named as they are; what nothing matches is denied. */
-export function compileRbacMatcher(matcher: Matcher, path: string): RbacEngine {
+export function compileRbacMatcher(
+  matcher: Matcher,
+  path: string,
+  inputs: readonly InputKind<RequestSubject>[] = filterInputs,
+): RbacEngine {
   let logs = false;
   const compileAction = (config: Any, here: string) => {
     const { name, action } = unpack(config, ActionSchema, here);
@@ -51,7 +56,7 @@ export function compileRbacMatcher(matcher: Matcher, path: string): RbacEngine {
     logs ||= kind === 'log';
     return { name, kind };
   };
-  const match = compileMatcher(matcher, { inputs: filterInputs, compileAction }, path);
+  const match = compileMatcher(matcher, { inputs, compileAction }, path);
   return (exchange) => {
     const found = match({ request: exchange.request, exchange });
     if (found === null) return { allowed: false, policy: null, logged: null };
