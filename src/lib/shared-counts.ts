@@ -25,6 +25,10 @@ export class Counts {
     return Atomics.add(this.#memory, this.#at + field, 1) + 1;
   }
 
+  decrement(field: number): void {
+    Atomics.sub(this.#memory, this.#at + field, 1);
+  }
+
   /** Cheap where it is 0 already. */
   clear(field: number): void {
     if (this.get(field) !== 0) Atomics.store(this.#memory, this.#at + field, 0);

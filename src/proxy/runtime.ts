@@ -21,6 +21,7 @@ import { HealthChecks } from './health/checks.ts';
 import type { EnterCourt } from './health/judgement.ts';
 import type { WatchHealth } from './health/shared.ts';
 import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
+import { placesOf } from './listener/bind.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { ListenerSharing } from './listener/sharing.ts';
 import { Overload } from './overload/overload.ts';
@@ -349,15 +350,14 @@ function placeOf({ config: { address }, port }: Listener): string {
 
 /** Whether an update can keep the sockets. */
 function sameSocket(a: ListenerConfig, b: ListenerConfig): boolean {
-  const socketOf = ({ address, port, bound, dualStack, backlog, socketOptions, additionalAddresses }: ListenerConfig) =>
+  const socketOf = (config: ListenerConfig) =>
     JSON.stringify([
-      address,
-      port,
-      bound,
-      dualStack,
-      backlog,
-      socketOptions,
-      additionalAddresses.map((one) => [one.address, one.port]),
+      config.bound,
+      config.dualStack,
+      config.backlog,
+      config.oneSocket,
+      config.socketOptions,
+      placesOf(config).map(({ address, port }) => [address, port]),
     ]);
   return socketOf(a) === socketOf(b);
 }

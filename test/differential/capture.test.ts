@@ -125,4 +125,12 @@ describe.each(families)('redirected connections of $name find the listener that 
   test.skipIf(!possible)('with our proxy', async () => {
     expect(await captured(tulleSubject, one)).toEqual(wantsOf(one));
   });
+
+  test.skipIf(!possible)('with two workers of our proxy', async () => {
+    const two: Subject = {
+      ...tulleSubject,
+      command: (config) => [...tulleSubject.command(config), '--concurrency', '2'],
+    };
+    expect(await captured(two, one)).toEqual(wantsOf(one));
+  });
 });

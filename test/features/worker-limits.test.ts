@@ -1,4 +1,6 @@
 // What holds for a proxy with two workers as a whole, and not for each of them: checks, limits, sessions.
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,9 +47,14 @@ async function upstream(answer: (path: string) => number | null) {
   return { seen, port: typeof bound === 'object' && bound !== null ? bound.port : 0 };
 }
 
-type Change = { readonly place?: object; readonly chain?: object; readonly cluster?: object };
+type Change = {
+  readonly place?: object;
+  readonly listener?: object;
+  readonly chain?: object;
+  readonly cluster?: object;
+};
 
-async function start(upstreamPort: number, { place, chain, cluster }: Change) {
+async function start(upstreamPort: number, { place, listener, chain, cluster }: Change) {
   const [port = 0, admin = 0] = await freePorts(2);
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
@@ -66,6 +73,7 @@ async function start(upstreamPort: number, { place, chain, cluster }: Change) {
           name: 'front',
           address: place ?? address(port),
           filter_chains: [{ filters: [{ name: 'http', typed_config: manager }], ...chain }],
+          ...listener,
         },
       ],
       clusters: [
@@ -199,18 +207,52 @@ test('a TLS session that one made is resumed by the other', async () => {
   expect([...resumed]).toEqual([true]);
 });
 
-test('a Unix socket is served, by one', async () => {
+test('a Unix socket is served by both, and its path is free when they end', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tulle-workers-'));
   cleanups.push(() => rm(folder, { recursive: true }));
   const up = await upstream(() => 200);
   const path = join(folder, 'front.sock');
-  await start(up.port, { place: { pipe: { path } } });
-  const socket = connect(path);
-  cleanups.push(() => socket.destroy());
-  socket.write('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
-  const [bytes] = await new Promise<[Buffer]>((resolve, reject) => {
-    socket.once('data', (chunk) => resolve([chunk]));
-    socket.once('error', reject);
+  const { proxy } = await start(up.port, { place: { pipe: { path } } });
+  const ask = async () => {
+    const socket = connect(path);
+    socket.write('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return bytes.toString('latin1').slice(0, 12);
+  };
+  const both = async () => {
+    const text = await proxy.admin('/stats?filter=worker_.*cx_total');
+    return [...text.matchAll(/: (\d+)$/gm)].map(([, count]) => Number(count) > 0);
+  };
+  await waitFor('connections to both workers', async () => {
+    expect(await Promise.all([ask(), ask(), ask(), ask()])).toEqual(Array(4).fill('HTTP/1.1 200'));
+    return (await both()).filter(Boolean).length === 2;
   });
-  expect(bytes.toString('latin1')).toMatch(/^HTTP\/1\.1 200 /);
+  proxy.signal('SIGTERM');
+  expect(await proxy.exited()).toBe(0);
+  expect(existsSync(path)).toBe(false);
+});
+
+test('without enable_reuse_port there is one socket, which nobody else may bind', async () => {
+  const up = await upstream(() => 200);
+  const { port, totals } = await start(up.port, { listener: { enable_reuse_port: false } });
+  expect(await statuses(port, totals)).toEqual([200]);
+  const other = createServer();
+  other.listen({ port, host: '127.0.0.1', reusePort: true });
+  expect(await once(other, 'error')).toMatchObject([{ code: 'EADDRINUSE' }]);
+});
+
+test('exact_balance gives each as many connections', async () => {
+  const up = await upstream(() => 200);
+  const { proxy, port } = await start(up.port, { listener: { connection_balance_config: { exact_balance: {} } } });
+  const connections = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(port)));
+  cleanups.push(() => {
+    for (const connection of connections) connection[Symbol.dispose]();
+  });
+  for (const connection of connections) connection.send('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
+  const answers = await Promise.all(connections.map((connection) => connection.response()));
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  const active = (worker: number) => proxy.stat(`listener.127.0.0.1_${port}.worker_${worker}.downstream_cx_active`);
+  expect(await Promise.all([0, 1].map(active))).toEqual([10, 10]);
+  expect(await proxy.stat('http.front.downstream_rq_2xx')).toBe(20);
 });

@@ -19,9 +19,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.listener.v3.Listener': {
     stat_prefix: 'names a statistic',
-    enable_reuse_port: 'several workers have a socket each, one has one',
     drain_type: 'every listener drains the same way',
-    connection_balance_config: 'the kernel spreads connections among workers',
     max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
     ignore_global_conn_limit: 'there is no global limit',
   },
@@ -29,11 +27,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
     drain_timeout: 'the drain time of the process holds',
     delayed_close_timeout: 'the socket lingers on its own',
-  },
-  'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': {
-    exact_balance: 'one worker accepts for all',
-    extend_balance: 'one worker accepts for all',
-    cpu_locality_balance: 'one worker accepts for all',
   },
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {

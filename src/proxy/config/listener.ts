@@ -70,7 +70,14 @@ function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
 
 type Sockets = Pick<
   ListenerConfig,
-  'additionalAddresses' | 'bound' | 'handsOff' | 'dualStack' | 'backlog' | 'socketOptions'
+  | 'additionalAddresses'
+  | 'bound'
+  | 'handsOff'
+  | 'dualStack'
+  | 'backlog'
+  | 'oneSocket'
+  | 'exactBalance'
+  | 'socketOptions'
 >;
 
 function decodeSockets(listener: Listener): Sockets {
@@ -84,6 +91,8 @@ function decodeSockets(listener: Listener): Sockets {
     handsOff: listener.useOriginalDst ?? false,
     dualStack: socket?.case === 'socketAddress' && socket.value.ipv4Compat,
     backlog,
+    oneSocket: listener.enableReusePort === false,
+    exactBalance: listener.connectionBalanceConfig?.balanceType.case === 'exactBalance',
     socketOptions: decodeListenerOptions(listener),
   };
 }

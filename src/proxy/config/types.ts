@@ -45,6 +45,10 @@ export type ListenerConfig = {
   /** Whether a socket on `::` takes IPv4 too. */
   readonly dualStack: boolean;
   readonly backlog: number;
+  /** All workers accept from one socket, instead of each from its own. */
+  readonly oneSocket: boolean;
+  /** A connection goes to the worker that has the fewest. */
+  readonly exactBalance: boolean;
   readonly socketOptions: readonly TimedOption[];
   /** What looks at a connection before its chain is chosen, in order. */
   readonly listenerFilters: readonly ListenerFilterConfig[];

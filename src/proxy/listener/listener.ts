@@ -3,14 +3,16 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
-import type { TimedOption } from '../config/socket-options.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
-import { bindSocket, type SocketOption, setSocketOptions } from '../system/sockets.ts';
+import { duplicate, setSocketOptions } from '../system/sockets.ts';
 import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
+import { bindPlace, optionsFor, placesOf } from './bind.ts';
 import { type ChainChoice, chooseByMatcher, matchChain } from './chain-match.ts';
+import { ExactBalance } from './exact-balance.ts';
 import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
+import { listenError } from './listen-error.ts';
 import type { ListenerSharing } from './sharing.ts';
 import { ListenerStats } from './stats.ts';
 import type { TerminalServices } from './terminal.ts';
@@ -43,6 +45,8 @@ export class Listener {
   readonly #servers: Server[] = [];
   /** Where other threads have connections of this listener too. */
   readonly #tally: Tally | null;
+  /** null: not asked for yet, or there is one thread. */
+  #balance: ExactBalance | null = null;
 
   constructor(config: ListenerConfig, services: ListenerServices) {
     this.#config = config;
@@ -77,10 +81,9 @@ export class Listener {
 
   /** Rejects, with nothing open, when one of its addresses cannot be listened on. */
   async listen(): Promise<void> {
-    const { address, port, bound, additionalAddresses } = this.#config;
-    if (!bound) return;
+    if (!this.#config.bound) return;
     try {
-      for (const [at, place] of [{ address, port }, ...additionalAddresses].entries()) await this.#open(place, at);
+      for (const [at, place] of placesOf(this.#config).entries()) await this.#open(place, at);
     } catch (error) {
       this.#stopAccepting();
       throw error;
@@ -89,42 +92,36 @@ export class Listener {
 
   async #open(place: Place, at: number): Promise<void> {
     const { sharing } = this.#services;
-    if (sharing === null) this.#servers.push(await this.#bind(place, false));
-    else if (!place.address.startsWith('/')) {
-      const port = place.port || (sharing.portsOf(this.#config.name)[at] ?? 0);
-      this.#servers.push(await this.#bind({ ...place, port }, true));
-    } else if (sharing.isFirst) this.#servers.push(await this.#bind(place, false));
+    const { name } = this.#config;
+    const shared = sharing?.socketsOf(name)[at] ?? null;
+    const port = place.port || (sharing?.portsOf(name)[at] ?? 0);
+    const target = () =>
+      shared === null ? this.#targetOf({ ...place, port }, sharing !== null) : { fd: duplicate(shared) };
+    this.#servers.push(await this.#bind({ ...place, port }, target));
   }
 
-  #bind({ address, port }: Place, reusePort: boolean): Promise<Server> {
+  #bind(place: Place, target: () => ListenOptions | { readonly fd: number }): Promise<Server> {
     const { name, backlog } = this.#config;
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(name, address, port, error)));
-      server.listen({ ...this.#placeOf({ address, port }, reusePort), backlog }, () => {
-        setSocketOptions(server, this.#optionsFor(address, 'listening'));
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(name, place, error)));
+      server.listen({ ...target(), backlog }, () => {
+        setSocketOptions(server, optionsFor(this.#config, place, 'listening'));
         server.removeAllListeners('error');
         server.on('error', (error) => this.#services.log.error({ err: error, listener: name }, 'listener failed'));
         resolve(server);
       });
-      server.on('connection', (socket) => this.#boundary(socket, () => this.#onConnection(socket)));
+      server.on('connection', (socket) => this.#boundary(socket, () => this.#onAccepted(socket)));
     });
   }
 
   /** A socket with options of its own is bound here. @throws where that is refused. */
-  #placeOf({ address, port }: Place, reusePort: boolean): ListenOptions | { readonly fd: number } {
+  #targetOf(place: Place, reusePort: boolean): ListenOptions | { readonly fd: number } {
+    const { address, port } = place;
     if (address.startsWith('/')) return { path: address };
-    const ipv6Only = !this.#config.dualStack;
-    const options = [...this.#optionsFor(address, 'before-bind'), ...this.#optionsFor(address, 'bound')];
-    if (options.length === 0) return { host: address, port, ipv6Only, reusePort };
-    return { fd: bindSocket({ address, port }, options, { reusePort, ipv6Only }) };
-  }
-
-  #optionsFor(address: string, when: TimedOption['when']): readonly SocketOption[] {
-    const family = address.includes(':') ? 6 : 4;
-    return this.#config.socketOptions
-      .filter((one) => one.when === when && (one.family === 'any' || one.family === family))
-      .map(({ option }) => option);
+    const isPlain = optionsFor(this.#config, place, 'before-bind', 'bound').length === 0;
+    if (isPlain) return { host: address, port, ipv6Only: !this.#config.dualStack, reusePort };
+    return { fd: bindPlace(this.#config, place, reusePort) };
   }
 
   #stopAccepting(): void {
@@ -189,6 +186,23 @@ export class Listener {
   /** Takes a connection that came to another listener and was meant for this one. */
   adopt(socket: Socket, traits: ConnectionTraits): void {
     this.#boundary(socket, () => this.#inspect(socket, traits));
+  }
+
+  /** Takes a connection that another thread accepted. */
+  takeOver(descriptor: number): void {
+    const socket = this.#exactBalance()?.take(descriptor);
+    if (socket !== undefined) this.#boundary(socket, () => this.#onConnection(socket));
+  }
+
+  #onAccepted(socket: Socket): void {
+    const isElsewhere = this.#config.exactBalance && this.#exactBalance()?.handsOver(socket) === true;
+    if (!isElsewhere) this.#onConnection(socket);
+  }
+
+  #exactBalance(): ExactBalance | null {
+    const { sharing } = this.#services;
+    if (sharing !== null) this.#balance ??= new ExactBalance(sharing.balance(this.#config.name));
+    return this.#balance;
   }
 
   #onConnection(socket: Socket): void {
@@ -354,14 +368,4 @@ function choiceOf(
 function serves({ config, listener }: FilterChain, wanted: FilterChainConfig, next: ListenerConfig): boolean {
   const same = config === wanted || (wanted.fingerprint !== '' && config.fingerprint === wanted.fingerprint);
   return same && listener.direction === next.direction && listener.bufferLimit === next.bufferLimit;
-}
-
-function listenError(name: string, address: string, port: number, error: NodeJS.ErrnoException): Error {
-  const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'the port is taken by another process (hint: stop it or choose another port)',
-    EACCES: 'not allowed to listen there (hint: ports below 1024 need privileges)',
-    EADDRNOTAVAIL: 'this machine has no such address',
-  };
-  const reason = why[error.code ?? ''] ?? error.message;
-  return new Error(`listener ${name}: ${address}:${port}: ${reason}`, { cause: error });
 }

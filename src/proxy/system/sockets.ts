@@ -1,4 +1,5 @@
 // Options of sockets that Node has no call for, and sockets that have them before they are bound. Numbers are those of Linux.
+import { rmSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { addressBytes } from '../../lib/cidr.ts';
 import { lastError, libcFunction } from './libc.ts';
@@ -13,6 +14,7 @@ export const SOL_TCP = 6;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
 const IPV6_V6ONLY = 26;
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 /** SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC. */
@@ -23,6 +25,7 @@ type Calls = {
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
   bind(fd: number, address: Buffer, length: number): number;
+  dup(fd: number): number;
   close(fd: number): number;
 };
 
@@ -30,6 +33,7 @@ const PROTOTYPES: Readonly<Record<keyof Calls, string>> = {
   socket: 'int socket(int family, int type, int protocol)',
   setsockopt: 'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)',
   bind: 'int bind(int fd, const uint8_t *address, uint32_t length)',
+  dup: 'int dup(int fd)',
   close: 'int close(int fd)',
 };
 
@@ -44,28 +48,48 @@ export function intOption(level: number, name: number, value: number): SocketOpt
 /** Of anything with a handle: a socket, a server. @throws where the system refuses it, or has no such call. */
 export function setSocketOptions(owner: object, options: readonly SocketOption[]): void {
   if (options.length === 0) return;
-  const fd = (owner as { _handle?: { readonly fd?: number } | null })._handle?.fd;
-  if (fd === undefined || fd < 0) throw new Error('the socket has no descriptor');
+  const fd = descriptorOf(owner);
   for (const option of options) set(libc(), fd, option);
 }
 
-/** A descriptor for `listen`. @throws as `bind` would, and where an option is refused. */
+/** Of anything with a handle. @throws where it has none any more. */
+export function descriptorOf(owner: object): number {
+  const fd = (owner as { _handle?: { readonly fd?: number } | null })._handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('the socket has no descriptor');
+  return fd;
+}
+
+/** Another descriptor of the same socket. @throws where the system has no more. */
+export function duplicate(fd: number): number {
+  return check(libc().dup(fd));
+}
+
+export function closeSocket(fd: number): void {
+  libc().close(fd);
+}
+
+/** Of `bindSocket`: the address is free again, though those who have the socket too go on accepting. */
+export function releaseSocket({ address }: { readonly address: string }, fd: number): void {
+  if (address.startsWith('/')) rmSync(address, { force: true });
+  closeSocket(fd);
+}
+
+/** A descriptor for `listen`; an address that begins with a slash is the path of a Unix socket. @throws as `bind` would, and where an option is refused. */
 export function bindSocket(
   { address, port }: { readonly address: string; readonly port: number },
   options: readonly SocketOption[],
   { reusePort, ipv6Only }: { readonly reusePort: boolean; readonly ipv6Only: boolean },
 ): number {
   const call = libc();
-  const bytes = addressBytes(address);
-  if (bytes === null) throw new Error(`${address} is no IP address`);
-  const six = bytes.length === 16;
-  const fd = check(call.socket(six ? AF_INET6 : AF_INET, STREAM, 0));
+  const name = socketAddress(address, port);
+  const family = name.readUInt16LE(0);
+  const six = family === AF_INET6;
+  const fd = check(call.socket(family, STREAM, 0));
   try {
-    set(call, fd, intOption(SOL_SOCKET, SO_REUSEADDR, 1));
+    if (family !== AF_UNIX) set(call, fd, intOption(SOL_SOCKET, SO_REUSEADDR, 1));
     if (reusePort) set(call, fd, intOption(SOL_SOCKET, SO_REUSEPORT, 1));
     if (six) set(call, fd, intOption(SOL_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0));
     for (const option of options) set(call, fd, option);
-    const name = socketAddress(bytes, port);
     check(call.bind(fd, name, name.length));
   } catch (error) {
     call.close(fd);
@@ -84,8 +108,15 @@ function set(call: Calls, fd: number, { level, name, value }: SocketOption): voi
   }
 }
 
-/** struct sockaddr_in and sockaddr_in6: family in the machine's order, port in the network's. */
-function socketAddress(bytes: Buffer, port: number): Buffer {
+/** struct sockaddr_in, sockaddr_in6 and sockaddr_un: family in the machine's order, port in the network's. */
+function socketAddress(address: string, port: number): Buffer {
+  if (address.startsWith('/')) {
+    const name = Buffer.from(`\0\0${address}\0`);
+    name.writeUInt16LE(AF_UNIX);
+    return name;
+  }
+  const bytes = addressBytes(address);
+  if (bytes === null) throw new Error(`${address} is no IP address`);
   const six = bytes.length === 16;
   const name = Buffer.alloc(six ? 28 : 16);
   name.writeUInt16LE(six ? AF_INET6 : AF_INET);

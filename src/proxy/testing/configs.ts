@@ -304,6 +304,8 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     dualStack: false,
     socketOptions: [],
     backlog: 128,
+    oneSocket: false,
+    exactBalance: false,
     listenerFilters: [],
     filtersTimeout: 15_000,
     continueOnTimeout: false,

@@ -103,7 +103,7 @@ test('one that dies is replaced, and told what is in use', async () => {
 
 test('one that replaces another opens listeners when everything they need is in use', async () => {
   await make().start();
-  await crew.all({ kind: 'listener', name: 'l', bytes: Buffer.from('l'), ports: [] });
+  await crew.all({ kind: 'listener', name: 'l', bytes: Buffer.from('l'), ports: [], sockets: [] });
   await crew.all({ kind: 'cluster', name: 'c', bytes: Buffer.from('slow') });
   await crew.all(routes('fatal'));
   crew.forget({ kind: 'routes gone', name: 'r' });

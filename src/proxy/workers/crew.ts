@@ -71,6 +71,11 @@ export class Crew {
     return Promise.all(this.#seats.map(({ worker }) => worker.ask(order)));
   }
 
+  /** One of them. */
+  askOne(index: number, order: Order): Promise<Outcome> {
+    return this.#seats[index]!.worker.ask(order);
+  }
+
   /** As `ask`, and hears every answer as it comes. */
   async each(order: Order, onOutcome: (index: number, outcome: Outcome) => void): Promise<void> {
     await Promise.all(

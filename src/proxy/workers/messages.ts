@@ -27,6 +27,8 @@ export type Change =
       readonly bytes: Uint8Array;
       /** In the order of its addresses, where another worker has bound them; used in place of port 0. */
       readonly ports: readonly number[];
+      /** In the same order: sockets that all accept from; null where each worker has its own. */
+      readonly sockets: readonly (number | null)[];
     }
   | { readonly kind: 'cluster gone' | 'routes gone' | 'listener gone'; readonly name: string };
 
@@ -52,7 +54,11 @@ export type Order =
   | { readonly kind: 'evidence'; readonly note: EvidenceNote }
   /** Whoever waited for that wish goes on. */
   | { readonly kind: 'granted'; readonly wish: number }
+  /** Another worker accepted it. Refused: the main thread closes the descriptor. */
+  | ({ readonly kind: 'connection' } & HandedConnection)
   | { readonly kind: 'ping' };
+
+type HandedConnection = { readonly listener: string; readonly descriptor: number };
 
 type RuntimeValues = readonly (readonly [key: string, value: string])[];
 
@@ -68,6 +74,7 @@ export type News =
   | { readonly kind: 'health note'; readonly note: HealthNote }
   | { readonly kind: 'verdict'; readonly report: VerdictReport }
   | { readonly kind: 'evidence'; readonly note: EvidenceNote }
+  | ({ readonly kind: 'connection'; readonly worker: number } & HandedConnection)
   | { readonly kind: 'wish'; readonly wish: Wish };
 
 /** `ports` are those a listener is bound to that opened. */
@@ -86,7 +93,7 @@ export type Figures = {
   readonly memory: MemoryFigures;
 };
 
-/** The worker that checks and judges endpoints for all, and has the listeners that cannot be shared. */
+/** The worker that checks and judges endpoints for all. */
 export const FIRST = 0;
 
 /** What a worker starts from. */

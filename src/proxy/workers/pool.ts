@@ -16,6 +16,7 @@ import type { ClusterConfig } from '../config/types.ts';
 import type { Decoders, Runtime } from '../discovery/runtime.ts';
 import { type EvidenceNote, Witness } from '../health/judgement.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
+import { closeSocket } from '../system/sockets.ts';
 import {
   connectionsOf,
   legacyOf,
@@ -198,6 +199,7 @@ export class WorkerPool implements Engine {
   }
 
   async close(): Promise<void> {
+    await this.#listeners.forget('all');
     await this.#crew.close(LEEWAY);
     await this.#own.close();
   }
@@ -253,6 +255,9 @@ export class WorkerPool implements Engine {
         this.#court.hear(news.report);
         this.#crew.tell({ kind: 'verdicts', verdicts: [news.report] }, (index) => index !== FIRST);
         return;
+      case 'connection':
+        void this.#handOver(news);
+        return;
       case 'wish':
         grant(news.wish, this.#onDemand, () => tell({ kind: 'granted', wish: news.wish.wish }));
         return;
@@ -263,6 +268,11 @@ export class WorkerPool implements Engine {
 
   #note(note: HealthNote): void {
     this.#crew.tell({ kind: 'health note', note }, (index) => index === FIRST);
+  }
+
+  async #handOver({ worker, listener, descriptor }: Extract<News, { readonly kind: 'connection' }>): Promise<void> {
+    const outcome = await this.#crew.askOne(worker, { kind: 'connection', listener, descriptor });
+    if (outcome.kind !== 'done') closeSocket(descriptor);
   }
 
   #testify(note: EvidenceNote): void {

@@ -4,7 +4,7 @@ import { Replica } from './replica.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const cluster = (text: string): Change => ({ kind: 'cluster', name: 'web', bytes: bytes(text) });
-const listener = (name: string): Change => ({ kind: 'listener', name, bytes: bytes(name), ports: [80] });
+const listener = (name: string): Change => ({ kind: 'listener', name, bytes: bytes(name), ports: [80], sockets: [] });
 const secret = (source: string, roots: string): Change => {
   return { kind: 'secret', source, name: 'ROOTCA', value: { kind: 'trust', roots } };
 };

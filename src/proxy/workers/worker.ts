@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { fromBinary } from '@bufbuild/protobuf';
-import { SharedCounts } from '../../lib/shared-counts.ts';
+import { type Counts, SharedCounts } from '../../lib/shared-counts.ts';
 import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { turnClock } from '../../lib/turn-clock.ts';
 import { unreachable } from '../../lib/unreachable.ts';
@@ -17,6 +17,7 @@ import type { SecretValue } from '../config/types.ts';
 import { Decoded } from '../discovery/decoded.ts';
 import { Judge, Witness } from '../health/judgement.ts';
 import { CheckingHealth, FollowedHealth } from '../health/shared.ts';
+import { CONNECTIONS } from '../listener/exact-balance.ts';
 import {
   type Answer,
   type Change,
@@ -41,14 +42,19 @@ export function serveWorker(port: MessagePort, seed: WorkerSeed, log: ThreadLog)
   });
 }
 
+type ListenerChange = Extract<Change, { readonly kind: 'listener' }>;
+
 class Worker {
   readonly #bootstrap: Bootstrap;
+  readonly #workers: number;
   readonly #thread: ProxyThread;
   readonly #wishes: Wishes;
   readonly #health: CheckingHealth | FollowedHealth;
   readonly #court: Judge | Witness;
   /** By listener. */
-  readonly #ports = new Map<string, readonly number[]>();
+  readonly #places = new Map<string, Pick<ListenerChange, 'ports' | 'sockets'>>();
+  /** By listener: connections of each worker, where they are spread evenly. */
+  readonly #balances = new Map<string, readonly Counts[]>();
   readonly #clusters = new Decoded((bytes) => this.#thread.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)));
   readonly #endpoints = new Decoded((bytes) =>
     this.#thread.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
@@ -76,6 +82,8 @@ class Worker {
         ? new CheckingHealth((report) => say({ kind: 'health report', report }))
         : new FollowedHealth((note) => say({ kind: 'health note', note }));
     const counts = new SharedCounts(countsMemory);
+    // All but the main thread.
+    this.#workers = threads - 1;
     this.#court =
       index === FIRST
         ? new Judge({ counts, report: (report) => say({ kind: 'verdict', report }), now: () => turnClock.now() })
@@ -84,10 +92,14 @@ class Worker {
     const judgement = this.#court.enter;
     const tallies = new SharedTallies(memory, threads, index);
     const sharing = {
-      // All but the main thread.
-      workers: threads - 1,
-      isFirst: index === FIRST,
-      portsOf: (listener: string) => this.#ports.get(listener) ?? [],
+      workers: this.#workers,
+      portsOf: (listener: string) => this.#places.get(listener)?.ports ?? [],
+      socketsOf: (listener: string) => this.#places.get(listener)?.sockets ?? [],
+      balance: (listener: string) => ({
+        own: index,
+        counts: this.#connections(listener, counts, index),
+        handOver: (worker: number, descriptor: number) => say({ kind: 'connection', worker, listener, descriptor }),
+      }),
       tally: (name: string) => tallies.of(name),
       ticketKeys: (of: string) => createHmac('sha384', ticketSeed).update(of).digest(),
     };
@@ -153,6 +165,9 @@ class Worker {
       case 'granted':
         this.#wishes.granted(order.wish);
         return {};
+      case 'connection':
+        this.#take(order.listener, order.descriptor);
+        return {};
       case 'ping':
         return {};
       default:
@@ -184,16 +199,32 @@ class Worker {
         runtime.removeRoutes(change.name);
         return [];
       case 'listener':
-        this.#ports.set(change.name, change.ports);
+        this.#places.set(change.name, change);
         await runtime.setListener(decoders.decodeListener(fromBinary(ListenerSchema, change.bytes)));
         return runtime.listeners().find(({ config }) => config.name === change.name)?.ports ?? [];
       case 'listener gone':
-        this.#ports.delete(change.name);
+        this.#places.delete(change.name);
         runtime.removeListener(change.name);
         return [];
       default:
         return unreachable(change);
     }
+  }
+
+  #take(name: string, descriptor: number): void {
+    const listener = this.#thread.runtime.listeners().find(({ config }) => config.name === name);
+    if (listener === undefined) throw new Error(`there is no listener ${name}`);
+    listener.takeOver(descriptor);
+  }
+
+  /** What the worker before this one had is gone with it. */
+  #connections(listener: string, shared: SharedCounts, own: number): readonly Counts[] {
+    const known = this.#balances.get(listener);
+    if (known !== undefined) return known;
+    const counts = Array.from({ length: this.#workers }, (_, worker) => shared.of(`connections ${worker} ${listener}`));
+    counts[own]!.clear(CONNECTIONS);
+    this.#balances.set(listener, counts);
+    return counts;
   }
 
   #secretOf(value: SecretValue | Uint8Array): SecretValue {

@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { Counts } from '../../lib/shared-counts.ts';
+import { libcFunction } from '../system/libc.ts';
+import { CONNECTIONS, ExactBalance } from './exact-balance.ts';
+
+const kept: (Server | Socket)[] = [];
+afterEach(() => {
+  for (const one of kept.splice(0)) {
+    if ('destroy' in one) one.destroy();
+    else one.close();
+  }
+});
+
+const possible = libcFunction('int dup(int fd)') !== null;
+
+/** Two threads in one; whatever is handed over is taken at once. */
+function pair() {
+  const counts = [new Counts(), new Counts()];
+  const taken: Socket[] = [];
+  const threads: ExactBalance[] = [0, 1].map(
+    (own) =>
+      new ExactBalance({
+        own,
+        counts,
+        handOver: (worker, descriptor) => {
+          const socket = threads[worker]!.take(descriptor);
+          kept.push(socket);
+          taken.push(socket);
+        },
+      }),
+  );
+  return { threads, taken, has: () => counts.map((one) => one.get(CONNECTIONS)) };
+}
+
+async function accepted(): Promise<{ readonly client: Socket; readonly socket: Socket }> {
+  const server = createServer({ pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  kept.push(server, client, socket);
+  return { client, socket };
+}
+
+test.skipIf(!possible)('every second connection goes to the other, until one of them ends', async () => {
+  const { threads, taken, has } = pair();
+  const sockets: Socket[] = [];
+  for (const wants of [false, true, false, true]) {
+    const { socket } = await accepted();
+    sockets.push(socket);
+    expect(threads[0]!.handsOver(socket)).toBe(wants);
+  }
+  expect(has()).toEqual([2, 2]);
+  const closed = [sockets[0]!, taken[0]!, taken[1]!].map((socket) => once(socket, 'close'));
+  for (const socket of [sockets[0]!, ...taken]) socket.destroy();
+  await Promise.all(closed);
+  expect(has()).toEqual([1, 0]);
+});
+
+test.skipIf(!possible)('what the client sent before and sends after is read by the one that has it', async () => {
+  const { threads, taken, has } = pair();
+  threads[0]!.handsOver((await accepted()).socket);
+  const { client, socket } = await accepted();
+  client.write('before');
+  const { remotePort, localPort } = socket;
+  threads[0]!.handsOver(socket);
+  expect([socket.destroyed, has()]).toEqual([true, [1, 1]]);
+  const [there] = taken;
+  expect(there).toMatchObject({ remotePort, localPort });
+  there!.resume();
+  expect(String(await once(there!, 'data'))).toBe('before');
+  client.write('after');
+  expect(String(await once(there!, 'data'))).toBe('after');
+  there!.end('bye');
+  expect(String(await once(client, 'data'))).toBe('bye');
+});

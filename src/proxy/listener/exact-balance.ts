@@ -1,0 +1,68 @@
+// `exact_balance`: a connection is served by the thread that has the fewest of its listener, whichever accepted it.
+import { Socket } from 'node:net';
+import type { Counts } from '../../lib/shared-counts.ts';
+import { descriptorOf, duplicate } from '../system/sockets.ts';
+
+export type BalanceContext = {
+  /** Which of them this is. */
+  readonly own: number;
+  /** By thread: `CONNECTIONS` of its counts are those it has, or that are on their way to it. */
+  readonly counts: readonly Counts[];
+  /** Gives an accepted connection to another thread. */
+  handOver(worker: number, descriptor: number): void;
+};
+
+export const CONNECTIONS = 0;
+
+export class ExactBalance {
+  readonly #context: BalanceContext;
+
+  constructor(context: BalanceContext) {
+    this.#context = context;
+  }
+
+  /** Whether the connection, of which nothing has been read, is another thread's now. */
+  handsOver(socket: Socket): boolean {
+    const { own, counts, handOver } = this.#context;
+    const chosen = this.#choose();
+    const descriptor = chosen === own ? null : duplicate(descriptorOf(socket));
+    counts[chosen]!.increment(CONNECTIONS);
+    if (descriptor === null) {
+      this.#follow(socket);
+      return false;
+    }
+    socket.destroy();
+    handOver(chosen, descriptor);
+    return true;
+  }
+
+  /** One that another thread accepted, and counted here already. */
+  take(descriptor: number): Socket {
+    // As the listening socket makes them: nothing is read before somebody wants it.
+    const options = { fd: descriptor, allowHalfOpen: true, pauseOnCreate: true };
+    const socket = new Socket(options);
+    socket.setNoDelay(true);
+    this.#follow(socket);
+    return socket;
+  }
+
+  #follow(socket: Socket): void {
+    const { own, counts } = this.#context;
+    socket.once('close', () => counts[own]!.decrement(CONNECTIONS));
+  }
+
+  /** This one, unless another has fewer. */
+  #choose(): number {
+    const { own, counts } = this.#context;
+    let chosen = own;
+    let fewest = counts[own]!.get(CONNECTIONS);
+    for (const [worker, its] of counts.entries()) {
+      const connections = its.get(CONNECTIONS);
+      if (connections < fewest) {
+        chosen = worker;
+        fewest = connections;
+      }
+    }
+    return chosen;
+  }
+}
