@@ -3,7 +3,7 @@ import type { Heard } from '../../support/http2-wire.ts';
 import type { SeenRequest } from './observation.ts';
 
 export type SeenHttp2 = {
-  readonly streams: readonly (Omit<Heard, 'headers' | 'trailers'> & {
+  readonly streams: readonly (Omit<Heard, 'headers' | 'trailers' | 'bytes'> & {
     readonly stream: number;
     readonly headers: readonly string[];
     readonly trailers: readonly string[];
