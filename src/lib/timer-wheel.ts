@@ -15,15 +15,28 @@ const RINGS = 4;
 const SPANS = Array.from({ length: RINGS + 1 }, (_, ring) => 2 ** (BITS * ring));
 const HORIZON = SPANS[RINGS]! - 1;
 
-/** A member of a slot's doubly linked list; `next` is null while it is not set. */
+/** A member of a slot's doubly linked list; `next` is null while it is not set. What is made for every request and has a limit extends it. */
 export class Timer {
-  readonly wake: () => void;
   due = 0;
   next: Timer | null = null;
   previous: Timer | null = null;
 
-  constructor(wake: () => void) {
-    this.wake = wake;
+  /** Its time has come. */
+  wake(): void {
+    throw new Error('the head of a timer slot was fired');
+  }
+}
+
+class Call extends Timer {
+  readonly #work: () => void;
+
+  constructor(work: () => void) {
+    super();
+    this.#work = work;
+  }
+
+  override wake(): void {
+    this.#work();
   }
 }
 
@@ -42,7 +55,7 @@ export class TimerWheel {
     this.#clock = clock;
     this.#onError = onError;
     for (let i = 0; i < RINGS * SLOTS; i++) {
-      const head = new Timer(unreachableWake);
+      const head = new Timer();
       head.next = head;
       head.previous = head;
       this.#slots.push(head);
@@ -51,7 +64,7 @@ export class TimerWheel {
 
   /** `wake` runs once, no earlier than `delay` milliseconds from now and up to one tick later. */
   set(delay: number, wake: () => void): Timer {
-    const timer = new Timer(wake);
+    const timer = new Call(wake);
     this.reset(timer, delay);
     return timer;
   }
@@ -145,8 +158,4 @@ function unlink(timer: Timer): void {
   timer.next!.previous = timer.previous;
   timer.next = null;
   timer.previous = null;
-}
-
-function unreachableWake(): void {
-  throw new Error('the head of a timer slot was fired');
 }

@@ -82,7 +82,7 @@ export type StreamFilter = {
 /** One direction: a head, then data and the end unless the head was the `last`. What has no method passes; what has one is passed on by the filter itself. */
 export type FilterStage<Head> = {
   head?(head: Head, last: boolean): HeadOutcome;
-  /** A response's chunk is valid until the call returns: who holds it longer takes `kept(chunk)` (proxy/socket). */
+  /** A chunk is valid until the call returns: who holds it longer takes `kept(chunk)` (proxy/socket). */
   data?(chunk: Buffer): void;
   end?(trailers: HeaderMap | null): void;
 };

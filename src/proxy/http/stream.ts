@@ -47,7 +47,7 @@ export type AbortReason = 'disconnect' | 'reset' | 'protocol-error';
 
 /** The reading side of one request. */
 export type ServerStreamHandler = {
-  /** The bytes stay as they are: the handler may keep the chunk. */
+  /** Valid until the call returns: who holds a chunk longer takes `kept(chunk)` (proxy/socket). */
   onData(chunk: Buffer): void;
   onEnd(trailers: HeaderMap | null): void;
   /** The bytes of this read have been delivered: time to flush what they caused. */

@@ -5,10 +5,10 @@
 //     └─(remote END_STREAM)─► half closed (remote) ─(local END_STREAM)─► closed      RST_STREAM: closed at once
 import type { HeaderMap } from '../http/headers.ts';
 import { fieldBytes, type WireBytes } from '../http/wire-bytes.ts';
-import { kept } from '../socket/reused-reads.ts';
 import type { Http2Connection } from './connection.ts';
 import { code } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import { SendQueue } from './send-queue.ts';
 
 /** Bytes that wait here before the writer is asked to stop. */
 const WRITE_AHEAD = 65_536;
@@ -16,7 +16,6 @@ const WRITE_AHEAD = 65_536;
 export abstract class Http2Stream {
   readonly id: number;
   sendWindow: number;
-  readonly receiveWindow: ReceiveWindow;
   /** Bytes received while paused: the connection's window stays closed by as many. */
   held = 0;
   paused = false;
@@ -30,11 +29,10 @@ export abstract class Http2Stream {
   /** Frames of heads and bodies are counted here; null where nobody asks. */
   wire: WireBytes | null = null;
   protected readonly connection: Http2Connection;
-  #queue: Buffer[] = [];
-  #queued = 0;
-  #head = 0;
-  #finishing = false;
-  #trailers: HeaderMap | null = null;
+  /** null: nothing is held back. */
+  #queue: SendQueue | null = null;
+  /** null: no content has come. */
+  #receiveWindow: ReceiveWindow | null = null;
   #expected = -1;
   #received = 0;
 
@@ -42,7 +40,6 @@ export abstract class Http2Stream {
     this.connection = connection;
     this.id = id;
     this.sendWindow = connection.peer.initialWindow;
-    this.receiveWindow = new ReceiveWindow(connection.options.initialStreamWindow);
   }
 
   abstract onData(chunk: Buffer): void;
@@ -54,11 +51,16 @@ export abstract class Http2Stream {
   abstract onReset(errorCode: number, by: 'peer' | 'connection' | 'fault'): void;
 
   get backedUp(): boolean {
-    return this.#queued >= WRITE_AHEAD;
+    return this.#queue !== null && this.#queue.bytes >= WRITE_AHEAD;
   }
 
   get waiting(): boolean {
-    return this.#queued > 0 || this.#finishing;
+    return this.#queue !== null;
+  }
+
+  get receiveWindow(): ReceiveWindow {
+    this.#receiveWindow ??= new ReceiveWindow(this.connection.options.initialStreamWindow);
+    return this.#receiveWindow;
   }
 
   /** Bytes the message's content must have, by Content-Length. */
@@ -77,23 +79,18 @@ export abstract class Http2Stream {
   }
 
   write(chunk: Buffer): void {
-    if (this.localDone || this.#finishing || this.closed || chunk.length === 0) return;
-    const sent = this.#queued === 0 ? this.connection.sendData(this, chunk, 0, chunk.length, false) : 0;
+    if (this.localDone || this.closed || chunk.length === 0 || this.#queue?.finishing === true) return;
+    const sent = this.#queue === null ? this.connection.sendData(this, chunk, 0, chunk.length, false) : 0;
     if (sent === chunk.length) return;
-    // Own bytes: a view would hold on to the whole read it is part of.
-    const rest = sent === 0 ? chunk : chunk.subarray(sent);
-    this.#queue.push(kept(rest));
-    this.#queued += rest.length;
+    this.#queue ??= new SendQueue();
+    this.#queue.push(sent === 0 ? chunk : chunk.subarray(sent));
     this.connection.wait(this);
   }
 
   finish(trailers: HeaderMap | null): void {
-    if (this.localDone || this.#finishing || this.closed) return;
-    if (this.#queued === 0) this.#end(trailers);
-    else {
-      this.#finishing = true;
-      this.#trailers = trailers;
-    }
+    if (this.localDone || this.closed) return;
+    if (this.#queue === null) this.#end(trailers);
+    else if (!this.#queue.finishing) this.#queue.finish(trailers);
   }
 
   flush(): void {
@@ -114,15 +111,17 @@ export abstract class Http2Stream {
 
   /** Sends what the windows let through, at most one frame so that others have their turn; false when nothing was sent. */
   pump(): boolean {
-    const chunk = this.#queue[this.#head];
-    if (chunk === undefined) return false;
+    const queue = this.#queue;
+    if (queue === null) return false;
+    const chunk = queue.first;
     const { backedUp } = this;
     const sent = this.connection.sendData(this, chunk, 0, chunk.length, true);
     if (sent === 0) return false;
-    this.#queued -= sent;
-    if (sent < chunk.length) this.#queue[this.#head] = chunk.subarray(sent);
-    else this.#next();
-    if (this.#queued === 0 && this.#finishing) this.#end(this.#trailers);
+    queue.shift(sent);
+    if (queue.bytes === 0) {
+      this.#queue = null;
+      if (queue.finishing) this.#end(queue.trailers);
+    }
     if (backedUp && !this.backedUp) this.onDrain();
     return true;
   }
@@ -135,22 +134,10 @@ export abstract class Http2Stream {
   /** The connection has let go of it. */
   release(): void {
     this.closed = true;
-    this.#queue = [];
-    this.#head = 0;
-    this.#queued = 0;
-    this.#finishing = false;
-  }
-
-  #next(): void {
-    this.#queue[this.#head] = EMPTY;
-    this.#head += 1;
-    if (this.#head < this.#queue.length) return;
-    this.#queue = [];
-    this.#head = 0;
+    this.#queue = null;
   }
 
   #end(trailers: HeaderMap | null): void {
-    this.#finishing = false;
     this.localDone = true;
     if (trailers === null || trailers.size === 0) this.connection.sendEnd(this);
     else this.#sendTrailers(trailers);
@@ -173,5 +160,3 @@ export abstract class Http2Stream {
     this.abort(code.noError);
   }
 }
-
-const EMPTY = Buffer.alloc(0);

@@ -5,7 +5,6 @@ import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ServerStream, ServerStreamHandler } from '../http/stream.ts';
 import { newWireBytes, responseBytes } from '../http/wire-bytes.ts';
-import { kept } from '../socket/reused-reads.ts';
 import type { Http2Connection } from './connection.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { code, FRAME_SIZE, flags, frame } from './protocol.ts';
@@ -71,7 +70,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
 
   onData(chunk: Buffer): void {
     try {
-      this.handler?.onData(kept(chunk));
+      this.handler?.onData(chunk);
     } catch (error) {
       this.#bug(error);
     }

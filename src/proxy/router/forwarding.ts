@@ -1,6 +1,6 @@
 // The router: takes one request to a cluster, within its timeouts, over as many attempts as the retry policy allows.
 import type { Hash64 } from '../../lib/hash.ts';
-import type { Timer } from '../../lib/timer-wheel.ts';
+import { Timer } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -24,7 +24,8 @@ import type { RouterServices } from './services.ts';
 import { Tries } from './tries.ts';
 import { TryTimers } from './try-timers.ts';
 
-export class Forwarding implements AttemptOwner {
+/** The timer itself is the one of the route's timeout. */
+export class Forwarding extends Timer implements AttemptOwner {
   readonly #exchange: Exchange;
   readonly #cluster: Cluster;
   readonly #action: ForwardAction;
@@ -37,7 +38,6 @@ export class Forwarding implements AttemptOwner {
   readonly #hash: Hash64 | null;
   readonly #tries = new Tries();
   #responding = false;
-  #timeout: Timer | null = null;
   #backoff: Timer | null = null;
   /** The name that is waited for. */
   #asked: Promise<unknown> | null = null;
@@ -49,6 +49,7 @@ export class Forwarding implements AttemptOwner {
     plan: ForwardPlan,
     target: ForwardTarget,
   ) {
+    super();
     const { exchange } = target;
     this.#exchange = exchange;
     this.#cluster = cluster;
@@ -70,9 +71,13 @@ export class Forwarding implements AttemptOwner {
   /** The request is complete: from now on the upstream is the one that takes time (Envoy's route timeout starts here). */
   onRequestEnd(): void {
     const { timeout } = this.#plan;
-    if (timeout > 0) this.#timeout = this.#after(timeout, () => this.#timedOut());
+    if (timeout > 0) this.#services.wheel.reset(this, timeout);
     const { current } = this.#tries;
     if (current?.sent === true) current.timers?.complete();
+  }
+
+  override wake(): void {
+    this.#target.guard(() => this.#timedOut());
   }
 
   flush(): void {
@@ -372,7 +377,7 @@ export class Forwarding implements AttemptOwner {
   /** Nothing is due any more. */
   #release(): void {
     this.#retry?.release();
-    this.#services.wheel.cancel(this.#timeout);
+    this.#services.wheel.cancel(this);
     this.#services.wheel.cancel(this.#backoff);
     this.#backoff = null;
     this.#asked = null;

@@ -1,6 +1,7 @@
 // The request's body on its way to the upstream: kept while no upstream is there to take it, and for a retry as long as it is small.
 import type { HeaderMap } from '../http/headers.ts';
 import type { ClientStream } from '../http/stream.ts';
+import { kept } from '../socket/reused-reads.ts';
 import type { Mirror } from './mirror.ts';
 
 /** Bytes kept for a connection still being made. */
@@ -14,7 +15,8 @@ export class RequestBody {
   /** They get what comes from now on: each began with what had come (`copy`). */
   mirrors: readonly Mirror[] = NO_MIRRORS;
   #trailers: HeaderMap | null = null;
-  #kept: Buffer[] = [];
+  /** null: nothing, as in most requests. */
+  #kept: Buffer[] | null = null;
   #size = 0;
   /** Some of the body is gone: it cannot be sent again. */
   #spent = false;
@@ -36,7 +38,7 @@ export class RequestBody {
   }
 
   get empty(): boolean {
-    return this.ended && !this.#spent && this.#kept.length === 0 && this.#trailers === null;
+    return this.ended && !this.#spent && this.#kept === null && this.#trailers === null;
   }
 
   get replayable(): boolean {
@@ -51,7 +53,8 @@ export class RequestBody {
   push(chunk: Buffer): void {
     for (const mirror of this.mirrors) mirror.push(chunk);
     if (this.#stream === null || (this.#forRetry && !this.#spent)) {
-      this.#kept.push(chunk);
+      this.#kept ??= [];
+      this.#kept.push(kept(chunk));
       this.#size += chunk.length;
     } else this.#spent = true;
     this.#stream?.write(chunk);
@@ -68,7 +71,7 @@ export class RequestBody {
   /** Sends what there is and from now on what comes. */
   attach(stream: ClientStream): void {
     this.#stream = stream;
-    for (const chunk of this.#kept) stream.write(chunk);
+    if (this.#kept !== null) for (const chunk of this.#kept) stream.write(chunk);
     if (this.ended) stream.finish(this.#trailers);
     if (!this.#forRetry || this.#size > this.#replayLimit) this.#drop();
   }
@@ -80,7 +83,7 @@ export class RequestBody {
   /** Another body that begins with what has come of this one. */
   copy(): RequestBody {
     const body = new RequestBody(this.ended);
-    body.#kept = [...this.#kept];
+    body.#kept = this.#kept?.slice() ?? null;
     body.#size = this.#size;
     body.#trailers = this.#trailers;
     return body;
@@ -89,18 +92,18 @@ export class RequestBody {
   /** Gives what has come so far to be taken another way first; the rest comes back by `push` and `end`. */
   moveTo(other: { data(chunk: Buffer): void; end(trailers: HeaderMap | null): void }): void {
     if (this.empty) return;
-    const kept = this.#kept;
+    const chunks = this.#kept;
     const { ended } = this;
-    this.#kept = [];
+    this.#kept = null;
     this.#size = 0;
     this.ended = false;
-    for (const chunk of kept) other.data(chunk);
+    if (chunks !== null) for (const chunk of chunks) other.data(chunk);
     if (ended) other.end(this.#trailers);
   }
 
   #drop(): void {
-    if (this.#kept.length === 0) return;
-    this.#kept = [];
+    if (this.#kept === null) return;
+    this.#kept = null;
     this.#size = 0;
     this.#spent = true;
     this.#onAbandoned?.();

@@ -1,5 +1,5 @@
 // The two limits of an exchange as a whole: without a byte in either direction, and for all of it.
-import type { Timer } from '../../lib/timer-wheel.ts';
+import { Timer } from '../../lib/timer-wheel.ts';
 import type { RouterServices } from './services.ts';
 
 export type StreamLimitsOwner = {
@@ -8,15 +8,17 @@ export type StreamLimitsOwner = {
   guard(work: () => void): void;
 };
 
-export class StreamLimits {
+/** The timer itself is the one of idleness, which every exchange has. */
+export class StreamLimits extends Timer {
   /** Monotonic milliseconds. Activity only notes the time; the timer looks at it when it fires. */
   lastActivity: number;
   readonly #services: RouterServices;
   readonly #owner: StreamLimitsOwner;
-  #idle: Timer | null = null;
+  #idleLimit = 0;
   #lasting: Timer | null = null;
 
   constructor(services: RouterServices, owner: StreamLimitsOwner, now: number) {
+    super();
     this.#services = services;
     this.#owner = owner;
     this.lastActivity = now;
@@ -25,14 +27,17 @@ export class StreamLimits {
   /** Milliseconds, 0 is no limit. */
   watchIdle(limit: number): void {
     if (limit === 0) return;
+    this.#idleLimit = limit;
+    this.#services.wheel.reset(this, limit);
+  }
+
+  override wake(): void {
     const { wheel, clock } = this.#services;
-    const check = () =>
-      this.#owner.guard(() => {
-        const idle = clock.now() - this.lastActivity;
-        if (idle < limit) this.#idle = wheel.set(limit - idle, check);
-        else this.#owner.onIdle();
-      });
-    this.#idle = wheel.set(limit, check);
+    this.#owner.guard(() => {
+      const idle = clock.now() - this.lastActivity;
+      if (idle < this.#idleLimit) wheel.reset(this, this.#idleLimit - idle);
+      else this.#owner.onIdle();
+    });
   }
 
   /** Milliseconds from now on, in place of what was said before; null is no limit. */
@@ -43,7 +48,7 @@ export class StreamLimits {
   }
 
   stop(): void {
-    if (this.#idle !== null) this.#services.wheel.cancel(this.#idle);
+    this.#services.wheel.cancel(this);
     if (this.#lasting !== null) this.#services.wheel.cancel(this.#lasting);
   }
 }
