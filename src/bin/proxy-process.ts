@@ -70,7 +70,9 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
   const { interval, sinks } = bootstrap.statsSinks;
-  const open = sinks.map((sink) => createSink(sink, runtime.client, view.tagger, bootstrap.statsConfig.bounds));
+  const open = sinks.map((sink) =>
+    createSink(sink, runtime.client, bootstrap.node, view.tagger, bootstrap.statsConfig.bounds),
+  );
   const reporter = new StatsReporter(interval, open, view, systemClock, log);
   reporter.start();
   agent?.start();

@@ -68,6 +68,22 @@ export class Histogram {
     if (exemplar !== null && exemplar.epoch >= (this.#exemplar?.epoch ?? 0)) this.#exemplar = exemplar;
   }
 
+  /** What was recorded since `before`, an earlier state; all of it when there was a reset in between. */
+  since(before: HistogramState | null): Histogram {
+    const found = new Histogram();
+    found.add(this.state());
+    if (before === null || before.counts === null || before.count > this.#count) return found;
+    for (let i = 0; i < SIZE; i++) found.#counts![i]! -= before.counts[i]!;
+    found.#count -= before.count;
+    found.#sum -= before.sum;
+    return found;
+  }
+
+  /** As `state`, of this moment. */
+  copy(): HistogramState {
+    return { ...this.state(), counts: this.#counts?.slice() ?? null };
+  }
+
   reset(): void {
     this.#counts = null;
     this.#count = 0;

@@ -194,9 +194,9 @@ it.each([
     /stats_sinks\[0\]\.typed_config: type envoy\.config\.metrics\.v3\.HystrixSink is not supported/,
   ],
   [
-    'statsd through a cluster',
-    `stats_sinks: [{ name: s, typed_config: { '@type': type.googleapis.com/envoy.config.metrics.v3.StatsdSink, tcp_cluster_name: c } }]`,
-    /stats_sinks\[0\]\.typed_config: only address is supported/,
+    'statsd to nowhere',
+    `stats_sinks: [{ name: s, typed_config: { '@type': type.googleapis.com/envoy.config.metrics.v3.StatsdSink } }]`,
+    /stats_sinks\[0\]\.typed_config\.address: is required/,
   ],
   ['half an agent', change(', tokenFile: /t', ''), /node\.metadata\.TULLE_AGENT\.tokenFile: must be a string/],
 ])('refuses %s', async (_, text, reason) => {

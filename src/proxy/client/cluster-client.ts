@@ -10,6 +10,7 @@ import type { CallServices } from './call.ts';
 import { callGrpc, type GrpcHandler, type GrpcStream, openGrpc, type UnaryOutcome } from './grpc-call.ts';
 import { type ByteHandler, type ByteStream, type GrpcTarget, openBytes } from './grpc-stream.ts';
 import { callHttp, type HttpCall, type HttpOutcome } from './http-call.ts';
+import { connectRaw, type RawHandler } from './raw-connection.ts';
 
 export class ClusterClient {
   readonly #services: CallServices;
@@ -40,6 +41,11 @@ export class ClusterClient {
     handler: GrpcHandler<Output>,
   ): GrpcStream<Input> {
     return openGrpc(this.#services, method, target, handler);
+  }
+
+  /** A connection without HTTP. The result ends it. */
+  connect(cluster: string, handler: RawHandler): () => void {
+    return connectRaw(this.#services, cluster, handler);
   }
 
   /** As `stream`, of messages that the caller encodes itself. */

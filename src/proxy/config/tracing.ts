@@ -1,5 +1,7 @@
 // HttpConnectionManager.Tracing → TracingConfig. Providers are OpenTelemetry and Zipkin.
+
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
+import type { HttpService } from '../../xds/gen/envoy/config/core/v3/http_service_pb.ts';
 import {
   type OpenTelemetryConfig,
   OpenTelemetryConfigSchema,
@@ -97,17 +99,20 @@ function decodeExporter(provider: OpenTelemetryConfig, path: string): ExporterCo
     const service = decodeGrpcService(grpcService, 0, at(path, 'grpc_service'));
     return { ...common, target: { kind: 'grpc', service } };
   }
-  const here = at(path, 'http_service');
-  const uri = decodeHttpUri(httpService!.httpUri, at(here, 'http_uri'));
+  return { ...common, target: decodeHttpTarget(httpService!, at(path, 'http_service')) };
+}
+
+export function decodeHttpTarget(service: HttpService, path: string): ExporterConfig['target'] {
+  const uri = decodeHttpUri(service.httpUri, at(path, 'http_uri'));
   const headers = mapAt(
-    httpService!.requestHeadersToAdd,
-    at(here, 'request_headers_to_add'),
+    service.requestHeadersToAdd,
+    at(path, 'request_headers_to_add'),
     ({ header }, there): Attribute => {
       if (header === undefined || header.key === '') throw new ConfigError(at(there, 'header.key'), 'is required');
       return [header.key.toLowerCase(), header.value];
     },
   );
-  return { ...common, target: { kind: 'http', uri, headers } };
+  return { kind: 'http', uri, headers };
 }
 
 /** Detectors in order, then who we are: the first that names an attribute keeps it. */
@@ -119,9 +124,18 @@ function decodeResource(provider: OpenTelemetryConfig, path: string): readonly A
       : []),
     ...((provider.setTelemetrySdkResourceAttributes ?? true) ? SDK : []),
   ];
+  return firstOfEach([...detected, ...own]);
+}
+
+function firstOfEach(attributes: readonly Attribute[]): readonly Attribute[] {
   const all = new Map<string, string>();
-  for (const [key, value] of [...detected, ...own]) if (!all.has(key)) all.set(key, value);
+  for (const [key, value] of attributes) if (!all.has(key)) all.set(key, value);
   return [...all];
+}
+
+/** What the detectors find, and what writes it. */
+export function decodeDetected(detectors: readonly TypedExtensionConfig[], path: string): readonly Attribute[] {
+  return firstOfEach([...mapAt(detectors, path, detect).flat(), ...SDK]);
 }
 
 const SDK: readonly Attribute[] = [

@@ -13,7 +13,7 @@ import type { RouteTable } from '../route/table.ts';
 /** What returns a promise is in use when it resolves; where it rejects, what was in use before still is. */
 export type Runtime = {
   /** For streams through its clusters. */
-  readonly client: Pick<ClusterClient, 'bytes' | 'http'>;
+  readonly client: Pick<ClusterClient, 'bytes' | 'connect' | 'http' | 'stream'>;
   /** Calls through a cluster that nobody else sees, until it is closed. */
   openPrivate(config: ClusterConfig): { readonly client: ClusterClient; close(): void };
   setSecret(source: string, name: string, value: SecretValue): Applied;

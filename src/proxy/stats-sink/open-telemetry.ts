@@ -5,26 +5,30 @@ import type { NameTagger } from '../admin/statistic-tags.ts';
 import type { NamedHistogram } from '../admin/statistics.ts';
 import type { StatsSinkConfig } from '../bootstrap/stats-sinks.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import { frameMessage } from '../client/grpc-messages.ts';
-import { HeaderMap } from '../http/headers.ts';
+import { exportCall } from '../tracing/export-call.ts';
 import { attributes, message, nanoseconds, text } from '../tracing/otlp-writer.ts';
 import type { Report, Sink } from './reporter.ts';
 
 type Config = Extract<StatsSinkConfig, { kind: 'open-telemetry' }>;
 
-const PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
-const MAXIMUM_ANSWER = 64 * 1024;
+const ENVELOPE = {
+  grpcPath: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  contentType: 'application/x-protobuf',
+  userAgent: 'OTel-OTLP-Exporter-Tulle',
+};
 /** Of AggregationTemporality. */
 const DELTA = 1;
 const CUMULATIVE = 2;
 
 export class OpenTelemetrySink implements Sink {
+  readonly needsIntervals: boolean;
   readonly #config: Config;
   readonly #client: Pick<ClusterClient, 'http'>;
   readonly #form: Form;
   #giveUp: (() => void) | null = null;
 
   constructor(config: Config, client: Pick<ClusterClient, 'http'>, tagger: NameTagger, boundsOf: BoundsOf) {
+    this.needsIntervals = config.histogramDeltas;
     this.#config = config;
     this.#form = { ...config, tagger, boundsOf };
     this.#client = client;
@@ -33,20 +37,8 @@ export class OpenTelemetrySink implements Sink {
   /** One that has not been answered when the next is due is given up. */
   send(report: Report): void {
     this.#giveUp?.();
-    const { cluster, authority, timeout, metadata } = this.#config.target;
-    const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
-    if (metadata !== null) for (const [name, value] of metadata) headers.append(name, value);
-    const head = {
-      method: 'POST',
-      scheme: 'http',
-      authority: authority || cluster,
-      path: PATH,
-      protocol: 'HTTP/2',
-      upgrade: '',
-      headers,
-    } as const;
-    const body = frameMessage(encode(report, this.#form));
-    this.#giveUp = this.#client.http({ cluster, head, body, timeout, maxBytes: MAXIMUM_ANSWER, retry: null }, () => {
+    const call = exportCall(this.#config.target, ENVELOPE, encode(report, this.#form));
+    this.#giveUp = this.#client.http(call, () => {
       this.#giveUp = null;
     });
   }
@@ -62,6 +54,7 @@ type Form = Omit<Config, 'kind' | 'target'> & { readonly tagger: NameTagger; rea
 function encode(report: Report, form: Form): Uint8Array {
   const writer = new BinaryWriter();
   message(writer, 1, (resourceMetrics) => {
+    message(resourceMetrics, 1, (resource) => attributes(resource, 1, form.resource));
     message(resourceMetrics, 2, (scopeMetrics) => {
       for (const { name, value, delta } of report.counters) {
         const temporality = form.counterDeltas ? DELTA : CUMULATIVE;
@@ -78,7 +71,7 @@ function encode(report: Report, form: Form): Uint8Array {
           message(one, 5, (gauge) => message(gauge, 1, (point) => numberPoint(point, report, value, tags))),
         );
       }
-      for (const histogram of report.histograms) {
+      for (const histogram of form.histogramDeltas ? report.intervals : report.histograms) {
         encodeHistogram(scopeMetrics, histogram, report, form);
       }
     });
@@ -129,7 +122,7 @@ function encodeHistogram(writer: BinaryWriter, [name, histogram]: NamedHistogram
         point.join();
         attributes(point, 9, tags);
       });
-      found.tag(2, WireType.Varint).int32(CUMULATIVE);
+      found.tag(2, WireType.Varint).int32(form.histogramDeltas ? DELTA : CUMULATIVE);
     }),
   );
 }

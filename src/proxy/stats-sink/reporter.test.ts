@@ -91,3 +91,13 @@ test.each<[limit: number, wants: string[]]>([
 ])('lines in datagrams of %d bytes', (limit, wants) => {
   expect([...datagrams(['aaa', 'bbbb', 'c'], limit)]).toEqual(wants);
 });
+
+test('what came of a histogram since the last report, where a sink asks', () => {
+  const asking = { ...remembering(), needsIntervals: true };
+  const { clock } = reporter([asking]);
+  clock.advance(10_000);
+  expect(asking.reports.map(({ intervals }) => intervals.map(([, { count }]) => count))).toEqual([[1], [0]]);
+  const other = remembering();
+  reporter([other]).clock.advance(5_000);
+  expect(other.reports[0]?.intervals).toEqual([]);
+});

@@ -1,5 +1,6 @@
 // Statistics to sinks, at every interval. Counters and gauges that never had a value are left out, as by Envoy.
 import type { Clock } from '../../lib/clock.ts';
+import type { HistogramState } from '../../lib/histogram.ts';
 import type { Log } from '../../lib/log.ts';
 import { isGauge, statisticName } from '../admin/statistic-name.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
@@ -15,12 +16,16 @@ export type Report = {
   readonly counters: readonly Counted[];
   readonly gauges: readonly Statistic[];
   readonly histograms: readonly NamedHistogram[];
+  /** What of each came since the report before; [] where no sink needs to know. */
+  readonly intervals: readonly NamedHistogram[];
   /** Milliseconds since the epoch: of this report, and of the first figures. */
   readonly at: number;
   readonly since: number;
 };
 
 export type Sink = {
+  /** It reads `intervals`. */
+  readonly needsIntervals?: boolean;
   /** Must not block; what goes wrong is the sink's to count. */
   send(report: Report): void;
   close(): void;
@@ -42,11 +47,14 @@ export class StatsReporter {
   readonly #since: number;
   /** Values as they were reported last. */
   readonly #before = new Map<string, number>();
+  readonly #histogramsBefore = new Map<string, HistogramState>();
+  readonly #needsIntervals: boolean;
   #stop: (() => void) | null = null;
 
   constructor(interval: number, sinks: readonly Sink[], source: ReporterSource, clock: Clock, log: Log) {
     this.#interval = interval;
     this.#sinks = sinks;
+    this.#needsIntervals = sinks.some((sink) => sink.needsIntervals === true);
     this.#source = source;
     this.#clock = clock;
     this.#log = log;
@@ -95,6 +103,13 @@ export class StatsReporter {
       else counters.push({ name, value, delta: value >= (before ?? 0) ? value - (before ?? 0) : value });
     }
     const histograms = [...this.#source.histograms()].filter(([, { count }]) => count > 0);
-    return { counters, gauges, histograms, at: this.#clock.epoch(), since: this.#since };
+    const intervals = this.#needsIntervals ? histograms.map((one) => this.#recent(one)) : [];
+    return { counters, gauges, histograms, intervals, at: this.#clock.epoch(), since: this.#since };
+  }
+
+  #recent([name, histogram]: NamedHistogram): NamedHistogram {
+    const since = histogram.since(this.#histogramsBefore.get(name) ?? null);
+    this.#histogramsBefore.set(name, histogram.copy());
+    return [name, since];
   }
 }

@@ -23,26 +23,30 @@ export class StatsdSink implements Sink {
   }
 
   send(report: Report): void {
-    const { address, port, datagram } = this.#config;
-    for (const text of datagrams(this.#lines(report), datagram)) this.#socket.send(text, port, address);
+    const { address, port, datagram, prefix, tagged } = this.#config;
+    const lines = statsdLines(report, prefix, this.#tagger, tagged);
+    for (const text of datagrams(lines, datagram)) this.#socket.send(text, port, address);
   }
 
   close(): void {
     this.#socket.close();
   }
+}
 
-  *#lines({ counters, gauges }: Report): IterableIterator<string> {
-    for (const { name, delta } of counters) yield this.#line(name, delta, 'c');
-    for (const [name, value] of gauges) yield this.#line(name, value, 'g');
-  }
-
-  #line(name: string, value: number, kind: 'c' | 'g'): string {
-    const { prefix, tagged } = this.#config;
+export function* statsdLines(
+  { counters, gauges }: Report,
+  prefix: string,
+  tagger: NameTagger,
+  tagged: boolean,
+): IterableIterator<string> {
+  const line = (name: string, value: number, kind: 'c' | 'g'): string => {
     if (!tagged) return `${prefix}.${plain(name)}:${value}|${kind}`;
-    const { name: short, tags } = this.#tagger(name);
+    const { name: short, tags } = tagger(name);
     const shown = tags.map(([tag, of]) => `${tag}:${of.replace(/[|,\n]/g, '_')}`).join(',');
     return `${prefix}.${plain(short)}:${value}|${kind}${shown === '' ? '' : `|#${shown}`}`;
-  }
+  };
+  for (const { name, delta } of counters) yield line(name, delta, 'c');
+  for (const [name, value] of gauges) yield line(name, value, 'g');
 }
 
 /** Lines joined up to `limit` bytes; a line that is longer stands alone. */

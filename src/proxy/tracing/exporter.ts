@@ -1,18 +1,13 @@
 // Finished spans and log records on their way to a collector: sent in batches, never waited for, dropped and counted when too many wait.
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
-import { frameMessage } from '../client/grpc-messages.ts';
 import type { HttpCall, HttpOutcome } from '../client/http-call.ts';
-import { HeaderMap } from '../http/headers.ts';
 import type { ExporterConfig } from './config.ts';
+import { type Envelope, exportCall } from './export-call.ts';
 
 /** What is sent: which service takes it, and how a batch is written. */
-export type Signal<Item> = {
+export type Signal<Item> = Envelope & {
   /** As in the runtime keys `tracing.opentelemetry.min_flush_spans`. */
   readonly name: string;
-  readonly grpcPath: string;
-  /** Over HTTP. */
-  readonly contentType: string;
-  readonly userAgent: string | null;
   encode(items: readonly Item[], resource: ExporterConfig['resource']): Uint8Array;
 };
 
@@ -60,7 +55,6 @@ export type ExporterServices = {
 // Envoy's defaults of `tracing.opentelemetry.flush_interval_ms` and `.min_flush_spans`.
 const FLUSH_INTERVAL = 5_000;
 const FLUSH_SPANS = 5;
-const MAXIMUM_ANSWER = 64 * 1024;
 
 export class Exporter<Item> {
   readonly #signal: Signal<Item>;
@@ -105,7 +99,9 @@ export class Exporter<Item> {
     this.#services.wheel.cancel(this.#timer);
     this.#timer = null;
     this.#unanswered += items.length;
-    this.#services.client.http(this.#request(this.#signal.encode(items, this.#config.resource)), (outcome) => {
+    const { target, resource } = this.#config;
+    const call = exportCall(target, this.#signal, this.#signal.encode(items, resource));
+    this.#services.client.http(call, (outcome) => {
       this.#unanswered -= items.length;
       if (isTaken(outcome)) this.#stats.taken(items.length);
       else {
@@ -114,37 +110,7 @@ export class Exporter<Item> {
       }
     });
   }
-
-  #request(message: Uint8Array): HttpCall {
-    const { target } = this.#config;
-    const common = { maxBytes: MAXIMUM_ANSWER, retry: null };
-    if (target.kind === 'grpc') {
-      const { cluster, authority, timeout, metadata } = target.service;
-      const headers = new HeaderMap(['te', 'trailers', 'content-type', 'application/grpc']);
-      if (metadata !== null) for (const [name, value] of metadata) headers.append(name, value);
-      const head = {
-        ...POST,
-        authority: authority || cluster,
-        path: this.#signal.grpcPath,
-        protocol: 'HTTP/2' as const,
-        headers,
-      };
-      return { ...common, cluster, head, body: frameMessage(message), timeout };
-    }
-    const { cluster, scheme, authority, path, timeout } = target.uri;
-    const body = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    const headers = new HeaderMap([
-      ...['content-type', this.#signal.contentType],
-      ...(this.#signal.userAgent === null ? [] : ['user-agent', this.#signal.userAgent]),
-      ...target.headers.flat(),
-      ...['content-length', String(body.length)],
-    ]);
-    const head = { ...POST, scheme, authority, path, protocol: 'HTTP/1.1' as const, headers };
-    return { ...common, cluster, head, body, timeout };
-  }
 }
-
-const POST = { method: 'POST', scheme: 'http', upgrade: '' } as const;
 
 /** A gRPC server that refuses says so in the head already. */
 function isTaken(outcome: HttpOutcome): boolean {
