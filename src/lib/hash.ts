@@ -16,10 +16,10 @@ const MURMUR_SEED = word(0, 0xc70f6907);
 const TWO_TO_32 = 2 ** 32;
 
 /** One byte per character (latin1), as heads of messages keep them. */
-export function xxHash64(text: string, seed = 0): Hash64 {
+export function xxHash64(text: string, seed: number | Hash64 = 0): Hash64 {
   const { length } = text;
   const stripes = length & ~31;
-  const start = word(0, seed);
+  const start = typeof seed === 'number' ? word(0, seed) : word(seed.high, seed.low);
   const hash = stripes > 0 ? hashStripes(text, stripes, start) : new Word(P5).add(start);
   hash.add(word(0, length));
   const input = new Word(P1);

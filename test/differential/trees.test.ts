@@ -1,4 +1,5 @@
 // The generic matcher: virtual hosts that choose their route by it, and policies.
+import { expressionTree } from '../../src/proxy/testing/expression-tree.ts';
 import { type Case, get } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
@@ -8,6 +9,19 @@ const FILTERS = `${TYPE}/envoy.extensions.filters.http`;
 const extension = (type: string, fields = ''): string => `{ name: any, typed_config: { "@type": ${type}, ${fields} } }`;
 const header = (name: string): string =>
   extension(`${TYPE}/envoy.type.matcher.v3.HttpRequestHeaderMatchInput`, `header_name: "${name}"`);
+const custom = (input: string, type: string, fields: string): string =>
+  `{ single_predicate: { input: ${input}, custom_match: ${extension(`${TYPE}/${type}`, fields)} } }`;
+const INPUTS = 'envoy.extensions.matching.input_matchers';
+const hashed = (fields: string): string =>
+  custom(header('x'), `${INPUTS}.consistent_hashing.v3.ConsistentHashing`, fields);
+const share = (fields: string): string =>
+  custom(header('x'), `${INPUTS}.runtime_fraction.v3.RuntimeFraction`, `runtime_fraction: { ${fields} }, seed: 7`);
+const holds = (text: string, form: string): string =>
+  custom(
+    extension(`${TYPE}/xds.type.matcher.v3.HttpAttributesCelMatchInput`),
+    'xds.type.matcher.v3.CelMatcher',
+    `expr_match: { ${form}: { expr: ${JSON.stringify(expressionTree(text))} } }`,
+  );
 const is = (input: string, match: string): string =>
   `{ single_predicate: { input: ${input}, value_match: { ${match} } } }`;
 const within = (input: string, prefix: string, length: number): string =>
@@ -65,6 +79,17 @@ const HOSTS: Readonly<Record<string, string>> = {
   within: list([within(header('x-ip'), '10.0.0.0', 8), to(201)], [within(header('x-ip'), '2001:db8::', 32), to(202)]),
   routes: `on_no_match: { action: ${extension(`${TYPE}/envoy.config.route.v3.RouteList`, `routes: [{ ${answers('/a', 201)} }, { ${answers('/b', 202)} }]`)} }`,
   empty: '{}',
+  hashed: list([hashed('threshold: 7, modulo: 10, seed: "18446744073709551614"'), to(201)]),
+  widely: list([hashed('threshold: 2000000000, modulo: 4000000000'), to(201)]),
+  share: list([share('default_value: { numerator: 50 }'), to(201)]),
+  runtime: list([share('default_value: { numerator: 0 }, runtime_key: trees.share'), to(201)]),
+  environment: list([
+    is(
+      extension(`${TYPE}/envoy.extensions.matching.common_inputs.environment_variable.v3.Config`, 'name: NOT_THERE'),
+      'exact: a',
+    ),
+    to(201),
+  ]),
   state: list([is(extension(`${NETWORK}.FilterStateInput`, 'key: tenant'), 'exact: blue'), to(201)]),
 };
 
@@ -92,6 +117,12 @@ const POLICIES: Readonly<Record<string, string>> = {
     is(extension(`${NETWORK}.FilterStateInput`, 'key: tenant'), 'exact: blue'),
     action('blue', 'ALLOW'),
   ]),
+  '/by-expression': list(
+    [holds("request.headers['x'] == 'one' && request.method == 'GET'", 'cel_expr_parsed'), action('one', 'ALLOW')],
+    [holds("filter_state['tenant'] == b'blue'", 'cel_expr_checked'), action('blue', 'ALLOW')],
+    [holds("request.headers['x'] == 'two'", 'parsed_expr'), action('two', 'ALLOW')],
+    [holds('request.path', 'checked_expr'), action('text', 'ALLOW')],
+  ),
   '/logged': list([is(header('x'), 'exact: one'), action('one', 'LOG')]),
 };
 
@@ -106,8 +137,20 @@ const judged = (path: string, status: number, ...headers: string[]): Case => ({
   wants: { status },
 });
 
+/** A value, and what its share leads to at the hosts hashed, widely, share and runtime. */
+const SHARED = [
+  ['a', 404, 201, 404, 201],
+  ['bb', 201, 201, 404, 201],
+  ['ccc', 404, 404, 404, 201],
+  ['dddd', 201, 201, 201, 201],
+  ['eeeee', 201, 404, 404, 201],
+  ['ffffff', 404, 404, 201, 201],
+] as const;
+
 compareWithEnvoy({
   name: 'trees',
+  bootstrap:
+    'layered_runtime: { layers: [{ name: static, static_layer: { trees.share: { numerator: 100, denominator: HUNDRED } } }] }',
   listeners: {
     front: {
       filters: `
@@ -170,6 +213,19 @@ ${Object.entries(POLICIES)
     judged('/unchanged?q', 304),
     host('state', get('/', 'x-tenant: blue'), 201),
     host('state', get('/', 'x-tenant: red'), 404),
+    ...SHARED.flatMap(([value, ...statuses]) =>
+      (['hashed', 'widely', 'share', 'runtime'] as const).map((name, i) =>
+        host(name, get('/', `x: ${value}`), statuses[i]!),
+      ),
+    ),
+    host('share', get('/'), 404),
+    host('hashed', get('/'), 404),
+    host('environment', get('/'), 404),
+    judged('/by-expression', 200, 'x: one'),
+    judged('/by-expression', 200, 'x: two'),
+    judged('/by-expression', 200, 'x-tenant: blue'),
+    judged('/by-expression', 403, 'x: three'),
+    judged('/by-expression', 403),
     judged('/by-header', 200, 'x: one'),
     judged('/by-header', 403, 'x: two'),
     judged('/by-header', 403),

@@ -1,11 +1,13 @@
 import { fromBinary, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, StringValueSchema } from '@bufbuild/protobuf/wkt';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { types } from '../../xds/descriptors/types.ts';
 import { MatcherSchema } from '../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
 import { peerTls, type RequestInit, testExchange } from '../testing/exchange.ts';
+import { expressionTree } from '../testing/expression-tree.ts';
 import { compileMatcher } from './matcher.ts';
-import { filterInputs, routeInputs } from './request-inputs.ts';
+import { filterInputs, routeInputs, runtimeOf } from './request-inputs.ts';
 
 const TYPE = 'type.googleapis.com';
 const NETWORK = `${TYPE}/envoy.extensions.matching.common_inputs.network.v3`;
@@ -45,6 +47,7 @@ const ranges = (...entries: (readonly [prefix: string, length: number, next: Jso
 function compile(matcher: JsonObject, inputs = filterInputs) {
   const kind = {
     inputs,
+    runtime: runtimeOf,
     compileAction: ({ value }: Any) => fromBinary(StringValueSchema, value).value,
   };
   return compileMatcher(fromJson(MatcherSchema, matcher, { registry: types }), kind, 'm');
@@ -54,7 +57,11 @@ function answer(matcher: JsonObject, request: RequestInit = {}, change: Paramete
   const exchange = testExchange(request, change);
   exchange.filterState = new Map([['tenant', 'blue']]);
   exchange.metadata = new Map([['ns', { deep: { key: 'found' } }]]);
-  return compile(matcher)({ request: exchange.request, exchange });
+  return compile(matcher)({
+    request: exchange.request,
+    exchange,
+    runtime: { ...noRuntime, share: (key) => (key === 'none' ? 0 : undefined) },
+  });
 }
 
 describe('lists', () => {
@@ -201,6 +208,93 @@ describe('inputs', () => {
     const matcher = list([{ single_predicate: { input: header('x'), custom_match } }, to('yes')]);
     const answers = ['10.2.3.4', '11.2.3.4', 'ten'].map((value) => answer(matcher, { headers: ['x', value] }));
     expect(answers).toEqual(['yes', null, null]);
+  });
+});
+
+describe('custom matchers', () => {
+  const asked = (input: JsonObject, type: string, fields: JsonObject) =>
+    list([{ single_predicate: { input, custom_match: extension(`${TYPE}/${type}`, fields) } }, to('yes')]);
+  const attributes = extension(`${TYPE}/xds.type.matcher.v3.HttpAttributesCelMatchInput`);
+  const cel = (text: string, form = 'cel_expr_parsed') =>
+    asked(attributes, 'xds.type.matcher.v3.CelMatcher', { expr_match: { [form]: { expr: expressionTree(text) } } });
+
+  test.each<[expression: string, form: string | undefined, wants: string | null]>([
+    ["request.headers['x'] == '1'", undefined, 'yes'],
+    ["request.headers['x'] == '1'", 'cel_expr_checked', 'yes'],
+    ["request.headers['x'] == '1'", 'parsed_expr', 'yes'],
+    ["request.headers['x'] == '2'", 'checked_expr', null],
+    ["request.headers['none'] == '1'", undefined, null],
+    ['request.path', undefined, null],
+    ["filter_state['tenant'] == b'blue' && metadata.filter_metadata.ns.deep.key == 'found'", undefined, 'yes'],
+  ])('an expression: %s', (expression, form, wants) => {
+    expect(answer(cel(expression, form), { headers: ['x', '1'] })).toBe(wants);
+  });
+
+  const INPUTS = 'envoy.extensions.matching.input_matchers';
+  const shareOf = (numerator: number, fields: JsonObject = {}) =>
+    asked(header('x'), `${INPUTS}.runtime_fraction.v3.RuntimeFraction`, {
+      runtime_fraction: { default_value: { numerator }, ...fields },
+    });
+  const over = (threshold: number, seed: string) =>
+    asked(header('x'), `${INPUTS}.consistent_hashing.v3.ConsistentHashing`, { threshold, modulo: 100, seed });
+  const share = (matcher: JsonObject) => {
+    const values = Array.from({ length: 1000 }, (_, i) => `user-${i}`);
+    return values.filter((value) => answer(matcher, { headers: ['x', value] }) === 'yes').length / values.length;
+  };
+
+  test.each<[name: string, matcher: JsonObject, wants: number]>([
+    ['all', shareOf(100), 1],
+    ['none', shareOf(0), 0],
+    ['a quarter', shareOf(25), 0.25],
+    ['as the runtime says', shareOf(100, { runtime_key: 'none' }), 0],
+    ['as the runtime does not say', shareOf(100, { runtime_key: 'other' }), 1],
+    ['over no threshold', over(0, '0'), 1],
+    ['over a threshold', over(30, '18446744073709551615'), 0.7],
+    ['over the highest', over(100, '0'), 0],
+  ])('a share by the value: %s', (_name, matcher, wants) => {
+    expect(share(matcher)).toBeCloseTo(wants, 1);
+  });
+
+  test('without a value there is no share', () => {
+    expect([shareOf(100), over(0, '0')].map((matcher) => answer(matcher))).toEqual([null, null]);
+  });
+
+  test('the environment', () => {
+    vi.stubEnv('MATCHED', 'é');
+    const named = (name: string) =>
+      extension(`${TYPE}/envoy.extensions.matching.common_inputs.environment_variable.v3.Config`, { name });
+    const answers = ['MATCHED', 'NOT_THERE'].map((name) =>
+      answer(list([single(named(name), { exact: 'é' }), to('yes')])),
+    );
+    expect(answers).toEqual(['yes', null]);
+    vi.unstubAllEnvs();
+  });
+
+  test.each<[name: string, matcher: JsonObject, reason: string]>([
+    [
+      'an expression of a header',
+      asked(header('x'), 'xds.type.matcher.v3.CelMatcher', { expr_match: {} }),
+      'custom_match.typed_config: is for attributes only',
+    ],
+    ['no expression', asked(attributes, 'xds.type.matcher.v3.CelMatcher', {}), 'expr_match: has no expression'],
+    ['text of attributes', list([single(attributes, { exact: 'a' }), to('x')]), 'input: is no text'],
+    [
+      'a threshold out of reach',
+      asked(header('x'), `${INPUTS}.consistent_hashing.v3.ConsistentHashing`, { threshold: 7, modulo: 5 }),
+      'threshold: is more than modulo, 5',
+    ],
+    [
+      'no modulo',
+      asked(header('x'), `${INPUTS}.consistent_hashing.v3.ConsistentHashing`, {}),
+      'modulo: must be more than 0',
+    ],
+    [
+      'no share',
+      asked(header('x'), `${INPUTS}.runtime_fraction.v3.RuntimeFraction`, {}),
+      'runtime_fraction.default_value: is required',
+    ],
+  ])('refused: %s', (_name, matcher, reason) => {
+    expect(() => answer(matcher)).toThrow(reason);
   });
 });
 

@@ -12,16 +12,15 @@ import { typeNameOf } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import { compileAddressTree } from './address-tree.ts';
-import { compileInput, type InputKind, typedConfig } from './input.ts';
-import { compilePredicate } from './predicate.ts';
+import { compileInput, typedConfig } from './input.ts';
+import { compilePredicate, type Subjects } from './predicate.ts';
 import { compileServerNames } from './server-name-tree.ts';
 
 /** null: nothing matches. */
 export type Match<Subject, Action> = (subject: Subject) => Action | null;
 
 /** What a matcher may ask about, and what it may lead to. */
-export type MatcherKind<Subject, Action> = {
-  readonly inputs: readonly InputKind<Subject>[];
+export type MatcherKind<Subject, Action> = Subjects<Subject> & {
   /** Throws ConfigError. */
   compileAction(config: Any, path: string): Action;
 };
@@ -88,7 +87,7 @@ function compileList<Subject, Action>(
   const here = at(path, 'matchers');
   if (matchers.length === 0) throw new ConfigError(here, 'is empty');
   const entries = mapAt(matchers, here, ({ predicate, onMatch }, where) => ({
-    matches: compilePredicate(predicate, level.inputs, at(where, 'predicate')),
+    matches: compilePredicate(predicate, level, at(where, 'predicate')),
     next: compileOnMatch(onMatch, level, at(where, 'on_match')),
   }));
   return (subject) => {

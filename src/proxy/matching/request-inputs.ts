@@ -9,7 +9,10 @@ import {
   UriSanInputSchema,
 } from '../../xds/gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.ts';
 import { HttpRequestHeaderMatchInputSchema } from '../../xds/gen/envoy/type/matcher/v3/http_inputs_pb.ts';
+import { HttpAttributesCelMatchInputSchema } from '../../xds/gen/xds/type/matcher/v3/http_inputs_pb.ts';
+import { unpack } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { clientOf } from '../http/socket-name.ts';
@@ -19,7 +22,13 @@ import { connectionInputs } from './connection-inputs.ts';
 import { type InputKind, textInput, valueInput } from './input.ts';
 
 /** `exchange` is null where nothing is known but the head. */
-export type RequestSubject = { readonly request: RequestHead; readonly exchange: Exchange | null };
+export type RequestSubject = {
+  readonly request: RequestHead;
+  readonly exchange: Exchange | null;
+  readonly runtime: RuntimeLookup;
+};
+
+export const runtimeOf = ({ runtime }: RequestSubject): RuntimeLookup => runtime;
 
 const headerInput: InputKind<RequestSubject> = textInput(HttpRequestHeaderMatchInputSchema, ({ headerName }, path) => {
   if (headerName === '') throw new ConfigError(at(path, 'header_name'), 'is empty');
@@ -44,6 +53,17 @@ const metadataInput: InputKind<RequestSubject> = valueInput(
     return ({ exchange }: RequestSubject) => valueAt(exchange?.metadata?.get(filter), names);
   },
 );
+
+const attributesInput: InputKind<RequestSubject> = {
+  typeName: HttpAttributesCelMatchInputSchema.typeName,
+  compile(config, path) {
+    unpack(config, HttpAttributesCelMatchInputSchema, path);
+    return {
+      kind: 'attributes',
+      read: ({ exchange }) => (exchange === null ? undefined : { exchange, response: exchange.response, ended: 0 }),
+    };
+  },
+};
 
 const connection = connectionInputs<RequestSubject>({
   destination: ({ exchange }) => exchange?.downstream.local ?? NOWHERE,
@@ -83,6 +103,7 @@ export const networkInputs: readonly InputKind<RequestSubject>[] = [filterStateI
 export const filterInputs: readonly InputKind<RequestSubject>[] = [
   ...routeInputs,
   metadataInput,
+  attributesInput,
   ...connection,
   ...certificate,
 ];

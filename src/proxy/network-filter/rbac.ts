@@ -3,7 +3,7 @@
 import type { RBAC } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { millis } from '../config/values.ts';
-import { compileRbac, compileRbacMatcher, type RbacEngine } from '../filter/rbac/engine.ts';
+import { compileRbac, compileRbacMatcher, type RbacDecision } from '../filter/rbac/engine.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { networkInputs } from '../matching/request-inputs.ts';
 import type { NetworkFilter } from './filter.ts';
@@ -37,9 +37,9 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
       const stats = scope.stats(`${config.statPrefix.replace(/\.$/, '')}.rbac`, () => new RbacStats());
       return {
         admit(record) {
-          if (shadowRules !== null) noteShadow(shadowRules, record, stats);
+          if (shadowRules !== null) noteShadow(shadowRules(record, scope.runtime), record, stats);
           if (rules === null) return null;
-          const { allowed, policy, logged } = rules(record);
+          const { allowed, policy, logged } = rules(record, scope.runtime);
           if (logged !== null) return null;
           stats[allowed ? 'allowed' : 'denied'] += 1;
           return allowed ? null : { delay, details: `rbac_access_denied_matched_policy[${policy ?? 'none'}]` };
@@ -49,8 +49,7 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
   };
 }
 
-function noteShadow(engine: RbacEngine, record: Exchange, stats: RbacStats): void {
-  const { allowed, policy } = engine(record);
+function noteShadow({ allowed, policy }: RbacDecision, record: Exchange, stats: RbacStats): void {
   stats[allowed ? 'shadow_allowed' : 'shadow_denied'] += 1;
   record.metadata ??= new Map();
   record.metadata.set(METADATA, {

@@ -84,7 +84,7 @@ function firstMatch(
   const bare = pathOnly(path);
   // One draw for all routes, as in Envoy: of two with a half each the second takes nothing.
   const chance = host.byChance ? random() : 0;
-  const routes = host.tree === null ? host.routes : (host.tree({ request, exchange }) ?? []);
+  const routes = host.tree === null ? host.routes : (host.tree({ request, exchange, runtime }) ?? []);
   for (const route of routes) {
     // CONNECT may have no path: only routes that are for it take it then.
     if (route.connect ? method !== 'CONNECT' : path === '') continue;

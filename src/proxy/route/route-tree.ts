@@ -4,7 +4,7 @@ import type { Matcher } from '../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
 import { typeNameOf, unpack } from '../config/any.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import { compileMatcher, type Match } from '../matching/matcher.ts';
-import { type RequestSubject, routeInputs } from '../matching/request-inputs.ts';
+import { type RequestSubject, routeInputs, runtimeOf } from '../matching/request-inputs.ts';
 
 /** What a route matches itself still decides afterwards. */
 export function compileRouteTree<Compiled>(
@@ -14,6 +14,7 @@ export function compileRouteTree<Compiled>(
 ): Match<RequestSubject, readonly Compiled[]> {
   const kind = {
     inputs: routeInputs,
+    runtime: runtimeOf,
     compileAction(config: Parameters<typeof typeNameOf>[0], here: string): readonly Compiled[] {
       if (typeNameOf(config) !== RouteListSchema.typeName) {
         return [compileRoute(unpack(config, RouteSchema, here), here)];

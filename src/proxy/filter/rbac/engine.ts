@@ -4,15 +4,16 @@ import { ActionSchema, type Policy, type RBAC, RBAC_Action } from '../../../xds/
 import type { Matcher } from '../../../xds/gen/xds/type/matcher/v3/matcher_pb.ts';
 import { unpack } from '../../config/any.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
+import type { RuntimeLookup } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { InputKind } from '../../matching/input.ts';
 import { compileMatcher } from '../../matching/matcher.ts';
-import { filterInputs, type RequestSubject } from '../../matching/request-inputs.ts';
+import { filterInputs, type RequestSubject, runtimeOf } from '../../matching/request-inputs.ts';
 import { compileCondition } from './condition.ts';
 import { compilePermission, type ExchangeTest, some } from './permission.ts';
 import { compilePrincipal } from './principal.ts';
 
-export type RbacEngine = (exchange: Exchange) => RbacDecision;
+export type RbacEngine = (exchange: Exchange, runtime: RuntimeLookup) => RbacDecision;
 
 export type RbacDecision = {
   readonly allowed: boolean;
@@ -56,9 +57,9 @@ export function compileRbacMatcher(
     logs ||= kind === 'log';
     return { name, kind };
   };
-  const match = compileMatcher(matcher, { inputs, compileAction }, path);
-  return (exchange) => {
-    const found = match({ request: exchange.request, exchange });
+  const match = compileMatcher(matcher, { inputs, runtime: runtimeOf, compileAction }, path);
+  return (exchange, runtime) => {
+    const found = match({ request: exchange.request, exchange, runtime });
     if (found === null) return { allowed: false, policy: null, logged: null };
     return { allowed: found.kind !== 'deny', policy: found.name, logged: logs ? found.kind === 'log' : null };
   };

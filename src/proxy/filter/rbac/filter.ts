@@ -5,6 +5,7 @@ import {
   RBACSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { at } from '../../config/config-error.ts';
+import { noRuntime } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compiler, type FilterKind } from '../define.ts';
 import type { HttpFilter, LocalReply } from '../filter.ts';
@@ -48,7 +49,7 @@ export function createRbac(config: RBAC, name: string, path: string): RbacFilter
       : null;
   const judge = (exchange: Exchange): LocalReply | undefined => {
     if (rules === null) return undefined;
-    const { allowed, policy } = rules(exchange);
+    const { allowed, policy } = rules(exchange, noRuntime);
     return allowed ? undefined : denial(policy);
   };
   const track = compileStats(config);
@@ -60,12 +61,12 @@ export function createRbac(config: RBAC, name: string, path: string): RbacFilter
     judge,
     request(exchange, scope) {
       if (shadowRules !== null) {
-        const decision = shadowRules(exchange);
+        const decision = shadowRules(exchange, scope.runtime);
         noteShadow(config.shadowRulesStatPrefix, decision, exchange);
         track.shadow(scope, decision);
       }
       if (rules === null) return undefined;
-      const decision = rules(exchange);
+      const decision = rules(exchange, scope.runtime);
       if (decision.logged !== null) note(exchange, { access_log_hint: decision.logged });
       track.enforced(scope, decision);
       return decision.allowed ? undefined : denial(decision.policy);

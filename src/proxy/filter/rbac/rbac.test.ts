@@ -2,6 +2,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { RBACSchema as RulesSchema } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { noRuntime } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { peerTls, testExchange } from '../../testing/exchange.ts';
 import { expressionTree } from '../../testing/expression-tree.ts';
@@ -17,7 +18,7 @@ const post = {
 
 function holds(policy: JsonObject, exchange: Exchange): boolean {
   const engine = compileRbac(fromJson(RulesSchema, { policies: { p: { ...anyone, ...policy } } }), 'rules');
-  return engine(exchange).allowed;
+  return engine(exchange, noRuntime).allowed;
 }
 
 const request = testExchange(
@@ -143,7 +144,7 @@ describe('decisions', () => {
     ],
     ['LOG lets everybody pass', { action: 'LOG', policies: { a: anyone } }, { allowed: true, policy: 'a' }],
   ])('%s', (_name, rules, wants) => {
-    expect(compileRbac(fromJson(RulesSchema, rules), 'rules')(get)).toMatchObject(wants);
+    expect(compileRbac(fromJson(RulesSchema, rules), 'rules')(get, noRuntime)).toMatchObject(wants);
   });
 });
 
