@@ -80,6 +80,8 @@ export class ProxyRuntime {
   readonly #endpoints = new Map<string, Assignment>();
   readonly #routes = new Map<string, RouteTable>();
   readonly #listeners = new Map<string, Listener>();
+  /** They do not accept yet. */
+  readonly #starting = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
   readonly #httpStats = new Map<string, HttpStats>();
   readonly #filterStats = new FilterStats();
@@ -228,15 +230,29 @@ export class ProxyRuntime {
 
   /** Rejects, with the old listener of that name still running, when the new address cannot be listened on. */
   async setListener(config: ListenerConfig): Promise<void> {
+    this.#stopStarting(config.name);
     const before = this.#listeners.get(config.name);
     if (before !== undefined && sameSocket(before.config, config)) {
       before.update(config);
       return;
     }
     const listener = new Listener(config, this.#listenerServices);
-    await listener.listen();
+    this.#starting.set(config.name, listener);
+    try {
+      await listener.listen();
+    } finally {
+      if (this.#starting.get(config.name) === listener) this.#starting.delete(config.name);
+      else listener.destroy();
+    }
+    if (listener.gone) return;
     this.#listeners.set(config.name, listener);
     if (before !== undefined) this.#retire(before);
+  }
+
+  /** It was removed, or is wanted otherwise, before it served. */
+  #stopStarting(name: string): void {
+    this.#starting.get(name)?.destroy();
+    this.#starting.delete(name);
   }
 
   serveOnDemand(onDemand: OnDemand): void {
@@ -244,6 +260,7 @@ export class ProxyRuntime {
   }
 
   removeListener(name: string): void {
+    this.#stopStarting(name);
     const listener = this.#listeners.get(name);
     if (listener === undefined) return;
     this.#listeners.delete(name);
@@ -290,9 +307,11 @@ export class ProxyRuntime {
 
   async close(): Promise<void> {
     this.#overload.stop();
-    for (const listener of [...this.#listeners.values(), ...this.#draining]) listener.destroy();
+    for (const listener of [...this.#listeners.values(), ...this.#starting.values(), ...this.#draining])
+      listener.destroy();
     for (const cluster of this.clusters()) cluster.close();
     this.#listeners.clear();
+    this.#starting.clear();
     this.#draining.clear();
     this.#clusters.clear();
     this.#newClusters.clear();

@@ -1,6 +1,6 @@
 // Configuration changes under traffic: what is kept, what is drained, what takes effect at once.
 
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
 import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
@@ -101,6 +101,23 @@ test('a taken port is refused with its number, and nothing else changes', async 
     `listener second: 127.0.0.1:${port}: the port is taken by another process`,
   );
   expect(runtime.listeners().map(({ config }) => config.name)).toEqual(['listener']);
+});
+
+test('a listener that is removed while it waits for its filters never serves', async () => {
+  const runtime = bareRuntime();
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const stop = vi.fn();
+  const slow = http(table('never'), { filters: [{ name: 'slow', start: () => ({ ready, stop }) }] });
+  const serves = runtime.setListener(listener([chain(slow)]));
+  expect(runtime.listeners()).toEqual([]);
+  runtime.removeListener('listener');
+  expect(stop).toHaveBeenCalledTimes(1);
+  await runtime.setListener(listener([chain(http(table('successor')))]));
+  resolve();
+  await serves;
+  const connection = client(runtime.listeners()[0]!.port);
+  connection.write(GET);
+  await connection.until(/successor$/);
 });
 
 test('a removed listener answers what it has begun, then its port is free', async () => {

@@ -67,6 +67,7 @@ const filter = `
       short: { issuer: test, max_lifetime: 60s, ${local} }
       anyone: { ${local} }
       remote: { issuer: test, remote_jwks: { http_uri: { uri: "http://keys.test/jwks?x", cluster: b, timeout: 1s } } }
+      ahead: { issuer: test, remote_jwks: { async_fetch: { failed_refetch_duration: 60s }, http_uri: { uri: "http://keys.test/jwks?x", cluster: b, timeout: 1s } } }
       failing: { issuer: test, remote_jwks: { http_uri: { uri: "http://keys.test/none", cluster: c, timeout: 1s } } }
       unreachable: { issuer: test, remote_jwks: { http_uri: { uri: "http://keys.test/none", cluster: refused, timeout: 1s } } }
     requirement_map:
@@ -83,6 +84,7 @@ const filter = `
     - ${rule('/short', 'provider_name: short')}
     - ${rule('/anyone', 'provider_name: anyone')}
     - ${rule('/remote', 'provider_name: remote')}
+    - ${rule('/ahead', 'provider_name: ahead')}
     - ${rule('/failing', 'provider_name: failing')}
     - ${rule('/unreachable', 'provider_name: unreachable')}
     - ${rule('/any', 'requires_any: { requirements: [{ provider_name: plain }, { provider_name: other }] }')}
@@ -317,6 +319,18 @@ compareWithEnvoy({
     {
       name: 'keys from a server, remembered',
       send: get('/remote', bearer(good)),
+      script: keysFromB,
+      wants: { status: 200, reached: ['a'] },
+    },
+    {
+      name: 'keys that were to be fetched ahead, which failed',
+      send: get('/ahead', bearer(good)),
+      script: keysFromB,
+      wants: { status: 200, reached: ['a', 'b'] },
+    },
+    {
+      name: 'keys that were to be fetched ahead, remembered',
+      send: get('/ahead', bearer(good)),
       script: keysFromB,
       wants: { status: 200, reached: ['a'] },
     },

@@ -10,13 +10,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
     transport_api_version: 'there is only version 3',
   },
-  'envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks': {
-    async_fetch: 'keys are fetched with the first request that needs them, which waits for them',
-  },
-  'envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch': {
-    fast_listener: 'no listener waits for keys',
-    failed_refetch_duration: 'every request that needs keys asks for them',
-  },
   'envoy.config.listener.v3.Listener': {
     stat_prefix: 'names a statistic',
     drain_type: 'every listener drains the same way',

@@ -3,7 +3,7 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { unpack } from '../config/any.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { FilterScope, HttpFilter } from './filter.ts';
+import type { FilterScope, HttpFilter, Started } from './filter.ts';
 
 /** By type of configuration. null: the filter is switched off. Throws ConfigError. */
 export type FilterCompiler = {
@@ -52,5 +52,15 @@ export function perScope<T extends object>(make: (scope: FilterScope) => T): (sc
     lastScope = scope;
     last = value;
     return value;
+  };
+}
+
+/** All of them as one. */
+export function startAll(started: readonly Started[]): Started {
+  return {
+    ready: Promise.all(started.map(({ ready }) => ready)).then(() => undefined),
+    stop() {
+      for (const one of started) one.stop();
+    },
   };
 }

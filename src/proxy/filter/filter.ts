@@ -60,6 +60,8 @@ export type HttpFilter = {
   readonly settings?: { readonly key: symbol; readonly value: unknown };
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
+  /** Begins what goes on without requests; once per connection manager. */
+  start?(scope: FilterScope): Started;
   /** Downstream to upstream, in chain order, once per request. Undefined goes on; a reply ends the request there. */
   request?(exchange: Exchange, scope: FilterScope): LocalReply | undefined | Promise<LocalReply | undefined>;
   /** Upstream to downstream, in reverse order, once per response, local replies included. */
@@ -69,6 +71,14 @@ export type HttpFilter = {
    * local reply passes it that was given before. null: the filter has nothing to do for this request.
    */
   open?(exchange: Exchange, scope: FilterScope, stream: FilterStream): StreamFilter | null;
+};
+
+/** What a filter does beside requests. */
+export type Started = {
+  /** A new listener accepts no connection before; never rejects. */
+  readonly ready: Promise<void>;
+  /** No more requests are to come. */
+  stop(): void;
 };
 
 /** A filter's part in one exchange. A direction that is left out passes untouched. */

@@ -51,6 +51,11 @@ export class FilterChain {
     this.#filters = config.networkFilters.map((filter) => filter.start(scope));
   }
 
+  /** See `Terminal.ready`. */
+  get ready(): Promise<void> | undefined {
+    return this.#terminal.ready;
+  }
+
   /** `socket` is paused, and secured where the chain says so. */
   serve(socket: Socket, downstream: Downstream): void {
     let record: Exchange | null = null;

@@ -15,6 +15,10 @@ export class HttpTerminal implements Terminal {
     this.#manager = new ConnectionManager(config, direction, services, services.httpStats(config.statPrefix));
   }
 
+  get ready(): Promise<void> {
+    return this.#manager.ready;
+  }
+
   drain(): void {
     this.#manager.drain();
   }

@@ -37,6 +37,8 @@ export class Listener {
   readonly #services: ListenerServices;
   readonly #settingUp = new Set<Socket>();
   readonly #leaving = new Set<FilterChain>();
+  /** Accepts nothing more. */
+  #gone = false;
   #config: ListenerConfig;
   #chains: readonly FilterChain[] = [];
   #fallback: FilterChain | null = null;
@@ -57,6 +59,11 @@ export class Listener {
 
   get config(): ListenerConfig {
     return this.#config;
+  }
+
+  /** It was drained, or destroyed. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /** The port in use, which differs from the configured one when that is 0. */
@@ -81,7 +88,8 @@ export class Listener {
 
   /** Rejects, with nothing open, when one of its addresses cannot be listened on. */
   async listen(): Promise<void> {
-    if (!this.#config.bound) return;
+    await Promise.all(this.#allChains().map((chain) => chain.ready));
+    if (!this.#config.bound || this.#gone) return;
     try {
       for (const [at, place] of placesOf(this.#config).entries()) await this.#open(place, at);
     } catch (error) {
@@ -139,6 +147,7 @@ export class Listener {
 
   /** Stops accepting and lets every connection go after its answer, or when the drain time is over. */
   drain(): void {
+    this.#gone = true;
     this.#stopAccepting();
     for (const chain of this.#allChains()) this.#leave(chain);
   }

@@ -28,6 +28,8 @@ export type Accepted = {
 
 export type Terminal = {
   serve(accepted: Accepted): Served;
+  /** A new listener waits for it; undefined: there is nothing to wait for. Never rejects. */
+  readonly ready?: Promise<void>;
   /** Connections that come after this go as soon as they can, too. */
   drain(): void;
   /** A connection that was not let in. */

@@ -1,7 +1,8 @@
 // The HTTP connection manager of one filter chain: makes an exchange of every request its connections deliver.
 import { atTurnEnd } from '../../lib/turn-end.ts';
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
-import type { FilterScope, HttpFilter } from '../filter/filter.ts';
+import { startAll } from '../filter/define.ts';
+import type { FilterScope, HttpFilter, Started } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { Protocol, RequestHead } from '../http/message.ts';
@@ -34,6 +35,7 @@ export class ConnectionManager implements StreamAcceptor {
   readonly #logs: readonly AccessLog[];
   /** null where lines are written at the end only. */
   readonly earlyLogs: EarlyLogs | null;
+  readonly #started: Started;
   #draining = false;
 
   constructor(
@@ -52,6 +54,7 @@ export class ConnectionManager implements StreamAcceptor {
       config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
     this.scope = filterScope(services, config.statPrefix, () => this.routes);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
+    this.#started = startAll(config.filters.flatMap((filter) => filter.start?.(this.scope) ?? []));
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
 
@@ -60,8 +63,14 @@ export class ConnectionManager implements StreamAcceptor {
     return this.#draining || this.services.health.failing;
   }
 
+  /** Filters have what they cannot do without. */
+  get ready(): Promise<void> {
+    return this.#started.ready;
+  }
+
   drain(): void {
     this.#draining = true;
+    this.#started.stop();
   }
 
   /** Asked anew for every request, so that open connections follow a change of routes at once. */

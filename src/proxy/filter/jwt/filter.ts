@@ -11,7 +11,7 @@ import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { pathOnly } from '../../route/match/query.ts';
 import { compileMatch } from '../../route/match/route-matcher.ts';
-import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
+import { compiler, type FilterKind, perScope, routeSettings, startAll } from '../define.ts';
 import type { FilterScope, HttpFilter, LocalReply } from '../filter.ts';
 import { compileProvider, type Provider } from './provider.ts';
 import { compileRequirement, type Requirement } from './requirement.ts';
@@ -65,6 +65,7 @@ function createJwtAuthn(config: JwtAuthentication, name: string, path: string): 
   };
   return {
     name,
+    start: (scope) => startAll([...providers.values()].flatMap(({ followKeys }) => followKeys?.(scope) ?? [])),
     request(exchange, scope) {
       if (config.bypassCorsPreflight && isPreflight(exchange)) {
         statsOf(scope).cors_preflight_bypassed += 1;

@@ -85,6 +85,32 @@ describe('keys from a server', () => {
     expect(http).toHaveBeenCalledTimes(2);
   });
 
+  test('are fetched ahead, before they are old, and sooner where that failed', async () => {
+    const clock = new ManualClock();
+    const scope = testScope({ clock });
+    const answers = [jwks, 'none', jwks];
+    const http = vi.spyOn(scope.client, 'http').mockImplementation((_call, done) => {
+      const body = Buffer.from(answers.shift() ?? jwks);
+      done({ kind: 'answer', answer: { status: 200, headers: new HeaderMap(), body } });
+      return () => undefined;
+    });
+    const filter = compile({ remote_jwks: { ...remote.remote_jwks, async_fetch: { failed_refetch_duration: '2s' } } });
+    const started = filter.start!(scope);
+    await started.ready;
+    const callsAfter = async (milliseconds: number) => {
+      clock.advance(milliseconds);
+      await new Promise(setImmediate);
+      return http.mock.calls.length;
+    };
+    expect(await callsAfter(4_900)).toBe(1);
+    expect(await callsAfter(200)).toBe(2);
+    expect(await callsAfter(2_100)).toBe(3);
+    expect(await filter.request!(asking(token()), scope)).toBe(undefined);
+    started.stop();
+    expect(await callsAfter(20_000)).toBe(3);
+    expect(await filter.request!(asking(token({ n: 1 })), scope)).toBe(undefined);
+  });
+
   test('a failure refuses, and the next request asks again', async () => {
     const scope = testScope();
     const filter = compile(remote);

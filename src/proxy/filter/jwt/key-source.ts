@@ -1,12 +1,17 @@
 // Where a provider's keys come from: a text of the configuration, or a URL that is asked when they are needed and again when they have become old.
-import type { RemoteJwks } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+
+import type { Timer } from '../../../lib/timer-wheel.ts';
+import type {
+  JwksAsyncFetch,
+  RemoteJwks,
+} from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import type { CallRetry } from '../../client/http-call.ts';
 import { compileCallRetry } from '../../config/call-retry.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeHttpUri, type HttpUriConfig } from '../../config/http-uri.ts';
 import { millis } from '../../config/values.ts';
 import { HeaderMap } from '../../http/headers.ts';
-import type { FilterScope } from '../filter.ts';
+import type { FilterScope, Started } from '../filter.ts';
 import { KeySet } from './keys.ts';
 import { status } from './status.ts';
 
@@ -15,6 +20,8 @@ export type KeySource = {
   known(scope: FilterScope): KeySet | null;
   /** The keys, or why there are none. */
   fetch(scope: FilterScope): Promise<KeySet | string>;
+  /** Fetches them before they are needed, from now on. */
+  follow?(scope: FilterScope): Started;
 };
 
 export type FetchStats = { jwks_fetch_success: number; jwks_fetch_failed: number };
@@ -22,6 +29,9 @@ export type FetchStats = { jwks_fetch_success: number; jwks_fetch_failed: number
 /** Envoy's, of key sets. */
 const RETRIED = '5xx,gateway-error,connect-failure,reset';
 const CACHE_DURATION = 600_000;
+/** Of `async_fetch`: keys are fetched so long before they are too old; and again so soon where that failed. */
+const FETCHED_BEFORE = 5_000;
+const FAILED_REFETCH = 1_000;
 const LARGEST_KEY_SET = 1024 * 1024;
 
 export function compileLocalKeys(text: string, path: string): KeySource {
@@ -38,7 +48,18 @@ export function compileRemoteKeys(
   const uri = decodeHttpUri(remote.httpUri, at(path, 'http_uri'));
   const lifetime = millis(remote.cacheDuration, CACHE_DURATION, at(path, 'cache_duration'));
   const retry = compileCallRetry(remote.retryPolicy, RETRIED, at(path, 'retry_policy'));
-  return new RemoteKeys({ uri, lifetime, retry }, statsOf);
+  const ahead = remote.asyncFetch === undefined ? null : decodeAhead(remote.asyncFetch, at(path, 'async_fetch'));
+  return ahead === null
+    ? new RemoteKeys({ uri, lifetime, retry }, statsOf)
+    : new FollowedKeys({ uri, lifetime, retry }, ahead, statsOf);
+}
+
+/** Of keys that are fetched without being asked for. */
+type Ahead = { readonly fastListener: boolean; readonly failedRefetch: number };
+
+function decodeAhead({ fastListener, failedRefetchDuration }: JwksAsyncFetch, path: string): Ahead {
+  const failedRefetch = millis(failedRefetchDuration, FAILED_REFETCH, at(path, 'failed_refetch_duration'));
+  return { fastListener, failedRefetch };
 }
 
 type Remote = {
@@ -57,6 +78,11 @@ class RemoteKeys implements KeySource {
   constructor(remote: Remote, statsOf: (scope: FilterScope) => FetchStats) {
     this.#remote = remote;
     this.#statsOf = statsOf;
+  }
+
+  /** However old. */
+  get last(): KeySet | null {
+    return this.#keys;
   }
 
   known(scope: FilterScope): KeySet | null {
@@ -91,5 +117,48 @@ class RemoteKeys implements KeySource {
         resolve(keys ?? status.fetchFailed);
       });
     });
+  }
+}
+
+/** Keys that are fetched before they are needed. Old ones are good for as long as there are no newer ones. */
+class FollowedKeys implements KeySource {
+  readonly #lifetime: number;
+  readonly #ahead: Ahead;
+  readonly #keys: RemoteKeys;
+
+  constructor(remote: Remote, ahead: Ahead, statsOf: (scope: FilterScope) => FetchStats) {
+    this.#lifetime = remote.lifetime;
+    this.#ahead = ahead;
+    this.#keys = new RemoteKeys(remote, statsOf);
+  }
+
+  known(): KeySet | null {
+    return this.#keys.last;
+  }
+
+  fetch(scope: FilterScope): Promise<KeySet | string> {
+    return this.#keys.fetch(scope);
+  }
+
+  follow(scope: FilterScope): Started {
+    let timer: Timer | null = null;
+    let stopped = false;
+    const refresh = async (): Promise<void> => {
+      const fetched = await this.#keys.fetch(scope);
+      if (!stopped) timer = scope.wheel.set(this.#delay(typeof fetched === 'string'), () => void refresh());
+    };
+    const first = refresh();
+    return {
+      ready: this.#ahead.fastListener ? Promise.resolve() : first,
+      stop: () => {
+        stopped = true;
+        scope.wheel.cancel(timer);
+      },
+    };
+  }
+
+  #delay(failed: boolean): number {
+    if (failed) return this.#ahead.failedRefetch;
+    return this.#lifetime > FETCHED_BEFORE ? this.#lifetime - FETCHED_BEFORE : this.#lifetime;
   }
 }

@@ -4,7 +4,7 @@ import { at, ConfigError } from '../../config/config-error.ts';
 import { millis, readSource } from '../../config/values.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
-import type { FilterScope } from '../filter.ts';
+import type { FilterScope, Started } from '../filter.ts';
 import { compileClaims, note, type PassOn } from './claims.ts';
 import { compileLocalKeys, compileRemoteKeys, type FetchStats, type KeySource } from './key-source.ts';
 import type { KeySet } from './keys.ts';
@@ -27,6 +27,8 @@ export type Provider = {
     scope: FilterScope,
     parsed?: Token,
   ): Token | string | Promise<Token | string>;
+  /** See `KeySource.follow`. */
+  readonly followKeys: ((scope: FilterScope) => Started) | null;
   passOn(exchange: Exchange, token: Token, location: Location): void;
   /** Notes why a token was not accepted, where that is asked for. */
   noteFailure(exchange: Exchange, outcome: string): void;
@@ -82,6 +84,7 @@ export function compileProvider(
       if (known !== null) return verifyWith(known, token);
       return keys.fetch(scope).then((fetched) => (typeof fetched === 'string' ? fetched : verifyWith(fetched, token)));
     },
+    followKeys: keys.follow?.bind(keys) ?? null,
     passOn,
     noteFailure(exchange, outcome) {
       if (provider.failedStatusInMetadata === '') return;
