@@ -122,21 +122,23 @@ describe('a control plane', () => {
     set('two', '2');
     await serve();
     await applied('2');
-    expect(await load.stop()).toMatchObject({ failed: 0, lost: 0 });
+    const report = await load.stop();
+    expect(report).toMatchObject({ answered: report.sent, failed: 0, lost: 0 });
     expect(await proxy.stat('cluster.upstream-two.membership_total')).toBe(1);
   });
 
   test('that changes everything ten times a second loses no request of 2,000 a second', async () => {
     const load = new Load({ port: ports.listener, connections: 64, rate: 2_000 }).start();
     await waitFor('requests', () => load.report.answered > 50);
+    const before = load.report.sent;
     for (let version = 2; version < 32; version++) {
       set(version % 2 === 0 ? 'two' : 'one', String(version));
       await pause(100);
     }
     const report = await load.stop();
-    expect(report).toMatchObject({ failed: 0, lost: 0 });
-    // On a busy machine the rate may not be reached; that changes are met by requests is what counts.
-    expect(report.answered).toBeGreaterThan(1_000);
+    // What is due is asked on any machine; a busy one answers later.
+    expect(report.sent - before).toBeGreaterThanOrEqual(2_000 * 3 - 100);
+    expect(report).toMatchObject({ answered: report.sent, failed: 0, lost: 0 });
     await applied('31');
   });
 });
@@ -180,8 +182,8 @@ describe('a certificate', () => {
       await write(path);
     }
     const report = await load.stop();
-    expect(report).toMatchObject({ failed: 0, lost: 0 });
-    expect(report.answered).toBeGreaterThan(100);
+    expect(report.sent).toBeGreaterThanOrEqual(200 * 4 - 10);
+    expect(report).toMatchObject({ answered: report.sent, failed: 0, lost: 0 });
     expect(serials.size).toBeGreaterThanOrEqual(3);
     await settled(proxy);
   });

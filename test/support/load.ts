@@ -1,9 +1,10 @@
-// Load for tests of faults: kept-alive HTTP/1 connections that ask at a steady rate and count what comes back.
+// Load for tests of faults: kept-alive HTTP/1 connections that ask at a steady rate, however long answers take, and count what comes back.
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 export type LoadOptions = {
   readonly port: number;
+  /** At first: where a rate is due and all are busy, there are more. */
   readonly connections: number;
   /** Requests per second over all connections; 0 is as many as there is time for. */
   readonly rate: number;
@@ -11,19 +12,29 @@ export type LoadOptions = {
 };
 
 /** A request that was sent and got no whole answer is lost; one that was answered other than 200 has failed. */
-export type LoadReport = { answered: number; failed: number; lost: number; readonly statuses: Set<number> };
+export type LoadReport = {
+  sent: number;
+  answered: number;
+  failed: number;
+  lost: number;
+  readonly statuses: Set<number>;
+};
 
 const REQUEST = 'GET /load HTTP/1.1\r\nhost: load.test\r\n\r\n';
 const TICK = 5;
+/** More would not be a sender that waits for nobody, but one that nobody answers. */
+const MOST_CONNECTIONS = 2_000;
+const LAST_ANSWER = 20_000;
 
 export class Load {
-  readonly report: LoadReport = { answered: 0, failed: 0, lost: 0, statuses: new Set() };
+  readonly report: LoadReport = { sent: 0, answered: 0, failed: 0, lost: 0, statuses: new Set() };
   readonly #options: LoadOptions;
   readonly #idle: Connection[] = [];
   readonly #open = new Set<Connection>();
   #timer: NodeJS.Timeout | null = null;
-  #owed = 0;
-  #ticked = 0;
+  #started = 0;
+  /** Requests that are due and wait for a connection to open. */
+  #waiting = 0;
   #stopping = false;
 
   constructor(options: LoadOptions) {
@@ -34,39 +45,47 @@ export class Load {
     for (let i = 0; i < this.#options.connections; i++) this.#connect();
     const { rate } = this.#options;
     if (rate > 0) this.#timer = setInterval(() => this.#tick(rate), TICK);
-    this.#ticked = performance.now();
+    this.#started = performance.now();
     return this;
   }
 
-  /** Resolves when what was sent is answered or lost. */
+  /** Resolves when what was due is answered or lost. */
   async stop(): Promise<LoadReport> {
     this.#stopping = true;
     if (this.#timer !== null) clearInterval(this.#timer);
-    const end = performance.now() + 5_000;
-    while ([...this.#open].some((one) => one.busy) && performance.now() < end) {
+    const end = performance.now() + LAST_ANSWER;
+    while ((this.#waiting > 0 || [...this.#open].some((one) => one.busy)) && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     for (const one of this.#open) one.close();
     return this.report;
   }
 
+  /** Asks what is due since the start, also after a moment in which nothing could be asked. */
   #tick(rate: number): void {
-    const now = performance.now();
-    // A late tick owes what it is late by, but not more than there are connections: a slow moment must not become a burst.
-    this.#owed = Math.min(this.#owed + (rate * (now - this.#ticked)) / 1000, this.#options.connections);
-    this.#ticked = now;
-    while (this.#owed >= 1) {
+    const due = Math.floor((rate * (performance.now() - this.#started)) / 1000);
+    while (this.report.sent + this.#waiting < due) {
       const connection = this.#idle.shift();
-      if (connection === undefined) return;
-      this.#owed -= 1;
-      connection.ask();
+      if (connection !== undefined) this.#ask(connection);
+      else if (this.#open.size < MOST_CONNECTIONS) {
+        this.#waiting += 1;
+        this.#connect();
+      } else return;
     }
+  }
+
+  #ask(connection: Connection): void {
+    this.report.sent += 1;
+    connection.ask();
   }
 
   #connect(): void {
     const connection: Connection = new Connection(this.#options, {
       idle: () => {
-        if (this.#options.rate === 0 && !this.#stopping) connection.ask();
+        if (this.#waiting > 0) {
+          this.#waiting -= 1;
+          this.#ask(connection);
+        } else if (this.#options.rate === 0 && !this.#stopping) this.#ask(connection);
         else this.#idle.push(connection);
       },
       answered: (status) => {
@@ -79,7 +98,7 @@ export class Load {
         const at = this.#idle.indexOf(connection);
         if (at >= 0) this.#idle.splice(at, 1);
         if (busy) this.report.lost += 1;
-        if (!this.#stopping) this.#connect();
+        if (!this.#stopping || this.#waiting > 0) this.#connect();
       },
     });
     this.#open.add(connection);

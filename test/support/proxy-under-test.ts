@@ -1,11 +1,18 @@
 // Our proxy as a process with a bootstrap of the test's own, and what its admin interface says of it.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pinnedNode, repositoryRoot, TestProcess } from './process.ts';
 
-/** Of Node, and of the proxy. */
-type Flags = { readonly flags?: readonly string[]; readonly options?: readonly string[] };
+/** Of Node, and of the proxy; `descriptors` is how many files and sockets it may have open. */
+export type Flags = {
+  readonly flags?: readonly string[];
+  readonly options?: readonly string[];
+  readonly descriptors?: number;
+};
+
+/** Per second, of /proc; the same on all common Linux. */
+const CLOCK_TICKS = 100;
 
 export class ProxyUnderTest implements AsyncDisposable {
   readonly folder: string;
@@ -22,18 +29,24 @@ export class ProxyUnderTest implements AsyncDisposable {
   static async start(
     admin: number,
     bootstrap: (folder: string) => object | Promise<object>,
-    { flags = [], options = [] }: Flags = {},
+    { flags = [], options = [], descriptors }: Flags = {},
   ): Promise<ProxyUnderTest> {
     const folder = await mkdtemp(join(tmpdir(), 'tulle-faults-'));
     const config = join(folder, 'bootstrap.json');
     await writeFile(config, JSON.stringify({ ...(await bootstrap(folder)), admin: { address: address(admin) } }));
     const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 200;
-    const args = [...flags, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config, '-l', 'warn', ...options];
-    return new ProxyUnderTest(
-      folder,
-      admin,
-      await TestProcess.start({ command: pinnedNode, args, ready, deadline: 20_000 }),
-    );
+    const limited = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$0" "$@"`];
+    const program = [...limited, pinnedNode, ...flags];
+    const [command = pinnedNode, ...args] = [
+      ...program,
+      join(repositoryRoot, 'src/bin/proxy.ts'),
+      '-c',
+      config,
+      '-l',
+      'warn',
+      ...options,
+    ];
+    return new ProxyUnderTest(folder, admin, await TestProcess.start({ command, args, ready, deadline: 20_000 }));
   }
 
   get output(): string {
@@ -42,6 +55,13 @@ export class ProxyUnderTest implements AsyncDisposable {
 
   get alive(): boolean {
     return this.#process.exitCode === null;
+  }
+
+  /** Seconds of CPU it has used. */
+  async cpu(): Promise<number> {
+    const [, fields = ''] = (await readFile(`/proc/${this.#process.pid}/stat`, 'latin1')).split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+    return ((user ?? 0) + (system ?? 0)) / CLOCK_TICKS;
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,7 +1,7 @@
 // A proxy with one listener (`front`) and one cluster (`up`), everything static, and a look at whether anything is left of anybody.
 import { expect } from 'vitest';
 import { freePorts } from './ports.ts';
-import { address, ProxyUnderTest } from './proxy-under-test.ts';
+import { address, type Flags, ProxyUnderTest } from './proxy-under-test.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Fields of the filter chain, the connection manager, the route's action and the cluster. */
@@ -18,6 +18,7 @@ const TYPE = 'type.googleapis.com/envoy.extensions';
 export async function startStaticProxy(
   upstreamPort: number,
   change: StaticChange = {},
+  flags: Flags = {},
 ): Promise<{ readonly proxy: ProxyUnderTest; readonly port: number }> {
   const [port = 0, admin = 0] = await freePorts(2);
   const manager = {
@@ -59,7 +60,7 @@ export async function startStaticProxy(
       ],
     },
   };
-  const proxy = await ProxyUnderTest.start(admin, () => bootstrap);
+  const proxy = await ProxyUnderTest.start(admin, () => bootstrap, flags);
   return { proxy, port };
 }
 

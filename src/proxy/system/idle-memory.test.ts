@@ -39,3 +39,17 @@ test('memory is given back when the process is idle and has grown', () => {
   clock.advance(10_000);
   expect(releases).toBe('TrrTr');
 });
+
+test('a process without descriptors is looked at again later', () => {
+  const clock = new ManualClock();
+  let looks = 0;
+  const anonymous = () => {
+    looks += 1;
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  };
+  const idle = new IdleMemory(clock, { busy: () => 0, anonymous, release: () => undefined });
+  idle.start();
+  clock.advance(4_000);
+  expect(looks).toBe(2);
+  idle.stop();
+});

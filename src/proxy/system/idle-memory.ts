@@ -1,7 +1,7 @@
 // An idle proxy gives memory back, after its start and after each burst of load, as Envoy's `memory_allocator_manager` does.
 import type { Clock } from '../../lib/clock.ts';
 
-/** Figures and calls of the process; replaced by tests. */
+/** Figures and calls of the process, which throw where it has no descriptor left to look with; replaced by tests. */
 export type ProcessMemory = {
   /** Cores that all of its threads have used since it was last asked: what is given back is taken from each of them. */
   busy(): number;
@@ -34,8 +34,12 @@ export class IdleMemory {
 
   start(): void {
     this.#stop = this.#clock.after(LOOK_EVERY, () => {
-      this.#look();
       this.start();
+      try {
+        this.#look();
+      } catch (error) {
+        if (!isWithoutDescriptors(error)) throw error;
+      }
     });
   }
 
@@ -54,4 +58,9 @@ export class IdleMemory {
     this.#least = this.#memory.anonymous();
     this.#again = before - this.#least >= WORTHWHILE;
   }
+}
+
+/** Too many open files, of the process or of the system: there may be fewer at the next look. */
+function isWithoutDescriptors(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
