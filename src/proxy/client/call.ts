@@ -123,7 +123,7 @@ export class Call implements AttemptOwner {
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
     const cluster = this.#services.clusters.get(this.#target.cluster);
     cluster?.stats.countResponse(head.status);
-    observeAnswer(attempt.host, this.#target.head, head);
+    attempt.statusDue = observeAnswer(attempt.host, this.#target.head, head, last);
     if (last) this.#settle();
     this.#handler.onHead(head, last);
   }

@@ -10,6 +10,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import { newWireBytes, type WireBytes } from '../http/wire-bytes.ts';
 import type { TunnelEnd } from '../route/table.ts';
+import { observeTrailers } from './observe.ts';
 import type { RequestBody } from './request-body.ts';
 import type { TryTimers } from './try-timers.ts';
 import { openWebSocket } from './websocket-handshake.ts';
@@ -33,6 +34,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   sent = false;
   /** Another attempt was started because this one took too long. */
   hedged = false;
+  /** Its answer was counted as neither good nor bad: the trailers of gRPC say which. */
+  statusDue = false;
   timers: TryTimers | null = null;
   readonly #cluster: Cluster;
   readonly #head: RequestHead;
@@ -155,6 +158,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   }
 
   onEnd(trailers: HeaderMap | null): void {
+    if (this.statusDue) observeTrailers(this.host, trailers);
     this.#settle();
     this.#owner.onEnd(trailers);
   }
@@ -165,6 +169,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   onReset(reason: ResetReason): void {
     this.#cluster.stats.upstream_rq_rx_reset += 1;
+    if (this.statusDue) observeTrailers(this.host, null);
     if (reason === 'protocol-error') this.#cluster.stats.upstream_cx_protocol_error += 1;
     this.#settle();
     this.#owner.onReset(this, reason, '');

@@ -114,7 +114,7 @@ export class Forwarding extends Timer implements AttemptOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
-    observeAnswer(attempt.host, this.#exchange.request, head);
+    attempt.statusDue = observeAnswer(attempt.host, this.#exchange.request, head, last);
     const retry = this.#retry;
     if (retry !== null) {
       const outcome: AttemptOutcome = { kind: 'response', head };

@@ -1,14 +1,25 @@
-// What the head of an answer says of the endpoint it came from.
+// What the answer to a request says of the endpoint it came from.
 import type { Host } from '../cluster/host.ts';
 import { httpStatusOf, isGrpc } from '../http/grpc-status.ts';
+import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 
-export function observeAnswer(host: Host, request: RequestHead, head: ResponseHead): void {
-  const { cluster, stats } = host;
-  if (head.status < 500) stats.rq_success += 1;
-  else stats.rq_error += 1;
-  if (cluster.config.outlierDetection !== null) cluster.observe(host, countedStatus(request, head));
+/** An answer of gRPC is as good as what it says. true: it says that with its trailers, and `observeTrailers` is due. */
+export function observeAnswer(host: Host, request: RequestHead, head: ResponseHead, last: boolean): boolean {
+  const { cluster } = host;
+  const grpc = isGrpc(request.headers);
+  const said = grpc ? head.headers.get('grpc-status') : undefined;
+  const status = said === undefined ? head.status : httpStatusOf(Number(said));
+  const due = grpc && said === undefined && !last && head.status < 500;
+  if (!due) countOutcome(host, head.status < 500 && status < 500 && (!grpc || said !== undefined));
+  if (cluster.config.outlierDetection !== null) cluster.observe(host, status);
   if (cluster.checked && head.headers.has('x-envoy-immediate-health-check-fail')) cluster.failHealth(host);
+  return due;
+}
+
+export function observeTrailers(host: Host, trailers: HeaderMap | null): void {
+  const said = trailers?.get('grpc-status');
+  countOutcome(host, said !== undefined && httpStatusOf(Number(said)) < 500);
 }
 
 /** A request to it has no answer, or none in time; `status` is what its client gets. */
@@ -17,8 +28,7 @@ export function observeFailure(host: Host, status: number): void {
   host.cluster.observeFailure(host, status);
 }
 
-/** An answer of gRPC that is an error from its head on counts as what it says. */
-function countedStatus({ headers }: RequestHead, head: ResponseHead): number {
-  const said = isGrpc(headers) ? head.headers.get('grpc-status') : undefined;
-  return said === undefined ? head.status : httpStatusOf(Number(said));
+function countOutcome({ stats }: Host, good: boolean): void {
+  if (good) stats.rq_success += 1;
+  else stats.rq_error += 1;
 }
