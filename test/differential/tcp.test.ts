@@ -158,6 +158,7 @@ const cases: ConnectionCase[] = [
         active,
         second: second.received,
         limited: await stand.stat('connection_limit.single.limited_connections', 1),
+        log: (await stand.log('single'))[0],
         first: first instanceof Promise,
       };
     },
@@ -169,7 +170,11 @@ const cases: ConnectionCase[] = [
       const talks: string[] = [];
       for (let i = 0; i < 3; i++)
         talks.push((await talk(stand.port('rated'), [{ send: 'x' }, { hear: /x/ }, { end: true }])).received);
-      return { talks, limited: await stand.stat('local_rate_limit.rated.rate_limited', 1) };
+      return {
+        talks,
+        limited: await stand.stat('local_rate_limit.rated.rate_limited', 1),
+        log: (await stand.log('rated', 3)).at(-1),
+      };
     },
     wants: { talks: ['a:x', 'a:x', ''], limited: 1 },
   },

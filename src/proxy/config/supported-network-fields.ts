@@ -11,6 +11,11 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.type.v3.HashPolicy': 'source_ip',
   'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
   'envoy.extensions.filters.network.rbac.v3.RBAC': 'rules shadow_rules matcher shadow_matcher stat_prefix delay_deny',
+  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz':
+    'stat_prefix grpc_service failure_mode_allow include_peer_certificate transport_api_version filter_enabled_metadata include_tls_session metadata_context_namespaces',
+  'envoy.extensions.filters.network.ratelimit.v3.RateLimit':
+    'stat_prefix domain descriptors timeout failure_mode_deny rate_limit_service',
+  'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor': 'entries',
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit':
     'stat_prefix max_connections delay runtime_enabled',
   'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',

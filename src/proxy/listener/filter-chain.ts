@@ -6,6 +6,7 @@ import type { Downstream, Exchange, ListenerPlace } from '../http/exchange.ts';
 import type { Refusal, RunningNetworkFilter } from '../network-filter/filter.ts';
 import { connectionRecord } from '../tcp/connection-record.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
+import { Admission } from './admission.ts';
 import { createTerminal, type Served, type Terminal, type TerminalServices } from './terminal.ts';
 
 export type ChainOwner = {
@@ -45,9 +46,9 @@ export class FilterChain {
     this.#services = services;
     this.#owner = owner;
     this.#terminal = createTerminal(config.network, listener, services);
-    const { clock, runtime, workers, filterStats: stats } = services;
+    const { clock, random, runtime, workers, client, filterStats: stats } = services;
     const tally = (name: string) => owner.tally(`${listener.name} ${config.fingerprint || config.name} ${name}`);
-    const scope = { clock, runtime, workers, stats, tally };
+    const scope = { clock, random, runtime, workers, client, stats, tally };
     this.#filters = config.networkFilters.map((filter) => filter.start(scope));
   }
 
@@ -58,20 +59,45 @@ export class FilterChain {
 
   /** `socket` is paused, and secured where the chain says so. */
   serve(socket: Socket, downstream: Downstream): void {
-    let record: Exchange | null = null;
-    const recorded = (): Exchange => (record ??= connectionRecord(downstream, this.#services.clock));
-    const filtered = this.#filters.length === 0 ? null : recorded();
-    const refusal = filtered === null ? null : this.#admit(filtered, socket);
-    if (filtered !== null && refusal !== null) {
-      this.#refuse(socket, filtered, refusal);
+    if (this.#filters.length === 0) {
+      this.#start(socket, downstream, null);
       return;
     }
+    const record = connectionRecord(downstream, this.#services.clock);
+    const over = (): void => {
+      this.connections.delete(admission);
+      this.#owner.onGone(this);
+    };
+    const admission = new Admission(this.#filters, socket, record, {
+      onAdmitted: () => {
+        this.connections.delete(admission);
+        this.#start(socket, downstream, record);
+      },
+      onRefused: (refusal) => {
+        this.#refuse(socket, record, refusal);
+        over();
+      },
+      onLost: () => {
+        this.#terminal.turnAway?.(record);
+        over();
+      },
+      onWaiting: () => this.connections.add(admission),
+      onBug: (error) => {
+        this.#owner.onBug(error);
+        over();
+      },
+    });
+    admission.pass();
+  }
+
+  #start(socket: Socket, downstream: Downstream, filtered: Exchange | null): void {
+    let record = filtered;
     const state = filtered?.filterState ?? null;
     let gone = false;
     const served: Served = this.#terminal.serve({
       socket,
       downstream: state === null ? downstream : { ...downstream, filterState: state },
-      record: recorded,
+      record: () => (record ??= connectionRecord(downstream, this.#services.clock)),
       onGone: () => {
         gone = true;
         this.connections.delete(served);
@@ -90,16 +116,6 @@ export class FilterChain {
 
   destroy(): void {
     for (const connection of this.connections) connection.destroy();
-  }
-
-  #admit(record: Exchange, socket: Socket): Refusal | null {
-    for (const filter of this.#filters) {
-      const refusal = filter.admit(record);
-      if (refusal !== null) return refusal;
-      const leave = filter.leave;
-      if (leave !== undefined) socket.once('close', () => leave.call(filter));
-    }
-    return null;
   }
 
   #refuse(socket: Socket, record: Exchange, { delay, details }: Refusal): void {

@@ -3,6 +3,7 @@ import type { LocalRateLimit } from '../../xds/gen/envoy/extensions/filters/netw
 import { at, ConfigError } from '../config/config-error.ts';
 import { keyedFlag } from '../config/runtime-keys.ts';
 import { millis } from '../config/values.ts';
+import { flag } from '../http/flags.ts';
 import type { NetworkFilter } from './filter.ts';
 
 /** `local_rate_limit.<stat_prefix>.<field>` */
@@ -35,7 +36,7 @@ export function createLocalRateLimit(config: LocalRateLimit, name: string, path:
       let tokens = capacity;
       let filledAt = scope.clock.now();
       return {
-        admit() {
+        admit(record) {
           if (!enabled(scope.runtime)) return null;
           // Filled bit by bit, as Envoy's bucket is, and never more than full.
           const now = scope.clock.now();
@@ -43,6 +44,8 @@ export function createLocalRateLimit(config: LocalRateLimit, name: string, path:
           filledAt = now;
           if (tokens < 1) {
             stats.rate_limited += 1;
+            // Envoy's choice.
+            record.flags |= flag.upstreamRetryLimitExceeded;
             return { delay: 0, details: '' };
           }
           tokens -= 1;

@@ -11,6 +11,7 @@ import { ConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/set
 import { SniClusterSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
 import { noRuntime } from '../config/runtime-keys.ts';
 import { testExchange } from '../testing/exchange.ts';
+import type { Admitting } from './filter.ts';
 import { compileNetworkFilter } from './registry.ts';
 
 function compile(schema: DescMessage, json: JsonObject) {
@@ -24,6 +25,8 @@ function start(schema: DescMessage, json: JsonObject, { workers = 1, tally = nul
   const counters = new Map<string, object>();
   const running = compile(schema, json).start({
     clock,
+    random: () => 0,
+    client: null as never,
     runtime: noRuntime,
     workers,
     tally: () => tally,
@@ -32,7 +35,7 @@ function start(schema: DescMessage, json: JsonObject, { workers = 1, tally = nul
       counters.set(name, stats);
       return stats;
     },
-  });
+  }) as Admitting;
   return { clock, counters, running };
 }
 

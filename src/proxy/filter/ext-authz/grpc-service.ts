@@ -1,10 +1,7 @@
 // An authorization server that speaks gRPC (envoy.service.auth.v3): it gets everything about the request, and says what is to become of it.
-
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { GrpcService } from '../../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
-import type { AttributeContext_PeerSchema } from '../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
 import { AttributeContextSchema } from '../../../xds/gen/envoy/service/auth/v3/attribute_context_pb.ts';
 import {
   Authorization,
@@ -12,9 +9,10 @@ import {
   type CheckResponse,
 } from '../../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
 import { decodeGrpcService } from '../../config/grpc-service.ts';
-import type { Exchange, PeerTls, SocketName } from '../../http/exchange.ts';
+import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
+import { destinationOf, sourceOf } from './peers.ts';
 import { type AuthService, type CheckedBody, PARTIAL_BODY, type ServiceOptions } from './service.ts';
 import { change, type HeaderChange, requestChangeOf, responseChangeOf, type Verdict } from './verdict.ts';
 
@@ -44,7 +42,6 @@ function attributes(
 ) {
   const { downstream, request, metadata, route } = exchange;
   const { tls } = downstream;
-  const certificate = options.includeCertificate && tls?.certificate ? certificateText(tls.certificate) : '';
   const noted = options.metadataNamespaces.flatMap((name) => {
     const value = metadata?.get(name);
     return value === undefined ? [] : [[name, value] as const];
@@ -54,13 +51,11 @@ function attributes(
     return value === undefined ? [] : [[name, value] as const];
   });
   return create(AttributeContextSchema, {
-    source: peer(
-      downstream.directRemote,
-      tls === null ? '' : principalOf(tls),
-      request.headers.get('x-envoy-downstream-service-cluster'),
-      certificate,
-    ),
-    destination: peer(downstream.local, tls?.localUriSans[0] ?? '', undefined, ''),
+    source: {
+      ...sourceOf(downstream, options.includeCertificate),
+      service: request.headers.get('x-envoy-downstream-service-cluster') ?? '',
+    },
+    destination: destinationOf(downstream),
     request: {
       time: timestampFromMs(exchange.startedAt),
       http: {
@@ -82,26 +77,6 @@ function attributes(
   });
 }
 
-function peer(
-  { address, port }: SocketName,
-  principal: string,
-  service: string | undefined,
-  certificate: string,
-): MessageInitShape<typeof AttributeContext_PeerSchema> {
-  return {
-    address: {
-      address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } },
-    },
-    principal,
-    certificate,
-    service: service ?? '',
-  };
-}
-
-function principalOf({ uriSans, dnsSans, subject }: PeerTls): string {
-  return uriSans[0] ?? dnsSans[0] ?? subject;
-}
-
 /** By name, several values joined; or one by one, with their bytes. */
 function headersOf({ request }: Exchange, body: CheckedBody | null, { headers: choice, rawHeaders }: ServiceOptions) {
   const all: (readonly [name: string, value: string])[] = [
@@ -121,13 +96,6 @@ function headersOf({ request }: Exchange, body: CheckedBody | null, { headers: c
     headers[name] = before === undefined ? text(value) : `${before},${text(value)}`;
   }
   return { headers };
-}
-
-/** PEM, with what a URL cannot hold escaped, as in x-forwarded-client-cert. */
-function certificateText(der: Buffer): string {
-  const lines = der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n');
-  const pem = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
-  return pem.replaceAll(/[\n +/=]/g, encodeURIComponent);
 }
 
 /** Bytes of a head as the UTF-8 that protobuf wants; what is none is replaced, as by Envoy. */
