@@ -49,6 +49,7 @@ const suite: Suite = {
   routes:
   - {match: {prefix: /direct}, direct_response: {status: 204}}
   - {match: {prefix: /named}, route: {cluster: a}, decorator: {operation: my operation}}
+  - {match: {prefix: /secret}, route: {cluster: a}, decorator: {operation: my operation, propagate: false}}
   - {match: {prefix: /rewritten}, route: {cluster: a, prefix_rewrite: /other}}
   - {match: {prefix: /refused}, route: {cluster: refused}}
   - {match: {prefix: /none/}, route: {cluster: nobody}}
@@ -63,6 +64,18 @@ const CASES: readonly (Pick<Case, 'name' | 'send' | 'script' | 'listener'> & { r
   { name: 'a body', send: request('POST', '/x', { body: 'abc', headers: ['user-agent: ua'] }), spans: 1 },
   { name: 'a direct response', send: get('/direct'), spans: 1 },
   { name: 'a decorated route', send: get('/named'), spans: 1 },
+  { name: 'a name from the proxy before', send: get('/named', 'x-envoy-decorator-operation: theirs'), spans: 1 },
+  { name: 'no name from the proxy before', send: get('/named', 'x-envoy-decorator-operation:'), spans: 1 },
+  { name: 'a name that is kept', send: get('/secret'), spans: 1 },
+  { name: 'a name for the next proxy', listener: 'outbound', send: get('/named'), spans: 1 },
+  { name: 'a name that is kept from the next proxy', listener: 'outbound', send: get('/secret'), spans: 1 },
+  {
+    name: 'a name from the next proxy',
+    listener: 'outbound',
+    send: get('/named', 'x-envoy-decorator-operation: client'),
+    script: { a: [respond({ headers: { 'x-envoy-decorator-operation': 'theirs' } })] },
+    spans: 1,
+  },
   { name: 'a rewritten path', send: get('/rewritten/x'), spans: 1 },
   { name: 'an error', send: get('/x'), script: { a: [respond({ status: 503 })] }, spans: 1 },
   { name: 'nobody listens', send: get('/refused'), spans: 1 },
@@ -121,13 +134,16 @@ compareWithEnvoy(suite, (pair) => {
 });
 
 async function traced(stand: Pair['ours'], one: Omit<(typeof CASES)[number], 'spans'>, id: string, spans: number) {
-  const { upstreams } = await observe(stand, { ...one, wants: { status: 0 } }, id);
+  const { upstreams, responses } = await observe(stand, { ...one, wants: { status: 0 } }, id);
   const collector = stand.upstreams.find(({ name }) => name === 'c')!;
   const received = () => collector.received.flatMap(({ body }) => readSpans(Buffer.from(body, 'latin1')));
   if (spans > 0) await waitFor(`spans of ${stand.subject}`, () => received().length >= spans);
   const seen = upstreams.find(({ upstream }) => upstream === 'a')?.headers ?? [];
   return {
-    seen: seen.filter((line) => /^(traceparent|tracestate|x-request-id|x-client)/.test(line)).map(masked),
+    seen: seen
+      .filter((line) => /^(traceparent|tracestate|x-request-id|x-client|x-envoy-decorator)/.test(line))
+      .map(masked),
+    told: responses.map(({ headers }) => headers.filter((line) => line.startsWith('x-envoy-decorator'))),
     spans: received()
       .map(({ attributes, ...span }) => ({
         ...span,

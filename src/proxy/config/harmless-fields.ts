@@ -87,7 +87,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.route.v3.VirtualHost': {
     metadata: 'read by no filter',
   },
-  'envoy.config.route.v3.Decorator': { propagate: 'names are not told to the next proxy' },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
     runtime_key_prefix: 'weights are those of the configuration',
@@ -103,7 +102,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
   'envoy.extensions.filters.http.router.v3.Router': {
     dynamic_stats: 'statistics',
-    start_child_span: 'no spans are made',
     suppress_grpc_request_failure_code_stats: 'statistics',
   },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },

@@ -12,7 +12,7 @@ import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
-import { decodeFilters, decodeRouter } from './http-filters.ts';
+import { decodeFilters, decodeRouter, wantsChildSpans } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeLocalReplies } from './local-reply.ts';
 import { decodeTracing } from './tracing.ts';
@@ -33,15 +33,16 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
   const codec = CODECS.get(manager.codecType);
   if (codec === undefined) throw new ConfigError(at(path, 'codec_type'), 'must be AUTO, HTTP1 or HTTP2');
   if (manager.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
+  const filters = at(path, 'http_filters');
   return {
     statPrefix: manager.statPrefix,
     routes: decodeRouteSource(manager, path),
-    router: decodeRouter(manager.httpFilters, at(path, 'http_filters')),
-    filters: decodeFilters(manager.httpFilters, at(path, 'http_filters')),
+    router: decodeRouter(manager.httpFilters, filters),
+    filters: decodeFilters(manager.httpFilters, filters),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
     localReplies: decodeLocalReplies(manager.localReplyConfig, at(path, 'local_reply_config')),
     earlyLogs: decodeEarlyLogs(manager.accessLogOptions, at(path, 'access_log_options')),
-    tracing: decodeTracing(manager.tracing, at(path, 'tracing')),
+    tracing: decodeTracing(manager.tracing, wantsChildSpans(manager.httpFilters, filters), at(path, 'tracing')),
     ...decodeLimits(manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     xffTrustedHops: manager.xffNumTrustedHops,

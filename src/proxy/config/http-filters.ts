@@ -19,10 +19,7 @@ const CHECKED = new Set([
 ]);
 
 export function decodeRouter(filters: readonly FilterMessage[], path: string): RouterOptions {
-  const last = filters.at(-1)?.configType;
-  if (last?.case !== 'typedConfig' || !isRouter(last.value)) throw new ConfigError(path, 'must end with the router');
-  const here = `${path}[${filters.length - 1}].typed_config`;
-  const router = unpack(last.value, RouterSchema, here);
+  const { router, here } = routerOf(filters, path);
   return {
     respectExpectedTimeout: router.respectExpectedRqTimeout,
     suppressHeaders: router.suppressEnvoyHeaders,
@@ -31,6 +28,18 @@ export function decodeRouter(filters: readonly FilterMessage[], path: string): R
       return name.toLowerCase();
     }),
   };
+}
+
+/** Whether the router is to make a span of each attempt. */
+export function wantsChildSpans(filters: readonly FilterMessage[], path: string): boolean {
+  return routerOf(filters, path).router.startChildSpan;
+}
+
+function routerOf(filters: readonly FilterMessage[], path: string) {
+  const last = filters.at(-1)?.configType;
+  if (last?.case !== 'typedConfig' || !isRouter(last.value)) throw new ConfigError(path, 'must end with the router');
+  const here = `${path}[${filters.length - 1}].typed_config`;
+  return { router: unpack(last.value, RouterSchema, here), here };
 }
 
 /** Without the router. */

@@ -8,7 +8,7 @@ export const routeFields: Readonly<Record<string, string>> = {
     'rate_limits name domains routes matcher virtual_clusters request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies require_tls include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy per_request_buffer_limit_bytes request_body_buffer_limit',
   'envoy.config.route.v3.VirtualCluster': 'headers name',
   'envoy.config.route.v3.RouteList': 'routes',
-  'envoy.config.route.v3.Decorator': 'operation',
+  'envoy.config.route.v3.Decorator': 'operation propagate',
   'envoy.config.route.v3.Route':
     'stat_prefix decorator name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit',
   'envoy.config.route.v3.RouteMatch':
@@ -64,5 +64,5 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig': 'metadata_match',
   'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': 'allowed_route_names',
   'envoy.extensions.filters.http.router.v3.Router':
-    'suppress_envoy_headers strict_check_headers respect_expected_rq_timeout',
+    'suppress_envoy_headers strict_check_headers respect_expected_rq_timeout start_child_span',
 };

@@ -30,8 +30,12 @@ import { share } from './values.ts';
 const MAXIMUM_PATH = 256;
 const QUEUE = 1024;
 
-/** null: without a provider nothing is traced. */
-export function decodeTracing(tracing: HttpConnectionManager_Tracing | undefined, path: string): TracingConfig | null {
+/** null: without a provider nothing is traced. `childSpans`: the router asks for a span per attempt, too. */
+export function decodeTracing(
+  tracing: HttpConnectionManager_Tracing | undefined,
+  childSpans: boolean,
+  path: string,
+): TracingConfig | null {
   if (tracing?.provider === undefined) return null;
   if (tracing.verbose) throw new ConfigError(at(path, 'verbose'), 'is not supported');
   const { configType } = tracing.provider;
@@ -46,7 +50,7 @@ export function decodeTracing(tracing: HttpConnectionManager_Tracing | undefined
     overallSampling: part(tracing.overallSampling),
     maxPathLength: tracing.maxPathTagLength ?? MAXIMUM_PATH,
     customTags: mapAt(tracing.customTags, at(path, 'custom_tags'), decodeCustomTag),
-    spawnUpstream: tracing.spawnUpstreamSpan ?? false,
+    spawnUpstream: childSpans || (tracing.spawnUpstreamSpan ?? false),
     propagate: !tracing.noContextPropagation,
   };
 }

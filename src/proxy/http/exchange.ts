@@ -90,6 +90,8 @@ export type ActiveSpan = {
   attempt(now: number): void;
   /** The attempt is over and another one follows; 0 without a status. */
   attempted(status: number, now: number): void;
+  /** The response goes to the client next. */
+  respond(headers: HeaderMap): void;
   finish(now: number): void;
 };
 

@@ -5,6 +5,7 @@ import type {
   VirtualHost,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import { decodeDecorator } from '../config/decorator.ts';
 import { compileBodyFormat } from '../config/local-reply.ts';
 import { plainMetadata, readSource } from '../config/values.ts';
 import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
@@ -52,7 +53,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     filters,
     rateLimits: compileLimits(route, level, path),
     charge: compileCharges(route, level.host.name, level.virtualClusters),
-    decorator: route.decorator?.operation ?? '',
+    decorator: route.decorator === undefined ? null : decodeDecorator(route.decorator, at(path, 'decorator')),
     metadata: plainMetadata(route.metadata),
   });
 }

@@ -19,6 +19,6 @@ export function secureRedirect(virtualHost: string): RouteEntry {
     rateLimits: noRouteLimits,
     metadata: {},
     charge: null,
-    decorator: '',
+    decorator: null,
   };
 }

@@ -3,6 +3,7 @@ import type { Hash64 } from '../../lib/hash.ts';
 import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { ConfigSource } from '../config/config-source.ts';
+import type { Decorator } from '../config/decorator.ts';
 import type { BodyFormat } from '../config/local-reply.ts';
 import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
@@ -40,8 +41,8 @@ export type RouteEntry = {
   readonly rateLimits: RouteLimits;
   /** null: requests are counted by their cluster alone. */
   readonly charge: ChargeRequest | null;
-  /** Names the span of its requests; '' names it by its direction. */
-  readonly decorator: string;
+  /** Names the span of its requests; null names it by its direction. */
+  readonly decorator: Decorator | null;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Only where the choice of the cluster belongs to the route: the entry with that choice made. `random` is as for `match`. */

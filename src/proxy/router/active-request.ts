@@ -320,6 +320,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const exchange = this.exchange;
     const { config, services, stats } = this.#manager;
     addOwnHeaders(head.headers, config, services.clock.epoch());
+    exchange.span?.respond(head.headers);
     exchange.response = head;
     exchange.responded = services.clock.now();
     this.#responding = true;

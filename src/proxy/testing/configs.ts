@@ -162,7 +162,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
     rateLimits: noRouteLimits,
     metadata: {},
     charge: null,
-    decorator: '',
+    decorator: null,
     ...change,
   };
 }

@@ -1,7 +1,9 @@
 // The span of one exchange, and those of its attempts where they have their own. Attributes are read off the exchange at its end.
 import type { ActiveSpan, Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
+import type { HeaderMap } from '../http/headers.ts';
 import type { Attribute } from './config.ts';
+import { Operation } from './operation.ts';
 import type { SpanRecord } from './otlp.ts';
 import type { TraceContext } from './trace-context.ts';
 import type { Tracer } from './tracer.ts';
@@ -19,6 +21,7 @@ export class ExchangeSpan implements ActiveSpan {
   readonly #exchange: Exchange;
   readonly #context: TraceContext;
   readonly #parentId: string;
+  readonly #operation: Operation;
   #child: Child | null = null;
 
   constructor(tracer: Tracer, exchange: Exchange, context: TraceContext, parentId: string) {
@@ -29,6 +32,7 @@ export class ExchangeSpan implements ActiveSpan {
     this.traceId = context.traceId;
     this.spanId = context.spanId;
     this.sampled = context.sampled;
+    this.#operation = new Operation(tracer.direction, exchange.route?.decorator ?? null, exchange.request.headers);
   }
 
   attempt(now: number): void {
@@ -62,13 +66,17 @@ export class ExchangeSpan implements ActiveSpan {
     });
   }
 
+  respond(headers: HeaderMap): void {
+    this.#operation.onResponse(headers);
+  }
+
   finish(now: number): void {
     const exchange = this.#exchange;
     const status = exchange.response?.status ?? 0;
     this.attempted(status, now);
     if (!this.sampled) return;
     const { direction, config } = this.#tracer;
-    const name = exchange.route?.decorator || this.#tracer.nameOf(exchange);
+    const name = this.#operation.name || this.#tracer.nameOf(exchange);
     const kind = direction === 'egress' && !config.spawnUpstream ? 'client' : 'server';
     this.#tracer.exporter.add({
       ...this.#record(this.spanId, this.#parentId, name, kind),
