@@ -21,11 +21,33 @@ export function issuerOf({ issuer }: X509Certificate): string {
   return issuer.split('\n').reverse().join(',');
 }
 
-/** Alternative names of one of Node's types: `URI`, `DNS`, `IP Address`, `email`. */
-export function alternativeNames({ subjectAltName }: X509Certificate, type: string): readonly string[] {
-  const prefix = `${type}:`;
-  return (subjectAltName ?? '')
-    .split(', ')
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => name.slice(prefix.length));
+export type SubjectAltName = { readonly type: 'uri' | 'dns' | 'ip' | 'email'; readonly value: string };
+
+/** By Node's names. */
+const TYPES: Readonly<Record<string, SubjectAltName['type']>> = {
+  URI: 'uri',
+  DNS: 'dns',
+  'IP Address': 'ip',
+  email: 'email',
+};
+
+export function alternativeNames(certificate: X509Certificate, type: SubjectAltName['type']): readonly string[] {
+  return subjectAltNames(certificate.subjectAltName)
+    .filter((name) => name.type === type)
+    .map(({ value }) => value);
+}
+
+/** Node's text form: `URI:spiffe://a/b, DNS:c`; a value that could be misread comes as a JSON string. */
+export function subjectAltNames(text: string | undefined): SubjectAltName[] {
+  const names: SubjectAltName[] = [];
+  for (const [, type, value] of (text ?? '').matchAll(/(?:^|, )(URI|DNS|[A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
+    const known = TYPES[type!];
+    if (known !== undefined) names.push({ type: known, value: value!.startsWith('"') ? unquoted(value!) : value! });
+  }
+  return names;
+}
+
+function unquoted(text: string): string {
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'string' ? value : '';
 }

@@ -28,6 +28,7 @@ const allow = filter(
   `permissions: [${path('exact: /identity')}], principals: [{ authenticated: {} }]`,
   `permissions: [${path('exact: /two')}, ${path('exact: /either')}], ${ANYONE}`,
   `permissions: [${path('safe_regex: { regex: "/re/[0-9]+" }')}], ${ANYONE}`,
+  `permissions: [{ uri_template: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "/files/{name}/*.txt" } } }], ${ANYONE}`,
   `permissions: [{ destination_port: 1 }], ${ANYONE}`,
   `permissions: [{ and_rules: { rules: [${path('exact: /host')}, ${header(':authority', 'exact: named.test')}] } }], ${ANYONE}`,
 );
@@ -98,6 +99,9 @@ compareWithEnvoy({
     denied('no address forwarded', get('/claimed')),
     denied('an identity without TLS', get('/identity')),
     allowed('second permission of a rule', get('/either')),
+    allowed('template', get('/files/a/b.txt?c')),
+    denied('template, another end', get('/files/a/b.png')),
+    denied('template, more segments', get('/files/a/b/c.txt')),
     allowed('regex', get('/re/123')),
     denied('regex is anchored', get('/re/123x')),
     allowed('host', request('GET', '/host', { host: 'named.test' })),

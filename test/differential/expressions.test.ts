@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { expressionTree } from '../../src/proxy/testing/expression-tree.ts';
 import { respond } from '../support/upstream.ts';
-import { get, request, type Suite } from './harness/case.ts';
+import { type CertificateFiles, get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 import { fileLog, linesOf, read } from './harness/log-file.ts';
 import { observe } from './harness/observation.ts';
@@ -237,6 +237,50 @@ const policies = Object.entries(CONDITIONS).map(
     `${name}: {permissions: [{url_path: {path: {exact: /m/${name}}}}], principals: [{any: true}], condition: ${JSON.stringify(expressionTree(text))}}`,
 );
 
+/** Of a client's certificate. */
+const CERTIFICATE = [
+  'connection.mtls',
+  'connection.tls_version',
+  'connection.requested_server_name',
+  'connection.subject_peer_certificate',
+  'connection.subject_local_certificate',
+  'connection.uri_san_peer_certificate',
+  'connection.uri_san_local_certificate',
+  'connection.dns_san_peer_certificate',
+  'connection.dns_san_local_certificate',
+  'connection.sha256_peer_certificate_digest',
+  'connection.peer_certificate',
+];
+const AUTHENTICATED = `${TYPE}.rbac.principals.mtls_authenticated.v3.Config`;
+const client = (name: string, fields: string) =>
+  `${name}: {permissions: [{url_path: {path: {exact: /m/${name}}}}], principals: [{custom: {name: c, typed_config: {'@type': ${AUTHENTICATED}, ${fields}}}}]}`;
+const CLIENTS = [
+  client('any', 'any_validated_client_certificate: true'),
+  client('uri', 'san_matcher: {san_type: URI, matcher: {suffix: /client}}'),
+  client('other', 'san_matcher: {san_type: URI, matcher: {suffix: /other}}'),
+  client('dns', 'san_matcher: {san_type: DNS, matcher: {exact: nobody.test}}'),
+];
+
+const entry = (fields: string) =>
+  `{extension: {name: e, typed_config: {'@type': ${TYPE}.rate_limit_descriptors.expr.v3.Descriptor, descriptor_key: plan, ${fields}}}}`;
+const one = (value: string) =>
+  `{entries: [{key: plan, value: ${value}}], token_bucket: {max_tokens: 1, tokens_per_fill: 1, fill_interval: 600s}}`;
+const LIMITS = `
+- name: limits
+  typed_config:
+    '@type': ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit
+    stat_prefix: local
+    token_bucket: {max_tokens: 1000, tokens_per_fill: 1, fill_interval: 600s}
+    filter_enabled: {default_value: {numerator: 100}}
+    filter_enforced: {default_value: {numerator: 100}}
+    descriptors: [${[one('gold'), one('"7"'), one('"true"')].join(', ')}, {entries: [{key: generic_key, value: always}], token_bucket: {max_tokens: 1, tokens_per_fill: 1, fill_interval: 600s}}]
+    rate_limits:
+    - actions: [${entry(`text: "request.headers['x-plan']"`)}]
+    - actions: [${entry(`parsed: ${JSON.stringify(expressionTree("request.method == 'PUT'"))}`)}]
+    - actions: [{header_value_match: {descriptor_key: plan, descriptor_value: gold, headers: [{name: x-error}]}}, ${entry(`text: "request.headers['none']"`)}]
+    - actions: [{header_value_match: {descriptor_key: plan, descriptor_value: "7", headers: [{name: x-error}]}}, ${entry(`text: "request.headers['none']", skip_if_error: true`)}]
+`;
+
 const NOTES = `
 - name: notes
   typed_config:
@@ -277,6 +321,26 @@ const suite: Suite = {
     rules: {action: ALLOW, policies: {${policies.join(', ')}}}
 `,
     },
+    limited: { filters: LIMITS },
+    identified: {
+      listener: `listener_filters: [{name: inspector, typed_config: {'@type': ${TYPE}.filters.listener.tls_inspector.v3.TlsInspector}}]`,
+      chain: `
+transport_socket:
+  name: tls
+  typed_config:
+    '@type': ${TYPE}.transport_sockets.tls.v3.DownstreamTlsContext
+    common_tls_context:
+      tls_certificates: [{certificate_chain: {filename: <folder>/server.pem}, private_key: {filename: <folder>/server-key.pem}}]
+      validation_context: {trusted_ca: {filename: <folder>/ca.pem}}
+`,
+      filters: `
+- name: rbac
+  typed_config:
+    '@type': ${TYPE}.filters.http.rbac.v3.RBAC
+    rules: {action: ALLOW, policies: {${CLIENTS.join(', ')}}}
+`,
+      manager: `access_log:${fileLog('certificate', json('CEL', CERTIFICATE))}`,
+    },
   },
   virtualHosts: `
 - name: all
@@ -302,13 +366,43 @@ const suite: Suite = {
       - metadata: {filter_metadata: {ns: {k: hv}}}
         endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: <a>}}}
 `,
-  cases: Object.keys(CONDITIONS).map((name) => ({
-    name: `condition: ${name}`,
-    listener: 'conditions',
-    send: get(`/m/${name}`, 'x-a: abc'),
-    wants: { status: ['missing', 'number', 'text'].includes(name) ? 403 : 200 },
-  })),
+  certificates: true,
+  cases: [
+    ...Object.keys(CONDITIONS).map((name) => ({
+      name: `condition: ${name}`,
+      listener: 'conditions',
+      send: get(`/m/${name}`, 'x-a: abc'),
+      wants: { status: ['missing', 'number', 'text'].includes(name) ? 403 : 200 } as const,
+    })),
+    limited('a header', [get('/m', 'x-plan: gold'), get('/m', 'x-plan: gold'), get('/m', 'x-plan: other')]),
+    limited('a tree', [request('PUT', '/m'), request('PUT', '/m'), get('/m')]),
+    limited('an error that is skipped', [get('/m', 'x-error: 1'), get('/m', 'x-error: 1'), get('/m')]),
+    ...(['any', 'uri', 'other', 'dns'] as const).flatMap((name) => [
+      {
+        ...identified(name),
+        tls: withClient,
+        wants: { status: name === 'any' || name === 'uri' ? 200 : 403 } as const,
+      },
+      { ...identified(name), name: `${name}: without a certificate`, tls: anonymous, wants: { status: 403 } as const },
+    ]),
+  ],
 };
+
+function limited(name: string, send: readonly string[]) {
+  return { name: `limited by ${name}`, listener: 'limited', send, wants: { status: [200, 429, 200] } } as const;
+}
+
+function identified(name: string) {
+  return { name: `identified: ${name}`, listener: 'identified', send: get(`/m/${name}`) };
+}
+
+function withClient(files: CertificateFiles) {
+  return { ...anonymous(files), cert: files.client!, key: files['client-key']! };
+}
+
+function anonymous(files: CertificateFiles) {
+  return { ca: files.ca!, servername: 'server.test' };
+}
 
 const CASES = [
   {
@@ -337,6 +431,21 @@ compareWithEnvoy(suite, (pair) => {
     }
     const [theirs, mine] = await linesOf(pair(), 'alike', mark);
     expect(mine!.map(shape), 'alike').toEqual(theirs!.map(shape));
+  });
+
+  test('what a certificate says', async () => {
+    const one = {
+      name: '',
+      listener: 'identified',
+      send: get('/m/any'),
+      tls: withClient,
+      wants: { status: 200 } as const,
+    };
+    await Promise.all([pair().reference, pair().ours].map((stand) => observe(stand, one, 'certificate')));
+    const [theirs, mine] = (await linesOf(pair(), 'certificate', '"certificate"')).map((lines) =>
+      lines.map((line) => JSON.parse(line)),
+    );
+    expect(mine).toEqual(theirs);
   });
 
   test.each(Object.keys(FILTERS))('filter %s', (name) => {

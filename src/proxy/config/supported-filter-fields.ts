@@ -8,12 +8,13 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.rbac.v3.Action': 'name action',
   'envoy.config.rbac.v3.Policy': 'permissions principals condition checked_condition cel_config',
   'envoy.config.rbac.v3.Permission':
-    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name metadata sourced_metadata',
+    'and_rules or_rules any header url_path destination_ip destination_port destination_port_range not_rule requested_server_name metadata sourced_metadata uri_template',
   'envoy.config.rbac.v3.Permission.Set': 'rules',
   'envoy.config.rbac.v3.Principal':
-    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id metadata filter_state sourced_metadata',
+    'and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path not_id metadata filter_state sourced_metadata custom',
   'envoy.config.rbac.v3.Principal.Set': 'ids',
   'envoy.config.rbac.v3.Principal.Authenticated': 'principal_name',
+  'envoy.extensions.rbac.principals.mtls_authenticated.v3.Config': 'san_matcher any_validated_client_certificate',
   'envoy.config.core.v3.CidrRange': 'address_prefix prefix_len',
   'envoy.type.matcher.v3.PathMatcher': 'path',
   'envoy.extensions.filters.http.fault.v3.HTTPFault':
@@ -46,7 +47,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.AddressMatcher': 'ranges invert_match',
   'envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch': 'descriptor_value descriptor_key address_matcher',
   'envoy.config.route.v3.RateLimit.Action':
-    'source_cluster destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata remote_address_match',
+    'source_cluster destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata remote_address_match extension',
+  'envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor': 'descriptor_key skip_if_error text parsed',
   'envoy.config.route.v3.RateLimit.Action.RequestHeaders': 'header_name descriptor_key skip_if_absent',
   'envoy.config.route.v3.RateLimit.Action.QueryParameters': 'query_parameter_name descriptor_key skip_if_absent',
   'envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress': 'v4_prefix_mask_len v6_prefix_mask_len',

@@ -111,7 +111,10 @@ const SAN_TYPES: Readonly<Partial<Record<GivenSanType, SanType>>> = {
   [GivenSanType.IP_ADDRESS]: 'ip',
 };
 
-function decodeSan({ sanType, matcher }: SubjectAltNameMatcher, path: string): Sans[number] {
+export function decodeSan(
+  { sanType, matcher }: SubjectAltNameMatcher,
+  path: string,
+): Sans[number] & { readonly type: SanType } {
   const type = SAN_TYPES[sanType];
   if (type === undefined) {
     throw new ConfigError(at(path, 'san_type'), 'is not supported (hint: URI, DNS, EMAIL, IP_ADDRESS)');

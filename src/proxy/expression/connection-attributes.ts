@@ -49,7 +49,7 @@ function certificates(of: (seen: Seen) => PeerTls | UpstreamTls | null): Members
   };
   const [peer, local] = [shown('certificate'), shown('localCertificate')];
   const named =
-    (whose: typeof peer, type: string) =>
+    (whose: typeof peer, type: 'uri' | 'dns') =>
     (seen: Seen): Attribute => {
       const certificate = whose(seen);
       return certificate === null ? undefined : alternativeNames(certificate, type)[0];
@@ -65,14 +65,12 @@ function certificates(of: (seen: Seen) => PeerTls | UpstreamTls | null): Members
     tls_version: (seen) => of(seen)?.version,
     subject_peer_certificate: subject(peer),
     subject_local_certificate: subject(local),
-    uri_san_peer_certificate: named(peer, 'URI'),
-    uri_san_local_certificate: named(local, 'URI'),
-    dns_san_peer_certificate: named(peer, 'DNS'),
-    dns_san_local_certificate: named(local, 'DNS'),
+    uri_san_peer_certificate: named(peer, 'uri'),
+    uri_san_local_certificate: named(local, 'uri'),
+    dns_san_peer_certificate: named(peer, 'dns'),
+    dns_san_local_certificate: named(local, 'dns'),
     sha256_peer_certificate_digest: (seen) => peer(seen)?.fingerprint256.replaceAll(':', '').toLowerCase(),
-    peer_certificate: (seen) => {
-      const certificate = peer(seen);
-      return certificate === null ? undefined : encodeURIComponent(certificate.toString());
-    },
+    /** PEM */
+    peer_certificate: (seen) => peer(seen)?.toString(),
   };
 }

@@ -1,7 +1,7 @@
 // Which of several certificates a client is shown: those for the name it asks for, one of each kind of key; without any, the first.
 import type { SecureContext } from 'node:tls';
+import { subjectAltNames } from '../../lib/certificate.ts';
 import { type CurrentContext, makeContext, type OwnCertificate } from './context.ts';
-import { subjectAltNames } from './peer.ts';
 
 export class CertificateChoice {
   readonly #current: CurrentContext;

@@ -1,10 +1,8 @@
 // What a certificate says of its owner, in the forms matchers and headers use.
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
-import type { SanType } from '../config/types.ts';
+import { alternativeNames } from '../../lib/certificate.ts';
 import type { PeerTls } from '../http/exchange.ts';
-
-export type SubjectAltName = { readonly type: SanType; readonly value: string };
 
 /** A peer's certificate and what it sent behind it; [] where nobody asked. */
 export type PeerChain = { readonly certificate: X509Certificate; readonly issuers: readonly X509Certificate[] };
@@ -30,22 +28,18 @@ export function peerChainOf(socket: TLSSocket, whole: boolean): PeerChain | unde
   return { certificate, issuers };
 }
 
-/** By Node's names. */
-const TYPES: Readonly<Record<string, SanType>> = { URI: 'uri', DNS: 'dns', 'IP Address': 'ip', email: 'email' };
-
 /** What an end shows of itself. */
 export type LocalEnd = { readonly uriSans: readonly string[]; readonly certificate: Buffer | null };
 
 export function peerOf(socket: TLSSocket, local: LocalEnd, serverName: string): PeerTls {
   const certificate = socket.getPeerX509Certificate();
-  const names = certificate === undefined ? [] : subjectAltNames(certificate.subjectAltName);
   return {
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().name ?? '',
     sni: serverName,
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
-    uriSans: names.filter(({ type }) => type === 'uri').map(({ value }) => value),
-    dnsSans: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
+    uriSans: certificate === undefined ? [] : alternativeNames(certificate, 'uri'),
+    dnsSans: certificate === undefined ? [] : alternativeNames(certificate, 'dns'),
     subject: subjectOf(certificate),
     fingerprint: certificate === undefined ? '' : certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     localUriSans: local.uriSans,
@@ -60,23 +54,6 @@ function subjectOf(certificate: X509Certificate | undefined): string {
   return subject === undefined ? '' : subject.split('\n').reverse().join(',');
 }
 
-export function uriSans(certificate: X509Certificate): string[] {
-  return subjectAltNames(certificate.subjectAltName)
-    .filter(({ type }) => type === 'uri')
-    .map(({ value }) => value);
-}
-
-/** Node's text form: `URI:spiffe://a/b, DNS:c`; a value that could be misread comes as a JSON string. */
-export function subjectAltNames(text: string | undefined): SubjectAltName[] {
-  const names: SubjectAltName[] = [];
-  for (const [, type, value] of (text ?? '').matchAll(/(?:^|, )(URI|DNS|[A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
-    const known = TYPES[type!];
-    if (known !== undefined) names.push({ type: known, value: value!.startsWith('"') ? unquoted(value!) : value! });
-  }
-  return names;
-}
-
-function unquoted(text: string): string {
-  const value: unknown = JSON.parse(text);
-  return typeof value === 'string' ? value : '';
+export function uriSans(certificate: X509Certificate): readonly string[] {
+  return alternativeNames(certificate, 'uri');
 }

@@ -1,7 +1,8 @@
 // What is asked of a peer's certificate beside a chain to the trust bundle, which the TLS library verifies.
 import { createHash, type X509Certificate } from 'node:crypto';
+import { type SubjectAltName, subjectAltNames } from '../../lib/certificate.ts';
 import { isName } from '../../lib/dns-name.ts';
-import { type PeerChain, type SubjectAltName, subjectAltNames } from './peer.ts';
+import type { PeerChain } from './peer.ts';
 import type { CurrentValidation } from './validation.ts';
 
 export type VerifyFailure = 'ssl_fail_verify_error' | 'ssl_fail_verify_san' | 'ssl_fail_verify_cert_hash';

@@ -81,7 +81,7 @@ test.each<[JsonObject, string]>([
   [{ stage: 11 }, 'f.stage: must be at most 10'],
   [{ descriptors: [{ entries: [{ value: 'v' }], token_bucket: bucket }] }, 'f.descriptors[0].entries[0].key: is empty'],
   [{ max_dynamic_descriptors: 0 }, 'f.max_dynamic_descriptors: must be more than 0'],
-  [{ rate_limits: [{ actions: [{ extension: { name: 'x' } }] }] }, 'extension: is not supported'],
+  [{ rate_limits: [{ actions: [{ extension: { name: 'x' } }] }] }, 'extension.typed_config: is required'],
   [
     { rate_limits: [{ actions: [{ remote_address_match: { descriptor_value: 'v' } }] }] },
     'f.rate_limits[0].actions[0].remote_address_match.address_matcher.ranges: is empty',

@@ -21,6 +21,7 @@ import { compileHeaders, requestLookup } from '../../route/match/header-matcher.
 import { compileQuery, queryValue } from '../../route/match/query.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
 import type { FilterScope } from '../filter.ts';
+import { compileExpression } from './expression-entry.ts';
 import { compileHits, compileMetadataPath, compileOverride } from './rule-extras.ts';
 
 export type Entry = { readonly key: string; readonly value: string };
@@ -49,7 +50,7 @@ export type RateLimitRule = {
 };
 
 /** null: there is none, and the rule does not apply. 'skip': the descriptor goes without this entry. */
-type Action = (exchange: Exchange, scope: FilterScope) => Entry | null | 'skip';
+export type Action = (exchange: Exchange, scope: FilterScope) => Entry | null | 'skip';
 
 const HIGHEST_STAGE = 10;
 const SHOWN: ReadonlyMap<Shown, LimitsShown> = new Map([
@@ -150,6 +151,8 @@ function compileAction({ actionSpecifier: action }: RateLimit_Action, path: stri
       return compileAddressMatch(action.value, at(path, 'remote_address_match'));
     case 'metadata':
       return compileMetadataAction(action.value, at(path, 'metadata'));
+    case 'extension':
+      return compileExpression(action.value, at(path, 'extension'));
     default:
       throw new ConfigError(path, 'has no supported action');
   }

@@ -6,6 +6,7 @@ import type { PathMatcher } from '../../../xds/gen/envoy/type/matcher/v3/path_pb
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { all, compileHeader } from '../../route/match/header-matcher.ts';
+import { compileTemplate } from '../../route/match/path-matcher.ts';
 import { pathOnly } from '../../route/match/query.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
 import { compileDynamicMetadata, compileSourcedMetadata } from './metadata.ts';
@@ -34,6 +35,10 @@ export function compilePermission({ rule }: Permission, path: string, depth = 0)
     }
     case 'urlPath':
       return compileUrlPath(rule.value, at(path, 'url_path'));
+    case 'uriTemplate': {
+      const { matches } = compileTemplate(rule.value, at(path, 'uri_template'));
+      return ({ request }) => matches(pathOnly(request.path));
+    }
     case 'destinationIp': {
       const test = compileRange(rule.value, at(path, 'destination_ip'));
       return ({ downstream }) => test(downstream.local.address);

@@ -1,9 +1,8 @@
 // Who asks: a Principal → a test on the exchange.
-import type { Principal, Principal_Authenticated } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import type { Principal } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
-import type { PeerTls } from '../../http/exchange.ts';
 import { all, compileHeader } from '../../route/match/header-matcher.ts';
-import { compileString } from '../../route/match/string-matcher.ts';
+import { compileAuthenticated, compileCustom } from './authenticated.ts';
 import { compileDynamicMetadata, compileFilterState, compileSourcedMetadata } from './metadata.ts';
 import { always, compileRange, compileUrlPath, type ExchangeTest, refuseDeep, some } from './permission.ts';
 
@@ -22,6 +21,8 @@ export function compilePrincipal({ identifier }: Principal, path: string, depth 
     }
     case 'authenticated':
       return compileAuthenticated(identifier.value, at(path, 'authenticated'));
+    case 'custom':
+      return compileCustom(identifier.value, at(path, 'custom'));
     case 'sourceIp': {
       const test = compileRange(identifier.value, at(path, 'source_ip'));
       return ({ downstream }) => test(downstream.remote.address);
@@ -54,18 +55,4 @@ export function compilePrincipal({ identifier }: Principal, path: string, depth 
 function compileSet(ids: readonly Principal[], path: string, depth: number): ExchangeTest[] {
   if (ids.length === 0) throw new ConfigError(path, 'is empty');
   return mapAt(ids, path, (id, here) => compilePrincipal(id, here, depth + 1));
-}
-
-/** URI SANs first, then DNS SANs, then the subject. Without a name, any peer that showed a verified certificate. */
-function compileAuthenticated({ principalName }: Principal_Authenticated, path: string): ExchangeTest {
-  if (principalName === undefined) return ({ downstream: { tls } }) => tls !== null && showedCertificate(tls);
-  const test = compileString(principalName, at(path, 'principal_name'));
-  return ({ downstream: { tls } }) =>
-    tls !== null &&
-    showedCertificate(tls) &&
-    (tls.uriSans.some((san) => test(san)) || tls.dnsSans.some((san) => test(san)) || test(tls.subject));
-}
-
-function showedCertificate(tls: PeerTls): boolean {
-  return tls.fingerprint !== '' || tls.uriSans.length > 0 || tls.dnsSans.length > 0 || tls.subject !== '';
 }

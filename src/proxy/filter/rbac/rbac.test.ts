@@ -1,5 +1,6 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { types } from '../../../xds/descriptors/types.ts';
 import { RBACSchema as RulesSchema } from '../../../xds/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { RBACSchema } from '../../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { noRuntime } from '../../config/runtime-keys.ts';
@@ -16,8 +17,19 @@ const post = {
   principals: [{ any: true }],
 };
 
+const mtlsAuthenticated = (fields: JsonObject): JsonObject => ({
+  name: 'mtls',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config',
+    ...fields,
+  },
+});
+
 function holds(policy: JsonObject, exchange: Exchange): boolean {
-  const engine = compileRbac(fromJson(RulesSchema, { policies: { p: { ...anyone, ...policy } } }), 'rules');
+  const engine = compileRbac(
+    fromJson(RulesSchema, { policies: { p: { ...anyone, ...policy } } }, { registry: types }),
+    'rules',
+  );
   return engine(exchange, noRuntime).allowed;
 }
 
@@ -29,6 +41,15 @@ const request = testExchange(
 describe('permissions', () => {
   const yes: JsonObject = { any: true };
   const no: JsonObject = { destination_port: 1 };
+  const template = (path_template: string): JsonObject => ({
+    uri_template: {
+      name: 'template',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig',
+        path_template,
+      },
+    },
+  });
   test.each<[rule: JsonObject, wants: boolean]>([
     [yes, true],
     [no, false],
@@ -46,6 +67,8 @@ describe('permissions', () => {
     [{ and_rules: { rules: [yes, no] } }, false],
     [{ or_rules: { rules: [no, yes] } }, true],
     [{ or_rules: { rules: [no, no] } }, false],
+    [template('/admin/{name}'), true],
+    [template('/admin/{name}/more'), false],
   ])('%j: %s', (rule, wants) => {
     expect(holds({ permissions: [rule] }, request)).toBe(wants);
   });
@@ -57,6 +80,7 @@ describe('permissions', () => {
 
 describe('principals', () => {
   const named = (exact: string) => ({ authenticated: { principal_name: { exact } } });
+  const mtls = (fields: JsonObject): JsonObject => ({ custom: mtlsAuthenticated(fields) });
   const from = (address_prefix: string, prefix_len: number) => ({ address_prefix, prefix_len });
   const forwarded = testExchange({}, { tls: null });
   forwarded.clientAddress = '192.0.2.9';
@@ -71,6 +95,10 @@ describe('principals', () => {
     [{ not_id: { header: { name: 'x-a' } } }, false],
     [{ and_ids: { ids: [{ any: true }, named('x')] } }, false],
     [{ or_ids: { ids: [named('x'), { any: true }] } }, true],
+    [mtls({ any_validated_client_certificate: true }), true],
+    [mtls({ san_matcher: { san_type: 'URI', matcher: { suffix: '/web' } } }), true],
+    [mtls({ san_matcher: { san_type: 'DNS', matcher: { suffix: '/web' } } }), false],
+    [mtls({ san_matcher: { san_type: 'EMAIL', matcher: { prefix: 'web' } } }), false],
   ])('%j: %s', (id, wants) => {
     expect(holds({ principals: [id] }, request)).toBe(wants);
   });
@@ -185,6 +213,11 @@ describe('refused', () => {
       'rules.policies[p].permissions[0].destination_ip: ',
     ],
     [{ permissions: [{ destination_port_range: { start: 2, end: 2 } }] }, 'destination_port_range: is empty'],
+    [{ principals: [{ custom: mtlsAuthenticated({}) }] }, 'principals[0].custom.typed_config: asks for nothing'],
+    [
+      { principals: [{ custom: mtlsAuthenticated({ san_matcher: { san_type: 'OTHER_NAME', matcher: {} } }) }] },
+      'san_matcher.san_type: is not supported',
+    ],
     [{ principals: [{ metadata: {} }] }, 'rules.policies[p].principals[0].metadata.filter: is empty'],
     [
       { principals: [{ and_ids: { ids: [{ any: true }, { authenticated: { principal_name: {} } }] } }] },

@@ -1,6 +1,12 @@
 // TLS as it was spoken with the client and with the upstream, and what the certificates of both ends say.
 import type { X509Certificate } from 'node:crypto';
-import { alternativeNames, issuerOf, parseCertificate, subjectOf } from '../../../lib/certificate.ts';
+import {
+  alternativeNames,
+  issuerOf,
+  parseCertificate,
+  type SubjectAltName,
+  subjectOf,
+} from '../../../lib/certificate.ts';
 import type { Exchange, PeerTls, UpstreamTls } from '../../http/exchange.ts';
 import { filled, type Operator, type Operators, plain, type Said } from './operator.ts';
 import { compileTime } from './time.ts';
@@ -19,11 +25,11 @@ export const certificates: Operators = {
     DOWNSTREAM_PEER_SERIAL: of(client, ({ serialNumber }) => serialNumber.toLowerCase()),
     DOWNSTREAM_PEER_ISSUER: of(client, issuerOf),
     DOWNSTREAM_PEER_CERT: of(client, (certificate) => encodeURIComponent(certificate.toString())),
-    DOWNSTREAM_PEER_IP_SAN: of(client, sans('IP Address')),
+    DOWNSTREAM_PEER_IP_SAN: of(client, sans('ip')),
     DOWNSTREAM_PEER_EMAIL_SAN: of(client, sans('email')),
     DOWNSTREAM_LOCAL_SUBJECT: of(ownToClient, subject),
-    DOWNSTREAM_LOCAL_DNS_SAN: of(ownToClient, sans('DNS')),
-    DOWNSTREAM_LOCAL_IP_SAN: of(ownToClient, sans('IP Address')),
+    DOWNSTREAM_LOCAL_DNS_SAN: of(ownToClient, sans('dns')),
+    DOWNSTREAM_LOCAL_IP_SAN: of(ownToClient, sans('ip')),
     DOWNSTREAM_LOCAL_EMAIL_SAN: of(ownToClient, sans('email')),
     UPSTREAM_TLS_VERSION: ofUpstream((tls) => filled(tls.version)),
     UPSTREAM_TLS_CIPHER: ofUpstream((tls) => filled(tls.cipher)),
@@ -31,12 +37,12 @@ export const certificates: Operators = {
     UPSTREAM_PEER_SUBJECT: of(server, subject),
     UPSTREAM_PEER_ISSUER: of(server, issuerOf),
     UPSTREAM_PEER_CERT: of(server, (certificate) => encodeURIComponent(certificate.toString())),
-    UPSTREAM_PEER_URI_SAN: of(server, sans('URI')),
-    UPSTREAM_PEER_DNS_SAN: of(server, sans('DNS')),
-    UPSTREAM_PEER_IP_SAN: of(server, sans('IP Address')),
-    UPSTREAM_LOCAL_URI_SAN: of(ownToServer, sans('URI')),
-    UPSTREAM_LOCAL_DNS_SAN: of(ownToServer, sans('DNS')),
-    UPSTREAM_LOCAL_IP_SAN: of(ownToServer, sans('IP Address')),
+    UPSTREAM_PEER_URI_SAN: of(server, sans('uri')),
+    UPSTREAM_PEER_DNS_SAN: of(server, sans('dns')),
+    UPSTREAM_PEER_IP_SAN: of(server, sans('ip')),
+    UPSTREAM_LOCAL_URI_SAN: of(ownToServer, sans('uri')),
+    UPSTREAM_LOCAL_DNS_SAN: of(ownToServer, sans('dns')),
+    UPSTREAM_LOCAL_IP_SAN: of(ownToServer, sans('ip')),
   }),
   DOWNSTREAM_PEER_CERT_V_START: validity(client, ({ validFromDate }) => validFromDate),
   DOWNSTREAM_PEER_CERT_V_END: validity(client, ({ validToDate }) => validToDate),
@@ -97,7 +103,6 @@ export function issuerOfDer(der: Buffer | null): string {
   return der === null ? '' : issuerOf(parseCertificate(der));
 }
 
-/** Alternative names of one of Node's types, as in `IP Address:10.1.2.3`. */
-function sans(type: string): (certificate: X509Certificate) => string | undefined {
+function sans(type: SubjectAltName['type']): (certificate: X509Certificate) => string | undefined {
   return (certificate) => filled(alternativeNames(certificate, type).join(','));
 }
