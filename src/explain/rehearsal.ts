@@ -32,6 +32,7 @@ export function rehearse(head: RequestHead, identity: string | null): Exchange {
     directRemote: nowhere,
     local: nowhere,
     restored: false,
+    fingerprints: null,
     proxyTlvs: [],
     metadata: null,
     filterState: null,

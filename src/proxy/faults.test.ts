@@ -84,7 +84,7 @@ const networkFilter = (admit: () => null) => ({ chain: { networkFilters: [{ name
 
 const faults: Readonly<Record<string, Fault>> = {
   'a listener filter': {
-    listener: { listenerFilters: [{ kind: 'tls-inspector', disabled: null }] },
+    listener: { listenerFilters: [{ kind: 'tls-inspector', fingerprints: null, disabled: null }] },
     spy: () => vi.spyOn(FirstBytes.prototype, 'stop').mockImplementationOnce(boom),
     ends: 'reset',
     counter: 'listener',

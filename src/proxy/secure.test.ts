@@ -123,7 +123,7 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
     listener(permissive ? [tls, raw] : [tls], {
       name: 'in',
       direction: 'inbound',
-      listenerFilters: [{ kind: 'tls-inspector', disabled: null }],
+      listenerFilters: [{ kind: 'tls-inspector', fingerprints: null, disabled: null }],
     }),
   );
   const inPort = runtime.listeners()[0]!.port;

@@ -72,6 +72,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     directRemote: nowhere,
     local: nowhere,
     restored: false,
+    fingerprints: null,
     proxyTlvs: [],
     metadata: null,
     filterState: null,

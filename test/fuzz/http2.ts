@@ -33,6 +33,7 @@ export const http2Server: Target = {
       directRemote: nowhere,
       local: nowhere,
       restored: false,
+      fingerprints: null,
       proxyTlvs: [],
       metadata: null,
       filterState: null,

@@ -69,6 +69,7 @@ function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', l
     directRemote: remote,
     local: { address: localAddress, port: localPort },
     restored: false,
+    fingerprints: null,
     proxyTlvs: [],
     metadata: null,
     filterState: null,

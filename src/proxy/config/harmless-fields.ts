@@ -24,8 +24,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
     initial_read_buffer_size: 'a hint',
-    enable_ja3_fingerprinting: 'read by no filter',
-    enable_ja4_fingerprinting: 'read by no filter',
   },
   'envoy.extensions.filters.network.rbac.v3.RBAC': {
     enforcement_type: 'nothing a connection is judged by changes while it lasts',

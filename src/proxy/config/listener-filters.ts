@@ -12,7 +12,10 @@ import {
   ProxyProtocolSchema,
   type ProxyProtocol_Rule as Rule,
 } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
-import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import {
+  type TlsInspector,
+  TlsInspectorSchema,
+} from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import type { ListenerFilterConfig } from './listener-types.ts';
@@ -26,8 +29,7 @@ export function decodeListenerFilter(filter: ListenerFilter, path: string): List
   const disabled = filterDisabled ? compilePredicate(filterDisabled, at(path, 'filter_disabled')) : null;
   switch (typeNameOf(config)) {
     case TlsInspectorSchema.typeName:
-      unpack(config, TlsInspectorSchema, here);
-      return { kind: 'tls-inspector', disabled };
+      return { ...decodeTlsInspector(unpack(config, TlsInspectorSchema, here)), disabled };
     case HttpInspectorSchema.typeName:
       unpack(config, HttpInspectorSchema, here);
       return { kind: 'http-inspector', disabled };
@@ -39,6 +41,11 @@ export function decodeListenerFilter(filter: ListenerFilter, path: string): List
     default:
       throw unsupportedType(config, here);
   }
+}
+
+function decodeTlsInspector({ enableJa3Fingerprinting, enableJa4Fingerprinting }: TlsInspector) {
+  const [ja3, ja4] = [enableJa3Fingerprinting ?? false, enableJa4Fingerprinting ?? false];
+  return { kind: 'tls-inspector' as const, fingerprints: ja3 || ja4 ? { ja3, ja4 } : null };
 }
 
 function decodeProxyProtocol(config: ProxyProtocol, path: string) {

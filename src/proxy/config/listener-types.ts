@@ -26,7 +26,12 @@ export type ChainMatch = {
 
 /** `disabled` asks for the destination port. */
 export type ListenerFilterConfig = { readonly disabled: ((port: number) => boolean) | null } & (
-  | { readonly kind: 'tls-inspector' | 'http-inspector' | 'original-dst' }
+  | { readonly kind: 'http-inspector' | 'original-dst' }
+  | {
+      readonly kind: 'tls-inspector';
+      /** Of the client, which are taken; null: none. */
+      readonly fingerprints: { readonly ja3: boolean; readonly ja4: boolean } | null;
+    }
   | {
       readonly kind: 'proxy-protocol';
       /** A connection without the header goes on as it is; else it is closed. */

@@ -33,6 +33,8 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate':
     'or_match and_match not_match any_match destination_port_range',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector':
+    'enable_ja3_fingerprinting enable_ja4_fingerprinting',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
     'allow_requests_without_proxy_protocol disallowed_versions rules pass_through_tlvs',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',

@@ -20,6 +20,8 @@ export type Downstream = {
   readonly tls: PeerTls | null;
   /** What the ClientHello asked for, also where TLS is passed through; '' without. */
   readonly serverName: string;
+  /** Of its ClientHello, where the TLS inspector takes them; null: none. */
+  readonly fingerprints: ClientFingerprints | null;
   /** Of the client's PROXY header, those that may be passed on. */
   readonly proxyTlvs: readonly Tlv[];
   /** Notes of listener filters, for network filters and logs of connections: metadata of an exchange is its own. null: none. */
@@ -28,6 +30,9 @@ export type Downstream = {
   readonly filterState: ReadonlyMap<string, string> | null;
   readonly listener: ListenerPlace;
 };
+
+/** '' for one that is not taken. */
+export type ClientFingerprints = { readonly ja3: string; readonly ja4: string };
 
 /** A further word in a PROXY header: its type (one byte) and value. */
 export type Tlv = { readonly type: number; readonly value: Buffer };

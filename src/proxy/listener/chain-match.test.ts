@@ -18,6 +18,7 @@ const traits = (change: Partial<ConnectionTraits> = {}): ConnectionTraits => ({
   restored: false,
   source: { address: '10.1.2.3', port: 50_000 },
   directSource: { address: '192.168.0.1', port: 40_000 },
+  fingerprints: null,
   proxyTlvs: [],
   metadata: null,
   ...change,

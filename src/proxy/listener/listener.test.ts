@@ -101,7 +101,7 @@ test.each([
   ['is closed', false, ''],
 ])('a client that says nothing %s when time is up', async (_name, continueOnTimeout, wants) => {
   const runtime = start();
-  const listenerFilters = [{ kind: 'tls-inspector', disabled: null }] as const;
+  const listenerFilters = [{ kind: 'tls-inspector', fingerprints: null, disabled: null }] as const;
   await runtime.setListener(listener([says('hello')], { listenerFilters, filtersTimeout: 30, continueOnTimeout }));
   const port = portOf(runtime);
   expect(await openClient(port).ended()).toBe(wants);

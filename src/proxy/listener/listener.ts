@@ -342,6 +342,7 @@ export class Listener {
       restored: traits.restored,
       tls,
       serverName: traits.serverName,
+      fingerprints: traits.fingerprints,
       proxyTlvs: traits.proxyTlvs,
       metadata: traits.metadata,
       filterState: null,

@@ -1,6 +1,6 @@
 // What is known of a connection when its filter chain is chosen. Listener filters fill it in.
 import type { Socket } from 'node:net';
-import type { Tlv } from '../http/exchange.ts';
+import type { ClientFingerprints, Tlv } from '../http/exchange.ts';
 
 export type Place = { readonly address: string; readonly port: number };
 
@@ -17,6 +17,7 @@ export type ConnectionTraits = {
   /** The client: the peer of the socket, or whom a PROXY header names. */
   source: Place;
   directSource: Place;
+  fingerprints: ClientFingerprints | null;
   /** Of a PROXY header, what may be passed on. */
   proxyTlvs: readonly Tlv[];
   /** What listener filters note, by namespace; made on first use. */
@@ -37,6 +38,7 @@ export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
     restored: false,
     source: peer,
     directSource: peer,
+    fingerprints: null,
     proxyTlvs: NO_TLVS,
     metadata: null,
   };

@@ -79,7 +79,7 @@ function common(
     downstreamRemoteAddress: addressOf(clientOf(exchange)),
     downstreamDirectRemoteAddress: addressOf(downstream.directRemote),
     downstreamLocalAddress: addressOf(downstream.local),
-    ...(downstream.tls === null ? {} : { tlsProperties: tlsProperties(downstream.tls, downstream.serverName) }),
+    ...(downstream.tls === null ? {} : { tlsProperties: tlsProperties(downstream.tls, downstream) }),
     startTime: timeOf(exchange.startedAt),
     timeToLastRxByte: since(exchange.requestEnded),
     timeToFirstUpstreamTxByte: since(exchange.upstreamSent),

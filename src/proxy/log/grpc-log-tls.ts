@@ -5,7 +5,7 @@ import {
   type TLSPropertiesSchema,
   TLSProperties_TLSVersion as TlsVersion,
 } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
-import type { PeerTls } from '../http/exchange.ts';
+import type { Downstream, PeerTls } from '../http/exchange.ts';
 import { issuerOfDer, subjectOfDer } from './operators/certificates.ts';
 
 const VERSIONS: Readonly<Record<string, TlsVersion>> = {
@@ -36,12 +36,16 @@ const CIPHERS: Readonly<Record<string, number>> = {
   'ECDHE-ECDSA-CHACHA20-POLY1305': 0xcca9,
 };
 
-export function tlsProperties(tls: PeerTls, serverName: string): MessageInitShape<typeof TLSPropertiesSchema> {
+export function tlsProperties(
+  tls: PeerTls,
+  { serverName, fingerprints }: Downstream,
+): MessageInitShape<typeof TLSPropertiesSchema> {
   const cipher = CIPHERS[tls.cipher];
   return {
     tlsVersion: VERSIONS[tls.version] ?? TlsVersion.VERSION_UNSPECIFIED,
     ...(cipher === undefined ? {} : { tlsCipherSuite: cipher }),
     tlsSniHostname: serverName,
+    ja3Fingerprint: fingerprints?.ja3 ?? '',
     localCertificateProperties: properties(tls.localUriSans, subjectOfDer(tls.localCertificate)),
     peerCertificateProperties: { ...properties(tls.uriSans, tls.subject), issuer: issuerOfDer(tls.certificate) },
   };

@@ -24,6 +24,7 @@ export function testExchange(request: RequestInit = {}, downstream: Partial<Down
     directRemote: { address: '10.1.2.3', port: 40_000 },
     local: { address: '127.0.0.1', port: 8080 },
     restored: false,
+    fingerprints: null,
     proxyTlvs: [],
     metadata: null,
     filterState: null,

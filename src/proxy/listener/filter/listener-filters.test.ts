@@ -146,7 +146,11 @@ describe('one after the other', () => {
   test('a PROXY header is taken, the rest is looked at and left', async () => {
     const header = 'PROXY TCP4 10.0.0.1 10.0.0.2 1234 443\r\n';
     for (const pieces of [[`${header}GET / HTTP/1.1\r\n\r\n`], [header, 'GET /', ' HTTP/1.1\r\n\r\n']]) {
-      const filters = [proxy(false), { kind: 'tls-inspector', ...off }, { kind: 'http-inspector', ...off }] as const;
+      const filters = [
+        proxy(false),
+        { kind: 'tls-inspector', fingerprints: null, ...off },
+        { kind: 'http-inspector', ...off },
+      ] as const;
       const { outcome, traits, rest } = await run(filters, pieces);
       expect(outcome).toBe('ready');
       expect(traits).toMatchObject({ ...ends, applicationProtocols: ['http/1.1'], restored: true });
@@ -160,7 +164,7 @@ describe('one after the other', () => {
   });
 
   test('a client that leaves first', async () => {
-    expect(await run([{ kind: 'tls-inspector', ...off }], [])).toMatchObject({ outcome: 'closed' });
+    expect(await run([{ kind: 'tls-inspector', fingerprints: null, ...off }], [])).toMatchObject({ outcome: 'closed' });
   });
 
   test('nothing redirected: the socket’s own address', async () => {

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { ListenerFilterConfig } from '../../config/listener-types.ts';
 import type { ConnectionTraits } from '../traits.ts';
+import { fingerprint } from './fingerprints.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { readHttpProtocols } from './http-inspector.ts';
 import { originalDestination } from './original-destination.ts';
@@ -77,8 +78,10 @@ export class FilterRun {
       case 'tls-inspector':
         this.#wait((bytes) => {
           const hello = readHello(bytes);
-          if (hello !== null && hello.transport === 'tls') Object.assign(traits, hello);
-          return hello !== null;
+          if (hello === null || hello.transport !== 'tls') return hello !== null;
+          Object.assign(traits, hello);
+          if (filter.fingerprints !== null) traits.fingerprints = fingerprint(bytes, filter.fingerprints);
+          return true;
         });
         return;
       case 'http-inspector':

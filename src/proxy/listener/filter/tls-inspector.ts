@@ -20,13 +20,13 @@ const OPAQUE: Inspected = { transport: 'tls', serverName: '', applicationProtoco
 /** null: more bytes are needed. */
 export function readHello(bytes: Buffer): Inspected | null {
   if (bytes[0] !== HANDSHAKE_RECORD) return PLAIN;
-  const hello = handshakeBytes(bytes);
+  const hello = helloOf(bytes);
   if (hello === 'more') return bytes.length > MAX_HELLO ? OPAQUE : null;
   return hello === 'none' ? OPAQUE : readExtensions(hello);
 }
 
 /** The body of the ClientHello, which may span records. */
-function handshakeBytes(bytes: Buffer): Buffer | 'more' | 'none' {
+export function helloOf(bytes: Buffer): Buffer | 'more' | 'none' {
   const parts: Buffer[] = [];
   let have = 0;
   let at = 0;
@@ -77,7 +77,7 @@ function readProtocols(body: Reader): string[] {
 }
 
 /** Reads past the end give zeros and empty vectors: a broken hello is left for the handshake to refuse. */
-class Reader {
+export class Reader {
   #at = 0;
   readonly #bytes: Buffer;
 

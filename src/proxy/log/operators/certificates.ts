@@ -13,6 +13,8 @@ import { compileTime } from './time.ts';
 
 export const certificates: Operators = {
   ...plain({
+    TLS_JA3_FINGERPRINT: ({ downstream }) => filled(downstream.fingerprints?.ja3),
+    TLS_JA4_FINGERPRINT: ({ downstream }) => filled(downstream.fingerprints?.ja4),
     REQUESTED_SERVER_NAME: ({ downstream }) => filled(downstream.serverName),
     DOWNSTREAM_PEER_URI_SAN: ofTls((tls) => filled(tls.uriSans.join(','))),
     DOWNSTREAM_PEER_DNS_SAN: ofTls((tls) => filled(tls.dnsSans.join(','))),
