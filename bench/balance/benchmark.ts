@@ -24,7 +24,7 @@ const ring = {
 const policies: Readonly<Record<string, PolicyConfig>> = {
   'round robin': { kind: 'round-robin', slowStart: null },
   random: { kind: 'random' },
-  'least request': { kind: 'least-request', choices: 2, bias: 1, fullScan: false, slowStart: null },
+  'least request': { kind: 'least-request', choices: 2, bias: 1, biasKey: '', fullScan: false, slowStart: null },
   'peak EWMA': { kind: 'peak-ewma', decay: 10_000, defaultRtt: 30 },
   'ring hash': ring,
   maglev: { kind: 'maglev', tableSize: 65_537, key: 'address', balanceFactor: 0 },

@@ -24,6 +24,9 @@ const VALUES: Readonly<Record<string, string>> = {
   'as.words': 'nothing',
   'as.double': '0.5',
   on: 'true',
+  'weights.a': '0',
+  'weights.b': '7',
+  'weights.c': '"words"',
   'fault.no': '0',
   'fault.status': '418',
   'circuit_breakers.limited.default.max_requests': '0',
@@ -84,6 +87,8 @@ compareWithEnvoy(
 ${SHARES.map(([name, numerator, key]) => taken(name, numerator, key)).join('')}
     - { match: { path: /changed, runtime_fraction: ${fraction(0, 'changed')} }, direct_response: { status: 201 } }
     - { match: { path: /changed }, direct_response: { status: 202 } }
+    - { match: { path: /weights }, route: { weighted_clusters: { runtime_key_prefix: weights, clusters: [{ name: a, weight: 100 }, { name: b, weight: 0 }, { name: c, weight: 0 }] } } }
+    - { match: { path: /weights-by-header }, route: { weighted_clusters: { runtime_key_prefix: weights, header_name: x-place, clusters: [{ name: a, weight: 100 }, { name: b, weight: 0 }, { name: c, weight: 1 }] } } }
     - { match: { path: /breaker }, route: { cluster: limited } }
     - { match: { path: /panic }, route: { cluster: sick } }
     - { match: { path: /mirror }, route: { cluster: a, request_mirror_policies: [{ cluster: b, runtime_fraction: ${fraction(100, 'none')} }, { cluster: c, runtime_fraction: ${fraction(0, 'all')} }] } }
@@ -103,6 +108,12 @@ ${SHARES.map(([name, numerator, key]) => taken(name, numerator, key)).join('')}
       { name: 'no request is let through', send: get('/breaker'), wants: { status: 503, flags: 'UO', reached: [] } },
       { name: 'no panic', send: get('/panic'), wants: { status: 503, flags: 'UH', reached: [] } },
       ...SHARES.map(([name, , , status]) => ask(`/${name}`, status)),
+      { name: 'weights', send: get('/weights'), wants: { status: 200, reached: ['b'] } },
+      {
+        name: 'weights by a header',
+        send: get('/weights-by-header', 'x-place: 7'),
+        wants: { status: 200, reached: ['c'] },
+      },
       { name: 'mirrors', send: get('/mirror'), wants: { status: 200, reached: ['a', 'c'] } },
       ask('/fault', 200),
       ask('/fault-status', 418),

@@ -9,7 +9,14 @@ import { unfit } from './health.ts';
 type Balancing = PolicyConfig;
 
 const roundRobin: Balancing = { kind: 'round-robin', slowStart: null };
-const leastRequest: Balancing = { kind: 'least-request', choices: 2, bias: 1, fullScan: false, slowStart: null };
+const leastRequest: Balancing = {
+  kind: 'least-request',
+  choices: 2,
+  bias: 1,
+  biasKey: '',
+  fullScan: false,
+  slowStart: null,
+};
 const ring: Balancing = {
   kind: 'ring-hash',
   minimumRingSize: 1024,

@@ -18,7 +18,7 @@ function countsOf(endpoints: readonly Endpoint[], balancing: PolicyConfig, picks
 }
 
 describe('slow start', () => {
-  const slowStart = { window: 10_000, aggression: 1, minWeightPercent: 10 };
+  const slowStart = { window: 10_000, aggression: 1, aggressionKey: '', minWeightPercent: 10 };
   test.each([
     ['at once: the least share', 1000, 1, 0.1],
     ['half way', 6000, 1, 0.5],
@@ -33,7 +33,7 @@ describe('slow start', () => {
 });
 
 describe('least request', () => {
-  const config = { kind: 'least-request', choices: 2, bias: 1, fullScan: false, slowStart: null } as const;
+  const config = { kind: 'least-request', choices: 2, bias: 1, biasKey: '', fullScan: false, slowStart: null } as const;
   test('a full scan finds the only idle one of many', () => {
     const endpoints = Array.from({ length: 50 }, (_, i) => endpoint(`${i}`, { activeRequests: i === 33 ? 0 : 1 }));
     expect(countsOf(endpoints, { ...config, fullScan: true }, 20)['33']).toBe(20);

@@ -34,3 +34,13 @@ test('keys stand beside fields', () => {
   });
   expect(next.limits.default.maxRetries).toBe(config.limits.default.maxRetries);
 });
+
+test('policies name their own keys', () => {
+  const slowStart = { window: 1, aggression: 2, aggressionKey: 'speed', minWeightPercent: 10 };
+  const policy = { kind: 'least-request', choices: 2, bias: 1, biasKey: 'bias', fullScan: false, slowStart } as const;
+  const tuned = (values: Record<string, number>) =>
+    withRuntime({ ...config, balancing: policy }, new RuntimeLayers([{ name: 'l', values }])).balancing;
+  expect(tuned({ speed: 0.5, bias: 0 })).toEqual({ ...policy, bias: 0, slowStart: { ...slowStart, aggression: 0.5 } });
+  expect(tuned({ speed: -1, bias: -1 })).toEqual({ ...policy, bias: 1, slowStart: { ...slowStart, aggression: 1 } });
+  expect(tuned({ other: 1 })).toBe(policy);
+});

@@ -1,8 +1,10 @@
 // What Envoy's runtime changes about clusters: its keys stand beside the fields of every cluster. They are looked up when a cluster or the runtime
 // changes, so that no request pays for them.
-import type { ConsecutiveConfig, Limits, OutlierConfig, RoutingPriority } from './cluster-types.ts';
+import type { ConsecutiveConfig, Limits, OutlierConfig, PolicyConfig, RoutingPriority } from './cluster-types.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
+import { sensibleBias } from './policies.ts';
 import type { RuntimeLookup } from './runtime-keys.ts';
+import { sensibleAggression } from './slow-start.ts';
 import type { ClusterConfig } from './types.ts';
 
 /** The same object where the runtime says nothing. */
@@ -13,6 +15,7 @@ export function withRuntime(config: ClusterConfig, runtime: RuntimeLookup): Clus
     limited(config.limits[priority], asked.under(`circuit_breakers.${config.name}.${priority}.`));
   const changed: ClusterConfig = {
     ...config,
+    balancing: balanced(config.balancing, asked),
     panicThreshold: Math.min(100, asked.integer('upstream.healthy_panic_threshold', config.panicThreshold)),
     limits: { default: limits('default'), high: limits('high') },
     outlierDetection: outlierDetection && detected(outlierDetection, asked.under('outlier_detection.')),
@@ -46,13 +49,23 @@ class Asked {
   }
 
   number(key: string, fallback: number): number {
-    return this.#note(this.#runtime.number(this.#prefix + key)) ?? fallback;
+    return this.#note(key === '' ? undefined : this.#runtime.number(this.#prefix + key)) ?? fallback;
   }
 
   #note(value: number | undefined): number | undefined {
     if (value !== undefined) this.#seen.found = true;
     return value;
   }
+}
+
+function balanced(policy: PolicyConfig, asked: Asked): PolicyConfig {
+  if (policy.kind !== 'round-robin' && policy.kind !== 'least-request') return policy;
+  const slowStart = policy.slowStart && {
+    ...policy.slowStart,
+    aggression: sensibleAggression(asked.number(policy.slowStart.aggressionKey, policy.slowStart.aggression)),
+  };
+  if (policy.kind === 'round-robin') return { ...policy, slowStart };
+  return { ...policy, slowStart, bias: sensibleBias(asked.number(policy.biasKey, policy.bias)) };
 }
 
 function limited(limits: Limits, asked: Asked): Limits {

@@ -7,6 +7,8 @@ export type PolicyConfig =
       readonly choices: number;
       /** Exponent of the active requests when weights differ; 1 divides by them, 0 ignores them. */
       readonly bias: number;
+      /** Of the runtime; '' is none. */
+      readonly biasKey: string;
       /** Looks at every endpoint instead of `choices`. */
       readonly fullScan: boolean;
       readonly slowStart: SlowStartConfig | null;
@@ -35,6 +37,8 @@ export type HashKey = 'address' | 'hostname';
 export type SlowStartConfig = {
   readonly window: number;
   readonly aggression: number;
+  /** Of the runtime; '' is none. */
+  readonly aggressionKey: string;
   readonly minWeightPercent: number;
 };
 

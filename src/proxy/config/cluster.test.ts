@@ -26,6 +26,7 @@ const typedPolicies = (...configs: JsonObject[]) => ({
 });
 
 describe('cluster', () => {
+  const warming = { window: 60_000, aggression: 2, aggressionKey: 'k', minWeightPercent: 10 };
   test('defaults are Envoy’s', () => {
     expect(cluster({})).toEqual({
       name: 'c',
@@ -167,7 +168,7 @@ describe('cluster', () => {
     [
       'least request',
       { lb_policy: 'LEAST_REQUEST' },
-      { balancing: { kind: 'least-request', choices: 2, bias: 1, fullScan: false, slowStart: null } },
+      { balancing: { kind: 'least-request', choices: 2, bias: 1, biasKey: '', fullScan: false, slowStart: null } },
     ],
     [
       'ring',
@@ -241,7 +242,7 @@ describe('cluster', () => {
           slow_start_config: { slow_start_window: '60s', aggression: { default_value: 2, runtime_key: 'k' } },
         },
       },
-      { balancing: { kind: 'round-robin', slowStart: { window: 60_000, aggression: 2, minWeightPercent: 10 } } },
+      { balancing: { kind: 'round-robin', slowStart: warming } },
     ],
     [
       'ring of hostnames, bounded',
@@ -334,7 +335,7 @@ describe('cluster', () => {
         }),
       ),
       {
-        balancing: { kind: 'least-request', choices: 3, bias: 1, fullScan: true, slowStart: null },
+        balancing: { kind: 'least-request', choices: 3, bias: 1, biasKey: '', fullScan: true, slowStart: null },
         localities: { kind: 'weighted' },
       },
     ],

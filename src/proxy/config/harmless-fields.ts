@@ -87,7 +87,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
-    runtime_key_prefix: 'weights are those of the configuration',
   },
   'envoy.config.route.v3.RouteAction': { early_data_policy: 'there is no early data without HTTP/3' },
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': { trace_sampled: 'copies have no spans' },
@@ -95,7 +94,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     initial_requests: 'Envoy does not implement it',
     additional_request_chance: 'Envoy does not implement it',
   },
-  'envoy.config.core.v3.RuntimeDouble': { runtime_key: 'balancers keep to the default' },
   'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
   'envoy.extensions.filters.http.router.v3.Router': {

@@ -1,14 +1,14 @@
 // The policies that choose one endpoint of many, from either of the messages that configure them.
 import type { PolicyConfig } from './cluster-types.ts';
 import { at, ConfigError } from './config-error.ts';
-import { decodeSlowStart, type SlowStartMessage } from './slow-start.ts';
+import { decodeSlowStart, type RuntimeDoubleMessage, type SlowStartMessage, tunable } from './slow-start.ts';
 
 const RING = { minimum: 1024n, maximum: 8_388_608n };
 const MAGLEV = { size: 65_537n, largest: 5_000_011n };
 
 type LeastRequestMessage = {
   readonly choiceCount?: number | undefined;
-  readonly activeRequestBias?: { readonly defaultValue: number } | undefined;
+  readonly activeRequestBias?: RuntimeDoubleMessage | undefined;
   readonly slowStartConfig?: SlowStartMessage | undefined;
 };
 type HashingMessage = {
@@ -24,16 +24,21 @@ export function leastRequestPolicy(
   fullScan = false,
 ): Of<'least-request'> {
   const choices = message?.choiceCount ?? 2;
-  const bias = message?.activeRequestBias?.defaultValue ?? 1;
+  const bias = tunable(message?.activeRequestBias, 1, at(path, 'active_request_bias'));
   if (choices < 2) throw new ConfigError(at(path, 'choice_count'), `${choices} is less than 2`);
   return {
     kind: 'least-request',
     choices,
-    // Envoy takes a negative one for 1.
-    bias: bias >= 0 ? bias : 1,
+    bias: sensibleBias(bias.value),
+    biasKey: bias.key,
     fullScan,
     slowStart: decodeSlowStart(message?.slowStartConfig, at(path, 'slow_start_config')),
   };
+}
+
+/** Envoy takes a negative one for 1. */
+export function sensibleBias(value: number): number {
+  return value >= 0 ? value : 1;
 }
 
 export function ringPolicy(

@@ -96,7 +96,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',
   'envoy.config.cluster.v3.Cluster.SlowStartConfig': 'slow_start_window aggression min_weight_percent',
-  'envoy.config.core.v3.RuntimeDouble': 'default_value',
+  'envoy.config.core.v3.RuntimeDouble': 'default_value runtime_key',
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': 'minimum_ring_size maximum_ring_size hash_function',
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': 'table_size',
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':

@@ -28,7 +28,7 @@ export const routeFields: Readonly<Record<string, string>> = {
     'rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
-  'envoy.config.route.v3.WeightedCluster': 'clusters header_name',
+  'envoy.config.route.v3.WeightedCluster': 'clusters header_name runtime_key_prefix',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
     'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match cluster_header typed_per_filter_config',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy':

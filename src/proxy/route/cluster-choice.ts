@@ -7,6 +7,7 @@ import type {
   WeightedCluster_ClusterWeight,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
+import { type Keyed, keyed } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
@@ -60,30 +61,46 @@ function compileWeighted(
     const filters = overrides === outer ? null : overrides;
     return { weight: cluster.weight ?? 0, filters, choose: compileNamed(cluster, { edits, subset, filters }, here) };
   });
-  const total = choices.reduce((sum, { weight }) => sum + weight, 0);
+  const weights = choices.map(({ weight }) => weight);
+  const keyedWeights = compileKeyedWeights(weighted);
+  const total = sumOf(weights);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
   const last = choices.findLast(({ weight }) => weight > 0)!.choose;
   const { randomValueSpecifier: chance } = weighted;
   const given = chance.case === 'headerName' ? requestLookup(chance.value) : null;
   return {
-    pickCluster(request, random) {
-      let rest = placeFrom(given?.(request), total) ?? random * total;
-      for (const { weight, choose } of choices) {
-        rest -= weight;
-        if (rest < 0) return choose(request);
+    pickCluster(request, random, runtime) {
+      const now =
+        keyedWeights === null || runtime === undefined ? weights : keyedWeights.map((weight) => weight(runtime));
+      const sum = now === weights ? total : sumOf(now);
+      let rest = placeFrom(given?.(request), sum) ?? random * sum;
+      for (let i = 0; i < choices.length; i++) {
+        rest -= now[i]!;
+        if (rest < 0) return choices[i]!.choose(request);
       }
       return last(request);
     },
     picksEarly:
       given !== null ||
+      keyedWeights !== null ||
       weighted.clusters.some(({ name }) => name === '') ||
       choices.some((one) => one.filters !== null),
   };
 }
 
-/** A number that a header gives instead of chance; null where there is none. */
+/** By the runtime's keys `<prefix>.<cluster>`; null: the weights stay as they are. */
+function compileKeyedWeights({ runtimeKeyPrefix: prefix, clusters }: WeightedCluster): readonly Keyed<number>[] | null {
+  if (prefix === '') return null;
+  return clusters.map(({ name, weight }) => keyed('integer', `${prefix}.${name}`, weight ?? 0));
+}
+
+function sumOf(weights: readonly number[]): number {
+  return weights.reduce((sum, weight) => sum + weight, 0);
+}
+
+/** A number that a header gives instead of chance; null where there is none, or where the runtime has left no weight. */
 function placeFrom(text: string | undefined, total: number): number | null {
-  return text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt(text) % BigInt(total)) : null;
+  return total > 0 && text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt(text) % BigInt(total)) : null;
 }
 
 function compileNamed(

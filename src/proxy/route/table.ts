@@ -46,7 +46,7 @@ export type RouteEntry = {
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Only where the choice of the cluster belongs to the route: the entry with that choice made. `random` is as for `match`. */
-  settle?(request: RequestHead, random: () => number): RouteEntry;
+  settle?(request: RequestHead, random: () => number, runtime: RuntimeLookup): RouteEntry;
 };
 
 export type RouteAction =
@@ -90,8 +90,8 @@ export type ForwardPlan = {
 export type ForwardAction = ForwardPlan & {
   readonly kind: 'forward';
   readonly priority: RoutingPriority;
-  /** Chooses among weighted clusters. */
-  pickCluster(request: RequestHead, random: number): ClusterChoice;
+  /** Chooses among weighted clusters. Without a runtime weights are those of the configuration. */
+  pickCluster(request: RequestHead, random: number, runtime?: RuntimeLookup): ClusterChoice;
   /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */
   readonly picksEarly: boolean;
   /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
