@@ -1,26 +1,12 @@
 // Virtual hosts and clusters that come when a request needs them, from our own control plane to both proxies.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { afterAll } from 'vitest';
-import { SnapshotCache } from '../../src/xds/cache.ts';
-import { types } from '../../src/xds/descriptors/types.ts';
-import { ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import { VirtualHostSchema } from '../../src/xds/gen/envoy/config/route/v3/route_components_pb.ts';
-import { RouteConfigurationSchema } from '../../src/xds/gen/envoy/config/route/v3/route_pb.ts';
-import { type EncodedResource, type TypeUrl, typeUrl } from '../../src/xds/resource.ts';
-import { XdsServer } from '../../src/xds/server.ts';
 import { grpcCluster } from '../support/grpc-server.ts';
 import { type Case, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
-
-const schemas = { cluster: ClusterSchema, routes: RouteConfigurationSchema, virtualHost: VirtualHostSchema };
-
-function encode(kind: keyof typeof schemas, name: string, json: JsonObject): EncodedResource {
-  const schema = schemas[kind];
-  const bytes = toBinary(schema, fromJson(schema, json, { registry: types }));
-  return { typeUrl: typeUrl[kind], name, version: '1', bytes, origins: [] };
-}
+import { encode, startControlPlane } from './harness/control-plane.ts';
 
 const upstream = createServer((_, response) => response.end('fetched'));
 await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
@@ -66,26 +52,9 @@ const resources = [
   ...['behind', 'one', 'two', 'three'].map(cluster),
 ];
 
-const cache = new SnapshotCache();
-// What both are to ask for is in nobody's list of everything: the server is asked for it by name only.
-cache.setSnapshot('differential', {
-  resources: new Map<TypeUrl, Map<string, EncodedResource>>(
-    [...Map.groupBy(resources, (one) => one.typeUrl)].map(([type, list]) => [
-      type,
-      new Map(list.map((one) => [one.name, one])),
-    ]),
-  ),
-});
-const server = new XdsServer({
-  cache,
-  address: '127.0.0.1:0',
-  security: { kind: 'plaintext' },
-  authorize: ({ id }) => ({ ok: true, nodeId: id }),
-  log: { info: () => undefined, warn: () => undefined },
-});
-const xds = await server.listen();
+const control = await startControlPlane(resources);
 afterAll(() => {
-  server.close();
+  control.stop();
   upstream.close();
 });
 
@@ -113,7 +82,7 @@ function ask(
 compareWithEnvoy({
   name: 'what comes on demand',
   virtualHosts: '[]',
-  clusters: grpcCluster('xds', xds),
+  clusters: grpcCluster('xds', control.port),
   bootstrap: `dynamic_resources: { ads_config: { ${stream} } }`,
   listeners: {
     front: { manager, filters: filter(`{ source: ${ads}, timeout: 1s }`) },

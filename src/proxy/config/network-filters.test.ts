@@ -6,6 +6,7 @@ import { ConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/dir
 import { EchoSchema } from '../../xds/gen/envoy/extensions/filters/network/echo/v3/echo_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { inline, listener, packed } from '../testing/resources.ts';
+import { adsSource } from './config-source.ts';
 
 const named = (typed_config: JsonObject) => ({ name: 'f', typed_config });
 const tcp = (change: JsonObject = {}) => named(packed(TcpProxySchema, { stat_prefix: 's', ...change }));
@@ -24,6 +25,7 @@ test('a TCP proxy with Envoy’s defaults', () => {
       maxDuration: 0,
       maxConnectAttempts: 1,
       hashSourceIp: false,
+      onDemand: null,
       tunnel: null,
       accessLogs: [],
       onOpened: null,
@@ -81,6 +83,13 @@ test('chains of one resource have one fingerprint', () => {
   expect(prints[0]).not.toBe(prints[2]);
 });
 
+test('a cluster may be asked for', () => {
+  const odcds_config = { ads: {}, resource_api_version: 'V3' };
+  const of = (change: JsonObject) => chainOf(tcp({ cluster: 'a', on_demand: { odcds_config, ...change } })).network;
+  expect(of({})).toMatchObject({ tcp: { onDemand: { source: adsSource, timeout: 60_000 } } });
+  expect(of({ timeout: '2s' })).toMatchObject({ tcp: { onDemand: { timeout: 2_000 } } });
+});
+
 const here = 'filter_chains[0].filters[0].typed_config';
 test.each<[string, readonly JsonObject[], string]>([
   ['no cluster', [tcp()], `${here}: has no cluster`],
@@ -96,6 +105,12 @@ test.each<[string, readonly JsonObject[], string]>([
     'a path of CONNECT',
     [tcp({ cluster: 'c', tunneling_config: { hostname: 'h', post_path: '/p' } })],
     `${here}.tunneling_config.post_path: is for use_post`,
+  ],
+  ['a cluster asked of nobody', [tcp({ cluster: 'c', on_demand: {} })], `${here}.on_demand.odcds_config: is required`],
+  [
+    'a cluster by locator',
+    [tcp({ cluster: 'c', on_demand: { odcds_config: { ads: {} }, resources_locator: 'xdstp://a/b' } })],
+    `${here}.on_demand.resources_locator: is not supported`,
   ],
   [
     'words of the answer passed on',

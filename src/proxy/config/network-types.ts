@@ -3,6 +3,7 @@ import type { SubsetCriteria } from '../balance/balancer.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { AccessLog } from '../log/access-log.ts';
+import type { ConfigSource } from './config-source.ts';
 
 /** Serves the connections of a chain without HTTP. */
 export type StreamConfig =
@@ -35,6 +36,8 @@ export type TcpProxyConfig = {
   readonly maxConnectAttempts: number;
   /** Balancers that hash go by the client's address. */
   readonly hashSourceIp: boolean;
+  /** A cluster that is not there is asked for, which may take `timeout` milliseconds; null: it is not. */
+  readonly onDemand: { readonly source: ConfigSource; readonly timeout: number } | null;
   /** Connections go over HTTP; null: as they are. */
   readonly tunnel: TunnelConfig | null;
   readonly accessLogs: readonly AccessLog[];

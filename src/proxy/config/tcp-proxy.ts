@@ -1,6 +1,7 @@
 // TcpProxy → TcpProxyConfig.
 import type {
   TcpProxy,
+  TcpProxy_OnDemand,
   TcpProxy_TunnelingConfig,
 } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
@@ -9,10 +10,12 @@ import { compileSubset } from '../route/cluster-choice.ts';
 import { compileAdditions } from '../route/header-edits.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
+import { decodeSource } from './config-source.ts';
 import type { TcpProxyConfig, TunnelConfig } from './network-types.ts';
 import { millis } from './values.ts';
 
 const IDLE = 3_600_000;
+const ON_DEMAND = 60_000;
 
 /** Of a message that was checked already. */
 export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
@@ -28,10 +31,18 @@ export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
     maxDuration: decodeDuration(proxy, at(path, 'max_downstream_connection_duration')),
     maxConnectAttempts,
     hashSourceIp: decodeHash(proxy, at(path, 'hash_policy')),
+    onDemand: proxy.onDemand ? decodeOnDemand(proxy.onDemand, at(path, 'on_demand')) : null,
     tunnel: proxy.tunnelingConfig ? decodeTunnel(proxy.tunnelingConfig, at(path, 'tunneling_config')) : null,
     accessLogs: decodeAccessLogs(proxy.accessLog, at(path, 'access_log')),
     onOpened: null,
     logOnConnected: proxy.accessLogOptions?.flushAccessLogOnConnected ?? proxy.flushAccessLogOnConnected,
+  };
+}
+
+function decodeOnDemand({ odcdsConfig, timeout }: TcpProxy_OnDemand, path: string): TcpProxyConfig['onDemand'] {
+  return {
+    source: decodeSource(odcdsConfig, at(path, 'odcds_config')),
+    timeout: millis(timeout, ON_DEMAND, at(path, 'timeout')),
   };
 }
 

@@ -23,7 +23,7 @@ function start(open?: () => never) {
   });
   const told: string[] = [];
   const request = (name: string) =>
-    clusters.request({ source: adsSource, name, timeout: 1_000 }, () => void told.push(name));
+    clusters.request({ source: adsSource, name, timeout: 1_000 }, (outcome) => void told.push(`${name} ${outcome}`));
   return { clusters, clock, asked, used, told, request };
 }
 
@@ -35,16 +35,16 @@ it('asks once, and tells everyone who waits when the cluster is in use', async (
   expect(t.asked).toEqual(['a', 'a b']);
   t.used.get('a')!();
   await Promise.resolve();
-  expect(t.told).toEqual(['a', 'a']);
+  expect(t.told).toEqual(['a used', 'a used']);
   t.clock.advance(1_000);
-  expect(t.told).toEqual(['a', 'a', 'b']);
+  expect(t.told).toEqual(['a used', 'a used', 'b late']);
 });
 
 it('tells at once that there is none, and asks again for the next request', () => {
   const t = start();
   t.request('a');
   t.clusters.absent('a');
-  expect([t.told, t.asked]).toEqual([['a'], ['a', '']]);
+  expect([t.told, t.asked]).toEqual([['a absent'], ['a', '']]);
   t.request('a');
   expect(t.asked).toEqual(['a', '', 'a']);
 });
@@ -54,5 +54,5 @@ it('keeps no request waiting where nobody can be asked', () => {
     throw new Error('ads: the bootstrap has no ads_config');
   });
   t.request('a');
-  expect(t.told).toEqual(['a']);
+  expect(t.told).toEqual(['a absent']);
 });

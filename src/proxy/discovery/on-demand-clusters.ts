@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ConfigSource } from '../config/config-source.ts';
-import type { ClusterQuestion } from '../config/on-demand.ts';
+import type { ClusterOutcome, ClusterQuestion } from '../config/on-demand.ts';
 import type { Subscription } from './subscriptions.ts';
 
 export type OnDemandClustersOptions = {
@@ -12,8 +12,10 @@ export type OnDemandClustersOptions = {
   readonly log: Log;
 };
 
+type Settle = (outcome: ClusterOutcome) => void;
+
 /** Names that are wanted of one source, and who waits for each: null once it has come. */
-type Wanted = { readonly subscription: Subscription; readonly waiting: Map<string, Set<() => void> | null> };
+type Wanted = { readonly subscription: Subscription; readonly waiting: Map<string, Set<Settle> | null> };
 
 export class OnDemandClusters {
   readonly #options: OnDemandClustersOptions;
@@ -23,24 +25,24 @@ export class OnDemandClusters {
     this.#options = options;
   }
 
-  request({ source, name, timeout }: ClusterQuestion, done: () => void): void {
+  request({ source, name, timeout }: ClusterQuestion, done: Settle): void {
     let wanted: Wanted;
     try {
       wanted = this.#sources.get(source.key) ?? { subscription: this.#options.open(source), waiting: new Map() };
     } catch (error) {
       this.#options.log.warn({ err: error, cluster: name }, 'cluster cannot be asked for');
-      done();
+      done('absent');
       return;
     }
     this.#sources.set(source.key, wanted);
     const waiting = wanted.waiting.get(name) ?? this.#ask(wanted, name);
-    const settle = () => {
+    const settle: Settle = (outcome) => {
       if (!waiting.delete(settle)) return;
       cancel();
-      done();
+      done(outcome);
     };
     waiting.add(settle);
-    const cancel = this.#options.clock.after(timeout, settle);
+    const cancel = this.#options.clock.after(timeout, () => settle('late'));
   }
 
   /** The control plane says that there is none. */
@@ -49,17 +51,17 @@ export class OnDemandClusters {
       const settles = waiting.get(name);
       if (!waiting.delete(name)) continue;
       subscription.setNames(new Set(waiting.keys()));
-      for (const settle of settles ?? []) settle();
+      for (const settle of settles ?? []) settle('absent');
     }
   }
 
-  #ask({ subscription, waiting }: Wanted, name: string): Set<() => void> {
-    const settles = new Set<() => void>();
+  #ask({ subscription, waiting }: Wanted, name: string): Set<Settle> {
+    const settles = new Set<Settle>();
     waiting.set(name, settles);
     subscription.setNames(new Set(waiting.keys()));
     void this.#options.whenUsed(name).then(() => {
       if (waiting.get(name) === settles) waiting.set(name, null);
-      for (const settle of settles) settle();
+      for (const settle of settles) settle('used');
     });
     return settles;
   }

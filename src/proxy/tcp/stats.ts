@@ -9,6 +9,10 @@ export class TcpStats {
   downstream_flow_control_resumed_reading_total = 0;
   idle_timeout = 0;
   max_downstream_connection_duration = 0;
+  on_demand_cluster_attempt = 0;
+  on_demand_cluster_success = 0;
+  on_demand_cluster_missing = 0;
+  on_demand_cluster_timeout = 0;
   /** Gauge of ours: connections proxied now. */
   downstream_cx_active = 0;
 }

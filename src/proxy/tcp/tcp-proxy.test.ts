@@ -4,7 +4,9 @@ import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { adsSource } from '../config/config-source.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
+import type { ClusterOutcome, ClusterQuestion } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { formatFlags } from '../http/flags.ts';
 import { ProxyRuntime } from '../runtime.ts';
@@ -26,6 +28,7 @@ function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
     maxDuration: 0,
     maxConnectAttempts: 1,
     hashSourceIp: false,
+    onDemand: null,
     tunnel: null,
     accessLogs: [],
     onOpened: null,
@@ -311,4 +314,46 @@ test('who counts connections hears of their beginning with an endpoint, and of t
   await once(refused, 'close');
   await waitFor('the other end', () => heard.length === 4);
   expect(heard).toEqual(['opened somewhere -', 'closed', 'opened nowhere NC', 'closed']);
+});
+
+describe('a cluster that is not there is asked for', () => {
+  const onDemand = { source: adsSource, timeout: 1_000 };
+  const asking = (outcome: ClusterOutcome, given: (runtime: ProxyRuntime) => void) =>
+    start({ onDemand }, []).then((proxy) => {
+      const asked: ClusterQuestion[] = [];
+      proxy.runtime.serveOnDemand({
+        cluster(question, done) {
+          asked.push(question);
+          given(proxy.runtime);
+          done(outcome);
+        },
+        virtualHost: (_table, _host, done) => done(),
+      });
+      return { ...proxy, asked };
+    });
+
+  test('and used', async () => {
+    const port = await echo();
+    const proxy = await asking('used', (runtime) => void runtime.setCluster(cluster('c', [port])));
+    for (const text of ['one', 'two']) {
+      const { socket, write, until } = client(proxy.port);
+      write(text);
+      expect(await until(new RegExp(text))).toBe(text);
+      socket.destroy();
+    }
+    expect(proxy.asked).toEqual([{ name: 'c', source: adsSource, timeout: 1_000 }]);
+    expect(proxy.stat('tcp.test.on_demand_cluster_success')).toBe(1);
+  });
+
+  test.each([
+    ['absent', 'missing'],
+    ['late', 'timeout'],
+  ] as const)('or not: %s', async (outcome, counter) => {
+    const proxy = await asking(outcome, () => undefined);
+    expect(await client(proxy.port).ended()).toBe('');
+    await waitFor('the log', () => proxy.log.length > 0);
+    expect(proxy.log).toEqual(['0 0 NC']);
+    const counters = ['on_demand_cluster_attempt', `on_demand_cluster_${counter}`, 'downstream_cx_no_route'];
+    expect(counters.map((name) => proxy.stat(`tcp.test.${name}`))).toEqual([1, 1, 1]);
+  });
 });

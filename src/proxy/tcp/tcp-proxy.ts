@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
+import type { OnDemand } from '../config/on-demand.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { AccessLog, LogServices } from '../log/access-log.ts';
 import type { TcpStats } from './stats.ts';
@@ -14,6 +15,7 @@ export type TcpServices = LogServices & {
   readonly wheel: TimerWheel;
   readonly random: () => number;
   readonly clusters: { get(name: string): Cluster | undefined };
+  readonly onDemand: OnDemand;
 };
 
 /** What filters before it may have chosen (Envoy's filter state of that name). */

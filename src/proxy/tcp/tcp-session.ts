@@ -1,5 +1,7 @@
 // One proxied connection:
 //
+//   asking for the cluster ─┐   (where one that is not there comes on demand)
+//   connecting ◄────────────┘
 //   connecting ──► piping ──both ends closed──► gone
 //     │  └─failed, attempts left─► connecting      (access log when the client's side is closed)
 //     └─nobody to connect to─► closed
@@ -19,6 +21,14 @@ import { flag } from '../http/flags.ts';
 import { openTunnel } from './http-tunnel.ts';
 import { Pump } from './pump.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
+
+type ClusterShare = TcpProxyConfig['clusters'][number];
+
+const ON_DEMAND = {
+  used: 'on_demand_cluster_success',
+  absent: 'on_demand_cluster_missing',
+  late: 'on_demand_cluster_timeout',
+} as const;
 
 export type SessionOwner = {
   onGone(): void;
@@ -80,6 +90,22 @@ export class TcpSession {
       });
     }
     const choice = this.#proxy.chooseCluster(this.#record);
+    if (config.onDemand === null || services.clusters.get(choice.name) !== undefined) this.#use(choice);
+    else this.#askFor(choice, config.onDemand);
+  }
+
+  #askFor(choice: ClusterShare, from: NonNullable<TcpProxyConfig['onDemand']>): void {
+    const { services, stats } = this.#proxy;
+    stats.on_demand_cluster_attempt += 1;
+    services.onDemand.cluster({ ...from, name: choice.name }, (outcome) => {
+      if (this.#closed) return;
+      stats[ON_DEMAND[outcome]] += 1;
+      this.#guarded(() => this.#use(choice));
+    });
+  }
+
+  #use(choice: ClusterShare): void {
+    const { services, stats } = this.#proxy;
     const cluster = services.clusters.get(choice.name);
     if (cluster === undefined) {
       stats.downstream_cx_no_route += 1;
@@ -101,7 +127,7 @@ export class TcpSession {
     this.#up?.source.destroy();
   }
 
-  #connect(cluster: Cluster, choice: TcpProxyConfig['clusters'][number]): void {
+  #connect(cluster: Cluster, choice: ClusterShare): void {
     const { config, services } = this.#proxy;
     const { stats } = cluster;
     const record = this.#record;

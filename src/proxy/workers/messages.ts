@@ -3,6 +3,7 @@
 import type { HistogramState } from '../../lib/histogram.ts';
 import type { HostView } from '../admin/cluster-status.ts';
 import type { Statistic } from '../admin/statistics.ts';
+import type { ClusterOutcome } from '../config/on-demand.ts';
 import type { SecretValue } from '../config/types.ts';
 import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
@@ -53,7 +54,7 @@ export type Order =
   /** What the others tell that one. */
   | { readonly kind: 'evidence'; readonly note: EvidenceNote }
   /** Whoever waited for that wish goes on. */
-  | { readonly kind: 'granted'; readonly wish: number }
+  | { readonly kind: 'granted'; readonly wish: number; readonly outcome: ClusterOutcome }
   /** Another worker accepted it. Refused: the main thread closes the descriptor. */
   | ({ readonly kind: 'connection' } & HandedConnection)
   | { readonly kind: 'ping' };

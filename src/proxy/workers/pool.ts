@@ -259,7 +259,7 @@ export class WorkerPool implements Engine {
         void this.#handOver(news);
         return;
       case 'wish':
-        grant(news.wish, this.#onDemand, () => tell({ kind: 'granted', wish: news.wish.wish }));
+        grant(news.wish, this.#onDemand, (outcome) => tell({ kind: 'granted', wish: news.wish.wish, outcome }));
         return;
       default:
         unreachable(news);

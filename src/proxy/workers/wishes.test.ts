@@ -33,27 +33,27 @@ function sent<T>(message: T): T {
 it('a wish crosses to the main thread whole, and is granted once', () => {
   const wishes: Wish[] = [];
   const worker = new Wishes((wish) => wishes.push(sent(wish)));
-  let granted = 0;
-  worker.cluster(question, () => void granted++);
-  worker.virtualHost('rc', 'a.test', () => void granted++);
+  const granted: string[] = [];
+  worker.cluster(question, (outcome) => void granted.push(outcome));
+  worker.virtualHost('rc', 'a.test', () => void granted.push('host'));
   const heard: unknown[] = [];
   const control: OnDemand = {
     cluster(asked, done) {
       const { place } = asked.source;
       const metadata = place.kind === 'stream' ? [...(place.stream.target.metadata ?? [])] : null;
       heard.push([asked.name, asked.timeout, metadata]);
-      done();
+      done('late');
     },
     virtualHost(table, host, done) {
       heard.push([table, host]);
       done();
     },
   };
-  for (const wish of wishes) grant(wish, control, () => worker.granted(wish.wish));
+  for (const wish of wishes) grant(wish, control, (outcome) => worker.granted(wish.wish, outcome));
   expect(heard).toEqual([
     ['a', 1_000, [['x-token', 't']]],
     ['rc', 'a.test'],
   ]);
-  worker.granted(wishes[0]!.wish);
-  expect(granted).toBe(2);
+  worker.granted(wishes[0]!.wish, 'used');
+  expect(granted).toEqual(['late', 'host']);
 });

@@ -1,5 +1,5 @@
 // Requests of a worker that wait for a part of the configuration: only the main thread speaks to the control plane.
-import type { ClusterQuestion, OnDemand } from '../config/on-demand.ts';
+import type { ClusterOutcome, ClusterQuestion, OnDemand } from '../config/on-demand.ts';
 import { HeaderMap } from '../http/headers.ts';
 
 export type Wish = { readonly wish: number } & (
@@ -7,17 +7,20 @@ export type Wish = { readonly wish: number } & (
   | { readonly kind: 'virtual host'; readonly table: string; readonly host: string }
 );
 
+/** A virtual host has no outcome: it counts as used. */
+type Done = (outcome: ClusterOutcome) => void;
+
 /** The worker's side. */
 export class Wishes implements OnDemand {
   readonly #send: (wish: Wish) => void;
-  readonly #waiting = new Map<number, () => void>();
+  readonly #waiting = new Map<number, Done>();
   #made = 0;
 
   constructor(send: (wish: Wish) => void) {
     this.#send = send;
   }
 
-  cluster(question: ClusterQuestion, done: () => void): void {
+  cluster(question: ClusterQuestion, done: Done): void {
     const { place } = question.source;
     const metadata = place.kind === 'stream' ? place.stream.target.metadata : null;
     this.#send({
@@ -33,13 +36,13 @@ export class Wishes implements OnDemand {
   }
 
   /** The main thread has nothing more to say to it. */
-  granted(wish: number): void {
+  granted(wish: number, outcome: ClusterOutcome): void {
     const done = this.#waiting.get(wish);
     this.#waiting.delete(wish);
-    done?.();
+    done?.(outcome);
   }
 
-  #wait(done: () => void): number {
+  #wait(done: Done): number {
     this.#made += 1;
     this.#waiting.set(this.#made, done);
     return this.#made;
@@ -47,8 +50,8 @@ export class Wishes implements OnDemand {
 }
 
 /** The main thread's side. */
-export function grant(wish: Wish, onDemand: OnDemand, granted: () => void): void {
-  if (wish.kind === 'virtual host') onDemand.virtualHost(wish.table, wish.host, granted);
+export function grant(wish: Wish, onDemand: OnDemand, granted: Done): void {
+  if (wish.kind === 'virtual host') onDemand.virtualHost(wish.table, wish.host, () => granted('used'));
   else onDemand.cluster(withMetadata(wish.question, wish.metadata && new HeaderMap(wish.metadata)), granted);
 }
 

@@ -163,7 +163,7 @@ class Worker {
         this.#bootstrap.runtime.override(order.values);
         return {};
       case 'granted':
-        this.#wishes.granted(order.wish);
+        this.#wishes.granted(order.wish, order.outcome);
         return {};
       case 'connection':
         this.#take(order.listener, order.descriptor);
