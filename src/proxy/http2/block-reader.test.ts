@@ -90,6 +90,33 @@ describe('header blocks seen again', () => {
     expect(other!.headers.get('kind')).toBe('small');
   });
 
+  test('any order of blocks says what plain decoding says', () => {
+    const blocks = [
+      LITERAL,
+      INDEXING,
+      hex('82 4004 6b69 6e64 056c 6172 6765 4003 6b65 7903 6f6e 65'),
+      // Entries by their place: the newest alone, the two newest, a name with another value, which is added.
+      hex('be'),
+      hex('82 bf be'),
+      hex('7e 0374 776f'),
+      // The table loses its entries, then it may have some again.
+      hex('20 3fe1 1f 82'),
+      hex('82 84 86'),
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...blocks), { maxLength: 60 }), (order) => {
+        const decoder = new HpackDecoder(4_096);
+        const seen = reader();
+        for (const block of [INDEXING, ...order]) {
+          const plain = new Listed();
+          const good = decoder.decode(block, 0, block.length, plain);
+          expect(read(seen, block)?.fields).toEqual(good ? plain.fields : undefined);
+          if (!good) break;
+        }
+      }),
+    );
+  });
+
   const names = fc.constantFrom(':method', 'kind', 'cookie', 'x-id', 'x-much-longer-name');
   const values = fc.oneof(fc.constantFrom('', 'small', 'v'.repeat(300)), fc.stringMatching(/^[a-z]{0,20}$/));
   const heads = fc.array(fc.tuple(names, values), { maxLength: 6 });

@@ -1,8 +1,10 @@
-// Header blocks → fields. A block that was read before, with a table that has not changed since, says what it said then: calls of one peer are
-// often alike to the last byte, and answers mostly are.
+// Header blocks → fields. A block that was read before and must mean the same is not decoded again: calls of one peer are often alike to the
+// last byte, and answers mostly are. It means the same
+//   - always, when it names no entry of the table; what it adds to the table is added again (nginx adds every field with every answer),
+//   - as long as the table is the same, when it does and adds nothing.
 //
-//   slot of a block = its length:   [ bytes | change of the table | fields ]   so that heads and trailers do not push each other out
-import type { FieldSink, HpackDecoder } from './hpack-decoder.ts';
+//   slot of a block = its length:   [ bytes | meaning | fields ]   so that heads and trailers do not push each other out
+import type { FieldSink, HpackDecoder, TableEntry } from './hpack-decoder.ts';
 
 /** Collects the fields of one block and keeps them until it begins anew. */
 export type BlockFields = FieldSink & { begin(): void };
@@ -25,13 +27,9 @@ export class BlockReader<Fields extends BlockFields> {
   /** The fields, good until the next block. null: a COMPRESSION_ERROR, after which the connection cannot go on. */
   read(bytes: Buffer, start: number, end: number): Fields | null {
     const slot = this.#slotOf(end - start);
-    const decoder = this.#decoder;
-    const { changes } = decoder;
-    if (slot.holds(bytes, start, end, changes)) return slot.fields;
-    slot.fields.begin();
-    if (!decoder.decode(bytes, start, end, slot.fields)) return null;
-    slot.keep(bytes, start, end, changes === decoder.changes ? changes : NEVER);
-    return slot.fields;
+    const seen = slot.holds(bytes, start, end);
+    if (seen && slot.repeat(this.#decoder)) return slot.fields;
+    return slot.decode(this.#decoder, bytes, start, end, seen) ? slot.fields : null;
   }
 
   #slotOf(length: number): Slot<Fields> {
@@ -44,31 +42,49 @@ export class BlockReader<Fields extends BlockFields> {
   }
 }
 
-/** No state of a table: what a block changes it does only once. */
-const NEVER = -1;
-
-class Slot<Fields> {
+class Slot<Fields extends BlockFields> {
   readonly fields: Fields;
   #bytes: Buffer | null = null;
-  #length = 0;
-  #changes = NEVER;
+  #length = -1;
+  /** What a block that names no entry adds; null: it is not known to be one. */
+  #additions: readonly TableEntry[] | null = null;
+  /** The state of the table that other blocks are good for. */
+  #changes = -1;
 
   constructor(fields: Fields) {
     this.fields = fields;
   }
 
-  holds(bytes: Buffer, start: number, end: number, changes: number): boolean {
-    if (end - start !== this.#length || changes !== this.#changes) return false;
+  holds(bytes: Buffer, start: number, end: number): boolean {
+    if (end - start !== this.#length) return false;
     const known = this.#bytes!;
     for (let at = start, there = 0; at < end; at++, there++) if (bytes[at] !== known[there]) return false;
     return true;
   }
 
-  keep(bytes: Buffer, start: number, end: number, changes: number): void {
-    this.#changes = end - start > MOST_BYTES ? NEVER : changes;
-    if (this.#changes === NEVER) return;
+  /** Does to the table what the block it holds does; false: it has to be decoded. */
+  repeat(decoder: HpackDecoder): boolean {
+    if (this.#additions === null) return decoder.changes === this.#changes;
+    for (const entry of this.#additions) decoder.add(entry);
+    return true;
+  }
+
+  /** `seen`: it is the one the slot holds. What it adds is noted with its second coming: most that differ once differ always. */
+  decode(decoder: HpackDecoder, bytes: Buffer, start: number, end: number, seen: boolean): boolean {
+    const additions: TableEntry[] | null = seen ? [] : null;
+    const { changes } = decoder;
+    this.fields.begin();
+    if (!decoder.decode(bytes, start, end, this.fields, additions)) return false;
+    this.#additions = decoder.standsAlone ? additions : null;
+    this.#changes = decoder.changes === changes ? changes : -1;
+    if (!seen) this.#keep(bytes, start, end);
+    return true;
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    this.#length = end - start > MOST_BYTES ? -1 : end - start;
+    if (this.#length === -1) return;
     this.#bytes ??= Buffer.allocUnsafeSlow(MOST_BYTES);
-    this.#length = end - start;
     bytes.copy(this.#bytes, 0, start, end);
   }
 }

@@ -370,7 +370,7 @@ export class Http2Connection {
     if (!this.streams.delete(stream)) return;
     this.closedStreams.add(stream.id, how);
     this.owner.stats.streams_active -= 1;
-    this.#waiting.delete(stream);
+    if (this.#waiting.size > 0) this.#waiting.delete(stream);
     stream.release();
     if (stream.held > 0) this.credit(null, stream.held);
     if (this.streams.size === 0) this.#side.onQuiet();

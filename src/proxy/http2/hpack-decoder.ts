@@ -8,6 +8,8 @@ import { STATIC_SIZE, staticKinds, staticNames, staticValues } from './static-ta
 
 export type FieldSink = { onField(name: string, value: string, kind: number): void };
 
+export type TableEntry = { readonly name: string; readonly value: string; readonly kind: number };
+
 /** RFC 7541 section 4.1: what an entry costs beside its text. */
 export const ENTRY_OVERHEAD = 32;
 
@@ -25,6 +27,9 @@ export class HpackDecoder {
   #bad = false;
   /** Of the literal that was just measured. */
   #huffmanCoded = false;
+  #additions: TableEntry[] | null = null;
+  /** The last block says the same whatever is in the table: it named no entry of it and did not resize it. */
+  standsAlone = true;
 
   constructor(tableSize: number) {
     this.#limit = tableSize;
@@ -36,8 +41,17 @@ export class HpackDecoder {
     return this.#table.changes;
   }
 
-  /** false: a COMPRESSION_ERROR, after which the connection cannot go on. */
-  decode(bytes: Buffer, start: number, end: number, sink: FieldSink): boolean {
+  add({ name, value, kind: what }: TableEntry): void {
+    this.#table.add(name, value, what);
+  }
+
+  /**
+   * false: a COMPRESSION_ERROR, after which the connection cannot go on. What the block adds to the table is added to `additions` too,
+   * where somebody wants it.
+   */
+  decode(bytes: Buffer, start: number, end: number, sink: FieldSink, additions: TableEntry[] | null = null): boolean {
+    this.#additions = additions;
+    this.standsAlone = true;
     this.#at = start;
     this.#failed = false;
     let updates = true;
@@ -62,7 +76,7 @@ export class HpackDecoder {
     if (index <= 0) this.#failed = true;
     else if (index <= STATIC_SIZE) sink.onField(staticNames[index]!, staticValues[index]!, staticKinds[index]!);
     else {
-      const slot = this.#table.slotOf(index - STATIC_SIZE);
+      const slot = this.#slotOf(index);
       if (slot === -1) this.#failed = true;
       else sink.onField(this.#table.names[slot]!, this.#table.values[slot]!, this.#table.kinds[slot]!);
     }
@@ -81,7 +95,7 @@ export class HpackDecoder {
       name = staticNames[index]!;
       what = staticKinds[index]!;
     } else {
-      const slot = this.#table.slotOf(index - STATIC_SIZE);
+      const slot = this.#slotOf(index);
       if (slot === -1) {
         this.#failed = true;
         return;
@@ -92,8 +106,17 @@ export class HpackDecoder {
     const value = this.#value(bytes, end, name);
     if (this.#failed) return;
     if (this.#bad) what = kind.invalid;
-    if (mask === 0x3f) this.#table.add(name, value, what);
+    if (mask === 0x3f) {
+      this.#table.add(name, value, what);
+      this.#additions?.push({ name, value, kind: what });
+    }
     sink.onField(name, value, what);
+  }
+
+  /** Of an entry in the dynamic table. */
+  #slotOf(index: number): number {
+    this.standsAlone = false;
+    return this.#table.slotOf(index - STATIC_SIZE);
   }
 
   #integer(bytes: Buffer, end: number, mask: number): number {
@@ -152,6 +175,7 @@ export class HpackDecoder {
   }
 
   #resize(bytes: Buffer, end: number): void {
+    this.standsAlone = false;
     const size = this.#integer(bytes, end, 0x1f);
     if (size > this.#limit) this.#failed = true;
     else if (size >= 0) this.#table.resize(size);
