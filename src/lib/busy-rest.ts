@@ -19,8 +19,8 @@ const LOOK_EVERY = 256;
 const BUSY = 0.7;
 /** Resting saves CPU time: the thread must be far from busy before it stops. */
 const NOT_BUSY = 0.35;
-/** The kernel's timer slack makes about a tenth of a millisecond of it. */
-const REST = 0.02;
+/** The kernel's timer slack makes about a sixth of a millisecond of it. */
+const REST = 0.1;
 
 export class BusyRest {
   readonly #thread: ThreadTime;
