@@ -1,6 +1,13 @@
 // Filters with a part of their own in an exchange, over real sockets: who sees what when, what waits, what is answered instead.
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
 import { afterEach, describe, expect, test } from 'vitest';
+import { GzipSchema } from '../xds/gen/envoy/extensions/compression/gzip/decompressor/v3/gzip_pb.ts';
+import { DecompressorSchema } from '../xds/gen/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts';
 import type { FilterScope, FilterStream, HttpFilter, LocalReply, StreamFilter } from './filter/filter.ts';
+import { compileFilter } from './filter/registry.ts';
 import type { Exchange } from './http/exchange.ts';
 import { cluster, forward, route } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
@@ -315,6 +322,67 @@ test('a filter that takes the response slowly slows the upstream down', async ()
   expect((await answer).length).toBeGreaterThan(size);
   clearInterval(timer);
 });
+
+test.each(['response', 'request'] as const)(
+  'a %s that grows is held back by who takes it slowly',
+  async (direction) => {
+    const SIZE = 48 * 1024 * 1024;
+    const packed = gzipSync(Buffer.alloc(SIZE));
+    const head = `content-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`;
+    let [grown, taken, most] = [0, 0, 0];
+    const upload = Promise.withResolvers<void>();
+    /** A piece in each turn. */
+    const takeSlowly = (socket: Socket) => {
+      socket.on('data', (bytes) => {
+        taken += bytes.length;
+        most = Math.max(most, grown - taken);
+        socket.pause();
+        setImmediate(() => socket.resume());
+        if (taken >= SIZE) upload.resolve();
+      });
+    };
+    const server = createServer((socket) => {
+      open.push({ close: () => socket.destroy() });
+      if (direction === 'request') takeSlowly(socket);
+      else socket.once('data', () => socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${head}`), packed])));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    open.push(server);
+    const counts = opens('counts', (_exchange, _scope, stream) => ({
+      [direction]: {
+        data: (chunk: Buffer) => {
+          grown += chunk.length;
+          stream[direction].write(chunk);
+        },
+      },
+    }));
+    const library = create(GzipSchema, { maxInflateRatio: 1_032 });
+    const grows = compileFilter(
+      anyPack(
+        DecompressorSchema,
+        create(DecompressorSchema, { decompressorLibrary: { name: 'z', typedConfig: anyPack(GzipSchema, library) } }),
+      ),
+      'grows',
+      '',
+    );
+    const filters = direction === 'request' ? [grows, counts] : [counts, grows];
+    const proxy = await startProxy(
+      { '/': route(forward('up')) },
+      [cluster('up', [(server.address() as AddressInfo).port])],
+      { filters },
+    );
+    open.push({ close: () => proxy.runtime.close() });
+    const client = connect(proxy.port, '127.0.0.1');
+    open.push({ close: () => client.destroy() });
+    if (direction === 'response') {
+      client.write('GET / HTTP/1.1\r\nHost: shop\r\n\r\n');
+      takeSlowly(client);
+    } else client.write(Buffer.concat([Buffer.from(`POST / HTTP/1.1\r\nHost: shop\r\n${head}`), packed]));
+    await upload.promise;
+    // What the buffers of the two ends' sockets hold, as the system sizes them, and no more.
+    expect(most).toBeLessThan(SIZE / 3);
+  },
+);
 
 test('without a filter that opens, none of it is made', async () => {
   const { port } = await start([{ name: 'plain', response: (_exchange, head) => head.headers.set('x-plain', '1') }]);

@@ -95,6 +95,8 @@ export type FilterStage<Head> = {
   /** A chunk is valid until the call returns: who holds it longer takes `kept(chunk)` (proxy/socket). */
   data?(chunk: Buffer): void;
   end?(trailers: HeaderMap | null): void;
+  /** What takes the body behind this filter has as much as it can take, or takes more again: for filters that make more of a body than came. */
+  receiver?(full: boolean): void;
 };
 
 /**

@@ -203,7 +203,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
 
   /** Stops or starts the source of the request by how much is waiting on its way. */
   balanceRequest(): void {
-    const congested = this.body.congested || this.#filters.requestCongested;
+    const congested = this.#filters.requestCongested(this.body.congested);
     if (this.#over || congested === this.#requestPaused) return;
     this.#requestPaused = congested;
     if (congested) this.#stream.pause();
@@ -211,7 +211,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   balanceResponse(): void {
-    const congested = this.#stream.backedUp || this.#filters.responseCongested;
+    const congested = this.#filters.responseCongested(this.#stream.backedUp);
     if (this.#over || congested === this.#responsePaused) return;
     this.#responsePaused = congested;
     if (congested) this.#forwarding?.pause();
@@ -265,7 +265,10 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.guard(() => {
       work();
       this.onReadDone();
-      if (!this.#over) this.#stream.flush();
+      if (this.#over) return;
+      this.#stream.flush();
+      this.balanceResponse();
+      this.balanceRequest();
     });
   }
 

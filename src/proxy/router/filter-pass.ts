@@ -34,6 +34,9 @@ export class FilterPass {
   /** The place in front of which things are held. */
   #heldAt = 0;
   #pauses = 0;
+  readonly #paused: boolean[] = [];
+  /** A stage wants to hear of its receiver. */
+  #told = false;
   #closed = false;
 
   constructor(places: number, sink: PassSink) {
@@ -41,12 +44,15 @@ export class FilterPass {
     this.#sink = sink;
   }
 
-  get congested(): boolean {
-    return this.#pauses > 0 || this.#heldBytes >= HIGH;
+  /** Whether the source must wait. `full`: the sink has as much as it can take. */
+  congested(full: boolean): boolean {
+    if (this.#told) this.#tellReceivers(full);
+    return full || this.#pauses > 0 || this.#heldBytes >= HIGH;
   }
 
   setStage(place: number, stage: FilterStage<never> | undefined): void {
     this.#stages[place] = stage;
+    if (stage?.receiver !== undefined) this.#told = true;
   }
 
   /** The head has come to this place. */
@@ -115,10 +121,9 @@ export class FilterPass {
 
   /** What the filter at this place passes on. */
   outlet(place: number): FilterOutlet {
-    let paused = false;
     const setPaused = (value: boolean) => {
-      if (paused === value || this.#closed) return;
-      paused = value;
+      if ((this.#paused[place] ?? false) === value || this.#closed) return;
+      this.#paused[place] = value;
       this.#pauses += value ? 1 : -1;
       this.#sink.balance();
     };
@@ -133,6 +138,15 @@ export class FilterPass {
       pause: () => setPaused(true),
       resume: () => setPaused(false),
     };
+  }
+
+  /** A filter's receiver is what comes behind it: the sink, a filter that pauses, a head that waits. */
+  #tellReceivers(sinkFull: boolean): void {
+    let full = sinkFull;
+    for (let place = this.#places - 1; place >= 0; place--) {
+      this.#stages[place]?.receiver?.(full);
+      full ||= this.#paused[place] === true || (place === this.#heldAt && this.#heldBytes >= HIGH);
+    }
   }
 
   #hold(chunk: Buffer): void {

@@ -50,12 +50,13 @@ export class FilterRun {
     this.#target = target;
   }
 
-  get requestCongested(): boolean {
-    return this.#open?.request.congested ?? false;
+  /** Whether the request's source must wait. `full`: what takes the filtered request has as much as it can take. */
+  requestCongested(full: boolean): boolean {
+    return this.#open === null ? full : this.#open.request.congested(full);
   }
 
-  get responseCongested(): boolean {
-    return this.#open !== null && !this.#direct && this.#open.response.congested;
+  responseCongested(full: boolean): boolean {
+    return this.#open === null || this.#direct ? full : this.#open.response.congested(full);
   }
 
   request(): void {

@@ -55,6 +55,12 @@ export class Coder {
     this.#zlib.end();
   }
 
+  /** What has come out waits in the stream, which then takes nothing more in. */
+  receiver(full: boolean): void {
+    if (full) this.#zlib.pause();
+    else this.#zlib.resume();
+  }
+
   close(): void {
     this.#zlib.removeAllListeners();
     this.#zlib.on('error', () => undefined);

@@ -91,6 +91,7 @@ class Compression implements StreamFilter {
       if (this.#up === null) this.#stream.request.finish(trailers);
       else this.#up.end(trailers);
     },
+    receiver: (full: boolean): void => this.#up?.receiver(full),
   };
 
   readonly response = {
@@ -122,6 +123,7 @@ class Compression implements StreamFilter {
       if (this.#down === null) this.#stream.response.finish(trailers);
       else this.#down.end(trailers);
     },
+    receiver: (full: boolean): void => this.#down?.receiver(full),
   };
 
   done(): void {

@@ -1,5 +1,6 @@
 // A body that grows is let grow so far and no further; the rest is compared with Envoy.
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { createHash } from 'node:crypto';
+import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
@@ -70,6 +71,57 @@ describe('a body of zeros', () => {
   test('passes where the ratio allows it', async () => {
     const filter = compile(GzipSchema, { maxInflateRatio: 1_032 });
     expect(await decode(filter, 'gzip', gzipSync(zeros))).toEqual({ bytes: zeros.length, answer: null });
+  });
+});
+
+describe('a receiver that is full', () => {
+  /** Full after each piece, until the next turn: the most that came between two turns, and all there was. */
+  async function decodeSlowly(filter: ReturnType<typeof compile>, encoding: string, body: Buffer) {
+    let [waiting, most, all] = [0, 0, 0];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const outlet: FilterOutlet = {
+      proceed: () => undefined,
+      write: (chunk) => {
+        all += chunk.length;
+        waiting += chunk.length;
+        most = Math.max(most, waiting);
+        request!.receiver!(true);
+        setImmediate(() => {
+          waiting = 0;
+          request!.receiver!(false);
+        });
+      },
+      finish: () => resolve(),
+      pause: () => undefined,
+      resume: () => undefined,
+    };
+    const stream: FilterStream = {
+      request: outlet,
+      response: outlet,
+      answer: () => resolve(),
+      reroute: () => undefined,
+      run: (work) => work(),
+    };
+    const exchange = testExchange({ headers: ['content-encoding', encoding] });
+    const { request } = filter.open!(exchange, testScope(), stream)!;
+    request!.head!(exchange.request, false);
+    request!.data!(body);
+    request!.end!(null);
+    await promise;
+    return { most, all };
+  }
+
+  const digits = Array.from({ length: 16_000 }, (_, i) => createHash('sha256').update(String(i)).digest('hex'));
+  const letters = Buffer.from(digits.join(''));
+
+  test.each([
+    ['gzip', compile(GzipSchema), gzipSync(letters)],
+    ['br', compile(BrotliSchema), brotliCompressSync(letters, { params: { [constants.BROTLI_PARAM_QUALITY]: 0 } })],
+    ['zstd', compile(ZstdSchema), zstdCompressSync(letters)],
+  ])('%s: gets one piece at a time, and all of it in the end', async (encoding, filter, body) => {
+    const { most, all } = await decodeSlowly(filter, encoding, body);
+    expect(most).toBeLessThanOrEqual(65_536);
+    expect(all).toBe(letters.length);
   });
 });
 

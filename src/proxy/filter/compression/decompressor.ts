@@ -132,6 +132,10 @@ class Decoding implements FilterStage<{ readonly headers: HeaderMap }> {
     else this.#coder.end(trailers);
   }
 
+  receiver(full: boolean): void {
+    this.#coder?.receiver(full);
+  }
+
   close(): void {
     this.#coder?.close();
   }
