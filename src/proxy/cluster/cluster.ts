@@ -1,19 +1,18 @@
 // A cluster at run time: its endpoints with their pools, its balancer, its limits. Updated in place, so that pools live on.
 import { isIP } from 'node:net';
-import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
 import { unfit } from '../balance/health.ts';
 import type { Factors } from '../balance/level.ts';
-import { SubsetBalancer } from '../balance/subset-balancer.ts';
-import type { Assignment, EndpointConfig, Limits, PolicyConfig, RoutingPriority } from '../config/cluster-types.ts';
+import type { Assignment, EndpointConfig, Limits, RoutingPriority } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { Http2Stats } from '../http2/stats.ts';
-import { Aggregate } from './aggregate.ts';
+import { AssignmentAge } from './assignment-age.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
+import { choosesByHash, createClusterBalancer, retireBalancer, stopBalancer } from './cluster-balancer.ts';
 import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import { ANY_ENDPOINT, NO_ENDPOINTS } from './defaults.ts';
+import { NO_ENDPOINTS } from './defaults.ts';
 import { systemResolve } from './dns.ts';
 import { DynamicHosts } from './dynamic-hosts.ts';
 import { Host } from './host.ts';
@@ -21,7 +20,6 @@ import { HostMaker } from './host-maker.ts';
 import { reconcile } from './host-set.ts';
 import { Initialization } from './initialization.ts';
 import { countMembers, fitPercent } from './membership.ts';
-import { OriginalDestinations } from './original-destinations.ts';
 import { poolLimits } from './pool-limits.ts';
 import { Resolver } from './resolver.ts';
 import { sameConnections } from './same-connections.ts';
@@ -42,12 +40,12 @@ export class Cluster {
   #hosts: readonly Host[] = [];
   #byName: ReadonlyMap<string, Host> | null = null;
   #balancer: Balancer;
-  #stale: Timer | null = null;
   #resolver: Resolver | null = null;
   readonly #services: ClusterServices;
   readonly #maker: HostMaker;
   readonly #health: ClusterHealth;
   readonly #balancing: BalancerContext;
+  readonly #age: AssignmentAge;
 
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
@@ -77,6 +75,10 @@ export class Cluster {
       active: () => this.stats.upstream_rq_active,
       local: services.local,
     };
+    this.#age = new AssignmentAge(services.wheel, () => {
+      this.stats.assignment_stale += 1;
+      this.setEndpoints(NO_ENDPOINTS);
+    });
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#discover();
   }
@@ -107,14 +109,9 @@ export class Cluster {
     return () => wheel.cancel(timer);
   }
 
-  /** Whether the endpoint of a request depends on its hash: by its policy, or that of a cluster it is made of. */
+  /** Whether the endpoint of a request depends on its hash. */
   get hashes(): boolean {
-    const { discovery, balancing } = this.#config;
-    if (discovery.kind !== 'aggregate') return isByHash(balancing);
-    return discovery.clusters.some((name) => {
-      const member = this.#services.cluster(name);
-      return member !== undefined && isByHash(member.config.balancing);
-    });
+    return choosesByHash(this.#config, this.#services);
   }
 
   /** Names it can be asked to resolve; null where its endpoints are known otherwise. */
@@ -170,7 +167,7 @@ export class Cluster {
 
   setEndpoints(assignment: Assignment): void {
     if (assignment === this.#assignment) {
-      this.#watchAge();
+      this.#age.confirmed(assignment.staleAfter);
       return;
     }
     this.#assignment = assignment;
@@ -191,7 +188,7 @@ export class Cluster {
     const changed = added.length + removed.length > lingering.length;
     if (changed) this.stats.membership_change += 1;
     if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#maker.renewPools(host);
-    this.#watchAge();
+    this.#age.confirmed(assignment.staleAfter);
     this.#rebalance();
     this.initialization.discovered(this.#health.countChecked(this.#hosts));
   }
@@ -232,9 +229,9 @@ export class Cluster {
     this.initialization.end();
     this.#resolver?.stop();
     this.#resolver = null;
-    this.#stopBalancer();
+    stopBalancer(this.#balancer);
     this.#health.stop();
-    this.#services.wheel.cancel(this.#stale);
+    this.#age.stop();
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
   }
@@ -271,18 +268,13 @@ export class Cluster {
       this.setEndpoints(assignment);
       return;
     }
-    const { wheel, log, random } = this.#services;
-    const apply = (endpoints: readonly EndpointConfig[]) => this.setEndpoints({ ...assignment, endpoints });
-    const context = {
+    this.#resolver = new Resolver(discovery, {
+      ...this.#services,
       cluster: this.#config.name,
-      wheel,
-      log,
-      random,
       stats: this.stats,
       resolve: systemResolve,
-      apply,
-    };
-    this.#resolver = new Resolver(discovery, context);
+      apply: (endpoints) => this.setEndpoints({ ...assignment, endpoints }),
+    });
     this.#resolver.start();
   }
 
@@ -294,54 +286,28 @@ export class Cluster {
   }
 
   #rebalance(): void {
-    if (this.#balancer instanceof SubsetBalancer) this.#balancer.retire();
-    this.#stopBalancer();
+    retireBalancer(this.#balancer);
     this.#balancer = this.#makeBalancer();
     this.#countMembers();
   }
 
-  #stopBalancer(): void {
-    const balancer = this.#balancer;
-    if (balancer instanceof OriginalDestinations || balancer instanceof DynamicHosts) balancer.stop();
-  }
-
   #makeBalancer(): Balancer {
-    const { discovery, panicThreshold } = this.#config;
-    const { random, cluster } = this.#services;
-    switch (discovery.kind) {
-      case 'original-dst':
-        return new OriginalDestinations(discovery, {
-          ...this.#dropHosts(),
-          wheel: this.#services.wheel,
-          stats: this.stats,
-          make: (address) => this.#makeHost({ ...ANY_ENDPOINT, ...address }),
-        });
-      case 'dynamic':
-        return new DynamicHosts(this.#services.dnsCaches.get(discovery.cache), {
-          ...this.#dropHosts(),
-          make: (endpoint) => this.#makeHost(endpoint),
-          defaultPort: this.#config.tls.at(-1)?.tls ? 443 : 80,
-        });
-      case 'aggregate':
-        return new Aggregate(discovery.clusters, { random, cluster, panicThreshold });
-      default:
-        return createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing);
-    }
-  }
-
-  /** For balancers that find endpoints themselves: those of before go. */
-  #dropHosts() {
-    for (const host of this.#hosts) this.#retire(host);
-    this.#hosts = [];
-    return {
-      retire: (host: Host) => this.#retire(host),
-      onHosts: (hosts: readonly Host[]) => {
+    return createClusterBalancer(this.#config, this.#services, {
+      stats: this.stats,
+      make: (endpoint) => this.#makeHost(endpoint),
+      retire: (host) => this.#retire(host),
+      forget: () => {
+        for (const host of this.#hosts) this.#retire(host);
+        this.#hosts = [];
+      },
+      onHosts: (hosts) => {
         this.#hosts = hosts;
         this.#byName = null;
         this.stats.membership_change += 1;
         this.#countMembers();
       },
-    };
+      byPolicy: () => createBalancer(this.#config, this.#assignment, this.#hosts, this.#balancing),
+    });
   }
 
   #healthChanged(): void {
@@ -365,19 +331,6 @@ export class Cluster {
     this.#healthChanged();
   }
 
-  /** Endpoints nobody has confirmed for too long are not trusted any more. */
-  #watchAge(): void {
-    const { wheel } = this.#services;
-    wheel.cancel(this.#stale);
-    this.#stale = null;
-    const { staleAfter } = this.#assignment;
-    if (staleAfter === 0) return;
-    this.#stale = wheel.set(staleAfter, () => {
-      this.stats.assignment_stale += 1;
-      this.setEndpoints(NO_ENDPOINTS);
-    });
-  }
-
   #makeHost(endpoint: EndpointConfig): Host {
     const host = this.#maker.make(endpoint);
     this.#health.add(host);
@@ -388,8 +341,4 @@ export class Cluster {
     this.#health.remove(host);
     host.pools.retire();
   }
-}
-
-function isByHash({ kind }: PolicyConfig): boolean {
-  return kind === 'ring-hash' || kind === 'maglev';
 }

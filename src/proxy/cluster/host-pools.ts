@@ -6,7 +6,8 @@ import type { Protocol } from '../http/message.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Connector, Purpose } from './connector.ts';
 import type { HostStats } from './host-stats.ts';
-import { Pool, type PoolProtocol, type PoolSettings } from './pool.ts';
+import { Pool, type PoolProtocol } from './pool.ts';
+import type { PoolSettings } from './pool-settings.ts';
 
 export type UpstreamProtocol = PoolProtocol | 'downstream';
 

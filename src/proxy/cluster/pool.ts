@@ -10,12 +10,10 @@ import type { UpstreamTls } from '../http/exchange.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
 import { type ClientConnectionOwner, Http1ClientConnection } from '../http1/client-connection.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../http2/client-connection.ts';
-import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
-import type { Connector, ConnectResult, Purpose } from './connector.ts';
-import type { HostStats } from './host-stats.ts';
-import type { ClusterStats } from './stats.ts';
+import { Dialer } from './dialer.ts';
+import type { PoolSettings, PoolTarget } from './pool-settings.ts';
 
 export type PoolWaiter = {
   onReady(session: ClientSession): void;
@@ -31,38 +29,7 @@ export type SessionSource = { acquire(waiter: PoolWaiter): void; cancel(waiter: 
 /** `alpn`: what the handshake says, HTTP/1.1 where it says nothing. */
 export type PoolProtocol = 'http1' | 'http2' | 'alpn';
 
-/** The part of a cluster that its pools share; the cluster replaces limits and timeouts on update. */
-export type PoolSettings = {
-  connectTimeout: number;
-  idleTimeout: number;
-  /** 0 is no limit. */
-  maxRequestsPerConnection: number;
-  /** Milliseconds a connection may live, 0 is no limit. */
-  maxConnectionDuration: number;
-  /** Connections to have ready for each request in progress (Envoy's `per_upstream_preconnect_ratio`); 1 is none ahead. */
-  preconnectRatio: number;
-  http2: Http2Options;
-  readonly stats: ClusterStats;
-  readonly http2Stats: Http2Stats;
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
-  readonly random: () => number;
-};
-
 type Session = Http1ClientConnection | Http2ClientConnection;
-
-/** Where a pool connects to. */
-export type PoolTarget = {
-  readonly address: string;
-  readonly port: number;
-  readonly connector: Connector;
-  /** Of the endpoint, counted in by all of its pools. */
-  readonly stats: HostStats;
-  /** Whom connections are for; null: for anybody. */
-  readonly purpose: Purpose | null;
-  /** No connection is left, and nobody waits. */
-  readonly onUnused: () => void;
-};
 
 export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOwner {
   readonly clock: Clock;
@@ -77,7 +44,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   readonly #listed: Session[] = [];
   readonly #open = new Set<Session>();
   readonly #waiting = new Set<PoolWaiter>();
-  readonly #connecting = new Set<() => void>();
+  readonly #dialer: Dialer;
   /** Requests a connection on its way can be counted on to take. */
   #expected: number;
   #idleTimer: Timer | null = null;
@@ -93,6 +60,11 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     this.#settings = settings;
     this.#breaker = breaker;
     this.#expected = protocol === 'http1' ? 1 : settings.http2.maxConcurrentStreams;
+    this.#dialer = new Dialer(target, settings, breaker, {
+      onConnected: (socket, alpn, tls) => this.#connected(socket, alpn, tls),
+      onFailed: (reason, detail) => this.#eject((waiter) => waiter.onFailure(reason, detail)),
+      onGivenUp: () => this.#noteUse(),
+    });
   }
 
   /** Connections with a request in progress. */
@@ -104,7 +76,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
 
   /** Whether there is a connection, or somebody waits for one. */
   get used(): boolean {
-    return this.#open.size + this.#connecting.size + this.#waiting.size > 0;
+    return this.#open.size + this.#dialer.size + this.#waiting.size > 0;
   }
 
   acquire(waiter: PoolWaiter): void {
@@ -142,7 +114,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
       else session.close();
     }
     if (this.#waiting.size > 0) return;
-    for (const giveUp of this.#connecting) giveUp();
+    this.#dialer.giveUp();
   }
 
   /** New, or free again. Whoever waits goes first. */
@@ -176,7 +148,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   onClosed(session: Session): void {
-    this.#endConnection();
+    this.#dialer.closed();
     this.#settings.stats.upstream_cx_destroy += 1;
     this.#open.delete(session);
     this.#unlist(session);
@@ -250,7 +222,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   #connectForWaiting(): void {
-    while (this.#connecting.size * this.#expected < this.#waiting.size) if (!this.#connect()) return;
+    while (this.#dialer.size * this.#expected < this.#waiting.size) if (!this.#connect()) return;
   }
 
   /** Envoy's preconnecting: capacity for `ratio` times what is in progress. */
@@ -258,64 +230,11 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     const { preconnectRatio } = this.#settings;
     if (preconnectRatio <= 1 || this.#closing) return;
     const wanted = (this.active + this.#waiting.size) * preconnectRatio;
-    while ((this.#open.size + this.#connecting.size) * this.#expected < wanted) if (!this.#connect()) return;
+    while ((this.#open.size + this.#dialer.size) * this.#expected < wanted) if (!this.#connect()) return;
   }
 
-  /** false: the limit of the cluster, or of the endpoint, is reached. */
   #connect(): boolean {
-    const { stats } = this.#settings;
-    const { address, port, connector, stats: host, purpose } = this.#target;
-    if (!this.#breaker.allowsConnection || host.cx_active >= this.#breaker.limits.maxConnectionsPerHost) {
-      stats.upstream_cx_overflow += 1;
-      // Like Envoy, every endpoint may have one connection whatever the limit: else its queue would never move.
-      if (this.#open.size + this.#connecting.size > 0) return false;
-    }
-    this.#breaker.beginConnection();
-    host.cx_active += 1;
-    host.cx_total += 1;
-    const { clock } = this.#settings;
-    const started = clock.now();
-    let settled = false;
-    const settle = (): boolean => {
-      if (settled) return false;
-      settled = true;
-      this.#connecting.delete(giveUp);
-      this.wheel.cancel(timer);
-      return true;
-    };
-    const result: ConnectResult = {
-      onConnected: (socket, alpn, tls) => {
-        if (!settle()) return;
-        stats.upstream_cx_connect_ms.record(clock.now() - started);
-        this.#connected(socket, alpn, tls);
-      },
-      onFailed: (detail) => {
-        if (settle()) this.#failed((waiter) => waiter.onFailure('connection-failure', detail));
-      },
-    };
-    const cancel = connector.connect(address, port, result, purpose);
-    const giveUp = () => {
-      if (settle()) this.#abandon(cancel);
-    };
-    const timer = this.wheel.set(this.#settings.connectTimeout, () => {
-      if (!settle()) return;
-      cancel();
-      stats.upstream_cx_connect_timeout += 1;
-      this.#failed((waiter) => waiter.onFailure('connection-timeout', ''));
-    });
-    this.#connecting.add(giveUp);
-    return true;
-  }
-
-  #abandon(cancel: () => void): void {
-    cancel();
-    this.#endConnection();
-    this.#noteUse();
-  }
-
-  #endConnection(): void {
-    this.#breaker.endConnection();
-    this.#target.stats.cx_active -= 1;
+    return this.#dialer.dial(this.#open.size);
   }
 
   #connected(socket: Socket, alpn: string, tls: UpstreamTls | null): void {
@@ -330,7 +249,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     } catch (error) {
       this.#eject((waiter) => waiter.onBug(error));
       socket.destroy();
-      if (session === null) this.#endConnection();
+      if (session === null) this.#dialer.closed();
     }
     this.#connectForWaiting();
   }
@@ -359,19 +278,10 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     socket.once('close', () => this.wheel.cancel(timer));
   }
 
-  #failed(tell: (waiter: PoolWaiter) => void): void {
-    const { stats } = this.#settings;
-    this.#endConnection();
-    stats.upstream_cx_destroy += 1;
-    stats.upstream_cx_connect_fail += 1;
-    this.#target.stats.cx_connect_fail += 1;
-    this.#eject(tell);
-  }
-
   /** A connection that waiters counted on will not come. */
   #eject(tell: (waiter: PoolWaiter) => void): void {
     // As many as were counted on it; when no connection is left to wait for, nobody else can be served either.
-    const served = this.#connecting.size + this.#open.size > 0 ? this.#expected : undefined;
+    const served = this.#dialer.size + this.#open.size > 0 ? this.#expected : undefined;
     for (const waiter of [...this.#waiting].slice(0, served)) {
       if (!this.#leaveQueue(waiter)) continue;
       this.#settings.stats.upstream_rq_pending_failure_eject += 1;
