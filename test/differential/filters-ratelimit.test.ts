@@ -29,6 +29,19 @@ function answer(asked: RateLimitRequest): Init | Promise<Init> {
   switch (value) {
     case 'over':
       return { overallCode: Code.OVER_LIMIT, responseHeadersToAdd: [header], rawBody: Buffer.from('enough') };
+    case 'wait':
+    case 'told':
+      return {
+        overallCode: Code.OVER_LIMIT,
+        responseHeadersToAdd: value === 'told' ? [{ key: 'Retry-After', value: '77' }] : [],
+        statuses: [
+          { code: Code.OVER_LIMIT, durationUntilReset: { seconds: 5n, nanos: 900_000_000 } },
+          { code: Code.OVER_LIMIT, durationUntilReset: { seconds: 3n } },
+          { code: Code.OK, durationUntilReset: { seconds: 30n } },
+        ],
+      };
+    case 'soon':
+      return { overallCode: Code.OVER_LIMIT, statuses: [{ code: Code.OVER_LIMIT }] };
     case 'limits':
       return {
         overallCode: Code.OK,
@@ -85,6 +98,7 @@ const header = (name: string, descriptor: string, more = ''): string =>
   `{ request_headers: { header_name: ${name}, descriptor_key: ${descriptor}, ${more} } }`;
 const limits = (...rules: string[]): string =>
   `rate_limits: [${rules.map((rule) => `{ actions: [${rule}] }`).join(', ')}]`;
+const LOOPBACK = '{ address_prefix: 127.0.0.0, prefix_len: 8 }';
 const PER_ROUTE = `"@type": ${TYPE}.ratelimit.v3.RateLimitPerRoute`;
 
 const filter = (name: string, type: string, fields: string): string =>
@@ -189,6 +203,19 @@ const virtualHosts = `
         `rate_limits: [{ actions: [${header('x-plan', 'plan')}], x_ratelimit_option: DRAFT_VERSION_03 }]`,
       ),
       route('/over', limits(key('over'))),
+      ...['wait', 'told', 'soon'].map((value) => route(`/${value}`, limits(key(value)))),
+      route(
+        '/formatted',
+        limits(
+          `{ remote_address_match: { descriptor_value: "%REQ(x-user)%", address_matcher: { ranges: [${LOOPBACK}] } } }, ${key('formatted')}`,
+        ),
+      ),
+      route(
+        '/fallback',
+        limits(
+          `{ remote_address_match: { descriptor_value: "%REQ(x-user)%", default_value: nobody, address_matcher: { ranges: [${LOOPBACK}] } } }`,
+        ),
+      ),
       route('/limits', limits(key('limits'))),
       route('/unknown', limits(key('unknown'))),
       route('/hangs', limits(key('hangs'))),
@@ -255,6 +282,10 @@ compareWithEnvoy({
     routed: { filters: local(`${on}, ${bucket(9)}`) },
     service: { filters: service() },
     staged: { filters: service('stage: 1') },
+    tells: { filters: service('enable_retry_after_header: true') },
+    tells503: {
+      filters: service('enable_retry_after_header: true, rate_limited_status: { code: ServiceUnavailable }'),
+    },
     shows: { filters: service('enable_x_ratelimit_headers: DRAFT_VERSION_03') },
     closed: { filters: service('failure_mode_deny: true') },
     closed503: { filters: service('failure_mode_deny: true, status_on_error: { code: ServiceUnavailable }') },
@@ -374,6 +405,15 @@ compareWithEnvoy({
     with_('over the limit, quietly', 'quiet', '/over', 503, {
       headers: { 'x-envoy-ratelimited': null, 'x-limited': '1' },
     }),
+    with_('over the limit for a time', 'tells', '/wait', 429, { headers: { 'retry-after': '5' } }),
+    with_('over the limit for a time that is not told', 'service', '/wait', 429, { headers: { 'retry-after': null } }),
+    with_('over the limit for a time, another status', 'tells503', '/wait', 503, { headers: { 'retry-after': null } }),
+    with_('over the limit for a time that the service tells', 'tells', '/told', 429),
+    with_('over the limit for no time', 'tells', '/soon', 429),
+    with_('over the limit, nobody knows for how long', 'tells', '/over', 429, { headers: { 'retry-after': null } }),
+    counted('a value made of the request', '/formatted', 'x-user: me'),
+    counted('a value made of nothing', '/formatted'),
+    counted('a value in place of nothing', '/fallback'),
     with_('limits shown', 'shows', '/limits', 200, { headers: { 'x-ratelimit-remaining': '2' } }),
     with_('limits not shown', 'service', '/limits', 200),
     with_('limits nobody has', 'shows', '/plain', 200),

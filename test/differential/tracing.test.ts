@@ -27,6 +27,9 @@ const TAGS = `custom_tags:
   - {tag: header, request_header: {name: x-a, default_value: none}}
   - {tag: absent, request_header: {name: x-b}}
   - {tag: environment, environment: {name: HOME}}
+  - {tag: formatted, value: '%REQ(X-A)% of %RESPONSE_CODE%'}
+  - {tag: expression, value: '%CEL(request.method)%'}
+  - {tag: empty, value: '%REQ(X-B)%'}
   - {tag: route, metadata: {kind: {route: {}}, metadata_key: {key: ns, path: [{key: k}]}}}
   max_path_tag_length: 4`;
 

@@ -2,6 +2,8 @@
 import type { MetadataKind } from '../../xds/gen/envoy/type/metadata/v3/metadata_pb.ts';
 import type { CustomTag as CustomTagMessage } from '../../xds/gen/envoy/type/tracing/v3/custom_tag_pb.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { compileFormat } from '../log/format.ts';
+import { bytesOf } from '../route/match/string-matcher.ts';
 import type { CustomTag } from '../tracing/config.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 
@@ -38,8 +40,12 @@ export function decodeCustomTag({ tag, type }: CustomTagMessage, path: string): 
       });
       return { tag, read: (exchange) => textOf(root(exchange, metadataKey.key), keys, defaultValue) };
     }
+    case 'value': {
+      const write = compileFormat(bytesOf(type.value), at(path, 'value'), { missing: '' });
+      return { tag, read: (exchange) => write(exchange, exchange.response, 0) || undefined };
+    }
     default:
-      throw new ConfigError(path, 'has no supported type');
+      throw new ConfigError(path, 'has no type');
   }
 }
 

@@ -35,7 +35,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry': 'key value',
   'envoy.type.v3.TokenBucket': 'max_tokens tokens_per_fill fill_interval',
   'envoy.extensions.filters.http.ratelimit.v3.RateLimit':
-    'domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error stat_prefix filter_enabled filter_enforced rate_limits failure_mode_deny_percent metadata_namespace',
+    'domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status response_headers_to_add status_on_error stat_prefix filter_enabled filter_enforced rate_limits failure_mode_deny_percent metadata_namespace enable_retry_after_header',
   'envoy.config.ratelimit.v3.RateLimitServiceConfig': 'grpc_service transport_api_version',
   'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': 'vh_rate_limits rate_limits domain',
   'envoy.config.route.v3.RateLimit':
@@ -45,7 +45,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RateLimit.Override.RateLimitOverride': 'requests_per_unit unit',
   'envoy.config.route.v3.RateLimit.HitsAddend': 'number format is_negative_hits',
   'envoy.type.matcher.v3.AddressMatcher': 'ranges invert_match',
-  'envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch': 'descriptor_value descriptor_key address_matcher',
+  'envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch':
+    'descriptor_value descriptor_key default_value address_matcher',
   'envoy.config.route.v3.RateLimit.Action':
     'source_cluster destination_cluster request_headers query_parameters remote_address masked_remote_address generic_key header_value_match query_parameter_value_match metadata remote_address_match extension',
   'envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor': 'descriptor_key skip_if_error text parsed',
@@ -87,7 +88,10 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation': 'mutations most_specific_header_mutations_wins',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute': 'mutations',
   'envoy.extensions.filters.http.header_mutation.v3.Mutations':
-    'request_mutations response_mutations request_trailers_mutations response_trailers_mutations',
+    'request_mutations query_parameter_mutations response_mutations request_trailers_mutations response_trailers_mutations',
+  'envoy.config.core.v3.KeyValueMutation': 'append remove',
+  'envoy.config.core.v3.KeyValueAppend': 'record action',
+  'envoy.config.core.v3.KeyValuePair': 'key value',
   'envoy.config.common.mutation_rules.v3.HeaderMutation': 'remove append remove_on_match',
   'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': 'key_matcher',
   'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor':

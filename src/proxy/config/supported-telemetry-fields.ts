@@ -56,7 +56,7 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.config.trace.v3.ZipkinConfig':
     'collector_cluster collector_endpoint collector_endpoint_version collector_hostname trace_id_128bit shared_span_context',
   'envoy.config.core.v3.HttpService': 'http_uri request_headers_to_add',
-  'envoy.type.tracing.v3.CustomTag': 'tag literal environment request_header metadata',
+  'envoy.type.tracing.v3.CustomTag': 'tag literal environment request_header metadata value',
   'envoy.type.tracing.v3.CustomTag.Literal': 'value',
   'envoy.type.tracing.v3.CustomTag.Environment': 'name default_value',
   'envoy.type.tracing.v3.CustomTag.Header': 'name default_value',

@@ -11,9 +11,12 @@ import type { HeaderMap } from '../http/headers.ts';
 import { compileMutation, type Edit } from '../route/header-edits.ts';
 import { compiler, type FilterKind, routeSettings } from './define.ts';
 import type { FilterStream, HttpFilter } from './filter.ts';
+import { compileQueryEdits } from './query-mutation.ts';
 
 type Edits = {
   readonly request: readonly Edit[];
+  /** null: the query stays as it is. */
+  readonly query: ((exchange: Exchange) => void) | null;
   readonly response: readonly Edit[];
   readonly requestTrailers: readonly Edit[];
   readonly responseTrailers: readonly Edit[];
@@ -43,12 +46,18 @@ function createHeaderMutation(own: Edits, mostSpecificWins: boolean, name: strin
   return {
     name,
     open(exchange, _scope, stream) {
-      const run = (which: keyof Edits, headers: HeaderMap, response: Parameters<Edit>[2]) => {
+      const run = (which: Exclude<keyof Edits, 'query'>, headers: HeaderMap, response: Parameters<Edit>[2]) => {
         for (const level of levelsOf(exchange)) for (const edit of level[which]) edit(headers, exchange, response);
       };
       return {
         request: {
-          head: ({ headers }) => run('request', headers, null) as undefined,
+          head({ headers }) {
+            for (const { request, query } of levelsOf(exchange)) {
+              for (const edit of request) edit(headers, exchange, null);
+              query?.(exchange);
+            }
+            return undefined;
+          },
           end: (trailers) => finish(stream, 'request', trailers, (all) => run('requestTrailers', all, null)),
         },
         response: {
@@ -76,6 +85,7 @@ function compileMutations(mutations: Mutations | undefined, path: string): Edits
     mapAt(messages, at(path, field), compileMutation).flat();
   return {
     request: list(mutations?.requestMutations, 'request_mutations'),
+    query: compileQueryEdits(mutations?.queryParameterMutations ?? [], at(path, 'query_parameter_mutations')),
     response: list(mutations?.responseMutations, 'response_mutations'),
     requestTrailers: list(mutations?.requestTrailersMutations, 'request_trailers_mutations'),
     responseTrailers: list(mutations?.responseTrailersMutations, 'response_trailers_mutations'),

@@ -1,6 +1,7 @@
 // draft-polli-ratelimit-headers-03: what a client may know of the limit it is closest to, and of all that hold for it.
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import {
+  RateLimitResponse_Code as Code,
   type RateLimitResponse,
   type RateLimitResponse_DescriptorStatus as Status,
   RateLimitResponse_RateLimit_Unit as Unit,
@@ -16,6 +17,14 @@ const SECONDS: ReadonlyMap<number, number> = new Map([
   [Unit.MONTH, 30 * DAY],
   [Unit.YEAR, 365 * DAY],
 ]);
+
+/** Seconds until the last limit that is used up has room again, 1 at least; null: the service says of none. */
+export function retryAfter({ statuses }: RateLimitResponse): string | null {
+  const over = statuses.filter(({ code }) => code === Code.OVER_LIMIT);
+  if (over.length === 0) return null;
+  const waits = over.map(({ durationUntilReset: wait }) => (wait === undefined ? 0 : Number(wait.seconds)));
+  return String(Math.max(1, ...waits));
+}
 
 export function limitHeaders({ statuses }: RateLimitResponse): (readonly [name: string, value: string])[] {
   let least: Status | null = null;

@@ -16,6 +16,7 @@ import {
 import type { RateLimitUnit as Unit } from '../../../xds/gen/envoy/type/v3/ratelimit_unit_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import { compileFormat } from '../../log/format.ts';
 import { chosenCluster } from '../../route/chosen-cluster.ts';
 import { compileHeaders, requestLookup } from '../../route/match/header-matcher.ts';
 import { compileQuery, queryValue } from '../../route/match/query.ts';
@@ -173,10 +174,10 @@ function compileMasked(
 }
 
 function compileAddressMatch(action: RateLimit_Action_RemoteAddressMatch, path: string): Action {
-  const entry = {
-    key: action.descriptorKey || 'remote_address_match',
-    value: required(action.descriptorValue, at(path, 'descriptor_value')),
-  };
+  const key = action.descriptorKey || 'remote_address_match';
+  const text = bytesOf(required(action.descriptorValue, at(path, 'descriptor_value')));
+  const write = compileFormat(text, at(path, 'descriptor_value'), { missing: '' });
+  const fallback = bytesOf(action.defaultValue);
   const { ranges = [], invertMatch = false } = action.addressMatcher ?? {};
   const here = at(path, 'address_matcher.ranges');
   if (ranges.length === 0) throw new ConfigError(here, 'is empty');
@@ -185,7 +186,10 @@ function compileAddressMatch(action: RateLimit_Action_RemoteAddressMatch, path: 
     if (test === null) throw new ConfigError(where, 'is no range of addresses');
     return test;
   });
-  return ({ clientAddress }) => (tests.some((test) => test(clientAddress)) === invertMatch ? null : entry);
+  return (exchange) => {
+    if (tests.some((test) => test(exchange.clientAddress)) === invertMatch) return null;
+    return present(key, write(exchange, null, 0) || fallback, false);
+  };
 }
 
 function compileMetadataAction(action: RateLimit_Action_MetaData, path: string): Action {

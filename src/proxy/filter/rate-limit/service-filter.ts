@@ -28,7 +28,7 @@ import { bytesOf } from '../../route/match/string-matcher.ts';
 import { type ClusterStats, chargeCluster, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
 import type { FilterScope, FilterStream, HeadOutcome, HttpFilter, LocalReply, StreamFilter } from '../filter.ts';
-import { limitHeaders } from './limit-headers.ts';
+import { limitHeaders, retryAfter } from './limit-headers.ts';
 import { describe, type HostOption, type Moment, rulesOf } from './route-limits.ts';
 import { compileRules, type Descriptor, type RateLimitRule } from './rule.ts';
 
@@ -62,6 +62,8 @@ type Config = {
   readonly asResourceExhausted: boolean;
   readonly showsLimits: boolean;
   readonly marksAnswer: boolean;
+  /** A 429 tells when to come again. */
+  readonly tellsWhen: boolean;
   readonly responseEdits: readonly Edit[];
   readonly enabled: Keyed<number>;
   readonly enforced: Keyed<number>;
@@ -220,6 +222,10 @@ class Question implements StreamFilter {
     const { status, marksAnswer, responseEdits, asResourceExhausted } = this.#config;
     const headers = new HeaderMap(marksAnswer ? ['x-envoy-ratelimited', 'true'] : []);
     for (const edit of responseEdits) edit(headers, this.#exchange, { status, headers });
+    const wait = this.#config.tellsWhen && status === 429 ? retryAfter(answer) : null;
+    if (wait !== null && !answer.responseHeadersToAdd.some(({ key }) => key.toLowerCase() === 'retry-after')) {
+      headers.set('retry-after', wait);
+    }
     return {
       status,
       body: Buffer.from(answer.rawBody),
@@ -278,6 +284,7 @@ function compileConfig(config: RateLimit, path: string): Config {
     asResourceExhausted: config.rateLimitedAsResourceExhausted,
     showsLimits: config.enableXRatelimitHeaders === HeaderVersion.DRAFT_VERSION_03,
     marksAnswer: !config.disableXEnvoyRatelimitedHeader,
+    tellsWhen: config.enableRetryAfterHeader,
     responseEdits: compileAdditions(config.responseHeadersToAdd, at(path, 'response_headers_to_add')),
     enabled: keyedShare(config.filterEnabled, 1),
     enforced: keyedShare(config.filterEnforced, 1),
