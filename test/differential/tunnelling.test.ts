@@ -9,7 +9,7 @@ const FILE = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAc
 const tunnelled = (name: string, cluster: string, tunnelling: string) =>
   `filter_chains: [{ filters: [{ name: tcp, typed_config: { "@type": ${NETWORK}.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, cluster: ${cluster}, tunneling_config: { ${tunnelling} }, access_log: [{ name: file, typed_config: { "@type": ${FILE}, path: <folder>/${name}.log, log_format: { text_format_source: { inline_string: "%BYTES_RECEIVED% %BYTES_SENT% %RESPONSE_FLAGS% %UPSTREAM_CLUSTER%\\n" } } } }] } }] }]`;
 /** Ends CONNECT before the upstream `a`. */
-const ending = `filter_chains: [{ filters: [{ name: http, typed_config: { "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, codec_type: AUTO, upgrade_configs: [{ upgrade_type: CONNECT }], http2_protocol_options: { allow_connect: true }, http_filters: [{ name: router, typed_config: { "@type": ${EXTENSIONS}.filters.http.router.v3.Router } }], route_config: { virtual_hosts: [{ name: v, domains: ["a.test:443"], routes: [{ match: { connect_matcher: {} }, route: { cluster: a, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: {} }] } }] }] } } }] }]`;
+const ending = `filter_chains: [{ filters: [{ name: http, typed_config: { "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, codec_type: AUTO, upgrade_configs: [{ upgrade_type: CONNECT }], http2_protocol_options: { allow_connect: true }, http_filters: [{ name: router, typed_config: { "@type": ${EXTENSIONS}.filters.http.router.v3.Router } }], route_config: { virtual_hosts: [{ name: v, domains: ["a.test:443"], routes: [{ match: { path: /tunnel }, route: { cluster: b, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: { allow_post: true } }] } }, { match: { connect_matcher: {} }, route: { cluster: a, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: {} }] } }] }] } } }] }]`;
 
 const cluster = (name: string, port: string, more = '') =>
   `{ name: ${name}, type: STATIC, connect_timeout: 1s, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }] }] }${more} }`;
@@ -45,10 +45,15 @@ compareConnections({
     post: tunnelled('post', 'one', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
     'loop-1': tunnelled('loop-1', 'loop1', 'hostname: a.test:443'),
     'loop-2': tunnelled('loop-2', 'loop2', 'hostname: a.test:443'),
+    'post-1': tunnelled('post-1', 'loop1', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
+    'post-2': tunnelled('post-2', 'loop2', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
+    'gone-1': tunnelled('gone-1', 'gone1', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
+    'gone-2': tunnelled('gone-2', 'gone2', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
+    'gone-3': tunnelled('gone-3', 'gone3', 'hostname: a.test:443'),
     refused: tunnelled('refused', 'loop2', 'hostname: b.test:443'),
     dead: tunnelled('dead', 'refused', 'hostname: a.test:443'),
   },
-  clusters: `[${cluster('one', 'connector')}, ${cluster('loop1', 'ending')}, ${cluster('loop2', 'ending', http2)}]`,
+  clusters: `[${cluster('one', 'connector')}, ${cluster('loop1', 'ending')}, ${cluster('loop2', 'ending', http2)}, ${cluster('gone1', 'ending')}, ${cluster('gone2', 'ending', http2)}, ${cluster('gone3', 'ending', http2)}]`,
   cases: [
     {
       name: 'CONNECT of HTTP/1.1',
@@ -77,6 +82,33 @@ compareConnections({
       run: told('loop-2', hello, 'a'),
       wants: { received: 'a:helloa:again', heard: [['helloagain']], log: '10 14 - loop2' },
     },
+    {
+      name: 'POST through a listener that ends it',
+      run: told('post-1', hello, 'b'),
+      wants: { received: 'b:hellob:again' },
+    },
+    {
+      name: 'POST of HTTP/2',
+      run: told('post-2', hello, 'b'),
+      wants: { received: 'b:hellob:again', heard: [['helloagain']], log: '10 14 - loop2' },
+    },
+    ...[1, 2, 3].map((version) => ({
+      name: `a client that breaks off leaves nothing open: ${version}`,
+      async run(stand: ConnectionStand) {
+        const lines: Line[] = [{ send: 'hello' }, { hear: /hello/ }, { reset: true }];
+        await talk(stand.port(`gone-${version}`), lines).catch(() => null);
+        const gauges = [
+          `cluster.gone${version}.upstream_rq_active`,
+          `tcp.gone-${version}.downstream_cx_active`,
+          'http.h.downstream_rq_active',
+          'cluster.a.upstream_cx_active',
+          'cluster.b.upstream_cx_active',
+        ];
+        const values = await Promise.all(gauges.map((name) => stand.stat(name, 0)));
+        return { values, log: (await stand.log(`gone-${version}`)).at(-1) };
+      },
+      wants: { values: [0, 0, 0, 0, 0], log: `5 7 - gone${version}` },
+    })),
     { name: 'the other side refuses', run: told('refused', [{ send: 'x' }], 'a'), wants: { received: '', heard: [] } },
     {
       name: 'nobody is there',

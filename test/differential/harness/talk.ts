@@ -7,7 +7,9 @@ export type Line =
   | { readonly send: string | Buffer }
   /** Waits until everything received so far matches. */
   | { readonly hear: RegExp }
-  | { readonly end: true };
+  | { readonly end: true }
+  /** Breaks the connection off. */
+  | { readonly reset: true };
 
 export type Talk = {
   readonly received: string;
@@ -63,6 +65,7 @@ export async function talk(
     for (const line of lines) {
       if ('send' in line) socket.write(line.send, 'latin1');
       else if ('end' in line) socket.end();
+      else if ('reset' in line) socket.resetAndDestroy();
       else
         await waitFor(`${line.hear} in ${JSON.stringify(received)}`, () => line.hear.test(received) || ended !== null);
       if (ended !== null) break;
