@@ -76,7 +76,35 @@ function told(listener: string, lines: readonly Line[], upstream: string | 'none
   };
 }
 
+/** What is counted of a header, by listener: names begin with its prefix. */
+const counted = (name: string, listener: string, send: string | Buffer, wants: Readonly<Record<string, number>>) => ({
+  name: `counted: ${name}`,
+  async run(stand: ConnectionStand) {
+    const allowed = !Object.keys(wants).some((one) => /error$|disallowed$/.test(one));
+    await talk(stand.port(listener), [{ send }, ...(allowed ? [{ hear: /a:/ }, { end: true } as const] : [])]);
+    const counters = [
+      ...['not_found_allowed', 'not_found_disallowed'],
+      ...['v1', 'v2'].flatMap((one) => ['found', 'disallowed', 'error'].map((what) => `versions.${one}.${what}`)),
+    ];
+    const values: Record<string, number> = {};
+    for (const one of counters) values[one] = await stand.stat(`proxy_proto.${listener}.${one}`, wants[one] ?? 0);
+    return values;
+  },
+  wants,
+});
+
 const cases: ConnectionCase[] = [
+  counted('text', 'counts-1', 'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nx', { 'versions.v1.found': 1 }),
+  counted('binary', 'counts-2', Buffer.concat([given, Buffer.from('x')]), { 'versions.v2.found': 1 }),
+  counted('nothing', 'counts-3', 'hello', { not_found_allowed: 1 }),
+  counted('nothing, which must be', 'counts-4', 'hello without a header\r\n', { not_found_disallowed: 1 }),
+  counted('broken text', 'counts-5', 'PROXY TCP4 nonsense\r\n', { 'versions.v1.error': 1 }),
+  counted('broken binary', 'counts-6', v2(four, 0x31), { 'versions.v2.error': 1 }),
+  counted('text that may not be', 'counts-7', 'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nx', {
+    'versions.v1.found': 1,
+    'versions.v1.disallowed': 1,
+  }),
+
   {
     name: 'text',
     run: told('text', hello),
@@ -191,6 +219,11 @@ compareConnections({
       http('web', `, ${log('noted-http', NOTED)}`),
     ),
     http: chain(http('web2')),
+    ...Object.fromEntries(
+      ['', '', ', allow_requests_without_proxy_protocol: true', '', '', '', ', disallowed_versions: [V1]'].map(
+        (fields, i) => [`counts-${i + 1}`, behind(`, stat_prefix: counts-${i + 1}${fields}`, tcp('a'))],
+      ),
+    ),
   },
   clusters: `[${[
     cluster('text', 'a', 'version: V1'),

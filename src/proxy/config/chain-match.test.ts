@@ -88,12 +88,24 @@ describe('listener filters', () => {
     const one = listener({
       listener_filters: [
         filter(
-          packed(ProxyProtocolSchema, { allow_requests_without_proxy_protocol: true, disallowed_versions: ['V1'] }),
+          packed(ProxyProtocolSchema, {
+            allow_requests_without_proxy_protocol: true,
+            disallowed_versions: ['V1'],
+            stat_prefix: 'p',
+          }),
         ),
       ],
     });
     expect(one.listenerFilters).toEqual([
-      { kind: 'proxy-protocol', disabled: null, optional: true, versions: new Set([2]), passes: [], notes: new Map() },
+      {
+        kind: 'proxy-protocol',
+        statPrefix: 'p',
+        disabled: null,
+        optional: true,
+        versions: new Set([2]),
+        passes: [],
+        notes: new Map(),
+      },
     ]);
   });
 

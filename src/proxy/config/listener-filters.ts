@@ -54,6 +54,7 @@ function decodeProxyProtocol(config: ProxyProtocol, path: string) {
   if (versions.size === 0) throw new ConfigError(at(path, 'disallowed_versions'), 'leaves no version');
   return {
     kind: 'proxy-protocol' as const,
+    statPrefix: config.statPrefix,
     optional: config.allowRequestsWithoutProxyProtocol,
     versions,
     passes: decodePassed(config.passThroughTlvs, at(path, 'pass_through_tlvs')),

@@ -34,6 +34,8 @@ export type ListenerFilterConfig = { readonly disabled: ((port: number) => boole
     }
   | {
       readonly kind: 'proxy-protocol';
+      /** Of its counters; '' is none. */
+      readonly statPrefix: string;
       /** A connection without the header goes on as it is; else it is closed. */
       readonly optional: boolean;
       readonly versions: ReadonlySet<1 | 2>;

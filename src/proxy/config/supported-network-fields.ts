@@ -37,7 +37,7 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector':
     'enable_ja3_fingerprinting enable_ja4_fingerprinting',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
-    'allow_requests_without_proxy_protocol disallowed_versions rules pass_through_tlvs',
+    'allow_requests_without_proxy_protocol disallowed_versions rules pass_through_tlvs stat_prefix',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair':
     'metadata_namespace key value_string_encoding',

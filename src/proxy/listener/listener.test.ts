@@ -32,6 +32,7 @@ const proxyHeader = (filters: ListenerConfig['listenerFilters'] = []) =>
   [
     {
       kind: 'proxy-protocol',
+      statPrefix: '',
       disabled: null,
       optional: true,
       versions: new Set([1, 2] as const),

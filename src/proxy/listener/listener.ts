@@ -245,7 +245,7 @@ export class Listener {
     this.stats.downstream_cx_total += 1;
     this.stats.downstream_cx_active += 1;
     this.#tally?.add(0, 1);
-    const { clock } = this.#services;
+    const { clock, filterStats } = this.#services;
     const accepted = clock.now();
     socket.once('close', () => {
       this.stats.downstream_cx_active -= 1;
@@ -265,7 +265,7 @@ export class Listener {
         if (outcome === 'closed') socket.destroy();
         else this.#inspected(socket, traits);
       });
-    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard });
+    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard, stats: filterStats });
     const done = this.#setUp(socket, filtersTimeout, () => {
       if (continueOnTimeout) run.skip();
       else socket.destroy();

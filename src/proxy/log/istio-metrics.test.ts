@@ -117,14 +117,16 @@ describe('labels', () => {
 
 describe('who the peer is', () => {
   const principal = 'spiffe://cluster.local/ns/shop/sa/web';
+  const certified = { ...unknownEnd, namespace: 'shop' };
   test.each([
     ['its own namespace', peer, principal, { workload: 'web', namespace: 'shop', app: 'front', version: 'v1' }],
-    ['another namespace', peer.replace('=shop', '=bank'), principal, unknownEnd],
-    ['a namespace that begins alike', peer.replace('=shop', '=sho'), principal, unknownEnd],
-    ['no namespace', 'workload=web', principal, unknownEnd],
+    ['another namespace', peer.replace('=shop', '=bank'), principal, certified],
+    ['a namespace that begins alike', peer.replace('=shop', '=sho'), principal, certified],
+    ['no namespace', 'workload=web', principal, certified],
     ['no certificate', peer, '', unknownEnd],
-    ['nothing', '', principal, unknownEnd],
-    ['too much', `${peer};app=${'x'.repeat(2000)}`, principal, unknownEnd],
+    ['nothing', '', principal, certified],
+    ['a certificate of another kind', '', 'spiffe://cluster.local/web', unknownEnd],
+    ['too much', `${peer};app=${'x'.repeat(2000)}`, principal, certified],
   ])('%s', (_name, header, name, wants) => {
     expect(peerEnd(header, name)).toEqual(wants);
   });

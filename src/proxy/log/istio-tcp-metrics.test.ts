@@ -72,6 +72,7 @@ test('the side of the server knows who calls by the certificate', () => {
   const text = metrics.text();
   expect(text).toContain('reporter="destination"');
   expect(text).toContain('source_principal="spiffe://cluster.local/ns/shop/sa/web"');
+  expect(text).toContain('source_workload="unknown",source_workload_namespace="shop"');
   expect(text).toContain('connection_security_policy="mutual_tls"');
 });
 

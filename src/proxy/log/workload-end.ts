@@ -35,12 +35,18 @@ const LONGEST_PEER = 1024;
 
 /**
  * From `x-tulle-peer: workload=…;namespace=…;app=…;version=…`. It is only the peer's word: without a certificate, or with one
- * of another namespace, nothing of it is believed.
+ * of another namespace, nothing of it is believed, and what the certificate says is all that is known: so it is where no header can be sent.
  */
 export function peerEnd(header: string, principal: string): WorkloadEnd {
-  if (header === '' || header.length > LONGEST_PEER) return unknownEnd;
+  if (header === '' || header.length > LONGEST_PEER) return certifiedEnd(principal);
   const end = workloadEnd(Object.fromEntries(header.split(';').map(pair)));
-  return principal.includes(`/ns/${end.namespace}/`) ? end : unknownEnd;
+  return principal.includes(`/ns/${end.namespace}/`) ? end : certifiedEnd(principal);
+}
+
+/** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` says the namespace, as to Istio. */
+function certifiedEnd(principal: string): WorkloadEnd {
+  const namespace = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\//.exec(principal)?.[1];
+  return namespace === undefined ? unknownEnd : { ...unknownEnd, namespace };
 }
 
 function pair(text: string): [string, string] {

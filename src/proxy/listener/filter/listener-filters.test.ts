@@ -111,8 +111,13 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
   client.setNoDelay(true);
   const [socket] = (await once(server, 'connection')) as [Socket];
   const traits = traitsOf(socket, { address: '', port: 0 });
+  const counted: Record<string, object> = {};
+  const stats = <Stats extends object>(name: string, make: () => Stats): Stats => {
+    counted[name] ??= make();
+    return counted[name] as Stats;
+  };
   const finished = new Promise<string>((resolve) => {
-    new FilterRun(socket, filters, traits, { finished: resolve, guard: (work) => work() }).start();
+    new FilterRun(socket, filters, traits, { finished: resolve, guard: (work) => work(), stats }).start();
   });
   for (const piece of pieces) {
     client.write(piece, 'latin1');
@@ -128,15 +133,16 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
   if (outcome === 'ready') await once(socket, 'end');
   socket.destroy();
   server.close();
-  return { outcome, traits, rest };
+  return { outcome, traits, rest, counted };
 }
 
 const off = { disabled: null } as const;
-const proxy = (optional: boolean) =>
+const proxy = (optional: boolean, versions: readonly (1 | 2)[] = [1, 2], statPrefix = '') =>
   ({
     kind: 'proxy-protocol',
+    statPrefix,
     optional,
-    versions: new Set([1, 2] as const),
+    versions: new Set(versions),
     passes: [],
     notes: new Map(),
     ...off,
@@ -161,6 +167,18 @@ describe('one after the other', () => {
   test('without a header it goes on or not', async () => {
     expect(await run([proxy(true)], ['hello'])).toMatchObject({ outcome: 'ready', rest: 'hello' });
     expect(await run([proxy(false)], ['hello'])).toMatchObject({ outcome: 'closed' });
+  });
+
+  const one = 'PROXY TCP4 10.0.0.1 10.0.0.2 1234 443\r\n';
+  test.each([
+    ['found', proxy(false), one, { 'proxy_proto.versions.v1': { found: 1, disallowed: 0, error: 0 } }],
+    ['with a prefix', proxy(false, [1, 2], 'p'), one, { 'proxy_proto.p.versions.v1': { found: 1 } }],
+    ['not allowed', proxy(false, [2]), one, { 'proxy_proto.versions.v1': { found: 1, disallowed: 1 } }],
+    ['broken', proxy(true), 'PROXY nonsense\r\n', { 'proxy_proto.versions.v1': { error: 1 } }],
+    ['none', proxy(false), 'hello', { proxy_proto: { not_found_allowed: 0, not_found_disallowed: 1 } }],
+    ['none, which may be', proxy(true), 'hello', { proxy_proto: { not_found_allowed: 1, not_found_disallowed: 0 } }],
+  ])('headers are counted: %s', async (_name, filter, sent, wants) => {
+    expect((await run([filter], [sent])).counted).toMatchObject(wants);
   });
 
   test('a client that leaves first', async () => {

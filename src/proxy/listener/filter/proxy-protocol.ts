@@ -18,7 +18,7 @@ export type ProxyHeaderRead =
   | ProxyHeader
   | { readonly kind: 'more' }
   | { readonly kind: 'none' }
-  | { readonly kind: 'broken' };
+  | { readonly kind: 'broken'; readonly version: 1 | 2 };
 
 const SIGNATURE_1 = Buffer.from('PROXY ', 'latin1');
 const SIGNATURE_2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
@@ -34,7 +34,8 @@ export function readProxyHeader(bytes: Buffer): ProxyHeaderRead {
 }
 
 const MORE = { kind: 'more' } as const;
-const BROKEN = { kind: 'broken' } as const;
+const BROKEN_1 = { kind: 'broken', version: 1 } as const;
+const BROKEN_2 = { kind: 'broken', version: 2 } as const;
 
 function startsAlike(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length);
@@ -43,13 +44,14 @@ function startsAlike(bytes: Buffer, signature: Buffer): boolean {
 
 function readText(bytes: Buffer): ProxyHeaderRead {
   const end = bytes.subarray(0, LONGEST_LINE).indexOf('\r\n');
-  if (end === -1) return bytes.length >= LONGEST_LINE ? BROKEN : MORE;
+  if (end === -1) return bytes.length >= LONGEST_LINE ? BROKEN_1 : MORE;
   const [, family, source = '', destination = '', from, to, ...more] = bytes.toString('latin1', 0, end).split(' ');
   const length = end + 2;
   if (family === 'UNKNOWN') return { kind: 'header', version: 1, length, ends: null, tlvs: [] };
   const valid = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
   const ports = [portOf(from), portOf(to)] as const;
-  if (more.length > 0 || !valid(source) || !valid(destination) || ports[0] === null || ports[1] === null) return BROKEN;
+  if (more.length > 0 || !valid(source) || !valid(destination) || ports[0] === null || ports[1] === null)
+    return BROKEN_1;
   const ends = {
     source: { address: source, port: ports[0] },
     destination: { address: destination, port: ports[1] },
@@ -64,7 +66,7 @@ function portOf(text: string | undefined): number | null {
 /** Section 2.2: version and command, family, length, addresses, then TLVs. */
 function readBinary(bytes: Buffer): ProxyHeaderRead {
   const versionCommand = bytes[12]!;
-  if (versionCommand !== 0x20 && versionCommand !== 0x21) return BROKEN;
+  if (versionCommand !== 0x20 && versionCommand !== 0x21) return BROKEN_2;
   const family = bytes[13]!;
   const rest = bytes.readUInt16BE(14);
   const length = FIXED + rest;
@@ -72,14 +74,14 @@ function readBinary(bytes: Buffer): ProxyHeaderRead {
   const local = { kind: 'header', version: 2, length, ends: null, tlvs: [] } as const;
   if (versionCommand === 0x20) return local;
   const size = family === 0x11 ? 4 : family === 0x21 ? 16 : 0;
-  if (size === 0) return family === 0x00 ? local : BROKEN;
-  if (rest < size * 2 + 4) return BROKEN;
+  if (size === 0) return family === 0x00 ? local : BROKEN_2;
+  if (rest < size * 2 + 4) return BROKEN_2;
   const place = (nth: 0 | 1): Place => ({
     address: addressText(bytes.subarray(FIXED + nth * size, FIXED + (nth + 1) * size)),
     port: bytes.readUInt16BE(FIXED + size * 2 + nth * 2),
   });
   const tlvs = readTlvs(bytes.subarray(FIXED + size * 2 + 4, length));
-  return tlvs === null ? BROKEN : { ...local, ends: { source: place(0), destination: place(1) }, tlvs };
+  return tlvs === null ? BROKEN_2 : { ...local, ends: { source: place(0), destination: place(1) }, tlvs };
 }
 
 /** Section 2.2.: type, length in two bytes, value. null: one of them says that it is longer than what is there. */

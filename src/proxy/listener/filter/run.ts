@@ -4,12 +4,14 @@
 //      └─needs bytes─► waits ──timeout──► ready with what is known, or closed
 import type { Socket } from 'node:net';
 import type { ListenerFilterConfig } from '../../config/listener-types.ts';
+import type { FilterScope } from '../../filter/filter.ts';
 import type { ConnectionTraits } from '../traits.ts';
 import { fingerprint } from './fingerprints.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { readHttpProtocols } from './http-inspector.ts';
 import { originalDestination } from './original-destination.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
+import { countHeader } from './proxy-stats.ts';
 import { keepTlvs } from './proxy-tlvs.ts';
 import { readHello } from './tls-inspector.ts';
 
@@ -18,6 +20,7 @@ export type FilterRunOwner = {
   finished(outcome: 'ready' | 'closed'): void;
   /** Runs what arriving bytes cause; an exception ends the connection. */
   guard(work: () => void): void;
+  readonly stats: FilterScope['stats'];
 };
 
 export class FilterRun {
@@ -106,9 +109,9 @@ export class FilterRun {
     const look = (bytes: Buffer): boolean => {
       const read = readProxyHeader(bytes);
       if (read.kind === 'more') return false;
-      if (read.kind === 'none') refused = !optional;
-      else if (read.kind === 'broken' || !versions.has(read.version)) refused = true;
-      else {
+      refused = read.kind === 'none' ? !optional : read.kind === 'broken' || !versions.has(read.version);
+      countHeader(read, !refused, filter.statPrefix, this.#owner.stats);
+      if (read.kind === 'header' && !refused) {
         keepTlvs(read.tlvs, filter, traits);
         this.#bytes.consume(read.length);
         if (read.ends === null) return true;
