@@ -1,4 +1,5 @@
 // GrpcService → where calls of the proxy's own go.
+import type { HeaderValue } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { GrpcService } from '../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
 import type { GrpcTarget } from '../client/grpc-stream.ts';
 import { HeaderMap } from '../http/headers.ts';
@@ -17,10 +18,7 @@ export function decodeGrpcTarget(service: GrpcService | undefined, timeout: numb
   if (service?.targetSpecifier.case !== 'envoyGrpc') throw new ConfigError(at(path, 'envoy_grpc'), 'is required');
   const { clusterName, authority, maxReceiveMessageLength } = service.targetSpecifier.value;
   if (clusterName === '') throw new ConfigError(at(path, 'envoy_grpc.cluster_name'), 'is empty');
-  const metadata = mapAt(service.initialMetadata, at(path, 'initial_metadata'), ({ key, value }, here) => {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key)) throw new ConfigError(at(here, 'key'), 'is not a header name');
-    return [key.toLowerCase(), Buffer.from(value, 'utf8').toString('latin1')];
-  });
+  const metadata = compileInitialMetadata(service.initialMetadata, at(path, 'initial_metadata'));
   return {
     cluster: clusterName,
     authority,
@@ -28,4 +26,11 @@ export function decodeGrpcTarget(service: GrpcService | undefined, timeout: numb
     metadata: metadata.length === 0 ? null : new HeaderMap(metadata.flat()),
     maxMessage: maxReceiveMessageLength ?? null,
   };
+}
+
+export function compileInitialMetadata(values: readonly HeaderValue[], path: string): (readonly [string, string])[] {
+  return mapAt(values, path, ({ key, value }, here) => {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key)) throw new ConfigError(at(here, 'key'), 'is not a header name');
+    return [key.toLowerCase(), Buffer.from(value, 'utf8').toString('latin1')] as const;
+  });
 }

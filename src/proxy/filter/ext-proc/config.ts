@@ -12,8 +12,11 @@ import { compileString, type StringTest } from '../../route/match/string-matcher
 import { perScope } from '../define.ts';
 import type { FilterScope } from '../filter.ts';
 import { compileRules, type Rules } from '../mutation-rules.ts';
+import { compileAttributes } from './attributes.ts';
 import { compileMode, type Mode } from './mode.ts';
 import { ProcessorStats } from './processor-stats.ts';
+
+type Attributes = ReturnType<typeof compileAttributes>;
 
 export type ProcessorConfig = {
   readonly target: GrpcTarget;
@@ -39,6 +42,11 @@ export type ProcessorConfig = {
   /** Names of dynamic metadata that the server sees, and that it may set. */
   readonly forwardedNamespaces: readonly string[];
   readonly receivedNamespaces: readonly string[];
+  /** null: the server is told none. */
+  readonly requestAttributes: Attributes;
+  readonly responseAttributes: Attributes;
+  /** The length that a head says stays, though the body may change. */
+  readonly keepsLength: boolean;
   /** Which headers the server sees. */
   shows(name: string): boolean;
   statsOf(scope: FilterScope): ProcessorStats;
@@ -67,6 +75,9 @@ export function compileConfig(message: ExternalProcessor, path: string): Process
     clearRoute: clearsRoute(message, path),
     statusOnError: message.statusOnError?.code || 500,
     ...compileNamespaces(message.metadataOptions),
+    requestAttributes: compileAttributes(message.requestAttributes, at(path, 'request_attributes')),
+    responseAttributes: compileAttributes(message.responseAttributes, at(path, 'response_attributes')),
+    keepsLength: message.allowContentLengthHeader,
     shows: compileShown(message, at(path, 'forward_rules')),
     statsOf: perScope((scope) => scope.stats(`${scope.prefix}${statPath}`, () => new ProcessorStats())),
   };

@@ -16,7 +16,7 @@ import type { FilterOutlet, FilterStage, HeadOutcome } from '../filter.ts';
 import { BUFFER_LIMIT, HeldBody, requestTooLarge, responseTooLarge } from '../held-body.ts';
 import { type Answer, changedBody, commonOf, ofDuplex, type Phase, phaseOf, type Side } from './answers.ts';
 import { bodyMessage, headMessage, trailersMessage } from './messages.ts';
-import { type BodyWay, type DirectionMode, losesLength } from './mode.ts';
+import { type BodyWay, type DirectionMode, isHeld, losesLength } from './mode.ts';
 import { mutate } from './mutation.ts';
 import { Pieces } from './pieces.ts';
 import type { ProcessingInit, Session } from './session.ts';
@@ -60,7 +60,7 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     this.#last = last;
     this.#gone = true;
     if (over) return undefined;
-    if (losesLength(this.#mode) && !config.observes) head.headers.remove('content-length');
+    if (losesLength(this.#mode) && !config.observes && !config.keepsLength) head.headers.remove('content-length');
     if (this.#mode.head) {
       const message = headMessage(this.#side, head, last, config.shows);
       if (config.observes) {
@@ -123,6 +123,11 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
   /** Whether an answer is awaited without which nothing goes on. */
   get waits(): boolean {
     return this.#asked !== null || !this.#pieces.empty;
+  }
+
+  /** null: it has not come yet. */
+  get message(): Head | null {
+    return this.#head;
   }
 
   get atHead(): boolean {
@@ -259,10 +264,11 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     this.#finish(trailers);
   }
 
-  /** false: the exchange is over, or the server left out. */
+  /** A head that the server was not shown it cannot change. false: the exchange is over, or the server left out. */
   #mutate(common: CommonResponse | undefined): boolean {
     const { config, stats } = this.#session;
-    const { accepted, rejected } = mutate(this.#head!, common?.headerMutation, config.rules);
+    const mutation = this.#mode.head ? common?.headerMutation : undefined;
+    const { accepted, rejected } = mutate(this.#head!, mutation, config.rules);
     stats.rejected_header_mutations += rejected;
     if (!accepted) {
       this.#session.broken('ext_proc_error_invalid_mutation');
@@ -389,9 +395,4 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     this.stopWaiting();
     if (this.#mode.body !== 'duplex') this.#timer = this.#session.timer(timeout);
   }
-}
-
-/** Whether the head waits for the body. */
-function isHeld(way: BodyWay): boolean {
-  return way === 'buffered' || way === 'partial';
 }

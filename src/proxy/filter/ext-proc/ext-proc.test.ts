@@ -5,8 +5,9 @@ import { expect, test } from 'vitest';
 import { HeaderMutationRulesSchema } from '../../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import { ExternalProcessorSchema } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
 import { HeaderMutationSchema } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
-import { requestHead } from '../../testing/exchange.ts';
+import { requestHead, testExchange } from '../../testing/exchange.ts';
 import { compileRules } from '../mutation-rules.ts';
+import { compileAttributes } from './attributes.ts';
 import { extProc } from './filter.ts';
 import { mutate } from './mutation.ts';
 
@@ -25,11 +26,23 @@ test.each<[JsonObject, string]>([
     'f.processing_mode.response_trailer_mode: must be SEND where response_body_mode is FULL_DUPLEX_STREAMED',
   ],
   [{ message_timeout: '3601s' }, 'f.message_timeout: must be at most 1 hour'],
-  [{ request_attributes: ['request.path'] }, 'f.request_attributes: is not supported'],
+  [{ request_attributes: ['request.path', 'request.'] }, 'f.request_attributes[1]: '],
+  [{ response_attributes: ['xds.node'] }, 'f.response_attributes[0]: xds.node is not supported'],
   [{ grpc_service: {} }, 'f.grpc_service.envoy_grpc: is required'],
   [{ disable_clear_route_cache: true, route_cache_action: 'CLEAR' }, 'f.disable_clear_route_cache: is set beside'],
 ])('%j is refused', (config, wants) => {
   expect(() => compile(config)).toThrow(wants);
+});
+
+test('attributes are told by their own text; what has no value is left out', () => {
+  const tell = compileAttributes(['request.path', 'request.size', 'connection.mtls', 'response.code', '1.5'], 'f')!;
+  expect(tell({ exchange: testExchange({ path: '/\xc3\xbc' }), response: null, ended: 0 })).toEqual({
+    'request.path': '/ü',
+    'request.size': 0,
+    'connection.mtls': false,
+    '1.5': '1.5',
+  });
+  expect(compileAttributes([], 'f')).toBeNull();
 });
 
 test.each<[rules: JsonObject, changed: string[], accepted: boolean]>([

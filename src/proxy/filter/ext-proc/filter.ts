@@ -2,10 +2,14 @@
 import {
   type ExternalProcessor,
   ExternalProcessorSchema,
+  type ExtProcOverrides,
   type ExtProcPerRoute,
   ExtProcPerRouteSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
+import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
+import { compileInitialMetadata } from '../../config/grpc-service.ts';
+import { HeaderMap } from '../../http/headers.ts';
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
 import type { HttpFilter } from '../filter.ts';
 import { compileConfig, compileNamespaces, type ProcessorConfig, streamTarget } from './config.ts';
@@ -13,7 +17,9 @@ import { compileMode } from './mode.ts';
 import { Session } from './session.ts';
 
 /** What a route says instead of the chain. */
-const ofRoute = routeSettings<Partial<ProcessorConfig>>();
+type RouteSettings = (chain: ProcessorConfig) => ProcessorConfig;
+
+const ofRoute = routeSettings<RouteSettings>();
 
 export const extProc: FilterKind = {
   chain: compiler(ExternalProcessorSchema, createExtProc),
@@ -26,7 +32,7 @@ function createExtProc(message: ExternalProcessor, name: string, path: string): 
     name,
     open(exchange, scope, stream) {
       const settings = ofRoute.of(exchange, name);
-      return new Session(settings === undefined ? config : { ...config, ...settings }, exchange, scope, stream);
+      return new Session(settings === undefined ? config : settings(config), exchange, scope, stream);
     },
   };
 }
@@ -36,17 +42,36 @@ function compileRoute({ override }: ExtProcPerRoute, name: string, path: string)
     case 'disabled':
       if (!override.value) throw new ConfigError(at(path, 'disabled'), 'must be true');
       return null;
-    case 'overrides': {
-      const here = at(path, 'overrides');
-      const { processingMode, grpcService, failureModeAllow, metadataOptions } = override.value;
-      return ofRoute.make(name, {
-        ...(processingMode === undefined ? {} : { mode: compileMode(processingMode, at(here, 'processing_mode')) }),
-        ...(grpcService === undefined ? {} : { target: streamTarget(grpcService, at(here, 'grpc_service')) }),
-        ...(failureModeAllow === undefined ? {} : { failureAllowed: failureModeAllow }),
-        ...(metadataOptions === undefined ? {} : compileNamespaces(metadataOptions)),
-      });
-    }
+    case 'overrides':
+      return ofRoute.make(name, compileOverrides(override.value, at(path, 'overrides')));
     default:
       throw new ConfigError(path, 'says neither disabled nor overrides');
   }
+}
+
+function compileOverrides(overrides: ExtProcOverrides, path: string): RouteSettings {
+  const { processingMode, grpcService, failureModeAllow, metadataOptions, grpcInitialMetadata } = overrides;
+  const settings: Partial<ProcessorConfig> = {
+    ...(processingMode === undefined ? {} : { mode: compileMode(processingMode, at(path, 'processing_mode')) }),
+    ...(grpcService === undefined ? {} : { target: streamTarget(grpcService, at(path, 'grpc_service')) }),
+    ...(failureModeAllow === undefined ? {} : { failureAllowed: failureModeAllow }),
+    ...(metadataOptions === undefined ? {} : compileNamespaces(metadataOptions)),
+  };
+  const metadata = compileInitialMetadata(grpcInitialMetadata, at(path, 'grpc_initial_metadata'));
+  const made = new WeakMap<ProcessorConfig, ProcessorConfig>();
+  return (chain) => {
+    const known = made.get(chain);
+    if (known !== undefined) return known;
+    const merged = { ...chain, ...settings };
+    const config = metadata.length === 0 ? merged : { ...merged, target: withMetadata(merged.target, metadata) };
+    made.set(chain, config);
+    return config;
+  };
+}
+
+/** A name that the service has too has the route's value. */
+function withMetadata(target: GrpcTarget, metadata: readonly (readonly [string, string])[]): GrpcTarget {
+  const headers = new HeaderMap([...(target.metadata ?? [])].flat());
+  for (const [key, value] of metadata) headers.set(key, value);
+  return { ...target, metadata: headers };
 }

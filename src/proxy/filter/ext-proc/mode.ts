@@ -78,6 +78,11 @@ export function losesLength({ head, body }: DirectionMode): boolean {
   return body !== 'none' && (body !== 'buffered' || !head);
 }
 
+/** Whether the head waits for the body. */
+export function isHeld(way: BodyWay): boolean {
+  return way === 'buffered' || way === 'partial';
+}
+
 function checkBody(mode: BodyMode, trailers: HeadMode, path: string, side: 'request' | 'response'): void {
   const way = WAYS.get(mode);
   if (way === undefined)

@@ -15,6 +15,8 @@ import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
 import type { FilterScope, FilterStream, LocalReply, StreamFilter } from '../filter.ts';
+import type { Side } from './answers.ts';
+import { ATTRIBUTES } from './attributes.ts';
 import type { ProcessorConfig } from './config.ts';
 import { Direction } from './direction.ts';
 import { bodyModeOf, type Mode, overriddenMode, sameOverride } from './mode.ts';
@@ -33,6 +35,7 @@ export class Session implements StreamFilter {
   mode: Mode;
   readonly #scope: FilterScope;
   readonly #stream: FilterStream;
+  readonly #toldAttributes = { request: false, response: false };
   #calls: GrpcStream<typeof ProcessingRequestSchema> | null = null;
   /** Nothing is said to the server any more, and what it says is not heard. */
   #closed = false;
@@ -72,7 +75,8 @@ export class Session implements StreamFilter {
     const first = this.#calls === null;
     const calls = this.#calls ?? this.#open();
     this.stats.stream_msgs_sent += 1;
-    calls.send(create(ProcessingRequestSchema, { request, ...this.#context(first) }));
+    const side = request.case?.startsWith('response') === true ? 'response' : 'request';
+    calls.send(create(ProcessingRequestSchema, { request, ...this.#context(first), ...this.#attributes(side) }));
   }
 
   timer(timeout: number): Timer {
@@ -122,6 +126,16 @@ export class Session implements StreamFilter {
       ...(config.observes ? { observabilityMode: true } : {}),
       ...(known.length === 0 ? {} : { metadataContext: { filterMetadata } }),
       ...(first ? { protocolConfig: protocolOf(mode, config) } : {}),
+    };
+  }
+
+  /** They go with the first message of each direction. */
+  #attributes(side: Side): Pick<RequestInit, 'attributes'> {
+    const tell = side === 'request' ? this.config.requestAttributes : this.config.responseAttributes;
+    if (tell === null || this.#toldAttributes[side]) return {};
+    this.#toldAttributes[side] = true;
+    return {
+      attributes: { [ATTRIBUTES]: tell({ exchange: this.exchange, response: this.response.message, ended: 0 }) },
     };
   }
 
