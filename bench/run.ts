@@ -11,6 +11,7 @@ import { formatCosts, measureConnections } from './connections/benchmark.ts';
 import { http1 } from './http1/benchmark.ts';
 import { http2 } from './http2/benchmark.ts';
 import { formatTable, summarize } from './measurement.ts';
+import { formatMetrics, measureMetrics } from './metrics/benchmark.ts';
 import { multiplexed } from './multiplexed/benchmark.ts';
 import { sidecar } from './sidecar/benchmark.ts';
 import { formatStarts, measureStarts } from './start/benchmark.ts';
@@ -25,7 +26,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
-const names = ['balance', 'concurrency', 'start', 'tcp', 'handshakes', ...Object.keys(benchmarks)];
+const names = ['balance', 'metrics', 'concurrency', 'start', 'tcp', 'handshakes', ...Object.keys(benchmarks)];
 const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no benchmark named ${unknown.join(', ')} (hint: ${names.join(', ')})`);
@@ -47,6 +48,10 @@ function print(benchmark: string, rows: readonly object[], table: string): void 
 if (isChosen('balance')) {
   const rows = measurePicks(pace.rounds, say);
   print('balance', rows, formatPicks(rows));
+}
+if (isChosen('metrics')) {
+  const rows = await measureMetrics(pace.rounds, say);
+  print('metrics', rows, formatMetrics(rows));
 }
 if (isChosen('concurrency')) {
   const rows = await measureWorkers(pace, say);

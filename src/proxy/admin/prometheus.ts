@@ -1,5 +1,6 @@
 // Statistics in Prometheus' text format, and in OpenMetrics with exemplars where the scraper asks for it.
 import type { Histogram } from '../../lib/histogram.ts';
+import { remembered } from '../../lib/remembered.ts';
 import { isGauge } from './statistic-name.ts';
 import type { NameTagger } from './statistic-tags.ts';
 import type { Statistics } from './statistics.ts';
@@ -15,7 +16,8 @@ export const BOUNDS = [
 /** Of a histogram by its full name; null: the common ones. */
 export type BoundsOf = (name: string) => readonly number[] | null;
 
-type Family = { readonly kind: string; readonly help: string; readonly samples: string[] };
+/** Its HELP and TYPE lines, and its samples: many short texts, which are joined faster than they are added to one another. */
+type Family = string[];
 
 /** Samples of one metric stand together under one HELP and one TYPE line, as both formats demand. */
 export function prometheusText(
@@ -25,22 +27,21 @@ export function prometheusText(
   boundsOf: BoundsOf = () => null,
 ): string {
   const families = new Map<string, Family>();
+  const nameOf = namerOf(tagger);
   for (const [name, value] of numbers) {
-    const { metric, labels } = prometheusName(tagger(name));
-    const kind = isGauge(name) ? 'gauge' : counterKind(format);
-    familyOf(families, metric, kind, name).samples.push(`${metric}${braced(labelText(labels))} ${value}\n`);
+    const { metric, series } = nameOf(name);
+    const family = families.get(metric) ?? begin(families, metric, isGauge(name) ? 'gauge' : counterKind(format), name);
+    family.push(series, ` ${value}\n`);
   }
   for (const [name, histogram] of histograms) {
-    const { metric, labels } = prometheusName(tagger(name));
-    const { samples } = familyOf(families, metric, 'histogram', name);
+    const { metric, labels } = nameOf(name);
+    const family = families.get(metric) ?? begin(families, metric, 'histogram', name);
     const bounds = boundsOf(name) ?? BOUNDS;
-    samples.push(...histogramSamples(metric, labelText(labels), histogram, bounds, format));
+    family.push(...histogramSamples(metric, labels, histogram, bounds, format));
   }
   return [...families]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(
-      ([metric, { kind, help, samples }]) => `# HELP ${metric} ${help}\n# TYPE ${metric} ${kind}\n${samples.join('')}`,
-    )
+    .map(([, samples]) => samples.join(''))
     .join('');
 }
 
@@ -55,11 +56,22 @@ export function toOpenMetrics(text: string): string {
 }
 
 /** `cluster.upstream_rq_xx` is `envoy_cluster_upstream_rq_xx`. */
-function prometheusName({ name, tags }: ReturnType<NameTagger>) {
-  return {
-    metric: `envoy_${sanitized(name)}`,
-    labels: tags.map(([tag, value]) => [sanitized(tag), value] as const),
-  };
+type PrometheusName = { readonly metric: string; readonly labels: string; readonly series: string };
+
+const namers = new WeakMap<NameTagger, (name: string) => PrometheusName>();
+
+function namerOf(tagger: NameTagger): (name: string) => PrometheusName {
+  let namer = namers.get(tagger);
+  if (namer === undefined) {
+    namer = remembered((name) => {
+      const tagged = tagger(name);
+      const labels = labelText(tagged.tags.map(([tag, value]) => [sanitized(tag), value] as const));
+      const metric = `envoy_${sanitized(tagged.name)}`;
+      return { metric, labels, series: metric + braced(labels) };
+    });
+    namers.set(tagger, namer);
+  }
+  return namer;
 }
 
 function sanitized(name: string): string {
@@ -70,12 +82,9 @@ function counterKind(format: ExpositionFormat): string {
   return format === 'text' ? 'counter' : 'unknown';
 }
 
-function familyOf(families: Map<string, Family>, metric: string, kind: string, name: string): Family {
-  let family = families.get(metric);
-  if (family === undefined) {
-    family = { kind, help: `Envoy's statistic ${helpText(name)}`, samples: [] };
-    families.set(metric, family);
-  }
+function begin(families: Map<string, Family>, metric: string, kind: string, name: string): Family {
+  const family = [`# HELP ${metric} Envoy's statistic ${helpText(name)}\n# TYPE ${metric} ${kind}\n`];
+  families.set(metric, family);
   return family;
 }
 

@@ -1,5 +1,7 @@
 // Names of statistics: which are gauges, and how Envoy writes them.
 
+import { remembered } from '../../lib/remembered.ts';
+
 /** Everything that goes down as well as up; whatever is no gauge is a counter. */
 const GAUGES =
   /(?:_active|_buffered|_open|_open_gauge|^cluster_manager\.\w+_clusters|membership_(?:total|healthy|degraded|excluded)|max_host_weight|\.remaining_\w+|\.pressure|connected_state|^listener_manager\.total_\w+|\.draining_listeners|^server\.(?:live|state|uptime|concurrency|version|total_connections|parent_connections|memory_\w+|event_loop_lag_ms|days_until_first_cert_expiring))$/;
@@ -12,7 +14,7 @@ export function isGauge(name: string): boolean {
 const SCOPED = /^(ssl|outlier_detection|circuit_breakers_default|circuit_breakers_high)_/;
 
 /** Our statistics are fields of objects, which hold no dots. */
-export function statisticName(name: string): string {
+export const statisticName = remembered((name) => {
   const dot = name.lastIndexOf('.');
   const field = name.slice(dot + 1);
   const scoped = field.replace(
@@ -20,4 +22,4 @@ export function statisticName(name: string): string {
     (_, scope: string) => `${scope.replace(/^circuit_breakers_/, 'circuit_breakers.')}.`,
   );
   return scoped === field ? name : `${name.slice(0, dot + 1)}${scoped}`;
-}
+});

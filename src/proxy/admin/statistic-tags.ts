@@ -2,10 +2,12 @@
 //
 //   cluster.a.b.upstream_rq_2xx          cluster.upstream_rq_xx
 //           └┬┘─            ─    ──►     envoy.cluster_name a.b, envoy.response_code_class 2
+import { remembered } from '../../lib/remembered.ts';
 import type { OwnTag, TagRules } from '../bootstrap/stats-tags.ts';
 
 type Tags = readonly (readonly [name: string, value: string])[];
 
+/** The same object for the same name. */
 type TaggedName = { readonly name: string; readonly tags: Tags };
 
 export type NameTagger = (name: string) => TaggedName;
@@ -13,12 +15,9 @@ export type NameTagger = (name: string) => TaggedName;
 /** A tag, and where the name has what is left out for it. */
 type Part = { readonly tag: string; readonly value: string; readonly from: number; readonly to: number };
 
-/** Names are asked for again with every scrape; those of clusters come and go. */
-const REMEMBERED = 50_000;
-
 /** Of several parts for one tag the first counts. */
 export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
-  const tag = (name: string): TaggedName => {
+  return remembered((name) => {
     const found = defaultParts(name);
     const parts = new Map<string, Part>();
     const note = (part: Part): void => {
@@ -31,17 +30,7 @@ export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
     ownParts(name, late).forEach(note);
     const all = [...parts.values()];
     return { name: without(name, all), tags: all.map((part) => [part.tag, part.value]) };
-  };
-  const known = new Map<string, TaggedName>();
-  return (name) => {
-    let tagged = known.get(name);
-    if (tagged === undefined) {
-      if (known.size >= REMEMBERED) known.clear();
-      tagged = tag(name);
-      known.set(name, tagged);
-    }
-    return tagged;
-  };
+  });
 }
 
 const SCOPES: Readonly<Record<string, string>> = {

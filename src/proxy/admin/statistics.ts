@@ -47,33 +47,34 @@ export function readQuery(query: URLSearchParams): StatisticsQuery | string {
 const HIDDEN: readonly string[] = ['include', 'only', 'exclude'];
 const TYPES: readonly string[] = ['All', 'Counters', 'Gauges', 'Histograms', 'TextReadouts'];
 
-/** Under Envoy's names, sorted. */
+/** Under Envoy's names. */
 export function selectStatistics(
   numbers: Iterable<Statistic>,
   histograms: Iterable<NamedHistogram>,
   query: StatisticsQuery,
 ): Statistics {
+  const both = query.gauges && query.counters;
   const wanted = (name: string, value: number): boolean =>
-    (isGauge(name) ? query.gauges : query.counters) && !(query.usedOnly && value === 0) && query.matches(name);
+    (both || (isGauge(name) ? query.gauges : query.counters)) &&
+    !(query.usedOnly && value === 0) &&
+    query.matches(name);
   return {
     numbers: [...numbers]
       .map(([name, value]): Statistic => [statisticName(name), value])
-      .filter(([name, value]) => wanted(name, value))
-      .sort(byName),
+      .filter(([name, value]) => wanted(name, value)),
     histograms: !query.histograms
       ? []
       : [...histograms]
           .map(([name, histogram]): NamedHistogram => [statisticName(name), histogram])
-          .filter(([name, { count }]) => !(query.usedOnly && count === 0) && query.matches(name))
-          .sort(byName),
+          .filter(([name, { count }]) => !(query.usedOnly && count === 0) && query.matches(name)),
   };
 }
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
 
 export function statisticsText({ numbers, histograms }: Statistics, form: HistogramForm, boundsOf: BoundsOf): string {
-  const lines = numbers.map(([name, value]) => `${name}: ${value}\n`);
-  const summaries = histograms.map(([name, histogram]) => {
+  const lines = numbers.toSorted(byName).map(([name, value]) => `${name}: ${value}\n`);
+  const summaries = histograms.toSorted(byName).map(([name, histogram]) => {
     const shown = histogram.count === 0 ? ' No recorded values' : form.text(histogram, boundsOf(name) ?? BOUNDS);
     return `${name}:${shown}\n`;
   });
@@ -85,6 +86,9 @@ export function statisticsJson(
   form: HistogramForm,
   boundsOf: BoundsOf,
 ): JsonObject {
-  const stats: JsonValue[] = numbers.map(([name, value]) => ({ name, value }));
-  return { stats: histograms.length === 0 ? stats : [...stats, { histograms: form.json(histograms, boundsOf) }] };
+  const stats: JsonValue[] = numbers.toSorted(byName).map(([name, value]) => ({ name, value }));
+  return {
+    stats:
+      histograms.length === 0 ? stats : [...stats, { histograms: form.json(histograms.toSorted(byName), boundsOf) }],
+  };
 }
