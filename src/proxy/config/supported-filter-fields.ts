@@ -135,6 +135,12 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth':
     'users forward_username_header authentication_header allow_missing emit_dynamic_metadata',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute': 'users',
+  'envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth': 'credentials key_sources forwarding',
+  'envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute':
+    'credentials key_sources allowed_clients forwarding',
+  'envoy.extensions.filters.http.api_key_auth.v3.Credential': 'key client',
+  'envoy.extensions.filters.http.api_key_auth.v3.KeySource': 'header query cookie',
+  'envoy.extensions.filters.http.api_key_auth.v3.Forwarding': 'header hide_credentials',
 
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',

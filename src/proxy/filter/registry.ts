@@ -3,6 +3,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import { apiKeyAuth } from './api-key-auth.ts';
 import { basicAuth } from './basic-auth.ts';
 import { buffer } from './buffer.ts';
 import { compressor } from './compression/compressor.ts';
@@ -31,6 +32,7 @@ import { setMetadata } from './set-metadata.ts';
 import { statefulSession } from './stateful-session.ts';
 
 const kinds: readonly FilterKind[] = [
+  apiKeyAuth,
   basicAuth,
   buffer,
   compressor,
