@@ -18,7 +18,18 @@ export function roundRobin(
   const warm = slowUntil(candidates, slowStart);
   const even = sameWeights(candidates);
   if (even && warm <= now) return inTurn;
+  const weighted = weightedRoundRobin(candidates, slowStart, now, random);
+  return (at) => (even && warm <= at ? inTurn() : weighted(at));
+}
+
+/** By earliest deadline also where weights are alike now: they may change while the candidates stay. */
+export function weightedRoundRobin(
+  candidates: readonly Endpoint[],
+  slowStart: SlowStartConfig | null,
+  now: number,
+  random: () => number,
+): Picker {
   const weightOf = (endpoint: Endpoint, at: number) => warmWeight(endpoint.weight, endpoint, slowStart, at);
   const schedule = new EarliestDeadline(candidates, weightOf, now, random);
-  return (at) => (even && warm <= at ? inTurn() : schedule.pick(at));
+  return (at) => schedule.pick(at);
 }

@@ -8,7 +8,7 @@ import { type LevelChoice, Levels } from './levels.ts';
 import { localitySchedule } from './locality-weights.ts';
 import { peakEwma } from './peak-ewma.ts';
 import { oneOf, type Picker } from './picker.ts';
-import { roundRobin } from './round-robin.ts';
+import { roundRobin, weightedRoundRobin } from './round-robin.ts';
 import { isUnwanted } from './wanted.ts';
 import { type ZoneRouting, zoneRouting } from './zone-routing.ts';
 
@@ -117,6 +117,8 @@ export class ScheduledBalancer implements Balancer {
     switch (policy.kind) {
       case 'round-robin':
         return roundRobin(candidates, policy.slowStart, now, random);
+      case 'reported-load':
+        return weightedRoundRobin(candidates, policy.slowStart, now, random);
       case 'random':
         // Weights are ignored, as Envoy ignores them.
         return () => oneOf(candidates, random);

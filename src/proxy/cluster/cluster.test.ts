@@ -6,9 +6,11 @@ import type { Assignment } from '../config/cluster-types.ts';
 import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import { HeaderMap } from '../http/headers.ts';
 import { cluster as configOf, endpoint, outlierDetection } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { Cluster } from './cluster.ts';
+import { hearLoad } from './load-report.ts';
 
 const open: Cluster[] = [];
 afterEach(() => {
@@ -49,6 +51,25 @@ describe('an update', () => {
     const after = cluster.version;
     cluster.setEndpoints(same);
     expect(cluster.version).toBe(after);
+  });
+
+  test('of endpoints: weights by what they say of their load, anew with every period', () => {
+    const timing = { blackout: 0, expiration: 10_000, updatePeriod: 1000 };
+    const policy = { kind: 'reported-load', ...timing, errorPenalty: 0, metrics: [], slowStart: null } as const;
+    const { clock, cluster, config } = make({ balancing: policy });
+    const weights = () => cluster.hosts.map(({ weight }) => weight);
+    const fields = ['endpoint-load-metrics', 'TEXT rps_fractional: 10, cpu_utilization: 0.5'];
+    expect(hearLoad(cluster.hosts[0]!, new HeaderMap(fields))).toBe(true);
+    expect(weights()).toEqual([1, 1]);
+    clock.advance(1100);
+    expect(weights()).toEqual([20, 20]);
+    expect(hearLoad(cluster.hosts[1]!, new HeaderMap(['endpoint-load-metrics', fields[1]!.replace('10', '2')]))).toBe(
+      true,
+    );
+    clock.advance(1100);
+    expect(weights()).toEqual([20, 4]);
+    cluster.update({ ...config, balancing: { kind: 'random' } });
+    expect(cluster.hosts[0]!.load).toBe(null);
   });
 
   test('of another policy keeps the endpoints, and measures them where it is to', () => {

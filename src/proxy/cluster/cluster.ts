@@ -21,6 +21,7 @@ import { reconcile } from './host-set.ts';
 import { Initialization } from './initialization.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { poolLimits } from './pool-limits.ts';
+import { ReportedWeights } from './reported-weights.ts';
 import { Resolver } from './resolver.ts';
 import { sameConnections } from './same-connections.ts';
 import { sameJson } from './same-json.ts';
@@ -46,6 +47,7 @@ export class Cluster {
   readonly #health: ClusterHealth;
   readonly #balancing: BalancerContext;
   readonly #age: AssignmentAge;
+  readonly #weights: ReportedWeights;
 
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
@@ -79,6 +81,8 @@ export class Cluster {
       this.stats.assignment_stale += 1;
       this.setEndpoints(NO_ENDPOINTS);
     });
+    this.#weights = new ReportedWeights(services, () => this.#hosts);
+    this.#weights.follow(config.balancing);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#discover();
   }
@@ -156,7 +160,10 @@ export class Cluster {
     this.#config = config;
     const sameHosts = sameConnections(before, config);
     this.#maker.update(config, { transports: !sameHosts });
-    if (before.balancing.kind !== config.balancing.kind) for (const host of this.#hosts) this.#maker.measure(host);
+    if (!sameJson(before.balancing, config.balancing)) {
+      for (const host of this.#hosts) this.#maker.measure(host);
+      this.#weights.follow(config.balancing);
+    }
     this.#health.update(config);
     if (!sameHosts) this.#remake();
     else this.#rebalance();
@@ -232,6 +239,7 @@ export class Cluster {
     stopBalancer(this.#balancer);
     this.#health.stop();
     this.#age.stop();
+    this.#weights.stop();
     for (const host of this.#hosts) this.#retire(host);
     this.#hosts = [];
   }

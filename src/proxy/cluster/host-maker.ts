@@ -1,5 +1,6 @@
 // Makes the endpoints of a cluster: each with the transport that is meant for it, and pools within the cluster's limits.
 import { PeakEwma } from '../balance/peak-ewma.ts';
+import { ReportedLoad } from '../balance/reported-load.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
@@ -54,9 +55,10 @@ export class HostMaker {
     return this.#transports.for({ moreAddresses, hostname, metadata: own }, alpn);
   }
 
-  /** Latency is measured where the policy goes by it. */
+  /** Latency is measured, and load heard, where the policy goes by it. */
   measure(host: Host): void {
     const { balancing } = this.#config;
+    host.load = balancing.kind === 'reported-load' ? new ReportedLoad(balancing) : null;
     host.latency = balancing.kind === 'peak-ewma' ? new PeakEwma(balancing, this.#services.clock.now()) : null;
   }
 

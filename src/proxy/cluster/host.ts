@@ -2,6 +2,7 @@
 import type { Endpoint } from '../balance/balancer.ts';
 import { unfit } from '../balance/health.ts';
 import type { PeakEwma } from '../balance/peak-ewma.ts';
+import type { ReportedLoad } from '../balance/reported-load.ts';
 import type { EndpointCheckConfig, EndpointConfig, EndpointHealth } from '../config/cluster-types.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Cluster } from './cluster.ts';
@@ -51,6 +52,8 @@ export class Host implements Endpoint {
   metadata: Readonly<Record<string, unknown>>;
   check: EndpointCheckConfig;
   latency: PeakEwma | null = null;
+  /** What it says of its load, where the policy goes by it. */
+  load: ReportedLoad | null = null;
   readonly cluster: Cluster;
   readonly secure: boolean;
   pools: HostPools;

@@ -59,12 +59,13 @@ class Asked {
 }
 
 function balanced(policy: PolicyConfig, asked: Asked): PolicyConfig {
-  if (policy.kind !== 'round-robin' && policy.kind !== 'least-request') return policy;
+  if (policy.kind !== 'round-robin' && policy.kind !== 'least-request' && policy.kind !== 'reported-load')
+    return policy;
   const slowStart = policy.slowStart && {
     ...policy.slowStart,
     aggression: sensibleAggression(asked.number(policy.slowStart.aggressionKey, policy.slowStart.aggression)),
   };
-  if (policy.kind === 'round-robin') return { ...policy, slowStart };
+  if (policy.kind !== 'least-request') return { ...policy, slowStart };
   return { ...policy, slowStart, bias: sensibleBias(asked.number(policy.biasKey, policy.bias)) };
 }
 

@@ -29,7 +29,24 @@ export type PolicyConfig =
       readonly balanceFactor: number;
     }
   /** Linkerd's: the cheaper of two by round-trip time and requests in flight. */
-  | { readonly kind: 'peak-ewma'; readonly decay: number; readonly defaultRtt: number };
+  | { readonly kind: 'peak-ewma'; readonly decay: number; readonly defaultRtt: number }
+  | ReportedLoadConfig;
+
+/** In turn, by weights from what endpoints say of their load (Envoy's client_side_weighted_round_robin). Times are milliseconds. */
+export type ReportedLoadConfig = {
+  readonly kind: 'reported-load';
+  /** How long an endpoint must have been speaking before it is believed. */
+  readonly blackout: number;
+  /** How long a report holds. */
+  readonly expiration: number;
+  /** How often weights are made anew. */
+  readonly updatePeriod: number;
+  /** How much the share of errors adds to utilization. */
+  readonly errorPenalty: number;
+  /** Where utilization is, for endpoints without one of the application: `named_metrics.queue`, `utilization.*`. */
+  readonly metrics: readonly string[];
+  readonly slowStart: SlowStartConfig | null;
+};
 
 /** What of an endpoint is hashed; its metadata `envoy.lb` `hash_key` goes before either. */
 export type HashKey = 'address' | 'hostname';

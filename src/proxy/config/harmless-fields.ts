@@ -66,6 +66,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'updates are applied at once',
   },
+  'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': {
+    oob_reporting_period: 'of reports beside responses, which are refused',
+  },
   'envoy.config.core.v3.HealthCheck': {
     event_log_path: 'events of health are not logged',
     event_logger: 'events of health are not logged',

@@ -4,6 +4,7 @@ import type {
   LoadBalancingPolicy,
   LoadBalancingPolicy_Policy,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClientSideWeightedRoundRobinSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.ts';
 import {
   LeastRequest_SelectionMethod,
   LeastRequestSchema,
@@ -23,7 +24,7 @@ import type { BalancingConfig } from './balancing.ts';
 import type { PolicyConfig } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeLocalities, type LocalitySpecifier } from './localities.ts';
-import { leastRequestPolicy, maglevPolicy, ringPolicy } from './policies.ts';
+import { leastRequestPolicy, maglevPolicy, reportedLoadPolicy, ringPolicy } from './policies.ts';
 import { decodeSlowStart } from './slow-start.ts';
 import { decodeSubsets } from './subsets.ts';
 import { durationReader, readStruct, structOf } from './typed-struct.ts';
@@ -41,6 +42,7 @@ const decoders: readonly PolicyDecoder[] = [
   decodeRingHash,
   decodeMaglev,
   decodePeakEwma,
+  decodeReportedLoad,
   decodeWrrLocality,
   decodeSubset,
   decodeOverrideHost,
@@ -109,6 +111,12 @@ function decodePeakEwma(any: Any | undefined, path: string): BalancingConfig | n
   const readers = { decay: durationReader(10_000), default_rtt: durationReader(30) };
   const { decay, default_rtt } = readStruct(struct, readers, path);
   return balancingOf({ kind: 'peak-ewma', decay, defaultRtt: default_rtt }, undefined, path);
+}
+
+function decodeReportedLoad(any: Any | undefined, path: string): BalancingConfig | null {
+  if (!isA(any, ClientSideWeightedRoundRobinSchema.typeName)) return null;
+  const message = unpack(any, ClientSideWeightedRoundRobinSchema, path);
+  return balancingOf(reportedLoadPolicy(message, path), undefined, path);
 }
 
 /** Locality weights around another policy. */

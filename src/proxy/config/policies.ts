@@ -1,7 +1,9 @@
 // The policies that choose one endpoint of many, from either of the messages that configure them.
+import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { PolicyConfig } from './cluster-types.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeSlowStart, type RuntimeDoubleMessage, type SlowStartMessage, tunable } from './slow-start.ts';
+import { millis } from './values.ts';
 
 const RING = { minimum: 1024n, maximum: 8_388_608n };
 const MAGLEV = { size: 65_537n, largest: 5_000_011n };
@@ -16,6 +18,15 @@ type HashingMessage = {
   readonly hashBalanceFactor?: number | undefined;
 };
 type RingMessage = { readonly minimumRingSize?: bigint | undefined; readonly maximumRingSize?: bigint | undefined };
+type ReportedLoadMessage = {
+  readonly enableOobLoadReport?: boolean | undefined;
+  readonly blackoutPeriod?: Duration | undefined;
+  readonly weightExpirationPeriod?: Duration | undefined;
+  readonly weightUpdatePeriod?: Duration | undefined;
+  readonly errorUtilizationPenalty?: number | undefined;
+  readonly metricNamesForComputingUtilization: readonly string[];
+  readonly slowStartConfig?: SlowStartMessage | undefined;
+};
 type Of<Kind> = Extract<PolicyConfig, { kind: Kind }>;
 
 export function leastRequestPolicy(
@@ -39,6 +50,23 @@ export function leastRequestPolicy(
 /** Envoy takes a negative one for 1. */
 export function sensibleBias(value: number): number {
   return value >= 0 ? value : 1;
+}
+
+export function reportedLoadPolicy(message: ReportedLoadMessage, path: string): Of<'reported-load'> {
+  if (message.enableOobLoadReport === true) {
+    throw new ConfigError(at(path, 'enable_oob_load_report'), 'is not supported (hint: reports come with responses)');
+  }
+  const errorPenalty = message.errorUtilizationPenalty ?? 0;
+  if (!(errorPenalty >= 0)) throw new ConfigError(at(path, 'error_utilization_penalty'), 'must be 0 or more');
+  return {
+    kind: 'reported-load',
+    blackout: millis(message.blackoutPeriod, 10_000, at(path, 'blackout_period')),
+    expiration: millis(message.weightExpirationPeriod, 180_000, at(path, 'weight_expiration_period')),
+    updatePeriod: millis(message.weightUpdatePeriod, 1_000, at(path, 'weight_update_period')),
+    errorPenalty,
+    metrics: message.metricNamesForComputingUtilization,
+    slowStart: decodeSlowStart(message.slowStartConfig, at(path, 'slow_start_config')),
+  };
 }
 
 export function ringPolicy(

@@ -1,6 +1,7 @@
 // One try at one endpoint: waits for a connection, sends the request, reports what comes back to the forwarding that started it.
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
+import { hearLoad } from '../cluster/load-report.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
 import { Tunnel } from '../cluster/tunnel.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
@@ -43,6 +44,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   readonly #owner: AttemptOwner;
   #stream: ClientStream | null = null;
   #over = false;
+  /** Its answer said nothing of the endpoint's load: the trailers may. */
+  #loadDue = false;
   /** When it began; NaN where nobody measures, or once it was measured. */
   #measuredFrom = Number.NaN;
   #starting = false;
@@ -147,6 +150,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   onResponse(head: ResponseHead, last: boolean): void {
     this.#measure(true);
+    if (this.host.load !== null) this.#loadDue = !hearLoad(this.host, head.headers);
     this.timers?.touch();
     if (last) this.#settle();
     this.#owner.onResponse(this, head, last);
@@ -159,6 +163,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   onEnd(trailers: HeaderMap | null): void {
     if (this.statusDue) observeTrailers(this.host, trailers);
+    if (this.#loadDue && trailers !== null) hearLoad(this.host, trailers);
     this.#settle();
     this.#owner.onEnd(trailers);
   }
