@@ -140,7 +140,7 @@ export class ProxyRuntime {
       ...this.#calls,
       client: this.client,
       httpStats: (prefix) => this.#statsOf(prefix),
-      serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys),
+      serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys, () => clock.epoch()),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
       sharing: sharing ?? null,

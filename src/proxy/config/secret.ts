@@ -1,11 +1,13 @@
 // Secrets: certificates with their keys, and trust bundles, as values (a Secret resource) or by reference.
 
+import type { DataSource } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { TlsCertificate } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig, Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError } from './config-error.ts';
 import { bootstrapSource, decodeSource, plainName } from './config-source.ts';
+import { readStapleOf } from './staple.ts';
 import { asksNothing, decodeTrust } from './tls-validation.ts';
 import type { SecretRef, SecretValue } from './types.ts';
 import { readBytes, readSource } from './values.ts';
@@ -26,13 +28,21 @@ export function decodeSecret(secret: Secret): SecretValue {
 
 export function decodeCertificate(certificate: TlsCertificate, path: string): SecretValue {
   const { certificateChain, privateKey, password, ocspStaple } = certificate;
+  const chain = readSource(certificateChain, at(path, 'certificate_chain'));
   return {
     kind: 'certificate',
-    chain: readSource(certificateChain, at(path, 'certificate_chain')),
+    chain,
     key: readSource(privateKey, at(path, 'private_key')),
     ...(password ? { password: readSource(password, at(path, 'password')) } : {}),
-    ...(ocspStaple ? { ocsp: readBytes(ocspStaple, at(path, 'ocsp_staple')) } : {}),
+    ...(ocspStaple ? { ocsp: decodeStaple(ocspStaple, chain, at(path, 'ocsp_staple')) } : {}),
   };
+}
+
+function decodeStaple(source: DataSource, chain: string, path: string): Buffer {
+  const bytes = readBytes(source, path);
+  const staple = readStapleOf(chain, bytes);
+  if (typeof staple === 'string') throw new ConfigError(path, staple);
+  return bytes;
 }
 
 /** Without a source it is one of the bootstrap's own. */

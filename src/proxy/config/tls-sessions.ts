@@ -1,9 +1,6 @@
 // How a server lets its clients resume sessions.
 import { createHash } from 'node:crypto';
-import {
-  type DownstreamTlsContext,
-  DownstreamTlsContext_OcspStaplePolicy as StaplePolicy,
-} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { DownstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { at, ConfigError } from './config-error.ts';
 import type { DownstreamTlsConfig } from './types.ts';
 import { millis, readBytes } from './values.ts';
@@ -13,9 +10,6 @@ const GIVEN_KEY = 80;
 const KEY = 48;
 
 export function decodeSessions(tls: DownstreamTlsContext, path: string): DownstreamTlsConfig['sessions'] {
-  if (tls.ocspStaplePolicy !== StaplePolicy.LENIENT_STAPLING) {
-    throw new ConfigError(at(path, 'ocsp_staple_policy'), 'must be LENIENT_STAPLING');
-  }
   const type = tls.sessionTicketKeysType;
   return {
     tickets: !(type.case === 'disableStatelessSessionResumption' && type.value),

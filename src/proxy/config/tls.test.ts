@@ -171,7 +171,7 @@ describe('tls', () => {
       'strict stapling',
       { tls_certificates: [certificate] },
       { ocsp_staple_policy: 'MUST_STAPLE' },
-      `${here}.ocsp_staple_policy: must be LENIENT_STAPLING`,
+      `${here}.ocsp_staple_policy: needs an ocsp_staple of each certificate`,
     ],
     [
       'a short ticket key',

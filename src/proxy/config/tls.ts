@@ -3,13 +3,16 @@ import type { TransportSocket } from '../../xds/gen/envoy/config/core/v3/base_pb
 import { RawBufferSchema } from '../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import {
   type CommonTlsContext,
+  type DownstreamTlsContext,
   DownstreamTlsContextSchema,
+  DownstreamTlsContext_OcspStaplePolicy as StaplePolicy,
   UpstreamTlsContextSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { typeNameOf, unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeCertificate, decodeSecretRef } from './secret.ts';
 import { ownSecret } from './secret-files.ts';
+import { certificateOf, mustBeStapled } from './staple.ts';
 import { decodeParams } from './tls-params.ts';
 import { decodeSessions } from './tls-sessions.ts';
 import { decodeChecks, decodeInlineValidation, noChecks } from './tls-validation.ts';
@@ -40,9 +43,44 @@ export function decodeDownstreamSocket(socket: TransportSocket | undefined, path
     validation,
     requireClientCertificate,
     alpn: tls.commonTlsContext?.alpnProtocols ?? [],
+    stapling: decodeStapling(tls, certificates, here),
     sessions: decodeSessions(tls, here),
     ...decodeParams(tls.commonTlsContext?.tlsParams, at(common, 'tls_params')),
   };
+}
+
+/** Of certificates that come later the handshake says so. */
+function lacksStaple(ref: SecretRef): boolean {
+  return ref.kind === 'inline' && ref.secret.kind === 'certificate' && ref.secret.ocsp === undefined;
+}
+
+function saysMustStaple(ref: SecretRef): boolean {
+  const leaf = ref.kind === 'inline' && ref.secret.kind === 'certificate' ? certificateOf(ref.secret.chain) : null;
+  return leaf !== null && mustBeStapled(leaf.raw);
+}
+
+function decodeStapling(
+  { ocspStaplePolicy: policy }: DownstreamTlsContext,
+  certificates: readonly SecretRef[],
+  path: string,
+): DownstreamTlsConfig['stapling'] {
+  if (certificates.some((one) => lacksStaple(one) && saysMustStaple(one)))
+    throw new ConfigError(
+      at(path, 'common_tls_context'),
+      'has a certificate that must be stapled, without ocsp_staple',
+    );
+  switch (policy) {
+    case StaplePolicy.LENIENT_STAPLING:
+      return 'lenient';
+    case StaplePolicy.STRICT_STAPLING:
+      return 'strict';
+    case StaplePolicy.MUST_STAPLE:
+      if (certificates.some(lacksStaple))
+        throw new ConfigError(at(path, 'ocsp_staple_policy'), 'needs an ocsp_staple of each certificate');
+      return 'must';
+    default:
+      throw new ConfigError(at(path, 'ocsp_staple_policy'), 'is not known');
+  }
 }
 
 /** null: plain text. */

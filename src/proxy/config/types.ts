@@ -85,6 +85,8 @@ export type DownstreamTlsConfig = TlsParams & {
   readonly validation: ValidationConfig | null;
   readonly requireClientCertificate: boolean;
   readonly alpn: readonly string[];
+  /** Of clients that ask for an OCSP response: `lenient` leaves out one that has expired, `strict` refuses the handshake then, `must` also without one. */
+  readonly stapling: 'lenient' | 'strict' | 'must';
   readonly sessions: {
     /** Whether clients get tickets to resume with. */
     readonly tickets: boolean;

@@ -254,6 +254,7 @@ const tlsParams = {
 
 export function downstreamTls(certificate: SecretRef, change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
   return {
+    stapling: 'lenient',
     ...tlsParams,
     certificates: [certificate],
     validation: null,

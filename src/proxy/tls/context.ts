@@ -1,6 +1,7 @@
 // TLS contexts made of the current secrets, and made anew when one of them was replaced.
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { mustBeStapled, readStaple, type Staple } from '../config/staple.ts';
 import type { SecretRef, SecretValue, TlsParams, ValidationConfig } from '../config/types.ts';
 import { type LocalEnd, uriSans } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
@@ -15,6 +16,9 @@ export type ContextConfig = TlsParams & {
 export type OwnCertificate = {
   readonly secret: Extract<SecretValue, { kind: 'certificate' }>;
   readonly leaf: X509Certificate;
+  readonly staple: Staple | null;
+  /** It says itself that it comes with a staple only. */
+  readonly mustStaple: boolean;
 };
 
 export type CurrentContext = {
@@ -63,9 +67,7 @@ export class ContextSource {
   }
 
   #build(values: readonly (SecretValue | undefined)[], validation: CurrentValidation | null): CurrentContext {
-    const certificates = values
-      .filter((value) => value?.kind === 'certificate')
-      .map((secret) => ({ secret, leaf: new X509Certificate(secret.chain) }));
+    const certificates = values.filter((value) => value?.kind === 'certificate').map(ownCertificate);
     const { minVersion, maxVersion, ciphers, curves, signatureAlgorithms } = this.#config;
     const common: SecureContextOptions = {
       // Without a trust bundle nothing is verified; `ca: []` also keeps the machine's own roots out.
@@ -96,6 +98,12 @@ export class ContextSource {
           : { uriSans: uriSans(certificates[0].leaf), certificate: certificates[0].leaf.raw },
     };
   }
+}
+
+function ownCertificate(secret: OwnCertificate['secret']): OwnCertificate {
+  const leaf = new X509Certificate(secret.chain);
+  const staple = secret.ocsp === undefined ? null : readStaple(secret.ocsp);
+  return { secret, leaf, staple: typeof staple === 'string' ? null : staple, mustStaple: mustBeStapled(leaf.raw) };
 }
 
 /** A string says why it cannot be made. */

@@ -6,7 +6,7 @@ import { createServer, type SecureContext, type Server, type TLSSocket, type Tls
 import type { DownstreamTlsConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { CertificateChoice } from './certificate-choice.ts';
-import { ContextSource, type CurrentContext, SHOWS_NOTHING } from './context.ts';
+import { ContextSource, type CurrentContext, type OwnCertificate, SHOWS_NOTHING } from './context.ts';
 import { type LocalEnd, peerOf } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
@@ -22,12 +22,16 @@ export type HandshakeResult = {
 /** 48 bytes that all threads of the proxy derive alike from the same text. */
 export type SharedTicketKeys = (of: string) => Buffer;
 
+const NOTHING = Buffer.alloc(0);
+
 type Chosen = (error: Error | null, context?: SecureContext) => void;
 
 export class ServerTls {
   readonly #config: DownstreamTlsConfig;
   readonly #context: ContextSource;
   readonly #sharedKeys: SharedTicketKeys | null;
+  /** Milliseconds since the epoch. */
+  readonly #now: () => number;
   #server: Server | null = null;
   #current: CurrentContext | null = null;
   #choice: CertificateChoice | null = null;
@@ -35,8 +39,14 @@ export class ServerTls {
   readonly #pending = new Map<Socket, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
   /** With `sharedKeys` a session that was made in one thread is resumed in any; null: there is no other. */
-  constructor(config: DownstreamTlsConfig, secrets: SecretStore, sharedKeys: SharedTicketKeys | null) {
+  constructor(
+    config: DownstreamTlsConfig,
+    secrets: SecretStore,
+    sharedKeys: SharedTicketKeys | null,
+    now: () => number,
+  ) {
     this.#config = config;
+    this.#now = now;
     this.#sharedKeys = sharedKeys;
     this.#context = new ContextSource(config, secrets);
   }
@@ -106,16 +116,26 @@ export class ServerTls {
     else done(null, context);
   }
 
-  /** Only where there is a staple: with a listener every handshake asks in JavaScript for its certificate. */
+  /** Only where a staple is there or missed: with a listener every handshake asks in JavaScript for its certificate. */
   #offerStaples(server: Server, { certificates }: CurrentContext): void {
-    if (server.listenerCount('OCSPRequest') > 0 || certificates.every(({ secret }) => secret.ocsp === undefined))
-      return;
-    server.on('OCSPRequest', (certificate, _issuer, done) => done(null, this.#staple(certificate)));
+    const matters = ({ staple, mustStaple }: OwnCertificate) => staple !== null || mustStaple;
+    if (server.listenerCount('OCSPRequest') > 0) return;
+    if (this.#config.stapling !== 'must' && !certificates.some(matters)) return;
+    server.on('OCSPRequest', (certificate, _issuer, done) => {
+      const staple = this.#staple(certificate);
+      if (staple === 'missing') done(new Error('no valid OCSP response'), NOTHING);
+      else done(null, staple);
+    });
   }
 
-  #staple(certificate: Buffer): Buffer | null {
+  /** Asked where the client asked; null: the handshake goes on without one. */
+  #staple(certificate: Buffer): Buffer | 'missing' | null {
     const own = this.#current?.certificates.find(({ leaf }) => leaf.raw.equals(certificate));
-    return own?.secret.ocsp ?? null;
+    if (own === undefined) return null;
+    const policy = own.mustStaple ? 'must' : this.#config.stapling;
+    const { staple } = own;
+    if (staple !== null && this.#now() < staple.expires) return own.secret.ocsp ?? null;
+    return policy === 'must' || (policy === 'strict' && staple !== null) ? 'missing' : null;
   }
 
   #secured(socket: TLSSocket): void {
