@@ -29,7 +29,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     enforcement_type: 'nothing a connection is judged by changes while it lasts',
     shadow_rules_stat_prefix: 'names a statistic',
   },
-  'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': { read_only: 'nothing changes it later' },
+  'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': {
+    read_only: 'Envoy, too, replaces what was set so',
+  },
   'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },
   'envoy.config.core.v3.Http1ProtocolOptions': {
     allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',

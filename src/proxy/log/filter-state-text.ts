@@ -11,7 +11,7 @@ import { compileFormat } from './format.ts';
 
 export type FilterStateText = {
   readonly key: string;
-  /** Whether there is something to leave; it is there then. */
+  /** Whether it was left: not where it is empty, and, as by Envoy, not in place of what the connection brought. */
   leave(exchange: Exchange): boolean;
 };
 
@@ -41,7 +41,7 @@ export function compileFilterStateText(
     key,
     leave(exchange) {
       const written = write(exchange, null, 0);
-      if (written === '' && skipIfEmpty) return false;
+      if ((written === '' && skipIfEmpty) || exchange.downstream.filterState?.has(key) === true) return false;
       exchange.filterState ??= new Map();
       exchange.filterState.set(key, written);
       return true;
