@@ -78,6 +78,7 @@ const SAME = [
   'xds.route_metadata',
   "has(xds.route_name) ? xds.virtual_host_name : 'none'",
   'xds.upstream_host_metadata',
+  "has(xds.route_name) ? xds.virtual_host_metadata.filter_metadata.ns.k : 'none'",
   'xds.upstream_host_locality_metadata',
   'xds.filter_chain_name',
   'xds.listener_metadata',
@@ -301,6 +302,7 @@ const suite: Suite = {
       filters: NOTES,
       manager: `access_log:${[
         fileLog('same', json('CEL', SAME)),
+        fileLog('host', '{text_format_source: {inline_string: "%REQ(X-CASE)%|%METADATA(VIRTUAL_HOST:ns:k)%\\n"}}'),
         fileLog('alike', json('CEL', ALIKE)),
         fileLog('typed', json('TYPED_CEL', TYPED)),
         fileLog('allowed', json('CEL', ALLOWED, allowing)),
@@ -345,6 +347,7 @@ transport_socket:
   virtualHosts: `
 - name: all
   domains: ['*']
+  metadata: {filter_metadata: {ns: {k: hv}}}
   routes:
   - {name: direct, match: {prefix: /direct}, direct_response: {status: 418}}
   - name: main
@@ -431,6 +434,11 @@ compareWithEnvoy(suite, (pair) => {
     }
     const [theirs, mine] = await linesOf(pair(), 'alike', mark);
     expect(mine!.map(shape), 'alike').toEqual(theirs!.map(shape));
+  });
+
+  test('what the virtual host of a route says', async () => {
+    const [theirs, mine] = await linesOf(pair(), 'host', 'case-0');
+    expect(mine).toEqual(theirs);
   });
 
   test('what a certificate says', async () => {

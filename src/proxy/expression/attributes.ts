@@ -18,6 +18,7 @@ const xdsAttributes: Members<Seen> = {
     clusterMetadata === null ? undefined : plainMetadata(clusterMetadata),
   route_name: ({ exchange: { route } }) => route?.name,
   route_metadata: ({ exchange: { route } }) => (route === null ? undefined : plainMetadata(route.metadata)),
+  virtual_host_metadata: ({ exchange: { route } }) => (route === null ? undefined : plainMetadata(route.hostMetadata)),
   virtual_host_name: ({ exchange: { route } }) => route?.virtualHost,
   /** Null where the endpoint has none. */
   upstream_host_metadata({ exchange: { endpoint } }) {
@@ -56,7 +57,6 @@ export const REFUSED: ReadonlySet<string> = new Set([
   'upstream.cx_pool_ready_duration',
   'upstream.num_endpoints',
   'xds.node',
-  'xds.virtual_host_metadata',
 ]);
 
 function members(table: Members<Seen>): (seen: Seen) => CelInput {

@@ -14,7 +14,12 @@ function seen(): Seen {
   const exchange = testExchange({ path: '/p?q=1#f', headers }, { tls: peerTls({ sni: 'sni.test' }) });
   exchange.metadata = new Map([['ns', { k: "v'é", n: 3, l: [1, 'a', true], o: { z: null } }]]);
   exchange.filterState = new Map([['tenant', 'blue']]);
-  exchange.route = { name: 'r', virtualHost: 'vh', metadata: { m: { k: 1 } } } as never;
+  exchange.route = {
+    name: 'r',
+    virtualHost: 'vh',
+    hostMetadata: { h: { k: 'x' } },
+    metadata: { m: { k: 1 } },
+  } as never;
   exchange.endpoint = { name: '10.0.0.9:80', address: '10.0.0.9', port: 80, locality: 'r1/z1', metadata: {} } as never;
   exchange.cluster = 'a';
   exchange.clusterMetadata = { c: { k: 'w' } };
@@ -83,6 +88,7 @@ describe('attributes', () => {
     ['xds.route_metadata.filter_metadata.m.k', '1'],
     ['xds.route_metadata', 'filter_metadata { key: "m" value { fields { key: "k" value { number_value: 1 } } } } '],
     ['xds.virtual_host_name', 'vh'],
+    ['xds.virtual_host_metadata.filter_metadata.h.k', 'x'],
     ['xds.upstream_host_locality_metadata', 'NULL'],
     ['xds.filter_chain_name', 'chain'],
     ['xds.listener_direction', '1'],

@@ -49,7 +49,12 @@ function finished() {
   exchange.upstreamFailure = 'connection refused';
   exchange.metadata = new Map([['ns', { key: { deep: 'value' } }]]);
   exchange.endpoint = { address: '10.9.8.7', port: 90, name: '10.9.8.7:90' } as never;
-  exchange.route = { name: 'route', virtualHost: 'host', metadata: { m: { k: 1 } } } as never;
+  exchange.route = {
+    name: 'route',
+    virtualHost: 'host',
+    hostMetadata: { h: { k: 'x' } },
+    metadata: { m: { k: 1 } },
+  } as never;
   return exchange;
 }
 
@@ -128,6 +133,7 @@ describe('operators', () => {
     ['DYNAMIC_METADATA(ns:key:deep)', 'value', '-'],
     ['DYNAMIC_METADATA(ns:key)', '{"deep":"value"}', '-'],
     ['METADATA(ROUTE:m:k)', '1', '-'],
+    ['METADATA(VIRTUAL_HOST:h:k)', 'x', '-'],
     ['METADATA(CLUSTER:tulle.service:name)', 'orders', '-'],
     ['COALESCE({"operators":[{"command":"REQ","param":"none"},"RESPONSE_CODE"]})', '503', '0'],
     ['COALESCE({"operators":[{"command":"REQ","param":"user-agent","max_length":2}]})', 'cu', '-'],
@@ -169,7 +175,7 @@ describe('text', () => {
     ['%constructor%', 'f: no operator at'],
     ['%REQ%', 'f: %REQ% needs a parameter'],
     ['%PROTOCOL(x)%', 'f: %PROTOCOL% takes no parameter'],
-    ['%METADATA(VIRTUAL_HOST:a)%', 'f: %METADATA(VIRTUAL_HOST:a)% is not supported'],
+    ['%METADATA(FILTER:a)%', 'f: %METADATA(FILTER:a)% is not supported'],
     ['%VIRTUAL_HOST_NAME%', 'f: %VIRTUAL_HOST_NAME% is not supported'],
     ['%REQ(a?b?c)%', 'f: a?b?c has more than one alternative'],
     ['%REQ(a b)%', 'f: %REQ(a b)% has no header name'],

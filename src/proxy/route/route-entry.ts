@@ -47,6 +47,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
   return settling({
     name: route.name,
     virtualHost: level.host.name,
+    hostMetadata: plainMetadata(level.host.metadata),
     action: compileAction(route, level, { around, filters }, path),
     editRequest: own.request,
     editResponse: own.response,

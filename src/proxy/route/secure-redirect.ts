@@ -7,6 +7,7 @@ export function secureRedirect(virtualHost: string): RouteEntry {
   return {
     name: '',
     virtualHost,
+    hostMetadata: {},
     action: {
       kind: 'redirect',
       status: 301,

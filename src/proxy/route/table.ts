@@ -32,6 +32,8 @@ export type RouteTable = {
 export type RouteEntry = {
   readonly name: string;
   readonly virtualHost: string;
+  /** `filter_metadata` of the virtual host. */
+  readonly hostMetadata: Readonly<Record<string, unknown>>;
   readonly action: RouteAction;
   /** Header operations of route, virtual host and route configuration in Envoy's order; rewrites are applied by the router. */
   editRequest(exchange: Exchange): void;

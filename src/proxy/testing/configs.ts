@@ -155,6 +155,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
   return {
     name: 'route',
     virtualHost: 'test',
+    hostMetadata: {},
     action,
     editRequest: nothing,
     editResponse: nothing,

@@ -15,6 +15,7 @@ const SOURCES: Readonly<Record<string, Namespace>> = {
   CLUSTER: cluster,
   UPSTREAM_HOST: endpoint,
   ROUTE: (exchange, name) => exchange.route?.metadata[name],
+  VIRTUAL_HOST: (exchange, name) => exchange.route?.hostMetadata[name],
   LISTENER: (exchange, name) => exchange.downstream.listener.metadata[name],
 };
 
