@@ -231,6 +231,7 @@ const CONDITIONS: Readonly<Record<string, string>> = {
   text: "'a' + 'b' == 'ab'",
   filter_state: "filter_state['tenant'] == b'blue' && metadata.filter_metadata.dyn.n == 3",
   route: "xds.route_name == 'main'",
+  cluster: "xds.cluster_name == 'described'",
   address: "source.address.startsWith('127.0.0.1:') && destination.port > 0 && !connection.mtls",
 };
 const policies = Object.entries(CONDITIONS).map(

@@ -13,7 +13,7 @@ import type { Attribute, Members, Seen } from './seen.ts';
 const LISTENER_DIRECTIONS = { unspecified: 0n, inbound: 1n, outbound: 2n } as const;
 
 const xdsAttributes: Members<Seen> = {
-  cluster_name: ({ exchange: { cluster, clusterMetadata } }) => (clusterMetadata === null ? undefined : cluster),
+  cluster_name: clusterName,
   cluster_metadata: ({ exchange: { clusterMetadata } }) =>
     clusterMetadata === null ? undefined : plainMetadata(clusterMetadata),
   route_name: ({ exchange: { route } }) => route?.name,
@@ -58,6 +58,15 @@ export const REFUSED: ReadonlySet<string> = new Set([
   'upstream.num_endpoints',
   'xds.node',
 ]);
+
+/** Before the request goes anywhere, the one its route leads to; after that, one that there is. */
+function clusterName({ exchange, response, ended }: Seen): Attribute {
+  const { cluster, clusterMetadata, choice, request, route } = exchange;
+  if (clusterMetadata !== null) return cluster;
+  if (response !== null || ended !== 0 || route?.action.kind !== 'forward') return undefined;
+  // What chance decides is chosen with the route.
+  return (choice ?? route.action.pickCluster(request, 0)).cluster;
+}
 
 function members(table: Members<Seen>): (seen: Seen) => CelInput {
   return (seen) => rootMap((name) => (Object.hasOwn(table, name) ? table[name]!(seen) : undefined));

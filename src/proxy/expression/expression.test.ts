@@ -108,6 +108,15 @@ describe('attributes', () => {
     expect(text(source)).toBe(wants);
   });
 
+  test.each<[name: string, change: Partial<Seen>, wants: string | undefined]>([
+    ['that the route leads to', {}, 'near'],
+    ['that there is not, in the end', { ended: 1 }, undefined],
+  ])('a cluster %s', (_name, change, wants) => {
+    const exchange = testExchange();
+    exchange.route = { action: { kind: 'forward', pickCluster: () => ({ cluster: 'near' }) } } as never;
+    expect(compileText('xds.cluster_name', 'p').text({ exchange, response: null, ended: 0, ...change })).toBe(wants);
+  });
+
   test('metadata as text', () => {
     expect(text('metadata')).toBe(
       'filter_metadata { key: "ns" value { fields { key: "k" value { string_value: "v\\\'\\303\\251" } } fields { key: "l" value { ' +
