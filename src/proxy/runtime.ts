@@ -17,17 +17,15 @@ import type { Assignment } from './config/cluster-types.ts';
 import { nothingOnDemand, type OnDemand } from './config/on-demand.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
+import { Figures } from './figures.ts';
 import { HealthChecks } from './health/checks.ts';
 import type { EnterCourt } from './health/judgement.ts';
 import type { WatchHealth } from './health/shared.ts';
-import { histogramsOf, numbersOf, resetCounters } from './http/statistics.ts';
 import { placesOf } from './listener/bind.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { ListenerSharing } from './listener/sharing.ts';
 import { Overload } from './overload/overload.ts';
 import type { RouteTable } from './route/table.ts';
-import { FilterStats } from './router/filter-stats.ts';
-import { HttpStats } from './router/stats.ts';
 import { TlsConnector } from './tls/client-tls.ts';
 import { SecretStore } from './tls/secrets.ts';
 import { ServerTls } from './tls/server-tls.ts';
@@ -83,9 +81,8 @@ export class ProxyRuntime {
   /** They do not accept yet. */
   readonly #starting = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
-  readonly #httpStats = new Map<string, HttpStats>();
-  readonly #filterStats = new FilterStats();
   readonly #dnsCaches: DnsCaches;
+  readonly #figures: Figures;
   readonly #clusterServices: ClusterServices;
   readonly #calls: CallServices;
   readonly #listenerServices: ListenerServices;
@@ -108,6 +105,11 @@ export class ProxyRuntime {
     const check = (owner: HealthOwner) => new HealthChecks(owner, shared);
     const { watchHealth = check } = options;
     this.#dnsCaches = new DnsCaches({ wheel: this.#wheel, now: () => clock.now(), random, resolve: systemResolve });
+    this.#figures = new Figures({
+      clusters: () => this.clusters(),
+      listeners: () => this.listeners(),
+      dnsCaches: this.#dnsCaches,
+    });
     this.#clusterServices = {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
@@ -132,14 +134,14 @@ export class ProxyRuntime {
         cluster: (question, done) => this.#onDemand.cluster(question, done),
         virtualHost: (table, host, done) => this.#onDemand.virtualHost(table, host, done),
       },
-      filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#filterStats.get(name, make),
+      filterStats: <Stats extends object>(name: string, make: () => Stats) => this.#figures.ofFilter(name, make),
     };
     this.#calls.runtime.watch(() => this.#followRuntime());
     this.client = new ClusterClient(this.#calls);
     this.#listenerServices = {
       ...this.#calls,
       client: this.client,
-      httpStats: (prefix) => this.#statsOf(prefix),
+      httpStats: (prefix) => this.#figures.ofManager(prefix),
       serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys, () => clock.epoch()),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: options.listenerDrainTime ?? LISTENER_DRAIN_TIME,
@@ -282,17 +284,17 @@ export class ProxyRuntime {
 
   /** Every counter and gauge with its Envoy name, as in `cluster.web.upstream_rq_total`. */
   *stats(): IterableIterator<readonly [name: string, value: number]> {
-    for (const [scope, stats] of this.#scopes()) yield* numbersOf(scope, stats);
+    yield* this.#figures.numbers();
     yield* this.#overload.stats();
     yield ['server.timer_exceptions', this.#timerExceptions];
   }
 
-  *histograms(): IterableIterator<readonly [name: string, histogram: Histogram]> {
-    for (const [scope, stats] of this.#scopes()) yield* histogramsOf(scope, stats);
+  histograms(): IterableIterator<readonly [name: string, histogram: Histogram]> {
+    return this.#figures.histograms();
   }
 
   resetCounters(isGauge: (name: string) => boolean): void {
-    for (const [scope, stats] of this.#scopes()) resetCounters(scope, stats, isGauge);
+    this.#figures.reset(isGauge);
   }
 
   /** Stops accepting, lets requests in progress end, and gives up on those that outlast the drain time. */
@@ -324,20 +326,6 @@ export class ProxyRuntime {
     return this.#clusters.get(localCluster)?.asLocal(zone ?? '') ?? null;
   }
 
-  *#scopes(): IterableIterator<readonly [scope: string, stats: object]> {
-    for (const [name, cluster] of [...this.#clusters, ...this.#newClusters]) {
-      yield [`cluster.${name}`, cluster.stats];
-      yield [`cluster.${name}.http2`, cluster.http2Stats];
-      for (const [priority, breaker] of Object.entries(cluster.breakers)) {
-        yield [`cluster.${name}.circuit_breakers.${priority}`, breaker.gauges()];
-      }
-    }
-    for (const [prefix, stats] of this.#httpStats) yield [`http.${prefix}`, stats];
-    yield* this.#filterStats.all();
-    yield* this.#dnsCaches.stats();
-    for (const listener of this.#listeners.values()) yield [`listener.${placeOf(listener)}`, listener.stats];
-  }
-
   #retire(listener: Listener): void {
     for (const old of this.#draining) if (old.activeConnections === 0) this.#draining.delete(old);
     this.#draining.add(listener);
@@ -352,19 +340,6 @@ export class ProxyRuntime {
       samePort.find(({ config }) => config.address === address) ?? samePort.find(({ config }) => config.address === any)
     );
   }
-
-  #statsOf(prefix: string): HttpStats {
-    const known = this.#httpStats.get(prefix);
-    if (known !== undefined) return known;
-    const stats = new HttpStats();
-    this.#httpStats.set(prefix, stats);
-    return stats;
-  }
-}
-
-/** As Envoy names a listener in statistics: by its address. */
-function placeOf({ config: { address }, port }: Listener): string {
-  return `${address.includes(':') ? `[${address}]` : address}_${port}`;
 }
 
 /** Whether an update can keep the sockets. */

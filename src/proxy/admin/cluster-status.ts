@@ -48,7 +48,7 @@ export function clustersJson(clusters: readonly DescribedCluster[]): JsonObject 
       name: config.name,
       ...(isStatic ? {} : { added_via_api: true }),
       ...(config.discovery.kind === 'eds' && { eds_service_name: config.discovery.serviceName }),
-      observability_name: config.name,
+      observability_name: config.statName,
       circuit_breakers: {
         thresholds: [limitsOf(config.limits.default), { priority: 'HIGH', ...limitsOf(config.limits.high) }],
       },
@@ -80,7 +80,7 @@ function hostJson(host: HostView): JsonObject {
 export function clustersText(clusters: readonly DescribedCluster[]): string {
   const lines = clusters.flatMap(({ config, hosts, isStatic }) =>
     [
-      `observability_name::${config.name}`,
+      `observability_name::${config.statName}`,
       ...(config.outlierDetection === null ? [] : NO_AVERAGES),
       ...Object.entries(config.limits).flatMap(([priority, limits]) =>
         Object.entries(limitsOf(limits)).map(([name, value]) => `${priority}_priority::${name}::${value}`),

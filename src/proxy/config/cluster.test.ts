@@ -30,6 +30,7 @@ describe('cluster', () => {
   test('defaults are Envoy’s', () => {
     expect(cluster({})).toEqual({
       name: 'c',
+      statName: 'c',
       discovery: { kind: 'static', assignment: plainAssignment([]) },
       connectTimeout: 5000,
       balancing: { kind: 'round-robin', slowStart: null },

@@ -46,6 +46,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
   const discovery = decodeDiscovery(cluster);
   return {
     name: cluster.name,
+    statName: cluster.altStatName || cluster.name,
     discovery,
     connectTimeout: positiveMillis(cluster.connectTimeout, DEFAULTS.connect, 'connect_timeout'),
     ...decodeBalancing(cluster, discovery),

@@ -11,7 +11,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     transport_api_version: 'there is only version 3',
   },
   'envoy.config.listener.v3.Listener': {
-    stat_prefix: 'names a statistic',
     drain_type: 'every listener drains the same way',
     max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
     ignore_global_conn_limit: 'there is no global limit',
@@ -49,7 +48,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     set_node_on_first_message_only: 'the server reads the node of the first message',
   },
   'envoy.config.cluster.v3.Cluster': {
-    alt_stat_name: 'names a statistic',
     upstream_connection_options: 'keep-alive of idle connections only',
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
   },

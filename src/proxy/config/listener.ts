@@ -34,6 +34,7 @@ export function decodeListener(listener: Listener): ListenerConfig {
   else refuseSameName(listener.filterChains);
   return {
     name: listener.name || `${address}:${port}`,
+    statPrefix: listener.statPrefix,
     address,
     port,
     direction: decodeDirection(listener.trafficDirection),

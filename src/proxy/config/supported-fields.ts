@@ -9,7 +9,7 @@ import { telemetryFields } from './supported-telemetry-fields.ts';
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name address filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config',
+    'name stat_prefix address filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': 'exact_balance',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config filter_disabled',
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
@@ -76,7 +76,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'upstream_connection_options name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
+    'upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
   'envoy.config.core.v3.BindConfig': 'source_address extra_source_addresses',
   'envoy.config.core.v3.ExtraSourceAddress': 'address',
   'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',

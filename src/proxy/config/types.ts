@@ -32,6 +32,8 @@ import type { TimedOption } from './socket-options.ts';
 
 export type ListenerConfig = {
   readonly name: string;
+  /** Its name in statistics; '' is its address. */
+  readonly statPrefix: string;
   /** An IP address, or the path of a Unix socket, which has port 0. */
   readonly address: string;
   readonly port: number;
@@ -251,6 +253,8 @@ export type HttpConnectionConfig = {
 
 export type ClusterConfig = {
   readonly name: string;
+  /** `alt_stat_name`, else its name: what it is called in statistics and logs, as others may be, too. */
+  readonly statName: string;
   readonly discovery:
     | { readonly kind: 'static'; readonly assignment: Assignment }
     | { readonly kind: 'eds'; readonly serviceName: string; readonly source: ConfigSource }

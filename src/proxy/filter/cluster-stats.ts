@@ -1,5 +1,6 @@
 // Counters of filters below the cluster a request goes to, as `cluster.shop.ext_authz.denied`.
 import type { Exchange } from '../http/exchange.ts';
+import { statScope } from '../http/statistics.ts';
 import { chosenCluster } from '../route/chosen-cluster.ts';
 import { perScope } from './define.ts';
 import type { FilterScope } from './filter.ts';
@@ -14,10 +15,15 @@ export function perCluster<Stats extends object>(name: string, make: () => Stats
     const cluster = chosenCluster(exchange, scope.random);
     if (cluster === null || scope.clusters.get(cluster) === undefined) return null;
     const all = known(scope);
-    const stats = all.get(cluster) ?? scope.stats(`cluster.${cluster}.${name}`, make);
+    const stats = all.get(cluster) ?? scope.stats(`${clusterScope(scope, cluster)}.${name}`, make);
     all.set(cluster, stats);
     return stats;
   };
+}
+
+/** Where a cluster is counted. */
+export function clusterScope({ clusters }: FilterScope, name: string): string {
+  return statScope('cluster', clusters.get(name)?.config.statName ?? name);
 }
 
 /** An answer of a filter's own counts among the responses of the cluster that was to give one. */

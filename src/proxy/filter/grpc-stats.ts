@@ -6,6 +6,7 @@ import {
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { clusterScope } from './cluster-stats.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
 import { count, countStatus, type GrpcCounters, type GrpcMethod, methodOf } from './grpc-counters.ts';
@@ -71,7 +72,7 @@ class CountedCall implements StreamFilter {
     if (cluster === '' || this.#called === null) return;
     const name = this.#naming(this.#called);
     const counters = this.#scope.stats(
-      `cluster.${cluster}.grpc${name === null ? '' : `.${name}`}`,
+      `${clusterScope(this.#scope, cluster)}.grpc${name === null ? '' : `.${name}`}`,
       (): GrpcCounters => ({}),
     );
     if (this.#status !== undefined) countStatus(counters, this.#status);

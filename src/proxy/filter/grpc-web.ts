@@ -5,6 +5,7 @@ import { encodeGrpcMessage, grpcStatusOf } from '../http/grpc-status.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import { chosenCluster } from '../route/chosen-cluster.ts';
+import { clusterScope } from './cluster-stats.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, FilterStage, FilterStream, LocalReply, StreamFilter } from './filter.ts';
 import { countStatus, type GrpcCounters, type GrpcMethod, methodOf } from './grpc-counters.ts';
@@ -118,7 +119,7 @@ class Bridge implements StreamFilter {
     const cluster = chosenCluster(this.#exchange, this.#scope.random);
     if (status === undefined || this.#called === null || cluster === null) return;
     const { service, method } = this.#called;
-    const name = `cluster.${cluster}.grpc-web.${service}.${method}`;
+    const name = `${clusterScope(this.#scope, cluster)}.grpc-web.${service}.${method}`;
     countStatus(
       this.#scope.stats(name, (): GrpcCounters => ({})),
       status,

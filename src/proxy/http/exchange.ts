@@ -115,6 +115,8 @@ export class Exchange {
   /** The route's choice of a cluster, once it was made. */
   choice: ClusterChoice | null = null;
   cluster = '';
+  /** What it is called in statistics and logs; '' until it is known. */
+  clusterStatName = '';
   /** Where it is counted beside its cluster; null: nowhere. */
   charges: Charges | null = null;
   /** `filter_metadata` of the cluster that was chosen. */

@@ -2,6 +2,38 @@
 import { Histogram } from '../../lib/histogram.ts';
 import { StatusCodes } from './status-codes.ts';
 
+/** Where what is called so is counted: `cluster.web`. Names have no colons there, as in Envoy. */
+export function statScope(kind: 'cluster' | 'listener', name: string): string {
+  return `${kind}.${name.replaceAll(/:\/\/|:\/?|\0/g, '_')}`;
+}
+
+/** What several objects count under one name counts together. */
+export function* sumByName(
+  numbers: Iterable<readonly [name: string, value: number]>,
+): IterableIterator<readonly [string, number]> {
+  const sums = new Map<string, number>();
+  for (const [name, value] of numbers) sums.set(name, (sums.get(name) ?? 0) + value);
+  yield* sums;
+}
+
+export function* mergeByName(
+  histograms: Iterable<readonly [name: string, Histogram]>,
+): IterableIterator<readonly [string, Histogram]> {
+  const merged = new Map<string, Histogram>();
+  for (const [name, histogram] of histograms) {
+    const known = merged.get(name);
+    if (known === undefined) {
+      merged.set(name, histogram);
+      continue;
+    }
+    const sum = new Histogram();
+    sum.add(known.state());
+    sum.add(histogram.state());
+    merged.set(name, sum);
+  }
+  yield* merged;
+}
+
 /** Counters and gauges, as in `cluster.web.upstream_rq_total`. */
 export function* numbersOf(scope: string, stats: object): IterableIterator<readonly [name: string, value: number]> {
   for (const [field, value] of Object.entries(stats)) {

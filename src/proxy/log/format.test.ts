@@ -34,6 +34,7 @@ function finished() {
   exchange.flags = flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
   exchange.details = 'upstream reset';
   exchange.cluster = 'outbound|80||orders';
+  exchange.clusterStatName = exchange.cluster;
   exchange.clusterMetadata = { 'tulle.service': { name: 'orders' } };
   exchange.attempts = 2;
   exchange.requestBytes = 10;

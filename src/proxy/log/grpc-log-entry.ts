@@ -91,7 +91,7 @@ function common(
     duration: since(ended),
     ...(endpoint === null ? {} : { upstreamRemoteAddress: addressOf(endpoint) }),
     ...(upstream === null ? {} : { upstreamLocalAddress: addressOf(upstream.local) }),
-    upstreamCluster: exchange.clusterMetadata === null ? '' : exchange.cluster,
+    upstreamCluster: exchange.clusterStatName,
     upstreamTransportFailureReason: exchange.upstreamFailure,
     routeName: exchange.route?.name ?? '',
     ...(flags === 0 ? {} : { responseFlags: responseFlags(flags) }),

@@ -36,6 +36,7 @@ function forward(action: ForwardAction, manager: ConnectionManager, target: Forw
   exchange.subset = choice.subset;
   const cluster = services.clusters.get(choice.cluster);
   if (cluster === undefined) return withoutCluster(manager, action.clusterNotFoundStatus);
+  exchange.clusterStatName = cluster.config.statName;
   exchange.clusterMetadata = cluster.config.metadata;
   exchange.charges = exchange.route?.charge?.(exchange.request, services.filterStats) ?? null;
   prepareForward(exchange, action, plan, choice, config.router);

@@ -113,6 +113,7 @@ export class TcpSession {
       return;
     }
     this.#record.cluster = choice.name;
+    this.#record.clusterStatName = cluster.config.statName;
     this.#record.clusterMetadata = cluster.config.metadata;
     this.#connect(cluster, choice);
   }

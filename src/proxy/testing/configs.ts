@@ -26,6 +26,7 @@ export function endpoint(port: number, change: Partial<EndpointConfig> = {}): En
 export function cluster(name: string, ports: readonly number[], change: Partial<ClusterConfig> = {}): ClusterConfig {
   return {
     name,
+    statName: name,
     discovery: { kind: 'static', assignment: plainAssignment(ports.map((port) => endpoint(port))) },
     connectTimeout: 5_000,
     balancing: { kind: 'round-robin', slowStart: null },
@@ -297,6 +298,7 @@ export function validation(trust: SecretRef, change: Partial<ValidationConfig> =
 export function listener(chains: readonly FilterChainConfig[], change: Partial<ListenerConfig> = {}): ListenerConfig {
   return {
     name: 'listener',
+    statPrefix: '',
     address: '127.0.0.1',
     port: 0,
     direction: 'outbound',

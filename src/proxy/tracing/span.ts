@@ -129,15 +129,15 @@ export class ExchangeSpan implements ActiveSpan {
   }
 
   #outcome(status: number, flags: number): Attribute[] {
-    const { cluster, clusterMetadata, trailers, response } = this.#exchange;
+    const { cluster, clusterStatName, trailers, response } = this.#exchange;
     const grpcStatus = this.#grpcStatus();
     const grpcMessage = trailers?.get('grpc-message') ?? response?.headers.get('grpc-message');
     const chosen: Attribute[] =
-      clusterMetadata === null
+      clusterStatName === ''
         ? []
         : [
             ['upstream_cluster', cluster],
-            ['upstream_cluster.name', cluster],
+            ['upstream_cluster.name', clusterStatName],
           ];
     const tags = this.#tracer.config.customTags.flatMap(({ tag, read }): Attribute[] => {
       const value = read(this.#exchange);
