@@ -138,6 +138,7 @@ export class HpackDecoder {
     this.#bad = false;
     if (known !== undefined) return known;
     const value = this.#text(bytes, start);
+    if (this.#failed) return '';
     if (isFieldValue(value)) memo.learn(bytes, start, this.#at, this.#huffmanCoded, name, value);
     else this.#bad = true;
     return value;

@@ -154,6 +154,11 @@ describe('refused', () => {
     expect(decode(new HpackDecoder(4_096), hex(block))).toBeNull();
   });
 
+  test('a value that was refused twice was known as an empty one after', () => {
+    const again = [1, 2, 3, 4].map(() => decode(new HpackDecoder(4_096), hex('82 0b 81 66')));
+    expect(again).toEqual([null, null, null, null]);
+  });
+
   test.each([
     ['upper case', 'X-A', 'b'],
     ['a space in a name', 'x a', 'b'],
