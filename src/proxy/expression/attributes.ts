@@ -1,5 +1,4 @@
 // Every attribute by root and name, in one table. What Envoy has beside is in `REFUSED`: an expression that names it is no configuration.
-import type { CelInput } from '@bufbuild/cel';
 import {
   connectionAttributes,
   destinationAttributes,
@@ -32,15 +31,19 @@ const xdsAttributes: Members<Seen> = {
   listener_direction: ({ exchange }) => LISTENER_DIRECTIONS[exchange.downstream.listener.direction],
 };
 
-/** By root. */
-export const attributes: Readonly<Record<string, (seen: Seen) => Attribute>> = {
-  request: members(requestAttributes),
-  response: members(responseAttributes),
-  connection: members(connectionAttributes),
-  upstream: members(upstreamAttributes),
-  source: members(sourceAttributes),
-  destination: members(destinationAttributes),
-  xds: members(xdsAttributes),
+/** Roots whose members are known by name. */
+const NAMED: Readonly<Record<string, Members<Seen>>> = {
+  request: requestAttributes,
+  response: responseAttributes,
+  connection: connectionAttributes,
+  upstream: upstreamAttributes,
+  source: sourceAttributes,
+  destination: destinationAttributes,
+  xds: xdsAttributes,
+};
+
+/** Roots whose members are what filters left. */
+const LEFT: Readonly<Record<string, (seen: Seen) => Attribute>> = {
   metadata: ({ exchange: { metadata } }) =>
     metadataMessage({ get: (name) => metadata?.get(name), names: () => [...(metadata?.keys() ?? [])] }),
   filter_state: ({ exchange: { filterState } }) =>
@@ -51,6 +54,29 @@ export const attributes: Readonly<Record<string, (seen: Seen) => Attribute>> = {
   /** Filters of upstream connections leave it; there are none. */
   upstream_filter_state: ({ exchange }) => (exchange.endpoint === null ? undefined : rootMap(() => undefined)),
 };
+
+export type Bindings = Readonly<Record<string, Attribute>>;
+
+/** What an expression sees of an exchange, by the roots it names; the same object every time, filled until the next one is asked for. */
+export function bindRoots(roots: Iterable<string>): (seen: Seen) => Bindings {
+  const bindings: Record<string, Attribute> = Object.create(null) as Record<string, Attribute>;
+  const left: [name: string, read: (seen: Seen) => Attribute][] = [];
+  let current: Seen | null = null;
+  for (const root of roots) {
+    const members = Object.hasOwn(NAMED, root) ? NAMED[root] : undefined;
+    if (members !== undefined) bindings[root] = rootMap((name) => memberOf(members, name, current!));
+    if (Object.hasOwn(LEFT, root)) left.push([root, LEFT[root]!]);
+  }
+  return (seen) => {
+    current = seen;
+    for (const [name, read] of left) bindings[name] = read(seen);
+    return bindings;
+  };
+}
+
+function memberOf(members: Members<Seen>, name: string, seen: Seen): Attribute {
+  return Object.hasOwn(members, name) ? members[name]!(seen) : undefined;
+}
 
 /** Envoy's attributes that this proxy does not know, as `root.name`. */
 export const REFUSED: ReadonlySet<string> = new Set([
@@ -66,8 +92,4 @@ function clusterName({ exchange, response, ended }: Seen): Attribute {
   if (response !== null || ended !== 0 || route?.action.kind !== 'forward') return undefined;
   // What chance decides is chosen with the route.
   return (choice ?? route.action.pickCluster(request, 0)).cluster;
-}
-
-function members(table: Members<Seen>): (seen: Seen) => CelInput {
-  return (seen) => rootMap((name) => (Object.hasOwn(table, name) ? table[name]!(seen) : undefined));
 }

@@ -4,7 +4,7 @@ import type { Expr } from '../../xds/gen/cel/expr/syntax_pb.ts';
 import type { CelExpressionConfig } from '../../xds/gen/envoy/config/core/v3/cel_pb.ts';
 import type { CelExpression } from '../../xds/gen/xds/type/v3/cel_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
-import { attributes, REFUSED } from './attributes.ts';
+import { bindRoots, REFUSED } from './attributes.ts';
 import { type Allowances, functionNames, functionsOf } from './functions.ts';
 import { cel } from './library.ts';
 import type { Seen } from './seen.ts';
@@ -39,14 +39,9 @@ export function compileTree(expr: Expr, path: string, allowed: Allowances = NOTH
   for (const name of paths) if (REFUSED.has(name)) throw new ConfigError(path, `${name} is not supported`);
   const { plan, celEnv, isCelError } = cel();
   const evaluate = plan(celEnv({ funcs: functionsOf(allowed, patterns) }), expr as never);
-  const known = [...roots].filter((root) => Object.hasOwn(attributes, root));
+  const bind = bindRoots(roots);
   const value = (seen: Seen): CelValue | undefined => {
-    const bindings: Record<string, CelInput> = Object.create(null) as Record<string, CelInput>;
-    for (const root of known) {
-      const found = attributes[root]!(seen);
-      if (found !== undefined) bindings[root] = found;
-    }
-    const result = evaluate(bindings);
+    const result = evaluate(bind(seen) as Record<string, CelInput>);
     return isCelError(result) ? undefined : result;
   };
   return { value, ...told(value) };
