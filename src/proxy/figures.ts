@@ -61,6 +61,7 @@ export class Figures {
     for (const cluster of clusters()) {
       const scope = statScope('cluster', cluster.config.statName);
       yield [scope, cluster.stats];
+      if (cluster.sizes !== null) yield [scope, cluster.sizes];
       yield [`${scope}.http2`, cluster.http2Stats];
       for (const [priority, breaker] of Object.entries(cluster.breakers)) {
         yield [`${scope}.circuit_breakers.${priority}`, breaker.gauges()];

@@ -22,6 +22,7 @@ import { Initialization } from './initialization.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { poolLimits } from './pool-limits.ts';
 import { ReportedWeights } from './reported-weights.ts';
+import { RequestSizes } from './request-sizes.ts';
 import { Resolver } from './resolver.ts';
 import { sameConnections } from './same-connections.ts';
 import { sameJson } from './same-json.ts';
@@ -48,6 +49,7 @@ export class Cluster {
   readonly #balancing: BalancerContext;
   readonly #age: AssignmentAge;
   readonly #weights: ReportedWeights;
+  #sizes: RequestSizes | null = null;
 
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
@@ -95,6 +97,13 @@ export class Cluster {
 
   get config(): ClusterConfig {
     return this.#config;
+  }
+
+  /** null where nobody asks for them. */
+  get sizes(): RequestSizes | null {
+    if (!this.#config.tracksSizes) return null;
+    this.#sizes ??= new RequestSizes();
+    return this.#sizes;
   }
 
   get hosts(): readonly Host[] {

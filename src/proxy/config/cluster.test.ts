@@ -60,6 +60,7 @@ describe('cluster', () => {
         requestNames: null,
       },
       panicThreshold: 50,
+      tracksSizes: false,
       metadata: {},
     });
   });
@@ -186,7 +187,6 @@ describe('cluster', () => {
       { circuit_breakers: { thresholds: [{ priority: 'HIGH', max_requests: 1 }, { max_requests: 2 }] } },
       { limits: { default: limits({ maxRequests: 2 }), high: limits({ maxRequests: 1 }) } },
     ],
-    ['panic off', { common_lb_config: { healthy_panic_threshold: { value: 0 } } }, { panicThreshold: 0 }],
     [
       'options',
       options({

@@ -64,6 +64,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     closeOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     panicThreshold: panic,
+    tracksSizes: cluster.trackClusterStats?.requestResponseSizes ?? false,
     metadata: plainMetadata(cluster.metadata),
   };
 }

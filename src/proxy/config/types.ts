@@ -320,6 +320,8 @@ export type ClusterConfig = {
   readonly closeOnSetChange: boolean;
   /** Percent; 0 is off. Envoy's default 50. */
   readonly panicThreshold: number;
+  /** How large requests and answers are is recorded. */
+  readonly tracksSizes: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
 };
 

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Host } from '../cluster/host.ts';
 import { hearLoad } from '../cluster/load-report.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
+import { AttemptSizes } from '../cluster/request-sizes.ts';
 import { Tunnel } from '../cluster/tunnel.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -53,6 +54,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   readonly #priority: RoutingPriority;
   readonly #raw: TunnelEnd | null;
   #tunnel: Tunnel | null = null;
+  #sizes: AttemptSizes | null = null;
 
   /** `behalf`: null for a request of the proxy's own. `raw`: the body goes to the endpoint as it is, without HTTP, as this says. */
   constructor(
@@ -76,6 +78,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
 
   start(): void {
     this.host.activeRequests += 1;
+    const { sizes } = this.#cluster;
+    if (sizes !== null) this.#sizes = new AttemptSizes(sizes);
     if (this.host.latency !== null) {
       this.host.latency.begin();
       this.#measuredFrom = this.#cluster.now();
@@ -152,12 +156,14 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#measure(true);
     if (this.host.load !== null) this.#loadDue = !hearLoad(this.host, head.headers);
     this.timers?.touch();
+    this.#sizes?.answered(head);
     if (last) this.#settle();
     this.#owner.onResponse(this, head, last);
   }
 
   onData(chunk: Buffer): void {
     this.timers?.touch();
+    if (this.#sizes !== null) this.#sizes.bytes += chunk.length;
     this.#owner.onData(chunk);
   }
 
@@ -211,6 +217,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#over = true;
     this.timers?.stop();
     this.#measure(false);
+    this.#sizes?.done(this.#head, this.#behalf?.requestBytes ?? 0);
     if (this.sent) this.#cluster.breakers[this.#priority].endRequest();
     this.host.activeRequests -= 1;
     this.#body.detach();

@@ -56,6 +56,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     closeOnHealthFailure: false,
     closeOnSetChange: false,
     panicThreshold: 50,
+    tracksSizes: false,
     metadata: {},
     ...change,
   };
