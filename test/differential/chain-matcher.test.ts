@@ -85,6 +85,10 @@ const listeners: Readonly<Record<string, string>> = {
     'prohibited',
     `matcher: ${tree(input('SourceIPInput'), 'prefix_match_map', { '127.': rbacAction('d', 'DENY') })}`,
   ),
+  prefixed: rbac(
+    'prefixed',
+    `shadow_rules_stat_prefix: dry, shadow_matcher: ${tree(input('DirectSourceIPInput'), 'exact_match_map', { '10.0.0.1': rbacAction('p') })}`,
+  ),
   shadowed: rbac(
     'shadowed',
     `shadow_matcher: ${tree(input('DirectSourceIPInput'), 'exact_match_map', { '10.0.0.1': rbacAction('p') })}`,
@@ -138,6 +142,7 @@ const cases: ConnectionCase[] = [
   judged('permitted', 'allowed', 'hello'),
   judged('prohibited', 'denied', ''),
   judged('shadowed', 'shadow_denied', 'hello'),
+  judged('prefixed', 'dry.shadow_denied', 'hello'),
 ];
 
 compareConnections({ name: 'filter_chain_matcher', certificates: true, listeners, cases });

@@ -20,13 +20,11 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     drain_timeout: 'the drain time of the process holds',
     delayed_close_timeout: 'the socket lingers on its own',
   },
-  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
     initial_read_buffer_size: 'a hint',
   },
   'envoy.extensions.filters.network.rbac.v3.RBAC': {
     enforcement_type: 'nothing a connection is judged by changes while it lasts',
-    shadow_rules_stat_prefix: 'names a statistic',
   },
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': {
     read_only: 'Envoy, too, replaces what was set so',

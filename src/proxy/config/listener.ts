@@ -4,6 +4,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { decodeAccessLogs } from '../log/decode.ts';
 import { decodeSocketOrPipe } from './address.ts';
 import { decodeMatch, refuseSameMatch } from './chain-match.ts';
 import { compileChainMatcher } from './chain-matcher.ts';
@@ -40,6 +41,7 @@ export function decodeListener(listener: Listener): ListenerConfig {
     direction: decodeDirection(listener.trafficDirection),
     ...decodeSockets(listener),
     ...decodeInspection(listener),
+    accessLogs: decodeAccessLogs(listener.accessLog, 'access_log'),
     chainMatcher: matcher === undefined ? null : compileChainMatcher(matcher, 'filter_chain_matcher'),
     chains,
     defaultChain,

@@ -58,6 +58,8 @@ export type ListenerConfig = {
   readonly filtersTimeout: number;
   /** What a connection is after that: served by what is known, or closed. */
   readonly continueOnTimeout: boolean;
+  /** Of all its connections, besides those of chains. */
+  readonly accessLogs: readonly AccessLog[];
   /** Names the chain of a connection; null: each chain's `match` says whether it is its. */
   readonly chainMatcher: ChainMatcher | null;
   /** In the order of the resource; the most specific match wins (Envoy's rules), then `defaultChain`. */

@@ -7,6 +7,7 @@ import type { Refusal, RunningNetworkFilter } from '../network-filter/filter.ts'
 import { connectionRecord } from '../tcp/connection-record.ts';
 import type { ServerTls } from '../tls/server-tls.ts';
 import { Admission } from './admission.ts';
+import type { ConnectionLog } from './connection-log.ts';
 import { createTerminal, type Served, type Terminal, type TerminalServices } from './terminal.ts';
 
 export type ChainOwner = {
@@ -14,6 +15,8 @@ export type ChainOwner = {
   onBug(error: unknown): void;
   /** See `ListenerSharing`; null where no other thread serves the listener. */
   tally(name: string): Tally | null;
+  /** Of all connections of the listener; null: nobody asks. */
+  log(): ConnectionLog | null;
 };
 
 export class FilterChain {
@@ -59,11 +62,13 @@ export class FilterChain {
 
   /** `socket` is paused, and secured where the chain says so. */
   serve(socket: Socket, downstream: Downstream): void {
-    if (this.#filters.length === 0) {
+    const log = this.#owner.log();
+    if (this.#filters.length === 0 && log === null) {
       this.#start(socket, downstream, null);
       return;
     }
     const record = connectionRecord(downstream, this.#services.clock);
+    log?.follow(socket, record);
     const over = (): void => {
       this.connections.delete(admission);
       this.#owner.onGone(this);

@@ -4,8 +4,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { formatFlags } from '../http/flags.ts';
 import { ProxyRuntime } from '../runtime.ts';
 import { chain, chainMatch, http, listener, routeTable } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
@@ -144,6 +147,32 @@ test('a matcher names chains; another matcher keeps the connections of chains th
   client.write('b');
   expect(await client.until(/b/)).toBe('ab');
   client.socket.destroy();
+});
+
+test('its logs have a line for each connection, also without a chain; an update brings other logs', async () => {
+  const runtime = start();
+  const lines: string[] = [];
+  const logTo = (name: string) => [
+    {
+      write: ({ downstream, flags }: Exchange) =>
+        void lines.push(`${name} ${downstream.listener.chain} ${formatFlags(flags)}`),
+    },
+  ];
+  const chains = [says('hello', { name: 'c', match: chainMatch({ destinationPort: 80 }) })];
+  const ask = async (port: number) => {
+    const before = lines.length;
+    const client = openClient(portOf(runtime));
+    client.write(`PROXY TCP4 10.1.1.1 10.0.0.9 7 ${port}\r\n`);
+    await client.ended();
+    await waitFor('a line', () => lines.length > before);
+  };
+  const config = (name: string) => listener(chains, { listenerFilters: proxyHeader(), accessLogs: logTo(name) });
+  await runtime.setListener(config('one'));
+  await ask(80);
+  await ask(81);
+  await runtime.setListener(config('two'));
+  await ask(80);
+  expect(lines).toEqual(['one c -', 'one  NR', 'two c -']);
 });
 
 test('connections of a removed listener go when the drain time is over', async () => {

@@ -5,10 +5,13 @@ import type { Tally } from '../../lib/shared-tallies.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { PeerTls } from '../http/exchange.ts';
+import { flag } from '../http/flags.ts';
 import { duplicate, setSocketOptions } from '../system/sockets.ts';
+import { connectionRecord } from '../tcp/connection-record.ts';
 import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
 import { bindPlace, optionsFor, placesOf } from './bind.ts';
 import { type ChainChoice, chooseByMatcher, matchChain } from './chain-match.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { ExactBalance } from './exact-balance.ts';
 import { FilterRun } from './filter/run.ts';
 import { FilterChain } from './filter-chain.ts';
@@ -16,7 +19,7 @@ import { listenError } from './listen-error.ts';
 import type { ListenerSharing } from './sharing.ts';
 import { ListenerStats } from './stats.ts';
 import type { TerminalServices } from './terminal.ts';
-import { type ConnectionTraits, type Place, traitsOf } from './traits.ts';
+import { type ConnectionTraits, downstreamOf, type Place, traitsOf } from './traits.ts';
 
 export type ListenerServices = TerminalServices & {
   serverTls(config: NonNullable<FilterChainConfig['tls']>, sharedKeys: SharedTicketKeys | null): ServerTls;
@@ -43,6 +46,7 @@ export class Listener {
   #chains: readonly FilterChain[] = [];
   #fallback: FilterChain | null = null;
   #choice: ChainChoice<FilterChain> = () => null;
+  #log: ConnectionLog | null;
   /** In the order of its addresses. */
   readonly #servers: Server[] = [];
   /** Where other threads have connections of this listener too. */
@@ -53,6 +57,7 @@ export class Listener {
   constructor(config: ListenerConfig, services: ListenerServices) {
     this.#config = config;
     this.#services = services;
+    this.#log = ConnectionLog.open(config.accessLogs, services);
     this.#tally = services.sharing?.tally(`listener ${config.name}`) ?? null;
     this.#setChains(config, []);
   }
@@ -140,6 +145,7 @@ export class Listener {
   update(config: ListenerConfig): void {
     const before = this.#allChains();
     this.#config = config;
+    this.#log = ConnectionLog.open(config.accessLogs, this.#services);
     this.#setChains(config, before);
     const kept = new Set(this.#allChains());
     for (const chain of before) if (!kept.has(chain)) this.#leave(chain);
@@ -182,6 +188,7 @@ export class Listener {
       },
       onBug: (error) => this.#bug(error),
       tally: (name) => sharing?.tally(name) ?? null,
+      log: () => this.#log,
     });
   }
 
@@ -290,6 +297,7 @@ export class Listener {
     if (chain === null) {
       this.stats.no_filter_chain_match += 1;
       socket.destroy();
+      this.#logUnserved(traits, null);
     } else if (chain.tls === null) this.#serve(socket, chain, null, traits);
     else this.#handshake(socket, chain, chain.tls, traits);
   }
@@ -307,6 +315,7 @@ export class Listener {
       onFailed: (failure, detail) => {
         done();
         this.stats[failure] += 1;
+        this.#logUnserved(traits, chain);
         this.#services.log.debug(
           { listener: this.#config.name, peer: socket.remoteAddress, detail },
           'TLS handshake failed',
@@ -334,20 +343,21 @@ export class Listener {
   }
 
   #serve(socket: Socket, chain: FilterChain, tls: PeerTls | null, traits: ConnectionTraits): void {
-    chain.serve(socket, {
-      id: this.#services.nextConnectionId(),
-      remote: traits.source,
-      directRemote: traits.directSource,
-      local: traits.destination,
-      restored: traits.restored,
-      tls,
-      serverName: traits.serverName,
-      fingerprints: traits.fingerprints,
-      proxyTlvs: traits.proxyTlvs,
-      metadata: traits.metadata,
-      filterState: null,
-      listener: chain.place,
-    });
+    chain.serve(socket, downstreamOf(traits, tls, this.#services.nextConnectionId(), chain.place));
+  }
+
+  /** A connection that found no chain, or whose handshake with it failed. */
+  #logUnserved(traits: ConnectionTraits, chain: FilterChain | null): void {
+    if (this.#log === null) return;
+    const { name, metadata, direction } = this.#config;
+    const place = chain?.place ?? { name, chain: '', metadata, direction };
+    const downstream = downstreamOf(traits, null, this.#services.nextConnectionId(), place);
+    const record = connectionRecord(downstream, this.#services.clock);
+    if (chain === null) {
+      record.flags = flag.noRouteFound;
+      record.details = 'filter_chain_not_found';
+    }
+    this.#log.write(record);
   }
 
   #boundary(socket: Socket, work: () => void): void {

@@ -1,6 +1,6 @@
 // What is known of a connection when its filter chain is chosen. Listener filters fill it in.
 import type { Socket } from 'node:net';
-import type { ClientFingerprints, Tlv } from '../http/exchange.ts';
+import type { ClientFingerprints, Downstream, ListenerPlace, PeerTls, Tlv } from '../http/exchange.ts';
 
 export type Place = { readonly address: string; readonly port: number };
 
@@ -41,6 +41,28 @@ export function traitsOf(socket: Socket, listens: Place): ConnectionTraits {
     fingerprints: null,
     proxyTlvs: NO_TLVS,
     metadata: null,
+  };
+}
+
+export function downstreamOf(
+  traits: ConnectionTraits,
+  tls: PeerTls | null,
+  id: number,
+  listener: ListenerPlace,
+): Downstream {
+  return {
+    id,
+    remote: traits.source,
+    directRemote: traits.directSource,
+    local: traits.destination,
+    restored: traits.restored,
+    tls,
+    serverName: traits.serverName,
+    fingerprints: traits.fingerprints,
+    proxyTlvs: traits.proxyTlvs,
+    metadata: traits.metadata,
+    filterState: null,
+    listener,
   };
 }
 

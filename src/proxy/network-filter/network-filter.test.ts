@@ -109,6 +109,15 @@ describe('rbac', () => {
     expect(counters.get('tcp.rbac')).toMatchObject(counted);
   });
 
+  test('what the shadow says may have a prefix', () => {
+    const json = { stat_prefix: 's', shadow_rules: from('11.0.0.0'), shadow_rules_stat_prefix: 'dry' };
+    const { counters, running } = start(RBACSchema, json);
+    const record = testExchange();
+    expect(running.admit(record)).toBe(null);
+    expect(counters.get('s.rbac.dry')).toEqual({ shadow_allowed: 0, shadow_denied: 1 });
+    expect(record.metadata?.get('envoy.filters.network.rbac')).toEqual({ dryshadow_engine_result: 'denied' });
+  });
+
   test('a refusal may wait', () => {
     const { running } = start(RBACSchema, { stat_prefix: 's', rules: {}, delay_deny: '2s' });
     expect(running.admit(testExchange())?.delay).toBe(2_000);

@@ -8,12 +8,15 @@ import type { Exchange } from '../http/exchange.ts';
 import { networkInputs } from '../matching/request-inputs.ts';
 import type { NetworkFilter } from './filter.ts';
 
-/** `<stat_prefix>.rbac.<field>` */
-class RbacStats {
-  allowed = 0;
-  denied = 0;
+class ShadowStats {
   shadow_allowed = 0;
   shadow_denied = 0;
+}
+
+/** `<stat_prefix>.rbac.<field>`; those of the shadow may have a prefix of their own there. */
+class RbacStats extends ShadowStats {
+  allowed = 0;
+  denied = 0;
 }
 
 const METADATA = 'envoy.filters.network.rbac';
@@ -30,14 +33,22 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
     : config.shadowRules
       ? compileRbac(config.shadowRules, at(path, 'shadow_rules'))
       : null;
+  const shadow = config.shadowRulesStatPrefix;
   const delay = millis(config.delayDeny, 0, at(path, 'delay_deny'));
   return {
     name,
     start(scope) {
-      const stats = scope.stats(`${config.statPrefix.replace(/\.$/, '')}.rbac`, () => new RbacStats());
+      const prefix = `${config.statPrefix.replace(/\.$/, '')}.rbac`;
+      const stats = scope.stats(prefix, () => new RbacStats());
+      const shadowStats =
+        shadow === '' ? stats : scope.stats(`${prefix}.${shadow.replace(/\.$/, '')}`, () => new ShadowStats());
       return {
         admit(record) {
-          if (shadowRules !== null) noteShadow(shadowRules(record, scope.runtime), record, stats);
+          if (shadowRules !== null) {
+            const decision = shadowRules(record, scope.runtime);
+            shadowStats[decision.allowed ? 'shadow_allowed' : 'shadow_denied'] += 1;
+            noteShadow(decision, record, shadow);
+          }
           if (rules === null) return null;
           const { allowed, policy, logged } = rules(record, scope.runtime);
           if (logged !== null) return null;
@@ -49,11 +60,10 @@ export function createNetworkRbac(config: RBAC, name: string, path: string): Net
   };
 }
 
-function noteShadow({ allowed, policy }: RbacDecision, record: Exchange, stats: RbacStats): void {
-  stats[allowed ? 'shadow_allowed' : 'shadow_denied'] += 1;
+function noteShadow({ allowed, policy }: RbacDecision, record: Exchange, prefix: string): void {
   record.metadata ??= new Map();
   record.metadata.set(METADATA, {
-    shadow_engine_result: allowed ? 'allowed' : 'denied',
-    ...(policy === null ? {} : { shadow_effective_policy_id: policy }),
+    [`${prefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied',
+    ...(policy === null ? {} : { [`${prefix}shadow_effective_policy_id`]: policy }),
   });
 }

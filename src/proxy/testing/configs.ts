@@ -314,6 +314,7 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     listenerFilters: [],
     filtersTimeout: 15_000,
     continueOnTimeout: false,
+    accessLogs: [],
     chainMatcher: null,
     chains,
     defaultChain: null,
