@@ -204,14 +204,14 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     stream.wire?.receivedBlock(this.#connection.blockFrames, responseBytes(head));
     this.#connection.touch(stream);
     if (head.status < 200) {
-      stream.tell((handler) => handler.onInterim(head));
+      stream.onInterim(head);
       return;
     }
     stream.answered = true;
     if (stream.upgrade && head.status < 300) head.status = 101;
     if (stream.method !== 'HEAD' && head.status !== 304) stream.expect(fields.contentLength);
     if (!endStream) {
-      stream.tell((handler) => handler.onResponse(head, false));
+      stream.onResponse(head, false);
       return;
     }
     if (!stream.complete) {
@@ -221,8 +221,7 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
     stream.remoteDone = true;
     if (stream.localDone) this.#connection.forget(stream);
     else stream.abort(code.noError);
-    stream.tell((handler) => handler.onResponse(head, true));
-    stream.handler = null;
+    stream.onResponse(head, true);
   }
 
   #onTrailers(stream: Http2ClientStream, fields: ResponseFields, endStream: boolean): void {

@@ -1,5 +1,6 @@
 // One request to an upstream on a shared connection, and its response.
 import type { HeaderMap } from '../http/headers.ts';
+import type { ResponseHead } from '../http/message.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import type { Http2Connection } from './connection.ts';
 import { Http2Stream } from './http2-stream.ts';
@@ -30,44 +31,81 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     return this.answered && super.receive(length);
   }
 
+  onInterim(head: ResponseHead): void {
+    const { handler } = this;
+    try {
+      handler?.onInterim(head);
+    } catch (error) {
+      this.#bug(handler, error);
+    }
+  }
+
+  onResponse(head: ResponseHead, last: boolean): void {
+    const { handler } = this;
+    try {
+      handler?.onResponse(head, last);
+    } catch (error) {
+      this.#bug(handler, error);
+    }
+    if (last) this.handler = null;
+  }
+
   onData(chunk: Buffer): void {
-    this.#guard((handler) => handler.onData(chunk));
+    const { handler } = this;
+    try {
+      handler?.onData(chunk);
+    } catch (error) {
+      this.#bug(handler, error);
+    }
   }
 
   onEnd(trailers: HeaderMap | null): void {
     const { handler } = this;
     // It is complete: the rest of the request is of no use (RFC 9113 section 8.1).
     if (!this.localDone) this.cutShort();
-    if (handler !== null) this.#guard(() => handler.onEnd(trailers));
+    try {
+      handler?.onEnd(trailers);
+    } catch (error) {
+      this.#bug(handler, error);
+    }
     this.handler = null;
   }
 
   onReadDone(): void {
-    this.#guard((handler) => handler.onReadDone());
+    const { handler } = this;
+    try {
+      handler?.onReadDone();
+    } catch (error) {
+      this.#bug(handler, error);
+    }
   }
 
   onDrain(): void {
-    this.#guard((handler) => handler.onDrain());
+    const { handler } = this;
+    try {
+      handler?.onDrain();
+    } catch (error) {
+      this.#bug(handler, error);
+    }
   }
 
   onReset(errorCode: number, by: 'peer' | 'connection' | 'fault'): void {
-    const reason = this.#reason(errorCode, by);
-    this.#guard((handler) => {
-      this.handler = null;
-      handler.onReset(reason);
-    });
+    this.#lose(this.#reason(errorCode, by));
   }
 
   /** The peer will not deal with it: another connection may. */
   refuse(): void {
-    this.#guard((handler) => {
-      this.handler = null;
-      handler.onReset('refused-stream');
-    });
+    this.#lose('refused-stream');
   }
 
-  tell(work: (handler: ClientStreamHandler) => void): void {
-    this.#guard(work);
+  #lose(reason: ResetReason): void {
+    const { handler } = this;
+    this.handler = null;
+    try {
+      handler?.onReset(reason);
+    } catch (error) {
+      this.#bug(handler, error);
+    }
   }
 
   #reason(errorCode: number, by: 'peer' | 'connection' | 'fault'): ResetReason {
@@ -78,15 +116,9 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   }
 
   /** A bug costs its stream, not the others of the connection. */
-  #guard(work: (handler: ClientStreamHandler) => void): void {
-    const { handler } = this;
-    if (handler === null) return;
-    try {
-      work(handler);
-    } catch (error) {
-      this.handler = null;
-      this.abort(code.cancel);
-      handler.onBug(error);
-    }
+  #bug(handler: ClientStreamHandler | null, error: unknown): void {
+    this.handler = null;
+    this.abort(code.cancel);
+    handler?.onBug(error);
   }
 }
