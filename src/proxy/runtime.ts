@@ -24,6 +24,7 @@ import type { WatchHealth } from './health/shared.ts';
 import { placesOf } from './listener/bind.ts';
 import { Listener, type ListenerServices } from './listener/listener.ts';
 import type { ListenerSharing } from './listener/sharing.ts';
+import { openSink } from './log/sink.ts';
 import { Overload } from './overload/overload.ts';
 import type { RouteTable } from './route/table.ts';
 import { TlsConnector } from './tls/client-tls.ts';
@@ -102,7 +103,7 @@ export class ProxyRuntime {
       log.error({ err: error }, 'exception in a timer');
     });
     const shared = { clock, random, log, wheel: this.#wheel };
-    const check = (owner: HealthOwner) => new HealthChecks(owner, shared);
+    const check = (owner: HealthOwner) => new HealthChecks(owner, { ...shared, openLines: openSink });
     const { watchHealth = check } = options;
     this.#dnsCaches = new DnsCaches({ wheel: this.#wheel, now: () => clock.now(), random, resolve: systemResolve });
     this.#figures = new Figures({

@@ -67,12 +67,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': {
     oob_reporting_period: 'of reports beside responses, which are refused',
   },
-  'envoy.config.core.v3.HealthCheck': {
-    event_log_path: 'events of health are not logged',
-    event_logger: 'events of health are not logged',
-    always_log_health_check_failures: 'events of health are not logged',
-    always_log_health_check_success: 'events of health are not logged',
-  },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
     proximity: 'unused by Envoy itself',
     metadata: 'read by no balancer',

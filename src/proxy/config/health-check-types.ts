@@ -20,7 +20,16 @@ export type HealthCheckConfig = {
   readonly unhealthyInterval: number;
   readonly unhealthyEdgeInterval: number;
   readonly healthyEdgeInterval: number;
+  /** null: what happens is told nowhere. */
+  readonly events: HealthEventsConfig | null;
   readonly probe: ProbeConfig;
+};
+
+/** Into which files, and whether also every failure, and every success, that changes nothing. */
+export type HealthEventsConfig = {
+  readonly paths: readonly string[];
+  readonly failures: boolean;
+  readonly successes: boolean;
 };
 
 export type ProbeConfig =

@@ -11,10 +11,18 @@ import type {
   HealthCheck_Payload,
   HealthCheck_TcpHealthCheck,
 } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import { HealthCheckEventFileSinkSchema } from '../../xds/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.ts';
 import { CodecClientType } from '../../xds/gen/envoy/type/v3/http_pb.ts';
 import { compileString } from '../route/match/string-matcher.ts';
+import { unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import type { CheckHeader, HealthCheckConfig, ProbeConfig, StatusRange } from './health-check-types.ts';
+import type {
+  CheckHeader,
+  HealthCheckConfig,
+  HealthEventsConfig,
+  ProbeConfig,
+  StatusRange,
+} from './health-check-types.ts';
 import { millis, positiveMillis } from './values.ts';
 
 const DEFAULTS = { noTrafficInterval: 60_000, responseBufferSize: 1024n };
@@ -35,8 +43,20 @@ export function decodeHealthCheck(check: HealthCheck, path: string): HealthCheck
     reuseConnection: check.reuseConnection ?? true,
     labels: check.transportSocketMatchCriteria ?? null,
     alpn: check.tlsOptions?.alpnProtocols ?? [],
+    events: decodeEvents(check, path),
     probe: decodeProbe(check, path),
   };
+}
+
+function decodeEvents(check: HealthCheck, path: string): HealthEventsConfig | null {
+  const sinks = mapAt(check.eventLogger, at(path, 'event_logger'), ({ typedConfig }, here) => {
+    const { eventLogPath } = unpack(typedConfig, HealthCheckEventFileSinkSchema, at(here, 'typed_config'));
+    if (eventLogPath === '') throw new ConfigError(at(here, 'typed_config.event_log_path'), 'is empty');
+    return eventLogPath;
+  });
+  const paths = check.eventLogPath === '' ? sinks : [check.eventLogPath, ...sinks];
+  if (paths.length === 0) return null;
+  return { paths, failures: check.alwaysLogHealthCheckFailures, successes: check.alwaysLogHealthCheckSuccess };
 }
 
 type Intervals = Pick<

@@ -103,7 +103,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.CommonLbConfig':
     'healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config consistent_hashing_lb_config override_host_status ignore_new_hosts_until_first_hc close_connections_on_host_set_change',
   'envoy.config.core.v3.HealthCheck':
-    'tls_options transport_socket_match_criteria timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval',
+    'tls_options transport_socket_match_criteria timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures always_log_health_check_success',
+  'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': 'event_log_path',
   'envoy.config.core.v3.HealthCheck.TlsOptions': 'alpn_protocols',
   'envoy.config.core.v3.HealthCheck.Payload': 'text binary',
   'envoy.config.core.v3.HealthCheck.HttpHealthCheck':

@@ -12,6 +12,7 @@ import { ClusterStats } from '../cluster/stats.ts';
 import type { Limits } from '../config/cluster-types.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
 import { Http2Stats } from '../http2/stats.ts';
+import { EventLog, type LineWriter } from './event-log.ts';
 import { ExchangeProbe } from './exchange-probe.ts';
 import { grpcQuestion } from './grpc-question.ts';
 import { httpQuestion } from './http-question.ts';
@@ -25,6 +26,8 @@ export type CheckServices = {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+  /** Where lines for a file go. */
+  readonly openLines: (path: string) => LineWriter;
 };
 
 const ONE_CONNECTION: Limits = {
@@ -52,8 +55,8 @@ export class HealthChecks implements HealthWatch {
     host.mark(unfit.failedActiveCheck);
     if (this.#owner.config().ignoreNewHosts) host.mark(unfit.pendingActiveCheck);
     const { wheel, random } = this.#services;
-    const context = { wheel, random, ...this.#owner };
     const sessions = this.#owner.config().checks.map((check) => {
+      const context = { wheel, random, ...this.#owner, events: this.#eventsOf(check) };
       return new HealthSession(check, host, this.#makeProbe(check, host), context);
     });
     this.#sessions.set(host, sessions);
@@ -69,6 +72,13 @@ export class HealthChecks implements HealthWatch {
     if (!this.#sessions.has(host)) return;
     host.mark(unfit.excludedByImmediateFailure);
     for (const session of this.#sessions.get(host) ?? []) session.failNow();
+  }
+
+  #eventsOf(check: HealthCheckConfig): EventLog | null {
+    if (check.events === null) return null;
+    const { clock, openLines } = this.#services;
+    const writers = check.events.paths.map(openLines);
+    return new EventLog(check, { cluster: this.#owner.config().name, epoch: () => clock.epoch(), writers });
   }
 
   #makeProbe(check: HealthCheckConfig, host: Host): Probe {

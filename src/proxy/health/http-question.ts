@@ -36,10 +36,10 @@ export function checkHeaders(add: readonly CheckHeader[], remove: readonly strin
 }
 
 function judge(config: Config, { status, headers }: ResponseHead, body: Buffer): ProbeResult {
-  if (!isIn(config.expected, status)) return { kind: 'unhealthy', retriable: isIn(config.retriable, status) };
-  if (!holdsInOrder(body, config.receive)) return ILL;
+  if (!isIn(config.expected, status)) return { kind: 'unhealthy', retriable: isIn(config.retriable, status), status };
+  if (!holdsInOrder(body, config.receive)) return { ...ILL, status };
   if (config.service !== null && !config.service(headers.get('x-envoy-upstream-healthchecked-cluster') ?? ''))
-    return ILL;
+    return { ...ILL, status };
   return headers.has('x-envoy-degraded') ? { kind: 'healthy', degraded: true } : WELL;
 }
 

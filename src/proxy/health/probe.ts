@@ -1,9 +1,9 @@
 // One question to an endpoint, and what the answer says.
 
-/** `network`: nobody answered. `unhealthy` counts at once, unless it is `retriable`, which counts like `network`. */
+/** `network`: nobody answered. `unhealthy` counts at once, unless it is `retriable`, which counts like `network`; `status` is that of HTTP, or 0. */
 export type ProbeResult =
   | { readonly kind: 'healthy'; readonly degraded: boolean }
-  | { readonly kind: 'unhealthy'; readonly retriable: boolean }
+  | { readonly kind: 'unhealthy'; readonly retriable: boolean; readonly status: number }
   | { readonly kind: 'network' }
   | { readonly kind: 'timeout' };
 
@@ -18,7 +18,7 @@ export type Probe = {
 };
 
 export const WELL: ProbeResult = { kind: 'healthy', degraded: false };
-export const ILL: ProbeResult = { kind: 'unhealthy', retriable: false };
+export const ILL: Extract<ProbeResult, { kind: 'unhealthy' }> = { kind: 'unhealthy', retriable: false, status: 0 };
 export const UNREACHED: ProbeResult = { kind: 'network' };
 
 /** Whether the patterns are in the bytes one after the other, with anything between them. */

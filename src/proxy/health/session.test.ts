@@ -11,8 +11,8 @@ import { HealthSession } from './session.ts';
 
 const well: ProbeResult = { kind: 'healthy', degraded: false };
 const worse: ProbeResult = { kind: 'healthy', degraded: true };
-const ill: ProbeResult = { kind: 'unhealthy', retriable: false };
-const shaky: ProbeResult = { kind: 'unhealthy', retriable: true };
+const ill: ProbeResult = { kind: 'unhealthy', retriable: false, status: 503 };
+const shaky: ProbeResult = { kind: 'unhealthy', retriable: true, status: 429 };
 const gone: ProbeResult = { kind: 'network' };
 const silent = 'silent';
 /** A tick of the timer wheel, and a little more. */
@@ -54,6 +54,7 @@ function make(answers: (ProbeResult | typeof silent)[], change: Partial<HealthCh
     random: () => 0.5,
     stats,
     hasTraffic: () => traffic,
+    events: null,
     onResult: (_host, healthy, changed) => heard.push(`${healthy ? 'well' : 'ill'}${changed ? '!' : ''}`),
   });
   session.start();

@@ -6,6 +6,7 @@ import { unfit } from '../balance/health.ts';
 import type { Host } from '../cluster/host.ts';
 import type { HealthStats } from '../cluster/stats.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
+import { type EventLog, type Failure, failureOf, PASSIVE } from './event-log.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
 export type SessionContext = {
@@ -15,6 +16,8 @@ export type SessionContext = {
   readonly stats: HealthStats;
   /** Whether the cluster has ever connected: an unused one is asked less often. */
   readonly hasTraffic: () => boolean;
+  /** null: nobody is told. */
+  readonly events: EventLog | null;
   /** A result came; `changed` when the endpoint's health did. */
   readonly onResult: (host: Host, healthy: boolean, changed: boolean) => void;
 };
@@ -52,7 +55,7 @@ export class HealthSession {
   /** An answer to a request said that the endpoint must not be used. */
   failNow(): void {
     this.#context.stats.passive_failure += 1;
-    this.#failed(false);
+    this.#failed(false, PASSIVE);
   }
 
   #ask(): void {
@@ -84,7 +87,7 @@ export class HealthSession {
     const host = this.#host;
     const isNetwork = result.kind !== 'unhealthy';
     if (isNetwork) this.#context.stats.network_failure += 1;
-    const change = this.#failed(isNetwork || result.retriable);
+    const change = this.#failed(isNetwork || result.retriable, failureOf(result));
     if (result.kind === 'timeout' && host.is(unfit.failedActiveCheck)) host.mark(unfit.activeCheckTimeout);
     else host.unmark(unfit.activeCheckTimeout);
     return change;
@@ -94,6 +97,7 @@ export class HealthSession {
     const host = this.#host;
     const before = host.health;
     this.#failures = 0;
+    const { events } = this.#context;
     let change: Change = 'none';
     if (host.is(unfit.failedActiveCheck)) {
       this.#successes += 1;
@@ -105,6 +109,8 @@ export class HealthSession {
       }
     }
     host.unmark(unfit.pendingActiveCheck);
+    events?.succeeded(host, change === 'changed', this.#first);
+    if (degraded !== host.is(unfit.degradedActiveCheck)) events?.degraded(host, degraded);
     if (degraded) host.mark(unfit.degradedActiveCheck);
     else host.unmark(unfit.degradedActiveCheck);
     this.#first = false;
@@ -115,7 +121,7 @@ export class HealthSession {
   }
 
   /** `lenient`: it takes several in a row. */
-  #failed(lenient: boolean): Change {
+  #failed(lenient: boolean, failure: Failure): Change {
     const host = this.#host;
     const before = host.health;
     this.#successes = 0;
@@ -129,6 +135,7 @@ export class HealthSession {
       }
     }
     host.unmark(unfit.pendingActiveCheck);
+    this.#context.events?.failed(host, failure, change === 'changed', this.#first);
     this.#first = false;
     this.#context.stats.failure += 1;
     if (host.health !== before) change = 'changed';

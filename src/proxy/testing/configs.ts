@@ -119,6 +119,7 @@ export function healthCheck(
     unhealthyInterval: interval,
     unhealthyEdgeInterval: interval,
     healthyEdgeInterval: interval,
+    events: null,
     probe,
     ...change,
   };

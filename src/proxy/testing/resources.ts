@@ -22,6 +22,7 @@ import { LocalRateLimitSchema } from '../../xds/gen/envoy/extensions/filters/net
 import { RBACSchema as NetworkRbacSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { ConfigSchema as NetworkFilterStateSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { HealthCheckEventFileSinkSchema } from '../../xds/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.ts';
 import { ClientSideWeightedRoundRobinSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.ts';
 import { ClusterProvidedSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided_pb.ts';
 import { LeastRequestSchema } from '../../xds/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
@@ -47,6 +48,7 @@ export const registry: Registry = createRegistry(
   AggregateClusterSchema,
   ClientSideWeightedRoundRobinSchema,
   ClusterProvidedSchema,
+  HealthCheckEventFileSinkSchema,
   DnsClusterSchema,
   DynamicClusterSchema,
   OverrideHostSchema,
