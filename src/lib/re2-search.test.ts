@@ -13,6 +13,10 @@ describe('a search', () => {
     expect([search.finds(text), search.groups(text)]).toEqual([finds, groups]);
   });
 
+  test('sizes', () => {
+    expect(['a', 'a{96}', '[a-z]{40}[0-9]{40}'].map((source) => compileSearch(source).size)).toEqual([3, 98, 82]);
+  });
+
   test('names of groups', () => {
     expect(compileSearch('(a)(?P<x>b)').names).toEqual([undefined, undefined, 'x']);
   });

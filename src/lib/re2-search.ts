@@ -6,6 +6,8 @@ export type Search = {
   finds(text: string): boolean;
   /** The groups of a match of the whole text, by number; null without a match. A group that took no part is ''. */
   groups(text: string): readonly string[] | null;
+  /** Instructions, of which one stands for a character or a class of them. */
+  readonly size: number;
   /** Name of each group by number; undefined where it has none. */
   readonly names: readonly (string | undefined)[];
   /** The first match written anew: `\0` is the match, `\1` to `\9` are its groups; null without a match. */
@@ -19,6 +21,7 @@ export function compileSearch(source: string): Search {
   for (const [name, index] of Object.entries(engine.namedGroups())) names[index] = name;
   return {
     finds: (text) => engine.test(text),
+    size: engine.programSize(),
     names,
     groups(text) {
       const matcher = engine.matcher(text);

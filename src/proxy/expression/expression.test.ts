@@ -12,7 +12,7 @@ const bytes = (text: string) => Buffer.from(text).toString('latin1');
 function seen(): Seen {
   const headers = ['x-a', '1', 'x-a', '2', 'x-ü', bytes('é'), 'content-length', '12', 'user-agent', 'ua'];
   const exchange = testExchange({ path: '/p?q=1#f', headers }, { tls: peerTls({ sni: 'sni.test' }) });
-  exchange.metadata = new Map([['ns', { k: "v'é", n: 3, l: [1, 'a', true], o: { z: null } }]]);
+  exchange.metadata = new Map([['ns', { k: "v'é", n: 3, l: [1, 'a', true], o: { z: null }, long: 'a{97}' }]]);
   exchange.filterState = new Map([['tenant', 'blue']]);
   exchange.route = {
     name: 'r',
@@ -120,7 +120,7 @@ describe('attributes', () => {
   test('metadata as text', () => {
     expect(text('metadata')).toBe(
       'filter_metadata { key: "ns" value { fields { key: "k" value { string_value: "v\\\'\\303\\251" } } fields { key: "l" value { ' +
-        'list_value { values { number_value: 1 } values { string_value: "a" } values { bool_value: true } } } } fields { key: "n" value { ' +
+        'list_value { values { number_value: 1 } values { string_value: "a" } values { bool_value: true } } } } fields { key: "long" value { string_value: "a{97}" } } fields { key: "n" value { ' +
         'number_value: 3 } } fields { key: "o" value { struct_value { fields { key: "z" value { null_value: NULL_VALUE } } } } } } } ',
     );
   });
@@ -170,6 +170,8 @@ describe('values', () => {
     ["re.captureN('/p', '/(?P<x>p)').x", 'p'],
     ["re.captureN('/p', '/(p)')['1']", 'p'],
     ['request.path.matches(request.method)', 'false'],
+    ["request.path.matches('a{96}')", 'false'],
+    ["'a'.matches(metadata.filter_metadata.ns.long)", undefined],
     ["request.headers['none'] == '1' || true", 'true'],
     ['nothing && false', 'false'],
     ['nothing', undefined],
@@ -234,6 +236,7 @@ describe('refused', () => {
     ['string(1)', 'there is no function string(1)'],
     ["'a'.lowerAscii()", 'there is no function .lowerAscii(0)'],
     ["request.path.matches('(')", 'invalid regular expression'],
+    ["request.path.matches('a{97}')", 'regular expression is too large'],
     ['[1].exists(x, x == 1)', 'comprehensions are not supported'],
     ['has(request.headers[1])', 'there is no function has(1)'],
     ['xds.node.id', 'xds.node is not supported'],

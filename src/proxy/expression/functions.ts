@@ -37,6 +37,9 @@ function names(list: string): readonly string[] {
   return list.trim().split(/\s+/);
 }
 
+/** Of a pattern; Envoy's 100 count two more, and an any-character (`.`) for more than one. */
+export const LARGEST_PATTERN = 98;
+
 /** What differs from the library's own functions. `constants` are compiled already; other patterns come with requests. */
 export function functionsOf(allowed: Allowances, constants: ReadonlyMap<string, Search>): CelFunc[] {
   const search = (pattern: string) => constants.get(pattern) ?? compileSearch(charactersOf(pattern));
@@ -100,7 +103,11 @@ function reverse(): CelFunc {
 function searches(search: (pattern: string) => Search): CelFunc[] {
   const { celFunc, celMethod, CelScalar, mapType } = cel();
   const { STRING, BOOL } = CelScalar;
-  const finds = (text: string, pattern: string) => search(pattern).finds(charactersOf(text));
+  const finds = (text: string, pattern: string) => {
+    const found = search(pattern);
+    if (found.size > LARGEST_PATTERN) throw new Error('pattern is too large');
+    return found.finds(charactersOf(text));
+  };
   return [
     celFunc('matches', [STRING, STRING], BOOL, finds),
     celMethod('matches', STRING, [STRING], BOOL, function (pattern) {

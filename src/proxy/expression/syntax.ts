@@ -5,6 +5,7 @@ import { type Constant, type Expr, type Expr_Call, ExprSchema } from '../../xds/
 import { type Expr as OldExpr, ExprSchema as OldSchema } from '../../xds/gen/google/api/expr/v1alpha1/syntax_pb.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { bytesOf, charactersOf } from '../route/match/string-matcher.ts';
+import { LARGEST_PATTERN } from './functions.ts';
 import { cel } from './library.ts';
 
 export type Syntax = {
@@ -102,11 +103,14 @@ function walkCall({ target, args, function: name }: Expr_Call, found: Found, dep
 function collectPattern(arg: Expr | undefined, { patterns, path }: Found): void {
   const pattern = textIn(arg);
   if (pattern === undefined) return;
+  let search: Search;
   try {
-    patterns.set(pattern, compileSearch(charactersOf(pattern)));
+    search = compileSearch(charactersOf(pattern));
   } catch (error) {
     throw new ConfigError(path, `invalid regular expression: ${reasonOf(error)}`);
   }
+  if (search.size > LARGEST_PATTERN) throw new ConfigError(path, 'regular expression is too large');
+  patterns.set(pattern, search);
 }
 
 function textIn(node: Expr | undefined): string | undefined {
