@@ -28,6 +28,13 @@ layered_runtime: {layers: [{name: base, static_layer: {tracing.zipkin.flush_inte
     outbound: { manager: tracing(), listener: 'traffic_direction: OUTBOUND' },
     apart: { manager: tracing(', shared_span_context: false, trace_id_128bit: true, collector_hostname: zipkin.test') },
     child: { manager: tracing('', 'spawn_upstream_span: true') },
+    split: { manager: tracing(', split_spans_for_request: true') },
+    both: { manager: tracing(', trace_context_option: USE_B3_WITH_W3C_PROPAGATION') },
+    service: {
+      manager: tracing(
+        ", collector_service: {http_uri: {uri: 'http://zipkin.test/api/v2/spans', cluster: c, timeout: 1s}}",
+      ),
+    },
     never: { manager: tracing('', 'random_sampling: {value: 0}') },
   },
   virtualHosts: `
@@ -60,6 +67,18 @@ const CASES: readonly (Pick<Case, 'name' | 'send' | 'script' | 'listener'> & { r
   { name: 'spans apart, wide ids', listener: 'apart', send: get('/x'), spans: 1 },
   { name: 'spans apart, in a trace', listener: 'apart', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
   { name: 'a span of the attempt', listener: 'child', send: get('/x'), spans: 2 },
+  { name: 'split', listener: 'split', send: get('/x'), spans: 1 },
+  { name: 'split, in a trace', listener: 'split', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
+  { name: 'both headers', listener: 'both', send: get('/x'), spans: 1 },
+  { name: 'both headers, of B3', listener: 'both', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
+  { name: 'both headers, of W3C', listener: 'both', send: get('/x', `traceparent: 00-${TRACE}-${SPAN}-01`), spans: 1 },
+  {
+    name: 'both headers, not sampled',
+    listener: 'both',
+    send: get('/x', `traceparent: 00-${TRACE}-${SPAN}-00`),
+    spans: 0,
+  },
+  { name: 'a collector by its address', listener: 'service', send: get('/x'), spans: 1 },
   { name: 'never', listener: 'never', send: get('/x'), spans: 0 },
   { name: 'never, but in a trace', listener: 'never', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
 ];
@@ -88,7 +107,7 @@ async function traced(stand: Pair['ours'], one: Omit<(typeof CASES)[number], 'sp
   const ids = new Map<string, string>();
   return {
     asked,
-    seen: seen.filter((line) => /^(x-b3|b3)/.test(line)).map((line) => masked(line, ids)),
+    seen: seen.filter((line) => /^(x-b3|b3|trace)/.test(line)).map((line) => masked(line, ids)),
     spans: received()
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map((span) => JSON.parse(masked(stand.withoutPorts(JSON.stringify(shown(span))), ids)) as unknown),

@@ -95,6 +95,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     dynamic_stats: 'statistics',
     suppress_grpc_request_failure_code_stats: 'statistics',
   },
+  'envoy.config.trace.v3.ZipkinConfig': {
+    split_spans_for_request: 'Envoy does nothing with it: spawn_upstream_span says whether attempts have spans',
+  },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',

@@ -54,7 +54,7 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.config.trace.v3.OpenTelemetryConfig':
     'grpc_service http_service service_name resource_detectors sampler max_cache_size set_telemetry_sdk_resource_attributes set_service_name_resource_attribute',
   'envoy.config.trace.v3.ZipkinConfig':
-    'collector_cluster collector_endpoint collector_endpoint_version collector_hostname trace_id_128bit shared_span_context',
+    'collector_cluster collector_endpoint collector_endpoint_version collector_hostname trace_id_128bit shared_span_context collector_service trace_context_option',
   'envoy.config.core.v3.HttpService': 'http_uri request_headers_to_add',
   'envoy.type.tracing.v3.CustomTag': 'tag literal environment request_header metadata value',
   'envoy.type.tracing.v3.CustomTag.Literal': 'value',

@@ -7,6 +7,7 @@ import {
   OpenTelemetryConfigSchema,
 } from '../../xds/gen/envoy/config/trace/v3/opentelemetry_pb.ts';
 import {
+  ZipkinConfig_TraceContextOption as ContextOption,
   ZipkinConfig_CollectorEndpointVersion as EndpointVersion,
   type ZipkinConfig,
   ZipkinConfigSchema,
@@ -41,10 +42,11 @@ export function decodeTracing(
   const { configType } = tracing.provider;
   const here = at(path, 'provider.typed_config');
   const isZipkin = configType.value !== undefined && typeNameOf(configType.value) === ZipkinConfigSchema.typeName;
+  const provider = isZipkin
+    ? decodeZipkin(unpack(configType.value, ZipkinConfigSchema, here), here)
+    : decodeOpenTelemetry(unpack(configType.value, OpenTelemetryConfigSchema, here), here);
   return {
-    ...(isZipkin
-      ? decodeZipkin(unpack(configType.value, ZipkinConfigSchema, here), here)
-      : decodeOpenTelemetry(unpack(configType.value, OpenTelemetryConfigSchema, here), here)),
+    ...provider,
     clientSampling: part(tracing.clientSampling),
     randomSampling: part(tracing.randomSampling),
     overallSampling: part(tracing.overallSampling),
@@ -66,23 +68,31 @@ function decodeOpenTelemetry(provider: OpenTelemetryConfig, path: string): Provi
 const ZIPKIN_TIMEOUT = 5_000;
 
 function decodeZipkin(config: ZipkinConfig, path: string): Provider {
+  if (config.collectorEndpointVersion !== EndpointVersion.HTTP_JSON)
+    throw new ConfigError(at(path, 'collector_endpoint_version'), 'must be HTTP_JSON');
+  const { collectorService } = config;
+  const target =
+    collectorService === undefined
+      ? decodeCollector(config, path)
+      : decodeHttpTarget(collectorService, at(path, 'collector_service'));
+  return {
+    sampler: null,
+    exporter: { resource: [], queueSize: QUEUE, target },
+    zipkin: {
+      shared: config.sharedSpanContext ?? true,
+      wideIds: config.traceId128bit,
+      w3c: config.traceContextOption === ContextOption.USE_B3_WITH_W3C_PROPAGATION,
+    },
+  };
+}
+
+function decodeCollector(config: ZipkinConfig, path: string): ExporterConfig['target'] {
   const { collectorCluster: cluster, collectorEndpoint, collectorHostname } = config;
   if (cluster === '') throw new ConfigError(at(path, 'collector_cluster'), 'is empty');
   if (collectorEndpoint === '') throw new ConfigError(at(path, 'collector_endpoint'), 'is empty');
-  if (config.collectorEndpointVersion !== EndpointVersion.HTTP_JSON)
-    throw new ConfigError(at(path, 'collector_endpoint_version'), 'must be HTTP_JSON');
-  const uri = {
-    cluster,
-    scheme: 'http',
-    authority: collectorHostname || cluster,
-    path: collectorEndpoint,
-    timeout: ZIPKIN_TIMEOUT,
-  } as const;
-  return {
-    sampler: null,
-    exporter: { resource: [], queueSize: QUEUE, target: { kind: 'http', uri, headers: [] } },
-    zipkin: { shared: config.sharedSpanContext ?? true, wideIds: config.traceId128bit },
-  };
+  const authority = collectorHostname || cluster;
+  const uri = { cluster, scheme: 'http', authority, path: collectorEndpoint, timeout: ZIPKIN_TIMEOUT } as const;
+  return { kind: 'http', uri, headers: [] };
 }
 
 /** Absent is all of them. */

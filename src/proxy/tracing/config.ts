@@ -28,6 +28,8 @@ export type ZipkinConfig = {
   readonly shared: boolean;
   /** Trace ids of 128 bits. */
   readonly wideIds: boolean;
+  /** W3C trace context is read where there is no B3, and written beside it. */
+  readonly w3c: boolean;
 };
 
 /** Undefined: nothing to say. */

@@ -7,7 +7,7 @@ import { type SpanRecord, spanSignal } from './otlp.ts';
 import { drawOf, reasonOf, type TraceReason, withReason } from './request-id.ts';
 import { ExchangeSpan } from './span.ts';
 import { type Propagator, propagatorsOf, type TraceContext } from './trace-context.ts';
-import { zipkinContext, zipkinPropagator, zipkinSignal } from './zipkin.ts';
+import { zipkinContext, zipkinPropagators, zipkinSignal } from './zipkin.ts';
 
 /** Under Envoy's names (`http.<stat_prefix>.tracing.`). */
 export class TracingStats {
@@ -50,7 +50,7 @@ export class Tracer {
     this.exporter = new Exporter(config.exporter, signal, services, stats.spans);
     this.#random = services.random;
     this.#stats = stats.requests;
-    this.#propagators = zipkin === null ? propagatorsOf(process.env['OTEL_PROPAGATORS']) : [zipkinPropagator];
+    this.#propagators = zipkin === null ? propagatorsOf(process.env['OTEL_PROPAGATORS']) : zipkinPropagators(zipkin);
   }
 
   /** After the request's id and route are known. */

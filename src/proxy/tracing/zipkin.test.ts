@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { HeaderMap } from '../http/headers.ts';
-import { zipkinContext, zipkinPropagator, zipkinSignal } from './zipkin.ts';
+import type { Propagator } from './trace-context.ts';
+import { zipkinContext, zipkinPropagators, zipkinSignal } from './zipkin.ts';
 
 const TRACE = '463ac35c9f6413ad';
 const SPAN = 'a2fb4a1d1a96d312';
 const PARENT = '0020000000000001';
+const CONFIG = { shared: true, wideIds: false, w3c: false };
+const [zipkinPropagator] = zipkinPropagators(CONFIG) as [Propagator];
 const multi = ['x-b3-traceid', TRACE, 'x-b3-spanid', SPAN, 'x-b3-parentspanid', PARENT];
 
 describe('headers', () => {
@@ -32,9 +35,18 @@ describe('headers', () => {
   });
 });
 
+test('trace context stands beside B3 where that is asked for', () => {
+  const [b3, w3c] = zipkinPropagators({ ...CONFIG, w3c: true });
+  const headers = new HeaderMap([...multi, 'x-b3-sampled', '1']);
+  const context = b3!.extract(headers)!;
+  w3c!.inject(headers, context);
+  expect(headers.get('traceparent')).toBe(`00-${TRACE.padStart(32, '0')}-${SPAN}-01`);
+  expect(w3c!.extract(headers)).toMatchObject({ spanId: SPAN, sampled: true });
+});
+
 describe('the span of an exchange', () => {
   const parent = zipkinPropagator.extract(new HeaderMap([...multi, 'x-b3-sampled', '1']));
-  const config = { shared: true, wideIds: false };
+  const config = CONFIG;
   const newId = () => 'f'.repeat(16);
   test.each<[name: string, got: object, wants: object]>([
     [
@@ -64,7 +76,7 @@ describe('the span of an exchange', () => {
 });
 
 test('a span as JSON', () => {
-  const signal = zipkinSignal({ shared: true, wideIds: false }, { service: 'shop', address: '::1' });
+  const signal = zipkinSignal(CONFIG, { service: 'shop', address: '::1' });
   const span = {
     ...{ traceId: TRACE, spanId: SPAN, parentId: '', state: '', name: 'shop.example', failed: false },
     ...{

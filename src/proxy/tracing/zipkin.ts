@@ -2,7 +2,7 @@
 import type { ZipkinConfig } from './config.ts';
 import type { ExportCounter, Signal } from './exporter.ts';
 import type { SpanRecord } from './otlp.ts';
-import type { Propagator, TraceContext } from './trace-context.ts';
+import { type Propagator, type TraceContext, traceContext } from './trace-context.ts';
 
 /** Under Envoy's names (`tracing.zipkin.`). */
 export class ZipkinStats implements ExportCounter {
@@ -37,7 +37,19 @@ export type ZipkinEndpoint = { readonly service: string; readonly address: strin
 const SINGLE = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d])(?:-([0-9a-f]{16}))?)?$/;
 
 /** Answers in the form it was asked in: one header, or several. */
-export const zipkinPropagator: Propagator = {
+export function zipkinPropagators({ w3c }: ZipkinConfig): readonly Propagator[] {
+  return w3c ? [zipkinPropagator, besideB3] : [zipkinPropagator];
+}
+
+/** Trace context has ids of 128 bits, and no `tracestate` of B3's. */
+const besideB3: Propagator = {
+  extract: traceContext.extract,
+  inject(headers, { traceId, spanId, sampled }) {
+    headers.set('traceparent', `00-${traceId.padStart(32, '0')}-${spanId}-${sampled ? '01' : '00'}`);
+  },
+};
+
+const zipkinPropagator: Propagator = {
   extract(headers) {
     const [, trace, span, sampling, parent] = SINGLE.exec(headers.get('b3') ?? '') ?? [];
     if (trace !== undefined) return contextOf(trace, span, sampling, parent);
