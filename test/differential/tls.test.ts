@@ -36,6 +36,24 @@ function cluster(name: string, common: string, fields = 'sni: server.test'): str
 const domains = (...names: (readonly [domain: string, file: string])[]) =>
   `custom_validator_config: { name: envoy.tls.cert_validator.spiffe, typed_config: { "@type": ${TLS}.SPIFFECertValidatorConfig, trust_domains: [${names.map(([domain, file]) => `{ name: ${domain}, trust_bundle: { filename: <folder>/${file}.pem } }`).join(', ')}] } }`;
 
+const CIPHERS = ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384'];
+const ORDERED = `tls_params: { tls_maximum_protocol_version: TLSv1_2, cipher_suites: [${CIPHERS.join(', ')}] }`;
+
+/** The cipher of a client that wants the last of ours first. */
+async function cipherOf(stand: ConnectionStand, listener: string): Promise<string> {
+  const socket = connect({
+    port: stand.port(listener),
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    servername: 'web.test',
+    ciphers: CIPHERS.toReversed().join(':'),
+  });
+  await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+  const { name } = socket.getCipher();
+  socket.destroy();
+  return name;
+}
+
 const listeners: Readonly<Record<string, string>> = {
   plain: secured(own('server')),
   named: secured(own('server', 'web', 'wild')),
@@ -54,6 +72,8 @@ filter_chains: [{ filter_chain_match: { server_names: [secure.test] }, filters: 
   strong: secured(
     `${own('server')}, tls_params: { tls_maximum_protocol_version: TLSv1_2, cipher_suites: ["[ECDHE-ECDSA-AES256-GCM-SHA384|ECDHE-ECDSA-CHACHA20-POLY1305]"] }`,
   ),
+  'our-order': secured(`${own('server')}, ${ORDERED}`),
+  'client-order': secured(`${own('server', 'web')}, ${ORDERED}`, 'prefer_client_ciphers: true'),
   curve: secured(`${own('server')}, tls_params: { ecdh_curves: [P-384] }`),
   tickets: secured(own('server')),
   ticketless: secured(
@@ -139,6 +159,8 @@ async function twice(stand: ConnectionStand, listener: string): Promise<boolean>
 }
 
 const cases: ConnectionCase[] = [
+  { name: 'the server chooses the cipher', run: (stand) => cipherOf(stand, 'our-order'), wants: CIPHERS[0] },
+  { name: 'or the client', run: (stand) => cipherOf(stand, 'client-order'), wants: CIPHERS[1] },
   admits('ended here', 'plain', nobody(), { version: 'TLSv1.3', reused: false }),
   {
     name: 'handshakes are counted',

@@ -101,7 +101,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket',
-    prefer_client_ciphers: 'the order of the library holds',
     full_scan_certs_on_sni_mismatch: 'certificates are looked up by name',
   },
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {

@@ -54,7 +54,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
 
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy',
+    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy prefer_client_ciphers',
   'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains trust_bundles',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',

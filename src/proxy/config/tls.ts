@@ -43,6 +43,7 @@ export function decodeDownstreamSocket(socket: TransportSocket | undefined, path
     validation,
     requireClientCertificate,
     alpn: tls.commonTlsContext?.alpnProtocols ?? [],
+    clientChoosesCipher: tls.preferClientCiphers,
     stapling: decodeStapling(tls, certificates, here),
     sessions: decodeSessions(tls, here),
     ...decodeParams(tls.commonTlsContext?.tlsParams, at(common, 'tls_params')),

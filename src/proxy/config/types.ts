@@ -89,6 +89,8 @@ export type DownstreamTlsConfig = TlsParams & {
   readonly validation: ValidationConfig | null;
   readonly requireClientCertificate: boolean;
   readonly alpn: readonly string[];
+  /** Of ciphers both sides have the client's first is taken, not the server's. */
+  readonly clientChoosesCipher: boolean;
   /** Of clients that ask for an OCSP response: `lenient` leaves out one that has expired, `strict` refuses the handshake then, `must` also without one. */
   readonly stapling: 'lenient' | 'strict' | 'must';
   readonly sessions: {

@@ -258,6 +258,7 @@ const tlsParams = {
 
 export function downstreamTls(certificate: SecretRef, change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
   return {
+    clientChoosesCipher: false,
     stapling: 'lenient',
     ...tlsParams,
     certificates: [certificate],

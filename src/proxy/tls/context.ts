@@ -76,7 +76,7 @@ export class ContextSource {
       ...(validation?.crl === undefined ? {} : { crl: validation.crl }),
       minVersion,
       maxVersion,
-      ...(ciphers === '' ? {} : { ciphers, honorCipherOrder: true }),
+      ...(ciphers === '' ? {} : { ciphers }),
       ...(curves === '' ? {} : { ecdhCurve: curves }),
       ...(signatureAlgorithms === '' ? {} : { sigalgs: signatureAlgorithms }),
     };

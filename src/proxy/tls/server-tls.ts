@@ -87,6 +87,7 @@ export class ServerTls {
     const { tickets, ticketKeys: configured, timeout } = this.#config.sessions;
     const ticketKeys = configured ?? this.#sharedKeys?.(current.identity) ?? null;
     return {
+      honorCipherOrder: !this.#config.clientChoosesCipher,
       ...(tickets ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
       ...(ticketKeys === null ? {} : { ticketKeys }),
       ...(timeout === 0 ? {} : { sessionTimeout: timeout }),
