@@ -1,4 +1,5 @@
 // TCP proxied over HTTP: CONNECT and POST towards an upstream that speaks HTTP/1.1, and CONNECT of HTTP/2 through a second listener.
+import { expect } from 'vitest';
 import { type ConnectionStand, compareConnections } from './harness/connections.ts';
 import { type Line, talk } from './harness/talk.ts';
 
@@ -6,8 +7,11 @@ const EXTENSIONS = 'type.googleapis.com/envoy.extensions';
 const NETWORK = `${EXTENSIONS}.filters.network`;
 const FILE = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
 
+/** What is kept of an answer is shown where it is asked for. */
+const KEPT =
+  ' %FILTER_STATE(envoy.tcp_proxy.propagate_response_headers:TYPED)% %FILTER_STATE(envoy.tcp_proxy.propagate_response_trailers:PLAIN)%';
 const tunnelled = (name: string, cluster: string, tunnelling: string) =>
-  `filter_chains: [{ filters: [{ name: tcp, typed_config: { "@type": ${NETWORK}.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, cluster: ${cluster}, tunneling_config: { ${tunnelling} }, access_log: [{ name: file, typed_config: { "@type": ${FILE}, path: <folder>/${name}.log, log_format: { text_format_source: { inline_string: "%BYTES_RECEIVED% %BYTES_SENT% %RESPONSE_FLAGS% %UPSTREAM_CLUSTER%\\n" } } } }] } }] }]`;
+  `filter_chains: [{ filters: [{ name: tcp, typed_config: { "@type": ${NETWORK}.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, cluster: ${cluster}, tunneling_config: { ${tunnelling} }, access_log: [{ name: file, typed_config: { "@type": ${FILE}, path: <folder>/${name}.log, log_format: { text_format_source: { inline_string: "%BYTES_RECEIVED% %BYTES_SENT% %RESPONSE_FLAGS% %UPSTREAM_CLUSTER%${tunnelling.includes('propagate') ? KEPT : ''}\\n" } } } }] } }] }]`;
 /** Ends CONNECT before the upstream `a`. */
 const ending = `filter_chains: [{ filters: [{ name: http, typed_config: { "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, codec_type: AUTO, upgrade_configs: [{ upgrade_type: CONNECT }], http2_protocol_options: { allow_connect: true }, http_filters: [{ name: router, typed_config: { "@type": ${EXTENSIONS}.filters.http.router.v3.Router } }], route_config: { virtual_hosts: [{ name: v, domains: ["a.test:443"], routes: [{ match: { path: /tunnel }, route: { cluster: b, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: { allow_post: true } }] } }, { match: { connect_matcher: {} }, route: { cluster: a, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: {} }] } }] }] } } }] }]`;
 
@@ -50,6 +54,13 @@ compareConnections({
     'gone-1': tunnelled('gone-1', 'gone1', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
     'gone-2': tunnelled('gone-2', 'gone2', 'hostname: a.test:443, use_post: true, post_path: /tunnel'),
     'gone-3': tunnelled('gone-3', 'gone3', 'hostname: a.test:443'),
+    kept: tunnelled(
+      'kept',
+      'loop1',
+      'hostname: a.test:443, propagate_response_headers: true, propagate_response_trailers: true',
+    ),
+    'kept-2': tunnelled('kept-2', 'loop2', 'hostname: a.test:443, propagate_response_headers: true'),
+    'kept-not': tunnelled('kept-not', 'loop2', 'hostname: b.test:443, propagate_response_headers: true'),
     refused: tunnelled('refused', 'loop2', 'hostname: b.test:443'),
     dead: tunnelled('dead', 'refused', 'hostname: a.test:443'),
   },
@@ -108,6 +119,16 @@ compareConnections({
         return { values, log: (await stand.log(`gone-${version}`)).at(-1) };
       },
       wants: { values: [0, 0, 0, 0, 0], log: `5 7 - gone${version}` },
+    })),
+    ...['kept', 'kept-2', 'kept-not'].map((listener) => ({
+      name: `words of the answer are kept: ${listener}`,
+      async run(stand: ConnectionStand) {
+        const granted = listener !== 'kept-not';
+        await talk(stand.port(listener), granted ? hello : [{ send: 'x' }]);
+        const line = (await stand.log(listener)).at(-1) ?? '';
+        return line.replace(/"date","value":"[^"]*"/, '"date","value":""').slice(line.indexOf('{'));
+      },
+      wants: expect.stringContaining('{"headers":[{"key":":status"'),
     })),
     { name: 'the other side refuses', run: told('refused', [{ send: 'x' }], 'a'), wants: { received: '', heard: [] } },
     {

@@ -113,9 +113,9 @@ test.each<[string, readonly JsonObject[], string]>([
     `${here}.on_demand.resources_locator: is not supported`,
   ],
   [
-    'words of the answer passed on',
-    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h', propagate_response_headers: true } })],
-    `${here}.tunneling_config.propagate_response_headers: is not supported`,
+    'a request id of its own',
+    [tcp({ cluster: 'c', tunneling_config: { hostname: 'h', request_id_header: 'x' } })],
+    `${here}.tunneling_config.request_id_header: is not supported`,
   ],
   [
     'nothing that serves',

@@ -17,6 +17,9 @@ export type TunnelConfig = {
   /** POST to this path; null: CONNECT. */
   readonly postPath: string | null;
   addHeaders(headers: HeaderMap, record: Exchange): void;
+  /** What of the answer stays with the connection, for logs. */
+  readonly keepsHeaders: boolean;
+  readonly keepsTrailers: boolean;
 };
 
 export type TcpProxyConfig = {

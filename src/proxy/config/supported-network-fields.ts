@@ -5,7 +5,7 @@ export const networkFields: Readonly<Record<string, string>> = {
     'stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration flush_access_log_on_connected access_log_options tunneling_config on_demand',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'odcds_config timeout',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig':
-    'hostname use_post headers_to_add post_path',
+    'hostname use_post headers_to_add post_path propagate_response_headers propagate_response_trailers',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': 'clusters',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': 'name weight metadata_match',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions': 'flush_access_log_on_connected',

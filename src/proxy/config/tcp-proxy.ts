@@ -56,6 +56,8 @@ function decodeTunnel(config: TcpProxy_TunnelingConfig, path: string): TunnelCon
   return {
     hostOf: (record) => host(record, null, 0),
     postPath: usePost ? postPath || '/' : null,
+    keepsHeaders: config.propagateResponseHeaders,
+    keepsTrailers: config.propagateResponseTrailers,
     addHeaders(headers, record) {
       for (const edit of edits) edit(headers, record, null);
     },

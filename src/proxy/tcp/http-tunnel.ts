@@ -8,6 +8,7 @@ import type { Host } from '../cluster/host.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
 import type { TunnelConfig } from '../config/network-types.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { TUNNEL_HEADERS, TUNNEL_TRAILERS } from '../http/filter-state.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
@@ -15,7 +16,7 @@ import { kept } from '../socket/reused-reads.ts';
 
 /** As a connector would: the result gives up. */
 export function openTunnel(host: Host, config: TunnelConfig, record: Exchange, result: ConnectResult): () => void {
-  const tunnel = new HttpTunnel(requestOf(config, host, record), result);
+  const tunnel = new HttpTunnel(requestOf(config, host, record), keeperOf(config, record), result);
   tunnel.askFrom(host.pools.for('HTTP/1.1', 'default', record));
   return () => tunnel.giveUp();
 }
@@ -34,8 +35,29 @@ function requestOf({ hostOf, postPath, addHeaders }: TunnelConfig, { secure }: H
   };
 }
 
+/** What leaves fields of the answer with the connection; null: nobody asks. */
+type Keeper = {
+  readonly headers: ((head: ResponseHead) => void) | null;
+  readonly trailers: ((trailers: HeaderMap) => void) | null;
+};
+
+function keeperOf({ keepsHeaders, keepsTrailers }: TunnelConfig, record: Exchange): Keeper {
+  const keep = (key: string, fields: Iterable<readonly [name: string, value: string]>) => {
+    const headers = [...fields].map(([name, value]) => ({ key: name, value: Buffer.from(value, 'latin1').toString() }));
+    record.filterState ??= new Map();
+    record.filterState.set(key, JSON.stringify({ headers }));
+  };
+  return {
+    headers: keepsHeaders
+      ? ({ status, headers }) => keep(TUNNEL_HEADERS, [[':status', String(status)], ...headers])
+      : null,
+    trailers: keepsTrailers ? (trailers) => keep(TUNNEL_TRAILERS, trailers) : null,
+  };
+}
+
 class HttpTunnel extends Socket implements PoolWaiter, ClientStreamHandler {
   readonly #head: RequestHead;
+  readonly #keeper: Keeper;
   #result: ConnectResult | null;
   #pool: SessionSource | null = null;
   #session: ClientSession | null = null;
@@ -45,9 +67,10 @@ class HttpTunnel extends Socket implements PoolWaiter, ClientStreamHandler {
   #finished = false;
   #ended = false;
 
-  constructor(head: RequestHead, result: ConnectResult) {
+  constructor(head: RequestHead, keeper: Keeper, result: ConnectResult) {
     super({ allowHalfOpen: true });
     this.#head = head;
+    this.#keeper = keeper;
     this.#result = result;
   }
 
@@ -79,7 +102,9 @@ class HttpTunnel extends Socket implements PoolWaiter, ClientStreamHandler {
     // The answer is what counts.
   }
 
-  onResponse({ status }: ResponseHead, last: boolean): void {
+  onResponse(head: ResponseHead, last: boolean): void {
+    const { status } = head;
+    this.#keeper.headers?.(head);
     const result = this.#result;
     if (status < 200 || status >= 300 || last || result === null) {
       this.#failed('');
@@ -94,7 +119,8 @@ class HttpTunnel extends Socket implements PoolWaiter, ClientStreamHandler {
     if (!this.push(kept(chunk))) this.#stream?.pause();
   }
 
-  onEnd(): void {
+  onEnd(trailers: HeaderMap | null): void {
+    if (trailers !== null) this.#keeper.trailers?.(trailers);
     this.#ended = true;
     if (this.#finished) this.#stream = null;
     this.push(null);

@@ -8,6 +8,7 @@ import { adsSource } from '../config/config-source.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { ClusterOutcome, ClusterQuestion } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
 import { ProxyRuntime } from '../runtime.ts';
 import { chain, cluster, http, limits, listener, routeTable } from '../testing/configs.ts';
@@ -356,4 +357,33 @@ describe('a cluster that is not there is asked for', () => {
     const counters = ['on_demand_cluster_attempt', `on_demand_cluster_${counter}`, 'downstream_cx_no_route'];
     expect(counters.map((name) => proxy.stat(`tcp.test.${name}`))).toEqual([1, 1, 1]);
   });
+});
+
+test('fields of a tunnel’s answer, and of its end, stay with the connection', async () => {
+  const port = await upstream((socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-a: 1\r\n\r\n2\r\nhi\r\n0\r\nx-end: 2\r\n\r\n');
+    });
+  });
+  const kept: unknown[] = [];
+  const write = ({ filterState }: Exchange) => void kept.push(...(filterState ?? []));
+  const tunnel = {
+    hostOf: () => 'a.test',
+    postPath: '/',
+    addHeaders: () => undefined,
+    keepsHeaders: true,
+    keepsTrailers: true,
+  };
+  const proxy = await start({ tunnel, accessLogs: [{ write }] }, [cluster('c', [port])]);
+  const one = client(proxy.port);
+  one.socket.end();
+  expect(await one.ended()).toBe('hi');
+  await waitFor('the log', () => kept.length > 0);
+  expect(kept).toEqual([
+    [
+      'envoy.tcp_proxy.propagate_response_headers',
+      expect.stringMatching(/^{"headers":\[{"key":":status","value":"200"},.*{"key":"x-a","value":"1"}/),
+    ],
+    ['envoy.tcp_proxy.propagate_response_trailers', '{"headers":[{"key":"x-end","value":"2"}]}'],
+  ]);
 });

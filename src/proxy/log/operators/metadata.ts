@@ -1,6 +1,7 @@
 // Metadata of filters, routes, clusters, endpoints and listeners, by namespace and keys.
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
+import { JSON_STATE } from '../../http/filter-state.ts';
 import { type OperatorCompiler, type Operators, required, type Said } from './operator.ts';
 
 type Namespace = (exchange: Exchange, name: string) => unknown;
@@ -28,6 +29,7 @@ export const metadata: Operators = {
     const [key = '', form = 'TYPED', ...rest] = required('FILTER_STATE', parameter, path).split(':');
     if ((form !== 'TYPED' && form !== 'PLAIN') || rest.length > 0)
       throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED)`);
+    if (JSON_STATE.has(key)) return ({ filterState }) => (form === 'TYPED' ? filterState?.get(key) : undefined);
     return ({ filterState }) => {
       const value = filterState?.get(key);
       return value === undefined || form === 'PLAIN' ? value : JSON.stringify(value);
