@@ -46,20 +46,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     set_node_on_first_message_only: 'the server reads the node of the first message',
   },
   'envoy.config.cluster.v3.Cluster': {
-    upstream_connection_options: 'keep-alive of idle connections only',
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
-  },
-  'envoy.config.cluster.v3.UpstreamConnectionOptions': { tcp_keepalive: 'keep-alive of idle connections only' },
-  'envoy.config.core.v3.TcpKeepalive': {
-    keepalive_probes: 'the system decides',
-    keepalive_time: 'the system decides',
-    keepalive_interval: 'the system decides',
-  },
-  'envoy.config.cluster.v3.CircuitBreakers.Thresholds': {
-    max_connection_pools: 'there is one pool per endpoint',
-  },
-  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': {
-    budget_interval: 'requests in progress are counted, as Envoy does without it',
   },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'updates are applied at once',
