@@ -1,7 +1,6 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig': { emit_filter_state: 'nothing here reads the object' },
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.header_to_metadata.v3.Config': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': {
@@ -9,6 +8,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
     transport_api_version: 'there is only version 3',
+    filter_metadata: 'no format, matcher or expression shows it',
   },
   'envoy.config.listener.v3.Listener': {
     drain_type: 'every listener drains the same way',

@@ -6,6 +6,7 @@ import {
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { leaveObject, StateObject } from '../http/state-object.ts';
 import { clusterScope } from './cluster-stats.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
@@ -13,6 +14,8 @@ import { count, countStatus, type GrpcCounters, type GrpcMethod, methodOf } from
 
 /** How the counters of a call are named below `cluster.<name>.grpc`; null: not apart from the others. */
 type Naming = (called: GrpcMethod) => string | null;
+
+const STATE = 'envoy.filters.http.grpc_stats';
 
 export const grpcStats: FilterKind = { chain: compiler(FilterConfigSchema, createGrpcStats), route: null };
 
@@ -23,13 +26,14 @@ function createGrpcStats(config: FilterConfig, name: string, path: string): Http
     open(exchange, scope, stream) {
       const type = exchange.request.headers.get('content-type');
       const isGrpc = type === 'application/grpc' || type?.startsWith('application/grpc+') === true;
-      return isGrpc ? new CountedCall(naming, exchange, scope, stream) : null;
+      return isGrpc ? new CountedCall(naming, config.emitFilterState, exchange, scope, stream) : null;
     },
   };
 }
 
 class CountedCall implements StreamFilter {
   readonly #naming: Naming;
+  readonly #leavesCounts: boolean;
   readonly #exchange: Exchange;
   readonly #scope: FilterScope;
   readonly #stream: FilterStream;
@@ -38,8 +42,9 @@ class CountedCall implements StreamFilter {
   readonly #called: GrpcMethod | null;
   #status: string | undefined;
 
-  constructor(naming: Naming, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+  constructor(naming: Naming, leavesCounts: boolean, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
     this.#naming = naming;
+    this.#leavesCounts = leavesCounts;
     this.#exchange = exchange;
     this.#scope = scope;
     this.#stream = stream;
@@ -49,6 +54,7 @@ class CountedCall implements StreamFilter {
   readonly request = {
     data: (chunk: Buffer): void => {
       this.#up.add(chunk);
+      if (this.#leavesCounts) this.#leaveCounts();
       this.#stream.request.write(chunk);
     },
   };
@@ -59,6 +65,7 @@ class CountedCall implements StreamFilter {
     },
     data: (chunk: Buffer): void => {
       this.#down.add(chunk);
+      if (this.#leavesCounts) this.#leaveCounts();
       this.#stream.response.write(chunk);
     },
     end: (trailers: HeaderMap | null): void => {
@@ -66,6 +73,19 @@ class CountedCall implements StreamFilter {
       this.#stream.response.finish(trailers);
     },
   };
+
+  /** `FilterObject` (extensions.filters.http.grpc_stats.v3): in JSON its numbers are texts, and none is 0. */
+  #leaveCounts(): void {
+    const [up, down] = [this.#up.messages, this.#down.messages];
+    if (up + down === 0) return;
+    const members = (request: string, response: string) => ({
+      ...(up === 0 ? {} : { [request]: String(up) }),
+      ...(down === 0 ? {} : { [response]: String(down) }),
+    });
+    const text = JSON.stringify(members('requestMessageCount', 'responseMessageCount'));
+    const object = new StateObject(text, members('request_message_count', 'response_message_count'));
+    leaveObject(this.#exchange, STATE, `${up},${down}`, object);
+  }
 
   done(): void {
     const { cluster } = this.#exchange;

@@ -1,9 +1,11 @@
 // What is known about one request while it passes through: filled by the codec, filters, router and pool, read by metrics and logs.
+
 import type { Endpoint, EndpointOverride, SubsetCriteria } from '../balance/balancer.ts';
 import type { Charges } from '../route/charges.ts';
 import type { ClusterChoice, RouteEntry } from '../route/table.ts';
 import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
+import type { StateObject } from './state-object.ts';
 import type { WireBytes } from './wire-bytes.ts';
 
 /** One accepted connection, shared by its exchanges. */
@@ -167,6 +169,8 @@ export class Exchange {
   metadata: Map<string, unknown> | null = null;
   /** Objects that filters leave for others, by name; made on first use. */
   filterState: Map<string, string> | null = null;
+  /** Those of them that are more than a text. */
+  stateObjects: Map<string, StateObject> | null = null;
   /** Those of them that hash policies may use. */
   hashableState: Set<string> | null = null;
   /** Values of Set-Cookie that bind the client to the endpoint that was chosen; null: none is due. */

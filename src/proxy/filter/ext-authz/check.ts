@@ -3,6 +3,7 @@ import { unreachable } from '../../../lib/unreachable.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import type { ResponseHead } from '../../http/message.ts';
+import { leaveObject, StateObject } from '../../http/state-object.ts';
 import { chargeCluster } from '../cluster-stats.ts';
 import type { FilterScope, FilterStream, HeadOutcome, StreamFilter } from '../filter.ts';
 import { HeldBody, requestTooLarge } from '../held-body.ts';
@@ -116,6 +117,7 @@ export class Check implements StreamFilter {
       return;
     }
     this.#count(verdict.kind);
+    if (this.#config.shadow !== null) leaveDecision(this.#exchange, this.#config.shadow, verdict, this.#config);
     switch (verdict.kind) {
       case 'ok':
         this.#note(verdict.metadata);
@@ -124,6 +126,11 @@ export class Check implements StreamFilter {
       case 'denied':
         this.#note(verdict.metadata);
         if (this.#config.chargesCluster) chargeCluster(this.#exchange, this.#scope, verdict.status);
+        if (this.#config.shadow !== null) {
+          this.#config.statsOf(this.#scope).shadow_denied += 1;
+          this.#goOn();
+          return;
+        }
         this.#answer(denial({ ...verdict, body: verdict.body.subarray(0, this.#config.longestBody) }));
         return;
       case 'error':
@@ -157,7 +164,12 @@ export class Check implements StreamFilter {
   }
 
   #failed(): void {
-    const { failureAllowed, failureHeader, statusOnError } = this.#config;
+    const { failureAllowed, failureHeader, statusOnError, shadow } = this.#config;
+    if (shadow !== null) {
+      this.#config.statsOf(this.#scope).shadow_error += 1;
+      this.#goOn();
+      return;
+    }
     if (!failureAllowed) {
       this.#answer(failure(statusOnError));
       return;
@@ -186,7 +198,29 @@ export class Check implements StreamFilter {
 
   #note(metadata: object | null): void {
     if (metadata === null) return;
+    if (!this.#config.takesMetadata) {
+      this.#config.statsOf(this.#scope).ignored_dynamic_metadata += 1;
+      return;
+    }
     this.#exchange.metadata ??= new Map();
     this.#exchange.metadata.set(METADATA, metadata);
   }
+}
+
+const RESULTS = { ok: 'OK', denied: 'DENIED', error: 'ERROR' } as const;
+
+/** `ShadowDecision` (extensions.filters.http.ext_authz.v3) in its forms of JSON. */
+function leaveDecision(exchange: Exchange, name: string, verdict: Verdict, { statusOnError }: CheckConfig): void {
+  const result = RESULTS[verdict.kind];
+  const status = verdict.kind === 'ok' ? 200 : verdict.kind === 'denied' ? verdict.status : statusOnError;
+  const headers = verdict.kind === 'denied' ? [...verdict.headers].map(([key, value]) => ({ key, value })) : [];
+  const some = headers.length > 0;
+  const plain = JSON.stringify({
+    check_result: result,
+    status_code: status,
+    ...(some ? { response_headers: headers } : {}),
+  });
+  const text = { checkResult: result, statusCode: status, ...(some ? { responseHeaders: headers } : {}) };
+  const members = { check_result: result, ...(some ? { response_headers: headers } : {}), status_code: status };
+  leaveObject(exchange, name, plain, new StateObject(JSON.stringify(text), members));
 }

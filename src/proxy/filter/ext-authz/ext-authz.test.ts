@@ -141,3 +141,28 @@ test.each<[name: string, outcome: Outcome, config: JsonObject, wants: object | u
   if (wants === undefined) expect(reply).toBe(undefined);
   else expect(reply).toMatchObject(wants);
 });
+
+test.each<[name: string, outcome: Outcome, plain: string, text: string]>([
+  [
+    'refused',
+    answer({
+      status: { code: 7 },
+      httpResponse: { case: 'deniedResponse', value: { status: { code: 401 }, headers: [header('x-why', 'so')] } },
+    }),
+    '{"check_result":"DENIED","status_code":401,"response_headers":[{"key":"x-why","value":"so"}]}',
+    '{"checkResult":"DENIED","statusCode":401,"responseHeaders":[{"key":"x-why","value":"so"}]}',
+  ],
+  ['allowed', answer({}), '{"check_result":"OK","status_code":200}', '{"checkResult":"OK","statusCode":200}'],
+])('in shadow a request goes on, and is told to be %s', (_name, outcome, plain, text) => {
+  const exchange = testExchange();
+  const { reply } = ask(outcome, exchange, { shadow_mode: true });
+  expect(reply).toBeUndefined();
+  expect(exchange.filterState?.get('authz.shadow')).toBe(plain);
+  expect(exchange.stateObjects?.get('authz.shadow')?.text).toBe(text);
+});
+
+test('metadata is not noted where it is not wanted', () => {
+  const exchange = testExchange();
+  ask(answer({ dynamicMetadata: { user: 'ann' } }), exchange, { enable_dynamic_metadata_ingestion: false });
+  expect(exchange.metadata).toBeNull();
+});

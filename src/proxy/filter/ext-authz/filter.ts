@@ -36,6 +36,10 @@ export type CheckConfig = {
   readonly statusOnError: number;
   /** A refusal counts as a response of the cluster too. */
   readonly chargesCluster: boolean;
+  /** What is decided is only told, in filter state under this name; null: it holds. */
+  readonly shadow: string | null;
+  /** Whether metadata that the server gives is noted. */
+  readonly takesMetadata: boolean;
   statsOf(scope: FilterScope): ExtAuthzStats;
   readonly clusterStatsOf: ClusterStats<ClusterAuthzStats>;
 };
@@ -47,6 +51,9 @@ class ExtAuthzStats {
   failure_mode_allowed = 0;
   disabled = 0;
   invalid = 0;
+  ignored_dynamic_metadata = 0;
+  shadow_denied = 0;
+  shadow_error = 0;
 }
 
 class ClusterAuthzStats {
@@ -96,7 +103,7 @@ function compileSettings(settings: CheckSettings, path: string): RouteCheck {
 function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilter {
   const enabled = compileEnabled(config, path);
   const deniesWhenOff = keyedFlag(config.denyAtDisable, false);
-  const check = compileCheck(config, path);
+  const check = compileCheck(config, name, path);
   return {
     name,
     open(exchange, scope, stream) {
@@ -109,7 +116,7 @@ function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilte
   };
 }
 
-function compileCheck(config: ExtAuthz, path: string): CheckConfig {
+function compileCheck(config: ExtAuthz, name: string, path: string): CheckConfig {
   const statPath = config.statPrefix === '' ? 'ext_authz' : `ext_authz.${config.statPrefix}`;
   const status = config.statusOnError?.code || 403;
   const options = compileOptions(config, path);
@@ -127,6 +134,8 @@ function compileCheck(config: ExtAuthz, path: string): CheckConfig {
     failureHeader: config.failureModeAllowHeaderAdd,
     clearRoute: config.clearRouteCache,
     statusOnError: status,
+    shadow: config.shadowMode ? `${name}.shadow` : null,
+    takesMetadata: config.enableDynamicMetadataIngestion ?? true,
     chargesCluster: config.chargeClusterResponseStats ?? true,
     clusterStatsOf: perCluster(statPath, () => new ClusterAuthzStats()),
     statsOf: perScope((scope) => scope.stats(`${scope.prefix}${statPath}`, () => new ExtAuthzStats())),

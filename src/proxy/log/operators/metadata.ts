@@ -30,9 +30,10 @@ export const metadata: Operators = {
     if ((form !== 'TYPED' && form !== 'PLAIN') || rest.length > 0)
       throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED)`);
     if (JSON_STATE.has(key)) return ({ filterState }) => (form === 'TYPED' ? filterState?.get(key) : undefined);
-    return ({ filterState }) => {
+    return ({ filterState, stateObjects }) => {
       const value = filterState?.get(key);
-      return value === undefined || form === 'PLAIN' ? value : JSON.stringify(value);
+      if (value === undefined || form === 'PLAIN') return value;
+      return stateObjects?.get(key) ?? JSON.stringify(value);
     };
   },
   /** Filters of upstream connections leave it; there are none. */

@@ -1,5 +1,7 @@
 // The length that may follow an operator, as in `%REQ(X-A):9%`.
+
 import { ConfigError } from '../../config/config-error.ts';
+import { StateObject } from '../../http/state-object.ts';
 import type { Operator, Said } from './operator.ts';
 
 /** Operators that Envoy lets no length follow: their values are never long. */
@@ -17,5 +19,6 @@ export function truncated(read: Operator, name: string, limit: number | undefine
 }
 
 export function textOf(said: Said): string {
+  if (said instanceof StateObject) return said.text;
   return typeof said === 'object' ? JSON.stringify(said) : String(said);
 }
