@@ -172,7 +172,7 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
     resetCounters: () => engine.resetCounters(),
     meshMetrics: () => engine.meshMetrics(),
     logLevel(change) {
-      if (change !== null && !(change in pino.levels.values)) return null;
+      if (change !== null && change !== 'silent' && !(change in pino.levels.values)) return null;
       if (change !== null) log.level = change;
       if (change !== null) engine.setLogLevel(change);
       return log.level;

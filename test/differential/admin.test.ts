@@ -46,6 +46,9 @@ const CASES: readonly Row[] = [
     '/drain_listeners',
     '/runtime_modify',
   ].map((path) => ['GET', path] as const),
+  ...['', '?level=warning', '?level=nothing', '?nobody=info', '?level=info&admin=info', '?paths=nobody:info'].map(
+    (query) => ['POST', `/logging${query}`, firstLine] as const,
+  ),
   ['POST', '/reopen_logs'],
   ['POST', '/runtime_modify', firstLine],
   ['POST', '/healthcheck/fail'],

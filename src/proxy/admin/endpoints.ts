@@ -11,6 +11,7 @@ import { type ClusterView, clustersJson, clustersText } from './cluster-status.t
 import { dumpConfig, isStatic } from './config-dump.ts';
 import { queryDump } from './config-query.ts';
 import { histogramForms } from './histogram-forms.ts';
+import { answerLogging } from './logging.ts';
 import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
 import { initDump, serverInfo } from './server-info.ts';
 import type { NameTagger } from './statistic-tags.ts';
@@ -105,7 +106,10 @@ export const endpoints: readonly AdminEndpoint[] = [
   get('/hot_restart_version', 'print the hot restart compatibility version', () => text('disabled')),
   get('/init_dump', 'what is not ready yet', (view) => json(initDump(view.resources))),
   get('/listeners', 'print listener info', answerListeners),
-  post('/logging', 'query/change logging levels', answerLogging),
+  post('/logging', 'query/change logging levels', (view, { parameters }) => {
+    const { status, body } = answerLogging(parameters, (change) => view.logLevel(change));
+    return text(body, status);
+  }),
   get('/memory', 'print current allocation/heap usage', (view) => json(memory(view))),
   post('/quitquitquit', 'exit the server', (view) => done(() => view.quit())),
   get('/ready', 'print server state, return 200 if LIVE, otherwise return 503', (view) => {
@@ -192,19 +196,6 @@ function answerListeners(view: AdminView, { parameters }: AdminQuery): AdminAnsw
     local_address: { socket_address: { address, port_value: port } },
   }));
   return json({ listener_statuses: statuses });
-}
-
-/** Envoy's names of levels; ours has one logger. */
-const LEVELS: Readonly<Record<string, string>> = { warning: 'warn', critical: 'fatal', off: 'silent' };
-
-function answerLogging(view: AdminView, { parameters }: AdminQuery): AdminAnswer {
-  const asked = parameters.get('level') ?? parameters.get('proxy') ?? parameters.get('paths')?.replace(/^proxy:/, '');
-  const unknown = [...parameters.keys()].find((key) => !['level', 'proxy', 'paths'].includes(key));
-  if (unknown !== undefined) return text(`error: unknown logger name ${unknown} (hint: proxy)\n`, 400);
-  const level = view.logLevel(asked === undefined ? null : (LEVELS[asked] ?? asked));
-  if (level === null)
-    return text('error: unknown level (hint: trace, debug, info, warning, error, critical, off)\n', 400);
-  return text(`active loggers:\n  proxy: ${level}\n\n`);
 }
 
 function memory(view: AdminView): JsonObject {
