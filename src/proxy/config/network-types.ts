@@ -35,6 +35,8 @@ export type TcpProxyConfig = {
   readonly idleTimeout: number;
   /** Milliseconds, 0 is none. */
   readonly maxDuration: number;
+  /** Up to this share of it is added to each connection's. */
+  readonly maxDurationJitter: number;
   /** Envoy's default 1. */
   readonly maxConnectAttempts: number;
   /** Balancers that hash go by the client's address. */

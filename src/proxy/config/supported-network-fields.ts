@@ -2,7 +2,7 @@
 
 export const networkFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
-    'stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration flush_access_log_on_connected access_log_options tunneling_config on_demand',
+    'stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage flush_access_log_on_connected access_log_options tunneling_config on_demand',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'odcds_config timeout',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig':
     'hostname use_post headers_to_add post_path propagate_response_headers propagate_response_trailers',

@@ -29,6 +29,7 @@ export function decodeTcpProxy(proxy: TcpProxy, path: string): TcpProxyConfig {
     totalWeight: clusters.reduce((sum, { weight }) => sum + weight, 0),
     idleTimeout: millis(proxy.idleTimeout, IDLE, at(path, 'idle_timeout')),
     maxDuration: decodeDuration(proxy, at(path, 'max_downstream_connection_duration')),
+    maxDurationJitter: decodeJitter(proxy, at(path, 'max_downstream_connection_duration_jitter_percentage')),
     maxConnectAttempts,
     hashSourceIp: decodeHash(proxy, at(path, 'hash_policy')),
     onDemand: proxy.onDemand ? decodeOnDemand(proxy.onDemand, at(path, 'on_demand')) : null,
@@ -89,6 +90,12 @@ function decodeDuration({ maxDownstreamConnectionDuration: duration }: TcpProxy,
   const value = millis(duration, 0, path);
   if (duration !== undefined && value < 1) throw new ConfigError(path, 'must be at least 1 ms');
   return value;
+}
+
+function decodeJitter({ maxDownstreamConnectionDurationJitterPercentage: jitter }: TcpProxy, path: string): number {
+  const percent = jitter?.value ?? 0;
+  if (!(percent >= 0 && percent <= 100)) throw new ConfigError(path, `${percent} is no percentage (hint: 0-100)`);
+  return percent / 100;
 }
 
 function decodeHash({ hashPolicy }: TcpProxy, path: string): boolean {

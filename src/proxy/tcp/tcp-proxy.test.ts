@@ -27,6 +27,7 @@ function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
     totalWeight: 1,
     idleTimeout: 0,
     maxDuration: 0,
+    maxDurationJitter: 0,
     maxConnectAttempts: 1,
     hashSourceIp: false,
     onDemand: null,
@@ -295,6 +296,14 @@ test('a busy one after the longest duration', async () => {
   clearInterval(timer);
   expect(proxy.stat('tcp.test.max_downstream_connection_duration')).toBe(1);
   await expect.poll(() => proxy.log[0]).toMatch(/DT$/);
+});
+
+test('which may be longer by chance', async () => {
+  // The random source of these tests adds half of the most: 30 ms and as much again.
+  const proxy = await start({ maxDuration: 30, maxDurationJitter: 2 }, [cluster('c', [await echo()])]);
+  const began = performance.now();
+  await client(proxy.port).ended();
+  expect(performance.now() - began).toBeGreaterThan(50);
 });
 
 test('who counts connections hears of their beginning with an endpoint, and of their end', async () => {

@@ -83,7 +83,8 @@ export class TcpSession {
   begin(): void {
     const { config, services, stats } = this.#proxy;
     if (config.maxDuration > 0) {
-      this.#durationTimer = services.wheel.set(config.maxDuration, () => {
+      const longest = config.maxDuration * (1 + config.maxDurationJitter * services.random());
+      this.#durationTimer = services.wheel.set(longest, () => {
         stats.max_downstream_connection_duration += 1;
         this.#record.flags |= flag.durationTimeout;
         this.destroy();
