@@ -53,7 +53,7 @@ const H2M = 'header_to_metadata.v3.Config';
 const headers = filter(
   'headers',
   H2M,
-  `request_rules: [
+  `stat_prefix: notes, response_rules: [{ header: x-upstream, on_header_present: { key: up } }, { header: x-none, on_header_missing: { key: none, value: x } }], request_rules: [
     { header: x-user, on_header_present: { metadata_namespace: h, key: user }, on_header_missing: { metadata_namespace: h, key: user, value: nobody }, remove: true },
     { header: x-fixed, on_header_present: { metadata_namespace: h, key: fixed, value: const } },
     { header: x-number, on_header_present: { metadata_namespace: h, key: number, type: NUMBER } },
@@ -71,7 +71,7 @@ const cookie = (strict = false, more = ''): string =>
   filter(
     'session',
     'stateful_session.v3.StatefulSession',
-    `strict: ${strict}, session_state: { name: envoy.http.stateful_session.cookie, typed_config: { "@type": ${TYPE}.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: { name: where, path: /, ${more} } } }`,
+    `stat_prefix: sessions, strict: ${strict}, session_state: { name: envoy.http.stateful_session.cookie, typed_config: { "@type": ${TYPE}.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: { name: where, path: /, ${more} } } }`,
   );
 const byHeader = filter(
   'session',
@@ -132,7 +132,7 @@ const stale = cookieFor('127.0.0.1:1');
 compareWithEnvoy(
   {
     name: 'filters-notes',
-    statistics: /^cluster\.grpc\.(grpc|grpc-web)\.|stateful|\.health_check\.\w+$|header_to_metadata/,
+    statistics: /^cluster\.grpc\.(grpc|grpc-web)\.|stateful|\.health_check\.\w+$|^http_filter_name/,
     listeners: {
       metadata: { filters: `[${metadata}, ${shows('%DYNAMIC_METADATA(app)%', '%DYNAMIC_METADATA(app:a)%')}]` },
       headers: {
@@ -179,6 +179,12 @@ compareWithEnvoy(
         ),
       ),
       seen('metadata of missing headers', 'headers', get('/')),
+      seen(
+        'metadata of values that are none',
+        'headers',
+        get('/', 'x-user: ', 'x-number: many', 'x-coded: a=b!', `x-fixed: ${'y'.repeat(9_000)}`, 'cookie: session='),
+      ),
+      seen('metadata of a value too long', 'headers', get('/', `x-user: ${'y'.repeat(9_000)}`, 'x-coded: YQ')),
       seen('state set', 'state', get('/', 'x-user: ann')),
       seen('a session begins', 'cookie', get('/session')),
       seen('a session goes on', 'cookie', get('/session', `cookie: where="${cookieFor(`127.0.0.1:${shared}`)}"`), {

@@ -1,10 +1,8 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': { stat_prefix: 'names a statistic' },
-  'envoy.extensions.filters.http.header_to_metadata.v3.Config': { stat_prefix: 'names a statistic' },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': {
-    disable_downstream_cluster_stats: 'a statistic',
+    disable_downstream_cluster_stats: 'faults are not counted by the cluster of the client',
   },
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': {
     transport_api_version: 'there is only version 3',

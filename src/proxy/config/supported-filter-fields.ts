@@ -108,7 +108,7 @@ export const filterFields: Readonly<Record<string, string>> = {
     'allow_all_routing allow_envoy disallow_system disallow_all allow_expression disallow_expression disallow_is_error',
   'envoy.extensions.filters.http.set_metadata.v3.Config': 'metadata_namespace value metadata',
   'envoy.extensions.filters.http.set_metadata.v3.Metadata': 'metadata_namespace allow_overwrite value',
-  'envoy.extensions.filters.http.header_to_metadata.v3.Config': 'request_rules response_rules',
+  'envoy.extensions.filters.http.header_to_metadata.v3.Config': 'request_rules response_rules stat_prefix',
   'envoy.extensions.filters.http.header_to_metadata.v3.Config.Rule':
     'header cookie on_header_present on_header_missing remove',
   'envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair':
@@ -117,7 +117,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source resources_locator timeout',
   'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': 'odcds',
   'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
-  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict stat_prefix',
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute': 'disabled stateful_session',
   'envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState': 'cookie',
   'envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState': 'name',

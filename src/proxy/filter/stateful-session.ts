@@ -19,8 +19,8 @@ import type { HeaderMap } from '../http/headers.ts';
 import { cookieValue } from '../route/match/cookie.ts';
 import { pathOnly } from '../route/match/query.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
-import { compiler, type FilterKind } from './define.ts';
-import type { HttpFilter } from './filter.ts';
+import { compiler, type FilterKind, perScope } from './define.ts';
+import type { FilterScope, HttpFilter } from './filter.ts';
 
 type SessionState = {
   /** `address:port` of the endpoint the request names; null: none. `epoch` is milliseconds. */
@@ -41,16 +41,28 @@ function compileRoute({ override }: StatefulSessionPerRoute, name: string, path:
       if (!override.value) throw new ConfigError(at(path, 'disabled'), 'must be true');
       return null;
     case 'statefulSession':
-      return createStatefulSession(override.value, name, at(path, 'stateful_session'));
+      // Envoy has no statistics of a route's.
+      return createStatefulSession({ ...override.value, statPrefix: '' }, name, at(path, 'stateful_session'));
     default:
       throw new ConfigError(path, 'says neither disabled nor stateful_session');
   }
 }
 
-function createStatefulSession({ sessionState, strict }: StatefulSession, name: string, path: string): HttpFilter {
+/** What became of requests, by whether they reached the endpoint their session names. */
+class SessionStats {
+  routed = 0;
+  failed_open = 0;
+  failed_closed = 0;
+  /** Envoy has it and never counts it up. */
+  no_session = 0;
+}
+
+function createStatefulSession(config: StatefulSession, name: string, path: string): HttpFilter {
+  const { sessionState, strict, statPrefix } = config;
   // Without a state the filter does nothing, as in Envoy.
   if (sessionState === undefined) return { name };
   const state = compileState(sessionState, at(path, 'session_state'));
+  const count = statPrefix === '' ? null : counter(statPrefix, strict);
   return {
     name,
     request(exchange, { clock }) {
@@ -58,11 +70,26 @@ function createStatefulSession({ sessionState, strict }: StatefulSession, name: 
       if (endpoint !== null) exchange.override = { name: endpoint, strict };
       return undefined;
     },
-    response(exchange, { headers }, { clock }) {
+    response(exchange, { headers }, scope) {
+      const { clock } = scope;
+      count?.(exchange, scope);
       const endpoint = exchange.endpoint?.name;
       if (endpoint !== undefined && endpoint !== exchange.override?.name)
         state.write(headers, exchange, endpoint, clock.epoch());
     },
+  };
+}
+
+function counter(statPrefix: string, strict: boolean): (exchange: Exchange, scope: FilterScope) => void {
+  const statsOf = perScope((scope) =>
+    scope.stats(`${scope.prefix}stateful_session.${statPrefix}`, () => new SessionStats()),
+  );
+  return ({ endpoint, override }, scope) => {
+    const stats = statsOf(scope);
+    if (endpoint === null) {
+      if (strict && override !== null) stats.failed_closed += 1;
+    } else if (endpoint.name === override?.name) stats.routed += 1;
+    else if (!strict) stats.failed_open += 1;
   };
 }
 
