@@ -7,9 +7,10 @@ import type {
   WeightedCluster_ClusterWeight,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { type Keyed, keyed } from '../config/runtime-keys.ts';
+import { type Keyed, keyed, noRuntime } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { type ClusterSpecifier, type ClusterSpecifiers, compileSpecifier } from './cluster-specifier.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { firstValue, requestLookup } from './match/header-matcher.ts';
@@ -24,6 +25,7 @@ export type ClusterLevel = {
   /** Completes the edits of a cluster. */
   around(edits: HeaderEdits): HeaderEdits;
   readonly filters: FilterOverrides;
+  readonly specifiers: ClusterSpecifiers;
 };
 
 export function compileClusterChoice(action: RouteAction, path: string, level: ClusterLevel): Choosing {
@@ -41,12 +43,31 @@ export function compileClusterChoice(action: RouteAction, path: string, level: C
       const extras = { edits: noEdits, subset, filters: null };
       return { pickCluster: (request) => choice(lookup(request) ?? '', extras), picksEarly: true };
     }
+    case 'clusterSpecifierPlugin': {
+      const named = level.specifiers.get(specifier.value);
+      if (named === undefined)
+        throw new ConfigError(at(path, 'cluster_specifier_plugin'), `${specifier.value} is not known`);
+      return compileSpecified(named, subset);
+    }
+    case 'inlineClusterSpecifierPlugin':
+      return compileSpecified(compileSpecifier(specifier.value, at(path, 'inline_cluster_specifier_plugin')), subset);
     case 'weightedClusters':
       return compileWeighted(specifier.value, action, at(path, 'weighted_clusters'), level);
     default:
       throw new ConfigError(path, 'has no cluster');
   }
 }
+
+function compileSpecified(specifier: ClusterSpecifier | null, subset: Exchange['subset']): Choosing {
+  const extras = { edits: noEdits, subset, filters: null };
+  return {
+    pickCluster: (request, _random, around = NOTHING_AROUND) =>
+      choice(specifier?.({ request, ...around }) ?? '', extras),
+    picksEarly: true,
+  };
+}
+
+const NOTHING_AROUND = { exchange: null, runtime: noRuntime };
 
 function compileWeighted(
   weighted: WeightedCluster,
@@ -69,9 +90,9 @@ function compileWeighted(
   const { randomValueSpecifier: chance } = weighted;
   const given = chance.case === 'headerName' ? requestLookup(chance.value) : null;
   return {
-    pickCluster(request, random, runtime) {
+    pickCluster(request, random, around) {
       const now =
-        keyedWeights === null || runtime === undefined ? weights : keyedWeights.map((weight) => weight(runtime));
+        keyedWeights === null || around === undefined ? weights : keyedWeights.map((weight) => weight(around.runtime));
       const sum = now === weights ? total : sumOf(now);
       let rest = placeFrom(given?.(request), sum) ?? random * sum;
       for (let i = 0; i < choices.length; i++) {

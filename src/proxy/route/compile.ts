@@ -13,6 +13,7 @@ import type { RequestHead } from '../http/message.ts';
 import type { Match } from '../matching/matcher.ts';
 import type { RequestSubject } from '../matching/request-inputs.ts';
 import { compileVirtualClusters } from './charges.ts';
+import { compileSpecifiers, isPassedBy } from './cluster-specifier.ts';
 import { DomainTable } from './domains.ts';
 import { compileOverrides } from './filter-overrides.ts';
 import { compileEdits } from './header-edits.ts';
@@ -46,6 +47,7 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
     edits: [compileEdits(config, path)],
     filters: compileOverrides(config.typedPerFilterConfig, new Map(), at(path, 'typed_per_filter_config')),
     mirrors: compileMirrors(config.requestMirrorPolicies, at(path, 'request_mirror_policies')),
+    specifiers: compileSpecifiers(config.clusterSpecifierPlugins, at(path, 'cluster_specifier_plugins')),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     maximumBody: config.maxDirectResponseBodySizeBytes ?? MAXIMUM_BODY,
   };
@@ -107,6 +109,7 @@ function compileHost(
     filters: compileOverrides(host.typedPerFilterConfig, outer.filters, at(path, 'typed_per_filter_config')),
     mirrors: mirrors.length > 0 ? mirrors : outer.mirrors,
     virtualClusters: compileVirtualClusters(host, at(path, 'virtual_clusters')),
+    specifiers: outer.specifiers,
     mostSpecificWins: outer.mostSpecificWins,
     maximumBody: outer.maximumBody,
   };
@@ -117,7 +120,8 @@ function compileHost(
   const compileRoute = (route: Route, here: string): CompiledRoute => {
     const test = compileMatch(route.match, at(here, 'match'));
     byChance ||= test.byChance;
-    return { ...test, entry: compileEntry(route, level, here) };
+    const entry = compileEntry(route, level, here);
+    return isPassedBy(route, level.specifiers) ? { ...test, matches: () => false, entry } : { ...test, entry };
   };
   return {
     routes: mapAt(host.routes, at(path, 'routes'), compileRoute),

@@ -13,6 +13,7 @@ import { compileRules } from '../filter/rate-limit/rule.ts';
 import { compileAffinityCookies } from './affinity-cookie.ts';
 import { compileCharges, type VirtualClusters } from './charges.ts';
 import type { ClusterLevel } from './cluster-choice.ts';
+import type { ClusterSpecifiers } from './cluster-specifier.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileForward, type Inherited } from './forward.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
@@ -29,6 +30,7 @@ export type HostLevel = {
   readonly filters: FilterOverrides;
   readonly mirrors: ForwardAction['mirrors'];
   readonly virtualClusters: VirtualClusters | null;
+  readonly specifiers: ClusterSpecifiers;
   readonly mostSpecificWins: boolean;
   /** Bytes of a direct response's body. */
   readonly maximumBody: number;
@@ -48,7 +50,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     name: route.name,
     virtualHost: level.host.name,
     hostMetadata: plainMetadata(level.host.metadata),
-    action: compileAction(route, level, { around, filters }, path),
+    action: compileAction(route, level, { around, filters, specifiers: level.specifiers }, path),
     editRequest: own.request,
     editResponse: own.response,
     filters,

@@ -11,7 +11,7 @@ export function findRoute(
   { random, runtime }: { readonly random: () => number; readonly runtime: RuntimeLookup },
 ): RouteEntry | null {
   const entry = table?.match(exchange.request, exchange, random, runtime) ?? null;
-  return entry?.settle === undefined ? entry : entry.settle(exchange.request, random, runtime);
+  return entry?.settle === undefined ? entry : entry.settle(exchange, random, runtime);
 }
 
 /** `entry`, with `settle` where it needs it. */
@@ -20,8 +20,8 @@ export function settling(entry: RouteEntry): RouteEntry {
   if (action.kind !== 'forward' || !action.picksEarly) return entry;
   return {
     ...entry,
-    settle(request, random, runtime) {
-      const choice = action.pickCluster(request, random(), runtime);
+    settle(exchange, random, runtime) {
+      const choice = action.pickCluster(exchange.request, random(), { exchange, runtime });
       return { ...entry, filters: choice.filters ?? entry.filters, action: { ...action, pickCluster: () => choice } };
     },
   };

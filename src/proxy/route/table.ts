@@ -48,7 +48,7 @@ export type RouteEntry = {
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Only where the choice of the cluster belongs to the route: the entry with that choice made. `random` is as for `match`. */
-  settle?(request: RequestHead, random: () => number, runtime: RuntimeLookup): RouteEntry;
+  settle?(exchange: Exchange, random: () => number, runtime: RuntimeLookup): RouteEntry;
 };
 
 export type RouteAction =
@@ -92,8 +92,8 @@ export type ForwardPlan = {
 export type ForwardAction = ForwardPlan & {
   readonly kind: 'forward';
   readonly priority: RoutingPriority;
-  /** Chooses among weighted clusters. Without a runtime weights are those of the configuration. */
-  pickCluster(request: RequestHead, random: number, runtime?: RuntimeLookup): ClusterChoice;
+  /** Chooses among weighted clusters. Without what is `around` the request it goes by its head and the configuration. */
+  pickCluster(request: RequestHead, random: number, around?: Around): ClusterChoice;
   /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */
   readonly picksEarly: boolean;
   /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
@@ -121,6 +121,9 @@ export type ForwardAction = ForwardPlan & {
   /** 503, 500 or 404. */
   readonly clusterNotFoundStatus: number;
 };
+
+/** What the choice of a cluster may depend on beside the request's head. */
+type Around = { readonly exchange: Exchange | null; readonly runtime: RuntimeLookup };
 
 export type ClusterChoice = {
   readonly cluster: string;
