@@ -93,3 +93,17 @@ test('the working directory is relative to the file', async () => {
   const text = deployment('web', 'tulle.dev/command: a, tulle.dev/working-directory: ../apps/web');
   expect((await layOut(fragmentOf(text), newPorts(), defaults)).replicas[0]?.cwd).toBe('/apps/web');
 });
+
+test('the mesh says how many threads a proxy has', async () => {
+  const text = `
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: { name: web, namespace: default }
+spec: { selector: { matchLabels: { app: web } }, concurrency: 2 }
+---${deployment('web', 'tulle.dev/command: a')}${deployment('other', 'tulle.dev/command: b')}`;
+  const { replicas } = await layOut(fragmentOf(text), newPorts(), defaults);
+  expect(replicas.map(({ instance, concurrency }) => [instance.workload, concurrency])).toEqual([
+    ['other', null],
+    ['web', 2],
+  ]);
+});

@@ -1,6 +1,7 @@
 // What is to run on this machine for a mesh: which replicas of which workloads with which ports, and a proxy per Gateway.
 // The same mesh gets the same layout; only ports that are taken move others.
 import { dirname, resolve } from 'node:path';
+import { concurrencyOf } from '../mesh/proxy-settings.ts';
 import type { Fragment } from '../model/fragment.ts';
 import type { Gateway } from '../model/gateway.ts';
 import type { Problem } from '../model/problem.ts';
@@ -33,12 +34,15 @@ export type Replica = {
   readonly cwd: string;
   /** Of its proxy; null when it has none. */
   readonly admin: Address | null;
+  /** Threads of its proxy; null: nobody says. */
+  readonly concurrency: number | null;
 };
 
 export type LocalGateway = {
   readonly gateway: Gateway;
   readonly instance: GatewayInstance;
   readonly admin: Address;
+  readonly concurrency: number | null;
 };
 
 export type Layout = {
@@ -65,13 +69,15 @@ export async function layOut(fragment: Fragment, ports: PortAllocator, defaults:
         assign,
         defaults,
       });
-      replicas.push({ workload, command, cwd: workingDirectory(workload), ...placed });
+      const concurrency = concurrencyOf(fragment.proxySettings, workload);
+      replicas.push({ workload, command, cwd: workingDirectory(workload), concurrency, ...placed });
     }
   }
   const gateways: LocalGateway[] = [];
   for (const gateway of sortByName(fragment.gateways)) {
     const admin = await assign.address(`${gateway.namespace}/${gateway.name} gateway admin`);
-    gateways.push({ gateway, instance: gatewayInstance(gateway, defaults), admin });
+    const concurrency = concurrencyOf(fragment.proxySettings, { ...gateway, concurrency: null });
+    gateways.push({ gateway, instance: gatewayInstance(gateway, defaults), admin, concurrency });
   }
   assign.releaseOthers();
   return { replicas, gateways, problems };

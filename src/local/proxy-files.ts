@@ -20,6 +20,8 @@ export type ProxyOwner = {
   readonly identity: SpiffeId;
   readonly dataPlane: 'tulle' | 'envoy';
   readonly admin: Address;
+  /** Threads that carry traffic, 0 for one per core; null: one. */
+  readonly concurrency: number | null;
 };
 
 export type ProxySurroundings = {
@@ -97,7 +99,11 @@ function bootstrapFor(owner: ProxyOwner, around: ProxySurroundings, tokenFile: s
 type Files = { readonly bootstrapFile: string; readonly tokenFile: string };
 
 function commandFor(owner: ProxyOwner, around: ProxySurroundings, { bootstrapFile, tokenFile }: Files): string[] {
-  if (owner.dataPlane === 'tulle') return [...proxyFlags, around.proxy ?? join(bin, 'proxy.ts'), '-c', bootstrapFile];
+  const { concurrency } = owner;
+  if (owner.dataPlane === 'tulle') {
+    const threads = concurrency === null ? [] : ['--concurrency', String(concurrency)];
+    return [...proxyFlags, around.proxy ?? join(bin, 'proxy.ts'), '-c', bootstrapFile, ...threads];
+  }
   const { control, rootFile, state, envoy } = around;
   const agent = [
     ...['--ca', `${control.host}:${control.port}`],
@@ -106,6 +112,8 @@ function commandFor(owner: ProxyOwner, around: ProxySurroundings, { bootstrapFil
     ...['--identity', owner.identity],
     ...['--socket', state.socket(`${owner.name}.${owner.namespace}`)],
   ];
-  const child = [envoy ?? 'envoy', '-c', bootstrapFile, '--concurrency', '1', '--log-level', 'warning'];
+  // Envoy's own default is one for each core.
+  const threads = concurrency === 0 ? [] : ['--concurrency', String(concurrency ?? 1)];
+  const child = [envoy ?? 'envoy', '-c', bootstrapFile, ...threads, '--log-level', 'warning'];
   return [join(bin, 'agent.ts'), ...agent, '--', ...child, '--use-dynamic-base-id', '--disable-hot-restart'];
 }

@@ -34,16 +34,38 @@ export async function prepareGateway(gateway: LocalGateway, around: ProxySurroun
 }
 
 /** null: it has no proxy. */
-export function ownerOf({ instance, admin }: Replica): ProxyOwner | null {
+export function ownerOf({ instance, admin, concurrency }: Replica): ProxyOwner | null {
   const { dataPlane } = instance;
   if (admin === null || (dataPlane !== 'tulle' && dataPlane !== 'envoy')) return null;
   const { name, namespace, workload, labels, serviceAccount, identity } = instance;
-  return { kind: 'sidecar', name, namespace, workload, labels, serviceAccount, identity, dataPlane, admin };
+  return {
+    kind: 'sidecar',
+    name,
+    namespace,
+    workload,
+    labels,
+    serviceAccount,
+    identity,
+    dataPlane,
+    admin,
+    concurrency,
+  };
 }
 
-export function gatewayOwner({ instance, admin }: LocalGateway): ProxyOwner {
+export function gatewayOwner({ instance, admin, concurrency }: LocalGateway): ProxyOwner {
   const { name, namespace, serviceAccount, identity, dataPlane } = instance;
-  return { kind: 'gateway', name, namespace, workload: '', labels: {}, serviceAccount, identity, dataPlane, admin };
+  return {
+    kind: 'gateway',
+    name,
+    namespace,
+    workload: '',
+    labels: {},
+    serviceAccount,
+    identity,
+    dataPlane,
+    admin,
+    concurrency,
+  };
 }
 
 /** A single workload may ask for Envoy where the rest does without: it is looked for when it is needed. */

@@ -26,6 +26,7 @@ const workload = (name: string, annotations: Record<string, string>): Workload =
   namespace: 'shop',
   name,
   labels: {},
+  concurrency: null,
   annotations,
   serviceAccount: name,
   replicas: 1,

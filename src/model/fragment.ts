@@ -3,6 +3,7 @@ import type { Gateway, ReferenceGrant } from './gateway.ts';
 import type { MeshObject } from './object.ts';
 import type { AuthorizationPolicy, DestinationPolicy, TransportPolicy } from './policy.ts';
 import type { Problem } from './problem.ts';
+import type { ProxySettings } from './proxy-settings.ts';
 import type { RouteSet } from './route.ts';
 import type { Labels, Service, Workload } from './service.ts';
 
@@ -16,6 +17,7 @@ export type Fragment = {
   readonly destinations: readonly DestinationPolicy[];
   readonly authorizations: readonly AuthorizationPolicy[];
   readonly transports: readonly TransportPolicy[];
+  readonly proxySettings: readonly ProxySettings[];
 };
 
 export const emptyFragment: Fragment = {
@@ -28,6 +30,7 @@ export const emptyFragment: Fragment = {
   destinations: [],
   authorizations: [],
   transports: [],
+  proxySettings: [],
 };
 
 /** A reader gets every object of its dialect at once, in any order, and is total: it never throws on user input. */

@@ -49,6 +49,8 @@ export type Workload = {
   readonly replicas: number;
   readonly ports: readonly ContainerPort[];
   readonly environment: readonly { readonly name: string; readonly value: string }[];
+  /** Threads its proxies carry traffic in, by its annotations; 0 is one for each core, null: nothing is said. */
+  readonly concurrency: number | null;
   readonly origin: Origin;
 };
 

@@ -40,6 +40,7 @@ function merge(a: Fragment, b: Fragment): Fragment {
     destinations: [...a.destinations, ...b.destinations],
     authorizations: [...a.authorizations, ...b.authorizations],
     transports: [...a.transports, ...b.transports],
+    proxySettings: [...a.proxySettings, ...b.proxySettings],
   };
 }
 

@@ -10,6 +10,7 @@ import { readDestinationRule } from './destination-rule.ts';
 import { readGateway } from './gateway.ts';
 import { istioKinds } from './kinds.ts';
 import { readPeerAuthentication } from './peer-authentication.ts';
+import { readProxyConfig } from './proxy-config.ts';
 import { readVirtualService } from './virtual-service.ts';
 
 export const istioReader: Reader = {
@@ -25,6 +26,7 @@ export const istioReader: Reader = {
       destinations: each('DestinationRule', readDestinationRule),
       gateways: each('Gateway', readGateway),
       transports: each('PeerAuthentication', readPeerAuthentication),
+      proxySettings: each('ProxyConfig', readProxyConfig),
       authorizations: each('AuthorizationPolicy', readAuthorizationPolicy),
     };
     return { fragment, problems };

@@ -2,8 +2,9 @@
 import type { ContainerPort, Workload } from '../../model/service.ts';
 import type { Fields } from '../field/fields.ts';
 import { count, name, oneOf, port, text } from '../field/values.ts';
+import { readProxyThreads } from './proxy-threads.ts';
 
-type Template = Pick<Workload, 'labels' | 'annotations' | 'serviceAccount' | 'ports' | 'environment'>;
+type Template = Pick<Workload, 'labels' | 'annotations' | 'serviceAccount' | 'ports' | 'environment' | 'concurrency'>;
 
 export function readWorkload(root: Fields): Workload | null {
   const { source } = root;
@@ -18,6 +19,7 @@ export function readWorkload(root: Fields): Workload | null {
     ...template,
     labels: isPod ? source.labels : template.labels,
     annotations: { ...source.annotations, ...template.annotations },
+    concurrency: isPod ? (root.object('metadata', readMetadata)?.concurrency ?? null) : template.concurrency,
     replicas,
     origin: root.origin(),
   };
@@ -35,11 +37,16 @@ function readController(spec: Fields): { replicas: number; template: Template | 
   return { replicas: copies ?? parallel ?? 1, template };
 }
 
-function readMetadata(metadata: Fields): Pick<Template, 'labels' | 'annotations'> {
+function readMetadata(metadata: Fields): Pick<Template, 'labels' | 'annotations' | 'concurrency'> {
   const labels = Object.fromEntries(metadata.map('labels', text));
   const annotations = Object.fromEntries(metadata.map('annotations', text));
+  const concurrency = metadata.object('annotations', (fields) => {
+    const threads = readProxyThreads(fields);
+    fields.ignoreRest();
+    return threads;
+  });
   metadata.ignoreRest();
-  return { labels, annotations };
+  return { labels, annotations, concurrency };
 }
 
 function readPod(pod: Fields): Template {
@@ -53,6 +60,7 @@ function readPod(pod: Fields): Template {
   return {
     labels: {},
     annotations: {},
+    concurrency: null,
     serviceAccount: spec?.serviceAccount ?? 'default',
     ports: spec?.containers.flatMap((container) => container.ports) ?? [],
     environment: spec?.containers[0]?.environment ?? [],
