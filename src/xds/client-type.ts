@@ -8,6 +8,8 @@ import {
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
+  type Resource,
+  ResourceSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { resourceName } from './names.ts';
 import type { TypeUrl } from './resource.ts';
@@ -31,6 +33,8 @@ export type ReceivedResponse = {
   readonly nonce: string;
   readonly version: string;
   readonly resources: readonly ReceivedResource[];
+  /** Names of resources that are what they were: heartbeats of their time to live. */
+  readonly unchanged: readonly string[];
   /** null: state of the world, which says so by leaving things out. */
   readonly removed: readonly string[] | null;
 };
@@ -62,7 +66,7 @@ export class ClientType {
     const added = resources.filter(({ name, version }) => this.known.get(name) !== version && this.wants(name));
     if (response.removed !== null) return { added, removed: response.removed };
     if (!isWildcardType(this.typeUrl)) return { added, removed: [] };
-    const present = new Set(resources.map(({ name }) => name));
+    const present = new Set([...resources.map(({ name }) => name), ...response.unchanged]);
     return { added, removed: [...this.known.keys()].filter((name) => !present.has(name)) };
   }
 
@@ -101,19 +105,32 @@ function namesOf({ wanted, typeUrl }: ClientType): string[] {
     : [...wanted];
 }
 
+/** A resource with its name and its time to live around it, as delta responses always have it. */
+const WRAPPER = '/envoy.service.discovery.v3.Resource';
+
+function isHeartbeat({ resource, ttl }: Resource): boolean {
+  return resource === undefined && ttl !== undefined;
+}
+
+function bareResource(typeUrl: string, bytes: Uint8Array): ReceivedResource {
+  const version = createHash('sha256').update(bytes).digest('base64url');
+  return { name: resourceName(typeUrl, bytes), version, bytes, aliases: [] };
+}
+
 export const clientSotw: ClientProtocol = {
   subscribe: (type, node) => sotwRequest(type, { nonce: '', error: null }, node),
   change: (type, _before, node) => sotwRequest(type, { nonce: type.nonce, error: null }, node),
   answer: (type, answer) => sotwRequest(type, answer, undefined),
   parse(bytes) {
     const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, bytes);
-    const received = resources.map(({ value }) => ({
-      name: resourceName(typeUrl, value),
-      version: createHash('sha256').update(value).digest('base64url'),
-      bytes: value,
-      aliases: [],
-    }));
-    return { typeUrl, nonce, version: versionInfo, resources: received, removed: null };
+    const received: ReceivedResource[] = [];
+    const unchanged: string[] = [];
+    for (const one of resources) {
+      const wrapper = one.typeUrl.endsWith(WRAPPER) ? fromBinary(ResourceSchema, one.value) : null;
+      if (wrapper !== null && isHeartbeat(wrapper)) unchanged.push(wrapper.name);
+      else received.push(bareResource(typeUrl, wrapper?.resource?.value ?? one.value));
+    }
+    return { typeUrl, nonce, version: versionInfo, resources: received, unchanged, removed: null };
   },
 };
 
@@ -139,12 +156,15 @@ export const clientDelta: ClientProtocol = {
     const { typeUrl, nonce, systemVersionInfo, removedResources } = response;
     const resources: ReceivedResource[] = [];
     const removed = [...removedResources];
-    for (const { name, version, resource, aliases } of response.resources) {
+    const unchanged: string[] = [];
+    for (const one of response.resources) {
+      const { name, version, resource, aliases } = one;
+      if (isHeartbeat(one)) unchanged.push(name);
       // A virtual host without content is one that does not exist.
-      if (resource === undefined) removed.push(name, ...aliases);
+      else if (resource === undefined) removed.push(name, ...aliases);
       else resources.push({ name, version, bytes: resource.value, aliases });
     }
-    return { typeUrl, nonce, version: systemVersionInfo, resources, removed };
+    return { typeUrl, nonce, version: systemVersionInfo, resources, unchanged, removed };
   },
 };
 
