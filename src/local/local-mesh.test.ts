@@ -43,7 +43,12 @@ const service = (name: string): string => `
 const fragmentOf = (...parts: string[]): Fragment => readAll(parseFile('mesh.yaml', parts.join('')).objects).fragment;
 
 /** `lazy` workloads never open their port; `broken` ones cannot be prepared. */
-function newMesh({ lazy = [] as string[], broken = [] as string[], clock = systemClock as Clock } = {}) {
+function newMesh({
+  lazy = [] as string[],
+  broken = [] as string[],
+  clock = systemClock as Clock,
+  isApplied = (): boolean => true,
+} = {}) {
   const started: string[] = [];
   const errors: string[] = [];
   let running: Running = { instances: [], gateways: [], proxies: [], problems: [] };
@@ -74,6 +79,7 @@ function newMesh({ lazy = [] as string[], broken = [] as string[], clock = syste
     onRunning: (now) => {
       running = now;
     },
+    isApplied: () => isApplied(),
     onReady: () => {
       ready += 1;
     },
@@ -99,6 +105,19 @@ test('clients start when everything that is called is ready', async () => {
   await waitFor('the client', () => started.includes('able-0'));
   expect(started).toEqual(['web-0', 'able-0']);
   expect(readyNames()).toContain('web-0');
+});
+
+test('clients start when every proxy knows where that is', async () => {
+  let applied = false;
+  const { mesh, started, readyNames, readyCalls } = newMesh({ isApplied: () => applied });
+  mesh.apply(fragmentOf(deployment('able'), deployment('web'), service('web')));
+  await waitFor('the server', () => readyNames().includes('web-0'));
+  mesh.check();
+  expect([started, readyCalls()]).toEqual([['web-0'], 0]);
+  applied = true;
+  mesh.check();
+  await waitFor('the client', () => started.includes('able-0'));
+  expect(readyCalls()).toBe(1);
 });
 
 test('clients do not wait for ever', async () => {

@@ -20,6 +20,8 @@ export type LocalMeshOptions = {
   };
   /** Takes effect before it returns: a process that is started next must be known to the control plane. */
   readonly onRunning: (running: Running) => void;
+  /** Whether every proxy has what was told of who runs: `check` looks again. */
+  readonly isApplied: () => boolean;
   /** Called once: everything is ready, or patience with what is not has ended, and the clients start. */
   readonly onReady: () => void;
   /** For what cannot be started: it is said, the rest goes on. */
@@ -43,6 +45,7 @@ export class LocalMesh {
   #clientsReleased = false;
   #cancelPatience: (() => void) | null = null;
   #readyCount = 0;
+  #allReady = false;
   #stopping = false;
   #reported = '';
 
@@ -121,7 +124,14 @@ export class LocalMesh {
     const ready = units.filter(({ client, processes }) => (client ? processes.proxyReady : processes.ready)).length;
     if (ready > this.#readyCount) this.#beginPatience();
     this.#readyCount = ready;
-    if (ready === units.length) this.#releaseClients();
+    this.#allReady = ready === units.length;
+    this.check();
+  }
+
+  /** Clients start once what they call is ready, and every proxy knows where it is. */
+  check(): void {
+    if (this.#allReady && !this.#stopping && !this.#clientsReleased && this.#options.isApplied())
+      this.#releaseClients();
   }
 
   #beginPatience(): void {

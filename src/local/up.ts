@@ -115,9 +115,11 @@ async function startAll(options: UpOptions, undo: UndoList, make: Make): Promise
       gateway: (gateway) => prepareGateway(gateway, around),
     },
     onRunning: (running) => control.setRunning(runningProxies(running)),
+    isApplied: () => control.cache.settled(),
     onReady: () => report.ready(),
     onError: (error) => report.error(error),
   });
+  undo.add(control.cache.onStatus(() => mesh.check()));
   undo.add(() => mesh.stop());
   control.loop.onChange(({ fragment, problems }) => {
     mesh.apply(fragment);

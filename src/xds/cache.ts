@@ -66,13 +66,24 @@ export class SnapshotCache {
 
   /** How far the resources that the object `origin` (an `objectKey`) shaped have come. */
   applied(origin: string): Application {
+    return this.#measure(({ resources }) => resources.get(origin) ?? []);
+  }
+
+  /** Whether every node has acknowledged, or refused, all it asks for of its newest snapshot. */
+  settled(): boolean {
+    const { proxies, applied, rejected } = this.#measure(({ snapshot }) =>
+      [...snapshot.resources.values()].flatMap((resources) =>
+        [...resources.values()].map((resource) => ({ resource, since: 0 })),
+      ),
+    );
+    return applied + rejected === proxies;
+  }
+
+  #measure(resourcesOf: (node: NodeEntry) => readonly DatedResource[]): Application {
     const asking = [...this.#nodes].filter(
       ([nodeId]) => !this.#optional.has(nodeId) || this.#records.get(nodeId)?.connected === true,
     );
-    const nodes = asking.map(([nodeId, node]) => ({
-      resources: node.resources.get(origin) ?? [],
-      status: this.#records.get(nodeId),
-    }));
+    const nodes = asking.map(([nodeId, node]) => ({ resources: resourcesOf(node), status: this.#records.get(nodeId) }));
     return measureApplication(nodes);
   }
 

@@ -402,13 +402,17 @@ describe('applied', () => {
     c.set('cluster a 1', 'routes a 1');
     expect(c.cache.applied('origin of a')).toMatchObject({ proxies: 1, applied: 0, milliseconds: null });
     c.delta('cluster');
+    expect(c.cache.settled()).toBe(false);
     c.advance(30);
     c.ack('cluster');
+    expect(c.cache.settled()).toBe(true);
     // Routes were never asked for and do not hold it up.
     expect(c.cache.applied('origin of a')).toMatchObject({ proxies: 1, applied: 1, rejected: 0, milliseconds: 30 });
     c.set('cluster a 2');
     expect(c.cache.applied('origin of a')).toMatchObject({ proxies: 1, applied: 0, rejected: 0 });
+    expect(c.cache.settled()).toBe(false);
     c.nack('cluster', 'cluster a: no');
+    expect(c.cache.settled()).toBe(true);
     expect(c.cache.applied('origin of a')).toMatchObject({ applied: 0, rejected: 1, errors: ['cluster a: no'] });
     expect(c.cache.applied('origin of nothing')).toMatchObject({ proxies: 0, applied: 0 });
   });
