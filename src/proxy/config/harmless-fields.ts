@@ -62,9 +62,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.route.v3.RouteConfiguration': {
     validate_clusters: 'an unknown cluster is answered when a request asks for it',
   },
-  'envoy.config.route.v3.VirtualHost': {
-    metadata: 'read by no filter',
-  },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
   },
