@@ -5,14 +5,17 @@
 //     └─(idle timeout, drain)─► ended
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
-import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { Downstream } from '../http/exchange.ts';
-import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-deadline.ts';
+import type { HeadLimits } from '../http/head-deadline.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { type Idler, IdleWatch } from '../http/idle-watch.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { CodecFault, ServerStream, ServerStreamHandler, StreamAcceptor } from '../http/stream.ts';
 import type { WireBytes } from '../http/wire-bytes.ts';
+import { closeDelayed } from '../socket/delayed-close.ts';
 import { kept } from '../socket/reused-reads.ts';
+import { Arrival } from './arrival.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { fault } from './faults.ts';
 import { HeadReader } from './head-reader.ts';
@@ -44,16 +47,17 @@ const LINGER = 1_000;
 /** Empty lines tolerated before a request line (RFC 9112 section 2.2). */
 const MAX_EMPTY_LINES = 4;
 
-export class Http1ServerConnection implements ServerStream, BodySink {
+export class Http1ServerConnection implements ServerStream, BodySink, Idler {
   readonly downstream: Downstream;
   readonly #socket: Socket;
   readonly #acceptor: StreamAcceptor;
-  readonly #options: ServerConnectionOptions;
   readonly #owner: ServerConnectionOwner;
   readonly #reader: HeadReader;
   readonly #parser: RequestParser;
   readonly #body: BodyDecoder;
   readonly #output: Output;
+  readonly #idle: IdleWatch;
+  readonly #arrival: Arrival;
   #handler: ServerStreamHandler | null = null;
   #active = false;
   #requestDone = true;
@@ -68,9 +72,6 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   /** Bytes of the next request, kept while the socket is paused. */
   #early: Buffer | null = null;
   #meter: WireMeter | null = null;
-  #idleSince: number;
-  #idleTimer: Timer | null = null;
-  #requestTimer: Timer | null = null;
 
   constructor(
     socket: Socket,
@@ -82,7 +83,6 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#socket = socket;
     this.downstream = downstream;
     this.#acceptor = acceptor;
-    this.#options = options;
     this.#owner = owner;
     this.#reader = new HeadReader(options.maxHeadBytes);
     this.#parser = new RequestParser({
@@ -92,8 +92,13 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     });
     this.#body = new BodyDecoder(this, options.maxHeaders);
     this.#output = new Output(socket);
-    this.#idleSince = owner.clock.now();
-    this.#watchIdle(options.idleTimeout);
+    this.#idle = new IdleWatch(options.idleTimeout, this, owner);
+    this.#arrival = new Arrival(
+      options,
+      owner.wheel,
+      (late) => this.#guard(() => this.#refuse(late)),
+      (late) => this.#guard(() => this.#breakOff(late)),
+    );
     socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
     socket.on('end', () => this.#guard(() => this.#peerEnded()));
     socket.on('error', () => socket.destroy());
@@ -107,14 +112,22 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     return this.#meter?.wire ?? null;
   }
 
+  get busy(): boolean {
+    return this.#active || this.#reader.started;
+  }
+
   get backedUp(): boolean {
     return this.#output.backedUp;
   }
 
   /** Closes after the exchange in progress, or now when there is none. */
   drain(): void {
-    if (this.#active || this.#reader.started) this.#closing = true;
+    if (this.busy) this.#closing = true;
     else this.#end();
+  }
+
+  onIdle(): void {
+    this.#end();
   }
 
   destroy(): void {
@@ -223,7 +236,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   #readHead(bytes: Buffer, at: number): number {
     const end = this.#reader.read(bytes, at);
     if (end === MORE) {
-      this.#watchHead();
+      if (this.#reader.started) this.#arrival.watchHead();
       return bytes.length;
     }
     if (end < 0) {
@@ -252,9 +265,9 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     this.#modern = request.head.protocol !== 'HTTP/1.0';
     this.#framing = 'none';
     if (!request.keepAlive) this.#closing = true;
-    if (last) this.#stopRequestTimer();
+    if (last) this.#arrival.stop();
     else {
-      if (request.bodyLength !== UNTIL_CLOSE) this.#watchRequest();
+      if (request.bodyLength !== UNTIL_CLOSE) this.#arrival.watchBody();
       this.#body.start(request.bodyLength);
       if (request.expectContinue) this.#output.text('HTTP/1.1 100 Continue\r\n\r\n');
       this.#output.flush();
@@ -274,7 +287,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
     }
     if (this.#body.done && this.#active) {
       this.#requestDone = true;
-      this.#stopRequestTimer();
+      this.#arrival.stop();
       this.#handler?.onEnd(this.#body.trailers);
     }
     return at;
@@ -307,7 +320,7 @@ export class Http1ServerConnection implements ServerStream, BodySink {
       this.#end();
       return;
     }
-    this.#idleSince = this.#owner.clock.now();
+    this.#idle.since = this.#owner.clock.now();
     if (this.#early === null && this.#socket.isPaused()) this.#socket.resume();
     if (this.#early === null || this.#inLoop) return;
     const early = this.#early;
@@ -319,55 +332,21 @@ export class Http1ServerConnection implements ServerStream, BodySink {
   #end(): void {
     this.#ended = true;
     this.#early = null;
-    this.#stopRequestTimer();
+    this.#arrival.stop();
+    this.#idle.stop();
     this.#output.flushNow();
-    this.#socket.end();
-    this.#socket.resume();
-    this.#owner.wheel.cancel(this.#idleTimer);
-    this.#idleTimer = this.#owner.wheel.set(LINGER, () => this.#socket.destroy());
+    closeDelayed(this.#socket, this.#owner.wheel, LINGER, () => undefined);
   }
 
   #closed(): void {
     this.#ended = true;
-    this.#owner.wheel.cancel(this.#idleTimer);
-    this.#stopRequestTimer();
+    this.#idle.stop();
+    this.#arrival.stop();
     const handler = this.#handler;
     this.#active = false;
     this.#owner.onClosed();
     handler?.onAbort('disconnect');
     this.#handler = null;
-  }
-
-  /** Lazy: the timer is not touched per request; when it fires it looks how long the connection has really been idle. */
-  #watchIdle(delay: number): void {
-    const { idleTimeout } = this.#options;
-    if (idleTimeout === 0) return;
-    this.#idleTimer = this.#owner.wheel.set(delay, () => {
-      const idle = this.#owner.clock.now() - this.#idleSince;
-      if (this.#active || this.#reader.started) this.#watchIdle(idleTimeout);
-      else if (idle < idleTimeout) this.#watchIdle(idleTimeout - idle);
-      else this.#end();
-    });
-  }
-
-  #watchHead(): void {
-    if (this.#requestTimer !== null || !this.#reader.started) return;
-    const deadline = headDeadline(this.#options);
-    if (deadline === null) return;
-    this.#requestTimer = this.#owner.wheel.set(deadline.after, () => this.#guard(() => this.#refuse(deadline.fault)));
-  }
-
-  #watchRequest(): void {
-    this.#stopRequestTimer();
-    const limit = this.#options.requestTimeout;
-    if (limit === 0) return;
-    this.#requestTimer = this.#owner.wheel.set(limit, () => this.#guard(() => this.#breakOff(requestTimeout)));
-  }
-
-  #stopRequestTimer(): void {
-    if (this.#requestTimer === null) return;
-    this.#owner.wheel.cancel(this.#requestTimer);
-    this.#requestTimer = null;
   }
 
   /** The boundary of exceptions: a bug costs the exchange it happened in and, as nobody knows where its reader stands, the connection. */

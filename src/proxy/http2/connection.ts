@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { closeDelayed } from '../socket/delayed-close.ts';
 import { takeViews } from '../socket/reused-reads.ts';
 import { Budgets, type Flood } from './budgets.ts';
 import { ClosedStreams, ending } from './closed-streams.ts';
@@ -15,8 +16,9 @@ import type { Http2Stream } from './http2-stream.ts';
 import { Inbound } from './inbound.ts';
 import { Keepalive } from './keepalive.ts';
 import type { Http2Options } from './options.ts';
+import { Outbound } from './outbound.ts';
 import { Http2Output } from './output.ts';
-import { code, DEFAULT_WINDOW, FRAME_HEAD, FRAME_SIZE, flags, frame, LARGEST_WINDOW } from './protocol.ts';
+import { code, DEFAULT_WINDOW, flags, frame, LARGEST_WINDOW } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { encodeSettings, PeerSettings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
@@ -63,6 +65,7 @@ export class Http2Connection {
   readonly streams = new StreamTable();
   readonly closedStreams = new ClosedStreams();
   readonly budgets: Budgets;
+  readonly outbound: Outbound;
   readonly peer = new PeerSettings();
   readonly owner: Http2Owner;
   readonly socket: Socket;
@@ -72,15 +75,11 @@ export class Http2Connection {
   blockFrames = 0;
   readonly #side: Http2Side;
   readonly #inbound: Inbound;
-  /** Streams with bytes that windows or the socket hold back, in the order in which they have their turn. */
-  readonly #waiting = new Set<Http2Stream>();
   readonly #touched: Http2Stream[] = [];
-  #sendWindow = DEFAULT_WINDOW;
   readonly receiveWindow: ReceiveWindow;
   #ended = false;
   #closed = false;
   #errorCode = 0;
-  #pumping = false;
   #keepalive: Keepalive | null = null;
   readonly #pongs: (() => void)[] = [];
 
@@ -93,6 +92,7 @@ export class Http2Connection {
     this.output = new Http2Output(socket);
     this.decoder = new HpackDecoder(options.hpackTableSize);
     this.budgets = new Budgets(options);
+    this.outbound = new Outbound(this.output, this.encoder, this.budgets, owner.stats);
     this.#inbound = new Inbound(this, side, maxHeadBytes);
     this.receiveWindow = new ReceiveWindow(options.initialConnectionWindow);
     socket.on('end', () => this.destroy());
@@ -157,46 +157,6 @@ export class Http2Connection {
     this.output.number(frame.rstStream, id, errorCode);
   }
 
-  /** Returns how many bytes the windows and the socket let through. `once`: at most one frame. */
-  sendData(stream: Http2Stream, chunk: Buffer, from: number, to: number, once: boolean): number {
-    let at = from;
-    while (at < to && !this.output.congested) {
-      const room = Math.min(this.#sendWindow, stream.sendWindow, FRAME_SIZE);
-      if (room <= 0) break;
-      const end = Math.min(to, at + room);
-      this.output.data(stream.id, chunk, at, end, false);
-      this.budgets.dataFramesSent += 1;
-      if (stream.wire !== null) stream.wire.sent += FRAME_HEAD + end - at;
-      this.#sendWindow -= end - at;
-      stream.sendWindow -= end - at;
-      at = end;
-      if (once) break;
-    }
-    return at - from;
-  }
-
-  sendEnd(stream: Http2Stream): void {
-    if (this.output.endLast(stream.id)) return;
-    this.output.data(stream.id, EMPTY, 0, 0, true);
-    if (stream.wire !== null) stream.wire.sent += FRAME_HEAD;
-  }
-
-  /** Returns the length of its frames. */
-  sendTrailers(stream: Http2Stream, trailers: HeaderMap): number {
-    this.owner.stats.trailers += 1;
-    const { output, encoder } = this;
-    output.beginFrame(frame.headers, flags.endHeaders | flags.endStream, stream.id, 64);
-    encoder.begin(output);
-    const { fields } = trailers;
-    for (let i = 0; i < fields.length; i += 2) encoder.field(output, fields[i]!, fields[i + 1]!);
-    return output.endHeaders(stream.id, FRAME_SIZE);
-  }
-
-  /** The stream is heard again when the windows or the socket let more through. */
-  wait(stream: Http2Stream): void {
-    this.#waiting.add(stream);
-  }
-
   /** `length` received bytes have been dealt with: the peer may send as many again. A paused stream is not ready for more. */
   credit(stream: Http2Stream | null, length: number): void {
     if (stream !== null) {
@@ -251,9 +211,7 @@ export class Http2Connection {
     this.#side.onEnding();
     this.#abandonStreams();
     this.output.flushNow();
-    this.socket.end();
-    this.socket.resume();
-    this.owner.wheel.set(LINGER, () => this.socket.destroy());
+    closeDelayed(this.socket, this.owner.wheel, LINGER, () => undefined);
   }
 
   destroy(): void {
@@ -299,20 +257,12 @@ export class Http2Connection {
     }
     this.output.control(frame.settings, flags.ack, 0, EMPTY);
     this.#side.onSettings();
-    if (change > 0) this.pump();
+    if (change > 0) this.outbound.pump();
     return 0;
   }
 
   pong(): void {
     this.#pongs.shift()?.();
-  }
-
-  /** Credit for the whole connection; false: more than there can be. */
-  openWindow(increment: number): boolean {
-    this.#sendWindow += increment;
-    if (this.#sendWindow > LARGEST_WINDOW) return false;
-    this.pump();
-    return true;
   }
 
   /** A request goes out. */
@@ -346,31 +296,16 @@ export class Http2Connection {
     stream.onReset(errorCode, 'fault');
   }
 
-  /** Gives every waiting stream its turn, a frame at a time, until the windows or the socket are full. */
-  pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    let progress = true;
-    while (progress && !this.output.congested) {
-      progress = false;
-      for (const stream of this.#waiting) {
-        if (!stream.waiting) this.#waiting.delete(stream);
-        else if (stream.pump()) progress = true;
-      }
-    }
-    this.#pumping = false;
-  }
-
   #drained(): void {
     this.output.taken();
-    this.pump();
+    this.outbound.pump();
   }
 
   #remove(stream: Http2Stream, how: number): void {
     if (!this.streams.delete(stream)) return;
     this.closedStreams.add(stream.id, how);
     this.owner.stats.streams_active -= 1;
-    if (this.#waiting.size > 0) this.#waiting.delete(stream);
+    this.outbound.forget(stream);
     stream.release();
     if (stream.held > 0) this.credit(null, stream.held);
     if (this.streams.size === 0) this.#side.onQuiet();

@@ -80,11 +80,11 @@ export abstract class Http2Stream {
 
   write(chunk: Buffer): void {
     if (this.localDone || this.closed || chunk.length === 0 || this.#queue?.finishing === true) return;
-    const sent = this.#queue === null ? this.connection.sendData(this, chunk, 0, chunk.length, false) : 0;
+    const sent = this.#queue === null ? this.connection.outbound.send(this, chunk, 0, chunk.length, false) : 0;
     if (sent === chunk.length) return;
     this.#queue ??= new SendQueue();
     this.#queue.push(sent === 0 ? chunk : chunk.subarray(sent));
-    this.connection.wait(this);
+    this.connection.outbound.wait(this);
   }
 
   finish(trailers: HeaderMap | null): void {
@@ -115,7 +115,7 @@ export abstract class Http2Stream {
     if (queue === null) return false;
     const chunk = queue.first;
     const { backedUp } = this;
-    const sent = this.connection.sendData(this, chunk, 0, chunk.length, true);
+    const sent = this.connection.outbound.send(this, chunk, 0, chunk.length, true);
     if (sent === 0) return false;
     queue.shift(sent);
     if (queue.bytes === 0) {
@@ -139,14 +139,14 @@ export abstract class Http2Stream {
 
   #end(trailers: HeaderMap | null): void {
     this.localDone = true;
-    if (trailers === null || trailers.size === 0) this.connection.sendEnd(this);
+    if (trailers === null || trailers.size === 0) this.connection.outbound.end(this);
     else this.#sendTrailers(trailers);
     if (this.remoteDone) this.connection.forget(this);
     else this.onLocalEnd();
   }
 
   #sendTrailers(trailers: HeaderMap): void {
-    const frames = this.connection.sendTrailers(this, trailers);
+    const frames = this.connection.outbound.sendTrailers(this, trailers);
     this.wire?.sentBlock(frames, fieldBytes(trailers));
   }
 

@@ -212,7 +212,9 @@ export class Inbound implements FrameSink {
       return null;
     }
     if (increment === 0) return wrong(code.protocolError, 'WINDOW_UPDATE of nothing');
-    return this.#connection.openWindow(increment) ? null : wrong(code.flowControlError, 'the window is too large');
+    return this.#connection.outbound.openWindow(increment)
+      ? null
+      : wrong(code.flowControlError, 'the window is too large');
   }
 
   #openStreamWindow(id: number, increment: number): void {
@@ -221,7 +223,7 @@ export class Inbound implements FrameSink {
     stream.sendWindow += increment;
     if (increment === 0) this.#connection.breakStream(stream, code.protocolError);
     else if (stream.sendWindow > LARGEST_WINDOW) this.#connection.breakStream(stream, code.flowControlError);
-    else this.#connection.pump();
+    else this.#connection.outbound.pump();
   }
 
   #isIdle(id: number): boolean {

@@ -4,6 +4,7 @@ import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Downstream } from '../http/exchange.ts';
 import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-deadline.ts';
 import { HeaderMap } from '../http/headers.ts';
+import { type Idler, IdleWatch } from '../http/idle-watch.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
 import { fieldBytes, requestBytes } from '../http/wire-bytes.ts';
@@ -37,7 +38,7 @@ const PREMATURE_LIFETIME = 1_000;
 /** Milliseconds between the two GOAWAYs where the peer answers no ping. */
 const DRAIN_NOTICE = 1_000;
 
-export class Http2ServerConnection implements Http2Side {
+export class Http2ServerConnection implements Http2Side, Idler {
   readonly client = false;
   readonly downstream: Downstream;
   lastPeerStream = 0;
@@ -48,8 +49,7 @@ export class Http2ServerConnection implements Http2Side {
   readonly #owner: Http2ServerOwner;
   readonly #blocks: BlockReader<RequestFields>;
   readonly #preface = new Preface();
-  #idleTimer: Timer | null = null;
-  #idleSince: number;
+  readonly #idle: IdleWatch;
   #drainTimer: Timer | null = null;
   /** Runs while the header block of a request is incomplete. */
   #headTimer: Timer | null = null;
@@ -73,8 +73,7 @@ export class Http2ServerConnection implements Http2Side {
     this.#connection = new Http2Connection(socket, options.http2, options.maxHeadBytes, owner, this);
     const limits = { ...options, allowConnect: options.http2.allowConnect };
     this.#blocks = new BlockReader(this.#connection.decoder, () => new RequestFields(limits));
-    this.#idleSince = owner.clock.now();
-    this.#watchIdle(options.idleTimeout);
+    this.#idle = new IdleWatch(options.idleTimeout, this, owner);
     socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#receive(bytes)));
     this.#connection.start(null);
     socket.resume();
@@ -88,6 +87,14 @@ export class Http2ServerConnection implements Http2Side {
     const last = () => this.#lastGoaway();
     this.#connection.ping(last);
     this.#drainTimer = this.#owner.wheel.set(DRAIN_NOTICE, () => this.#connection.guard(last));
+  }
+
+  get busy(): boolean {
+    return this.#connection.streams.size > 0;
+  }
+
+  onIdle(): void {
+    this.drain();
   }
 
   destroy(): void {
@@ -131,7 +138,7 @@ export class Http2ServerConnection implements Http2Side {
   }
 
   onQuiet(): void {
-    this.#idleSince = this.#owner.clock.now();
+    this.#idle.since = this.#owner.clock.now();
     if (this.#draining && this.#lastServed !== LARGEST_STREAM) this.#connection.end();
   }
 
@@ -140,7 +147,7 @@ export class Http2ServerConnection implements Http2Side {
   }
 
   onClosed(errorCode: number): void {
-    this.#owner.wheel.cancel(this.#idleTimer);
+    this.#idle.stop();
     this.#owner.wheel.cancel(this.#drainTimer);
     this.#stopHeadTimer();
     if (errorCode !== code.noError) this.#owner.onProtocolError();
@@ -251,18 +258,6 @@ export class Http2ServerConnection implements Http2Side {
     this.#lastServed = this.lastPeerStream;
     this.#connection.goaway(this.#lastServed, code.noError);
     if (this.#connection.streams.size === 0) this.#connection.end();
-  }
-
-  /** Lazy: the timer is not touched per request; when it fires it looks how long the connection has really been idle. */
-  #watchIdle(delay: number): void {
-    const { idleTimeout } = this.#options;
-    if (idleTimeout === 0) return;
-    this.#idleTimer = this.#owner.wheel.set(delay, () => {
-      const idle = this.#owner.clock.now() - this.#idleSince;
-      if (this.#connection.streams.size > 0) this.#watchIdle(idleTimeout);
-      else if (idle < idleTimeout) this.#watchIdle(idleTimeout - idle);
-      else this.drain();
-    });
   }
 
   #watchRequest(stream: Http2ServerStream): void {
