@@ -1,5 +1,5 @@
 // The proxy as a process: runtime, discovery, admin and agent put together, and how it ends.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { type Logger, pino } from 'pino';
@@ -14,8 +14,10 @@ import { statisticName } from '../proxy/admin/statistic-name.ts';
 import { nameTagger } from '../proxy/admin/statistic-tags.ts';
 import { type AgentBootstrap, type Bootstrap, loadBootstrap } from '../proxy/bootstrap/bootstrap.ts';
 import { BootstrapError } from '../proxy/bootstrap/bootstrap-error.ts';
+import { decoders } from '../proxy/config/decoders.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
 import { requestOverCluster } from '../proxy/discovery/request-certificate.ts';
+import { faultsOfStatic } from '../proxy/discovery/validate.ts';
 import { createSink } from '../proxy/stats-sink/create.ts';
 import { StatsReporter } from '../proxy/stats-sink/reporter.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
@@ -23,16 +25,21 @@ import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Engine } from '../proxy/workers/engine.ts';
 import { WorkerPool } from '../proxy/workers/pool.ts';
 import { ProxyThread } from '../proxy/workers/thread.ts';
+import type { ProxyOptions } from './proxy-options.ts';
 
-export type ProxyOptions = {
-  readonly file: string;
-  readonly logLevel: string;
-  /** Milliseconds. */
-  readonly drainTime: number;
-  /** Threads that carry traffic; 0 is one for each core there is; null: what the bootstrap says. */
-  readonly concurrency: number | null;
-  readonly version: string;
-};
+/** Decodes all that the bootstrap holds, as a start would, and says what would be refused; resolves with the exit code. */
+export async function validateProxy(options: ProxyOptions): Promise<number> {
+  let faults: readonly string[];
+  try {
+    faults = faultsOfStatic(await loadBootstrap(options), decoders);
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error;
+    faults = [error.message];
+  }
+  for (const fault of faults) console.error(fault);
+  if (faults.length === 0) console.log(`configuration '${options.configPath}' OK`);
+  return faults.length === 0 ? 0 : 1;
+}
 
 /** Runs until it is told to end; resolves with the exit code. */
 export async function runProxy(options: ProxyOptions): Promise<number> {
@@ -47,7 +54,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const failed = proxy.discovery.start().then(
     () => new Promise<never>(() => log.info('ready')),
     (error: unknown) => {
-      log.fatal(error instanceof BootstrapError ? `${options.file}: ${error.message}` : String(error));
+      log.fatal(error instanceof BootstrapError ? `${options.configPath}: ${error.message}` : String(error));
       return 1;
     },
   );
@@ -59,7 +66,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
 type RunningProxy = { readonly discovery: Discovery; readonly ended: Promise<number>; close(): Promise<void> };
 
 async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningProxy> {
-  const bootstrap = await loadBootstrap(options.file);
+  const bootstrap = await loadBootstrap(options);
   const engine = await startEngine(options, bootstrap, log);
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, engine, log));
   const { runtime, decoders } = engine;
@@ -69,6 +76,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const ending = new Ending(engine, log);
   const view = adminView({ options, bootstrap, engine, discovery, ending, log });
   const admin: AdminServer | null = bootstrap.admin && (await serveAdmin(view, bootstrap.admin));
+  if (admin !== null && options.adminAddressPath !== '') await writeFile(options.adminAddressPath, admin.address);
   const { interval, sinks } = bootstrap.statsSinks;
   const open = sinks.map((sink) =>
     createSink(sink, runtime.client, bootstrap.node, view.tagger, bootstrap.statsConfig.bounds),
@@ -91,14 +99,17 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
 }
 
 /** One worker is this thread: there is no other then. */
-async function startEngine(options: ProxyOptions, bootstrap: Bootstrap, log: Logger): Promise<Engine> {
-  const { drainTime } = options;
+async function startEngine(
+  { drainTimes, ...options }: ProxyOptions,
+  bootstrap: Bootstrap,
+  log: Logger,
+): Promise<Engine> {
   const asked = options.concurrency ?? bootstrap.concurrency;
   // Counts what a cgroup allows, as Envoy does.
   const concurrency = asked === 0 ? availableParallelism() : asked;
-  if (concurrency === 1) return new ProxyThread({ bootstrap, log, drainTime });
+  if (concurrency === 1) return new ProxyThread({ bootstrap, log, drainTimes });
   const entry = new URL(`proxy-worker${extname(import.meta.filename)}`, import.meta.url);
-  return WorkerPool.start({ concurrency, entry, bootstrap, log, drainTime, clock: turnClock, random: Math.random });
+  return WorkerPool.start({ concurrency, entry, bootstrap, log, drainTimes, clock: turnClock, random: Math.random });
 }
 
 /** Draining and ending, by signal or by admin: the first asks for a drain, a second signal ends at once. */

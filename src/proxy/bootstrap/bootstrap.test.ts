@@ -1,11 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeBootstrap } from '../../encode/bootstrap.ts';
 import { decodeCluster } from '../config/cluster.ts';
 import { adsSource } from '../config/config-source.ts';
-import { loadBootstrap, readBootstrap } from './bootstrap.ts';
+import { readBootstrap } from './bootstrap.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 
 const complete = `
@@ -93,14 +90,6 @@ describe('bootstrap', () => {
     expect(ads?.target.cluster).toBe('xds-grpc');
     for (const one of clusters) expect(() => decodeCluster(one)).not.toThrow();
     expect(agent?.ca).toBe('127.0.0.1:15010');
-  });
-
-  it('names the file that cannot be read', async () => {
-    await expect(loadBootstrap('/nowhere/b.yaml')).rejects.toThrow(/\/nowhere\/b.yaml: ENOENT/);
-    const folder = await mkdtemp(join(tmpdir(), 'tulle-bootstrap-'));
-    await writeFile(join(folder, 'b.yaml'), 'node: [');
-    await expect(loadBootstrap(join(folder, 'b.yaml'))).rejects.toThrow(BootstrapError);
-    await rm(folder, { recursive: true });
   });
 });
 

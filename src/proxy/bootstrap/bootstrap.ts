@@ -1,5 +1,4 @@
 // The bootstrap file → what this process starts from. Everything it says and we cannot do is refused.
-import { readFile } from 'node:fs/promises';
 import { create, isFieldSet } from '@bufbuild/protobuf';
 import { types } from '../../xds/descriptors/types.ts';
 import {
@@ -23,9 +22,10 @@ import { type ConfigSource, decodeSource } from '../config/config-source.ts';
 import { decodeStreamSource, type StreamSource } from '../config/stream-source.ts';
 import type { OverloadConfig } from '../overload/config.ts';
 import { BootstrapError } from './bootstrap-error.ts';
-import { parseMessage } from './document.ts';
+import { parseMessage, type Source } from './document.ts';
 import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
+import { bootstrapSources, type CommandLine } from './sources.ts';
 import { readStatsConfig, type StatsConfig } from './stats-config.ts';
 import { readStatsSinks, type StatsSinks } from './stats-sinks.ts';
 
@@ -71,24 +71,22 @@ const readFields = new Set([
 const harmlessFields = new Set(['applicationLogConfig', '$typeName', '$unknown']);
 
 /** Rejects with a BootstrapError. */
-export async function loadBootstrap(file: string): Promise<Bootstrap> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new BootstrapError(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  return readBootstrap(text, file);
+export async function loadBootstrap(given: CommandLine): Promise<Bootstrap> {
+  return readSources(await bootstrapSources(given));
 }
 
 /** Rejects with a BootstrapError. */
-export async function readBootstrap(text: string, file: string): Promise<Bootstrap> {
-  const message = await parseMessage(BootstrapSchema, text, file, types);
+export function readBootstrap(text: string, file: string): Promise<Bootstrap> {
+  return readSources([{ text, name: file }]);
+}
+
+async function readSources(sources: readonly Source[]): Promise<Bootstrap> {
+  const message = await parseMessage(BootstrapSchema, sources, types);
   try {
     return bootstrapOf(message);
   } catch (error) {
     if (error instanceof BootstrapError || error instanceof ConfigError)
-      throw new BootstrapError(`${file}: ${error.message}`, { cause: error });
+      throw new BootstrapError(`${sources[0]?.name}: ${error.message}`, { cause: error });
     throw error;
   }
 }

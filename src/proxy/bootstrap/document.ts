@@ -1,11 +1,12 @@
 // YAML or JSON text → a protobuf message. Refuses fields and types that do not exist with their path, which protobuf's own
 // JSON reader does not tell.
 import {
+  create,
   type DescField,
   type DescMessage,
-  fromJson,
   type JsonValue,
   type MessageShape,
+  mergeFromJson,
   type Registry,
 } from '@bufbuild/protobuf';
 import { BootstrapError } from './bootstrap-error.ts';
@@ -13,21 +14,30 @@ import { BootstrapError } from './bootstrap-error.ts';
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 100;
 
-/** Rejects with a BootstrapError. */
+/** Text, and what errors call the place it is from. */
+export type Source = { readonly text: string; readonly name: string };
+
+/**
+ * One message of all sources, each merged over those before it as protobuf merges: messages field by field, lists appended.
+ * Rejects with a BootstrapError.
+ */
 export async function parseMessage<Desc extends DescMessage>(
   schema: Desc,
-  text: string,
-  file: string,
+  sources: readonly Source[],
   registry: Registry,
 ): Promise<MessageShape<Desc>> {
-  const json = await parseText(text, file);
-  const problem = findUnknown(schema, json, '', registry, 0);
-  if (problem !== null) throw new BootstrapError(`${file}: ${problem}`);
-  try {
-    return fromJson(schema, json, { registry });
-  } catch (error) {
-    throw new BootstrapError(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  const message = create(schema);
+  for (const { text, name } of sources) {
+    const json = await parseText(text, name);
+    const problem = findUnknown(schema, json, '', registry, 0);
+    if (problem !== null) throw new BootstrapError(`${name}: ${problem}`);
+    try {
+      mergeFromJson(schema, message, json, { registry });
+    } catch (error) {
+      throw new BootstrapError(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
   }
+  return message;
 }
 
 async function parseText(text: string, file: string): Promise<JsonValue> {

@@ -74,7 +74,7 @@ export class ResourceFile {
 }
 
 async function readResources(text: string, path: string, typeUrl: TypeUrl): Promise<Update['added']> {
-  const { resources } = await parseMessage(DiscoveryResponseSchema, text, path, types);
+  const { resources } = await parseMessage(DiscoveryResponseSchema, [{ text, name: path }], types);
   return resources.map((resource, at) => {
     if (resource.typeUrl !== typeUrl) {
       throw new BootstrapError(`${path}: resources[${at}]: is a ${resource.typeUrl}, this file is for ${typeUrl}`);

@@ -40,7 +40,7 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       tallies: new SharedArrayBuffer(0),
       threads: 2,
       ticketSeed: new Uint8Array(),
-      drainTime: 0,
+      drainTimes: { requests: 0, connections: 0 },
     }),
     onDeath: () => undefined,
     onNews: () => undefined,

@@ -3,6 +3,14 @@ import type { ClusterView } from '../admin/cluster-status.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Decoders, Runtime } from '../discovery/runtime.ts';
 
+/** How long, in milliseconds, what has to end may go on. */
+export type DrainTimes = {
+  /** Requests in progress, when the proxy ends. */
+  readonly requests: number;
+  /** Connections of a listener or chain that is gone. */
+  readonly connections: number;
+};
+
 export type Engine = {
   /** Threads that carry traffic. */
   readonly concurrency: number;

@@ -7,7 +7,7 @@ import type { ClusterOutcome } from '../config/on-demand.ts';
 import type { SecretValue } from '../config/types.ts';
 import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
-import type { DrainPart, MemoryFigures } from './engine.ts';
+import type { DrainPart, DrainTimes, MemoryFigures } from './engine.ts';
 import type { Wish } from './wishes.ts';
 
 /** Of the configuration in use. */
@@ -114,6 +114,5 @@ export type WorkerSeed = {
   readonly counts: SharedArrayBuffer;
   /** Keys of session tickets are derived from it; made anew with each start of the proxy. */
   readonly ticketSeed: Uint8Array;
-  /** Milliseconds. */
-  readonly drainTime: number;
+  readonly drainTimes: DrainTimes;
 };

@@ -28,7 +28,7 @@ import {
 } from './collected.ts';
 import { Crew } from './crew.ts';
 import { DecodedBytes } from './decoded-bytes.ts';
-import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
+import type { DrainPart, DrainTimes, Engine, MemoryFigures } from './engine.ts';
 import { FIRST, type Figures, type News, type Order } from './messages.ts';
 import { SharedListeners } from './shared-listeners.ts';
 import { ProxyThread, type ThreadLog } from './thread.ts';
@@ -40,8 +40,7 @@ export type PoolOptions = {
   readonly entry: URL;
   readonly bootstrap: Bootstrap;
   readonly log: ThreadLog;
-  /** Milliseconds that requests in progress get when the proxy ends. */
-  readonly drainTime: number;
+  readonly drainTimes: DrainTimes;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -82,14 +81,14 @@ export class WorkerPool implements Engine {
   }
 
   private constructor(options: PoolOptions) {
-    const { concurrency, entry, bootstrap, log, drainTime, clock, random } = options;
+    const { concurrency, entry, bootstrap, log, drainTimes, clock, random } = options;
     const bytes = new DecodedBytes(decoders);
     const threads = concurrency + 1;
     const tallies = SharedTallies.allocate(threads);
     const counts = SharedCounts.allocate();
     const seed = {
       bootstrap: toBinary(BootstrapSchema, bootstrap.message),
-      drainTime,
+      drainTimes,
       tallies,
       counts,
       threads,
@@ -100,7 +99,7 @@ export class WorkerPool implements Engine {
     this.#health = new FollowedHealth((note) => this.#note(note));
     this.#court = new Witness(new SharedCounts(counts), (note) => this.#testify(note));
     this.#own = new ProxyThread({
-      ...{ bootstrap, log, drainTime },
+      ...{ bootstrap, log, drainTimes },
       watchHealth: this.#health.watch,
       judgement: this.#court.enter,
     });
@@ -192,9 +191,9 @@ export class WorkerPool implements Engine {
   }
 
   async drain(part: DrainPart): Promise<void> {
-    const { clock, drainTime } = this.#options;
+    const { clock, drainTimes } = this.#options;
     await this.#listeners.forget(part);
-    const late = new Promise<void>((resolve) => clock.after(drainTime + LEEWAY, resolve));
+    const late = new Promise<void>((resolve) => clock.after(drainTimes.requests + LEEWAY, resolve));
     await Promise.race([this.#crew.ask({ kind: 'drain', part }), late]);
   }
 

@@ -17,7 +17,7 @@ import { ownEnd } from '../log/workload-end.ts';
 import { withSafetyNet } from '../overload/config.ts';
 import { Overload } from '../overload/overload.ts';
 import { ProxyRuntime } from '../runtime.ts';
-import type { DrainPart, Engine, MemoryFigures } from './engine.ts';
+import type { DrainPart, DrainTimes, Engine, MemoryFigures } from './engine.ts';
 import { countFaults } from './faults.ts';
 
 export type ThreadLog = Log & { level: string };
@@ -25,8 +25,7 @@ export type ThreadLog = Log & { level: string };
 export type ThreadOptions = {
   readonly bootstrap: Bootstrap;
   readonly log: ThreadLog;
-  /** Milliseconds. */
-  readonly drainTime: number;
+  readonly drainTimes: DrainTimes;
   /** Where there are other threads. */
   readonly sharing?: ListenerSharing;
   readonly watchHealth?: WatchHealth;
@@ -42,7 +41,7 @@ export class ProxyThread implements Engine {
   readonly #faults: { readonly count: number };
   readonly #health = { failing: false };
 
-  constructor({ bootstrap, log, drainTime, sharing, watchHealth, judgement }: ThreadOptions) {
+  constructor({ bootstrap, log, drainTimes, sharing, watchHealth, judgement }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
     this.#log = log;
     this.#metrics = metrics;
@@ -59,7 +58,8 @@ export class ProxyThread implements Engine {
       nodeCluster: bootstrap.node.cluster,
       localCluster: bootstrap.localCluster,
       zone: zoneOf(bootstrap.node),
-      drainTime,
+      drainTime: drainTimes.requests,
+      listenerDrainTime: drainTimes.connections,
       ...(sharing && { sharing }),
       ...(watchHealth && { watchHealth }),
       ...(judgement && { judgement }),

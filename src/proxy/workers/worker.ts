@@ -66,7 +66,7 @@ class Worker {
       bootstrap,
       runtimeValues,
       failing,
-      drainTime,
+      drainTimes,
       tallies: memory,
       counts: countsMemory,
       threads,
@@ -103,7 +103,7 @@ class Worker {
       tally: (name: string) => tallies.of(name),
       ticketKeys: (of: string) => createHmac('sha384', ticketSeed).update(of).digest(),
     };
-    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTime, sharing, watchHealth, judgement });
+    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTimes, sharing, watchHealth, judgement });
     this.#thread.failHealth(failing);
     this.#wishes = new Wishes((wish) => say({ kind: 'wish', wish }));
     this.#thread.runtime.serveOnDemand(this.#wishes);
