@@ -1,4 +1,4 @@
-// The proxy as a process: runtime, discovery, admin and agent put together, and how it ends.
+// The proxy as a process: data plane, discovery, admin and agent put together, and how it ends.
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
@@ -69,8 +69,16 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   const bootstrap = await loadBootstrap(options);
   const engine = await startEngine(options, bootstrap, log);
   const agent = bootstrap.agent && (await startAgent(bootstrap, bootstrap.agent, engine, log));
-  const { runtime, decoders } = engine;
-  const discovery = new Discovery({ bootstrap, runtime, decoders, agent, clock: turnClock, random: Math.random, log });
+  const { dataPlane, decoders } = engine;
+  const discovery = new Discovery({
+    bootstrap,
+    target: dataPlane,
+    decoders,
+    agent,
+    clock: turnClock,
+    random: Math.random,
+    log,
+  });
   const idleMemory = new IdleMemory(systemClock, processMemory());
   idleMemory.start();
   const ending = new Ending(engine, log);
@@ -79,7 +87,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   if (admin !== null && options.adminAddressPath !== '') await writeFile(options.adminAddressPath, admin.address);
   const { interval, sinks } = bootstrap.statsSinks;
   const open = sinks.map((sink) =>
-    createSink(sink, runtime.client, bootstrap.node, view.tagger, bootstrap.statsConfig.bounds),
+    createSink(sink, dataPlane.client, bootstrap.node, view.tagger, bootstrap.statsConfig.bounds),
   );
   const reporter = new StatsReporter(interval, open, view, systemClock, log);
   reporter.start();
@@ -203,7 +211,7 @@ function adminView({ options, bootstrap, engine, discovery, ending, log }: ViewP
 async function startAgent(
   bootstrap: Bootstrap,
   settings: AgentBootstrap,
-  { runtime, decoders }: Engine,
+  { dataPlane, decoders }: Engine,
   log: Logger,
 ): Promise<IdentityAgent> {
   const roots = await readFile(settings.rootFile, 'utf8');
@@ -221,7 +229,7 @@ async function startAgent(
     token: () => readFile(settings.tokenFile, 'utf8'),
     request: requestOverCluster(
       { address: settings.ca, roots },
-      { decodeCluster: decoders.decodeCluster, open: (config) => runtime.openPrivate(config) },
+      { decodeCluster: decoders.decodeCluster, open: (config) => dataPlane.openPrivate(config) },
     ),
     clock: turnClock,
     random: Math.random,

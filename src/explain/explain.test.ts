@@ -8,7 +8,7 @@ import { port, type SpiffeId } from '../model/units.ts';
 import { adsSource } from '../proxy/config/config-source.ts';
 import { plainAssignment } from '../proxy/config/endpoints.ts';
 import type { ClusterConfig, DownstreamTlsConfig, ListenerConfig } from '../proxy/config/types.ts';
-import type { Decoders } from '../proxy/discovery/runtime.ts';
+import type { Decoders } from '../proxy/discovery/decoders.ts';
 import type { HttpFilter } from '../proxy/filter/filter.ts';
 import type { RbacFilter } from '../proxy/filter/rbac/filter.ts';
 import type { RouteTable } from '../proxy/route/table.ts';

@@ -1,6 +1,6 @@
 // A question in a user's words (a workload and a URL) → the proxy and listener it is about, and the answer.
 import type { ListenerPlan, ProxyPlan } from '../mesh/plan.ts';
-import type { Decoders } from '../proxy/discovery/runtime.ts';
+import type { Decoders } from '../proxy/discovery/decoders.ts';
 import type { Snapshot } from '../xds/resource.ts';
 import { explainRequest } from './explain-request.ts';
 import type { Explanation } from './explanation.ts';

@@ -2,7 +2,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import type { EndpointConfig } from '../proxy/config/cluster-types.ts';
 import type { ClusterConfig, HttpConnectionConfig, ListenerConfig } from '../proxy/config/types.ts';
-import type { Decoders } from '../proxy/discovery/runtime.ts';
+import type { Decoders } from '../proxy/discovery/decoders.ts';
 import type { RouteTable } from '../proxy/route/table.ts';
 import { ClusterSchema } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';

@@ -27,7 +27,7 @@ async function start() {
   const up = await startEcho();
   const names = cluster('names', [], { discovery: { kind: 'dynamic', cache, insecure: false } });
   const proxy = await startProxy({ '/': route(forward('names')) }, [names]);
-  open.push(up, proxy.runtime);
+  open.push(up, proxy.dataPlane);
   const client = () => {
     const opened = openClient(proxy.port);
     open.push({ close: () => opened.socket.destroy() });

@@ -250,10 +250,10 @@ test.each(Object.entries(faults))('%s', async (_name, fault) => {
   await bystander.until(/ok[\s\S]*ok$/);
   bystander.socket.destroy();
   expect(uncaught).toEqual([]);
-  const { runtime, stat } = proxy;
+  const { dataPlane, stat } = proxy;
   const counters = {
     http: () => stat('http.test.uncaught_exceptions'),
-    listener: () => runtime.listeners()[0]!.stats.uncaught_exceptions,
+    listener: () => dataPlane.listeners()[0]!.stats.uncaught_exceptions,
     timers: () => stat('server.timer_exceptions'),
   };
   await expect.poll(counters[fault.counter ?? 'http']).toBe(fault.count ?? 1);
@@ -277,6 +277,6 @@ async function heldOrigin(): Promise<{ readonly origin: Origin; release(): void 
 async function start(fault: Fault, port: number): Promise<Harness> {
   const entry = route(forward('up', fault.action), fault.route);
   const proxy = await startProxy({ '/': entry }, [cluster('up', [port], fault.cluster)], fault.http, fault);
-  open.push({ close: () => proxy.runtime.close() });
+  open.push({ close: () => proxy.dataPlane.close() });
   return proxy;
 }

@@ -94,7 +94,7 @@ async function start(
     [cluster('up', [upstream.port], { ...http, ...clusterChange })],
     change,
   );
-  cleanups.push(() => proxy.runtime.close());
+  cleanups.push(() => proxy.dataPlane.close());
   return proxy;
 }
 
@@ -230,7 +230,7 @@ describe('a shared connection', () => {
     const slow = session.request({ ':path': '/', ':method': 'POST' }, { endStream: false });
     slow.write('begin');
     const said = new Promise<void>((resolve) => session.once('goaway', () => resolve()));
-    const drained = proxy.runtime.drain();
+    const drained = proxy.dataPlane.drain();
     await said;
     slow.end('end');
     expect((await collect(slow)).status).toBe(200);
@@ -255,7 +255,7 @@ test('a stream the upstream refuses goes to another try where the route says so'
   const proxy = await startProxy({ '/': route(forward('up', { retry })) }, [
     cluster('up', [(server.address() as AddressInfo).port], { http: http2Upstream }),
   ]);
-  cleanups.push(() => proxy.runtime.close());
+  cleanups.push(() => proxy.dataPlane.close());
   const answer = await ask(client(proxy.port), { ':path': '/' });
   expect([answer.status, answer.body, refusals]).toEqual([200, 'second', 2]);
   expect(proxy.stat('http.test.downstream_rq_http2_total')).toBe(1);

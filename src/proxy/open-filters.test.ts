@@ -30,7 +30,7 @@ async function start(
   open.push(up);
   const routes = { '/': route(forward('up'), { filters: new Map(overrides) }) };
   const proxy = await startProxy(routes, [cluster('up', [up.port])], { filters });
-  open.push({ close: () => proxy.runtime.close() });
+  open.push({ close: () => proxy.dataPlane.close() });
   return { ...proxy, up };
 }
 
@@ -312,7 +312,7 @@ test('a filter that takes the response slowly slows the upstream down', async ()
     },
   }));
   const proxy = await startProxy({ '/': route(forward('up')) }, [cluster('up', [up.port])], { filters: [stops] });
-  open.push({ close: () => proxy.runtime.close() });
+  open.push({ close: () => proxy.dataPlane.close() });
   const answer = post(proxy.port);
   await expect.poll(() => taken).toBeGreaterThan(0);
   expect(taken).toBeLessThan(size / 10);
@@ -371,7 +371,7 @@ test.each(['response', 'request'] as const)(
       [cluster('up', [(server.address() as AddressInfo).port])],
       { filters },
     );
-    open.push({ close: () => proxy.runtime.close() });
+    open.push({ close: () => proxy.dataPlane.close() });
     const client = connect(proxy.port, '127.0.0.1');
     open.push({ close: () => client.destroy() });
     if (direction === 'response') {
@@ -402,7 +402,7 @@ test('what was chosen by is chosen anew where a filter asks for it', async () =>
     },
   };
   const proxy = await startProxy(routes, [cluster('up', [up.port])], { filters: [moves] });
-  open.push({ close: () => proxy.runtime.close() });
+  open.push({ close: () => proxy.dataPlane.close() });
   expect(await post(proxy.port)).toContain('rerouted');
 });
 
@@ -414,7 +414,7 @@ test('a copy for another cluster has the body that came while a filter took its 
   const filter: HttpFilter = { name: 'slow', request: () => slow.promise };
   const clusters = [cluster('up', [up.port]), cluster('copy', [copy.port])];
   const proxy = await startProxy({ '/': route(forward('up', { mirrors })) }, clusters, { filters: [filter] });
-  open.push({ close: () => proxy.runtime.close() });
+  open.push({ close: () => proxy.dataPlane.close() });
   const answer = post(proxy.port);
   await expect.poll(() => proxy.stat('http.test.downstream_rq_active')).toBe(1);
   slow.resolve(undefined);

@@ -30,7 +30,7 @@ async function echo(): Promise<Origin> {
 
 async function proxy(...args: Parameters<typeof startProxy>): Promise<Harness> {
   const harness = await startProxy(...args);
-  open.push({ close: () => harness.runtime.close() });
+  open.push({ close: () => harness.dataPlane.close() });
   return harness;
 }
 

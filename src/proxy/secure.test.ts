@@ -13,9 +13,9 @@ import { systemClock } from '../lib/clock.ts';
 import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
 import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
+import { DataPlane } from './data-plane.ts';
 import type { Exchange } from './http/exchange.ts';
 import { FilterChain } from './listener/filter-chain.ts';
-import { ProxyRuntime } from './runtime.ts';
 import {
   chain,
   chainMatch,
@@ -98,12 +98,12 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
   const up = await startEcho();
   const logs = { inbound: [] as string[], outbound: [] as string[], complaints: [] as string[] };
   const seen: Exchange[] = [];
-  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(logs.complaints) });
-  open.push(up, { close: () => runtime.close() });
-  runtime.setSecret('sds-grpc', 'server', api);
-  runtime.setSecret('sds-grpc', 'client', web);
-  runtime.setSecret('sds-grpc', 'ROOTCA', mesh.trust);
-  runtime.setCluster(cluster('local', [up.port]));
+  const dataPlane = new DataPlane({ clock: systemClock, random: () => 0.5, log: silentLog(logs.complaints) });
+  open.push(up, { close: () => dataPlane.close() });
+  dataPlane.setSecret('sds-grpc', 'server', api);
+  dataPlane.setSecret('sds-grpc', 'client', web);
+  dataPlane.setSecret('sds-grpc', 'ROOTCA', mesh.trust);
+  dataPlane.setCluster(cluster('local', [up.port]));
   const observe = { write: (exchange: Exchange) => void seen.push(exchange) };
   const local = http(routeTable('', { '/': route(forward('local')) }), {
     statPrefix: 'in',
@@ -119,17 +119,17 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
     name: 'raw',
     match: chainMatch({ transport: 'raw_buffer' }),
   });
-  await runtime.setListener(
+  await dataPlane.setListener(
     listener(permissive ? [tls, raw] : [tls], {
       name: 'in',
       direction: 'inbound',
       listenerFilters: [{ kind: 'tls-inspector', fingerprints: null, disabled: null }],
     }),
   );
-  const inPort = runtime.listeners()[0]!.port;
+  const inPort = dataPlane.listeners()[0]!.port;
   const when = { tlsMode: 'istio' };
   const target = endpoint(inPort, { metadata: { 'envoy.transport_socket_match': when } });
-  runtime.setCluster(
+  dataPlane.setCluster(
     cluster('api', [], {
       discovery: { kind: 'eds', serviceName: 'api', source: adsSource },
       tls: [
@@ -138,14 +138,14 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
       ],
     }),
   );
-  runtime.setEndpoints('api', plainAssignment([target]));
+  dataPlane.setEndpoints('api', plainAssignment([target]));
   const table = routeTable('', { '/': route(forward('api')) });
-  await runtime.setListener(
+  await dataPlane.setListener(
     listener([chain(http(table, { statPrefix: 'out', accessLogs: [memoryLog(logs.outbound)] }))], { name: 'out' }),
   );
-  const outPort = runtime.listeners()[1]!.port;
-  const stat = (name: string) => new Map(runtime.stats()).get(name);
-  return { runtime, inPort, outPort, logs, seen, stat, up };
+  const outPort = dataPlane.listeners()[1]!.port;
+  const stat = (name: string) => new Map(dataPlane.stats()).get(name);
+  return { dataPlane, inPort, outPort, logs, seen, stat, up };
 }
 
 async function ask(port: number): Promise<string> {
@@ -168,11 +168,11 @@ const identityOf = (value: SecretValue): ConnectionOptions =>
   value.kind === 'certificate' ? { cert: value.chain, key: value.key } : {};
 
 test('TLS on a Unix socket, several handshakes at once', async () => {
-  const { runtime } = await twoHops(server(), client());
+  const { dataPlane } = await twoHops(server(), client());
   const address = join(mkdtempSync(join(tmpdir(), 'tulle-secure-')), 'tls.sock');
   const table = routeTable('', { '/': route(forward('local')) });
   const secured = chain(http(table, { statPrefix: 'unix' }), { tls: server() });
-  await runtime.setListener(listener([secured], { name: 'unix', address, port: 0 }));
+  await dataPlane.setListener(listener([secured], { name: 'unix', address, port: 0 }));
   const over = (value: SecretValue) => askTls(0, { path: address, ...identityOf(value) });
   const [first, refused, second] = await Promise.all([over(web), over(foreign), over(web)]);
   expect(first).toMatch(/^HTTP\/1\.1 200 /);
@@ -211,9 +211,9 @@ describe('two hops', () => {
       'ssl_fail_verify_san',
     ],
   ])('%s is not spoken to', async (_name, serverSecret, trust, change, detail, counter) => {
-    const { outPort, runtime, seen, logs, stat, up } = await twoHops(server(), client(change()));
-    runtime.setSecret('sds-grpc', 'server', serverSecret());
-    runtime.setSecret('sds-grpc', 'ROOTCA', trust());
+    const { outPort, dataPlane, seen, logs, stat, up } = await twoHops(server(), client(change()));
+    dataPlane.setSecret('sds-grpc', 'server', serverSecret());
+    dataPlane.setSecret('sds-grpc', 'ROOTCA', trust());
     expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 503 [\s\S]*reset reason: remote connection failure$/);
     expect(logs.outbound[0]).toMatch(
       /^\/ 503 UF upstream_reset_before_response_started\{remote_connection_failure\|TLS_error:_/,
@@ -231,10 +231,10 @@ describe('two hops', () => {
   });
 
   test('new certificates are used by new connections while the old ones live on', async () => {
-    const { outPort, inPort, runtime, seen, up } = await twoHops(server(), client());
+    const { outPort, inPort, dataPlane, seen, up } = await twoHops(server(), client());
     await ask(outPort);
     const fresh = await issue(mesh, API);
-    runtime.setSecret('sds-grpc', 'server', fresh);
+    dataPlane.setSecret('sds-grpc', 'server', fresh);
     await ask(outPort);
     expect(up.connections()).toBe(1);
     expect(new Set(seen.map(({ downstream }) => downstream.id)).size).toBe(1);
@@ -255,14 +255,14 @@ describe('two hops', () => {
   });
 
   test('a peer that is refused leaves no session to come back with', async () => {
-    const { outPort, runtime, stat } = await twoHops(server(), client());
-    runtime.setSecret('sds-grpc', 'server', await issue(stranger, API));
+    const { outPort, dataPlane, stat } = await twoHops(server(), client());
+    dataPlane.setSecret('sds-grpc', 'server', await issue(stranger, API));
     for (let turn = 0; turn < 3; turn += 1) expect(await ask(outPort)).toMatch(/^HTTP\/1\.1 503 /);
     expect(stat('cluster.api.ssl_session_reused')).toBe(0);
   });
 
   test('a replaced trust bundle refuses also those who could resume a session', async () => {
-    const { inPort, runtime } = await twoHops(server(), client());
+    const { inPort, dataPlane } = await twoHops(server(), client());
     let session: Buffer | undefined;
     const socket = connectTls({ host: '127.0.0.1', port: inPort, rejectUnauthorized: false, ...identityOf(web) });
     open.push({ close: () => socket.destroy() });
@@ -273,7 +273,7 @@ describe('two hops', () => {
     first.write(GET);
     await first.until(/200 OK/);
     expect(session).toBeDefined();
-    runtime.setSecret('sds-grpc', 'ROOTCA', stranger.trust);
+    dataPlane.setSecret('sds-grpc', 'ROOTCA', stranger.trust);
     expect(await askTls(inPort, { ...identityOf(web), session })).toBe('');
     expect(await askTls(inPort, identityOf(foreign))).toMatch(/^HTTP\/1\.1 200 /);
   });
@@ -352,7 +352,7 @@ describe('an exception ends its connection only', () => {
     ['after a handshake', () => vi.spyOn(FilterChain.prototype, 'serve'), 'listener', 503],
     ['before a handshake with an upstream', () => vi.spyOn(TlsConnector.prototype, 'connect'), 'out', 500],
   ] as const)('%s', async (_name, seam, counter, status) => {
-    const { outPort, inPort, runtime, stat } = await twoHops(server(), client());
+    const { outPort, inPort, dataPlane, stat } = await twoHops(server(), client());
     const direct = connectTls({ host: '127.0.0.1', port: inPort, rejectUnauthorized: false, ...identityOf(web) });
     open.push({ close: () => direct.destroy() });
     const bystander = rawClient(direct);
@@ -370,7 +370,9 @@ describe('an exception ends its connection only', () => {
     await bystander.until(/ 200 [\s\S]* 200 /);
     expect(await ask(outPort)).toMatch(/ 200 /);
     const counted =
-      counter === 'listener' ? runtime.listeners()[0]!.stats.uncaught_exceptions : stat('http.out.uncaught_exceptions');
+      counter === 'listener'
+        ? dataPlane.listeners()[0]!.stats.uncaught_exceptions
+        : stat('http.out.uncaught_exceptions');
     expect(counted).toBe(1);
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
 import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
-import { ProxyRuntime } from './runtime.ts';
+import { DataPlane } from './data-plane.ts';
 import {
   chain,
   cluster,
@@ -38,8 +38,8 @@ function client(port: number) {
   return opened;
 }
 
-function bareRuntime(drainTime = 1_000): ProxyRuntime {
-  return keep(new ProxyRuntime({ clock: systemClock, random: Math.random, log: silentLog([]), drainTime }));
+function bareRuntime(drainTime = 1_000): DataPlane {
+  return keep(new DataPlane({ clock: systemClock, random: Math.random, log: silentLog([]), drainTime }));
 }
 
 async function named(name: string): Promise<Origin> {
@@ -49,27 +49,27 @@ async function named(name: string): Promise<Origin> {
 }
 
 test('open connections follow new routes at once', async () => {
-  const { runtime, port } = await startProxy({ '/': route({ kind: 'respond', status: 200, body: 'one' }) }, []);
-  keep(runtime);
+  const { dataPlane, port } = await startProxy({ '/': route({ kind: 'respond', status: 200, body: 'one' }) }, []);
+  keep(dataPlane);
   const connection = client(port);
   connection.write(GET);
   await connection.until(/one$/);
-  runtime.setRoutes(table('two'));
+  dataPlane.setRoutes(table('two'));
   connection.write(GET);
   expect(await connection.until(/two$/)).not.toContain('connection: close');
 });
 
 test('a changed listener keeps its socket; connections of the old chain leave with their next answer', async () => {
-  const runtime = bareRuntime();
-  await runtime.setListener(listener([chain(http(table('old')))]));
-  const { port } = runtime.listeners()[0]!;
+  const dataPlane = bareRuntime();
+  await dataPlane.setListener(listener([chain(http(table('old')))]));
+  const { port } = dataPlane.listeners()[0]!;
   const busy = client(port);
   busy.write('GET / HT');
   const idle = client(port);
   idle.write(GET);
   await idle.until(/old$/);
-  await runtime.setListener(listener([chain(http(table('new')))]));
-  expect(runtime.listeners()[0]!.port).toBe(port);
+  await dataPlane.setListener(listener([chain(http(table('new')))]));
+  expect(dataPlane.listeners()[0]!.port).toBe(port);
   await idle.ended();
   busy.write('TP/1.1\r\nHost: a\r\n\r\n');
   expect(await busy.ended()).toMatch(/connection: close\r\n[\s\S]*old$/);
@@ -79,13 +79,13 @@ test('a changed listener keeps its socket; connections of the old chain leave wi
 });
 
 test('a chain that did not change keeps its connections', async () => {
-  const runtime = bareRuntime();
+  const dataPlane = bareRuntime();
   const same = chain(http(table('same')));
-  await runtime.setListener(listener([same]));
-  const connection = client(runtime.listeners()[0]!.port);
+  await dataPlane.setListener(listener([same]));
+  const connection = client(dataPlane.listeners()[0]!.port);
   connection.write(GET);
   await connection.until(/same$/);
-  await runtime.setListener(
+  await dataPlane.setListener(
     listener([same, chain(http(table('other')), { name: 'other', match: { ...same.match, destinationPort: 1 } })]),
   );
   connection.write(GET);
@@ -93,41 +93,41 @@ test('a chain that did not change keeps its connections', async () => {
 });
 
 test('a taken port is refused with its number, and nothing else changes', async () => {
-  const runtime = bareRuntime();
-  await runtime.setListener(listener([chain(http(table('ok')))]));
-  const { port } = runtime.listeners()[0]!;
+  const dataPlane = bareRuntime();
+  await dataPlane.setListener(listener([chain(http(table('ok')))]));
+  const { port } = dataPlane.listeners()[0]!;
   const second = listener([chain(http(table('no')))], { name: 'second', port });
-  await expect(runtime.setListener(second)).rejects.toThrow(
+  await expect(dataPlane.setListener(second)).rejects.toThrow(
     `listener second: 127.0.0.1:${port}: the port is taken by another process`,
   );
-  expect(runtime.listeners().map(({ config }) => config.name)).toEqual(['listener']);
+  expect(dataPlane.listeners().map(({ config }) => config.name)).toEqual(['listener']);
 });
 
 test('a listener that is removed while it waits for its filters never serves', async () => {
-  const runtime = bareRuntime();
+  const dataPlane = bareRuntime();
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const stop = vi.fn();
   const slow = http(table('never'), { filters: [{ name: 'slow', start: () => ({ ready, stop }) }] });
-  const serves = runtime.setListener(listener([chain(slow)]));
-  expect(runtime.listeners()).toEqual([]);
-  runtime.removeListener('listener');
+  const serves = dataPlane.setListener(listener([chain(slow)]));
+  expect(dataPlane.listeners()).toEqual([]);
+  dataPlane.removeListener('listener');
   expect(stop).toHaveBeenCalledTimes(1);
-  await runtime.setListener(listener([chain(http(table('successor')))]));
+  await dataPlane.setListener(listener([chain(http(table('successor')))]));
   resolve();
   await serves;
-  const connection = client(runtime.listeners()[0]!.port);
+  const connection = client(dataPlane.listeners()[0]!.port);
   connection.write(GET);
   await connection.until(/successor$/);
 });
 
 test('a removed listener answers what it has begun, then its port is free', async () => {
   const slow = keep(await startOrigin(() => undefined));
-  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [slow.port])]);
-  keep(runtime);
+  const { dataPlane, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [slow.port])]);
+  keep(dataPlane);
   const connection = client(port);
   connection.write(GET);
   await expect.poll(() => slow.requests.length).toBe(1);
-  runtime.removeListener('listener');
+  dataPlane.removeListener('listener');
   const again = bareRuntime();
   await again.setListener(listener([chain(http(table('successor')))], { port }));
   slow.close();
@@ -141,12 +141,12 @@ test('drain waits for requests in progress, and no longer than it may', async ()
       answer = () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
     }),
   );
-  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [up.port])]);
-  keep(runtime);
+  const { dataPlane, port } = await startProxy({ '/': route(forward('up')) }, [cluster('up', [up.port])]);
+  keep(dataPlane);
   const connection = client(port);
   connection.write(GET);
   await expect.poll(() => up.requests.length).toBe(1);
-  const drained = runtime.drain();
+  const drained = dataPlane.drain();
   answer();
   expect(await connection.ended()).toMatch(/connection: close\r\n[\s\S]*ok$/);
   await drained;
@@ -163,20 +163,20 @@ test('drain waits for requests in progress, and no longer than it may', async ()
 test('endpoints that stay keep their connections; one that goes closes its idle ones', async () => {
   const [a, b] = [await named('a'), await named('b')];
   const up = cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } });
-  const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [up]);
-  keep(runtime);
-  runtime.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
+  const { dataPlane, port, stat } = await startProxy({ '/': route(forward('up')) }, [up]);
+  keep(dataPlane);
+  dataPlane.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
   for (let i = 0; i < 4; i++) {
     const connection = client(port);
     connection.write(GET);
     await connection.until(/[ab]$/);
   }
   expect(stat('cluster.up.upstream_cx_active')).toBe(2);
-  const host = runtime.clusters()[0]!.hosts[0];
-  runtime.setEndpoints('up', plainAssignment([endpoint(a.port, { weight: 5 })]));
+  const host = dataPlane.clusters()[0]!.hosts[0];
+  dataPlane.setEndpoints('up', plainAssignment([endpoint(a.port, { weight: 5 })]));
   expect(stat('cluster.up.upstream_cx_active')).toBe(1);
-  runtime.setCluster({ ...up, connectTimeout: 1_234 });
-  expect(runtime.clusters()[0]!.hosts[0]).toBe(host);
+  dataPlane.setCluster({ ...up, connectTimeout: 1_234 });
+  expect(dataPlane.clusters()[0]!.hosts[0]).toBe(host);
   const connection = client(port);
   connection.write(GET);
   await connection.until(/a$/);
@@ -185,10 +185,10 @@ test('endpoints that stay keep their connections; one that goes closes its idle 
 
 test('endpoints that came before their cluster are used', async () => {
   const up = keep(await startEcho());
-  const { runtime, port } = await startProxy({ '/': route(forward('up')) }, []);
-  keep(runtime);
-  runtime.setEndpoints('up', plainAssignment([endpoint(up.port)]));
-  runtime.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } }));
+  const { dataPlane, port } = await startProxy({ '/': route(forward('up')) }, []);
+  keep(dataPlane);
+  dataPlane.setEndpoints('up', plainAssignment([endpoint(up.port)]));
+  dataPlane.setCluster(cluster('up', [], { discovery: { kind: 'eds', serviceName: 'up', source: adsSource } }));
   const connection = client(port);
   connection.write(GET);
   await connection.until(/200 OK/);
@@ -197,12 +197,12 @@ test('endpoints that came before their cluster are used', async () => {
 test('an endpoint that fails in a row is left out', async () => {
   const bad = keep(await startOrigin((socket) => socket.write('HTTP/1.1 500 x\r\ncontent-length: 0\r\n\r\n')));
   const good = await named('good');
-  const { runtime, port, stat } = await startProxy({ '/': route(forward('up')) }, [
+  const { dataPlane, port, stat } = await startProxy({ '/': route(forward('up')) }, [
     cluster('up', [bad.port, good.port], {
       outlierDetection: outlierDetection({ consecutive5xx: { count: 3, enforcing: 100 }, maxEjectionPercent: 50 }),
     }),
   ]);
-  keep(runtime);
+  keep(dataPlane);
   const statuses: string[] = [];
   for (let i = 0; i < 12; i++) {
     const connection = client(port);

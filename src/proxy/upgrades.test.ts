@@ -54,7 +54,7 @@ async function start(
     http2,
     ...change,
   });
-  cleanups.push(() => proxy.runtime.close());
+  cleanups.push(() => proxy.dataPlane.close());
   return proxy;
 }
 

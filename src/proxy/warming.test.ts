@@ -27,13 +27,13 @@ async function start(): Promise<{ proxy: Harness; up: Origin; answerCheck: () =>
     else socket.write(OK);
   });
   const proxy = await startProxy({ '/': route(forward('up')) }, []);
-  open.push(up, proxy.runtime);
+  open.push(up, proxy.dataPlane);
   return { proxy, up, answerCheck: () => asked.shift()!() };
 }
 
 test('not before the first check', async () => {
   const { proxy, up, answerCheck } = await start();
-  const used = proxy.runtime.setCluster(cluster('up', [up.port], { healthChecks: [connects] }));
+  const used = proxy.dataPlane.setCluster(cluster('up', [up.port], { healthChecks: [connects] }));
   expect(await status(proxy)).toBe(503);
   expect(proxy.accessLog[0]).toContain(' 503 NC ');
   await expect.poll(() => up.requests.length).toBe(1);
@@ -45,16 +45,16 @@ test('not before the first check', async () => {
 test('an update of one that is in use waits for nothing', async () => {
   const { proxy, up } = await start();
   const config = cluster('up', [up.port]);
-  expect(proxy.runtime.setCluster(config)).toBe(undefined);
-  expect(proxy.runtime.setCluster({ ...config, healthChecks: [connects] })).toBe(undefined);
+  expect(proxy.dataPlane.setCluster(config)).toBe(undefined);
+  expect(proxy.dataPlane.setCluster({ ...config, healthChecks: [connects] })).toBe(undefined);
 });
 
 test('one that goes is not waited for', async () => {
   const { proxy, up } = await start();
-  const used = proxy.runtime.setCluster(cluster('up', [up.port], { healthChecks: [connects] }));
-  proxy.runtime.removeCluster('up');
+  const used = proxy.dataPlane.setCluster(cluster('up', [up.port], { healthChecks: [connects] }));
+  proxy.dataPlane.removeCluster('up');
   await used;
-  expect(proxy.runtime.clusters()).toEqual([]);
+  expect(proxy.dataPlane.clusters()).toEqual([]);
 });
 
 test('names are asked for first', async () => {
@@ -62,7 +62,7 @@ test('names are asked for first', async () => {
   const assignment = plainAssignment([endpoint(up.port, { address: 'localhost' })]);
   const dns = { refresh: 5_000, failureRefresh: null, respectTtl: false, jitter: 0, family: 'v4' } as const;
   const discovery = { kind: 'strict-dns', assignment, ...dns } as const;
-  const used = proxy.runtime.setCluster(cluster('up', [], { discovery }));
+  const used = proxy.dataPlane.setCluster(cluster('up', [], { discovery }));
   expect(used).toBeInstanceOf(Promise);
   await used;
   expect(await status(proxy)).toBe(200);

@@ -3,6 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Endpoint } from '../balance/balancer.ts';
 import { HEALTH_FLAG_NAMES, unfit } from '../balance/health.ts';
 import type { Limits } from '../config/cluster-types.ts';
+import { localityFields } from '../config/locality.ts';
 import type { ClusterConfig } from '../config/types.ts';
 
 /** What is read of a running cluster. */
@@ -117,10 +118,9 @@ function hostLines(host: HostView): string[] {
   ].map(([name, value]) => `${name}::${value}`);
 }
 
-/** `region/zone/sub-zone`, from the left. */
 function placeOf({ locality }: HostView) {
-  const [region = '', zone = '', sub_zone = ''] = locality.split('/');
-  return { region, zone, sub_zone };
+  const { region, zone, subZone } = localityFields(locality);
+  return { region, zone, sub_zone: subZone };
 }
 
 function limitsOf(limits: Limits) {

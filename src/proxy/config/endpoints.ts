@@ -21,6 +21,7 @@ import type {
   SocketAddress,
 } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
+import { localityName } from './locality.ts';
 import { plainMetadata, positiveMillis, share } from './values.ts';
 
 const OVERPROVISIONING = 140;
@@ -89,22 +90,18 @@ function decodeDrops(
   });
 }
 
-function localityName({ locality }: LocalityLbEndpoints): string {
-  return [locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''].join('/').replace(/\/+$/, '');
-}
-
 function decodeLocalityWeight(group: LocalityLbEndpoints, path: string): LocalityWeight[] {
   const { loadBalancingWeight: weight, priority } = group;
   if (weight === undefined) return [];
   if (weight === 0) throw new ConfigError(at(path, 'load_balancing_weight'), 'must be more than 0');
-  return [{ priority, locality: localityName(group), weight }];
+  return [{ priority, locality: localityName(group.locality), weight }];
 }
 
 function decodeLocality(group: LocalityLbEndpoints, context: Context, path: string): EndpointConfig[] {
   const { priority } = group;
   if (priority > HIGHEST_PRIORITY)
     throw new ConfigError(at(path, 'priority'), `${priority} is over ${HIGHEST_PRIORITY}`);
-  const place = { locality: localityName(group), priority };
+  const place = { locality: localityName(group.locality), priority };
   return mapAt(group.lbEndpoints, at(path, 'lb_endpoints'), (endpoint, here) => ({
     ...decodeEndpoint(endpoint, context, here),
     ...place,

@@ -1,8 +1,8 @@
 // One update of one type → decoded and put to use, resource by resource; what fails is named and leaves the rest alone.
 import type { Rejection, Update } from '../../xds/client-type.ts';
 import type { TypeUrl } from '../../xds/resource.ts';
+import type { Applied } from './config-target.ts';
 import type { ResourceLog } from './resource-log.ts';
-import type { Applied } from './runtime.ts';
 
 export type ResourceHandler = {
   readonly typeUrl: TypeUrl;

@@ -2,14 +2,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
+import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
-import type { Applied, Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { WarmSet } from './warm-set.ts';
 
 export type ClusterSetOptions = {
-  readonly runtime: Runtime;
+  readonly target: ConfigTarget;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly requireSource: Subscriptions['requireSource'];
@@ -25,16 +25,16 @@ export class ClusterSet {
 
   constructor(options: ClusterSetOptions) {
     this.#options = options;
-    const { runtime } = options;
+    const { target } = options;
     this.#clusters = new WarmSet({
       ...options,
       kind: 'cluster',
       secretsOf,
       needsOf: endpointsOf,
       hasArrived: (name) => this.#endpoints.has(name),
-      // The runtime has the endpoints already: they are handed over as they come.
-      activate: (config) => runtime.setCluster(config),
-      deactivate: (name) => runtime.removeCluster(name),
+      // The target has the endpoints already: they are handed over as they come.
+      activate: (config) => target.setCluster(config),
+      deactivate: (name) => target.removeCluster(name),
       onNeeds: (needs) => this.#onNeeds(needs),
     });
   }
@@ -55,7 +55,7 @@ export class ClusterSet {
 
   setEndpoints(name: string, assignment: Assignment): Applied {
     this.#endpoints.set(name, assignment);
-    const applied = this.#options.runtime.setEndpoints(name, assignment);
+    const applied = this.#options.target.setEndpoints(name, assignment);
     this.#clusters.check();
     return applied;
   }

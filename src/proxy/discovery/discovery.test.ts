@@ -22,10 +22,11 @@ import { adsSource, type ConfigSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { nothingOnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig, SecretRef } from '../config/types.ts';
-import { ProxyRuntime } from '../runtime.ts';
+import { DataPlane } from '../data-plane.ts';
 import { chain, cluster, downstreamTls, http, listener, routeTable } from '../testing/configs.ts';
+import type { ConfigTarget } from './config-target.ts';
+import type { Decoders } from './decoders.ts';
 import { Discovery } from './discovery.ts';
-import type { Decoders, Runtime } from './runtime.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -93,9 +94,9 @@ function recorder() {
     calls.push(text);
     changed.dispatchEvent(new Event('call'));
   };
-  const real = new ProxyRuntime({ clock: systemClock, random: Math.random, log: quiet });
+  const real = new DataPlane({ clock: systemClock, random: Math.random, log: quiet });
   cleanups.push(() => real.close());
-  const runtime: Runtime = {
+  const target: ConfigTarget = {
     client: real.client,
     openPrivate: (config) => real.openPrivate(config),
     setSecret: (source, name) => write(`secret ${source}/${name}`),
@@ -116,7 +117,7 @@ function recorder() {
       asked.onDemand = onDemand;
     },
   };
-  return { runtime, calls, asked, next: () => once(changed, 'call') };
+  return { target, calls, asked, next: () => once(changed, 'call') };
 }
 
 async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = systemClock) {
@@ -135,10 +136,10 @@ async function start(protocol: 'GRPC' | 'DELTA_GRPC' = 'DELTA_GRPC', clock = sys
       static_resources: {clusters: [{name: x, http2_protocol_options: {}, load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}]}}]}}`,
     'b.yaml',
   );
-  const { runtime, calls, asked, next } = recorder();
+  const { target, calls, asked, next } = recorder();
   const discovery = new Discovery({
     bootstrap,
-    runtime,
+    target,
     decoders,
     agent: null,
     clock,
@@ -285,11 +286,11 @@ describe('files', () => {
       `dynamic_resources: {cds_config: {path_config_source: {path: ${path}}}}`,
       'b.yaml',
     );
-    const { runtime, calls } = recorder();
+    const { target, calls } = recorder();
     const plain: Decoders = { ...decoders, decodeCluster: ({ name }) => cluster(name, []) };
     const discovery = new Discovery({
       bootstrap,
-      runtime,
+      target,
       decoders: plain,
       agent: null,
       clock: systemClock,
@@ -318,12 +319,12 @@ describe('files', () => {
       `dynamic_resources: {cds_config: {path_config_source: {path: ${clusters}}}}`,
       'b.yaml',
     );
-    const { runtime, calls } = recorder();
+    const { target, calls } = recorder();
     const source: ConfigSource = { key: endpoints, place: { kind: 'file', path: endpoints }, fetchTimeout: 0 };
     const decodeWithFile: Decoders['decodeCluster'] = ({ name }) =>
       cluster(name, [], { discovery: { kind: 'eds', serviceName: name, source } });
     const discovery = new Discovery({
-      ...{ bootstrap, runtime, agent: null, clock: systemClock, random: Math.random, log: quiet },
+      ...{ bootstrap, target, agent: null, clock: systemClock, random: Math.random, log: quiet },
       decoders: { ...decoders, decodeCluster: decodeWithFile },
     });
     cleanups.push(() => discovery.close());
@@ -332,10 +333,10 @@ describe('files', () => {
   });
 
   it('refuses a static cluster whose source the bootstrap lacks', async () => {
-    const { runtime } = recorder();
+    const { target } = recorder();
     const bootstrap = await readBootstrap('static_resources: {clusters: [{name: a}]}', 'b.yaml');
     const discovery = new Discovery({
-      ...{ bootstrap, runtime, agent: null, clock: systemClock, random: Math.random, log: quiet, decoders },
+      ...{ bootstrap, target, agent: null, clock: systemClock, random: Math.random, log: quiet, decoders },
     });
     cleanups.push(() => discovery.close());
     await expect(discovery.start()).rejects.toThrow(

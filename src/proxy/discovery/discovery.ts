@@ -17,12 +17,13 @@ import type { ConfigSource } from '../config/config-source.ts';
 import { filesOf } from '../config/secret-files.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
+import type { Applied, ConfigTarget } from './config-target.ts';
 import { Decoded } from './decoded.ts';
+import type { Decoders } from './decoders.ts';
 import { ListenerSet } from './listener-set.ts';
 import { NamedResources } from './named-resources.ts';
 import { OnDemandClusters } from './on-demand-clusters.ts';
 import { ResourceLog } from './resource-log.ts';
-import type { Applied, Decoders, Runtime } from './runtime.ts';
 import { SecretFiles } from './secret-files.ts';
 import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
 import { SecretStore, type StoredSecret } from './secret-store.ts';
@@ -31,7 +32,7 @@ import { VirtualHosts } from './virtual-hosts.ts';
 
 export type DiscoveryOptions = {
   readonly bootstrap: Bootstrap;
-  readonly runtime: Runtime;
+  readonly target: ConfigTarget;
   readonly decoders: Decoders;
   /** Answers the source `sds-grpc` when there is one. */
   readonly agent: IdentityAgent | null;
@@ -61,16 +62,16 @@ export class Discovery {
   #ready = false;
 
   constructor(options: DiscoveryOptions) {
-    const { runtime, clock } = options;
+    const { target, clock } = options;
     this.#options = options;
     this.resources = new ResourceLog(() => clock.epoch());
     const whenUsed = (cluster: string) => this.#clusters.whenUsed(cluster);
-    this.#subscriptions = new Subscriptions({ ...options, client: runtime.client, whenUsed });
+    this.#subscriptions = new Subscriptions({ ...options, client: target.client, whenUsed });
     const onProblem = (reason: string): void => options.log.warn({ reason }, 'secret rejected');
     this.#secrets = new SecretStore({
       open: (source, deliver) => this.#openSecretSource(source, deliver),
       onSecret: (source, name, value) => {
-        const applied = runtime.setSecret(source, name, value);
+        const applied = target.setSecret(source, name, value);
         this.#clusters.check();
         this.#listeners.check();
         return applied;
@@ -79,7 +80,7 @@ export class Discovery {
     });
     this.#secretFiles = new SecretFiles(onProblem);
     const requireSource = (source: ConfigSource) => this.#subscriptions.requireSource(source);
-    const common = { runtime, clock, secrets: this.#secrets, requireSource };
+    const common = { target, clock, secrets: this.#secrets, requireSource };
     const endpoints = new NamedResources((source) => this.#open(source, this.#endpoints));
     const routes = new NamedResources((source) => this.#open(source, this.#routes));
     this.#clusters = new ClusterSet({ ...common, onEndpointNames: (needs) => endpoints.set(needs) });
@@ -98,7 +99,7 @@ export class Discovery {
     });
     const open = (source: ConfigSource) => this.#open(source, this.#clusterHandler);
     this.#onDemandClusters = new OnDemandClusters({ open, whenUsed, clock, log: options.log });
-    runtime.serveOnDemand({
+    target.serveOnDemand({
       cluster: (question, done) => this.#onDemandClusters.request(question, done),
       virtualHost: (table, host, done) => this.#virtualHosts.request(table, host, done),
     });

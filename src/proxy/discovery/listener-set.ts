@@ -2,14 +2,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { FilterChainConfig, ListenerConfig, SecretRef } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
+import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
-import type { Applied, Runtime } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { WarmSet } from './warm-set.ts';
 
 export type ListenerSetOptions = {
-  readonly runtime: Runtime;
+  readonly target: ConfigTarget;
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly requireSource: Subscriptions['requireSource'];
@@ -24,15 +24,15 @@ export class ListenerSet {
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
-    const { runtime } = options;
+    const { target } = options;
     this.#listeners = new WarmSet({
       ...options,
       kind: 'listener',
       secretsOf,
       needsOf: routesOf,
       hasArrived: (name) => this.#routes.has(name),
-      activate: (config) => runtime.setListener(config),
-      deactivate: (name) => runtime.removeListener(name),
+      activate: (config) => target.setListener(config),
+      deactivate: (name) => target.removeListener(name),
       onNeeds: (needs) => this.#onNeeds(needs),
     });
   }
@@ -48,7 +48,7 @@ export class ListenerSet {
 
   setRoutes(table: RouteTable): Applied {
     this.#routes.add(table.name);
-    const applied = this.#options.runtime.setRoutes(table);
+    const applied = this.#options.target.setRoutes(table);
     this.#listeners.check();
     return applied;
   }
@@ -63,7 +63,7 @@ export class ListenerSet {
     for (const known of this.#routes) {
       if (names.has(known)) continue;
       this.#routes.delete(known);
-      this.#options.runtime.removeRoutes(known);
+      this.#options.target.removeRoutes(known);
     }
     this.#options.onRouteNames(needs);
   }

@@ -14,7 +14,7 @@ import { IstioCertificateRequestSchema, IstioCertificateService } from '../../xd
 import type { ClusterConfig } from '../config/types.ts';
 import { describeGrpcStatus } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
-import type { Runtime } from './runtime.ts';
+import type { ConfigTarget } from './config-target.ts';
 
 export type CertificateAuthorityAddress = {
   /** `host:port` */
@@ -26,7 +26,7 @@ export type CertificateAuthorityAddress = {
 /** How the proxy makes a cluster that is in nobody's configuration. */
 export type PrivateClusters = {
   decodeCluster(cluster: Cluster): ClusterConfig;
-  readonly open: Runtime['openPrivate'];
+  readonly open: ConfigTarget['openPrivate'];
 };
 
 const CLUSTER = 'certificate-authority';

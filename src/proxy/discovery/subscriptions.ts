@@ -10,8 +10,8 @@ import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import type { ConfigSource } from '../config/config-source.ts';
 import type { StreamSource } from '../config/stream-source.ts';
 import { clusterStreams } from './cluster-streams.ts';
+import type { ConfigTarget } from './config-target.ts';
 import { ResourceFile } from './resource-file.ts';
-import type { Runtime } from './runtime.ts';
 
 export type Subscription = {
   /** All names that are wanted now; '*' is everything. */
@@ -23,7 +23,7 @@ export type Subscription = {
 
 export type SubscriptionsOptions = {
   readonly bootstrap: Bootstrap;
-  readonly client: Runtime['client'];
+  readonly client: ConfigTarget['client'];
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -1,6 +1,6 @@
 // A bootstrap looked at without starting anything: what would be refused, all of it at once.
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
-import type { Decoders } from './runtime.ts';
+import type { Decoders } from './decoders.ts';
 
 type Named = { readonly name: string };
 

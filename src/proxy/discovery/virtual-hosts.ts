@@ -7,7 +7,8 @@ import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { ConfigSource } from '../config/config-source.ts';
 import type { RouteTable } from '../route/table.ts';
-import type { Applied, Decoders } from './runtime.ts';
+import type { Applied } from './config-target.ts';
+import type { Decoders } from './decoders.ts';
 import type { Subscription } from './subscriptions.ts';
 
 export type VirtualHostsOptions = {

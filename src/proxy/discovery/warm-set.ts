@@ -2,8 +2,8 @@
 // predecessor is.
 import type { Clock } from '../../lib/clock.ts';
 import type { SecretRef } from '../config/types.ts';
+import type { Applied } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
-import type { Applied } from './runtime.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { Warming } from './warming.ts';
@@ -28,7 +28,7 @@ export type WarmSetOptions<Config> = {
 export class WarmSet<Config extends { readonly name: string }> {
   readonly #options: WarmSetOptions<Config>;
   readonly #active = new Map<string, Config>();
-  /** Of the active ones, those that the runtime has put to use. */
+  /** Of the active ones, those that the target has put to use. */
   readonly #used = new Set<string>();
   readonly #warming: Warming<Config>;
   readonly #waiting = new Map<string, (() => void)[]>();

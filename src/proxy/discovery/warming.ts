@@ -3,7 +3,7 @@
 //   add ──ready──► activate ──► done            superseded by a newer one of the name: done
 //    └─not ready─► wait ──check or timeout──► activate
 import type { Clock } from '../../lib/clock.ts';
-import type { Applied } from './runtime.ts';
+import type { Applied } from './config-target.ts';
 
 export type WarmingOptions<Item> = {
   /** For each thing that has not arrived the milliseconds after which it is not waited for (Envoy's initial_fetch_timeout), 0 for ever. */

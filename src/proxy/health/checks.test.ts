@@ -6,7 +6,7 @@ import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
-import { ProxyRuntime } from '../runtime.ts';
+import { DataPlane } from '../data-plane.ts';
 import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, type Origin, startOrigin } from '../testing/origin.ts';
@@ -40,10 +40,10 @@ const check = (probe: ProbeConfig, change: Partial<HealthCheckConfig> = {}): Hea
   healthCheck(probe, 20, change);
 
 function run(ports: readonly number[], checks: HealthCheckConfig[], change: Partial<ClusterConfig> = {}) {
-  const runtime = keep(new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog([]) }));
-  runtime.setCluster(cluster('up', ports, { healthChecks: checks, ...change }));
-  const up = runtime.clusters()[0]!;
-  return { runtime, up, healthy: () => up.stats.membership_healthy };
+  const dataPlane = keep(new DataPlane({ clock: systemClock, random: () => 0.5, log: silentLog([]) }));
+  dataPlane.setCluster(cluster('up', ports, { healthChecks: checks, ...change }));
+  const up = dataPlane.clusters()[0]!;
+  return { dataPlane, up, healthy: () => up.stats.membership_healthy };
 }
 
 const origin = async (script: Parameters<typeof startOrigin>[0]): Promise<Origin> => keep(await startOrigin(script));
@@ -108,8 +108,8 @@ describe('HTTP', () => {
   test('at a place of its own', async () => {
     const [up, checked] = [await answering(OK), await answering(OK)];
     const own = { check: { address: '', port: checked.port, hostname: 'me', disabled: false } };
-    const { runtime, healthy } = run([], [check(http)]);
-    runtime.setCluster(
+    const { dataPlane, healthy } = run([], [check(http)]);
+    dataPlane.setCluster(
       cluster('up', [], {
         healthChecks: [check(http)],
         discovery: { kind: 'static', assignment: plainAssignment([endpoint(up.port, own)]) },
@@ -180,10 +180,10 @@ describe('with discovery', () => {
   ])('an endpoint that discovery forgets %s', async (_name, ignoreHealthOnRemoval, left) => {
     let answer = OK;
     const [a, b] = [await origin((socket) => void socket.write(answer)), await answering(OK)];
-    const { runtime, up, healthy } = run([], [check(http)], { ...eds, ignoreHealthOnRemoval });
-    runtime.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
+    const { dataPlane, up, healthy } = run([], [check(http)], { ...eds, ignoreHealthOnRemoval });
+    dataPlane.setEndpoints('up', plainAssignment([endpoint(a.port), endpoint(b.port)]));
     await expect.poll(healthy).toBe(2);
-    runtime.setEndpoints('up', plainAssignment([endpoint(b.port)]));
+    dataPlane.setEndpoints('up', plainAssignment([endpoint(b.port)]));
     expect(up.hosts).toHaveLength(left);
     answer = OK.replace('200', '500');
     await expect.poll(() => up.hosts.length).toBe(1);
@@ -191,14 +191,14 @@ describe('with discovery', () => {
 
   test('one that is not to be checked is taken as it is', async () => {
     const own = { check: { address: '', port: 0, hostname: '', disabled: true } };
-    const { runtime, healthy } = run([], [check(http)], eds);
-    runtime.setEndpoints('up', plainAssignment([endpoint(await freePort(), own)]));
+    const { dataPlane, healthy } = run([], [check(http)], eds);
+    dataPlane.setEndpoints('up', plainAssignment([endpoint(await freePort(), own)]));
     expect(healthy()).toBe(1);
   });
 
   test('new ones do not count before their first check, where that is wanted', async () => {
-    const { runtime, up } = run([], [check(http)], { ...eds, ignoreNewHosts: true });
-    runtime.setEndpoints('up', plainAssignment([endpoint(await freePort())]));
+    const { dataPlane, up } = run([], [check(http)], { ...eds, ignoreNewHosts: true });
+    dataPlane.setEndpoints('up', plainAssignment([endpoint(await freePort())]));
     expect(up.stats.membership_excluded).toBe(1);
     await expect.poll(() => up.stats.membership_excluded).toBe(0);
   });
@@ -214,10 +214,10 @@ test.each<[name: string, probe: ProbeConfig, breakIt: () => unknown]>([
 ])('an exception in a check by %s is a failed one; the next check comes', async (_name, probe, breakIt) => {
   const up = await answering(OK);
   const complaints: string[] = [];
-  const runtime = keep(new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) }));
+  const dataPlane = keep(new DataPlane({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) }));
   breakIt();
-  runtime.setCluster(cluster('up', [up.port], { healthChecks: [check(probe)] }));
-  await expect.poll(() => runtime.clusters()[0]!.stats.membership_healthy).toBe(1);
+  dataPlane.setCluster(cluster('up', [up.port], { healthChecks: [check(probe)] }));
+  await expect.poll(() => dataPlane.clusters()[0]!.stats.membership_healthy).toBe(1);
   expect(complaints).toEqual(['exception in a health check Error: a bug']);
   vi.restoreAllMocks();
 });

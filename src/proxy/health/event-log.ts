@@ -9,6 +9,7 @@ import {
 } from '../../xds/gen/envoy/data/core/v3/health_check_event_pb.ts';
 import type { Host } from '../cluster/host.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
+import { localityFields } from '../config/locality.ts';
 import type { ProbeResult } from './probe.ts';
 
 /** Where lines go; one character is one byte. */
@@ -71,7 +72,6 @@ export class EventLog {
 
   #tell(host: Host, event: NonNullable<MessageInitShape<typeof HealthCheckEventSchema>['event']>): void {
     const { cluster, epoch, writers } = this.#context;
-    const [region = '', zone = '', subZone = ''] = host.locality.split('/');
     const message: HealthCheckEvent = create(HealthCheckEventSchema, {
       healthCheckerType: CHECKERS[this.#check.probe.kind],
       host: { address: addressOf(host) },
@@ -81,7 +81,7 @@ export class EventLog {
       ...(Object.keys(host.metadata).length > 0 && {
         metadata: { filterMetadata: host.metadata as Record<string, JsonObject> },
       }),
-      locality: { region, zone, subZone },
+      locality: localityFields(host.locality),
     });
     const text = toJsonString(HealthCheckEventSchema, message, { useProtoFieldName: true, alwaysEmitImplicit: true });
     const line = `${Buffer.from(text).toString('latin1')}\n`;

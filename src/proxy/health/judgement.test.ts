@@ -6,14 +6,14 @@ import { unfit } from '../balance/health.ts';
 import type { OutlierConfig } from '../config/cluster-types.ts';
 import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
-import { ProxyRuntime } from '../runtime.ts';
+import { DataPlane } from '../data-plane.ts';
 import { cluster, endpoint, outlierDetection } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { type EvidenceNote, Judge, Witness } from './judgement.ts';
 
-const kept: ProxyRuntime[] = [];
+const kept: DataPlane[] = [];
 afterEach(async () => {
-  for (const runtime of kept.splice(0)) await runtime.close();
+  for (const dataPlane of kept.splice(0)) await dataPlane.close();
 });
 
 const JUDGE = 0;
@@ -40,9 +40,9 @@ function court(change: Partial<OutlierConfig> = {}) {
     return made;
   };
   const outlier = outlierDetection({ consecutive5xx: SURE, maxEjectionPercent: 50, baseEjection: 30_000, ...change });
-  const set = (runtime: ProxyRuntime, ports: readonly number[]) => {
-    runtime.setEndpoints('up', plainAssignment(ports.map((port) => endpoint(port))));
-    runtime.setCluster(
+  const set = (dataPlane: DataPlane, ports: readonly number[]) => {
+    dataPlane.setEndpoints('up', plainAssignment(ports.map((port) => endpoint(port))));
+    dataPlane.setCluster(
       cluster('up', [], {
         discovery: { kind: 'eds', serviceName: 'up', source: adsSource },
         outlierDetection: outlier,
@@ -50,10 +50,10 @@ function court(change: Partial<OutlierConfig> = {}) {
     );
   };
   const start = (enter: Judge['enter']) => {
-    const runtime = new ProxyRuntime({ clock, random: () => 0, log: silentLog([]), judgement: enter });
-    kept.push(runtime);
-    set(runtime, [1, 2, 3, 4]);
-    return runtime;
+    const dataPlane = new DataPlane({ clock, random: () => 0, log: silentLog([]), judgement: enter });
+    kept.push(dataPlane);
+    set(dataPlane, [1, 2, 3, 4]);
+    return dataPlane;
   };
   let judge = makeJudge();
   const threads = [start(judge.enter), start(witness.enter)];
@@ -72,7 +72,7 @@ function court(change: Partial<OutlierConfig> = {}) {
         clusterOf(thread).hosts.flatMap((host, i) => (host.is(unfit.failedOutlierCheck) ? [i] : [])),
       ),
     setEndpoints: (ports: readonly number[]) => {
-      for (const runtime of [...threads].reverse()) set(runtime, ports);
+      for (const dataPlane of [...threads].reverse()) set(dataPlane, ports);
     },
     /** Another thread takes the judge's place. */
     async replaceJudge() {
@@ -193,16 +193,16 @@ test('of two threads that pick at the same moment one has the request on probati
   });
   const witness = new Witness(new SharedCounts(counts), (note) => late.push(() => judge.hear(note)));
   const [judged, followed] = [judge, witness].map(({ enter }) => {
-    const runtime = new ProxyRuntime({ clock, random: () => 0, log: silentLog([]), judgement: enter });
-    kept.push(runtime);
-    runtime.setEndpoints('up', plainAssignment([endpoint(1), endpoint(2)]));
-    runtime.setCluster(
+    const dataPlane = new DataPlane({ clock, random: () => 0, log: silentLog([]), judgement: enter });
+    kept.push(dataPlane);
+    dataPlane.setEndpoints('up', plainAssignment([endpoint(1), endpoint(2)]));
+    dataPlane.setCluster(
       cluster('up', [], {
         discovery: { kind: 'eds', serviceName: 'up', source: adsSource },
         outlierDetection: outlierDetection({ accrual: ACCRUAL }),
       }),
     );
-    return runtime.clusters()[0]!;
+    return dataPlane.clusters()[0]!;
   });
   for (let i = 0; i < 4; i++) judged!.observe(judged!.hosts[0]!, 500);
   clock.advance(1_100);

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
-import { ProxyRuntime } from '../runtime.ts';
+import { DataPlane } from '../data-plane.ts';
 import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { type Origin, startOrigin } from '../testing/origin.ts';
@@ -55,22 +55,22 @@ function pair() {
     following.hear(report);
   });
   const [first, second] = [checking, following].map(({ watch }) => {
-    const runtime = new ProxyRuntime({
+    const dataPlane = new DataPlane({
       clock: systemClock,
       random: () => 0.5,
       log: silentLog([]),
       watchHealth: watch,
     });
-    kept.push(runtime);
-    return runtime;
+    kept.push(dataPlane);
+    return dataPlane;
   });
   const set = (ports: readonly number[]) => {
-    for (const runtime of [first!, second!]) {
-      runtime.setEndpoints('up', plainAssignment(ports.map((port) => endpoint(port))));
-      runtime.setCluster(cluster('up', [], eds));
+    for (const dataPlane of [first!, second!]) {
+      dataPlane.setEndpoints('up', plainAssignment(ports.map((port) => endpoint(port))));
+      dataPlane.setCluster(cluster('up', [], eds));
     }
   };
-  const healthy = () => [first!, second!].map((runtime) => runtime.clusters()[0]!.stats.membership_healthy);
+  const healthy = () => [first!, second!].map((dataPlane) => dataPlane.clusters()[0]!.stats.membership_healthy);
   return { notes, reports, following, first: first!, second: second!, set, healthy };
 }
 
@@ -96,9 +96,9 @@ test('an endpoint that comes after its report is judged by it', async () => {
   await expect.poll(() => following.reports()).toHaveLength(1);
   second.setEndpoints('up', plainAssignment([endpoint(up.port)]));
   await expect.poll(healthy).toEqual([1, 1]);
-  for (const runtime of [first, second]) runtime.setEndpoints('up', plainAssignment([]));
+  for (const dataPlane of [first, second]) dataPlane.setEndpoints('up', plainAssignment([]));
   answer = OK.replace('200', '503');
-  await expect.poll(() => [first, second].map((runtime) => runtime.clusters()[0]!.hosts.length)).toEqual([0, 0]);
+  await expect.poll(() => [first, second].map((dataPlane) => dataPlane.clusters()[0]!.hosts.length)).toEqual([0, 0]);
   expect(following.reports()).toEqual([]);
 });
 

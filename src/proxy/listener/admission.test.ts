@@ -1,8 +1,8 @@
 // Connections that wait for a network filter's answer: nothing is read meanwhile, and what becomes of them in the end.
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { DataPlane } from '../data-plane.ts';
 import type { Asking, Refusal, RunningNetworkFilter } from '../network-filter/filter.ts';
-import { ProxyRuntime } from '../runtime.ts';
 import { chain, http, listener, routeTable } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { openClient } from '../testing/origin.ts';
@@ -37,22 +37,22 @@ function asking() {
 }
 
 async function start(...filters: readonly RunningNetworkFilter[]) {
-  const runtime = new ProxyRuntime({ clock: systemClock, random: Math.random, log: silentLog([]) });
-  open.push(runtime);
+  const dataPlane = new DataPlane({ clock: systemClock, random: Math.random, log: silentLog([]) });
+  open.push(dataPlane);
   const networkFilters = filters.map((filter, i) => ({ name: `f${i}`, start: () => filter }));
   const echo = chain(http(routeTable('', {})), { network: { kind: 'echo' }, networkFilters });
-  await runtime.setListener(listener([echo]));
-  return { runtime, port: runtime.listeners()[0]!.port };
+  await dataPlane.setListener(listener([echo]));
+  return { dataPlane, port: dataPlane.listeners()[0]!.port };
 }
 
 test('it waits, goes on to the next filter, and is served with what it sent', async () => {
   const [first, second] = [asking(), asking()];
-  const { runtime, port } = await start(first.filter, second.filter);
+  const { dataPlane, port } = await start(first.filter, second.filter);
   const client = openClient(port);
   client.write('hello');
   await first.until(() => first.answers.length === 1);
   expect(second.answers).toEqual([]);
-  expect(runtime.listeners()[0]!.activeConnections).toBe(1);
+  expect(dataPlane.listeners()[0]!.activeConnections).toBe(1);
   first.answers[0]!(null);
   second.answers[0]!(null);
   expect(await client.until(/hello/)).toBe('hello');
@@ -74,20 +74,20 @@ test('an answer that is there at once', async () => {
 
 test('a refusal closes it before the next filter', async () => {
   const [first, second] = [asking(), asking()];
-  const { runtime, port } = await start(first.filter, second.filter);
+  const { dataPlane, port } = await start(first.filter, second.filter);
   const client = openClient(port);
   await first.until(() => first.answers.length === 1);
   first.answers[0]!({ delay: 0, details: '' });
   expect(await client.ended()).toBe('');
-  expect([second.answers.length, runtime.listeners()[0]!.activeConnections]).toEqual([0, 0]);
+  expect([second.answers.length, dataPlane.listeners()[0]!.activeConnections]).toEqual([0, 0]);
 });
 
 test('what is asked is given up when the connection is closed', async () => {
   const first = asking();
-  const { runtime, port } = await start(first.filter);
+  const { dataPlane, port } = await start(first.filter);
   openClient(port);
   await first.until(() => first.answers.length === 1);
-  runtime.close();
+  dataPlane.close();
   await first.until(() => first.seen.givenUp === 1);
   expect(first.seen.givenUp).toBe(1);
 });
@@ -99,10 +99,10 @@ test('an exception in what an answer calls closes the connection', async () => {
       throw new Error('a bug');
     },
   };
-  const { runtime, port } = await start(first.filter, broken);
+  const { dataPlane, port } = await start(first.filter, broken);
   const client = openClient(port);
   await first.until(() => first.answers.length === 1);
   first.answers[0]!(null);
   expect(await client.ended()).toBe('');
-  expect(runtime.listeners()[0]!.activeConnections).toBe(0);
+  expect(dataPlane.listeners()[0]!.activeConnections).toBe(0);
 });

@@ -8,9 +8,9 @@ import { adsSource } from '../config/config-source.ts';
 import type { TcpProxyConfig } from '../config/network-types.ts';
 import type { ClusterOutcome, ClusterQuestion } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import { DataPlane } from '../data-plane.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
-import { ProxyRuntime } from '../runtime.ts';
 import { chain, cluster, http, limits, listener, routeTable } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, openClient } from '../testing/origin.ts';
@@ -41,7 +41,7 @@ function tcp(change: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
 
 type Proxy = {
   readonly port: number;
-  readonly runtime: ProxyRuntime;
+  readonly dataPlane: DataPlane;
   readonly log: string[];
   stat(name: string): number;
 };
@@ -51,10 +51,10 @@ async function start(
   clusters: readonly ClusterConfig[],
   bufferLimit = 1e6,
 ): Promise<Proxy> {
-  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog([]) });
-  open.push(runtime);
+  const dataPlane = new DataPlane({ clock: systemClock, random: () => 0.5, log: silentLog([]) });
+  open.push(dataPlane);
   const log: string[] = [];
-  for (const one of clusters) runtime.setCluster(one);
+  for (const one of clusters) dataPlane.setCluster(one);
   const accessLogs = [
     {
       write: (record: Parameters<TcpProxyConfig['accessLogs'][number]['write']>[0]) =>
@@ -62,9 +62,9 @@ async function start(
     },
   ];
   const network = { kind: 'tcp', tcp: tcp({ accessLogs, ...config }) } as const;
-  await runtime.setListener(listener([chain(http(routeTable('', {})), { network })], { bufferLimit }));
-  const stat = (name: string) => new Map(runtime.stats()).get(name) ?? Number.NaN;
-  return { port: runtime.listeners()[0]!.port, runtime, log, stat };
+  await dataPlane.setListener(listener([chain(http(routeTable('', {})), { network })], { bufferLimit }));
+  const stat = (name: string) => new Map(dataPlane.stats()).get(name) ?? Number.NaN;
+  return { port: dataPlane.listeners()[0]!.port, dataPlane, log, stat };
 }
 
 async function upstream(serve: (socket: Socket) => void): Promise<number> {
@@ -258,7 +258,7 @@ test('a fault in one connection ends that one', async () => {
   await client(proxy.port).ended();
   process.off('uncaughtException', note);
   expect(crashed).toEqual([]);
-  expect(proxy.runtime.listeners()[0]!.stats.uncaught_exceptions).toBe(2);
+  expect(proxy.dataPlane.listeners()[0]!.stats.uncaught_exceptions).toBe(2);
 });
 
 test('a fault while bytes are passed on ends that connection', async () => {
@@ -279,7 +279,7 @@ test('a fault while bytes are passed on ends that connection', async () => {
   other.write('y');
   await other.until(/xy/);
   spy.mockRestore();
-  expect(proxy.runtime.listeners()[0]!.stats.uncaught_exceptions).toBe(1);
+  expect(proxy.dataPlane.listeners()[0]!.stats.uncaught_exceptions).toBe(1);
 });
 
 test('a silent connection is closed after the idle timeout', async () => {
@@ -328,13 +328,13 @@ test('who counts connections hears of their beginning with an endpoint, and of t
 
 describe('a cluster that is not there is asked for', () => {
   const onDemand = { source: adsSource, timeout: 1_000 };
-  const asking = (outcome: ClusterOutcome, given: (runtime: ProxyRuntime) => void) =>
+  const asking = (outcome: ClusterOutcome, given: (dataPlane: DataPlane) => void) =>
     start({ onDemand }, []).then((proxy) => {
       const asked: ClusterQuestion[] = [];
-      proxy.runtime.serveOnDemand({
+      proxy.dataPlane.serveOnDemand({
         cluster(question, done) {
           asked.push(question);
-          given(proxy.runtime);
+          given(proxy.dataPlane);
           done(outcome);
         },
         virtualHost: (_table, _host, done) => done(),
@@ -344,7 +344,7 @@ describe('a cluster that is not there is asked for', () => {
 
   test('and used', async () => {
     const port = await echo();
-    const proxy = await asking('used', (runtime) => void runtime.setCluster(cluster('c', [port])));
+    const proxy = await asking('used', (dataPlane) => void dataPlane.setCluster(cluster('c', [port])));
     for (const text of ['one', 'two']) {
       const { socket, write, until } = client(proxy.port);
       write(text);

@@ -4,14 +4,14 @@ import { systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { adsSource } from '../config/config-source.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
+import { DataPlane } from '../data-plane.ts';
 import { formatFlags } from '../http/flags.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { RouteEntry } from '../route/table.ts';
-import { ProxyRuntime } from '../runtime.ts';
 import { chain, http, listener, routeTable } from './configs.ts';
 
 export type Harness = {
-  readonly runtime: ProxyRuntime;
+  readonly dataPlane: DataPlane;
   readonly port: number;
   /** `/path status flags details`, one line per exchange. */
   readonly accessLog: string[];
@@ -35,18 +35,18 @@ export async function startProxy(
 ): Promise<Harness> {
   const accessLog: string[] = [];
   const complaints: string[] = [];
-  const runtime = new ProxyRuntime({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) });
-  for (const config of clusters) runtime.setCluster(config);
-  runtime.setRoutes(routeTable('routes', routes));
+  const dataPlane = new DataPlane({ clock: systemClock, random: () => 0.5, log: silentLog(complaints) });
+  for (const config of clusters) dataPlane.setCluster(config);
+  dataPlane.setRoutes(routeTable('routes', routes));
   const connection = http(routeTable('', {}), {
     routes: { kind: 'rds', name: 'routes', source: adsSource },
     accessLogs: [memoryLog(accessLog)],
     ...change,
   });
-  await runtime.setListener(listener([chain(connection, around.chain)], around.listener));
-  const port = runtime.listeners()[0]!.port;
-  const stat = (name: string) => new Map(runtime.stats()).get(name) ?? Number.NaN;
-  return { runtime, port, accessLog, complaints, stat };
+  await dataPlane.setListener(listener([chain(connection, around.chain)], around.listener));
+  const port = dataPlane.listeners()[0]!.port;
+  const stat = (name: string) => new Map(dataPlane.stats()).get(name) ?? Number.NaN;
+  return { dataPlane, port, accessLog, complaints, stat };
 }
 
 export function memoryLog(lines: string[]): AccessLog {

@@ -5,7 +5,7 @@ import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint
 import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import type { Decoders } from '../discovery/runtime.ts';
+import type { Decoders } from '../discovery/decoders.ts';
 
 /** What was decoded → its bytes, while discovery holds on to it. */
 export class DecodedBytes {

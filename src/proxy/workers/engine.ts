@@ -1,7 +1,8 @@
 // What carries the traffic, as discovery feeds it and the admin interface reads and moves it: one thread, or several that are one proxy.
 import type { ClusterView } from '../admin/cluster-status.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
-import type { Decoders, Runtime } from '../discovery/runtime.ts';
+import type { ConfigTarget } from '../discovery/config-target.ts';
+import type { Decoders } from '../discovery/decoders.ts';
 
 /** How long, in milliseconds, what has to end may go on. */
 export type DrainTimes = {
@@ -14,7 +15,7 @@ export type DrainTimes = {
 export type Engine = {
   /** Threads that carry traffic. */
   readonly concurrency: number;
-  readonly runtime: Runtime;
+  readonly dataPlane: ConfigTarget;
   readonly decoders: Decoders;
   /** Brings what is read below up to date; null where it always is. */
   collect(): Promise<void> | null;

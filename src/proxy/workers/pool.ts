@@ -13,7 +13,8 @@ import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
 import { nothingOnDemand, type OnDemand } from '../config/on-demand.ts';
 import type { ClusterConfig } from '../config/types.ts';
-import type { Decoders, Runtime } from '../discovery/runtime.ts';
+import type { ConfigTarget } from '../discovery/config-target.ts';
+import type { Decoders } from '../discovery/decoders.ts';
 import { type EvidenceNote, Witness } from '../health/judgement.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
 import { closeSocket } from '../system/sockets.ts';
@@ -53,7 +54,7 @@ const LEEWAY = 2_000;
 
 export class WorkerPool implements Engine {
   readonly concurrency: number;
-  readonly runtime: Runtime;
+  readonly dataPlane: ConfigTarget;
   readonly decoders: Decoders;
   readonly #options: PoolOptions;
   readonly #crew: Crew;
@@ -123,7 +124,7 @@ export class WorkerPool implements Engine {
       ...{ entry, log, clock, random },
     });
     this.#listeners = new SharedListeners(this.#crew);
-    this.runtime = this.#makeRuntime(bytes);
+    this.dataPlane = this.#everywhere(bytes);
     bootstrap.runtime.onOverride = (values) => this.#crew.tell({ kind: 'runtime', values });
   }
 
@@ -203,9 +204,9 @@ export class WorkerPool implements Engine {
     await this.#own.close();
   }
 
-  #makeRuntime(bytes: DecodedBytes): Runtime {
+  #everywhere(bytes: DecodedBytes): ConfigTarget {
     const crew = this.#crew;
-    const own = this.#own.runtime;
+    const own = this.#own.dataPlane;
     const fixed = new Set(this.#options.bootstrap.clusters.map(({ name }) => name));
     return {
       client: own.client,

@@ -7,7 +7,8 @@ import { isGauge } from '../admin/statistic-name.ts';
 import type { NamedHistogram, Statistic } from '../admin/statistics.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { decoders } from '../config/decoders.ts';
-import type { Decoders } from '../discovery/runtime.ts';
+import { DataPlane } from '../data-plane.ts';
+import type { Decoders } from '../discovery/decoders.ts';
 import type { EnterCourt } from '../health/judgement.ts';
 import type { WatchHealth } from '../health/shared.ts';
 import type { ListenerSharing } from '../listener/sharing.ts';
@@ -16,7 +17,6 @@ import { droppedLines, reopenSinks } from '../log/sink.ts';
 import { ownEnd } from '../log/workload-end.ts';
 import { withSafetyNet } from '../overload/config.ts';
 import { Overload } from '../overload/overload.ts';
-import { ProxyRuntime } from '../runtime.ts';
 import type { DrainPart, DrainTimes, Engine, MemoryFigures } from './engine.ts';
 import { countFaults } from './faults.ts';
 
@@ -34,7 +34,7 @@ export type ThreadOptions = {
 
 export class ProxyThread implements Engine {
   readonly concurrency = 1;
-  readonly runtime: ProxyRuntime;
+  readonly dataPlane: DataPlane;
   readonly decoders: Decoders;
   readonly #log: ThreadLog;
   readonly #metrics: IstioMetrics;
@@ -47,17 +47,15 @@ export class ProxyThread implements Engine {
     this.#metrics = metrics;
     this.#faults = countFaults(log);
     this.decoders = { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) };
-    this.runtime = new ProxyRuntime({
+    this.dataPlane = new DataPlane({
       clock: turnClock,
       random: Math.random,
       log,
       runtime: bootstrap.runtime,
       health: this.#health,
       overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
-      nodeId: bootstrap.node.id,
-      nodeCluster: bootstrap.node.cluster,
+      node: bootstrap.node,
       localCluster: bootstrap.localCluster,
-      zone: zoneOf(bootstrap.node),
       drainTime: drainTimes.requests,
       listenerDrainTime: drainTimes.connections,
       ...(sharing && { sharing }),
@@ -71,17 +69,17 @@ export class ProxyThread implements Engine {
   }
 
   *statistics(): IterableIterator<Statistic> {
-    yield* this.runtime.stats();
+    yield* this.dataPlane.stats();
     yield ['server.uncaught_faults', this.#faults.count];
     yield ['filesystem.write_dropped', droppedLines()];
   }
 
   histograms(): Iterable<NamedHistogram> {
-    return this.runtime.histograms();
+    return this.dataPlane.histograms();
   }
 
   clusters(): readonly ClusterView[] {
-    return this.runtime.clusters().map((cluster) => ({
+    return this.dataPlane.clusters().map((cluster) => ({
       config: cluster.config,
       get hosts() {
         return cluster.hosts.map(viewOf);
@@ -89,8 +87,8 @@ export class ProxyThread implements Engine {
     }));
   }
 
-  listeners(): ReturnType<ProxyRuntime['listeners']> {
-    return this.runtime.listeners();
+  listeners(): ReturnType<DataPlane['listeners']> {
+    return this.dataPlane.listeners();
   }
 
   meshMetrics(): string {
@@ -102,7 +100,7 @@ export class ProxyThread implements Engine {
   }
 
   resetCounters(): void {
-    this.runtime.resetCounters(isGauge);
+    this.dataPlane.resetCounters(isGauge);
   }
 
   reopenLogs(): void {
@@ -118,15 +116,10 @@ export class ProxyThread implements Engine {
   }
 
   drain(part: DrainPart): Promise<void> {
-    return part === 'all' ? this.runtime.drain() : this.runtime.drain(({ direction }) => direction === 'inbound');
+    return part === 'all' ? this.dataPlane.drain() : this.dataPlane.drain(({ direction }) => direction === 'inbound');
   }
 
   close(): Promise<void> {
-    return this.runtime.close();
+    return this.dataPlane.close();
   }
-}
-
-/** As the locality of an endpoint: `region/zone/sub-zone`, without what is empty at its end. */
-function zoneOf({ locality }: Bootstrap['node']): string {
-  return [locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''].join('/').replace(/\/+$/, '');
 }

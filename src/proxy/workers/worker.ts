@@ -106,7 +106,7 @@ class Worker {
     this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTimes, sharing, watchHealth, judgement });
     this.#thread.failHealth(failing);
     this.#wishes = new Wishes((wish) => say({ kind: 'wish', wish }));
-    this.#thread.runtime.serveOnDemand(this.#wishes);
+    this.#thread.dataPlane.serveOnDemand(this.#wishes);
   }
 
   close(): Promise<void> {
@@ -177,34 +177,34 @@ class Worker {
 
   /** Of a listener, the ports it is bound to. */
   async #apply(change: Change): Promise<readonly number[]> {
-    const { runtime, decoders } = this.#thread;
+    const { dataPlane, decoders } = this.#thread;
     switch (change.kind) {
       case 'secret':
-        runtime.setSecret(change.source, change.name, this.#secretOf(change.value));
+        dataPlane.setSecret(change.source, change.name, this.#secretOf(change.value));
         return [];
       case 'endpoints':
-        runtime.setEndpoints(change.name, this.#endpoints.get(change.name, change.bytes).assignment);
+        dataPlane.setEndpoints(change.name, this.#endpoints.get(change.name, change.bytes).assignment);
         return [];
       case 'cluster':
-        await runtime.setCluster(this.#clusters.get(change.name, change.bytes));
+        await dataPlane.setCluster(this.#clusters.get(change.name, change.bytes));
         return [];
       case 'cluster gone':
         this.#clusters.forget(change.name);
-        runtime.removeCluster(change.name);
+        dataPlane.removeCluster(change.name);
         return [];
       case 'routes':
-        runtime.setRoutes(decoders.decodeRoutes(fromBinary(RouteConfigurationSchema, change.bytes)));
+        dataPlane.setRoutes(decoders.decodeRoutes(fromBinary(RouteConfigurationSchema, change.bytes)));
         return [];
       case 'routes gone':
-        runtime.removeRoutes(change.name);
+        dataPlane.removeRoutes(change.name);
         return [];
       case 'listener':
         this.#places.set(change.name, change);
-        await runtime.setListener(decoders.decodeListener(fromBinary(ListenerSchema, change.bytes)));
-        return runtime.listeners().find(({ config }) => config.name === change.name)?.ports ?? [];
+        await dataPlane.setListener(decoders.decodeListener(fromBinary(ListenerSchema, change.bytes)));
+        return dataPlane.listeners().find(({ config }) => config.name === change.name)?.ports ?? [];
       case 'listener gone':
         this.#places.delete(change.name);
-        runtime.removeListener(change.name);
+        dataPlane.removeListener(change.name);
         return [];
       default:
         return unreachable(change);
@@ -212,7 +212,7 @@ class Worker {
   }
 
   #take(name: string, descriptor: number): void {
-    const listener = this.#thread.runtime.listeners().find(({ config }) => config.name === name);
+    const listener = this.#thread.dataPlane.listeners().find(({ config }) => config.name === name);
     if (listener === undefined) throw new Error(`there is no listener ${name}`);
     listener.takeOver(descriptor);
   }

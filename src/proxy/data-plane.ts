@@ -14,6 +14,7 @@ import { DnsCaches } from './cluster/dns-caches.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
 import { withRuntime } from './config/cluster-runtime.ts';
 import type { Assignment } from './config/cluster-types.ts';
+import { type LocalityFields, localityName } from './config/locality.ts';
 import { nothingOnDemand, type OnDemand } from './config/on-demand.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
 import type { ClusterConfig, ListenerConfig, SecretValue } from './config/types.ts';
@@ -31,17 +32,15 @@ import { TlsConnector } from './tls/client-tls.ts';
 import { SecretStore } from './tls/secrets.ts';
 import { ServerTls } from './tls/server-tls.ts';
 
-export type RuntimeOptions = {
+export type DataPlaneOptions = {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
-  /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`), and its own place as an endpoint's locality. */
+  /** Who this proxy is, and where; `cluster` is the name of the service it belongs to. */
+  readonly node?: { readonly id: string; readonly cluster: string; readonly locality?: LocalityFields | undefined };
+  /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`). */
   readonly localCluster?: string;
-  readonly zone?: string;
-  readonly nodeId?: string;
-  /** `node.cluster`: the name of the service this proxy belongs to. */
-  readonly nodeCluster?: string;
   readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime?: RuntimeLookup;
@@ -63,11 +62,11 @@ const DRAIN_TIME = 10_000;
 const LISTENER_DRAIN_TIME = 600_000;
 const DRAIN_POLL = 50;
 
-export class ProxyRuntime {
+export class DataPlane {
   /** For calls of the proxy's own. */
   readonly client: ClusterClient;
   readonly #wheel: TimerWheel;
-  readonly #options: RuntimeOptions;
+  readonly #options: DataPlaneOptions;
   readonly #overload: Overload;
   readonly #secrets = new SecretStore();
   readonly #clusters = new Map<string, Cluster>();
@@ -91,11 +90,11 @@ export class ProxyRuntime {
   #onDemand: OnDemand = nothingOnDemand;
   #timerExceptions = 0;
 
-  constructor(options: RuntimeOptions) {
+  constructor(options: DataPlaneOptions) {
     this.#options = options;
     const { clock, random, log } = options;
     this.#overload = options.overload ?? new Overload(clock);
-    const { sharing } = options;
+    const { node, sharing } = options;
     this.#overload.share(sharing?.tally('connections') ?? null);
     this.#overload.start();
     this.#wheel = new TimerWheel(clock, (error) => {
@@ -128,7 +127,7 @@ export class ProxyRuntime {
       runtime: options.runtime ?? noRuntime,
       workers: sharing?.workers ?? 1,
       health: options.health ?? { failing: false },
-      node: { id: options.nodeId ?? '', cluster: options.nodeCluster ?? '', zone: options.zone?.split('/')[1] ?? '' },
+      node: { id: node?.id ?? '', cluster: node?.cluster ?? '', zone: node?.locality?.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,
       onDemand: {
@@ -322,9 +321,9 @@ export class ProxyRuntime {
   }
 
   #localCluster(): LocalCluster | null {
-    const { localCluster, zone } = this.#options;
+    const { localCluster, node } = this.#options;
     if (localCluster === undefined || localCluster === '') return null;
-    return this.#clusters.get(localCluster)?.asLocal(zone ?? '') ?? null;
+    return this.#clusters.get(localCluster)?.asLocal(localityName(node?.locality)) ?? null;
   }
 
   #retire(listener: Listener): void {

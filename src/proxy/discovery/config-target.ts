@@ -1,9 +1,4 @@
-// What discovery needs of the running proxy and of the decoders; the real ones are `proxy/runtime.ts` and `proxy/config/`.
-import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
-import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
-import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+// What discovery applies configuration to: the data plane (`proxy/data-plane.ts`), or several threads of it (`proxy/workers/`).
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { OnDemand } from '../config/on-demand.ts';
@@ -11,7 +6,7 @@ import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types
 import type { RouteTable } from '../route/table.ts';
 
 /** What returns a promise is in use when it resolves; where it rejects, what was in use before still is. */
-export type Runtime = {
+export type ConfigTarget = {
   /** For streams through its clusters. */
   readonly client: Pick<ClusterClient, 'bytes' | 'connect' | 'http' | 'stream'>;
   /** Calls through a cluster that nobody else sees, until it is closed. */
@@ -30,15 +25,3 @@ export type Runtime = {
 };
 
 export type Applied = void | Promise<void>;
-
-/** Each throws, with a message that begins with the field's path, what it cannot decode. */
-export type Decoders = {
-  decodeListener(listener: Listener): ListenerConfig;
-  decodeCluster(cluster: Cluster): ClusterConfig;
-  decodeEndpoints(assignment: ClusterLoadAssignment): {
-    readonly name: string;
-    readonly assignment: Assignment;
-  };
-  decodeRoutes(routes: RouteConfiguration): RouteTable;
-  decodeSecret(secret: Secret): SecretValue;
-};
