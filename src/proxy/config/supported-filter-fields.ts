@@ -24,6 +24,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit': 'fixed_limit header_limit percentage',
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit': 'limit_kbps',
 
+  'envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit':
+    'stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': 'dns_cache_config',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig': 'host_rewrite_literal host_rewrite_header',
   'envoy.extensions.filters.http.cors.v3.CorsPolicy':

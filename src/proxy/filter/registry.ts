@@ -4,6 +4,7 @@ import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_co
 import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { apiKeyAuth } from './api-key-auth.ts';
+import { bandwidthLimit } from './bandwidth-limit.ts';
 import { basicAuth } from './basic-auth.ts';
 import { buffer } from './buffer.ts';
 import { compressor } from './compression/compressor.ts';
@@ -33,6 +34,7 @@ import { statefulSession } from './stateful-session.ts';
 
 const kinds: readonly FilterKind[] = [
   apiKeyAuth,
+  bandwidthLimit,
   basicAuth,
   buffer,
   compressor,

@@ -18,8 +18,8 @@ import type {
   LocalReply,
   StreamFilter,
 } from '../filter.ts';
+import { byteBucket, FILL_INTERVAL, Throttle } from '../throttle.ts';
 import { type Abort, compileAbort, compileDelay, compileRateLimit, type Injection } from './config.ts';
-import { Throttle } from './throttle.ts';
 
 /** A route's configuration is complete: it takes the place of the chain's. */
 export const fault: FilterKind = {
@@ -141,7 +141,13 @@ class Fault implements StreamFilter {
     const rate = this.#injected(this.#config.rateLimit);
     if (rate === null) return;
     this.#stats.response_rl_injected += 1;
-    this.#throttle = new Throttle(rate, this.#scope, this.#stream);
+    const scope = this.#scope;
+    const now = scope.clock.now();
+    const bucket = byteBucket(rate, now);
+    // A response begins slowly too: with what one look allows.
+    bucket.takeUpTo(now, Math.ceil(rate - (rate * FILL_INTERVAL) / 1_000));
+    const stream = this.#stream;
+    this.#throttle = new Throttle(bucket, FILL_INTERVAL, { scope, stream, outlet: stream.response, watch: null });
   }
 
   #abort(): LocalReply | undefined {

@@ -29,6 +29,14 @@ export class TokenBucket {
     return true;
   }
 
+  /** As many whole tokens as there are, `most` of them: how many were taken. */
+  takeUpTo(now: number, most: number): number {
+    this.#fill(now);
+    const taken = Math.min(most, Math.floor(this.#tokens));
+    this.#tokens -= taken;
+    return taken;
+  }
+
   /** Whole tokens left. */
   remaining(now: number): number {
     this.#fill(now);

@@ -1,0 +1,119 @@
+// Filters that hold traffic back: limits of bandwidth.
+import { expect, test } from 'vitest';
+import { RawConnection } from '../support/raw-http.ts';
+import { raw, respond } from '../support/upstream.ts';
+import { type Case, get, request } from './harness/case.ts';
+import { compareWithEnvoy } from './harness/compare.ts';
+import type { Stand } from './harness/stand.ts';
+
+const TYPE = 'type.googleapis.com/envoy.extensions.filters.http';
+const BANDWIDTH = `"@type": ${TYPE}.bandwidth_limit.v3.BandwidthLimit`;
+const bandwidth = (name: string, fields = ''): string =>
+  `[{ name: bandwidth, typed_config: { ${BANDWIDTH}, stat_prefix: ${name}, ${fields} } }]`;
+const route = (path: string, fields: string): string =>
+  `{ match: { path: ${path} }, route: { cluster: a }, typed_per_filter_config: { bandwidth: { ${BANDWIDTH}, ${fields} } } }`;
+
+const virtualHosts = `
+- name: all
+  domains: ["*"]
+  routes:
+    - ${route('/off', 'stat_prefix: route_off, limit_kbps: 1')}
+    - ${route('/own', 'stat_prefix: route_own, limit_kbps: 100, enable_mode: REQUEST')}
+    - { match: { path: /direct }, direct_response: { status: 200, body: { inline_string: hello } } }
+    - { match: { prefix: / }, route: { cluster: trailing } }
+`;
+
+const seen = (name: string, listener: string, send: string, script: Case['script'] = {}): Case => ({
+  name,
+  listener,
+  send,
+  script,
+  wants: { status: 200 },
+});
+const posted = (path: string, body: string): string => request('POST', path, { body });
+const chunked = (body: string, trailers = ''): NonNullable<Case['script']> => ({
+  a: [
+    raw(
+      `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n${trailers}\r\n`,
+    ),
+  ],
+});
+const TRAILERS = 'http_protocol_options: { enable_trailers: true }';
+const PROTOCOL = 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const clusters = `
+- name: trailing
+  type: STATIC
+  typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { "@type": ${PROTOCOL}, explicit_http_config: { ${TRAILERS} } } }
+  load_assignment: { cluster_name: trailing, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] }
+`;
+
+/** What a client saw of a slow response, but for how slow it was. */
+async function watch(stand: Stand, listener: string, send: string, script: Case['script']) {
+  for (const upstream of stand.upstreams) upstream.script(script?.[upstream.name]);
+  const started = performance.now();
+  using connection = await RawConnection.open(stand.portOf(listener));
+  connection.send(send);
+  const { status, body, trailers } = await connection.response({ method: 'GET' });
+  const taken = performance.now() - started;
+  const delays = trailers.map(([name, value]) => `${name}: ${/^\d+$/.test(value) ? '<milliseconds>' : value}`);
+  return { seen: { status, bytes: body.length, delays: delays.sort() }, taken };
+}
+
+compareWithEnvoy(
+  {
+    name: 'filters-limits',
+    statistics: /\.http_bandwidth_limit\.(?!\w+_(?:incoming|allowed)_size)(?!.*enforced)/,
+    listeners: {
+      both: { filters: bandwidth('both', 'limit_kbps: 100, enable_mode: REQUEST_AND_RESPONSE') },
+      unlimited: { filters: bandwidth('unlimited') },
+      disabled: {
+        filters: bandwidth(
+          'disabled',
+          'limit_kbps: 1, enable_mode: REQUEST_AND_RESPONSE, runtime_enabled: { default_value: false, runtime_key: x }',
+        ),
+      },
+      upload: { filters: bandwidth('upload', 'limit_kbps: 4, enable_mode: REQUEST, fill_interval: 0.02s') },
+      download: { filters: bandwidth('download', 'limit_kbps: 4, enable_mode: RESPONSE') },
+      told: {
+        filters: bandwidth('told', 'limit_kbps: 4, enable_mode: REQUEST_AND_RESPONSE, enable_response_trailers: true'),
+        manager: TRAILERS,
+      },
+      named: {
+        filters: bandwidth(
+          'named',
+          'limit_kbps: 4, enable_mode: RESPONSE, enable_response_trailers: true, response_trailer_prefix: Mine',
+        ),
+        manager: TRAILERS,
+      },
+    },
+    virtualHosts,
+    clusters,
+    cases: [
+      seen('both ways, within the limit', 'both', posted('/', 'hello'), { a: [respond({ body: 'world' })] }),
+      seen('without bodies', 'both', get('/'), { a: [respond()] }),
+      seen('chunks', 'both', get('/'), chunked('hello')),
+      seen('trailers', 'told', get('/'), chunked('hello', 'x-end: 1\r\n')),
+      seen('a direct response', 'both', get('/direct')),
+      seen('not enabled', 'unlimited', posted('/', 'hello')),
+      seen('disabled by the runtime', 'disabled', posted('/', 'x'.repeat(3_000))),
+      seen('off for a route', 'both', posted('/off', 'x'.repeat(3_000))),
+      seen('one of its own for a route', 'both', posted('/own', 'x'.repeat(3_000))),
+      seen('nothing to tell of delays', 'told', get('/'), chunked('hello')),
+    ],
+  },
+  (pair) => {
+    // A bucket holds 4096 bytes, and gets as many in a second.
+    test.each<[name: string, listener: string, send: string, script: Case['script'], least: number]>([
+      ['an upload', 'upload', posted('/', 'x'.repeat(6_000)), {}, 400],
+      ['a download', 'download', get('/'), { a: [respond({ body: 'x'.repeat(6_000) })] }, 400],
+      ['delays are told', 'told', posted('/', 'x'.repeat(5_000)), chunked('x'.repeat(1_000)), 400],
+      ['delays are told after trailers', 'named', get('/'), chunked('x'.repeat(5_000), 'x-end: 1\r\n'), 200],
+    ])('slowed down: %s', async (_name, listener, send, script, least) => {
+      const { reference, ours } = pair();
+      const [theirs, mine] = await Promise.all([reference, ours].map((one) => watch(one, listener, send, script)));
+      expect(mine!.seen).toEqual(theirs!.seen);
+      expect(theirs!.taken, 'Envoy').toBeGreaterThan(least);
+      expect(mine!.taken).toBeGreaterThan(least);
+    });
+  },
+);
