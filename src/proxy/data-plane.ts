@@ -124,6 +124,10 @@ export class DataPlane {
     this.#clusters.setEndpoints(edsServiceName, assignment);
   }
 
+  removeEndpoints(edsServiceName: string): void {
+    this.#clusters.removeEndpoints(edsServiceName);
+  }
+
   setRoutes(table: RouteTable): void {
     this.#routes.set(table.name, table);
   }

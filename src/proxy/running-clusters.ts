@@ -69,6 +69,11 @@ export class RunningClusters {
     }
   }
 
+  /** Clusters that have them keep them. */
+  removeEndpoints(edsServiceName: string): void {
+    this.#endpoints.delete(edsServiceName);
+  }
+
   /** One that only who opens it sees. */
   openPrivate(config: ClusterConfig): Cluster {
     return new Cluster(config, this.#services);

@@ -73,7 +73,11 @@ export class ClusterSet {
 
   #onNeeds(needs: readonly Needed[]): void {
     const names = new Set(needs.map(({ name }) => name));
-    for (const known of this.#endpoints.keys()) if (!names.has(known)) this.#endpoints.delete(known);
+    for (const [known, assignment] of this.#endpoints) {
+      if (names.has(known)) continue;
+      this.#endpoints.delete(known);
+      if (assignment !== null) this.#options.target.removeEndpoints(known);
+    }
     this.#options.onEndpointNames(needs);
   }
 }

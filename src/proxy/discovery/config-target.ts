@@ -15,6 +15,8 @@ export type ConfigTarget = {
   setCluster(config: ClusterConfig): Applied;
   removeCluster(name: string): void;
   setEndpoints(edsServiceName: string, assignment: Assignment): Applied;
+  /** No cluster that is used or waited for names them any more. */
+  removeEndpoints(edsServiceName: string): void;
   setRoutes(table: RouteTable): Applied;
   removeRoutes(name: string): void;
   /** Rejects when the address cannot be bound. */

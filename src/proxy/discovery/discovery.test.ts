@@ -106,6 +106,7 @@ function recorder() {
     },
     removeCluster: (name) => write(`-cluster ${name}`),
     setEndpoints: (name) => write(`endpoints ${name}`),
+    removeEndpoints: (name) => write(`-endpoints ${name}`),
     setRoutes: ({ name }) => write(`routes ${name}`),
     removeRoutes: (name) => write(`-routes ${name}`),
     async setListener({ name }) {
@@ -207,8 +208,8 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('discovery over %s', (protocol) =
     await t.discovery.start();
     t.calls.splice(0);
     t.set('cluster b 1', 'endpoints b 1', 'listener m 1', 'routes m 1');
-    const calls = await t.until('-cluster a');
-    const order = ['cluster b', 'listener m', '-cluster a'].map((call) => calls.indexOf(call));
+    const calls = await t.until('-endpoints a');
+    const order = ['cluster b', 'listener m', '-cluster a', '-endpoints a'].map((call) => calls.indexOf(call));
     expect(order).toEqual([...order].sort((x, y) => x - y));
     expect(order).not.toContain(-1);
     expect(calls).toContain('-listener l');

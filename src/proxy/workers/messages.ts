@@ -31,7 +31,7 @@ export type Change =
       /** In the same order: sockets that all accept from; null where each worker has its own. */
       readonly sockets: readonly (number | null)[];
     }
-  | { readonly kind: 'cluster gone' | 'routes gone' | 'listener gone'; readonly name: string };
+  | { readonly kind: 'endpoints gone' | 'cluster gone' | 'routes gone' | 'listener gone'; readonly name: string };
 
 export type Order =
   | { readonly kind: 'change'; readonly change: Change }

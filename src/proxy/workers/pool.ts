@@ -222,6 +222,10 @@ export class WorkerPool implements Engine {
         own.setEndpoints(name, assignment);
         return crew.all({ kind: 'endpoints', name, bytes: bytes.of(assignment) });
       },
+      removeEndpoints: (name) => {
+        own.removeEndpoints(name);
+        crew.drop({ kind: 'endpoints gone', name });
+      },
       setRoutes: (table) => crew.all({ kind: 'routes', name: table.name, bytes: bytes.of(table) }),
       removeRoutes: (name) => crew.drop({ kind: 'routes gone', name }),
       setListener: (config) => this.#listeners.set(config, bytes.of(config)),

@@ -17,7 +17,9 @@ test('a late worker is told the last of everything, and first what the rest need
     replica.record(change);
   }
   replica.record(listener('b'));
+  replica.record({ kind: 'endpoints', name: 'old', bytes: bytes('o') });
   replica.record({ kind: 'listener gone', name: 'a' });
+  replica.record({ kind: 'endpoints gone', name: 'old' });
   replica.record(secret('y', '1'));
   expect(replica.changes()).toEqual([
     secret('x', '1'),

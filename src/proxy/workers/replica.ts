@@ -45,11 +45,11 @@ function isGone(change: Change): change is Gone {
   return change.kind.endsWith(' gone');
 }
 
-function keptKind(kind: Gone['kind']): 'cluster' | 'routes' | 'listener' {
-  return kind.replace(' gone', '') as 'cluster' | 'routes' | 'listener';
+function keptKind(kind: Gone['kind']): Exclude<Kept['kind'], 'secret'> {
+  return kind.replace(' gone', '') as Exclude<Kept['kind'], 'secret'>;
 }
 
-/** Secrets and endpoints harm nobody while nothing uses them. */
+/** A secret harms nobody while nothing uses it. */
 function goneOf({ kind, name }: Kept): Gone | null {
-  return kind === 'secret' || kind === 'endpoints' ? null : { kind: `${kind} gone`, name };
+  return kind === 'secret' ? null : { kind: `${kind} gone`, name };
 }

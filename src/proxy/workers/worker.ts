@@ -188,6 +188,10 @@ class Worker {
       case 'cluster':
         await dataPlane.setCluster(this.#clusters.get(change.name, change.bytes));
         return [];
+      case 'endpoints gone':
+        this.#endpoints.forget(change.name);
+        dataPlane.removeEndpoints(change.name);
+        return [];
       case 'cluster gone':
         this.#clusters.forget(change.name);
         dataPlane.removeCluster(change.name);
