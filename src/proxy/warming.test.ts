@@ -60,10 +60,33 @@ test('one that goes is not waited for', async () => {
 test('names are asked for first', async () => {
   const { proxy, up } = await start();
   const assignment = plainAssignment([endpoint(up.port, { address: 'localhost' })]);
-  const dns = { refresh: 5_000, failureRefresh: null, respectTtl: false, jitter: 0, family: 'v4' } as const;
+  const dns = {
+    refresh: 5_000,
+    failureRefresh: null,
+    respectTtl: false,
+    jitter: 0,
+    family: 'v4',
+    waits: true,
+  } as const;
   const discovery = { kind: 'strict-dns', assignment, ...dns } as const;
   const used = proxy.dataPlane.setCluster(cluster('up', [], { discovery }));
   expect(used).toBeInstanceOf(Promise);
   await used;
   expect(await status(proxy)).toBe(200);
+});
+
+test('names are not asked for first where nobody wants to wait', async () => {
+  const { proxy, up } = await start();
+  const assignment = plainAssignment([endpoint(up.port, { address: 'localhost' })]);
+  const dns = {
+    refresh: 5_000,
+    failureRefresh: null,
+    respectTtl: false,
+    jitter: 0,
+    family: 'v4',
+    waits: false,
+  } as const;
+  const discovery = { kind: 'strict-dns', assignment, ...dns } as const;
+  expect(proxy.dataPlane.setCluster(cluster('up', [], { discovery }))).toBe(undefined);
+  await expect.poll(() => status(proxy)).toBe(200);
 });

@@ -293,6 +293,7 @@ export class Cluster {
       apply: (endpoints) => this.setEndpoints({ ...assignment, endpoints }),
     });
     this.#resolver.start();
+    if (!discovery.waits) this.initialization.end();
   }
 
   /** Connections of the old transport end; the endpoints are made anew. */

@@ -1,8 +1,8 @@
 // How a connection to an endpoint is made. A pool knows only this type, so plain and TLS transports look alike to it.
-import { connect as connectSocket, isIP, type NetConnectOpts, type Socket } from 'node:net';
-import type { SocketAddress } from '../config/cluster-types.ts';
+import type { Socket } from 'node:net';
 import type { Exchange, UpstreamTls } from '../http/exchange.ts';
 import { reusedReads } from '../socket/reused-reads.ts';
+import type { ConnectSocket } from './origin-sockets.ts';
 
 export type ConnectResult = {
   /** `alpn`: the protocol the handshake agreed on, '' for none. */
@@ -36,47 +36,22 @@ export type Connector = {
   readonly purposeOf?: ((exchange: Exchange) => Purpose) | undefined;
 };
 
-/** Where connections to an address come from, as `net.connect` takes it. */
-export type SourceOf = (address: string) => { readonly localAddress: string; readonly localPort?: number };
-
-/** `source`: null leaves it to the system. */
-export function plainConnectorFrom(source: SourceOf | null): Connector {
+export function plainConnectorOn(connect: ConnectSocket): Connector {
   return {
     connect(address, port, result) {
-      const socket: Socket = connectSocket({
-        ...socketPlace(address, port),
-        ...source?.(address),
-        noDelay: true,
-        onread: reusedReads(() => socket),
-      });
+      const socket: Socket = connect(
+        address,
+        port,
+        reusedReads(() => socket),
+      );
       return awaitConnection(socket, result);
     },
   };
 }
 
 /** Sockets that something else may be laid over, as TLS. */
-export function bareConnectorFrom(source: SourceOf | null): Connector {
-  return {
-    connect(address, port, result) {
-      const options: NetConnectOpts = { ...socketPlace(address, port), ...source?.(address), noDelay: true };
-      return awaitConnection(connectSocket(options), result);
-    },
-  };
-}
-
-/** Of the endpoint's family where there is one, else the first. */
-export function sourceAmong(sources: readonly SocketAddress[]): SourceOf | null {
-  const [first] = sources;
-  if (first === undefined) return null;
-  return (address) => {
-    const source = sources.find((one) => isIP(one.address) === isIP(address)) ?? first;
-    return { localAddress: source.address, ...(source.port > 0 && { localPort: source.port }) };
-  };
-}
-
-/** As `net.connect` takes it: an address that is a path is that of a Unix socket. */
-export function socketPlace(address: string, port: number): { host: string; port: number } | { path: string } {
-  return address.startsWith('/') ? { path: address } : { host: address, port };
+export function bareConnectorOn(connect: ConnectSocket): Connector {
+  return { connect: (address, port, result) => awaitConnection(connect(address, port), result) };
 }
 
 /** In Envoy's words. */

@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
+import { type AddressOrder, anyOrder } from '../config/address-order.ts';
 import type { ConnectResult } from './connector.ts';
-import { happyEyeballs } from './happy-eyeballs.ts';
+import { happyEyeballs, inOrder } from './happy-eyeballs.ts';
 
 function race(...others: string[]) {
   const clock = new ManualClock();
@@ -20,6 +21,7 @@ function race(...others: string[]) {
   const connector = happyEyeballs(
     inner,
     others.map((address) => ({ address, port: 2 })),
+    anyOrder,
     wheel,
   );
   const cancel = connector.connect('a', 1, {
@@ -68,4 +70,15 @@ test('giving up ends all of them', () => {
   cancel();
   clock.advance(1_000);
   expect(log).toEqual(['a:1', 'b:2', 'no a', 'no b']);
+});
+
+test.each<[string, AddressOrder, string]>([
+  ['the family of the first, in turn', anyOrder, '1.1.1.1 ::1 1.1.1.2 ::2 1.1.1.3'],
+  ['the other family first', { first: 6, count: 1 }, '::1 1.1.1.1 ::2 1.1.1.2 1.1.1.3'],
+  ['two of a family at a time', { first: 4, count: 2 }, '1.1.1.1 1.1.1.2 ::1 1.1.1.3 ::2'],
+  ['more than there are', { first: 6, count: 9 }, '::1 ::2 1.1.1.1 1.1.1.2 1.1.1.3'],
+])('the order of addresses: %s', (_name, order, wants) => {
+  const addresses = ['1.1.1.1', '1.1.1.2', '1.1.1.3', '::1', '::2'].map((address) => ({ address, port: 1 }));
+  const found = inOrder(addresses, order).map(({ address }) => address);
+  expect(found.join(' ')).toBe(wants);
 });

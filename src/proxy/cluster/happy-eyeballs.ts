@@ -1,22 +1,42 @@
 // Happy Eyeballs (RFC 8305): an endpoint with several addresses is connected to by whichever answers first. The next address is tried when
 // the one before fails, or has not answered for a while.
+import { isIP } from 'node:net';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { AddressOrder } from '../config/address-order.ts';
 import type { SocketAddress } from '../config/cluster-types.ts';
 import type { Connector, ConnectResult, Purpose } from './connector.ts';
 
 /** Milliseconds before the next address is tried beside the one before (Envoy's, within section 5). */
 const NEXT = 300;
 
-/** A connector that tries the endpoint's own address first, then `others` in their order. */
-export function happyEyeballs(inner: Connector, others: readonly SocketAddress[], wheel: TimerWheel): Connector {
+/** A connector that tries the endpoint's own address and `others`, one after the other. */
+export function happyEyeballs(
+  inner: Connector,
+  others: readonly SocketAddress[],
+  order: AddressOrder,
+  wheel: TimerWheel,
+): Connector {
   return {
     purposeOf: inner.purposeOf,
     connect(address, port, result, purpose = null) {
-      const race = new Race(inner, [{ address, port }, ...others], wheel, result, purpose);
+      const race = new Race(inner, inOrder([{ address, port }, ...others], order), wheel, result, purpose);
       race.next();
       return () => race.giveUp();
     },
   };
+}
+
+/** So many of the one family, one of the other, and so on. What is no IP address counts as the other family. */
+export function inOrder(addresses: readonly SocketAddress[], { first, count }: AddressOrder): readonly SocketAddress[] {
+  const family = first === 'any' ? isIP(addresses[0]?.address ?? '') : first;
+  const preferred = addresses.filter(({ address }) => isIP(address) === family);
+  const others = addresses.filter(({ address }) => isIP(address) !== family);
+  if (preferred.length === 0 || others.length === 0) return addresses;
+  const rounds = Math.max(Math.ceil(preferred.length / count), others.length);
+  return Array.from({ length: rounds }, (_, i) => [
+    ...preferred.slice(i * count, (i + 1) * count),
+    ...others.slice(i, i + 1),
+  ]).flat();
 }
 
 class Race {

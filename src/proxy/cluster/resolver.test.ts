@@ -15,6 +15,7 @@ const plain: DnsDiscovery = {
   refresh: 5_000,
   failureRefresh: null,
   respectTtl: false,
+  waits: true,
   jitter: 0,
   family: 'auto',
 };

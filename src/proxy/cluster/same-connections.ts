@@ -7,7 +7,8 @@ export function sameConnections(before: ClusterConfig, after: ClusterConfig): bo
   return (
     before.http.protocol === after.http.protocol &&
     before.poolPerConnection === after.poolPerConnection &&
-    sameJson(before.sources, after.sources) &&
+    sameJson(before.origins, after.origins) &&
+    sameJson(before.addressOrder, after.addressOrder) &&
     sameJson(before.tls, after.tls)
   );
 }

@@ -1,13 +1,15 @@
 // The transports of a cluster and which of them an endpoint gets: `transport_socket_matches` in order, then `transport_socket`.
 
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { AddressOrder } from '../config/address-order.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig, TransportChoice } from '../config/types.ts';
 import { type SocketOption, setSocketOptions } from '../system/sockets.ts';
 import type { ClusterServices } from './cluster-services.ts';
-import { ANYBODY, bareConnectorFrom, type Connector, plainConnectorFrom, sourceAmong } from './connector.ts';
+import { ANYBODY, bareConnectorOn, type Connector, plainConnectorOn } from './connector.ts';
 import { happyEyeballs } from './happy-eyeballs.ts';
 import type { UpstreamProtocol } from './host-pools.ts';
+import { socketsFrom } from './origin-sockets.ts';
 import { proxyHeaderConnector } from './proxy-header.ts';
 import type { ClusterStats } from './stats.ts';
 
@@ -27,29 +29,30 @@ export const TRANSPORT_LABELS = 'envoy.transport_socket_match';
 export type ChosenTransport = { readonly connector: Connector; readonly secure: boolean };
 
 const NONE: readonly string[] = [];
-const plain = plainConnectorFrom(null);
+const plain = plainConnectorOn(socketsFrom([]));
 const PLAIN = { connector: plain, withAlpn: () => plain, secure: false, named: false };
 
 type TransportTarget = Pick<EndpointConfig, 'metadata' | 'moreAddresses' | 'hostname'>;
 
 export class Transports {
   readonly #choices: readonly Transport[];
-
+  readonly #order: AddressOrder;
   readonly #wheel: TimerWheel;
 
   constructor(
-    { tls: choices, http, sources, poolPerConnection, socketOptions }: ClusterConfig,
+    { tls: choices, http, origins, addressOrder, poolPerConnection, socketOptions }: ClusterConfig,
     stats: ClusterStats,
     services: ClusterServices,
   ) {
     this.#wheel = services.wheel;
-    const source = sourceAmong(sources);
+    this.#order = addressOrder;
+    const sockets = socketsFrom(origins);
     const make = ({ tls, proxyHeader }: TransportChoice, alpn: readonly string[] | null): Connector => {
       if (tls === null) {
-        const plain = plainConnectorFrom(source);
+        const plain = plainConnectorOn(sockets);
         return proxyHeader === null ? plain : proxyHeaderConnector(proxyHeader, plain);
       }
-      const bare = source === null && proxyHeader === null ? null : bareConnectorFrom(source);
+      const bare = origins.length === 0 && proxyHeader === null ? null : bareConnectorOn(sockets);
       const below = proxyHeader === null || bare === null ? bare : proxyHeaderConnector(proxyHeader, bare);
       const names = http.requestNames;
       return services.tlsConnector(
@@ -79,7 +82,7 @@ export class Transports {
     const chosen = alpn.length === 0 ? choice.connector : choice.withAlpn(alpn);
     const connector = choice.named && hostname !== '' ? namedConnector(chosen, hostname) : chosen;
     if (moreAddresses.length === 0) return { connector, secure };
-    return { connector: happyEyeballs(connector, moreAddresses, this.#wheel), secure };
+    return { connector: happyEyeballs(connector, moreAddresses, this.#order, this.#wheel), secure };
   }
 }
 

@@ -1,6 +1,4 @@
 // Cluster → ClusterConfig.
-import { isIP } from 'node:net';
-
 import type {
   CircuitBreakers,
   CircuitBreakers_Thresholds_RetryBudget as RetryBudget,
@@ -12,20 +10,17 @@ import {
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import type {
-  BindConfig,
-  SocketAddress as SocketAddressMessage,
-} from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
-import { decodeSocketAddress } from './address.ts';
+import { decodeAddressOrder } from './address-order.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
-import type { EndpointHealth, Limits, SocketAddress } from './cluster-types.ts';
+import type { EndpointHealth, Limits } from './cluster-types.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeDiscovery } from './discovery.ts';
 import { healthOf } from './endpoints.ts';
 import { decodeHealthCheck } from './health-check.ts';
+import { decodeOrigins } from './origins.ts';
 import { decodeOutlier } from './outlier.ts';
 import { percentOf } from './slow-start.ts';
 import { decodeKeepalive } from './socket-options.ts';
@@ -59,7 +54,8 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     healthChecks: mapAt(cluster.healthChecks, 'health_checks', decodeHealthCheck),
     ignoreNewHosts: cluster.commonLbConfig?.ignoreNewHostsUntilFirstHc ?? false,
     ignoreHealthOnRemoval: cluster.ignoreHealthOnHostRemoval,
-    sources: decodeSources(cluster.upstreamBindConfig, 'upstream_bind_config'),
+    origins: decodeOrigins(cluster.upstreamBindConfig, 'upstream_bind_config'),
+    addressOrder: decodeAddressOrder(cluster.upstreamConnectionOptions?.happyEyeballsConfig),
     poolPerConnection: cluster.connectionPoolPerDownstreamConnection,
     closeOnHealthFailure: cluster.closeConnectionsOnHostHealthFailure,
     closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
@@ -85,32 +81,6 @@ function withRequestNames<Options extends Pick<ClusterConfig, 'http'>>(
     throw new ConfigError('upstream_http_protocol_options', `must have auto_sni and auto_san_validation (${hint})`);
   }
   return { ...options, http: { ...options.http, requestNames } };
-}
-
-/** One of each family at most, as Envoy demands. */
-function decodeSources(bind: BindConfig | undefined, path: string): readonly SocketAddress[] {
-  if (bind === undefined) return [];
-  const { sourceAddress, extraSourceAddresses: extra } = bind;
-  if (sourceAddress === undefined) {
-    if (extra.length > 0) throw new ConfigError(at(path, 'extra_source_addresses'), 'is set without source_address');
-    return [];
-  }
-  const first = decodeSource(sourceAddress, at(path, 'source_address'));
-  const others = mapAt(extra, at(path, 'extra_source_addresses'), ({ address }, here) => {
-    if (address === undefined) throw new ConfigError(at(here, 'address'), 'is required');
-    return decodeSource(address, at(here, 'address'));
-  });
-  const families = new Set([first, ...others].map(({ address }) => isIP(address)));
-  if (others.length > 1 || families.size !== others.length + 1) {
-    throw new ConfigError(at(path, 'extra_source_addresses'), 'must be one address, of the other family');
-  }
-  return [first, ...others];
-}
-
-function decodeSource(value: SocketAddressMessage, path: string): SocketAddress {
-  const address = decodeSocketAddress(value, path);
-  if (isIP(address.address) === 0) throw new ConfigError(path, `${address.address} is no IP address`);
-  return address;
 }
 
 /** Only STRICT_DNS resolves endpoints that keep the name they came from (Envoy says so, too). */

@@ -20,6 +20,7 @@ type DnsMessage = {
   readonly dnsJitter?: Duration | undefined;
   readonly respectDnsTtl: boolean;
 };
+type Times = Pick<DnsDiscovery, 'refresh' | 'failureRefresh' | 'respectTtl' | 'jitter'>;
 type RefreshRate = { readonly baseInterval?: Duration | undefined; readonly maxInterval?: Duration | undefined };
 
 const REFRESH = 5_000;
@@ -31,6 +32,7 @@ export function decodeDns(cluster: Cluster, kind: DnsDiscovery['kind']): DnsDisc
     kind,
     ...decodeTimes(cluster, ''),
     family: clusterFamily(cluster.dnsLookupFamily),
+    waits: cluster.waitForWarmOnInit ?? true,
     assignment: namesOf(cluster, kind),
   };
 }
@@ -42,14 +44,12 @@ export function decodeTypedDns(cluster: Cluster, message: DnsCluster, path: stri
     kind,
     ...decodeTimes(message, path),
     family: typedFamily(message.dnsLookupFamily),
+    waits: cluster.waitForWarmOnInit ?? true,
     assignment: namesOf(cluster, kind),
   };
 }
 
-function decodeTimes(
-  message: DnsMessage,
-  path: string,
-): Pick<DnsDiscovery, 'refresh' | 'failureRefresh' | 'respectTtl' | 'jitter'> {
+function decodeTimes(message: DnsMessage, path: string): Times {
   return {
     refresh: positiveMillis(message.dnsRefreshRate, REFRESH, at(path, 'dns_refresh_rate')),
     failureRefresh: message.dnsFailureRefreshRate

@@ -29,22 +29,26 @@ const IPV6_FREEBIND = 78;
 /** Accepted connections have those of the socket that listens. */
 export function decodeListenerOptions(listener: Listener): readonly TimedOption[] {
   const { transparent, freebind, tcpFastOpenQueueLength: queue, tcpKeepalive: keepalive } = listener;
-  const flag = (family: 4 | 6, name: number, on: boolean): TimedOption => ({
-    when: 'before-bind',
-    family,
-    option: intOption(family === 4 ? SOL_IP : SOL_IPV6, name, on ? 1 : 0),
-  });
   return [
     ...(transparent === undefined
       ? []
       : [flag(4, IP_TRANSPARENT, transparent), flag(6, IPV6_TRANSPARENT, transparent)]),
-    ...(freebind === undefined ? [] : [flag(4, IP_FREEBIND, freebind), flag(6, IPV6_FREEBIND, freebind)]),
+    ...decodeFreebind(freebind),
     ...(queue === undefined
       ? []
       : [{ when: 'listening', family: 'any', option: intOption(SOL_TCP, TCP_FASTOPEN, queue) } as const]),
     ...decodeKeepalive(keepalive).map((option): TimedOption => ({ when: 'before-bind', family: 'any', option })),
-    ...mapAt(listener.socketOptions, 'socket_options', decodeOption),
+    ...decodeOptions(listener.socketOptions, 'socket_options'),
   ];
+}
+
+/** An address that is not (yet) here. */
+export function decodeFreebind(freebind: boolean | undefined): readonly TimedOption[] {
+  return freebind === undefined ? [] : [flag(4, IP_FREEBIND, freebind), flag(6, IPV6_FREEBIND, freebind)];
+}
+
+export function decodeOptions(options: readonly GivenOption[], path: string): readonly TimedOption[] {
+  return mapAt(options, path, decodeOption);
 }
 
 /** Seconds and numbers that are not given are the system's. */
@@ -60,6 +64,10 @@ export function decodeKeepalive(keepalive: TcpKeepalive | undefined): readonly S
     intOption(SOL_SOCKET, SO_KEEPALIVE, 1),
     ...given.flatMap(([name, value]) => (value === undefined ? [] : [intOption(SOL_TCP, name, value)])),
   ];
+}
+
+function flag(family: 4 | 6, name: number, on: boolean): TimedOption {
+  return { when: 'before-bind', family, option: intOption(family === 4 ? SOL_IP : SOL_IPV6, name, on ? 1 : 0) };
 }
 
 function decodeOption({ level, name, value, state, ipVersion }: GivenOption, path: string): TimedOption {

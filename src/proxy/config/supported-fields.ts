@@ -76,10 +76,14 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure',
+    'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init',
   'envoy.config.cluster.v3.TrackClusterStats': 'request_response_sizes',
-  'envoy.config.core.v3.BindConfig': 'source_address extra_source_addresses',
-  'envoy.config.core.v3.ExtraSourceAddress': 'address',
+  'envoy.config.core.v3.BindConfig':
+    'source_address extra_source_addresses additional_source_addresses freebind socket_options',
+  'envoy.config.core.v3.ExtraSourceAddress': 'address socket_options',
+  'envoy.config.core.v3.SocketOptionsOverride': 'socket_options',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig':
+    'first_address_family_version first_address_family_count',
   'envoy.config.cluster.v3.Cluster.PreconnectPolicy': 'per_upstream_preconnect_ratio',
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': 'name match transport_socket',
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': 'eds_config service_name',

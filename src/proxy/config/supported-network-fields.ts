@@ -30,7 +30,7 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.AdditionalAddress': 'address',
   'envoy.config.core.v3.SocketOption': 'level name int_value buf_value state ip_version',
   'envoy.config.core.v3.TcpKeepalive': 'keepalive_probes keepalive_time keepalive_interval',
-  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive',
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': 'tcp_keepalive happy_eyeballs_config',
   'envoy.config.listener.v3.Listener.DeprecatedV1': 'bind_to_port',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate':
     'or_match and_match not_match any_match destination_port_range',

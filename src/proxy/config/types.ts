@@ -9,6 +9,7 @@ import type { RouterOptions } from '../route/request-plan.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { SocketOption } from '../system/sockets.ts';
 import type { TracingConfig } from '../tracing/config.ts';
+import type { AddressOrder } from './address-order.ts';
 import type { ChainMatcher } from './chain-matcher.ts';
 import type {
   Assignment,
@@ -18,7 +19,6 @@ import type {
   OutlierConfig,
   PolicyConfig,
   RoutingPriority,
-  SocketAddress,
   SubsetConfig,
 } from './cluster-types.ts';
 import type { ConfigSource } from './config-source.ts';
@@ -27,6 +27,7 @@ import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { StreamConfig } from './network-types.ts';
+import type { Origin } from './origins.ts';
 import type { ProxyHeaderConfig } from './proxy-header.ts';
 import type { TimedOption } from './socket-options.ts';
 
@@ -291,6 +292,8 @@ export type ClusterConfig = {
         readonly respectTtl: boolean;
         readonly jitter: number;
         readonly family: 'auto' | 'v4' | 'v6' | 'v4-preferred' | 'all';
+        /** The cluster is not used before its names were asked for (`wait_for_warm_on_init`). */
+        readonly waits: boolean;
       };
   /** Milliseconds; Envoy's default 5,000. */
   readonly connectTimeout: number;
@@ -317,7 +320,9 @@ export type ClusterConfig = {
   /** Endpoints that discovery forgets go at once, even when checks find them well. */
   readonly ignoreHealthOnRemoval: boolean;
   /** Where connections come from, one of each family; [] leaves it to the system. */
-  readonly sources: readonly SocketAddress[];
+  readonly origins: readonly Origin[];
+  /** In which the addresses of an endpoint that has several are tried. */
+  readonly addressOrder: AddressOrder;
   /** Connections of a client share none with those of others. */
   readonly poolPerConnection: boolean;
   readonly closeOnHealthFailure: boolean;

@@ -80,17 +80,31 @@ export function bindSocket(
   options: readonly SocketOption[],
   { reusePort, ipv6Only }: { readonly reusePort: boolean; readonly ipv6Only: boolean },
 ): number {
-  const call = libc();
   const name = socketAddress(address, port);
   const family = name.readUInt16LE(0);
-  const six = family === AF_INET6;
+  return prepare(libc(), family, name, [
+    ...(family === AF_UNIX ? [] : [intOption(SOL_SOCKET, SO_REUSEADDR, 1)]),
+    ...(reusePort ? [intOption(SOL_SOCKET, SO_REUSEPORT, 1)] : []),
+    ...(family === AF_INET6 ? [intOption(SOL_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0)] : []),
+    ...options,
+  ]);
+}
+
+/** A descriptor for `connect`; `from`: null leaves it to the system. @throws as `bind` would, and where an option is refused. */
+export function openSocket(
+  family: 4 | 6,
+  options: readonly SocketOption[],
+  from: { readonly address: string; readonly port: number } | null,
+): number {
+  const name = from === null ? null : socketAddress(from.address, from.port);
+  return prepare(libc(), name?.readUInt16LE(0) ?? (family === 6 ? AF_INET6 : AF_INET), name, options);
+}
+
+function prepare(call: Calls, family: number, name: Buffer | null, options: readonly SocketOption[]): number {
   const fd = check(call.socket(family, STREAM, 0));
   try {
-    if (family !== AF_UNIX) set(call, fd, intOption(SOL_SOCKET, SO_REUSEADDR, 1));
-    if (reusePort) set(call, fd, intOption(SOL_SOCKET, SO_REUSEPORT, 1));
-    if (six) set(call, fd, intOption(SOL_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0));
     for (const option of options) set(call, fd, option);
-    check(call.bind(fd, name, name.length));
+    if (name !== null) check(call.bind(fd, name, name.length));
   } catch (error) {
     call.close(fd);
     throw error;

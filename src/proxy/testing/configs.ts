@@ -1,6 +1,7 @@
 // Configurations as the decoder makes them of an empty resource: a test names only what it is about.
 
 import { ANY_ENDPOINT } from '../cluster/defaults.ts';
+import { anyOrder } from '../config/address-order.ts';
 import type { EndpointConfig, Limits, OutlierConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
@@ -50,7 +51,8 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     healthChecks: [],
     ignoreNewHosts: false,
     ignoreHealthOnRemoval: false,
-    sources: [],
+    origins: [],
+    addressOrder: anyOrder,
     socketOptions: [],
     poolPerConnection: false,
     closeOnHealthFailure: false,

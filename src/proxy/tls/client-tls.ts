@@ -1,7 +1,8 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
 import type { Socket } from 'node:net';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
-import { type Connector, type ConnectResult, connectError, type Purpose, socketPlace } from '../cluster/connector.ts';
+import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
+import { socketPlace } from '../cluster/origin-sockets.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';

@@ -15,6 +15,9 @@ const stricter: readonly (readonly [name: string, reason: string])[] = [
   ['no version', 'RFC 9112 3: no request line; Envoy takes it for HTTP/0.9 and answers 426'],
 ];
 
+const ANY_CONNECTION_FAILURE =
+  'a connection fails alike wherever the failure came from; Envoy calls it local where its socket cannot be prepared';
+
 const HEAD_FRAMING =
   'RFC 9110 9.3.2: framing may be left out of an answer to HEAD; Envoy says chunked where it knows no length';
 const OWN_VERSION =
@@ -35,16 +38,8 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
   ['protocol', 'HTTP/1.0 where it is accepted', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 kept alive', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 and a chunked answer', OWN_VERSION, withOwnVersion],
-  [
-    'upstream connections',
-    'from an address that is not here',
-    'a connection fails alike wherever the failure came from; Envoy calls it local where it cannot bind',
-    (envoy) =>
-      ofResponses(envoy, ({ headers, body }) => ({
-        headers: headers.map((line) => line.replace('content-length: 97', 'content-length: 98')),
-        body: body.replace('local connection failure', 'remote connection failure'),
-      })),
-  ],
+  ['upstream connections', 'from an address that is not here', ANY_CONNECTION_FAILURE, withRemoteFailure],
+  ['upstream connections', 'with an option that there is none of', ANY_CONNECTION_FAILURE, withRemoteFailure],
   ['mutual TLS', 'upstream: refuses unshown', LATE_REFUSAL, withTermination],
   ['mutual TLS', 'upstream: refuses stranger', LATE_REFUSAL, withTermination],
   ['protocol', 'chunks with trailers', TRAILERS, withRequestTrailers],
@@ -109,6 +104,13 @@ type Response = Observation['responses'][number];
 
 function ofResponses(envoy: Observation, change: (response: Response) => Partial<Response>): Observation {
   return { ...envoy, responses: envoy.responses.map((response) => ({ ...response, ...change(response) })) };
+}
+
+function withRemoteFailure(envoy: Observation): Observation {
+  return ofResponses(envoy, ({ headers, body }) => ({
+    headers: headers.map((line) => line.replace('content-length: 97', 'content-length: 98')),
+    body: body.replace('local connection failure', 'remote connection failure'),
+  }));
 }
 
 function withoutChunked(envoy: Observation): Observation {
