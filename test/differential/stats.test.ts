@@ -65,7 +65,7 @@ const CLUSTER =
     ' ',
   );
 const HTTP =
-  'downstream_cx_active downstream_cx_destroy downstream_cx_drain_close downstream_cx_protocol_error downstream_cx_total downstream_rq_1xx downstream_rq_2xx downstream_rq_3xx downstream_rq_4xx downstream_rq_5xx downstream_rq_active downstream_rq_completed downstream_rq_idle_timeout downstream_rq_rx_reset downstream_rq_timeout downstream_rq_too_large downstream_rq_total downstream_rq_tx_reset no_cluster no_route'.split(
+  'downstream_cx_active downstream_cx_destroy downstream_cx_drain_close downstream_cx_idle_timeout downstream_cx_delayed_close_timeout downstream_cx_protocol_error downstream_cx_total downstream_rq_1xx downstream_rq_2xx downstream_rq_3xx downstream_rq_4xx downstream_rq_5xx downstream_rq_active downstream_rq_completed downstream_rq_idle_timeout downstream_rq_response_before_rq_complete downstream_rq_rx_reset downstream_rq_timeout downstream_rq_too_large downstream_rq_total downstream_rq_tx_reset no_cluster no_route'.split(
     ' ',
   );
 const LISTENER =

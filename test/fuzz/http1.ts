@@ -85,6 +85,8 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     maxHeaders: 100,
     acceptHttp10: false,
     idleTimeout: 0,
+    drainTimeout: 0,
+    delayedCloseTimeout: 0,
     requestHeadersTimeout: 0,
     requestTimeout: 0,
     streamIdleTimeout: 0,
@@ -93,6 +95,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
   new Http1ServerConnection(socket, downstream, acceptor, limits, {
     clock,
     wheel,
+    departures: { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 },
     onClosed: () => undefined,
     onBug: raise,
   });

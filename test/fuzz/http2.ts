@@ -24,7 +24,7 @@ export const http2Server: Target = {
     const { owner, bugs } = surroundings();
     const http2 = { ...defaultHttp2Options, allowConnect: true, streamErrorOnInvalidMessage: input.length % 2 === 0 };
     const limits = {
-      ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, http2 },
+      ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, drainTimeout: 0, delayedCloseTimeout: 0, http2 },
       ...{ requestHeadersTimeout: 0, requestTimeout: 0, streamIdleTimeout: 0, maxStreamDuration: 0 },
     };
     const downstream = {
@@ -119,6 +119,7 @@ function surroundings() {
     wheel,
     random: () => 0.5,
     stats: new Http2Stats(),
+    departures: { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 },
     onClosed: nothing,
     onProtocolError: nothing,
     onLimit: nothing,

@@ -29,6 +29,8 @@ const limits = {
   maxHeaders: 100,
   acceptHttp10: true,
   idleTimeout: 60_000,
+  drainTimeout: 0,
+  delayedCloseTimeout: 1_000,
   requestHeadersTimeout: 5_000,
   requestTimeout: 10_000,
   streamIdleTimeout: 0,
@@ -40,12 +42,14 @@ export async function serveAdmin(
   view: AdminView,
   place: NonNullable<AdminView['bootstrap']['admin']>,
 ): Promise<AdminServer> {
+  const departures = { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 };
   const connections = new Set<Http1ServerConnection>();
   const wheel = new TimerWheel(view.clock, view.onFault);
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new Http1ServerConnection(socket, downstreamOf(socket), acceptor(view), limits, {
       clock: view.clock,
       wheel,
+      departures,
       onClosed: () => connections.delete(connection),
       onBug: view.onFault,
     });

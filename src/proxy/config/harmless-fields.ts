@@ -14,10 +14,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     ignore_global_conn_limit: 'there is no global limit',
   },
   'envoy.config.listener.v3.FilterChain': { metadata: 'read by no filter' },
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
-    drain_timeout: 'the drain time of the process holds',
-    delayed_close_timeout: 'the socket lingers on its own',
-  },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
     initial_read_buffer_size: 'a hint',
   },

@@ -19,7 +19,7 @@ import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
 
-const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000 };
+const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000, drain: 5_000, delayedClose: 1_000 };
 const CODECS: ReadonlyMap<CodecType, HttpConnectionConfig['codec']> = new Map([
   [CodecType.AUTO, 'auto'],
   [CodecType.HTTP1, 'http1'],
@@ -109,9 +109,12 @@ type Limits = Pick<
   | 'maxHeadBytes'
   | 'maxHeaders'
   | 'idleTimeout'
+  | 'drainTimeout'
+  | 'delayedCloseTimeout'
   | 'streamIdleTimeout'
   | 'maxConnectionDuration'
   | 'maxConnectionJitter'
+  | 'safeMaxDuration'
   | 'maxRequestsPerConnection'
   | 'maxStreamDuration'
   | 'requestTimeout'
@@ -130,9 +133,12 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
     maxHeadBytes: headKiB * 1024,
     maxHeaders: common?.maxHeadersCount ?? DEFAULTS.headers,
     idleTimeout: millis(common?.idleTimeout, DEFAULTS.idle, at(here, 'idle_timeout')),
+    drainTimeout: millis(manager.drainTimeout, DEFAULTS.drain, at(path, 'drain_timeout')),
+    delayedCloseTimeout: millis(manager.delayedCloseTimeout, DEFAULTS.delayedClose, at(path, 'delayed_close_timeout')),
     streamIdleTimeout: millis(manager.streamIdleTimeout, DEFAULTS.streamIdle, at(path, 'stream_idle_timeout')),
     maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(here, 'max_connection_duration')),
     maxConnectionJitter: (common?.maxConnectionDurationJitter?.value ?? 0) / 100,
+    safeMaxDuration: manager.http1SafeMaxConnectionDuration,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     maxStreamDuration: millis(common?.maxStreamDuration, 0, at(here, 'max_stream_duration')),
     requestTimeout: millis(manager.requestTimeout, 0, at(path, 'request_timeout')),

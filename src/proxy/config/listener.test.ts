@@ -66,6 +66,12 @@ describe('listener', () => {
       },
       { maxConnectionDuration: 9_000, maxConnectionJitter: 0.5, maxRequestsPerConnection: 7 },
     ],
+    [
+      'how connections go',
+      { drain_timeout: '2s', delayed_close_timeout: '0s', http1_safe_max_connection_duration: true },
+      { drainTimeout: 2_000, delayedCloseTimeout: 0, safeMaxDuration: true },
+    ],
+    ['how connections go by default', {}, { drainTimeout: 5_000, delayedCloseTimeout: 1_000, safeMaxDuration: false }],
     ['no idle timeout', { common_http_protocol_options: { idle_timeout: '0s' } }, { idleTimeout: 0 }],
     [
       'timeouts',

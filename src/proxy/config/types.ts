@@ -218,11 +218,17 @@ export type HttpConnectionConfig = {
   readonly maxHeaders: number;
   /** Milliseconds, 0 is none. Connection without active requests; Envoy's default 1 h. */
   readonly idleTimeout: number;
+  /** Milliseconds a client that is asked to go may still bring requests; Envoy's default 5 s. */
+  readonly drainTimeout: number;
+  /** Milliseconds a client may take to close after its last answer, 0 is none; Envoy's default 1 s. */
+  readonly delayedCloseTimeout: number;
   /** Milliseconds, 0 is none. No byte of an active exchange; Envoy's default 5 min. Answer 408 or 504 (flag SI). */
   readonly streamIdleTimeout: number;
   /** Milliseconds a connection may live, 0 is for ever, and up to which part of it longer. */
   readonly maxConnectionDuration: number;
   readonly maxConnectionJitter: number;
+  /** A connection of HTTP/1.1 whose time is over goes with its next answer, not on its own. */
+  readonly safeMaxDuration: boolean;
   /** 0 is as many as come. */
   readonly maxRequestsPerConnection: number;
   /** Milliseconds for a whole exchange, 0 is none; a route may say otherwise. Answer 408 or 504. */

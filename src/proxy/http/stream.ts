@@ -38,6 +38,8 @@ export type ServerStream = {
   reset(): void;
   /** The connection takes no further request after this one. */
   closeAfter(): void;
+  /** Asks the client to go; the connection goes on for the drain time. false: it has been asked before. */
+  retire(): boolean;
   pause(): void;
   resume(): void;
 };

@@ -14,6 +14,8 @@ const LIMITS: ServerConnectionOptions = {
   maxHeaders: 10,
   acceptHttp10: false,
   idleTimeout: 60_000,
+  drainTimeout: 5_000,
+  delayedCloseTimeout: 1_000,
   requestHeadersTimeout: 5_000,
   requestTimeout: 9_000,
   streamIdleTimeout: 0,
@@ -33,11 +35,11 @@ function serve(change: Partial<ServerConnectionOptions> = {}) {
   const socket = new MemorySocket();
   const { downstream } = testExchange();
   const bugs: unknown[] = [];
-  const closed = new Promise<void>((resolve) => {
-    const owner = { clock, wheel, onClosed: resolve, onBug: (error: unknown) => bugs.push(error) };
-    new Http1ServerConnection(socket, downstream, echo, { ...LIMITS, ...change }, owner);
-  });
-  return { clock, socket, bugs, closed };
+  const departures = { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 };
+  const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+  const owner = { clock, wheel, departures, onClosed, onBug: (error: unknown) => bugs.push(error) };
+  const connection = new Http1ServerConnection(socket, downstream, echo, { ...LIMITS, ...change }, owner);
+  return { clock, socket, bugs, closed, departures, connection };
 }
 
 const echo: StreamAcceptor = {
@@ -284,6 +286,7 @@ describe('framing of responses', () => {
     const owner = {
       clock,
       wheel: new TimerWheel(clock, () => undefined),
+      departures: { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 },
       onClosed() {},
       onBug: (error: unknown) => expect.unreachable(String(error)),
     };
@@ -391,23 +394,48 @@ describe('time and closing', () => {
     expect(answers(socket.written)).toEqual(['408 request_overall_timeout']);
   });
 
-  test('an idle connection is closed, counted from its last answer', () => {
-    const { socket, clock } = serve();
+  test('an idle connection is closed, counted from its last answer, when the drain time is over', () => {
+    const { socket, clock, departures } = serve();
     clock.advance(59_000);
     socket.feed(`${GET}\r\n`);
     clock.advance(59_000);
-    expect(socket.writableEnded).toBe(false);
+    expect(departures.downstream_cx_idle_timeout).toBe(0);
     clock.advance(1_100);
+    expect(departures.downstream_cx_idle_timeout).toBe(1);
+    clock.advance(4_800);
+    expect(socket.writableEnded).toBe(false);
+    clock.advance(300);
+    expect(socket.writableEnded).toBe(true);
+  });
+
+  test('a retired connection serves what comes in the drain time, and says that it goes', () => {
+    const { socket, clock, connection } = serve();
+    expect([connection.retire(), connection.retire()]).toEqual([true, false]);
+    socket.feed(`${GET}\r\n`);
+    clock.advance(3_000);
+    socket.feed(`${GET}\r\n`);
+    expect(socket.written.match(/connection: close/g)).toHaveLength(2);
+    socket.feed(`${POST}Content-Length: 1\r\n\r\n`);
+    clock.advance(3_000);
+    expect(socket.writableEnded).toBe(false);
+    socket.feed('x');
     expect(socket.writableEnded).toBe(true);
   });
 
   test('an ended connection is destroyed when the peer does not close', async () => {
-    const { socket, clock, closed } = serve();
+    const { socket, clock, closed, departures } = serve();
     socket.feed(`${GET}Connection: close\r\n\r\n`);
     expect(socket.destroyed).toBe(false);
     clock.advance(1_100);
     await closed;
-    expect(socket.destroyed).toBe(true);
+    expect([socket.destroyed, departures.downstream_cx_delayed_close_timeout]).toEqual([true, 1]);
+  });
+
+  test('without a delayed close the socket goes with the answer', async () => {
+    const { socket, closed, departures } = serve({ delayedCloseTimeout: 0 });
+    socket.feed(`${GET}Connection: close\r\n\r\n`);
+    await closed;
+    expect([socket.destroyed, departures.downstream_cx_delayed_close_timeout]).toEqual([true, 0]);
   });
 });
 

@@ -1,11 +1,13 @@
 // One accepted HTTP/1.1 connection. It is also its only stream: requests are handled one at a time, pipelined ones wait unread.
 //
 //   idle ─head─► active ─(request and response complete)─► idle
-//     │             └─(response complete, closing)─► ended ─(peer closes, or the linger time is over)─► destroyed
-//     └─(idle timeout, drain)─► ended
+//     │             └─(response complete, closing)─► ended ─(peer closes, or the delayed close is over)─► destroyed
+//     ├─(idle timeout, age)─► retired: as before, but answers say `connection: close` ─(drain time)─► ended
+//     └─(drain)─► ended
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
-import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
+import type { DepartureLimits, DepartureStats } from '../http/departure.ts';
 import type { Downstream } from '../http/exchange.ts';
 import type { HeadLimits } from '../http/head-deadline.ts';
 import type { HeaderMap } from '../http/headers.ts';
@@ -26,24 +28,22 @@ import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
 import { newMeter, type WireMeter } from './wire-meter.ts';
 
-export type ServerConnectionOptions = HeadLimits & {
-  readonly maxHeadBytes: number;
-  readonly maxHeaders: number;
-  readonly acceptHttp10: boolean;
-  /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
-  readonly idleTimeout: number;
-};
+export type ServerConnectionOptions = HeadLimits &
+  DepartureLimits & {
+    readonly maxHeadBytes: number;
+    readonly maxHeaders: number;
+    readonly acceptHttp10: boolean;
+  };
 
 export type ServerConnectionOwner = {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly departures: DepartureStats;
   onClosed(): void;
   /** An exception while handling this connection; it has been destroyed. */
   onBug(error: unknown): void;
 };
 
-/** Milliseconds an ended connection waits for the peer to close, so that a reset does not overtake the answer (Envoy's delayed close). */
-const LINGER = 1_000;
 /** Empty lines tolerated before a request line (RFC 9112 section 2.2). */
 const MAX_EMPTY_LINES = 4;
 
@@ -51,6 +51,7 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
   readonly downstream: Downstream;
   readonly #socket: Socket;
   readonly #acceptor: StreamAcceptor;
+  readonly #options: ServerConnectionOptions;
   readonly #owner: ServerConnectionOwner;
   readonly #reader: HeadReader;
   readonly #parser: RequestParser;
@@ -65,6 +66,10 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
   #method = 'GET';
   #upgrade = '';
   #modern = true;
+  /** The client has been asked to go: its answers say so, for the drain time. */
+  #retired = false;
+  #drainTimer: Timer | null = null;
+  /** The answer in progress is the last one. */
   #closing = false;
   #ended = false;
   #inLoop = false;
@@ -83,6 +88,7 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
     this.#socket = socket;
     this.downstream = downstream;
     this.#acceptor = acceptor;
+    this.#options = options;
     this.#owner = owner;
     this.#reader = new HeadReader(options.maxHeadBytes);
     this.#parser = new RequestParser({
@@ -126,8 +132,16 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
     else this.#end();
   }
 
+  retire(): boolean {
+    if (this.#retired || this.#ended) return false;
+    this.#retired = true;
+    this.#drainTimer = this.#owner.wheel.set(this.#options.drainTimeout, () => this.#guard(() => this.drain()));
+    return true;
+  }
+
   onIdle(): void {
-    this.#end();
+    this.#owner.departures.downstream_cx_idle_timeout += 1;
+    this.retire();
   }
 
   destroy(): void {
@@ -149,7 +163,7 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
       last,
       requestMethod: this.#method,
       modern: this.#modern,
-      close: this.#closing,
+      close: this.#closing || this.#retired,
       upgrade: this.#upgrade,
     });
     this.#framing = text.framing;
@@ -332,16 +346,22 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
   #end(): void {
     this.#ended = true;
     this.#early = null;
+    this.#stopTimers();
+    this.#output.flushNow();
+    closeDelayed(this.#socket, this.#owner.wheel, this.#options.delayedCloseTimeout, () => {
+      this.#owner.departures.downstream_cx_delayed_close_timeout += 1;
+    });
+  }
+
+  #stopTimers(): void {
     this.#arrival.stop();
     this.#idle.stop();
-    this.#output.flushNow();
-    closeDelayed(this.#socket, this.#owner.wheel, LINGER, () => undefined);
+    this.#owner.wheel.cancel(this.#drainTimer);
   }
 
   #closed(): void {
     this.#ended = true;
-    this.#idle.stop();
-    this.#arrival.stop();
+    this.#stopTimers();
     const handler = this.#handler;
     this.#active = false;
     this.#owner.onClosed();

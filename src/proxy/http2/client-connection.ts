@@ -27,6 +27,7 @@ const MAX_HEAD_BYTES = 61_440;
 
 export class Http2ClientConnection implements ClientSession, Http2Side {
   readonly client = true;
+  readonly delayedClose = 1_000;
   readonly lastPeerStream = 0;
   lastOwnStream = -1;
   /** The pool's to write: since when it has no request, and whether it is among those that take some. */
@@ -154,6 +155,10 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
   /** Before its requests hear of it: they, or the next ones, must not come back to a connection that is at its end. */
   onEnding(): void {
     this.#drain();
+  }
+
+  onLateClose(): void {
+    // Servers may take their time.
   }
 
   onClosed(): void {

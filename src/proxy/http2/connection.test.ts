@@ -73,6 +73,7 @@ function surroundings() {
     wheel,
     random: () => 0,
     stats: new Http2Stats(),
+    departures: { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 },
     onClosed: note('closed'),
     onProtocolError: note('protocol error'),
     onLimit: () => undefined,
@@ -89,7 +90,14 @@ function serve(options: Partial<Http2Options> = {}, acceptor: StreamAcceptor = a
   const around = surroundings();
   const http2 = { ...defaultHttp2Options, ...options };
   const limits = {
-    ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, http2 },
+    ...{
+      maxHeadBytes: 4_096,
+      maxHeaders: 20,
+      idleTimeout: 60_000,
+      drainTimeout: 5_000,
+      delayedCloseTimeout: 1_000,
+      http2,
+    },
     ...{ requestHeadersTimeout: 5_000, requestTimeout: 9_000, streamIdleTimeout: 0, maxStreamDuration: 0 },
   };
   const { downstream } = testExchange();
@@ -270,13 +278,14 @@ describe('the end of a server’s connection', () => {
       stream = opened;
       return silent;
     };
-    const { socket, connection } = serve({}, { ...answering, accept });
+    const { socket, connection, clock } = serve({}, { ...answering, accept });
     socket.feed(get(1));
     connection.drain();
     expect(goaways(socket)).toEqual([[2 ** 31 - 1, 0]]);
     socket.feed(get(3));
-    const ping = sent(socket).find(({ type }) => type === frame.ping)!;
-    socket.feed(frameOf(frame.ping, flags.ack, 0, ping.payload));
+    clock.advance(4_900);
+    expect(goaways(socket)).toHaveLength(1);
+    clock.advance(200);
     expect(goaways(socket)).toEqual([
       [2 ** 31 - 1, 0],
       [3, 0],
@@ -288,10 +297,11 @@ describe('the end of a server’s connection', () => {
   });
 
   test('idle: the same, after the idle timeout', () => {
-    const { socket, clock } = serve();
+    const { socket, clock, owner } = serve();
     socket.feed(get(1));
     clock.advance(61_000);
-    clock.advance(2_000);
+    expect(owner.departures.downstream_cx_idle_timeout).toBe(1);
+    clock.advance(5_100);
     expect(goaways(socket)).toEqual([
       [2 ** 31 - 1, 0],
       [1, 0],

@@ -1,6 +1,6 @@
 // One HTTP/2 connection, the part that client and server share: frames in and out, settings, flow control of the connection, pings, GOAWAY.
 //
-//   open ─(GOAWAY either way)─► draining ─(last stream ends)─► ended ─(peer closes, or the linger time is over)─► closed
+//   open ─(GOAWAY either way)─► draining ─(last stream ends)─► ended ─(peer closes, or the delayed close is over)─► closed
 //     └─(connection error)─► GOAWAY ─► ended
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
@@ -49,13 +49,13 @@ export type Http2Side = {
   onQuiet(): void;
   /** From here on it takes no stream; those that are open are about to be told. */
   onEnding(): void;
+  /** Milliseconds an ended connection waits for the peer to close. */
+  readonly delayedClose: number;
+  onLateClose(): void;
   /** The socket is closed; `errorCode` when it was us who broke the connection off. */
   onClosed(errorCode: number): void;
   onBug(error: unknown): void;
 };
-
-/** Milliseconds an ended connection waits for the peer to close. */
-const LINGER = 1_000;
 
 export class Http2Connection {
   readonly options: Http2Options;
@@ -211,7 +211,7 @@ export class Http2Connection {
     this.#side.onEnding();
     this.#abandonStreams();
     this.output.flushNow();
-    closeDelayed(this.socket, this.owner.wheel, LINGER, () => undefined);
+    closeDelayed(this.socket, this.owner.wheel, this.#side.delayedClose, () => this.#side.onLateClose());
   }
 
   destroy(): void {

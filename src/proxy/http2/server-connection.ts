@@ -1,6 +1,7 @@
 // An accepted HTTP/2 connection: its requests become streams. RFC 9113, with Envoy's limits and response code details.
 import type { Socket } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
+import type { DepartureLimits, DepartureStats } from '../http/departure.ts';
 import type { Downstream } from '../http/exchange.ts';
 import { type HeadLimits, headDeadline, requestTimeout } from '../http/head-deadline.ts';
 import { HeaderMap } from '../http/headers.ts';
@@ -17,15 +18,15 @@ import { code, LARGEST_STREAM } from './protocol.ts';
 import { RequestFields } from './request-fields.ts';
 import { Http2ServerStream } from './server-stream.ts';
 
-export type Http2ServerOptions = HeadLimits & {
-  readonly maxHeadBytes: number;
-  readonly maxHeaders: number;
-  /** Milliseconds, 0 is none, as in `HttpConnectionConfig`. */
-  readonly idleTimeout: number;
-  readonly http2: Http2Options;
-};
+export type Http2ServerOptions = HeadLimits &
+  DepartureLimits & {
+    readonly maxHeadBytes: number;
+    readonly maxHeaders: number;
+    readonly http2: Http2Options;
+  };
 
 export type Http2ServerOwner = Http2Owner & {
+  readonly departures: DepartureStats;
   onClosed(): void;
   /** The connection was ended for what the peer did. */
   onProtocolError(): void;
@@ -35,8 +36,6 @@ export type Http2ServerOwner = Http2Owner & {
 /** Envoy's rule against rapid resets (`overload.premature_reset_*`): most of this many streams reset within their first second. */
 const PREMATURE_TOTAL = 500;
 const PREMATURE_LIFETIME = 1_000;
-/** Milliseconds between the two GOAWAYs where the peer answers no ping. */
-const DRAIN_NOTICE = 1_000;
 
 export class Http2ServerConnection implements Http2Side, Idler {
   readonly client = false;
@@ -56,6 +55,7 @@ export class Http2ServerConnection implements Http2Side, Idler {
   /** The highest stream that is still served; lower than the highest possible once we said GOAWAY. */
   #lastServed = LARGEST_STREAM;
   #draining = false;
+  #retired = false;
   #opened = 0;
   #premature = 0;
 
@@ -79,14 +79,25 @@ export class Http2ServerConnection implements Http2Side, Idler {
     socket.resume();
   }
 
-  /** Graceful (RFC 9113 section 6.8): a first GOAWAY says so, a second one, when the peer has seen the first, names the last stream. */
+  /** Graceful (RFC 9113 section 6.8): a first GOAWAY says so, a second one, after the drain time, names the last stream. */
   drain(): void {
     if (this.#draining || this.#connection.ended) return;
     this.#draining = true;
     this.#connection.goaway(LARGEST_STREAM, code.noError);
-    const last = () => this.#lastGoaway();
-    this.#connection.ping(last);
-    this.#drainTimer = this.#owner.wheel.set(DRAIN_NOTICE, () => this.#connection.guard(last));
+    this.#drainTimer = this.#owner.wheel.set(this.#options.drainTimeout, () =>
+      this.#connection.guard(() => this.#lastGoaway()),
+    );
+  }
+
+  closeAfter(): void {
+    this.drain();
+  }
+
+  retire(): boolean {
+    if (this.#retired) return false;
+    this.#retired = true;
+    this.drain();
+    return true;
   }
 
   get busy(): boolean {
@@ -94,7 +105,8 @@ export class Http2ServerConnection implements Http2Side, Idler {
   }
 
   onIdle(): void {
-    this.drain();
+    this.#owner.departures.downstream_cx_idle_timeout += 1;
+    this.retire();
   }
 
   destroy(): void {
@@ -144,6 +156,14 @@ export class Http2ServerConnection implements Http2Side, Idler {
 
   onEnding(): void {
     // Its streams say what has to be said.
+  }
+
+  get delayedClose(): number {
+    return this.#options.delayedCloseTimeout;
+  }
+
+  onLateClose(): void {
+    this.#owner.departures.downstream_cx_delayed_close_timeout += 1;
   }
 
   onClosed(errorCode: number): void {

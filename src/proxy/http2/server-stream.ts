@@ -65,7 +65,11 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   }
 
   closeAfter(): void {
-    this.#server.drain();
+    this.#server.closeAfter();
+  }
+
+  retire(): boolean {
+    return this.#server.retire();
   }
 
   onData(chunk: Buffer): void {

@@ -2,12 +2,16 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Downstream } from '../http/exchange.ts';
+import type { ServerStream } from '../http/stream.ts';
 import { Http1ServerConnection, type ServerConnectionOwner } from '../http1/server-connection.ts';
 import { PREFACE } from '../http2/protocol.ts';
 import { Http2ServerConnection } from '../http2/server-connection.ts';
 import type { ConnectionManager } from '../router/connection-manager.ts';
 import { acceptorOf } from './connection-limits.ts';
 import type { Served } from './terminal.ts';
+
+/** A connection while it is served. */
+export type HttpServed = Served & Pick<ServerStream, 'closeAfter' | 'retire'>;
 
 export type HttpConnectionOwner = ServerConnectionOwner & { readonly random: () => number };
 
@@ -17,7 +21,7 @@ export function serveHttp(
   downstream: Downstream,
   manager: ConnectionManager,
   owner: HttpConnectionOwner,
-): Served {
+): HttpServed {
   const { codec } = manager.config;
   const alpn = downstream.tls?.alpn;
   if (codec === 'http1' || (codec === 'auto' && alpn === 'http/1.1')) return http1(socket, downstream, manager, owner);
@@ -38,6 +42,7 @@ function http2(socket: Socket, downstream: Downstream, manager: ConnectionManage
     wheel: owner.wheel,
     random: owner.random,
     stats: stats.http2,
+    departures: stats,
     onClosed: () => owner.onClosed(),
     onBug: (error) => owner.onBug(error),
     onProtocolError: () => {
@@ -50,23 +55,23 @@ function http2(socket: Socket, downstream: Downstream, manager: ConnectionManage
 const TELLING = 12;
 
 /** Until the first bytes have come. */
-class UndecidedConnection implements Served {
+class UndecidedConnection implements HttpServed {
   readonly #socket: Socket;
-  readonly #decide: (speaksHttp2: boolean) => Served;
+  readonly #decide: (speaksHttp2: boolean) => HttpServed;
   readonly #owner: HttpConnectionOwner;
   readonly #idle: Timer | null;
   readonly #onData = (bytes: Buffer) => this.#look(bytes);
   readonly #onClose = () => this.#closed();
   readonly #onEnd = () => this.#socket.destroy();
   #held: Buffer | null = null;
-  #chosen: Served | null = null;
+  #chosen: HttpServed | null = null;
 
   constructor(socket: Socket, downstream: Downstream, manager: ConnectionManager, owner: HttpConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
     this.#decide = (speaksHttp2) => (speaksHttp2 ? http2 : http1)(socket, downstream, manager, owner);
     const { idleTimeout } = manager.config;
-    this.#idle = idleTimeout === 0 ? null : owner.wheel.set(idleTimeout, () => socket.destroy());
+    this.#idle = idleTimeout === 0 ? null : owner.wheel.set(idleTimeout, () => this.#onIdle());
     socket.on('data', this.#onData);
     socket.on('close', this.#onClose);
     socket.on('end', this.#onEnd);
@@ -77,6 +82,17 @@ class UndecidedConnection implements Served {
   drain(): void {
     if (this.#chosen === null) this.destroy();
     else this.#chosen.drain();
+  }
+
+  closeAfter(): void {
+    if (this.#chosen === null) this.destroy();
+    else this.#chosen.closeAfter();
+  }
+
+  retire(): boolean {
+    if (this.#chosen !== null) return this.#chosen.retire();
+    this.destroy();
+    return true;
   }
 
   destroy(): void {
@@ -99,6 +115,11 @@ class UndecidedConnection implements Served {
       this.#socket.destroy();
       this.#owner.onBug(error);
     }
+  }
+
+  #onIdle(): void {
+    this.#owner.departures.downstream_cx_idle_timeout += 1;
+    this.destroy();
   }
 
   #leave(): void {

@@ -3,7 +3,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { HttpConnectionConfig } from '../config/types.ts';
 import type { StreamAcceptor } from '../http/stream.ts';
 import type { ConnectionManager } from '../router/connection-manager.ts';
-import type { Served } from './terminal.ts';
+import type { HttpServed } from './codec-choice.ts';
 
 /** What the codec of one connection hands its requests to: the last that it may bring is served, and the connection ends with it. */
 export function acceptorOf(manager: ConnectionManager): StreamAcceptor {
@@ -23,15 +23,16 @@ export function acceptorOf(manager: ConnectionManager): StreamAcceptor {
   };
 }
 
-/** Lets the connection go when its time is over, requests in progress excepted. Returns how to forget it. */
+/** Lets the connection go when its time is over: its client is asked to leave, for the drain time. Returns how to forget it. */
 export function limitDuration(
-  served: Served,
+  served: Pick<HttpServed, 'closeAfter' | 'retire'>,
   { stats, config }: ConnectionManager,
   { wheel, random }: { readonly wheel: TimerWheel; readonly random: () => number },
 ): () => void {
   const timer = wheel.set(drawnDuration(config, random), () => {
     stats.downstream_cx_max_duration_reached += 1;
-    served.drain();
+    if (config.safeMaxDuration) served.closeAfter();
+    else served.retire();
   });
   return () => wheel.cancel(timer);
 }

@@ -34,6 +34,7 @@ export class HttpTerminal implements Terminal {
       clock,
       wheel,
       random,
+      departures: manager.stats,
       onClosed: () => {
         forget?.();
         this.#count(-1, secure);

@@ -52,11 +52,9 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.#filters = new FilterRun(manager, this.exchange, this);
     manager.stats.countRequest(head.protocol);
     if (manager.draining) {
-      stream.closeAfter();
-      manager.stats.downstream_cx_drain_close += 1;
+      if (stream.retire()) manager.stats.downstream_cx_drain_close += 1;
     } else if (manager.services.overload.endsKeepAlive) {
-      stream.closeAfter();
-      manager.stats.downstream_cx_overload_disable_keepalive += 1;
+      if (stream.retire()) manager.stats.downstream_cx_overload_disable_keepalive += 1;
     }
   }
 
@@ -187,7 +185,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   respondEnd(trailers: HeaderMap | null): void {
-    this.#finish();
+    this.#complete();
     this.#stream.finish(trailers);
   }
 
@@ -328,7 +326,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     exchange.responded = services.clock.now();
     this.#responding = true;
     stats.countResponse(head.status);
-    if (last) this.#finish();
+    if (exchange.requestEnded === 0) stats.downstream_rq_response_before_rq_complete += 1;
+    if (last) this.#complete();
     this.#stream.respond(head, last);
   }
 
@@ -340,6 +339,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   onLasting(): void {
     this.#manager.stats.downstream_rq_max_duration_reached += 1;
     this.answer(this.exchange.requestEnded > 0 ? cause.responseDuration : cause.requestDuration);
+  }
+
+  /** The whole response is there. The codec breaks off what is left of a request; Envoy takes that for a reset by the client. */
+  #complete(): void {
+    if (this.exchange.requestEnded === 0) this.#manager.stats.downstream_rq_rx_reset += 1;
+    this.#finish();
   }
 
   #finish(): void {

@@ -109,7 +109,9 @@ export class ConnectionManager implements StreamAcceptor {
   }
 
   refuse(stream: ServerStream, fault: CodecFault, protocol: Protocol): void {
-    const request = new ActiveRequest(this, stream, emptyHead(stream, protocol), true);
+    // Without a Host a head is complete: it is the connection manager that wants one.
+    const whole = fault.details === 'missing_host_header';
+    const request = new ActiveRequest(this, stream, emptyHead(stream, protocol), whole);
     try {
       request.onFault(fault);
     } catch (error) {

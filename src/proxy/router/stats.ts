@@ -22,6 +22,8 @@ export class HttpStats {
   downstream_cx_ssl_total = 0;
   downstream_cx_ssl_active = 0;
   downstream_cx_drain_close = 0;
+  downstream_cx_idle_timeout = 0;
+  downstream_cx_delayed_close_timeout = 0;
   downstream_cx_max_duration_reached = 0;
   downstream_cx_max_requests_reached = 0;
   downstream_rq_total = 0;
@@ -34,6 +36,7 @@ export class HttpStats {
   downstream_rq_5xx = 0;
   downstream_rq_rx_reset = 0;
   downstream_rq_tx_reset = 0;
+  downstream_rq_response_before_rq_complete = 0;
   downstream_rq_timeout = 0;
   downstream_rq_header_timeout = 0;
   downstream_rq_idle_timeout = 0;

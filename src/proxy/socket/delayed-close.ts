@@ -4,9 +4,13 @@
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 
-/** `delay`: milliseconds since the last bytes left; `onLate`: the peer let them pass. */
+/** `delay`: milliseconds since the last bytes left, 0 waits for nothing but them; `onLate`: the peer let them pass. */
 export function closeDelayed(socket: Socket, wheel: TimerWheel, delay: number, onLate: () => void): void {
   if (socket.destroyed) return;
+  if (delay === 0) {
+    socket.destroySoon();
+    return;
+  }
   let waiting = socket.writableLength;
   const look = (): void => {
     // A slow reader of a long answer is not late.
