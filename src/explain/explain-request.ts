@@ -79,7 +79,7 @@ function explainRoute(
     );
   }
   const text =
-    action.kind === 'redirect' ? `redirected to ${action.location(request)}` : `answered by the route ${entry.name}`;
+    action.kind === 'redirect' ? `redirected to ${action.location(exchange)}` : `answered by the route ${entry.name}`;
   return conclude(
     [{ share: 1, verdict: 'answered', status: action.status, text }],
     [...before, chosen, step('route', 'note', text, origin)],
@@ -137,7 +137,7 @@ function sentHead(
   const sent = rehearse(exchange.request, null);
   picked.editRequest(sent);
   entry.editRequest(sent);
-  action.rewrite(sent.request, false);
+  action.rewrite(sent, false);
   return sent.request;
 }
 

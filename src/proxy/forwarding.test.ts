@@ -91,7 +91,7 @@ describe('what the upstream gets', () => {
 
   test('a path rewritten by the route', async () => {
     const up = await echo();
-    const rewrite = (request: { path: string }) => {
+    const rewrite = ({ request }: { request: { path: string } }) => {
       request.path = request.path.replace('/old', '/new');
     };
     const { port } = await single(up.port, { rewrite });
@@ -320,7 +320,7 @@ describe('answers of the proxy itself', () => {
           kind: 'redirect',
           status: 301,
           changePath: null,
-          location: ({ authority }) => `http://${authority}/new`,
+          location: ({ request: { authority } }) => `http://${authority}/new`,
         }),
       },
       [cluster('empty', [])],

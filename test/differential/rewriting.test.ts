@@ -13,6 +13,8 @@ const FORWARDS: readonly (readonly [prefix: string, fields: string])[] = [
   ['/named-header', 'host_rewrite_header: x-host'],
   ['/named-path', 'host_rewrite_path_regex: { pattern: { regex: "^/named-path/(.+)$" }, substitution: "\\\\1" }'],
   ['/kept', 'host_rewrite_literal: other.test, append_x_forwarded_host: true'],
+  ['/written', 'path_rewrite: "/%REQ(X-TENANT)%/%REQ(:AUTHORITY)%/100%%", host_rewrite: "%REQ(X-TENANT)%.test"'],
+  ['/nothing', 'path_rewrite: "%REQ(X-TENANT)%", host_rewrite: "%REQ(X-TENANT)%"'],
 ];
 
 const REDIRECTS: readonly (readonly [prefix: string, fields: string])[] = [
@@ -30,11 +32,15 @@ const REDIRECTS: readonly (readonly [prefix: string, fields: string])[] = [
   ['/r/308', 'host_redirect: new.test, response_code: PERMANENT_REDIRECT'],
   ['/r/scheme', 'scheme_redirect: ftp, host_redirect: files.test, port_redirect: 21'],
   ['/r/same-port', 'https_redirect: true, port_redirect: 443'],
+  ['/r/written', 'path_rewrite: "/to/%REQ(X-TENANT)%"'],
+  ['/r/fixed', 'path_rewrite: "/to?fixed=%REQ(X-TENANT)%"'],
+  ['/r/nothing', 'path_rewrite: "%REQ(X-TENANT)%", strip_query: true'],
 ];
 
 const virtualHosts = `
 - name: all
   domains: ["*"]
+  response_headers_to_add: [{ header: { key: x-shown, value: "%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%" } }]
   routes:
 ${FORWARDS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, route: { cluster: a, ${fields} } }`).join('\n')}
 ${REDIRECTS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, redirect: { ${fields} } }`).join('\n')}
@@ -82,6 +88,28 @@ compareWithEnvoy({
     forward('host from a header that is missing', '/named-header', '/named-header', { host: 'test.local' }),
     forward('host from the path', '/named-path/named.test?x', '/named-path/named.test?x', { host: 'named.test' }),
     forward('host with x-forwarded-host', '/kept', '/kept', { host: 'other.test', 'x-forwarded-host': 'test.local' }),
+    forward(
+      'path and host as a format says',
+      '/written/x?q=1',
+      '/t1/t1.test/100%?q=1',
+      { host: 't1.test', 'x-envoy-original-path': '/written/x?q=1', 'x-envoy-original-host': 'test.local' },
+      'x-tenant: t1',
+    ),
+    forward('path and host as formats say that have no value', '/nothing/x', '/nothing/x', {
+      host: '-',
+      'x-envoy-original-path': null,
+    }),
+    {
+      name: 'to a path as a format says',
+      send: get('/r/written?q=1', 'x-tenant: t1'),
+      wants: { status: 301, headers: { location: 'http://test.local/to/t1?q=1', 'x-shown': '/r/written?q=1' } },
+    },
+    {
+      name: 'to a path with a query as a format says',
+      send: get('/r/fixed?q=1', 'x-tenant: t1'),
+      wants: { status: 301, headers: { location: 'http://test.local/to?fixed=t1' } },
+    },
+    redirect('to a path as a format says that has no value', '/r/nothing?q=1', 'http://test.local/r/nothing'),
     redirect('to https', '/r/https?a=b', 'https://test.local/r/https?a=b'),
     {
       name: 'to https from a port',

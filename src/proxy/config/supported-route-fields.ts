@@ -2,7 +2,7 @@
 
 export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteConfiguration':
-    'cluster_specifier_plugins name virtual_hosts vhds response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies ignore_port_in_host_matching typed_per_filter_config metadata max_direct_response_body_size_bytes',
+    'cluster_specifier_plugins name virtual_hosts vhds response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies internal_only_headers vhost_header ignore_path_parameters_in_path_matching ignore_port_in_host_matching typed_per_filter_config metadata max_direct_response_body_size_bytes',
   'envoy.config.route.v3.Vhds': 'config_source',
   'envoy.config.route.v3.VirtualHost':
     'rate_limits name domains routes matcher metadata virtual_clusters request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies require_tls include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy per_request_buffer_limit_bytes request_body_buffer_limit',
@@ -25,13 +25,13 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.RegexMatcher': 'regex',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
   'envoy.config.route.v3.RouteAction':
-    'cluster_specifier_plugin inline_cluster_specifier_plugin rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
+    'cluster_specifier_plugin inline_cluster_specifier_plugin rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy path_rewrite host_rewrite max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
   'envoy.config.route.v3.ClusterSpecifierPlugin': 'extension is_optional',
   'envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier': 'cluster_matcher',
   'envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction': 'cluster',
   'envoy.config.route.v3.RouteAction.UpgradeConfig': 'upgrade_type enabled connect_config',
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': 'proxy_protocol_config allow_post',
-  'envoy.config.route.v3.WeightedCluster': 'clusters header_name runtime_key_prefix',
+  'envoy.config.route.v3.WeightedCluster': 'clusters header_name use_hash_policy runtime_key_prefix',
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
     'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match cluster_header typed_per_filter_config',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy':
@@ -49,7 +49,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RetryPolicy.RetryHostPredicate': 'name typed_config',
   'envoy.config.route.v3.RetryPolicy.RetryBackOff': 'base_interval max_interval',
   'envoy.config.route.v3.RedirectAction':
-    'https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query',
+    'https_redirect scheme_redirect host_redirect port_redirect path_redirect path_rewrite prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body body_format',
   'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': 'presented validated',

@@ -12,6 +12,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
 import { type ClusterSpecifier, type ClusterSpecifiers, compileSpecifier } from './cluster-specifier.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
+import { compileHash } from './hash-policy.ts';
 import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
 import { firstValue, requestLookup } from './match/header-matcher.ts';
 import { bytesOf } from './match/string-matcher.ts';
@@ -67,6 +68,9 @@ function compileSpecified(specifier: ClusterSpecifier | null, subset: Exchange['
   };
 }
 
+/** Of all clusters together, as in Envoy. */
+const HEAVIEST = 0xffff_ffff;
+
 const NOTHING_AROUND = { exchange: null, runtime: noRuntime };
 
 function compileWeighted(
@@ -85,16 +89,16 @@ function compileWeighted(
   const weights = choices.map(({ weight }) => weight);
   const keyedWeights = compileKeyedWeights(weighted);
   const total = sumOf(weights);
+  if (total > HEAVIEST) throw new ConfigError(at(path, 'clusters'), `weights add up to more than ${HEAVIEST}`);
   if (total === 0) throw new ConfigError(at(path, 'clusters'), 'weights add up to 0');
   const last = choices.findLast(({ weight }) => weight > 0)!.choose;
-  const { randomValueSpecifier: chance } = weighted;
-  const given = chance.case === 'headerName' ? requestLookup(chance.value) : null;
+  const given = compileGiven(weighted, action, path);
   return {
     pickCluster(request, random, around) {
       const now =
         keyedWeights === null || around === undefined ? weights : keyedWeights.map((weight) => weight(around.runtime));
       const sum = now === weights ? total : sumOf(now);
-      let rest = placeFrom(given?.(request), sum) ?? random * sum;
+      let rest = given?.(request, sum, around?.exchange ?? null) ?? random * sum;
       for (let i = 0; i < choices.length; i++) {
         rest -= now[i]!;
         if (rest < 0) return choices[i]!.choose(request);
@@ -119,9 +123,31 @@ function sumOf(weights: readonly number[]): number {
   return weights.reduce((sum, weight) => sum + weight, 0);
 }
 
-/** A number that a header gives instead of chance; null where there is none, or where the runtime has left no weight. */
-function placeFrom(text: string | undefined, total: number): number | null {
-  return total > 0 && text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt(text) % BigInt(total)) : null;
+/** A place among the weights in place of chance; null: it is left to chance. */
+type Given = (request: RequestHead, sum: number, exchange: Exchange | null) => number | null;
+
+/** From a header or, as its clients are bound to endpoints, from the route's hash policies: those bind nobody to a cluster who has no cookie yet. */
+function compileGiven(
+  { randomValueSpecifier: given }: WeightedCluster,
+  { hashPolicy }: RouteAction,
+  path: string,
+): Given | null {
+  if (given.case === 'headerName') {
+    const lookup = requestLookup(given.value);
+    return (request, sum) => placeFrom(lookup(request), sum);
+  }
+  if (given.case !== 'useHashPolicy' || !given.value) return null;
+  const hashOf = compileHash(hashPolicy, at(path, 'hash_policy'), 'as it is');
+  if (hashOf === null) return null;
+  return (request, sum, exchange) => {
+    const hash = exchange === null || sum === 0 ? null : hashOf(request, exchange);
+    return hash && Number(((BigInt(hash.high) << 32n) | BigInt(hash.low)) % BigInt(sum));
+  };
+}
+
+/** null where there is no number, or where the runtime has left no weight. */
+function placeFrom(text: string | undefined, sum: number): number | null {
+  return sum > 0 && text !== undefined && /^\d{1,20}$/.test(text) ? Number(BigInt(text) % BigInt(sum)) : null;
 }
 
 function compileNamed(

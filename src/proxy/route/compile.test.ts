@@ -4,7 +4,7 @@ import { FilterConfigSchema } from '../../xds/gen/envoy/config/route/v3/route_co
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { decoders } from '../config/decoders.ts';
 import { noRuntime } from '../config/runtime-keys.ts';
-import { type RequestInit, requestHead } from '../testing/exchange.ts';
+import { type RequestInit, requestHead, testExchange } from '../testing/exchange.ts';
 import { entryFor, forwardOf, routed, table } from '../testing/routes.ts';
 import type { ForwardAction, RouteEntry } from './table.ts';
 
@@ -44,6 +44,19 @@ describe('virtual hosts', () => {
     );
   });
 
+  test.each<[headers: string[], wants: string | null]>([
+    [['x-site', 'A.example'], 'exact'],
+    [['x-site', 'x.example', 'x-site', 'a.example'], 'short suffix'],
+    [['x-site', ''], 'any'],
+    [[], null],
+  ])('by a header in place of the authority: %j', (headers, wants) => {
+    const routes = table({ ...hosts, vhost_header: 'X-Site' });
+    const entry = routes.match(requestHead({ authority: 'a.example', headers }), null, () => 0);
+    expect(entry?.virtualHost ?? null).toBe(wants);
+    const one = table({ virtual_hosts: [host('any', '*')], vhost_header: 'X-Site' });
+    expect(entryFor(one, { headers }).virtualHost).toBe('any');
+  });
+
   test('no virtual host, no route, CONNECT: null', () => {
     const routes = table({ virtual_hosts: [host('a', 'a.example')] });
     expect(routes.match(requestHead({ authority: 'b.example' }), null, () => 0)).toBe(null);
@@ -74,6 +87,28 @@ describe('clusters', () => {
       { name: 'none', weight: 0 },
     ];
     expect(pick({ weighted_clusters: { clusters } }, random)).toBe(wants);
+  });
+
+  test('weights have a limit', () => {
+    const clusters = [
+      { name: 'a', weight: 0xffff_ffff },
+      { name: 'b', weight: 1 },
+    ];
+    expect(() => pick({ weighted_clusters: { clusters } }, 0)).toThrow('add up to more than 4294967295');
+  });
+
+  test('by the hash of the route', () => {
+    const clusters = ['a', 'b', 'c'].map((name) => ({ name, weight: 0x3fff_ffff }));
+    const hash_policy: JsonObject[] = [{ header: { header_name: 'x' } }, { cookie: { name: 'k', ttl: '9s' } }];
+    const action = forwardOf({ route: { weighted_clusters: { clusters, use_hash_policy: true }, hash_policy } });
+    const chosen = (random: number, ...headers: string[]) => {
+      const exchange = testExchange({ headers });
+      const { cluster } = action.pickCluster(exchange.request, random, { exchange, runtime: noRuntime });
+      expect(exchange.affinityCookies).toBe(null);
+      return cluster;
+    };
+    expect([0, 0.9].map((random) => chosen(random, 'x', '1'))).toEqual(['b', 'b']);
+    expect([0, 0.9].map((random) => chosen(random))).toEqual(['a', 'c']);
   });
 
   test('by header', () => {

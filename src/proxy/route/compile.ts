@@ -17,7 +17,8 @@ import { compileSpecifiers, isPassedBy } from './cluster-specifier.ts';
 import { DomainTable } from './domains.ts';
 import { compileOverrides } from './filter-overrides.ts';
 import { compileEdits } from './header-edits.ts';
-import { pathOnly } from './match/query.ts';
+import { firstValue } from './match/header-matcher.ts';
+import { pathOnly, withoutParameters } from './match/query.ts';
 import { compileMatch, type RouteTest } from './match/route-matcher.ts';
 import { compileMirrors } from './mirrors.ts';
 import { compileEntry, type HostLevel } from './route-entry.ts';
@@ -56,11 +57,35 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
     if (host.domains.length === 0) throw new ConfigError(at(here, 'domains'), 'is empty');
     mapAt(host.domains, at(here, 'domains'), (domain, where) => domains.add(domain, compiled, where));
   });
+  const findHost = compileHostLookup(domains, config);
+  const pathFor = config.ignorePathParametersInPathMatching ? withoutParameters : pathOnly;
   return {
     name: config.name,
     match: (request, exchange, random, runtime = noRuntime) =>
-      firstMatch(domains.find(request.authority), request, exchange, random, runtime),
+      firstMatch(findHost(request), request, pathFor(request.path), exchange, random, runtime),
+    hideInternal: compileHiding(config.internalOnlyHeaders),
     hostSource: config.vhds ? decodeHostSource(config.vhds, at(path, 'vhds.config_source')) : null,
+  };
+}
+
+/** By the authority, or a header that is asked in its place: without that only a host for everything is found. */
+function compileHostLookup(
+  domains: DomainTable<CompiledHost>,
+  { vhostHeader }: RouteConfiguration,
+): (request: RequestHead) => CompiledHost | null {
+  if (vhostHeader === '') return ({ authority }) => domains.find(authority);
+  const nameOf = firstValue(vhostHeader);
+  return (request) => {
+    const name = nameOf(request);
+    return name === undefined ? domains.only : domains.find(name);
+  };
+}
+
+function compileHiding(names: readonly string[]): RouteTable['hideInternal'] {
+  if (names.length === 0) return null;
+  const hidden = names.map((name) => name.toLowerCase());
+  return (headers) => {
+    for (const name of hidden) headers.remove(name);
   };
 }
 
@@ -75,6 +100,7 @@ function decodeHostSource({ configSource }: Vhds, path: string): ConfigSource {
 function firstMatch(
   host: CompiledHost | null,
   request: RequestHead,
+  bare: string,
   exchange: Exchange | null,
   random: () => number,
   runtime: RuntimeLookup,
@@ -83,7 +109,6 @@ function firstMatch(
   const redirect = host.insecure?.(request) ?? null;
   if (redirect !== null) return redirect;
   const { method, path } = request;
-  const bare = pathOnly(path);
   // One draw for all routes, as in Envoy: of two with a half each the second takes nothing.
   const chance = host.byChance ? random() : 0;
   const routes = host.tree === null ? host.routes : (host.tree({ request, exchange, runtime }) ?? []);

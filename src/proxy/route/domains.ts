@@ -33,6 +33,11 @@ export class DomainTable<Host> {
     else this.#exact.set(lower, host);
   }
 
+  /** The host of every request, where there is but one for all; else null. */
+  get only(): Host | null {
+    return this.#exact.size + this.#suffixes.length + this.#prefixes.length === 0 ? this.#anyone : null;
+  }
+
   find(authority: string): Host | null {
     if (authority === this.#last) return this.#lastHost;
     this.#lastHost = this.#find(authority);

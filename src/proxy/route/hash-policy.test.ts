@@ -26,6 +26,13 @@ describe('hash', () => {
     expect(hashOf(policies, one)).not.toEqual(hashOf(policies, other));
   });
 
+  test('of a header that is repeated all values count, in whatever order', () => {
+    const both = hashOf([header], { headers: ['x', '1', 'x', '2'] });
+    expect(both).toEqual(hashOf([header], { headers: ['x', '2', 'x', '1'] }));
+    expect(both).not.toEqual(hashOf([header], { headers: ['x', '1'] }));
+    expect(both).not.toEqual(hashOf([header], { headers: ['x', '1,2'] }));
+  });
+
   test('nothing to hash is null, the address always is there', () => {
     expect(hashOf([])).toBe(null);
     expect(hashOf([header])).toBe(null);

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { type RequestInit, requestHead } from '../testing/exchange.ts';
+import { type RequestInit, testExchange } from '../testing/exchange.ts';
 import { entryFor, routed } from '../testing/routes.ts';
 
 describe('redirects', () => {
@@ -36,7 +36,7 @@ describe('redirects', () => {
   ])('%s', (_name, redirect, request, wants) => {
     const { action } = entryFor(routed({ action: 1, redirect }), request);
     if (action.kind !== 'redirect') throw new Error(action.kind);
-    expect(action.location(requestHead(request))).toBe(wants);
+    expect(action.location(testExchange(request))).toBe(wants);
     expect(action.status).toBe(301);
   });
 

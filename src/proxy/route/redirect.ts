@@ -5,7 +5,9 @@ import {
   type RouteMatch,
 } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { compileFormat } from '../log/format.ts';
 import { bytesOf } from './match/string-matcher.ts';
 import { compilePrefixRewrite, compileRegexRewrite, type PathChange } from './rewrite.ts';
 import type { RouteAction } from './table.ts';
@@ -27,10 +29,11 @@ export function compileRedirect(action: RedirectAction, match: RouteMatch, path:
   return {
     kind: 'redirect',
     status,
-    changePath: changesPath(action) ? compileChange(action, match, path) : null,
-    location(request) {
+    changePath: compileOwnChange(action, match, path),
+    location(exchange) {
+      const { request } = exchange;
       const newScheme = scheme ?? request.scheme;
-      return `${newScheme}://${authority(request, newScheme)}${target(request.path)}`;
+      return `${newScheme}://${authority(request, newScheme)}${target(exchange)}`;
     },
   };
 }
@@ -56,41 +59,59 @@ function compileAuthority(action: RedirectAction): (request: RequestHead, scheme
   };
 }
 
-function compileTarget(action: RedirectAction, match: RouteMatch, path: string): PathChange {
+function compileTarget(action: RedirectAction, match: RouteMatch, path: string): (exchange: Exchange) => string {
   const change = compileChange(action, match, path);
-  return (target) => {
-    if (!action.stripQuery) return change(target);
-    const query = target.indexOf('?');
-    return change(query < 0 ? target : target.slice(0, query));
+  return (exchange) => {
+    const { path: given } = exchange.request;
+    const query = action.stripQuery ? given.indexOf('?') : -1;
+    const target = query < 0 ? given : given.slice(0, query);
+    return change(target, exchange) ?? target;
   };
 }
 
-function compileChange(action: RedirectAction, match: RouteMatch, path: string): PathChange {
+function compileChange(
+  action: RedirectAction,
+  match: RouteMatch,
+  path: string,
+): (target: string, exchange: Exchange) => string | null {
   const specifier = action.pathRewriteSpecifier;
   switch (specifier.case) {
     case undefined:
-      return (target) => target;
-    case 'pathRedirect':
-      return compilePathRedirect(bytesOf(specifier.value));
-    case 'prefixRewrite':
-      return compilePrefixRewrite(specifier.value, match, at(path, 'prefix_rewrite'));
-    case 'regexRewrite':
-      return compileRegexRewrite(specifier.value, at(path, 'regex_rewrite'));
+      return () => null;
+    case 'pathRedirect': {
+      const replacement = bytesOf(specifier.value);
+      return (target) => inPlaceOf(target, replacement);
+    }
+    case 'pathRewrite': {
+      const write = compileFormat(bytesOf(specifier.value), at(path, 'path_rewrite'), { missing: '' });
+      return (target, exchange) => {
+        const replacement = write(exchange, null, 0);
+        return replacement === '' ? null : inPlaceOf(target, replacement);
+      };
+    }
     default:
-      throw new ConfigError(at(path, specifier.case), 'is not supported');
+      return compileOwnChange(action, match, path) ?? (() => null);
   }
 }
 
-/** A path that is given whole is only for the client. */
-function changesPath({ pathRewriteSpecifier: specifier }: RedirectAction): boolean {
-  return specifier.case === 'regexRewrite' || (specifier.case === 'prefixRewrite' && specifier.value !== '');
+/** What changes the path that headers and logs see, too; null: a path that is given whole is only for the client. */
+function compileOwnChange(
+  { pathRewriteSpecifier: specifier }: RedirectAction,
+  match: RouteMatch,
+  path: string,
+): PathChange | null {
+  switch (specifier.case) {
+    case 'prefixRewrite':
+      return specifier.value === '' ? null : compilePrefixRewrite(specifier.value, match, at(path, 'prefix_rewrite'));
+    case 'regexRewrite':
+      return compileRegexRewrite(specifier.value, at(path, 'regex_rewrite'));
+    default:
+      return null;
+  }
 }
 
 /** A new path with a query of its own replaces the request's; else the request's query stays. */
-function compilePathRedirect(replacement: string): PathChange {
-  const ownQuery = replacement.includes('?');
-  return (target) => {
-    const query = target.indexOf('?');
-    return query < 0 || ownQuery ? replacement : replacement + target.slice(query);
-  };
+function inPlaceOf(target: string, replacement: string): string {
+  const query = target.indexOf('?');
+  return query < 0 || replacement.includes('?') ? replacement : replacement + target.slice(query);
 }

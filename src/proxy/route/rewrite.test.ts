@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { requestHead, testExchange } from '../testing/exchange.ts';
+import { testExchange } from '../testing/exchange.ts';
 import { entryFor, forwardOf, routed } from '../testing/routes.ts';
 
 describe('rewrites', () => {
@@ -24,11 +24,13 @@ describe('rewrites', () => {
       '/service/foo/v1/api?x=/service/',
       '/v1/api/instance/foo?x=/service/',
     ],
+    ['format', { prefix: '/' }, { path_rewrite: '/%REQ(x-tenant)%/new' }, '/old?q', '/t1/new?q'],
+    ['format that is empty', { prefix: '/' }, { path_rewrite: '%REQ(x-none)%' }, '/old?q', '/old?q'],
   ])('%s', (_name, match, action, path, wants) => {
-    const head = requestHead({ path });
+    const exchange = testExchange({ path, headers: ['x-tenant', 't1'] });
     const { action: compiled } = entryFor(routed({ match, route: { cluster: 'c', ...action } }), { path });
-    if (compiled.kind === 'forward') compiled.rewrite(head, false);
-    expect(head.path).toBe(wants);
+    if (compiled.kind === 'forward') compiled.rewrite(exchange, false);
+    expect(exchange.request.path).toBe(wants);
   });
 
   test.each<[JsonObject, wants: string]>([
@@ -36,9 +38,11 @@ describe('rewrites', () => {
     [{ host_rewrite_header: 'x-host' }, 'from-header.example'],
     [{ host_rewrite_header: 'x-none' }, 'shop.example'],
     [{ host_rewrite_path_regex: { pattern: { regex: '^/(.+)/.+$' }, substitution: '\\1' } }, 'first'],
+    [{ host_rewrite: '%REQ(x-none)%.%REQ(x-host)%' }, '-.from-header.example'],
   ])('host: %j', (action, wants) => {
-    const head = requestHead({ path: '/first/second?x', headers: ['x-host', 'from-header.example'] });
-    forwardOf({ route: { cluster: 'c', append_x_forwarded_host: true, ...action } }).rewrite(head, false);
+    const exchange = testExchange({ path: '/first/second?x', headers: ['x-host', 'from-header.example'] });
+    const head = exchange.request;
+    forwardOf({ route: { cluster: 'c', append_x_forwarded_host: true, ...action } }).rewrite(exchange, false);
     expect(head.authority).toBe(wants);
     expect(head.headers.get('x-forwarded-host')).toBe(wants === 'shop.example' ? undefined : 'shop.example');
   });

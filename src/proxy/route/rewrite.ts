@@ -5,27 +5,33 @@ import { UriTemplateRewriteConfigSchema } from '../../xds/gen/envoy/extensions/p
 import type { RegexMatchAndSubstitute } from '../../xds/gen/envoy/type/matcher/v3/regex_pb.ts';
 import { unpack } from '../config/any.ts';
 import { at, ConfigError } from '../config/config-error.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import { compileFormat } from '../log/format.ts';
 import { firstValue } from './match/header-matcher.ts';
 import { compileTemplate } from './match/path-matcher.ts';
 import { pathOnly } from './match/query.ts';
 import { bytesOf, compilePattern } from './match/string-matcher.ts';
 import type { ForwardAction } from './table.ts';
 
-/** Changes a path (without query, or with it where that is stated). */
-export type PathChange = (path: string) => string;
+/** Makes another of a path with its query; null: the path is not changed. */
+export type PathChange = (path: string) => string | null;
+
+/** What a request is given in place of what it has; '' and null: nothing. */
+type Replacement = (exchange: Exchange) => string | null;
 
 export function compileRewrite(action: RouteAction, match: RouteMatch, path: string): ForwardAction['rewrite'] {
-  const changePath = compilePathRewrite(action, match, path);
-  const changeHost = compileHostRewrite(action, path);
+  const newPath = compilePathRewrite(action, match, path);
+  const newHost = compileHostRewrite(action, path);
   const forwardHost = action.appendXForwardedHost;
-  return (request, quiet) => {
-    if (changeHost !== null) replaceHost(request, changeHost(request), forwardHost);
-    if (changePath !== null) {
-      // Also where the path stays as it was: the header says that a rewrite was in charge.
-      if (!quiet) request.headers.set('x-envoy-original-path', request.path);
-      request.path = changePath(request.path);
-    }
+  return (exchange, quiet) => {
+    const { request } = exchange;
+    if (newHost !== null) replaceHost(request, newHost(exchange) ?? '', forwardHost);
+    const target = newPath === null ? null : newPath(exchange);
+    if (target === null) return;
+    // Also where the path stays as it was: the header says that a rewrite was in charge.
+    if (!quiet) request.headers.set('x-envoy-original-path', request.path);
+    request.path = target;
   };
 }
 
@@ -52,18 +58,27 @@ export function compilePrefixRewrite(replacement: string, match: RouteMatch, pat
   const text = bytesOf(replacement);
   if (specifier.case === 'safeRegex') return (target) => text + target.slice(pathOnly(target).length);
   if (specifier.case === 'prefix' || specifier.case === 'path' || specifier.case === 'pathSeparatedPrefix') {
-    const { length } = bytesOf(specifier.value);
-    return (target) => text + target.slice(length);
+    const matched = bytesOf(specifier.value);
+    const lower = matched.toLowerCase();
+    const { length } = matched;
+    // What matched without its parameters, or was changed since, may begin otherwise.
+    const begins = (target: string) => target.startsWith(matched) || target.slice(0, length).toLowerCase() === lower;
+    return (target) => (begins(target) ? text + target.slice(length) : null);
   }
   throw new ConfigError(path, 'needs a prefix, path or regex match');
 }
 
 /** Every match in the path is replaced; the query stays. */
 export function compileRegexRewrite(rewrite: RegexMatchAndSubstitute, path: string): PathChange {
-  const replace = compileSubstitution(rewrite, path);
+  return ofPathOnly(compileSubstitution(rewrite, path));
+}
+
+/** A path that would be empty stays as it is. */
+function ofPathOnly(change: (path: string) => string): PathChange {
   return (target) => {
     const bare = pathOnly(target);
-    return replace(bare) + target.slice(bare.length);
+    const changed = change(bare);
+    return changed === '' ? null : changed + target.slice(bare.length);
   };
 }
 
@@ -74,11 +89,32 @@ export function compileSubstitution(rewrite: RegexMatchAndSubstitute, path: stri
   return (text) => regex.replaceAll(text, rewrite.substitution);
 }
 
-function compilePathRewrite(action: RouteAction, match: RouteMatch, path: string): PathChange | null {
-  const { prefixRewrite, regexRewrite, pathRewritePolicy } = action;
-  if ([prefixRewrite !== '', regexRewrite, pathRewritePolicy].filter(Boolean).length > 1) {
-    throw new ConfigError(path, 'has more than one of prefix_rewrite, regex_rewrite and path_rewrite_policy');
+function compilePathRewrite(action: RouteAction, match: RouteMatch, path: string): Replacement | null {
+  const { pathRewrite } = action;
+  const changes = [action.prefixRewrite, action.regexRewrite, action.pathRewritePolicy, pathRewrite];
+  if (changes.filter(Boolean).length > 1) {
+    throw new ConfigError(
+      path,
+      'has more than one of prefix_rewrite, regex_rewrite, path_rewrite_policy and path_rewrite',
+    );
   }
+  if (pathRewrite !== '') return compilePathFormat(pathRewrite, at(path, 'path_rewrite'));
+  const change = compilePathChange(action, match, path);
+  return change && (({ request }) => change(request.path));
+}
+
+/** What has no value leaves nothing in the path; the query stays. */
+function compilePathFormat(format: string, path: string): Replacement {
+  const write = compileFormat(bytesOf(format), path, { missing: '' });
+  return (exchange) => {
+    const target = exchange.request.path;
+    const written = write(exchange, null, 0);
+    return written === '' ? null : written + target.slice(pathOnly(target).length);
+  };
+}
+
+function compilePathChange(action: RouteAction, match: RouteMatch, path: string): PathChange | null {
+  const { prefixRewrite, regexRewrite, pathRewritePolicy } = action;
   if (regexRewrite) return compileRegexRewrite(regexRewrite, at(path, 'regex_rewrite'));
   if (pathRewritePolicy) return compileTemplateRewrite(action, match, at(path, 'path_rewrite_policy'));
   if (prefixRewrite === '') return null;
@@ -95,14 +131,10 @@ function compileTemplateRewrite({ pathRewritePolicy }: RouteAction, match: Route
     pathTemplateRewrite,
     at(here, 'path_template_rewrite'),
   );
-  return (target) => {
-    const bare = pathOnly(target);
-    return rewrite(bare) + target.slice(bare.length);
-  };
+  return ofPathOnly(rewrite);
 }
 
-function compileHostRewrite(action: RouteAction, path: string): ((request: RequestHead) => string) | null {
-  const specifier = action.hostRewriteSpecifier;
+function compileHostRewrite({ hostRewriteSpecifier: specifier }: RouteAction, path: string): Replacement | null {
   switch (specifier.case) {
     case undefined:
     case 'autoHostRewrite':
@@ -113,13 +145,15 @@ function compileHostRewrite(action: RouteAction, path: string): ((request: Reque
     }
     case 'hostRewriteHeader': {
       const first = firstValue(specifier.value);
-      return (request) => first(request) ?? '';
+      return ({ request }) => first(request) ?? '';
     }
     case 'hostRewritePathRegex': {
       const replace = compileSubstitution(specifier.value, at(path, 'host_rewrite_path_regex'));
-      return (request) => replace(pathOnly(request.path));
+      return ({ request }) => replace(pathOnly(request.path));
     }
-    default:
-      throw new ConfigError(path, `${specifier.case} is not supported`);
+    case 'hostRewrite': {
+      const write = compileFormat(bytesOf(specifier.value), at(path, 'host_rewrite'), { missing: '-' });
+      return (exchange) => write(exchange, null, 0);
+    }
   }
 }

@@ -11,7 +11,7 @@ export function secureRedirect(virtualHost: string): RouteEntry {
     action: {
       kind: 'redirect',
       status: 301,
-      location: ({ authority, path }) => `https://${authority}${path}`,
+      location: ({ request: { authority, path } }) => `https://${authority}${path}`,
       changePath: null,
     },
     editRequest: () => undefined,

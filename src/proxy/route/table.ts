@@ -10,11 +10,13 @@ import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ChargeRequest } from './charges.ts';
 import type { Edit } from './header-edits.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
 import type { RetryPolicy } from './retry-policy.ts';
+import type { PathChange } from './rewrite.ts';
 
 export type RouteTable = {
   readonly name: string;
@@ -25,6 +27,8 @@ export type RouteTable = {
     random: () => number,
     runtime?: RuntimeLookup,
   ): RouteEntry | null;
+  /** Removes headers that only requests from inside may bring (`internal_only_headers`); null: there are none. */
+  readonly hideInternal: ((headers: HeaderMap) => void) | null;
   /** Where virtual hosts come from that it lacks (`vhds`); null: there are no others. */
   readonly hostSource: ConfigSource | null;
 };
@@ -69,9 +73,9 @@ export type RespondAction = {
 export type RedirectAction = {
   readonly kind: 'redirect';
   readonly status: number;
-  location(request: RequestHead): string;
+  location(exchange: Exchange): string;
   /** As for a request that is forwarded, the path that headers and logs see is the new one; null where it stays. */
-  readonly changePath: ((path: string) => string) | null;
+  readonly changePath: PathChange | null;
 };
 
 /** How a request is forwarded: as its route says, or as headers of the request change it. Milliseconds; 0 is none. */
@@ -96,8 +100,8 @@ export type ForwardAction = ForwardPlan & {
   pickCluster(request: RequestHead, random: number, around?: Around): ClusterChoice;
   /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */
   readonly picksEarly: boolean;
-  /** Sets `request.path` and `.authority` as the route rewrites them. `quiet`: no header tells of it. */
-  rewrite(request: RequestHead, quiet: boolean): void;
+  /** Sets path and authority of the request as the route rewrites them. `quiet`: no header tells of it. */
+  rewrite(exchange: Exchange, quiet: boolean): void;
   /** After `rewrite`, once an endpoint was chosen: its host name takes the place of the authority. null: it does not. */
   readonly rewriteForHost: ((request: RequestHead, hostname: string) => void) | null;
   /** Milliseconds without bytes in either direction; null is the connection manager's, 0 is none. */

@@ -7,6 +7,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { AbortReason, CodecFault, ServerStream, ServerStreamHandler } from '../http/stream.ts';
 import type { InternalRedirect } from '../route/internal-redirect.ts';
 import { findRoute } from '../route/settled-entry.ts';
+import type { RouteTable } from '../route/table.ts';
 import { abort, cause, codecFault } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { dispatch } from './dispatch.ts';
@@ -73,7 +74,9 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #proceed(): void {
     const { request } = this.exchange;
     if (this.#manager.inbound) this.exchange.peer = request.headers.get('x-tulle-peer') ?? '';
-    this.reroute();
+    const { routes } = this.#manager;
+    if (routes?.hideInternal && !request.headers.has('x-envoy-internal')) routes.hideInternal(request.headers);
+    this.#choose(routes);
     this.exchange.span = this.#manager.tracer?.begin(this.exchange) ?? null;
     this.#manager.earlyLogs?.begin(this.exchange);
     if (request.upgrade !== '' || request.method === 'CONNECT') {
@@ -90,8 +93,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   }
 
   reroute(): void {
+    this.#choose(this.#manager.routes);
+  }
+
+  #choose(routes: RouteTable | undefined): void {
     const exchange = this.exchange;
-    const { services, config, routes } = this.#manager;
+    const { services, config } = this.#manager;
     exchange.routeStale = false;
     exchange.choice = null;
     exchange.route = findRoute(routes, exchange, services);

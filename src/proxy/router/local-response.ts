@@ -79,11 +79,12 @@ export function routeReply(
     const { body, contentType } = action.format(Buffer.from(action.body), exchange, head, now);
     return { ...said, body, headers: new HeaderMap([...(headers?.fields ?? []), 'content-type', contentType]) };
   }
-  const headers = new HeaderMap(['location', action.location(request)]);
-  if (action.changePath !== null) {
+  const headers = new HeaderMap(['location', action.location(exchange)]);
+  const path = action.changePath?.(request.path) ?? null;
+  if (path !== null) {
     exchange.originalPath = request.path;
     if (!options.suppressHeaders) request.headers.set('x-envoy-original-path', request.path);
-    request.path = action.changePath(request.path);
+    request.path = path;
   }
   return { ...said, body: '', headers };
 }

@@ -21,7 +21,7 @@ export function prepareForward(
   choice.editRequest(exchange);
   exchange.route?.editRequest(exchange);
   const { path } = request;
-  action.rewrite(request, options.suppressHeaders);
+  action.rewrite(exchange, options.suppressHeaders);
   if (request.path !== path) exchange.originalPath = path;
 }
 

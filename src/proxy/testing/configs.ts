@@ -179,6 +179,7 @@ export function routeTable(name: string, prefixes: Readonly<Record<string, Route
   return {
     name,
     match: ({ path }) => entries.find(([prefix]) => path.startsWith(prefix))?.[1] ?? null,
+    hideInternal: null,
     hostSource: null,
   };
 }

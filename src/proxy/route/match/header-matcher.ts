@@ -18,7 +18,7 @@ export function compileHeaders(matchers: readonly HeaderMatcher[], path: string)
 export function compileHeader(matcher: HeaderMatcher | undefined, path: string): RequestTest {
   const test = compileValue(matcher, path);
   const name = matcher!.name.toLowerCase();
-  if (!name.startsWith(':') && name !== 'host') {
+  if (!isPseudo(name)) {
     const { invertMatch } = matcher!;
     return ({ headers }) => testEach(headers, name, test, invertMatch);
   }
@@ -48,6 +48,11 @@ export function compileResponseHeader(
   return (_status, headers) => test(headers.joined(name));
 }
 
+/** Kept beside the headers of a request; `name` in lower case. */
+export function isPseudo(name: string): boolean {
+  return name.startsWith(':') || name === 'host';
+}
+
 /** Reads a header or pseudo header of a request by its configured name; a repeated header is joined by commas. */
 export function requestLookup(name: string): Lookup {
   const lower = name.toLowerCase();
@@ -69,7 +74,7 @@ export function requestLookup(name: string): Lookup {
 /** As `requestLookup`, but of a repeated header the first value. */
 export function firstValue(name: string): Lookup {
   const lower = name.toLowerCase();
-  if (lower.startsWith(':') || lower === 'host') return requestLookup(lower);
+  if (isPseudo(lower)) return requestLookup(lower);
   return ({ headers }) => headers.get(lower);
 }
 

@@ -11,6 +11,12 @@ export function pathOnly(path: string): string {
   return path.slice(0, fragment < 0 || (query >= 0 && query < fragment) ? query : fragment);
 }
 
+/** `pathOnly` without what follows `;` in each of its segments (RFC 3986 3.3). */
+export function withoutParameters(path: string): string {
+  const bare = pathOnly(path);
+  return bare.includes(';') ? bare.replace(/;[^/]*/g, '') : bare;
+}
+
 /** First value of a parameter, as it was sent (Envoy decodes neither names nor values); undefined when it is absent. */
 export function queryValue(path: string, name: string): string | undefined {
   let start = path.indexOf('?') + 1;

@@ -10,7 +10,7 @@ import { compileCookie } from './cookie.ts';
 import { all, compileHeader } from './header-matcher.ts';
 import { compileMetadata } from './metadata-matcher.ts';
 import { compilePath } from './path-matcher.ts';
-import { compileQuery } from './query.ts';
+import { compileQuery, pathOnly } from './query.ts';
 
 export type RouteTest = {
   /** `path` is the request's without its query, found once for all routes; `chance` is uniform in [0, 1), the same for all routes. */
@@ -31,7 +31,7 @@ type Test = (request: RequestHead, exchange: Exchange | null) => boolean;
 
 export function compileMatch(match: RouteMatch | undefined, path: string): RouteTest {
   if (match === undefined) throw new ConfigError(path, 'is required');
-  const onPath = compilePath(match, path);
+  const onPath = isTemplate(match) ? () => true : compilePath(match, path);
   const others = compileOthers(match, path);
   const share = match.runtimeFraction === undefined ? null : keyedShare(match.runtimeFraction, 1);
   return {
@@ -59,6 +59,7 @@ function compileOthers(match: RouteMatch, path: string): Test[] {
   const metadata = mapAt(match.dynamicMetadata, at(path, 'dynamic_metadata'), compileMetadata);
   const tls = match.tlsContext === undefined ? [] : [compileTlsContext(match.tlsContext)];
   return [
+    ...(isTemplate(match) ? [compileTemplateTest(match, path)] : []),
     ...(match.grpc ? [({ headers }: RequestHead) => isGrpc(headers)] : []),
     ...mapAt(match.headers, at(path, 'headers'), compileHeader),
     ...queries.map(
@@ -70,6 +71,16 @@ function compileOthers(match: RouteMatch, path: string): Test[] {
     ...[...tls, ...states].map((test) => ofExchange(test)),
     ...metadata.map((test) => ofExchange((exchange) => test(exchange?.metadata ?? null))),
   ];
+}
+
+function isTemplate({ pathSpecifier }: RouteMatch): boolean {
+  return pathSpecifier.case === 'pathMatchPolicy';
+}
+
+/** Templates see parameters of the path also where other matches do not. */
+function compileTemplateTest(match: RouteMatch, path: string): Test {
+  const test = compilePath(match, path);
+  return (request) => test(pathOnly(request.path));
 }
 
 function ofExchange(test: ExchangeTest): Test {
