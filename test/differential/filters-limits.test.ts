@@ -1,7 +1,8 @@
-// Filters that hold traffic back: limits of bandwidth.
+// Filters that hold traffic back: limits of bandwidth, admission by success.
 import { expect, test } from 'vitest';
 import { RawConnection } from '../support/raw-http.ts';
-import { raw, respond } from '../support/upstream.ts';
+import { type Reply, raw, respond } from '../support/upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
@@ -13,6 +14,13 @@ const bandwidth = (name: string, fields = ''): string =>
 const route = (path: string, fields: string): string =>
   `{ match: { path: ${path} }, route: { cluster: a }, typed_per_filter_config: { bandwidth: { ${BANDWIDTH}, ${fields} } } }`;
 
+/** So steep that one failure is enough to refuse everything, by any chance. */
+const CERTAIN =
+  'aggression: { default_value: 1000000000, runtime_key: x }, max_rejection_probability: { default_value: { value: 100 }, runtime_key: x }';
+const admission = (fields = CERTAIN, before = '', criteria = ''): string =>
+  `[${before}{ name: admission, typed_config: { "@type": ${TYPE}.admission_control.v3.AdmissionControl, success_criteria: { ${criteria} }, ${fields} } }]`;
+const CHECKS = `{ name: health, typed_config: { "@type": ${TYPE}.health_check.v3.HealthCheck, pass_through_mode: true, headers: [{ name: ":path", string_match: { exact: /health } }] } }, `;
+
 const virtualHosts = `
 - name: all
   domains: ["*"]
@@ -20,6 +28,7 @@ const virtualHosts = `
     - ${route('/off', 'stat_prefix: route_off, limit_kbps: 1')}
     - ${route('/own', 'stat_prefix: route_own, limit_kbps: 100, enable_mode: REQUEST')}
     - { match: { path: /direct }, direct_response: { status: 200, body: { inline_string: hello } } }
+    - { match: { path: /empty }, route: { cluster: empty } }
     - { match: { prefix: / }, route: { cluster: trailing } }
 `;
 
@@ -30,6 +39,28 @@ const seen = (name: string, listener: string, send: string, script: Case['script
   script,
   wants: { status: 200 },
 });
+/** What upstream a answers in turn, and what the client gets. */
+const turns = (
+  name: string,
+  listener: string,
+  answers: readonly Reply[],
+  statuses: readonly number[],
+  path = '/',
+): Case => ({
+  name: `admission: ${name}`,
+  listener,
+  send: statuses.map(() => get(path)),
+  script: { a: answers },
+  wants: { status: statuses, flags: '-' },
+});
+const failed = respond({ status: 500 });
+const answered = respond({ body: 'ok' });
+const call = (status: string): Reply =>
+  respond({ headers: { 'content-type': 'application/grpc', 'grpc-status': status } });
+const called = (status: string): Reply =>
+  raw(
+    `HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\ngrpc-status: ${status}\r\n\r\n`,
+  );
 const posted = (path: string, body: string): string => request('POST', path, { body });
 const chunked = (body: string, trailers = ''): NonNullable<Case['script']> => ({
   a: [
@@ -62,7 +93,8 @@ async function watch(stand: Stand, listener: string, send: string, script: Case[
 compareWithEnvoy(
   {
     name: 'filters-limits',
-    statistics: /\.http_bandwidth_limit\.(?!\w+_(?:incoming|allowed)_size)(?!.*enforced)/,
+    statistics:
+      /\.http_bandwidth_limit\.(?!\w+_(?:incoming|allowed)_size)(?!.*enforced)|^http\.(?!recovering)\w+\.admission_control\./,
     listeners: {
       both: { filters: bandwidth('both', 'limit_kbps: 100, enable_mode: REQUEST_AND_RESPONSE') },
       unlimited: { filters: bandwidth('unlimited') },
@@ -85,6 +117,22 @@ compareWithEnvoy(
         ),
         manager: TRAILERS,
       },
+      steep: { filters: admission() },
+      steepHttp: {
+        filters: admission(CERTAIN, '', 'http_criteria: { http_success_status: [{ start: 200, end: 300 }] }'),
+      },
+      steepGrpc: { filters: admission() },
+      steepTrailers: { filters: admission(), manager: TRAILERS },
+      steepListed: {
+        filters: admission(CERTAIN, '', 'grpc_criteria: { grpc_success_status: [0, 14] }'),
+        manager: TRAILERS,
+      },
+      steepOwn: { filters: admission() },
+      steepChecks: { filters: admission(CERTAIN, CHECKS) },
+      recovering: { filters: admission(`${CERTAIN}, sampling_window: 1s`) },
+      rare: { filters: admission(`${CERTAIN}, rps_threshold: { default_value: 1, runtime_key: x }`) },
+      never: { filters: admission('max_rejection_probability: { default_value: { value: 0 }, runtime_key: x }') },
+      idle: { filters: admission(`${CERTAIN}, enabled: { default_value: false, runtime_key: x }`) },
     },
     virtualHosts,
     clusters,
@@ -99,6 +147,20 @@ compareWithEnvoy(
       seen('off for a route', 'both', posted('/off', 'x'.repeat(3_000))),
       seen('one of its own for a route', 'both', posted('/own', 'x'.repeat(3_000))),
       seen('nothing to tell of delays', 'told', get('/'), chunked('hello')),
+
+      turns('successes pass, a failure ends it', 'steep', [answered, answered, failed, failed], [200, 200, 500, 503]),
+      turns('what counts as success', 'steepHttp', [answered, respond({ status: 404 })], [200, 404, 503]),
+      turns('a status of gRPC in the head', 'steepGrpc', [call('2'), call('14')], [200, 200, 503]),
+      turns('a status of gRPC in trailers', 'steepTrailers', [called('5'), called('13')], [200, 200, 503]),
+      turns('statuses of gRPC as listed', 'steepListed', [call('14'), called('14'), called('5')], [200, 200, 200, 503]),
+      turns('an answer of the router itself', 'steepOwn', [], [503, 503], '/empty'),
+      turns('below the rate', 'rare', [failed], [500, 500]),
+      turns('with no probability', 'never', [failed], [500, 500]),
+      turns('not enabled', 'idle', [failed], [500, 500]),
+      {
+        ...turns('health checks do not count', 'steepChecks', [failed, failed, answered], [500, 500, 200]),
+        send: [get('/health'), get('/health'), get('/')],
+      },
     ],
   },
   (pair) => {
@@ -114,6 +176,15 @@ compareWithEnvoy(
       expect(mine!.seen).toEqual(theirs!.seen);
       expect(theirs!.taken, 'Envoy').toBeGreaterThan(least);
       expect(mine!.taken).toBeGreaterThan(least);
+    });
+    test('admission: what is long ago is forgotten', async () => {
+      const { reference, ours } = pair();
+      for (const stand of [reference, ours]) {
+        for (const upstream of stand.upstreams) upstream.script([failed, answered]);
+        const status = async () => (await fetch(`http://127.0.0.1:${stand.portOf('recovering')}/`)).status;
+        expect([await status(), await status()]).toEqual([500, 503]);
+        await waitFor('requests are admitted again', async () => (await status()) === 200, { deadline: 5_000 });
+      }
     });
   },
 );

@@ -24,6 +24,14 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit': 'fixed_limit header_limit percentage',
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit': 'limit_kbps',
 
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl':
+    'enabled success_criteria sampling_window aggression sr_threshold rps_threshold max_rejection_probability',
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria': 'http_criteria grpc_criteria',
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria':
+    'http_success_status',
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria':
+    'grpc_success_status',
+  'envoy.config.core.v3.RuntimePercent': 'default_value runtime_key',
   'envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit':
     'stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': 'dns_cache_config',

@@ -24,6 +24,7 @@ import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
 import { healthCheck } from './health-check.ts';
 import { jwtAuthn } from './jwt/filter.ts';
+import { admissionControl } from './load/admission-control.ts';
 import { onDemand } from './on-demand.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
@@ -33,6 +34,7 @@ import { setMetadata } from './set-metadata.ts';
 import { statefulSession } from './stateful-session.ts';
 
 const kinds: readonly FilterKind[] = [
+  admissionControl,
   apiKeyAuth,
   bandwidthLimit,
   basicAuth,
