@@ -1,7 +1,8 @@
 // The listeners of the running proxy: a new one serves once it has its sockets, one that goes lets its connections end.
 import type { ListenerConfig } from './config/types.ts';
 import { placesOf } from './listener/bind.ts';
-import { Listener, type ListenerServices } from './listener/listener.ts';
+import { Listener } from './listener/listener.ts';
+import type { ListenerServices } from './listener/services.ts';
 import type { Place } from './listener/traits.ts';
 
 const DRAIN_POLL = 50;

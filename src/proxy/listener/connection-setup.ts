@@ -1,0 +1,156 @@
+// What happens to an accepted connection before a filter chain serves it.
+//
+//   accepted ──► listener filters ──► filter chain ──► handshake, where the chain has TLS ──► served
+//                      │                    └─ there is none: closed
+//                      └─ meant for another listener: adopted by that one
+import type { Socket } from 'node:net';
+import type { Timer } from '../../lib/timer-wheel.ts';
+import type { ListenerConfig } from '../config/types.ts';
+import type { PeerTls } from '../http/exchange.ts';
+import { flag } from '../http/flags.ts';
+import { connectionRecord } from '../tcp/connection-record.ts';
+import type { ServerTls } from '../tls/server-tls.ts';
+import type { ChainSet } from './chain-set.ts';
+import type { ConnectionLog } from './connection-log.ts';
+import { FilterRun } from './filter/run.ts';
+import type { FilterChain } from './filter-chain.ts';
+import type { Adopter, ListenerServices } from './services.ts';
+import type { ListenerStats } from './stats.ts';
+import { type ConnectionTraits, downstreamOf } from './traits.ts';
+
+export type SetupOwner = Adopter & {
+  readonly config: ListenerConfig;
+  readonly stats: ListenerStats;
+  /** null: nothing is written. */
+  log(): ConnectionLog | null;
+  /** An exception of `work` ends the connection, and nothing else. */
+  guard(socket: Socket, work: () => void): void;
+};
+
+/** Milliseconds a client has to finish a handshake. */
+const HANDSHAKE_TIMEOUT = 15_000;
+
+export class ConnectionSetup {
+  readonly #services: ListenerServices;
+  readonly #chains: ChainSet;
+  readonly #owner: SetupOwner;
+  /** Listener filters or a handshake are at work on them. */
+  readonly #waiting = new Set<Socket>();
+
+  constructor(services: ListenerServices, chains: ChainSet, owner: SetupOwner) {
+    this.#services = services;
+    this.#chains = chains;
+    this.#owner = owner;
+  }
+
+  get activeConnections(): number {
+    return this.#waiting.size;
+  }
+
+  start(socket: Socket, traits: ConnectionTraits): void {
+    const { listenerFilters, filtersTimeout, continueOnTimeout } = this.#owner.config;
+    if (listenerFilters.length === 0) {
+      this.#inspected(socket, traits);
+      return;
+    }
+    const guard = (work: () => void) => this.#owner.guard(socket, work);
+    const finished = (outcome: 'ready' | 'closed') =>
+      guard(() => {
+        done();
+        if (outcome === 'closed') socket.destroy();
+        else this.#inspected(socket, traits);
+      });
+    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard, stats: this.#services.filterStats });
+    const done = this.#wait(socket, filtersTimeout, () => {
+      if (continueOnTimeout) run.skip();
+      else socket.destroy();
+    });
+    run.start();
+  }
+
+  destroy(): void {
+    for (const socket of this.#waiting) socket.destroy();
+  }
+
+  #inspected(socket: Socket, traits: ConnectionTraits): void {
+    if (this.#owner.config.handsOff && traits.restored) {
+      const meant = this.#services.listenerAt(traits.destination);
+      if (meant !== undefined && meant !== this.#owner) {
+        meant.adopt(socket, traits);
+        return;
+      }
+    }
+    if (traits.transport === '') traits.transport = 'raw_buffer';
+    this.#choose(socket, traits);
+  }
+
+  #choose(socket: Socket, traits: ConnectionTraits): void {
+    const chain = this.#chains.choose(traits);
+    if (chain === null) {
+      this.#owner.stats.no_filter_chain_match += 1;
+      socket.destroy();
+      this.#logUnserved(traits, null);
+    } else if (chain.tls === null) this.#serve(socket, chain, null, traits);
+    else this.#handshake(socket, chain, chain.tls, traits);
+  }
+
+  #handshake(socket: Socket, chain: FilterChain, tls: ServerTls, traits: ConnectionTraits): void {
+    const { stats, config } = this.#owner;
+    const done = this.#wait(socket, HANDSHAKE_TIMEOUT, () => socket.destroy());
+    tls.accept(socket, {
+      onSecure: (secure, peer, resumed) =>
+        this.#owner.guard(secure, () => {
+          done();
+          stats.ssl_handshake += 1;
+          if (resumed) stats.ssl_session_reused += 1;
+          this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
+        }),
+      onFailed: (failure, detail) => {
+        done();
+        stats[failure] += 1;
+        this.#logUnserved(traits, chain);
+        const peer = socket.remoteAddress;
+        this.#services.log.debug({ listener: config.name, peer, detail }, 'TLS handshake failed');
+      },
+    });
+  }
+
+  #serve(socket: Socket, chain: FilterChain, tls: PeerTls | null, traits: ConnectionTraits): void {
+    chain.serve(socket, downstreamOf(traits, tls, this.#services.nextConnectionId(), chain.place));
+  }
+
+  /** Bounds the time that something is waited for; the result ends it. 0 is no limit. */
+  #wait(socket: Socket, timeout: number, late: () => void): () => void {
+    const { stats } = this.#owner;
+    const { wheel } = this.#services;
+    this.#waiting.add(socket);
+    stats.downstream_pre_cx_active += 1;
+    const expire = () => {
+      stats.downstream_pre_cx_timeout += 1;
+      late();
+    };
+    const timer: Timer | null = timeout > 0 ? wheel.set(timeout, expire) : null;
+    const done = () => {
+      if (!this.#waiting.delete(socket)) return;
+      stats.downstream_pre_cx_active -= 1;
+      wheel.cancel(timer);
+    };
+    socket.once('close', done);
+    return done;
+  }
+
+  /** A connection that found no chain, or whose handshake with it failed. */
+  #logUnserved(traits: ConnectionTraits, chain: FilterChain | null): void {
+    const log = this.#owner.log();
+    if (log === null) return;
+    const { name, metadata, direction } = this.#owner.config;
+    const place = chain?.place ?? { name, chain: '', metadata, direction };
+    const downstream = downstreamOf(traits, null, this.#services.nextConnectionId(), place);
+    const record = connectionRecord(downstream, this.#services.clock);
+    if (chain === null) {
+      record.flags = flag.noRouteFound;
+      record.details = 'filter_chain_not_found';
+    }
+    log.write(record);
+  }
+}
