@@ -1,4 +1,5 @@
 // Addresses of sockets. Internal addresses are for neither listeners nor endpoints here.
+import { resolve } from 'node:path';
 import {
   type Address,
   type SocketAddress,
@@ -26,13 +27,15 @@ export function decodeSocketAddress(
   return { address: socket.address, port };
 }
 
-/** Also the path of a Unix socket, with port 0. */
+/** Also the path of a Unix socket, with port 0; a relative one is within the folder the process was started in. */
 export function decodeSocketOrPipe(
   address: Address | undefined,
   path: string,
 ): { readonly address: string; readonly port: number } {
   if (address?.address.case !== 'pipe') return decodeAddress(address, path);
   const { path: file } = address.address.value;
-  if (!file.startsWith('/')) throw new ConfigError(at(path, 'pipe.path'), 'must be absolute');
-  return { address: file, port: 0 };
+  const here = at(path, 'pipe.path');
+  if (file === '') throw new ConfigError(here, 'is empty');
+  if (file.startsWith('@')) throw new ConfigError(here, 'abstract sockets are not supported');
+  return { address: resolve(file), port: 0 };
 }

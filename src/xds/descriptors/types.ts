@@ -10,6 +10,9 @@ import { LazyService } from './service.ts';
 
 type LazyType = LazyMessage | LazyEnum | LazyService;
 
+/** What moved to another package and did not change. */
+const OLDER_NAMES: Readonly<Record<string, string>> = { 'udpa.type.v1.TypedStruct': 'xds.type.v3.TypedStruct' };
+
 /** A registry whose descriptors are made when they are asked for, each once. */
 export class Types implements Registry {
   readonly kind = 'registry';
@@ -26,7 +29,8 @@ export class Types implements Registry {
     return this.#set.bytes;
   }
 
-  get(typeName: string): LazyType | undefined {
+  get(asked: string): LazyType | undefined {
+    const typeName = OLDER_NAMES[asked] ?? asked;
     const known = this.#known.get(typeName);
     if (known) return known;
     const entry = this.#set.find(typeName);
