@@ -41,6 +41,28 @@ test("what Istio's agent gives to Envoy starts it", async () => {
   expect(await read('/stats/prometheus')).toContain('envoy_server_live{pod="web-1"}');
 });
 
+test('admin answers what it is allowed to', async () => {
+  const place = join(folder, 'allowed');
+  const text = `{ admin: { address: ${address}, allow_paths: [{ exact: /ready }, { prefix: /stats }] } }`;
+  await using _proxy = await TestProcess.start({
+    command: pinnedNode,
+    args: [program, '--config-yaml', text, '--admin-address-path', place],
+    ready: () => existsSync(place) && readFileSync(place, 'utf8') !== '',
+    deadline: 20_000,
+  });
+  const statuses = await Promise.all(
+    ['/ready', '/stats?format=json', '/quitquitquit', '/config_dump', '/'].map(async (path) => {
+      const response = await fetch(`http://${readFileSync(place, 'utf8')}${path}`);
+      return [path, response.status, response.status === 403 ? await response.text() : ''];
+    }),
+  );
+  expect(statuses).toEqual([
+    ['/ready', 200, ''],
+    ['/stats?format=json', 200, ''],
+    ...['/quitquitquit', '/config_dump', '/'].map((path) => [path, 403, `request to path ${path} not allowed`]),
+  ]);
+});
+
 test('a configuration is validated without a start', async () => {
   expect(await run('--mode', 'validate', '-c', bootstrap)).toEqual({
     code: 0,

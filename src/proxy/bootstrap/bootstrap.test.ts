@@ -45,7 +45,7 @@ describe('bootstrap', () => {
 
   it('says what to start from', async () => {
     const bootstrap = await readBootstrap(complete, 'b.yaml');
-    expect(bootstrap.admin).toEqual({ address: '127.0.0.1', port: 9901 });
+    expect(bootstrap.admin).toEqual({ address: '127.0.0.1', port: 9901, allows: null });
     expect(bootstrap.agent).toEqual({ ca: '127.0.0.1:15010', rootFile: '/r', tokenFile: '/t' });
     expect(bootstrap.concurrency).toBe(1);
     expect(bootstrap.ads).toEqual({
@@ -73,7 +73,38 @@ describe('bootstrap', () => {
 
   it('reads the same as JSON', async () => {
     const json = '{"node": {"id": "n"}, "admin": {"address": {"socketAddress": {"address": "::1", "portValue": 1}}}}';
-    expect((await readBootstrap(json, 'b.json')).admin).toEqual({ address: '::1', port: 1 });
+    expect((await readBootstrap(json, 'b.json')).admin).toEqual({ address: '::1', port: 1, allows: null });
+  });
+
+  it('starts from what Istio’s agent writes', async () => {
+    const file = {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+      path: '/dev/null',
+    };
+    const address = { socket_address: { address: '127.0.0.1', port_value: 15_000 } };
+    const extension = {
+      '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct',
+      type_url: 'type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
+      value: { buffer_size_kb: 64 },
+    };
+    const json = {
+      application_log_config: { log_format: { text_format: '%v' } },
+      bootstrap_extensions: [{ name: 'envoy.bootstrap.internal_listener', typed_config: extension }],
+      admin: { access_log: [{ name: 'file', typed_config: file }], profile_path: '/var/lib/istio/envoy.prof', address },
+      deferred_stat_options: { enable_deferred_creation_stats: true },
+      cluster_manager: { enable_deferred_cluster_creation: true },
+    };
+    const { admin } = await readBootstrap(JSON.stringify(json), 'b.json');
+    expect(admin).toEqual({ address: '127.0.0.1', port: 15_000, allows: null });
+  });
+
+  it('says what admin may be asked', async () => {
+    const { admin } = await readBootstrap(
+      'admin: { address: { pipe: { path: /run/admin } }, allow_paths: [{ prefix: /stats }, { exact: /ready }] }',
+      'b.yaml',
+    );
+    const asked = ['/stats?filter=x', '/ready', '/ready?x=1', '/quitquitquit'];
+    expect(asked.map((path) => admin?.allows?.(path))).toEqual([true, true, false, false]);
   });
 
   it('reads what the control plane writes for a proxy', async () => {
@@ -134,6 +165,26 @@ it.each([
       'admin: { address: { socket_address: { address: 127.0.0.1, named_port: x } } }',
     ),
     /admin\.address: needs a pipe, or a socket_address/,
+  ],
+  [
+    'a log of admin',
+    'admin: { access_log_path: /tmp/log, address: { pipe: { path: /tmp/admin } } }',
+    /^b\.yaml: admin\.access_log_path: requests to admin are not logged \(hint: leave it out, or \/dev\/null\)/,
+  ],
+  [
+    'options of the socket of admin',
+    'admin: { socket_options: [{ level: 1, name: 2, int_value: 3 }], address: { pipe: { path: /tmp/admin } } }',
+    /^b\.yaml: admin\.socket_options: not supported/,
+  ],
+  [
+    'an extension of the process',
+    `bootstrap_extensions: [{ name: x, typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]`,
+    /^b\.yaml: bootstrap_extensions\[0\]\.typed_config: type envoy\.extensions\.filters\.http\.router\.v3\.Router is not supported/,
+  ],
+  [
+    'resources by locator',
+    'dynamic_resources: { lds_resources_locator: xdstp://a/b }',
+    /^b\.yaml: dynamic_resources\.lds_resources_locator: not supported/,
   ],
   [
     'REST',

@@ -2,6 +2,7 @@
 import { create, isFieldSet } from '@bufbuild/protobuf';
 import { types } from '../../xds/descriptors/types.ts';
 import {
+  Bootstrap_DynamicResourcesSchema,
   type Bootstrap as BootstrapMessage,
   BootstrapSchema,
   ClusterManagerSchema,
@@ -21,8 +22,10 @@ import { ConfigError } from '../config/config-error.ts';
 import { type ConfigSource, decodeSource } from '../config/config-source.ts';
 import { decodeStreamSource, type StreamSource } from '../config/stream-source.ts';
 import type { OverloadConfig } from '../overload/config.ts';
+import { type AdminConfig, readAdmin } from './admin.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage, type Source } from './document.ts';
+import { readExtensions } from './extensions.ts';
 import { readOverload } from './overload-manager.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { bootstrapSources, type CommandLine } from './sources.ts';
@@ -33,7 +36,7 @@ export type Bootstrap = {
   /** As read, for the config dump. */
   readonly message: BootstrapMessage;
   readonly node: Node;
-  readonly admin: { readonly address: string; readonly port: number } | { readonly path: string } | null;
+  readonly admin: AdminConfig | null;
   readonly runtime: RuntimeLayers;
   readonly overload: OverloadConfig | null;
   readonly statsSinks: StatsSinks;
@@ -54,21 +57,28 @@ export type Bootstrap = {
 
 export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; readonly tokenFile: string };
 
-/** Fields that are read, and those that change nothing here: the format of Envoy's own log. */
+/** Fields that are read. */
 const readFields = new Set([
-  'clusterManager',
+  'cluster_manager',
   'node',
   'admin',
-  'staticResources',
-  'dynamicResources',
-  'layeredRuntime',
-  'overloadManager',
-  'statsFlush',
-  'statsFlushInterval',
-  'statsSinks',
-  'statsConfig',
+  'bootstrap_extensions',
+  'static_resources',
+  'dynamic_resources',
+  'layered_runtime',
+  'overload_manager',
+  'stats_flush_interval',
+  'stats_sinks',
+  'stats_config',
 ]);
-const harmlessFields = new Set(['applicationLogConfig', '$typeName', '$unknown']);
+
+/** Fields that change nothing here, with the reason. */
+const harmlessFields: Readonly<Record<string, string>> = {
+  application_log_config: "the format of Envoy's own log",
+  deferred_stat_options: 'a counter nobody has counted with takes no memory',
+  inline_headers: 'how Envoy stores headers',
+  memory_allocator_manager: "an allocator of Envoy's",
+};
 
 /** Rejects with a BootstrapError. */
 export async function loadBootstrap(given: CommandLine): Promise<Bootstrap> {
@@ -94,6 +104,7 @@ async function readSources(sources: readonly Source[]): Promise<Bootstrap> {
 /** @throws BootstrapError without the name of the file. */
 export function bootstrapOf(message: BootstrapMessage): Bootstrap {
   refuseUnread(message);
+  readExtensions(message);
   const node = message.node ?? create(NodeSchema, {});
   const clusters = message.staticResources?.clusters ?? [];
   const ads = readAds(message.dynamicResources?.adsConfig, clusters);
@@ -106,7 +117,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
   return {
     message,
     node,
-    admin: readAdmin(message),
+    admin: readAdmin(message.admin),
     runtime: readRuntime(message),
     overload: readOverload(message.overloadManager),
     statsSinks: readStatsSinks(message),
@@ -123,10 +134,13 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
   };
 }
 
+/** Clusters are made when they come: that they could wait for their first request changes nothing for anybody. */
+const MANAGER_FIELDS: ReadonlySet<string> = new Set(['local_cluster_name', 'enable_deferred_cluster_creation']);
+
 function readLocalCluster({ clusterManager: manager }: BootstrapMessage): string {
   if (manager === undefined) return '';
   for (const field of ClusterManagerSchema.fields) {
-    if (field.name !== 'local_cluster_name' && isFieldSet(manager, field)) {
+    if (!MANAGER_FIELDS.has(field.name) && isFieldSet(manager, field)) {
       throw new BootstrapError(`cluster_manager.${field.name}: not supported`);
     }
   }
@@ -135,27 +149,15 @@ function readLocalCluster({ clusterManager: manager }: BootstrapMessage): string
 
 function refuseUnread(message: BootstrapMessage): void {
   for (const field of BootstrapSchema.fields) {
-    const name = field.localName;
-    const value: unknown = Reflect.get(message, name);
-    const empty = value === undefined || value === '' || value === false || isEmpty(value);
-    if (!empty && !readFields.has(name) && !harmlessFields.has(name))
+    if (isFieldSet(message, field) && !readFields.has(field.name) && !(field.name in harmlessFields))
       throw new BootstrapError(`${field.name}: not supported`);
   }
+  const resources = message.dynamicResources;
+  const located = resources && DYNAMIC_LOCATORS.find((field) => isFieldSet(resources, field));
+  if (located !== undefined) throw new BootstrapError(`dynamic_resources.${located.name}: not supported`);
 }
 
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-}
-
-function readAdmin(message: BootstrapMessage): Bootstrap['admin'] {
-  if (message.admin === undefined) return null;
-  const address = message.admin.address?.address;
-  if (address?.case === 'pipe') return { path: address.value.path };
-  if (address?.case !== 'socketAddress' || address.value.portSpecifier.case !== 'portValue') {
-    throw new BootstrapError('admin.address: needs a pipe, or a socket_address with port_value');
-  }
-  return { address: address.value.address, port: address.value.portSpecifier.value };
-}
+const DYNAMIC_LOCATORS = Bootstrap_DynamicResourcesSchema.fields.filter(({ name }) => name.endsWith('_locator'));
 
 /** Layers of the file itself, and the admin interface's; what would be fetched or watched is refused. */
 function readRuntime(message: BootstrapMessage): RuntimeLayers {

@@ -68,11 +68,10 @@ const PREFIX = 'envoy';
 
 /** @throws BootstrapError */
 export function readStatsSinks(message: Bootstrap): StatsSinks {
-  const { statsFlush, statsSinks } = message;
+  const { statsSinks } = message;
   const interval = message.statsFlushInterval === undefined ? INTERVAL : durationMs(message.statsFlushInterval);
   if (!(interval >= 1) || interval > 300_000)
     throw new BootstrapError('stats_flush_interval: must be between 1 ms and 5 minutes');
-  if (statsFlush.case === 'statsFlushOnAdmin') throw new BootstrapError('stats_flush_on_admin: not supported');
   return { interval, sinks: statsSinks.map((sink, at) => readSink(sink, `stats_sinks[${at}].typed_config`)) };
 }
 
