@@ -1,4 +1,4 @@
-// Filters that hold traffic back: limits of bandwidth, admission by success.
+// Filters that hold traffic back: limits of bandwidth, admission by success, requests at a time by latency.
 import { expect, test } from 'vitest';
 import { RawConnection } from '../support/raw-http.ts';
 import { type Reply, raw, respond } from '../support/upstream.ts';
@@ -6,6 +6,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
+import { figures } from './harness/statistics.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http';
 const BANDWIDTH = `"@type": ${TYPE}.bandwidth_limit.v3.BandwidthLimit`;
@@ -19,6 +20,9 @@ const CERTAIN =
   'aggression: { default_value: 1000000000, runtime_key: x }, max_rejection_probability: { default_value: { value: 100 }, runtime_key: x }';
 const admission = (fields = CERTAIN, before = '', criteria = ''): string =>
   `[${before}{ name: admission, typed_config: { "@type": ${TYPE}.admission_control.v3.AdmissionControl, success_criteria: { ${criteria} }, ${fields} } }]`;
+const concurrency = (limits: string, fastest: string, fields = ''): string =>
+  `[{ name: concurrency, typed_config: { "@type": ${TYPE}.adaptive_concurrency.v3.AdaptiveConcurrency, gradient_controller_config: { concurrency_limit_params: { ${limits} }, min_rtt_calc_params: { ${fastest} } }, ${fields} } }]`;
+const RARELY = 'concurrency_update_interval: 1000s';
 const CHECKS = `{ name: health, typed_config: { "@type": ${TYPE}.health_check.v3.HealthCheck, pass_through_mode: true, headers: [{ name: ":path", string_match: { exact: /health } }] } }, `;
 
 const virtualHosts = `
@@ -51,7 +55,7 @@ const turns = (
   listener,
   send: statuses.map(() => get(path)),
   script: { a: answers },
-  wants: { status: statuses, flags: '-' },
+  wants: { status: statuses },
 });
 const failed = respond({ status: 500 });
 const answered = respond({ body: 'ok' });
@@ -133,6 +137,32 @@ compareWithEnvoy(
       rare: { filters: admission(`${CERTAIN}, rps_threshold: { default_value: 1, runtime_key: x }`) },
       never: { filters: admission('max_rejection_probability: { default_value: { value: 0 }, runtime_key: x }') },
       idle: { filters: admission(`${CERTAIN}, enabled: { default_value: false, runtime_key: x }`) },
+      single: { filters: concurrency(`${RARELY}, min_concurrency_limit: 1`, 'fixed_value: 10s') },
+      singleOwn: {
+        filters: concurrency(
+          `${RARELY}, min_concurrency_limit: 1`,
+          'fixed_value: 10s',
+          'concurrency_limit_exceeded_status: { code: TooManyRequests }',
+        ),
+      },
+      singleOdd: {
+        filters: concurrency(
+          `${RARELY}, min_concurrency_limit: 1`,
+          'fixed_value: 10s',
+          'concurrency_limit_exceeded_status: { code: OK }',
+        ),
+      },
+      measuring: { filters: concurrency(RARELY, 'interval: 1000s, min_concurrency: 1, request_count: 3') },
+      boundless: {
+        filters: concurrency(
+          RARELY,
+          'interval: 1000s, min_concurrency: 1',
+          'enabled: { default_value: false, runtime_key: x }',
+        ),
+      },
+      growing: {
+        filters: concurrency('concurrency_update_interval: 0.05s, max_concurrency_limit: 9', 'fixed_value: 10s'),
+      },
     },
     virtualHosts,
     clusters,
@@ -148,7 +178,15 @@ compareWithEnvoy(
       seen('one of its own for a route', 'both', posted('/own', 'x'.repeat(3_000))),
       seen('nothing to tell of delays', 'told', get('/'), chunked('hello')),
 
-      turns('successes pass, a failure ends it', 'steep', [answered, answered, failed, failed], [200, 200, 500, 503]),
+      {
+        ...turns(
+          'successes pass, a failure ends it',
+          'steep',
+          [answered, answered, failed, failed],
+          [200, 200, 500, 503],
+        ),
+        wants: { status: [200, 200, 500, 503], flags: '-' },
+      },
       turns('what counts as success', 'steepHttp', [answered, respond({ status: 404 })], [200, 404, 503]),
       turns('a status of gRPC in the head', 'steepGrpc', [call('2'), call('14')], [200, 200, 503]),
       turns('a status of gRPC in trailers', 'steepTrailers', [called('5'), called('13')], [200, 200, 503]),
@@ -185,6 +223,61 @@ compareWithEnvoy(
         expect([await status(), await status()]).toEqual([500, 503]);
         await waitFor('requests are admitted again', async () => (await status()) === 200, { deadline: 5_000 });
       }
+    });
+
+    const GRADIENT = /\.gradient_controller\./;
+    const gauges = async (stand: Stand, listener: string) =>
+      Object.fromEntries(
+        [...(await figures(stand))].filter(([name]) => name.startsWith(`http.${listener}.`) && GRADIENT.test(name)),
+      );
+
+    test.each<[name: string, listener: string, status: number]>([
+      ['one too many', 'single', 503],
+      ['one too many, with a status', 'singleOwn', 429],
+      ['one too many, with a status that is no error', 'singleOdd', 503],
+      ['one too many while the fastest is measured', 'measuring', 503],
+      ['not enabled', 'boundless', 200],
+    ])('concurrency: %s', async (_name, listener, status) => {
+      const { reference, ours } = pair();
+      const [theirs, mine] = await Promise.all(
+        [reference, ours].map(async (stand) => {
+          for (const upstream of stand.upstreams) upstream.script([raw('', 'hang'), answered]);
+          const client = () => RawConnection.open(stand.portOf(listener));
+          using first = await client();
+          first.send(get('/'));
+          await waitFor('the first is under way', () => stand.upstreams[0]!.received.length === 1);
+          using second = await client();
+          second.send(get('/'));
+          const { status, headers, body } = await second.response({ method: 'GET' });
+          const told = headers
+            .map(([name, value]) => `${name}: ${value}`)
+            .filter((line) => !/^(date|x-envoy-up)/.test(line));
+          return { status, told, body, gauges: await gauges(stand, listener) };
+        }),
+      );
+      expect(theirs!.status, 'Envoy').toBe(status);
+      expect(mine).toEqual(theirs);
+    });
+
+    test.each<[name: string, listener: string, wants: string]>([
+      ['the fastest is measured', 'measuring', 'min_rtt_calculation_active 0'],
+      ['the limit grows to the most', 'growing', 'concurrency_limit 9'],
+    ])('concurrency: %s', async (_name, listener, wants) => {
+      const { reference, ours } = pair();
+      const [field, value] = wants.split(' ');
+      const [theirs, mine] = await Promise.all(
+        [reference, ours].map(async (stand) => {
+          const name = `http.${listener}.adaptive_concurrency.gradient_controller.${field}`;
+          const reached = async () => {
+            for (let i = 0; i < 3; i++) await (await fetch(`http://127.0.0.1:${stand.portOf(listener)}/direct`)).text();
+            return (await figures(stand)).get(name) === Number(value);
+          };
+          await waitFor(`${name} ${value} (${stand.subject})`, reached, { deadline: 5_000 });
+          const { [name.replace(field!, 'sample_rtt_msecs')]: _, ...steady } = await gauges(stand, listener);
+          return steady;
+        }),
+      );
+      expect(mine).toEqual(theirs);
     });
   },
 );

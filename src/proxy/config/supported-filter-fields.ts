@@ -24,6 +24,14 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit': 'fixed_limit header_limit percentage',
   'envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit': 'limit_kbps',
 
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency':
+    'gradient_controller_config enabled concurrency_limit_exceeded_status',
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig':
+    'sample_aggregate_percentile concurrency_limit_params min_rtt_calc_params',
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams':
+    'max_concurrency_limit concurrency_update_interval min_concurrency_limit',
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams':
+    'interval fixed_value request_count jitter min_concurrency buffer',
   'envoy.extensions.filters.http.admission_control.v3.AdmissionControl':
     'enabled success_criteria sampling_window aggression sr_threshold rps_threshold max_rejection_probability',
   'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria': 'http_criteria grpc_criteria',

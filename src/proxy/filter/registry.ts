@@ -24,6 +24,7 @@ import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
 import { healthCheck } from './health-check.ts';
 import { jwtAuthn } from './jwt/filter.ts';
+import { adaptiveConcurrency } from './load/adaptive-concurrency.ts';
 import { admissionControl } from './load/admission-control.ts';
 import { onDemand } from './on-demand.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
@@ -34,6 +35,7 @@ import { setMetadata } from './set-metadata.ts';
 import { statefulSession } from './stateful-session.ts';
 
 const kinds: readonly FilterKind[] = [
+  adaptiveConcurrency,
   admissionControl,
   apiKeyAuth,
   bandwidthLimit,

@@ -54,7 +54,7 @@ export class ConnectionManager implements StreamAcceptor {
       config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
     this.scope = filterScope(services, config.statPrefix, () => this.routes);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
-    this.#started = startAll(config.filters.flatMap((filter) => filter.start?.(this.scope) ?? []));
+    this.#started = startAll(config.filters.flatMap((filter) => (filter.disabled ?? filter).start?.(this.scope) ?? []));
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
   }
 
