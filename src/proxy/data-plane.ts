@@ -43,6 +43,8 @@ export type DataPlaneOptions = {
   readonly node?: { readonly id: string; readonly cluster: string; readonly locality?: LocalityFields | undefined };
   /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`). */
   readonly localCluster?: string;
+  /** File for ejections of endpoints (`cluster_manager.outlier_detection.event_log_path`); '' for none. */
+  readonly outlierLog?: string;
   readonly overload?: Overload;
   /** Values of Envoy's runtime by key. */
   readonly runtime?: RuntimeLookup;
@@ -194,7 +196,7 @@ export class DataPlane {
     const { clock, random, log, sharing, judgement = null } = this.#options;
     const shared = { clock, random, log, wheel: this.#wheel };
     const check = (owner: HealthOwner) => new HealthChecks(owner, { ...shared, openLines: openSink });
-    const { watchHealth = check } = this.#options;
+    const { watchHealth = check, outlierLog = '' } = this.#options;
     return {
       ...shared,
       tlsConnector: (config, stats, below) => new TlsConnector(config, stats, this.#secrets, below),
@@ -204,6 +206,7 @@ export class DataPlane {
       local: () => this.#localCluster(),
       watchHealth: (owner) => watchHealth(owner, check),
       judgement,
+      outlierLog: outlierLog === '' ? null : openSink(outlierLog),
     };
   }
 

@@ -244,3 +244,11 @@ it.each([
   await expect(read).rejects.toThrow(BootstrapError);
   await expect(read).rejects.toThrow(reason);
 });
+
+it('has a file for ejections of endpoints', async () => {
+  const manager = (fields: string) => readBootstrap(`cluster_manager: { outlier_detection: { ${fields} } }`, 'b.yaml');
+  expect((await manager('event_log_path: /dev/stdout')).outlierLog).toBe('/dev/stdout');
+  await expect(manager('event_service: {}')).rejects.toThrow(
+    'b.yaml: cluster_manager.outlier_detection.event_service: not supported',
+  );
+});

@@ -1,11 +1,12 @@
 // The bootstrap file → what this process starts from. Everything it says and we cannot do is refused.
-import { create, isFieldSet } from '@bufbuild/protobuf';
+import { create, type DescMessage, isFieldSet, type Message } from '@bufbuild/protobuf';
 import { types } from '../../xds/descriptors/types.ts';
 import {
   Bootstrap_DynamicResourcesSchema,
   type Bootstrap as BootstrapMessage,
   BootstrapSchema,
   ClusterManagerSchema,
+  ClusterManager_OutlierDetectionSchema as OutlierSchema,
 } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { type Cluster, Cluster_DiscoveryType } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { type Node, NodeSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
@@ -49,6 +50,8 @@ export type Bootstrap = {
   readonly clusterSource: ConfigSource | null;
   /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
   readonly localCluster: string;
+  /** File that ejections of endpoints are told in; '' for none. */
+  readonly outlierLog: string;
   /** Metadata TULLE_CONCURRENCY: threads that carry traffic, 0 for one per core. */
   readonly concurrency: number;
   /** Metadata TULLE_AGENT: this process gets its own certificate. */
@@ -128,23 +131,27 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
     ads,
     listenerSource,
     clusterSource,
-    localCluster: readLocalCluster(message),
+    ...readClusterManager(message),
     concurrency: readConcurrency(node),
     agent: readAgent(node),
   };
 }
 
 /** Clusters are made when they come: that they could wait for their first request changes nothing for anybody. */
-const MANAGER_FIELDS: ReadonlySet<string> = new Set(['local_cluster_name', 'enable_deferred_cluster_creation']);
+const MANAGER_FIELDS = ['local_cluster_name', 'outlier_detection', 'enable_deferred_cluster_creation'];
 
-function readLocalCluster({ clusterManager: manager }: BootstrapMessage): string {
-  if (manager === undefined) return '';
-  for (const field of ClusterManagerSchema.fields) {
-    if (!MANAGER_FIELDS.has(field.name) && isFieldSet(manager, field)) {
-      throw new BootstrapError(`cluster_manager.${field.name}: not supported`);
-    }
-  }
-  return manager.localClusterName;
+function readClusterManager({ clusterManager }: BootstrapMessage): Pick<Bootstrap, 'localCluster' | 'outlierLog'> {
+  if (clusterManager === undefined) return { localCluster: '', outlierLog: '' };
+  refuseOthers(ClusterManagerSchema, clusterManager, MANAGER_FIELDS, 'cluster_manager');
+  const { localClusterName: localCluster, outlierDetection: outlier } = clusterManager;
+  if (outlier === undefined) return { localCluster, outlierLog: '' };
+  refuseOthers(OutlierSchema, outlier, ['event_log_path'], 'cluster_manager.outlier_detection');
+  return { localCluster, outlierLog: outlier.eventLogPath };
+}
+
+function refuseOthers(schema: DescMessage, message: Message, read: readonly string[], path: string): void {
+  const other = schema.fields.find((field) => isFieldSet(message, field) && !read.includes(field.name));
+  if (other !== undefined) throw new BootstrapError(`${path}.${other.name}: not supported`);
 }
 
 function refuseUnread(message: BootstrapMessage): void {

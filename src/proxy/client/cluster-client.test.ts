@@ -69,6 +69,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     dnsCaches: null as never,
     local: () => null,
     judgement: null,
+    outlierLog: null,
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {
       throw new Error('no TLS here');

@@ -5,11 +5,15 @@ import type { ClusterConfig } from '../config/types.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import type { Host } from './host.ts';
+import { OutlierLog } from './outlier-log.ts';
 import { PassiveHealth } from './passive-health.ts';
 import { sameJson } from './same-json.ts';
 import type { ClusterStats } from './stats.ts';
 
-export type ClusterHealthContext = Pick<ClusterServices, 'wheel' | 'random' | 'watchHealth' | 'judgement'> & {
+export type ClusterHealthContext = Pick<
+  ClusterServices,
+  'wheel' | 'random' | 'watchHealth' | 'judgement' | 'outlierLog'
+> & {
   readonly clock: Clock;
   readonly stats: ClusterStats;
   readonly hosts: () => readonly Host[];
@@ -83,7 +87,7 @@ export class ClusterHealth {
   }
 
   #watchPassively(): void {
-    const { wheel, random, clock, stats, hosts, onChange, judgement } = this.#context;
+    const { wheel, random, clock, stats, hosts, onChange, judgement, outlierLog: writer } = this.#context;
     for (const host of hosts()) this.#passive?.remove(host);
     this.#passive?.stop();
     const { name, outlierDetection: config, discovery } = this.#config;
@@ -97,6 +101,7 @@ export class ClusterHealth {
       judgement: discovery.kind === 'original-dst' || discovery.kind === 'dynamic' ? null : judgement,
       stats: stats.outlier_detection,
       now: () => clock.now(),
+      log: writer && new OutlierLog({ cluster: name, now: () => clock.now(), epoch: () => clock.epoch(), writer }),
     });
     for (const host of hosts()) this.#passive.add(host);
   }

@@ -10,6 +10,7 @@ import type { Connector } from './connector.ts';
 import type { DnsCaches } from './dns-caches.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import type { Judgement, Party } from './judgement.ts';
+import type { LineWriter } from './outlier-log.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type ClusterServices = {
@@ -23,6 +24,8 @@ export type ClusterServices = {
   watchHealth(owner: HealthOwner): HealthWatch;
   /** How threads that send requests to the same endpoints judge them together; null: there is one. */
   readonly judgement: ((party: Party) => Judgement) | null;
+  /** Where ejections of endpoints are told; null: nowhere. */
+  readonly outlierLog: LineWriter | null;
   /** What other threads use of what goes by this name; null where there are none. */
   tally(name: string): Tally | null;
   /** Another cluster, for those that are made of others. */

@@ -29,6 +29,7 @@ function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignmen
     ...{ clock, wheel, log, random },
     tlsConnector: () => expect.unreachable('no TLS here'),
     judgement: null,
+    outlierLog: null,
     watchHealth: () => expect.unreachable('no checks here'),
     tally: () => null,
     cluster: () => undefined,

@@ -24,6 +24,7 @@ function make(change: Partial<OutlierConfig> = {}, count = 4, random: () => numb
     now: () => clock.now(),
     random,
     onChange: (host) => changes.push(host.name),
+    log: null,
     tell: null,
   });
   const answer = (host: number, ...statuses: number[]) => {

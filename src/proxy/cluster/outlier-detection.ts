@@ -4,6 +4,7 @@ import { unreachable } from '../../lib/unreachable.ts';
 import { unfit } from '../balance/health.ts';
 import type { OutlierConfig } from '../config/cluster-types.ts';
 import type { Host } from './host.ts';
+import type { Comparison, OutlierLog } from './outlier-log.ts';
 import type { OutlierMonitor } from './outlier-monitor.ts';
 import type { OutlierStats } from './stats.ts';
 
@@ -15,6 +16,8 @@ export type OutlierContext = {
   readonly random: () => number;
   /** An endpoint was ejected or came back. */
   readonly onChange: (host: Host) => void;
+  /** null: nobody wants to know. */
+  readonly log: OutlierLog | null;
   /** Where another thread judges: it is told of failures in a row, and does all that is left to do. */
   readonly tell: ((host: Host, detector: Detector) => void) | null;
 };
@@ -22,7 +25,7 @@ export type OutlierContext = {
 /** A detector by the name that its counters bear. */
 export type Detector = 'consecutive_5xx' | 'consecutive_gateway_failure' | 'consecutive_local_origin_failure';
 
-type AnyDetector =
+export type AnyDetector =
   | Detector
   | 'success_rate'
   | 'local_origin_success_rate'
@@ -86,7 +89,7 @@ export class OutlierDetection {
 
   /** It failed so many times in a row as the detector asks for, here or in another thread. */
   judgeRow(host: Host, detector: Detector): void {
-    if (!host.is(unfit.failedOutlierCheck)) this.#detected(host, detector, this.#enforcing(detector));
+    if (!host.is(unfit.failedOutlierCheck)) this.#detected(host, detector, this.#enforcing(detector), null);
   }
 
   /** Goes on with an ejection that another judge began. */
@@ -154,29 +157,34 @@ export class OutlierDetection {
         ? ['success_rate', 'failure_percentage']
         : ['local_origin_success_rate', 'local_origin_failure_percentage'];
     if (rated.length > 0 && rated.length >= successRate.minimumHosts) {
-      const threshold = ejectionThreshold(
+      const { mean, threshold } = ejectionThreshold(
         rated.map((host) => rateOf(host).percent),
         successRate.stdevFactor / 1000,
       );
       const chance = origin === 'external' ? successRate.enforcing : successRate.enforcingLocalOrigin;
-      for (const host of rated) if (rateOf(host).percent < threshold) this.#detected(host, byRate, chance);
+      for (const host of rated) {
+        const rate = rateOf(host).percent;
+        if (rate < threshold) this.#detected(host, byRate, chance, { rate, mean, threshold });
+      }
     }
     if (counted.length > 0 && counted.length >= failurePercentage.minimumHosts) {
       const chance = origin === 'external' ? failurePercentage.enforcing : failurePercentage.enforcingLocalOrigin;
       const failing = counted.filter((host) => 100 - rateOf(host).percent >= failurePercentage.threshold);
-      for (const host of failing) this.#detected(host, byPercentage, chance);
+      for (const host of failing)
+        this.#detected(host, byPercentage, chance, { rate: rateOf(host).percent, mean: 0, threshold: 0 });
     }
   }
 
-  #detected(host: Host, detector: AnyDetector, enforcing: number): void {
-    const { stats, random } = this.#context;
+  #detected(host: Host, detector: AnyDetector, enforcing: number, comparison: Comparison): void {
+    const { stats, random, log } = this.#context;
     stats[`ejections_detected_${detector}`] += 1;
     if (host.is(unfit.failedOutlierCheck)) return;
     if (!this.#hasRoom()) stats.ejections_overflow += 1;
     else if (random() * 100 < enforcing) {
       stats[`ejections_enforced_${detector}`] += 1;
       this.#eject(host);
-    }
+      log?.ejected(host, detector, comparison, true);
+    } else log?.ejected(host, detector, comparison, false);
   }
 
   #hasRoom(): boolean {
@@ -190,6 +198,7 @@ export class OutlierDetection {
     const { baseEjection, maxEjection, maxEjectionJitter } = this.#config;
     const monitor = host.outlier;
     stats.ejections_enforced_total += 1;
+    monitor.ejections += 1;
     monitor.jitter = Math.floor(random() * (maxEjectionJitter + 1));
     if (monitor.backoff * baseEjection < maxEjection + baseEjection) monitor.backoff += 1;
     this.#leaveOut(host);
@@ -207,13 +216,17 @@ export class OutlierDetection {
     host.unmark(unfit.failedOutlierCheck);
     host.outlier.forgetErrors();
     host.outlier.returnedAt = this.#context.now();
+    this.#context.log?.returned(host);
     this.#context.onChange(host);
   }
 }
 
-/** Percent: so many standard deviations below the mean. */
-function ejectionThreshold(rates: readonly number[], factor: number): number {
+/** Percent; the threshold is so many standard deviations below the mean. */
+function ejectionThreshold(
+  rates: readonly number[],
+  factor: number,
+): { readonly mean: number; readonly threshold: number } {
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
   const variance = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length;
-  return mean - factor * Math.sqrt(variance);
+  return { mean, threshold: mean - factor * Math.sqrt(variance) };
 }

@@ -42,6 +42,8 @@ export class OutlierMonitor {
   readonly external: SuccessRate;
   /** What failed before there was a response. */
   readonly local: SuccessRate;
+  /** How often it was ejected. */
+  ejections = 0;
   /** How many times the base time the next ejection takes. */
   backoff = 0;
   jitter = 0;
