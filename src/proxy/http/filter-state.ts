@@ -4,9 +4,6 @@
 /** The name that a connection to an endpoint asks for in its handshake. */
 export const UPSTREAM_SERVER_NAME = 'envoy.network.upstream_server_name';
 
-/** Of the answer to a tunnel: fields, as the JSON of `envoy.config.core.v3.HeaderMap`. */
+/** Of the answer to a tunnel: fields, as objects of `envoy.config.core.v3.HeaderMap`. */
 export const TUNNEL_HEADERS = 'envoy.tcp_proxy.propagate_response_headers';
 export const TUNNEL_TRAILERS = 'envoy.tcp_proxy.propagate_response_trailers';
-
-/** Of these there is JSON, and no text. */
-export const JSON_STATE: ReadonlySet<string> = new Set([TUNNEL_HEADERS, TUNNEL_TRAILERS]);

@@ -16,10 +16,12 @@ export class StateObject {
   }
 }
 
-/** `plain` is what matchers see. */
-export function leaveObject(exchange: Exchange, name: string, plain: string, object: StateObject): void {
-  exchange.filterState ??= new Map();
-  exchange.filterState.set(name, plain);
+/** `plain` is what matchers see; null: there is no text of it. */
+export function leaveObject(exchange: Exchange, name: string, plain: string | null, object: StateObject): void {
+  if (plain !== null) {
+    exchange.filterState ??= new Map();
+    exchange.filterState.set(name, plain);
+  }
   exchange.stateObjects ??= new Map();
   exchange.stateObjects.set(name, object);
 }

@@ -11,6 +11,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { TUNNEL_HEADERS, TUNNEL_TRAILERS } from '../http/filter-state.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import { leaveObject, StateObject } from '../http/state-object.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import { kept } from '../socket/reused-reads.ts';
 
@@ -44,8 +45,7 @@ type Keeper = {
 function keeperOf({ keepsHeaders, keepsTrailers }: TunnelConfig, record: Exchange): Keeper {
   const keep = (key: string, fields: Iterable<readonly [name: string, value: string]>) => {
     const headers = [...fields].map(([name, value]) => ({ key: name, value: Buffer.from(value, 'latin1').toString() }));
-    record.filterState ??= new Map();
-    record.filterState.set(key, JSON.stringify({ headers }));
+    leaveObject(record, key, null, new StateObject(JSON.stringify({ headers }), { headers }));
   };
   return {
     headers: keepsHeaders

@@ -375,7 +375,8 @@ test('fields of a tunnel’s answer, and of its end, stay with the connection', 
     });
   });
   const kept: unknown[] = [];
-  const write = ({ filterState }: Exchange) => void kept.push(...(filterState ?? []));
+  const write = ({ stateObjects }: Exchange) =>
+    void kept.push(...[...(stateObjects ?? [])].map(([name, { text }]) => [name, text]));
   const tunnel = {
     hostOf: () => 'a.test',
     postPath: '/',

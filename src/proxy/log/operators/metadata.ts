@@ -1,7 +1,6 @@
 // Metadata of filters, routes, clusters, endpoints and listeners, by namespace and keys.
 import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
-import { JSON_STATE } from '../../http/filter-state.ts';
 import { type OperatorCompiler, type Operators, required, type Said } from './operator.ts';
 
 type Namespace = (exchange: Exchange, name: string) => unknown;
@@ -29,11 +28,12 @@ export const metadata: Operators = {
     const [key = '', form = 'TYPED', ...rest] = required('FILTER_STATE', parameter, path).split(':');
     if ((form !== 'TYPED' && form !== 'PLAIN') || rest.length > 0)
       throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED)`);
-    if (JSON_STATE.has(key)) return ({ filterState }) => (form === 'TYPED' ? filterState?.get(key) : undefined);
+    if (form === 'PLAIN') return ({ filterState }) => filterState?.get(key);
     return ({ filterState, stateObjects }) => {
+      const object = stateObjects?.get(key);
+      if (object !== undefined) return object;
       const value = filterState?.get(key);
-      if (value === undefined || form === 'PLAIN') return value;
-      return stateObjects?.get(key) ?? JSON.stringify(value);
+      return value === undefined ? undefined : JSON.stringify(value);
     };
   },
   /** Filters of upstream connections leave it; there are none. */
