@@ -12,7 +12,7 @@ import { createRequest, exportPrivateKey, generateKeys } from '../identity/workl
 import { systemClock } from '../lib/clock.ts';
 import { adsSource } from './config/config-source.ts';
 import { plainAssignment } from './config/endpoints.ts';
-import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/types.ts';
+import type { DownstreamTlsConfig, SecretValue, UpstreamTlsConfig, ValidationConfig } from './config/tls-types.ts';
 import { DataPlane } from './data-plane.ts';
 import type { Exchange } from './http/exchange.ts';
 import { FilterChain } from './listener/filter-chain.ts';

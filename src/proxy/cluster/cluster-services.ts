@@ -4,7 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { LocalCluster } from '../balance/balancer.ts';
-import type { UpstreamTlsConfig } from '../config/types.ts';
+import type { UpstreamTlsConfig } from '../config/tls-types.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
 import type { DnsCaches } from './dns-caches.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { DataSource, WatchedDirectory } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import type { SecretRef, SecretValue } from './types.ts';
+import type { SecretRef, SecretValue } from './tls-types.ts';
 
 /** The source of secrets in files that are followed. */
 export const FILES = 'files';

@@ -8,8 +8,8 @@ import { refuseUnsupported } from './check.ts';
 import { at, ConfigError } from './config-error.ts';
 import { bootstrapSource, decodeSource, plainName } from './config-source.ts';
 import { readStapleOf } from './staple.ts';
+import type { SecretRef, SecretValue } from './tls-types.ts';
 import { asksNothing, decodeTrust } from './tls-validation.ts';
-import type { SecretRef, SecretValue } from './types.ts';
 import { readBytes, readSource } from './values.ts';
 
 export function decodeSecret(secret: Secret): SecretValue {

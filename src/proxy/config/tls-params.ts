@@ -5,7 +5,7 @@ import {
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import type { TlsParams, TlsVersion } from './types.ts';
+import type { TlsParams, TlsVersion } from './tls-types.ts';
 
 /** Envoy's defaults: forward secrecy and authenticated encryption only, all of them allowed by FIPS 140 but ChaCha20. */
 const CIPHERS = [

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { DownstreamTlsContext } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { at, ConfigError } from './config-error.ts';
-import type { DownstreamTlsConfig } from './types.ts';
+import type { DownstreamTlsConfig } from './tls-types.ts';
 import { millis, readBytes } from './values.ts';
 
 /** Envoy's: a name, a key for HMAC-SHA-256, one for AES-256. */

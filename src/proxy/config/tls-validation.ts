@@ -13,8 +13,8 @@ import { compileString } from '../route/match/string-matcher.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { ownSecret } from './secret-files.ts';
+import type { PeerChecks, SanType, SecretValue, ValidationConfig } from './tls-types.ts';
 import { readTrustBundles } from './trust-bundles.ts';
-import type { PeerChecks, SanType, SecretValue, ValidationConfig } from './types.ts';
 import { readSource } from './values.ts';
 
 type Sans = PeerChecks['sans'];

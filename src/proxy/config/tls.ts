@@ -15,8 +15,8 @@ import { ownSecret } from './secret-files.ts';
 import { certificateOf, mustBeStapled } from './staple.ts';
 import { decodeParams } from './tls-params.ts';
 import { decodeSessions } from './tls-sessions.ts';
+import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfig } from './tls-types.ts';
 import { decodeChecks, decodeInlineValidation, noChecks } from './tls-validation.ts';
-import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfig } from './types.ts';
 
 /** null: plain text. */
 export function decodeDownstreamSocket(socket: TransportSocket | undefined, path: string): DownstreamTlsConfig | null {

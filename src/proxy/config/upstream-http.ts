@@ -12,7 +12,8 @@ import {
 import { unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeHttp2Options } from './http2-options.ts';
-import type { ClusterConfig, RequestNames, UpstreamHttpConfig } from './types.ts';
+import type { RequestNames } from './tls-types.ts';
+import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
 import { millis } from './values.ts';
 
 const IDLE = 3_600_000;

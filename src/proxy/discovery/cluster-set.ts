@@ -1,7 +1,8 @@
 // Clusters and their endpoints: a cluster is used once its endpoints and secrets have come.
 import type { Clock } from '../../lib/clock.ts';
 import type { Assignment } from '../config/cluster-types.ts';
-import type { ClusterConfig, SecretRef } from '../config/types.ts';
+import type { SecretRef } from '../config/tls-types.ts';
+import type { ClusterConfig } from '../config/types.ts';
 import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
 import type { SecretStore } from './secret-store.ts';

@@ -2,7 +2,8 @@
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Assignment } from '../config/cluster-types.ts';
 import type { OnDemand } from '../config/on-demand.ts';
-import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
+import type { ClusterConfig, ListenerConfig } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
 /** What returns a promise is in use when it resolves; where it rejects, what was in use before still is. */

@@ -5,7 +5,8 @@ import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_p
 import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { Assignment } from '../config/cluster-types.ts';
-import type { ClusterConfig, ListenerConfig, SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
+import type { ClusterConfig, ListenerConfig } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 
 /** Each throws, with a message that begins with the field's path, what it cannot decode. */

@@ -1,6 +1,7 @@
 // Listeners and the route tables they name: a listener starts once its routes and secrets have come.
 import type { Clock } from '../../lib/clock.ts';
-import type { FilterChainConfig, ListenerConfig, SecretRef } from '../config/types.ts';
+import type { SecretRef } from '../config/tls-types.ts';
+import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { selfSign } from '../../identity/certificate.ts';
 import { exportPrivateKey, generateKeys } from '../../identity/workload-keys.ts';
-import type { SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import { FileWatch } from './file-watch.ts';
 import { SecretFiles } from './secret-files.ts';
 import { SecretStore } from './secret-store.ts';

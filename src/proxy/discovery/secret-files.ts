@@ -1,6 +1,6 @@
 // Secrets whose certificates and keys are in files: they come again when the files change, from the moment what these hold is whole.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import { FileWatch } from './file-watch.ts';
 
 export type FollowedSecret = {

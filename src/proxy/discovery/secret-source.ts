@@ -1,6 +1,6 @@
 // Where secrets come from: the identity agent in this process, a gRPC server, or a file.
 import type { IdentityAgent } from '../../identity/agent.ts';
-import type { SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import type { Applied } from './config-target.ts';
 
 export type DeliverSecret = (name: string, value: SecretValue) => Applied;

@@ -1,7 +1,7 @@
 // Every secret that is in use, by source and name: asks the sources for them, hands them to the target, says what is there.
 import type { ConfigSource } from '../config/config-source.ts';
 import { FILES } from '../config/secret-files.ts';
-import type { SecretRef, SecretValue } from '../config/types.ts';
+import type { SecretRef, SecretValue } from '../config/tls-types.ts';
 import type { Applied } from './config-target.ts';
 import { SecretFiles } from './secret-files.ts';
 import type { DeliverSecret, SecretSource } from './secret-source.ts';

@@ -1,7 +1,7 @@
 // Clusters, or listeners, by name: each is used once the secrets and the resources of another type that it names have come; until then its
 // predecessor is.
 import type { Clock } from '../../lib/clock.ts';
-import type { SecretRef } from '../config/types.ts';
+import type { SecretRef } from '../config/tls-types.ts';
 import type { Applied } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
 import type { SecretStore } from './secret-store.ts';

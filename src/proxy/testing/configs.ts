@@ -6,16 +6,8 @@ import type { EndpointConfig, Limits, OutlierConfig } from '../config/cluster-ty
 import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
-import type {
-  ClusterConfig,
-  DownstreamTlsConfig,
-  FilterChainConfig,
-  HttpConnectionConfig,
-  ListenerConfig,
-  SecretRef,
-  UpstreamTlsConfig,
-  ValidationConfig,
-} from '../config/types.ts';
+import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfig } from '../config/tls-types.ts';
+import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';

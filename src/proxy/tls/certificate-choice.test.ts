@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { selfSign, signRequest } from '../../identity/certificate.ts';
 import { createRequest, exportPrivateKey, generateKeys } from '../../identity/workload-keys.ts';
 import { bootstrapSource } from '../config/config-source.ts';
-import type { PeerChecks, SecretValue, ValidationConfig } from '../config/types.ts';
+import type { PeerChecks, SecretValue, ValidationConfig } from '../config/tls-types.ts';
 import { downstreamTls, validation } from '../testing/configs.ts';
 import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext } from './context.ts';

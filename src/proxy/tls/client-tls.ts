@@ -4,7 +4,7 @@ import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
 import { socketPlace } from '../cluster/origin-sockets.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
-import type { UpstreamTlsConfig } from '../config/types.ts';
+import type { UpstreamTlsConfig } from '../config/tls-types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
 import { type PeerChain, peerChainOf } from './peer.ts';

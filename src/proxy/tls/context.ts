@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { mustBeStapled, readStaple, type Staple } from '../config/staple.ts';
-import type { SecretRef, SecretValue, TlsParams, ValidationConfig } from '../config/types.ts';
+import type { SecretRef, SecretValue, TlsParams, ValidationConfig } from '../config/tls-types.ts';
 import { type LocalEnd, uriSans } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 import { type CurrentValidation, currentValidation } from './validation.ts';

@@ -1,7 +1,7 @@
 // Names that a request gives the handshake with its endpoint: `auto_sni` asks for its host, `auto_san_validation` demands a certificate for it.
 import { isIP } from 'node:net';
 import { ANYBODY, type Connector } from '../cluster/connector.ts';
-import type { RequestNames } from '../config/types.ts';
+import type { RequestNames } from '../config/tls-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 
 /** Of a transport over `below`, which may have purposes of its own. */

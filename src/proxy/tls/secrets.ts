@@ -1,6 +1,6 @@
 // The secrets the proxy has been given. Contexts ask for them at each handshake and are rebuilt only when one has changed.
 import { FILES } from '../config/secret-files.ts';
-import type { SecretRef, SecretValue } from '../config/types.ts';
+import type { SecretRef, SecretValue } from '../config/tls-types.ts';
 
 export class SecretStore {
   readonly #values = new Map<string, SecretValue>();

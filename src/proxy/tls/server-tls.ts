@@ -3,7 +3,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import type { DownstreamTlsConfig } from '../config/types.ts';
+import type { DownstreamTlsConfig } from '../config/tls-types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext, type OwnCertificate, SHOWS_NOTHING } from './context.ts';

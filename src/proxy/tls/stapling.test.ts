@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { makeStaple, type StapleInit } from '../../../test/support/staple.ts';
 import { mustBeStapled, readStaple, readStapleOf } from '../config/staple.ts';
-import type { DownstreamTlsConfig } from '../config/types.ts';
+import type { DownstreamTlsConfig } from '../config/tls-types.ts';
 import { downstreamTls } from '../testing/configs.ts';
 import { SecretStore } from './secrets.ts';
 import { ServerTls } from './server-tls.ts';

@@ -1,6 +1,6 @@
 // What is asked of peers at this time: the checks of the place of use together with those that came with the secret.
 import { X509Certificate } from 'node:crypto';
-import type { PeerChecks, SecretValue, ValidationConfig } from '../config/types.ts';
+import type { PeerChecks, SecretValue, ValidationConfig } from '../config/tls-types.ts';
 
 export type CurrentValidation = Omit<PeerChecks, 'trustDomains'> & {
   /** The certificates (PEM) a chain must lead to one of; '' where none has to. */

@@ -4,7 +4,7 @@ import type { HistogramState } from '../../lib/histogram.ts';
 import type { HostView } from '../admin/cluster-status.ts';
 import type { Statistic } from '../admin/statistics.ts';
 import type { ClusterOutcome } from '../config/on-demand.ts';
-import type { SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
 import type { DrainPart, DrainTimes, MemoryFigures } from './engine.ts';

@@ -13,7 +13,7 @@ import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { type Bootstrap, bootstrapOf } from '../bootstrap/bootstrap.ts';
-import type { SecretValue } from '../config/types.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import { Decoded } from '../discovery/decoded.ts';
 import { Judge, Witness } from '../health/judgement.ts';
 import { CheckingHealth, FollowedHealth } from '../health/shared.ts';

@@ -5,8 +5,8 @@ import type { Principal_Authenticated } from '../../../xds/gen/envoy/config/rbac
 import { ConfigSchema as MtlsSchema } from '../../../xds/gen/envoy/extensions/rbac/principals/mtls_authenticated/v3/mtls_authenticated_pb.ts';
 import { unpack } from '../../config/any.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
+import type { SanType } from '../../config/tls-types.ts';
 import { decodeSan } from '../../config/tls-validation.ts';
-import type { SanType } from '../../config/types.ts';
 import type { PeerTls } from '../../http/exchange.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
 import type { ExchangeTest } from './permission.ts';
