@@ -24,7 +24,7 @@ import { HealthChecks } from './health/checks.ts';
 import type { EnterCourt } from './health/judgement.ts';
 import type { WatchHealth } from './health/shared.ts';
 import type { Listener } from './listener/listener.ts';
-import type { ListenerServices } from './listener/services.ts';
+import type { ProcessServices } from './listener/services.ts';
 import type { ListenerSharing } from './listener/sharing.ts';
 import { openSink } from './log/sink.ts';
 import { Overload } from './overload/overload.ts';
@@ -232,10 +232,11 @@ export class DataPlane {
     };
   }
 
-  #listenerServices(): Omit<ListenerServices, 'listenerAt'> {
+  #listenerServices(): Omit<ProcessServices, 'listenerAt'> {
     const { clock, sharing, listenerDrainTime } = this.#options;
     return {
       ...this.#calls,
+      overload: this.#overload,
       client: this.client,
       httpStats: (prefix) => this.#figures.ofManager(prefix),
       serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys, () => clock.epoch()),

@@ -2,19 +2,19 @@
 import type { ListenerConfig } from './config/types.ts';
 import { placesOf } from './listener/bind.ts';
 import { Listener } from './listener/listener.ts';
-import type { ListenerServices } from './listener/services.ts';
+import type { ProcessServices } from './listener/services.ts';
 import type { Place } from './listener/traits.ts';
 
 const DRAIN_POLL = 50;
 
 export class RunningListeners {
-  readonly #services: ListenerServices;
+  readonly #services: ProcessServices;
   readonly #serving = new Map<string, Listener>();
   /** They do not accept yet. */
   readonly #starting = new Map<string, Listener>();
   readonly #draining = new Set<Listener>();
 
-  constructor(services: Omit<ListenerServices, 'listenerAt'>) {
+  constructor(services: Omit<ProcessServices, 'listenerAt'>) {
     this.#services = { ...services, listenerAt: (place) => this.#at(place) };
   }
 

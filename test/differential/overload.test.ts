@@ -23,8 +23,10 @@ const shedding: Suite = {
   name: 'shedding requests',
   bootstrap: full('stop_accepting_requests', 'shrink_heap'),
   virtualHosts: ROUTES,
+  listeners: { front: {}, exempt: { listener: '{bypass_overload_manager: true}' } },
   cases: [
     { name: 'a request', send: get('/x'), wants },
+    { name: 'a listener that bypasses the manager', listener: 'exempt', send: get('/x'), wants: { status: 200 } },
     { name: 'two on one connection', send: [get('/x'), get('/y')], wants: { ...wants, status: [503, 503] } },
     { name: 'HEAD', send: get('/x').replace('GET', 'HEAD'), wants: { status: 503, reached: [], flags: '-' } },
   ],
@@ -48,7 +50,11 @@ overload_manager:
   resource_monitors:
   - {name: envoy.resource_monitors.global_downstream_max_connections, typed_config: {'@type': ${TYPE}.downstream_connections.v3.DownstreamConnectionsConfig, max_active_downstream_connections: 3}}
 `,
-  listeners: { front: {}, small: {} },
+  listeners: {
+    ...{ front: {}, small: {} },
+    ignoring: { listener: '{ignore_global_conn_limit: true}' },
+    exempt: { listener: '{bypass_overload_manager: true}' },
+  },
   virtualHosts: ROUTES,
   cases: [],
 };
@@ -56,6 +62,8 @@ compareWithEnvoy(limited, (pair) => {
   test.each([
     ['of a listener', 'small', 1],
     ['of the process', 'front', 3],
+    ['ignored', 'ignoring', 5],
+    ['bypassed with the manager', 'exempt', 5],
   ])('%s', async (_, listener, room) => {
     const answered = await Promise.all([pair().reference, pair().ours].map((stand) => fill(stand, listener)));
     expect(answered).toEqual([room, room]);

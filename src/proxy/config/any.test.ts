@@ -24,7 +24,12 @@ test('a TypedStruct around a type that is none of Envoy’s stays one', () => {
 });
 
 test.each<[name: string, any: ReturnType<typeof wrapped>, schema: typeof RouterSchema, reason: string]>([
-  ['another type', wrapped('tulle.PeakEwma', {}), RouterSchema, 'at: type xds.type.v3.TypedStruct is not supported'],
+  [
+    'another type',
+    wrapped('tulle.PeakEwma', {}),
+    RouterSchema,
+    'at: type tulle.PeakEwma (in a TypedStruct) is not supported',
+  ],
   ['an unknown field', wrapped(router, { nothing: 1 }), RouterSchema, `at: is no ${router}: `],
   ['a wrong value', wrapped(router, { start_child_span: 'yes' }), RouterSchema, `at: is no ${router}: `],
   ['garbage', { ...wrapped(router, {}), value: Uint8Array.of(255) }, RouterSchema, 'at: type xds.type.v3.TypedStruct'],

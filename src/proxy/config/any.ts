@@ -32,7 +32,7 @@ export function unpack<Desc extends DescMessage>(any: Any | undefined, schema: D
 }
 
 export function unsupportedType(any: Any, path: string): ConfigError {
-  return new ConfigError(path, `type ${typeNameOf(any) || '(none)'} is not supported`);
+  return new ConfigError(path, `type ${saidType(any) || '(none)'} is not supported`);
 }
 
 const STRUCTS: ReadonlySet<string> = new Set([TypedStructSchema.typeName, 'udpa.type.v1.TypedStruct']);
@@ -43,12 +43,22 @@ function isWrapped(any: Any, schema: DescMessage): boolean {
 
 /** null for a type that is none of Envoy's API, and for what cannot be read. */
 function wrappedType(any: Any): string | null {
+  return types.getMessage(nameInStruct(any))?.typeName ?? null;
+}
+
+/** For people: a type that nobody here knows is named also where it is within a struct. */
+function saidType(any: Any): string {
+  const name = lastName(any.typeUrl);
+  const within = STRUCTS.has(name) ? nameInStruct(any) : '';
+  return within === '' ? name : `${within} (in a TypedStruct)`;
+}
+
+function nameInStruct(any: Any): string {
   try {
-    const name = lastName(fromBinary(TypedStructSchema, any.value).typeUrl);
-    return types.getMessage(name)?.typeName ?? null;
+    return lastName(fromBinary(TypedStructSchema, any.value).typeUrl);
   } catch {
     // Whoever unpacks it says what is wrong with it.
-    return null;
+    return '';
   }
 }
 

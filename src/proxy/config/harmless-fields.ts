@@ -11,7 +11,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.listener.v3.Listener': {
     drain_type: 'every listener drains the same way',
     max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
-    ignore_global_conn_limit: 'there is no global limit',
   },
   'envoy.config.listener.v3.FilterChain': { metadata: 'read by no filter' },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {

@@ -24,6 +24,7 @@ describe('listener', () => {
       bufferLimit: 1_048_576,
       defaultChain: null,
       metadata: {},
+      exempt: { fromOverload: false, fromConnectionLimit: false },
     });
     expect(http({})).toMatchObject({
       statPrefix: 's',

@@ -47,6 +47,7 @@ export function decodeListener(listener: Listener): ListenerConfig {
     defaultChain,
     bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
     metadata: plainMetadata(listener.metadata),
+    exempt: { fromOverload: listener.bypassOverloadManager, fromConnectionLimit: listener.ignoreGlobalConnLimit },
   };
 }
 

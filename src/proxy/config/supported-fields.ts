@@ -9,7 +9,7 @@ import { telemetryFields } from './supported-telemetry-fields.ts';
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name stat_prefix address access_log filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config',
+    'name stat_prefix address access_log filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config bypass_overload_manager ignore_global_conn_limit',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': 'exact_balance',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config filter_disabled',
   'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',

@@ -5,6 +5,7 @@ import type { HttpFilter } from '../filter/filter.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
+import type { OverloadExemptions } from '../overload/listener-overload.ts';
 import type { RouterOptions } from '../route/request-plan.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { SocketOption } from '../system/sockets.ts';
@@ -71,6 +72,7 @@ export type ListenerConfig = {
   readonly bufferLimit: number;
   /** `filter_metadata` as plain JSON values. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  readonly exempt: OverloadExemptions;
 };
 
 export type FilterChainConfig = {

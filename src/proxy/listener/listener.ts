@@ -3,18 +3,20 @@
 import type { Socket } from 'node:net';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import type { ListenerConfig } from '../config/types.ts';
+import { ListenerOverload } from '../overload/listener-overload.ts';
 import { ChainSet } from './chain-set.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { ConnectionSetup, type SetupOwner } from './connection-setup.ts';
 import { ExactBalance } from './exact-balance.ts';
 import { ListeningSockets } from './listening-sockets.ts';
-import type { ListenerServices } from './services.ts';
+import type { ListenerServices, ProcessServices } from './services.ts';
 import { ListenerStats } from './stats.ts';
 import { type ConnectionTraits, traitsOf } from './traits.ts';
 
 export class Listener implements SetupOwner {
   readonly stats = new ListenerStats();
   readonly #services: ListenerServices;
+  readonly #overload: ListenerOverload;
   readonly #sockets: ListeningSockets;
   readonly #chains: ChainSet;
   readonly #setup: ConnectionSetup;
@@ -27,8 +29,9 @@ export class Listener implements SetupOwner {
   /** null: not asked for yet, or there is one thread. */
   #balance: ExactBalance | null = null;
 
-  constructor(config: ListenerConfig, services: ListenerServices) {
+  constructor(config: ListenerConfig, services: ProcessServices) {
     const { sharing, log } = services;
+    this.#overload = new ListenerOverload(services.overload, config.exempt);
     this.#config = config;
     this.#services = services;
     this.#log = ConnectionLog.open(config.accessLogs, services);
@@ -37,7 +40,8 @@ export class Listener implements SetupOwner {
       onConnection: (socket) => this.guard(socket, () => this.#onAccepted(socket)),
       onError: (error) => log.error({ err: error, listener: config.name }, 'listener failed'),
     });
-    this.#chains = new ChainSet(config, services, { onBug: (error) => this.#onBug(error), log: () => this.#log });
+    const minded = { ...services, overload: this.#overload };
+    this.#chains = new ChainSet(config, minded, { onBug: (error) => this.#onBug(error), log: () => this.#log });
     this.#setup = new ConnectionSetup(services, this.#chains, this);
   }
 
@@ -77,6 +81,7 @@ export class Listener implements SetupOwner {
   /** Takes a configuration for the same address. Chains that changed are drained, the rest keep their connections. */
   update(config: ListenerConfig): void {
     this.#config = config;
+    this.#overload.exempt = config.exempt;
     this.#log = ConnectionLog.open(config.accessLogs, this.#services);
     this.#chains.update(config);
   }
@@ -129,15 +134,14 @@ export class Listener implements SetupOwner {
       socket.destroy();
       return;
     }
-    const { overload } = this.#services;
-    overload.beginConnection();
-    socket.once('close', () => overload.endConnection());
+    socket.once('close', this.#overload.countConnection());
     this.#take(socket, traitsOf(socket, this.#config));
   }
 
   /** Whether there is room for one more: here, in the process, and in the overload manager's eyes. */
   #hasRoom(): boolean {
-    const { overload, runtime, random } = this.#services;
+    const { runtime, random } = this.#services;
+    const overload = this.#overload;
     const limit = runtime.number(`envoy.resource_limits.listener.${this.#config.name}.connection_limit`);
     if (overload.refusedShare > 0 && random() < overload.refusedShare) this.stats.downstream_cx_overload_reject += 1;
     else if (limit !== undefined && this.#connections() >= limit) this.stats.downstream_cx_overflow += 1;

@@ -1,6 +1,7 @@
 // What listeners need of the proxy around them.
 import type { Socket } from 'node:net';
 import type { FilterChainConfig } from '../config/types.ts';
+import type { Overload } from '../overload/overload.ts';
 import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
 import type { ListenerSharing } from './sharing.ts';
 import type { TerminalServices } from './terminal.ts';
@@ -16,6 +17,9 @@ export type ListenerServices = TerminalServices & {
   /** The listener that is meant by an address. */
   listenerAt(place: Place): Adopter | undefined;
 };
+
+/** Of the process, before a listener minds its overload in its own way. */
+export type ProcessServices = ListenerServices & { readonly overload: Overload };
 
 export type Adopter = {
   /** Takes a connection that came to another listener and was meant for this one. */

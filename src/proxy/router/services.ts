@@ -7,7 +7,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { OnDemand } from '../config/on-demand.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { FilterScope } from '../filter/filter.ts';
-import type { Overload } from '../overload/overload.ts';
+import type { ListenerOverload } from '../overload/listener-overload.ts';
 import type { RouteTable } from '../route/table.ts';
 
 export type RouterServices = {
@@ -15,7 +15,7 @@ export type RouterServices = {
   readonly wheel: TimerWheel;
   readonly random: () => number;
   readonly log: Log;
-  readonly overload: Overload;
+  readonly overload: Pick<ListenerOverload, 'shedsRequests' | 'endsKeepAlive'>;
   /** Values of Envoy's runtime by key. */
   readonly runtime: RuntimeLookup;
   /** Whether health checks fail because somebody asked for it. */

@@ -10,6 +10,7 @@ import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfi
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
+import { noExemptions } from '../overload/listener-overload.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
 
 export function endpoint(port: number, change: Partial<EndpointConfig> = {}): EndpointConfig {
@@ -320,6 +321,7 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     defaultChain: null,
     bufferLimit: 1_048_576,
     metadata: {},
+    exempt: noExemptions,
     ...change,
   };
 }
