@@ -45,6 +45,8 @@ export type FilterScope = {
   readonly health: { readonly failing: boolean };
   /** Threads that carry traffic, each with a scope of its own: what is limited for the proxy is shared out among them. */
   readonly workers: number;
+  /** What the connection manager takes of a request. */
+  readonly requestLimits: { readonly maxHeaders: number; readonly maxHeadBytes: number };
   /** This machine's address, as in X-Forwarded-For. */
   readonly localAddress: string;
   /** `http.<stat_prefix>.`, which begins the names of a filter's counters. */

@@ -52,7 +52,7 @@ export class ConnectionManager implements StreamAcceptor {
     this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
     this.earlyLogs =
       config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
-    this.scope = filterScope(services, config.statPrefix, () => this.routes);
+    this.scope = filterScope(services, config, () => this.routes);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
     this.#started = startAll(config.filters.flatMap((filter) => (filter.disabled ?? filter).start?.(this.scope) ?? []));
     this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
@@ -132,7 +132,7 @@ export class ConnectionManager implements StreamAcceptor {
 
 function filterScope(
   services: RouterServices,
-  statPrefix: string,
+  config: HttpConnectionConfig,
   currentRoutes: FilterScope['currentRoutes'],
 ): FilterScope {
   const { clock, wheel, random, log, clusters, onDemand, localAddress, client, filterStats, node } = services;
@@ -151,7 +151,8 @@ function filterScope(
     health,
     runtime,
     workers,
-    prefix: `http.${statPrefix}.`,
+    requestLimits: config,
+    prefix: `http.${config.statPrefix}.`,
     stats: filterStats,
   };
 }

@@ -39,6 +39,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
   return {
     ...services,
     client: new ClusterClient(services),
+    requestLimits: { maxHeaders: 100, maxHeadBytes: 61_440 },
     prefix: 'http.test.',
     stats: services.filterStats,
     ...change,

@@ -14,6 +14,7 @@ import {
   change,
   denial,
   failure,
+  fits,
   type HeaderChange,
   invalid,
   isValid,
@@ -25,6 +26,9 @@ import {
 /** `partial`: the server sees the first `limit` bytes; otherwise a longer body is refused. */
 export type BodySettings = { readonly limit: number; readonly partial: boolean };
 
+const VIA_UPSTREAM = 'via_upstream';
+/** Envoy's limit for responses of upstreams. */
+const MOST_RESPONSE_HEADERS = 100;
 const METADATA = 'envoy.filters.http.ext_authz';
 
 export class Check implements StreamFilter {
@@ -78,8 +82,12 @@ export class Check implements StreamFilter {
   };
 
   readonly response = {
-    head: ({ headers }: ResponseHead): undefined => {
-      change(headers, this.#toClient);
+    head: ({ headers }: ResponseHead): HeadOutcome => {
+      const limited = this.#config.limitsResponse && this.#exchange.details === VIA_UPSTREAM;
+      const most = limited ? MOST_RESPONSE_HEADERS : Number.POSITIVE_INFINITY;
+      if (change(headers, this.#toClient, most)) return undefined;
+      this.#config.statsOf(this.#scope).response_header_limits_reached += 1;
+      return invalid;
     },
   };
 
@@ -116,7 +124,7 @@ export class Check implements StreamFilter {
       this.#answer(invalid);
       return;
     }
-    this.#count(verdict.kind);
+    if (verdict.kind !== 'ok') this.#count(verdict.kind);
     if (this.#config.shadow !== null) leaveDecision(this.#exchange, this.#config.shadow, verdict, this.#config);
     switch (verdict.kind) {
       case 'ok':
@@ -157,6 +165,13 @@ export class Check implements StreamFilter {
   #pass(verdict: Passed): void {
     const { clearRoute } = this.#config;
     applyToRequest(this.#exchange, verdict);
+    if (!fits(this.#exchange.request, this.#scope.requestLimits)) {
+      this.#config.statsOf(this.#scope).request_header_limits_reached += 1;
+      this.#count('invalid');
+      this.#answer(invalid);
+      return;
+    }
+    this.#count('ok');
     this.#toClient = verdict.response;
     if (clearRoute && verdict.request.length + verdict.remove.length + verdict.query.set.length > 0)
       this.#exchange.routeStale = true;

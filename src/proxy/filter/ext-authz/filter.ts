@@ -27,6 +27,8 @@ export type CheckConfig = {
   readonly rules: Rules | null;
   /** What cannot stand in a message is refused. */
   readonly validates: boolean;
+  /** More headers than a response may have are an error. */
+  readonly limitsResponse: boolean;
   /** Bytes of a refusal's body that are passed on. */
   readonly longestBody: number;
   readonly body: BodySettings | null;
@@ -52,6 +54,9 @@ class ExtAuthzStats {
   disabled = 0;
   invalid = 0;
   ignored_dynamic_metadata = 0;
+  omitted_response_headers = 0;
+  request_header_limits_reached = 0;
+  response_header_limits_reached = 0;
   shadow_denied = 0;
   shadow_error = 0;
 }
@@ -128,6 +133,7 @@ function compileCheck(config: ExtAuthz, name: string, path: string): CheckConfig
         ? null
         : compileRules(config.decoderHeaderMutationRules, at(path, 'decoder_header_mutation_rules')),
     validates: config.validateMutations,
+    limitsResponse: config.enforceResponseHeaderLimits,
     longestBody: config.maxDeniedResponseBodyBytes || Number.POSITIVE_INFINITY,
     body: compileBody(config.withRequestBody, at(path, 'with_request_body')),
     failureAllowed: config.failureModeAllow,

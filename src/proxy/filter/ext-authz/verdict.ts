@@ -5,8 +5,9 @@ import { HeaderValueOption_HeaderAppendAction as Append } from '../../../xds/gen
 import type { Exchange } from '../../http/exchange.ts';
 import { flag } from '../../http/flags.ts';
 import type { HeaderMap } from '../../http/headers.ts';
+import type { RequestHead } from '../../http/message.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
-import type { LocalReply } from '../filter.ts';
+import type { FilterScope, LocalReply } from '../filter.ts';
 import type { Rules } from '../mutation-rules.ts';
 
 export type Verdict =
@@ -44,15 +45,38 @@ const QUERY = /^[A-Za-z0-9\-._~!$'()*,;:@/?%+]*$/;
 /** Headers the server may not touch: they decide where the request goes. */
 const FIXED = /^(:|host$)/;
 
-export function change(headers: HeaderMap, changes: readonly HeaderChange[]): void {
+/** false: `most` headers (with the status) are there already, and a change would add one. What came before it has been made. */
+export function change(
+  headers: HeaderMap,
+  changes: readonly HeaderChange[],
+  most: number = Number.POSITIVE_INFINITY,
+): boolean {
   for (const { how, name, value } of changes) {
     if (FIXED.test(name)) continue;
+    if (headers.size + 1 >= most && (how === 'add' || !headers.has(name)) && how !== 'overwrite' && how !== 'join')
+      return false;
     if (how === 'set') headers.set(name, value);
     else if (how === 'add') headers.append(name, value);
     else if (how === 'add-if-absent' && !headers.has(name)) headers.append(name, value);
     else if (how === 'overwrite' && headers.has(name)) headers.set(name, value);
     else if (how === 'join' && headers.has(name)) headers.set(name, `${headers.joined(name)},${value}`);
   }
+  return true;
+}
+
+/** Of a request in HTTP/2: method, scheme, authority, path. */
+const PSEUDO_HEADERS = 4;
+
+/** Whether a request that was changed is one that would have been accepted. */
+export function fits(
+  { headers, method, scheme, authority, path }: RequestHead,
+  { maxHeaders, maxHeadBytes }: FilterScope['requestLimits'],
+): boolean {
+  if (headers.size + PSEUDO_HEADERS > maxHeaders) return false;
+  const names = ':method:scheme:authority:path'.length;
+  let bytes = names + method.length + scheme.length + authority.length + path.length;
+  for (const text of headers.fields) bytes += text.length;
+  return bytes <= maxHeadBytes;
 }
 
 /** For the request Envoy looks at `append` alone: true adds to the value that is there, if there is one; otherwise the value is replaced. */
@@ -140,7 +164,7 @@ export const invalid: LocalReply = {
   status: 500,
   body: '',
   details: 'ext_authz_invalid',
-  flags: 0,
+  flags: flag.unauthorizedExternalService,
   headers: null,
 };
 
