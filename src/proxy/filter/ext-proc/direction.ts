@@ -3,7 +3,6 @@
 //   none, buffered, partial   head ─► asked ─► (held body ─► asked) ─► head and body go on ─► (trailers asked) ─► end
 //   streamed                  head ─► asked ─► goes on; each piece ─► asked, queued ─► what the answer makes of it goes on ─► (trailers asked) ─► end
 //   duplex                    head ─► asked ─► goes on; pieces and trailers ─► told; pieces and trailers that come back go on
-import type { Timer } from '../../../lib/timer-wheel.ts';
 import { unreachable } from '../../../lib/unreachable.ts';
 import {
   type CommonResponse,
@@ -13,16 +12,16 @@ import type { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
 import { kept } from '../../socket/reused-reads.ts';
 import type { FilterOutlet, FilterStage, HeadOutcome } from '../filter.ts';
-import { BUFFER_LIMIT, HeldBody, requestTooLarge, responseTooLarge } from '../held-body.ts';
+import { BUFFER_LIMIT, requestTooLarge, responseTooLarge } from '../held-body.ts';
 import { type Answer, changedBody, commonOf, ofDuplex, type Phase, phaseOf, type Side } from './answers.ts';
 import { bodyMessage, headMessage, trailersMessage } from './messages.ts';
 import { type BodyWay, type DirectionMode, isHeld, losesLength } from './mode.ts';
 import { mutate } from './mutation.ts';
+import { Passage } from './passage.ts';
 import { Pieces } from './pieces.ts';
+import { Question } from './question.ts';
 import type { ProcessingInit, Session } from './session.ts';
 
-/** Bytes held in front of a waiting head at which the source is stopped. */
-const HIGH = 65_536;
 const EMPTY: Buffer = Buffer.alloc(0);
 
 export class Direction<Head extends RequestHead | ResponseHead> implements FilterStage<Head> {
@@ -30,35 +29,30 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
   readonly #session: Session;
   readonly #outlet: FilterOutlet;
   readonly #pieces: Pieces;
-  /** What has come while the head waits, beyond what the server is being shown. */
-  readonly #held = new HeldBody(BUFFER_LIMIT);
-  #shown = EMPTY;
+  readonly #question: Question;
+  readonly #passage: Passage;
   #head: Head | null = null;
   #last = false;
-  /** The head has gone on. */
-  #gone = false;
   /** The server's body stands for the message's, of which nothing goes on. */
   #replaced = false;
   /** The server has seen as much of the body as it gets: what follows passes. */
   #seen = false;
-  #finished = false;
   #told = false;
-  #asked: Phase | null = null;
   #ended: { readonly trailers: HeaderMap | null } | null = null;
-  #timer: Timer | null = null;
 
   constructor(side: Side, session: Session, outlet: FilterOutlet) {
     this.#side = side;
     this.#session = session;
     this.#outlet = outlet;
+    this.#passage = new Passage(outlet);
     this.#pieces = new Pieces(outlet);
+    this.#question = new Question(session);
   }
 
   head(head: Head, last: boolean): HeadOutcome {
     const { over, config } = this.#session;
     this.#head = head;
     this.#last = last;
-    this.#gone = true;
     if (over) return undefined;
     if (losesLength(this.#mode) && !config.observes && !config.keepsLength) head.headers.remove('content-length');
     if (this.#mode.head) {
@@ -67,13 +61,11 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
         this.#session.tell(message);
         return undefined;
       }
-      this.#gone = false;
       this.#ask('head', message);
-      return 'collect';
+      return this.#passage.wait();
     }
     if (last || config.observes || !isHeld(this.#mode.body)) return undefined;
-    this.#gone = false;
-    return 'collect';
+    return this.#passage.wait();
   }
 
   data(chunk: Buffer): void {
@@ -85,16 +77,16 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     }
     switch (this.#way) {
       case 'none':
-        if (this.#gone) this.#outlet.write(chunk);
+        if (this.#passage.gone) this.#outlet.write(chunk);
         else this.#hold(chunk);
         return;
       case 'buffered':
-        if (!this.#held.push(chunk))
+        if (!this.#passage.hold(chunk, false))
           this.#session.answer(this.#side === 'request' ? requestTooLarge : responseTooLarge);
         return;
       case 'partial':
         this.#hold(chunk);
-        if (this.#asked === null && this.#held.size >= BUFFER_LIMIT) this.#askForBody();
+        if (this.#question.asked === null && this.#passage.size >= BUFFER_LIMIT) this.#askForBody();
         return;
       case 'streamed':
         if (this.#streams) this.#askForPiece(kept(chunk), false);
@@ -116,13 +108,13 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     if (this.#session.config.observes) this.#observeEnd(trailers);
     else if (way === 'duplex') this.#tellEnd(trailers);
     else if (way === 'streamed' && this.#streams) this.#endPieces();
-    else if (this.#gone) this.#endBody();
-    else if (this.#asked === null) this.#askForBody();
+    else if (this.#passage.gone) this.#endBody();
+    else if (this.#question.asked === null) this.#askForBody();
   }
 
   /** Whether an answer is awaited without which nothing goes on. */
   get waits(): boolean {
-    return this.#asked !== null || !this.#pieces.empty;
+    return this.#question.asked !== null || !this.#pieces.empty;
   }
 
   /** null: it has not come yet. */
@@ -131,62 +123,60 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
   }
 
   get atHead(): boolean {
-    return this.#asked === 'head';
+    return this.#question.asked === 'head';
   }
 
   /** Whether this is the answer to what was asked. */
   expects(answer: Answer): boolean {
     const { side, phase } = phaseOf(answer.case);
-    if (side !== this.#side || this.#finished) return false;
-    if (phase !== 'body') return phase === this.#asked;
-    if (ofDuplex(answer)) return this.#way === 'duplex' && this.#asked !== 'head';
-    return this.#asked === 'body' || (this.#asked !== 'head' && !this.#pieces.empty);
+    if (side !== this.#side || this.#passage.finished) return false;
+    if (phase !== 'body') return phase === this.#question.asked;
+    if (ofDuplex(answer)) return this.#way === 'duplex' && this.#question.asked !== 'head';
+    return this.#question.asked === 'body' || (this.#question.asked !== 'head' && !this.#pieces.empty);
   }
 
   hear(answer: Answer): void {
     const { phase } = phaseOf(answer.case);
-    const wasAsked = phase === this.#asked;
-    if (wasAsked) this.#asked = null;
+    const wasAsked = phase === this.#question.asked;
+    if (wasAsked) this.#question.settle();
     this.stopWaiting();
     if (phase === 'trailers') this.#heardTrailers(answer);
     else if (phase === 'head') this.#heardHead(commonOf(answer));
     else if (wasAsked) this.#heardBody(commonOf(answer));
     else if (!this.#pieces.empty) this.#heardPiece(commonOf(answer));
     else this.#heardDuplex(commonOf(answer));
-    if (this.waits && this.#timer === null) this.#wait(this.#session.config.timeout);
+    if (this.waits && !this.#question.waiting) this.#wait();
   }
 
   /** The server asks for more time. false: nothing is awaited. */
   extend(timeout: number): boolean {
-    if (this.#timer === null) return false;
+    if (!this.#question.waiting) return false;
     this.#wait(timeout);
     return true;
   }
 
   stopWaiting(): void {
-    this.#session.cancel(this.#timer);
-    this.#timer = null;
+    this.#question.stopWaiting();
   }
 
   /** The server has got some of the body that nobody else has. */
   get lost(): boolean {
-    return this.#told && !this.#finished;
+    return this.#told && !this.#passage.finished;
   }
 
   /** The server is left out from here on. */
   pass(): void {
     this.stopWaiting();
-    if (this.#head === null || this.#finished) return;
-    const asked = this.#asked;
-    this.#asked = null;
-    if (!this.#gone) {
+    if (this.#head === null || this.#passage.finished) return;
+    const asked = this.#question.settle();
+    if (!this.#passage.gone) {
       this.#goOn();
       return;
     }
     const streamed = !this.#pieces.empty;
     for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift())
       this.#outlet.write(piece.bytes);
-    if (this.#ended !== null && (streamed || asked === 'trailers')) this.#finish(this.#ended.trailers);
+    if (this.#ended !== null && (streamed || asked === 'trailers')) this.#passage.finish(this.#ended.trailers);
   }
 
   get #mode(): DirectionMode {
@@ -200,12 +190,11 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
 
   /** Pieces are sent as they come. */
   get #streams(): boolean {
-    return this.#gone || this.#session.config.eager;
+    return this.#passage.gone || this.#session.config.eager;
   }
 
   #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
-    if (this.#held.size >= HIGH && this.#asked !== null) this.#outlet.pause();
+    this.#passage.hold(chunk, this.#question.asked !== null);
   }
 
   #heardHead(common: CommonResponse | undefined): void {
@@ -215,9 +204,9 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
       return;
     }
     const way = this.#last ? 'none' : this.#way;
-    const full = way === 'partial' && this.#held.size >= BUFFER_LIMIT;
+    const full = way === 'partial' && this.#passage.size >= BUFFER_LIMIT;
     if (way === 'none') this.#goOn();
-    else if (way === 'duplex') this.#proceed();
+    else if (way === 'duplex') this.#passage.proceed();
     // A body that is complete is sent as a whole, however it was to be sent.
     else if (full || (this.#ended !== null && !this.#session.config.eager)) this.#askForBody();
     else if (way === 'streamed') this.#startPieces();
@@ -235,9 +224,9 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     const piece = this.#pieces.shift();
     if (piece === undefined) return;
     const bytes = changedBody(common) ?? piece.bytes;
-    if (bytes.length > 0) this.#outlet.write(bytes);
+    this.#passage.write(bytes);
     if (this.#ended === null || !this.#pieces.empty) return;
-    if (piece.last) this.#finish(null);
+    if (piece.last) this.#passage.finish(null);
     else if (this.#ended.trailers !== null) this.#endBody();
   }
 
@@ -245,10 +234,10 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
     const mutation = common?.bodyMutation?.mutation;
     if (mutation?.case !== 'streamedResponse') return;
     const { body, endOfStream } = mutation.value;
-    if (body.length > 0) this.#outlet.write(Buffer.from(body));
+    this.#passage.write(Buffer.from(body));
     if (!endOfStream) return;
-    this.#asked = null;
-    this.#finish(null);
+    this.#question.settle();
+    this.#passage.finish(null);
   }
 
   #heardTrailers(answer: Answer): void {
@@ -261,7 +250,7 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
       );
       this.#session.stats.rejected_header_mutations += rejected;
     }
-    this.#finish(trailers);
+    this.#passage.finish(trailers);
   }
 
   /** A head that the server was not shown it cannot change. false: the exchange is over, or the server left out. */
@@ -293,63 +282,44 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
 
   /** `body` is in the place of what the server was shown; more may follow where that was a part. */
   #goOnWith(body: Buffer): void {
-    this.#shown = body;
-    if (this.#replaced) this.#held.moveTo(() => undefined);
+    this.#passage.replace(body);
+    if (this.#replaced) this.#passage.take();
     const trailers = this.#replaced ? null : this.#ended?.trailers;
     const known = this.#replaced || this.#mode.body === 'buffered';
-    const empty = known && trailers === null && body.length === 0;
-    if (empty) this.#proceed(true);
+    if (known && trailers === null && body.length === 0) this.#passage.proceed(true);
     else if (this.#replaced) {
-      this.#proceed(false);
-      this.#outlet.write(body);
-      this.#finish(null);
+      this.#passage.release(false);
+      this.#passage.finish(null);
     } else this.#goOn(false);
   }
 
   #goOn(last?: boolean): void {
-    this.#proceed(last);
-    if (this.#shown.length > 0) this.#outlet.write(this.#shown);
-    this.#held.moveTo((chunk) => this.#outlet.write(chunk));
+    this.#passage.release(last);
     if (this.#ended !== null) this.#endBody();
-  }
-
-  #proceed(last?: boolean): void {
-    this.#gone = true;
-    this.#outlet.resume();
-    this.#outlet.proceed(last);
   }
 
   /** All of the body has gone on. */
   #endBody(): void {
     const trailers = this.#ended?.trailers ?? null;
-    if (trailers === null || !this.#mode.trailers || this.#session.over) this.#finish(trailers);
+    if (trailers === null || !this.#mode.trailers || this.#session.over) this.#passage.finish(trailers);
     else this.#ask('trailers', trailersMessage(this.#side, trailers, this.#session.config.shows));
   }
 
-  #finish(trailers: HeaderMap | null): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.#outlet.finish(trailers);
-  }
-
   #askForBody(): void {
-    const onlyTrailers = this.#held.size === 0 && this.#ended !== null && this.#ended.trailers !== null;
+    const onlyTrailers = this.#passage.size === 0 && this.#ended !== null && this.#ended.trailers !== null;
     if (this.#way === 'none' || onlyTrailers) {
       this.#goOn();
       return;
     }
-    this.#shown = this.#held.whole();
-    this.#held.moveTo(() => undefined);
     this.#seen = true;
     if (this.#ended === null) this.#outlet.pause();
-    this.#ask('body', bodyMessage(this.#side, this.#shown, this.#ended?.trailers === null));
+    this.#ask('body', bodyMessage(this.#side, this.#passage.show(), this.#ended?.trailers === null));
   }
 
   /** The head goes on, and what has come behind it is the first piece. */
   #startPieces(): void {
-    this.#proceed();
-    const bytes = this.#held.whole();
-    this.#held.moveTo(() => undefined);
+    this.#passage.proceed();
+    const bytes = this.#passage.take();
     if (bytes.length > 0) this.#askForPiece(bytes, false);
     else if (this.#ended !== null && this.#pieces.empty) this.#endBody();
   }
@@ -357,13 +327,13 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
   #askForPiece(bytes: Buffer, last: boolean): void {
     this.#pieces.push(bytes, last);
     this.#session.tell(bodyMessage(this.#side, bytes, last));
-    this.#wait(this.#session.config.timeout);
+    this.#wait();
   }
 
   /** Trailers wait until the pieces before them are answered. */
   #endPieces(): void {
     if (this.#ended?.trailers === null) this.#askForPiece(EMPTY, true);
-    else if (this.#pieces.empty && this.#gone) this.#endBody();
+    else if (this.#pieces.empty && this.#passage.gone) this.#endBody();
   }
 
   #tellEnd(trailers: HeaderMap | null): void {
@@ -373,7 +343,7 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
       return;
     }
     this.#session.tell(trailersMessage(this.#side, trailers, this.#session.config.shows));
-    if (this.#asked === null) this.#asked = 'trailers';
+    this.#question.expect('trailers');
   }
 
   #observeEnd(trailers: HeaderMap | null): void {
@@ -385,14 +355,16 @@ export class Direction<Head extends RequestHead | ResponseHead> implements Filte
   }
 
   #ask(phase: Phase, message: ProcessingInit): void {
-    this.#asked = phase;
-    this.#session.tell(message);
-    this.#wait(this.#session.config.timeout);
+    this.#question.ask(phase, message, this.#patient);
+  }
+
+  #wait(timeout?: number): void {
+    if (this.#patient) this.stopWaiting();
+    else this.#question.wait(timeout);
   }
 
   /** A server with a stream of its own takes the time it wants. */
-  #wait(timeout: number): void {
-    this.stopWaiting();
-    if (this.#mode.body !== 'duplex') this.#timer = this.#session.timer(timeout);
+  get #patient(): boolean {
+    return this.#mode.body === 'duplex';
   }
 }
