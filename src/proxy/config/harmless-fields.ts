@@ -54,9 +54,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.endpoint.v3.Endpoint': {
     observability_name: 'names a statistic',
   },
-  'envoy.config.route.v3.RouteConfiguration': {
-    validate_clusters: 'an unknown cluster is answered when a request asks for it',
-  },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
   },

@@ -88,7 +88,7 @@ function decodeEarlyLogs(
 function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {
   switch (routeSpecifier.case) {
     case 'routeConfig': {
-      const table = compileRoutes(routeSpecifier.value, at(path, 'route_config'));
+      const table = compileRoutes(routeSpecifier.value, at(path, 'route_config'), true);
       if (table.hostSource !== null)
         throw new ConfigError(at(path, 'route_config.vhds'), 'needs routes that come by rds');
       return { kind: 'inline', table };

@@ -2,7 +2,7 @@
 
 export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteConfiguration':
-    'cluster_specifier_plugins name virtual_hosts vhds response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies internal_only_headers vhost_header ignore_path_parameters_in_path_matching ignore_port_in_host_matching typed_per_filter_config metadata max_direct_response_body_size_bytes',
+    'cluster_specifier_plugins name validate_clusters virtual_hosts vhds response_headers_to_add response_headers_to_remove request_headers_to_add request_headers_to_remove most_specific_header_mutations_wins request_mirror_policies internal_only_headers vhost_header ignore_path_parameters_in_path_matching ignore_port_in_host_matching typed_per_filter_config metadata max_direct_response_body_size_bytes',
   'envoy.config.route.v3.Vhds': 'config_source',
   'envoy.config.route.v3.VirtualHost':
     'rate_limits name domains routes matcher metadata virtual_clusters request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove typed_per_filter_config retry_policy request_mirror_policies require_tls include_request_attempt_count include_attempt_count_in_response include_is_timeout_retry_header hedge_policy per_request_buffer_limit_bytes request_body_buffer_limit',

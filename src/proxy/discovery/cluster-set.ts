@@ -49,6 +49,10 @@ export class ClusterSet {
     this.#clusters.remove(name);
   }
 
+  has(name: string): boolean {
+    return this.#clusters.has(name);
+  }
+
   /** Resolves when a cluster of this name is in use. */
   whenUsed(name: string): Promise<void> {
     return this.#clusters.whenUsed(name);

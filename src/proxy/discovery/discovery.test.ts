@@ -45,7 +45,7 @@ const schemas = {
   secret: SecretSchema,
 };
 
-/** `cluster a 1`; what each refers to goes by names: cluster `a` → endpoints `a`, listener `l+s` → routes `l`, secret `s`; routes `v…` have virtual hosts of their own source. */
+/** `cluster a 1`; what each refers to goes by names: cluster `a` → endpoints `a`, listener `l+s` → routes `l`, secret `s`; routes `v…` have virtual hosts of their own source, `n…` need cluster `a`. */
 function encode(line: string): EncodedResource {
   const [kind, name = '', version = ''] = line.split(' ');
   const type = kind as keyof typeof schemas;
@@ -65,7 +65,11 @@ const CONTROL = 'x';
 const decoders: Decoders = {
   decodeCluster: (one) => (one.name === CONTROL ? decodeCluster(one) : discovered(one.name)),
   decodeEndpoints: ({ clusterName }) => ({ name: clusterName, assignment: plainAssignment([]) }),
-  decodeRoutes: ({ name }) => ({ ...routeTable(name, {}), hostSource: name.startsWith('v') ? adsSource : null }),
+  decodeRoutes: ({ name }) => ({
+    ...routeTable(name, {}),
+    neededClusters: name.startsWith('n') ? [{ name: 'a', path: 'routes[0].route.cluster' }] : [],
+    hostSource: name.startsWith('v') ? adsSource : null,
+  }),
   decodeListener({ name }) {
     refuseBad(name);
     const [routes = '', secret] = name.split('+');
@@ -192,6 +196,19 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('discovery over %s', (protocol) =
     expect(t.discovery.resources.entries(typeUrl.cluster)[0]?.[1].error?.detail).toBe(
       'connect_timeout: is not a duration',
     );
+  });
+
+  it('refuses routes that must not be used without their clusters, until those exist', async () => {
+    const t = await start(protocol);
+    t.set('cluster b 1', 'endpoints b 1', 'listener n 1', 'routes n 1');
+    void t.discovery.start();
+    await waitFor('refusal', () => t.status('routes')?.lastNack != null);
+    expect(t.status('routes')?.lastNack?.detail).toBe(
+      'n: routes[0].route.cluster: there is no cluster a (hint: validate_clusters: false)',
+    );
+    expect(t.calls).not.toContain('listener n');
+    t.set('cluster a 1', 'endpoints a 1', 'cluster b 1', 'endpoints b 1', 'listener n 1', 'routes n 2');
+    await t.until('listener n');
   });
 
   it('refuses a listener that cannot be bound', async () => {

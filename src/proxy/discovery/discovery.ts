@@ -92,6 +92,7 @@ export class Discovery {
     });
     this.#listeners = new ListenerSet({
       ...common,
+      hasCluster: (name) => this.#clusters.has(name),
       onRouteNames: (needs) => {
         routes.set(needs);
         this.#virtualHosts.keep(new Set(needs.map(({ name }) => name)));

@@ -5,6 +5,7 @@ import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
+import { requireClusters, requireClustersOf } from './required-clusters.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { WarmSet } from './warm-set.ts';
@@ -14,6 +15,7 @@ export type ListenerSetOptions = {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly requireSource: Subscriptions['requireSource'];
+  readonly hasCluster: (name: string) => boolean;
   /** The route tables that are needed have changed. */
   readonly onRouteNames: (needs: readonly Needed[]) => void;
 };
@@ -38,8 +40,9 @@ export class ListenerSet {
     });
   }
 
-  /** Resolves when it serves. Rejects when it cannot be bound, or a source does not exist. */
+  /** Resolves when it serves. Rejects when it cannot be bound, or a source does not exist. @throws when it needs a cluster that does not exist. */
   set(config: ListenerConfig): Promise<void> {
+    requireClustersOf(config, this.#options.hasCluster);
     return this.#listeners.set(config);
   }
 
@@ -47,7 +50,9 @@ export class ListenerSet {
     this.#listeners.remove(name);
   }
 
+  /** @throws when it needs a cluster that does not exist. */
   setRoutes(table: RouteTable): Applied {
+    requireClusters(table, this.#options.hasCluster);
     this.#routes.add(table.name);
     const applied = this.#options.target.setRoutes(table);
     this.#listeners.check();

@@ -1,6 +1,7 @@
 // A bootstrap looked at without starting anything: what would be refused, all of it at once.
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import type { Decoders } from './decoders.ts';
+import { requireClustersOf } from './required-clusters.ts';
 
 type Named = { readonly name: string };
 
@@ -9,9 +10,10 @@ export function faultsOfStatic(
   { clusters, listeners, secrets }: Pick<Bootstrap, 'clusters' | 'listeners' | 'secrets'>,
   decoders: Pick<Decoders, 'decodeCluster' | 'decodeListener' | 'decodeSecret'>,
 ): readonly string[] {
+  const exists = (name: string) => clusters.some((one) => one.name === name);
   return [
     ...faultsOf('clusters', clusters, decoders.decodeCluster),
-    ...faultsOf('listeners', listeners, decoders.decodeListener),
+    ...faultsOf('listeners', listeners, (one) => requireClustersOf(decoders.decodeListener(one), exists)),
     ...faultsOf('secrets', secrets, decoders.decodeSecret),
   ];
 }

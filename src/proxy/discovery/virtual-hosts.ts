@@ -99,8 +99,14 @@ export class VirtualHosts {
     const kept = new Map(table.hosts);
     for (const name of removed) kept.delete(name);
     const { hosts, compiled, rejections } = this.#merge(table.routes, kept, added);
+    try {
+      if (table.published) await this.#options.publish(compiled);
+    } catch (error) {
+      // It needs clusters that do not exist.
+      const detail = String(error instanceof Error ? error.message : error);
+      return added.map(({ name }) => ({ name, detail }));
+    }
     table.hosts = hosts;
-    if (table.published) await this.#options.publish(compiled);
     const present = added.flatMap(({ name, aliases }) => [name, ...aliases]);
     this.#settle(table, present, removed);
     return rejections;

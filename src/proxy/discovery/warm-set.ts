@@ -61,6 +61,11 @@ export class WarmSet<Config extends { readonly name: string }> {
     this.#announce();
   }
 
+  /** In use, or on its way there. */
+  has(name: string): boolean {
+    return this.#active.has(name) || this.#warming.has(name);
+  }
+
   /** Resolves when one of this name is in use. */
   whenUsed(name: string): Promise<void> {
     if (this.#used.has(name)) return Promise.resolve();

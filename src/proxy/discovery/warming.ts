@@ -49,6 +49,10 @@ export class Warming<Item> {
     for (const [name, entry] of this.#waiting) if (this.#isReady(entry)) this.#activate(name);
   }
 
+  has(name: string): boolean {
+    return this.#waiting.has(name);
+  }
+
   items(): readonly Item[] {
     return [...this.#waiting.values()].map(({ item }) => item);
   }

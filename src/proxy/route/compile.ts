@@ -21,6 +21,7 @@ import { firstValue } from './match/header-matcher.ts';
 import { pathOnly, withoutParameters } from './match/query.ts';
 import { compileMatch, type RouteTest } from './match/route-matcher.ts';
 import { compileMirrors } from './mirrors.ts';
+import { clustersOf, mirrored, type NeededCluster } from './needed-clusters.ts';
 import { compileEntry, type HostLevel } from './route-entry.ts';
 import { compileRouteTree } from './route-tree.ts';
 import { secureRedirect } from './secure-redirect.ts';
@@ -41,19 +42,21 @@ type CompiledHost = {
 /** Bodies of direct responses over this are refused, as by Envoy. */
 const MAXIMUM_BODY = 4096;
 
-/** Expects a configuration whose fields were checked (`refuseUnsupported`). */
-export function compileRoutes(config: RouteConfiguration, path: string): RouteTable {
+/** Expects a configuration whose fields were checked (`refuseUnsupported`). `validates`: what an absent `validate_clusters` says. */
+export function compileRoutes(config: RouteConfiguration, path: string, validates = false): RouteTable {
+  const mirrors = at(path, 'request_mirror_policies');
+  const needs: NeededCluster[] = [...mirrored(config.requestMirrorPolicies, mirrors)];
   const domains = new DomainTable<CompiledHost>(config.ignorePortInHostMatching);
   const shared = {
     edits: [compileEdits(config, path)],
     filters: compileOverrides(config.typedPerFilterConfig, new Map(), at(path, 'typed_per_filter_config')),
-    mirrors: compileMirrors(config.requestMirrorPolicies, at(path, 'request_mirror_policies')),
+    mirrors: compileMirrors(config.requestMirrorPolicies, mirrors),
     specifiers: compileSpecifiers(config.clusterSpecifierPlugins, at(path, 'cluster_specifier_plugins')),
     mostSpecificWins: config.mostSpecificHeaderMutationsWins,
     maximumBody: config.maxDirectResponseBodySizeBytes ?? MAXIMUM_BODY,
   };
   mapAt(config.virtualHosts, at(path, 'virtual_hosts'), (host, here) => {
-    const compiled = compileHost(host, shared, here);
+    const compiled = compileHost(host, shared, needs, here);
     if (host.domains.length === 0) throw new ConfigError(at(here, 'domains'), 'is empty');
     mapAt(host.domains, at(here, 'domains'), (domain, where) => domains.add(domain, compiled, where));
   });
@@ -64,6 +67,7 @@ export function compileRoutes(config: RouteConfiguration, path: string): RouteTa
     match: (request, exchange, random, runtime = noRuntime) =>
       firstMatch(findHost(request), request, pathFor(request.path), exchange, random, runtime),
     hideInternal: compileHiding(config.internalOnlyHeaders),
+    neededClusters: (config.validateClusters ?? validates) ? needs : [],
     hostSource: config.vhds ? decodeHostSource(config.vhds, at(path, 'vhds.config_source')) : null,
   };
 }
@@ -123,10 +127,12 @@ function firstMatch(
 function compileHost(
   host: VirtualHost,
   outer: Omit<HostLevel, 'host' | 'path' | 'virtualClusters'>,
+  needs: NeededCluster[],
   path: string,
 ): CompiledHost {
   if (host.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const mirrors = compileMirrors(host.requestMirrorPolicies, at(path, 'request_mirror_policies'));
+  needs.push(...mirrored(host.requestMirrorPolicies, at(path, 'request_mirror_policies')));
   const level: HostLevel = {
     host,
     path,
@@ -146,6 +152,7 @@ function compileHost(
     const test = compileMatch(route.match, at(here, 'match'));
     byChance ||= test.byChance;
     const entry = compileEntry(route, level, here);
+    needs.push(...clustersOf(route, here));
     return isPassedBy(route, level.specifiers) ? { ...test, matches: () => false, entry } : { ...test, entry };
   };
   return {

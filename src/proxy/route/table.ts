@@ -15,6 +15,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts';
 import type { ChargeRequest } from './charges.ts';
 import type { Edit } from './header-edits.ts';
 import type { InternalRedirect } from './internal-redirect.ts';
+import type { NeededCluster } from './needed-clusters.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { PathChange } from './rewrite.ts';
 
@@ -29,6 +30,8 @@ export type RouteTable = {
   ): RouteEntry | null;
   /** Removes headers that only requests from inside may bring (`internal_only_headers`); null: there are none. */
   readonly hideInternal: ((headers: HeaderMap) => void) | null;
+  /** It is refused unless they exist; [] where nobody asks for that. */
+  readonly neededClusters: readonly NeededCluster[];
   /** Where virtual hosts come from that it lacks (`vhds`); null: there are no others. */
   readonly hostSource: ConfigSource | null;
 };

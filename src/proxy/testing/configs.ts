@@ -173,6 +173,7 @@ export function routeTable(name: string, prefixes: Readonly<Record<string, Route
     name,
     match: ({ path }) => entries.find(([prefix]) => path.startsWith(prefix))?.[1] ?? null,
     hideInternal: null,
+    neededClusters: [],
     hostSource: null,
   };
 }
