@@ -31,14 +31,13 @@ export class OutlierStats {
 
 import { Histogram } from '../../lib/histogram.ts';
 import { ResponseCounts } from '../http/response-counts.ts';
-import { StatusCodes } from '../http/status-codes.ts';
 
 export class ClusterStats extends ResponseCounts {
   /** Milliseconds from the complete request to the complete response. */
   readonly upstream_rq_time = new Histogram();
   readonly upstream_cx_connect_ms = new Histogram();
-  /** Of responses that were not passed on but retried. */
-  readonly retriedCodes = new StatusCodes('retry.upstream_rq');
+  /** Of responses that were not passed on but retried; null: there were none. */
+  retry: ResponseCounts | null = null;
   upstream_cx_total = 0;
   upstream_cx_active = 0;
   upstream_cx_connect_fail = 0;
@@ -110,4 +109,9 @@ export class ClusterStats extends ResponseCounts {
   ssl_connection_error = 0;
   readonly health_check = new HealthStats();
   readonly outlier_detection = new OutlierStats();
+
+  countRetried(status: number, coded: boolean): void {
+    this.retry ??= new ResponseCounts();
+    this.retry.countResponse(status, coded);
+  }
 }

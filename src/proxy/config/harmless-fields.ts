@@ -65,10 +65,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.type.matcher.v3.RegexMatcher': { google_re2: 'the only engine' },
   'envoy.type.matcher.v3.RegexMatcher.GoogleRE2': { max_program_size: 'programs are limited always' },
-  'envoy.extensions.filters.http.router.v3.Router': {
-    dynamic_stats: 'statistics',
-    suppress_grpc_request_failure_code_stats: 'statistics',
-  },
   'envoy.config.trace.v3.ZipkinConfig': {
     split_spans_for_request: 'Envoy does nothing with it: spawn_upstream_span says whether attempts have spans',
   },

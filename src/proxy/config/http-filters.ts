@@ -23,6 +23,8 @@ export function decodeRouter(filters: readonly FilterMessage[], path: string): R
   return {
     respectExpectedTimeout: router.respectExpectedRqTimeout,
     suppressHeaders: router.suppressEnvoyHeaders,
+    dynamicStats: router.dynamicStats ?? true,
+    grpcCodes: !router.suppressGrpcRequestFailureCodeStats,
     strictHeaders: mapAt(router.strictCheckHeaders, at(here, 'strict_check_headers'), (name, where) => {
       if (!CHECKED.has(name.toLowerCase())) throw new ConfigError(where, `${name} cannot be checked`);
       return name.toLowerCase();

@@ -67,5 +67,5 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig': 'metadata_match',
   'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': 'allowed_route_names',
   'envoy.extensions.filters.http.router.v3.Router':
-    'suppress_envoy_headers strict_check_headers respect_expected_rq_timeout start_child_span',
+    'dynamic_stats suppress_grpc_request_failure_code_stats suppress_envoy_headers strict_check_headers respect_expected_rq_timeout start_child_span',
 };

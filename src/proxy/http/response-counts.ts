@@ -10,8 +10,10 @@ export class ResponseCounts {
   upstream_rq_4xx = 0;
   upstream_rq_5xx = 0;
 
-  countResponse(status: number): void {
+  /** `coded` false: its status is left out. */
+  countResponse(status: number, coded = true): void {
     this.upstream_rq_completed += 1;
+    if (!coded) return;
     this.codes.count(status);
     if (status < 200) this.upstream_rq_1xx += 1;
     else if (status < 300) this.upstream_rq_2xx += 1;

@@ -4,7 +4,13 @@ import { forwardOf } from '../testing/routes.ts';
 import { expectedTimeout, planFor, type RouterOptions } from './request-plan.ts';
 import type { AttemptOutcome, ForwardPlan } from './table.ts';
 
-const options: RouterOptions = { respectExpectedTimeout: false, suppressHeaders: false, strictHeaders: [] };
+const options: RouterOptions = {
+  respectExpectedTimeout: false,
+  suppressHeaders: false,
+  strictHeaders: [],
+  dynamicStats: true,
+  grpcCodes: true,
+};
 const status = (code: number): AttemptOutcome => ({
   kind: 'response',
   head: { status: code, headers: requestHead().headers },

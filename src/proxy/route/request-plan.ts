@@ -15,12 +15,21 @@ export type RouterOptions = {
   readonly suppressHeaders: boolean;
   /** Requests are refused where one of these headers is malformed. */
   readonly strictHeaders: readonly string[];
+  /** Responses are counted, and their time is taken. */
+  readonly dynamicStats: boolean;
+  /** Statistics say the status of responses to gRPC, too. */
+  readonly grpcCodes: boolean;
 };
 
 const PREFIX = 'x-envoy-';
 const EXPECTED = 'x-envoy-expected-rq-timeout-ms';
 const TIMEOUT = 'x-envoy-upstream-rq-timeout-ms';
 const PER_TRY = 'x-envoy-upstream-rq-per-try-timeout-ms';
+
+/** Whether statistics say the status of a response. */
+export function countsStatus({ grpcCodes }: RouterOptions, { headers }: RequestHead): boolean {
+  return grpcCodes || !isGrpc(headers);
+}
 
 /** The action itself where the request changes nothing. Removes the headers that are for this proxy alone. */
 export function planFor(action: ForwardAction, request: RequestHead, options: RouterOptions): ForwardPlan {

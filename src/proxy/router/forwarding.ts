@@ -7,7 +7,7 @@ import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import type { ClientSession, ResetReason } from '../http/stream.ts';
-import type { RouterOptions } from '../route/request-plan.ts';
+import { countsStatus, type RouterOptions } from '../route/request-plan.ts';
 import type { AttemptOutcome, ForwardAction, ForwardPlan } from '../route/table.ts';
 import type { Attempt } from './attempt.ts';
 import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
@@ -192,7 +192,7 @@ export class Forwarding extends Timer implements TriesOwner {
     const exchange = this.#exchange;
     exchange.upstreamEnded = now;
     // Of a request that is still coming nobody can say how long its answer took.
-    if (exchange.requestEnded === 0) return;
+    if (exchange.requestEnded === 0 || !this.#options.dynamicStats) return;
     this.#cluster.stats.upstream_rq_time.record(now - exchange.requestEnded);
     exchange.charges?.took(now - exchange.requestEnded);
   }
@@ -238,7 +238,8 @@ export class Forwarding extends Timer implements TriesOwner {
   }
 
   #count(status: number): void {
-    this.#cluster.stats.countResponse(status);
+    if (!this.#options.dynamicStats) return;
+    this.#cluster.stats.countResponse(status, countsStatus(this.#options, this.#exchange.request));
     this.#exchange.charges?.countResponse(status);
   }
 }

@@ -7,7 +7,7 @@ import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import type { ResponseHead } from '../http/message.ts';
-import type { RouterOptions } from '../route/request-plan.ts';
+import { countsStatus, type RouterOptions } from '../route/request-plan.ts';
 import type { AttemptOutcome, ForwardAction, ForwardPlan } from '../route/table.ts';
 import { announceRetry } from './announce-retry.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
@@ -109,7 +109,7 @@ export class Tries {
     const decision = attempt.hedged ? (retry.wouldRetry(outcome) ? 'limit' : 'no') : this.#decide(retry, outcome);
     if (decision === 'no') return false;
     if (decision === 'retry') {
-      this.#cluster.stats.retriedCodes.count(head.status);
+      this.#cluster.stats.countRetried(head.status, countsStatus(this.#options, this.#exchange.request));
       this.#exchange.span?.attempted(head.status, this.#services.clock.now());
       this.#again(retry, false);
     } else if (!this.hasOthers(attempt)) return false;

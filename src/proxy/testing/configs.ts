@@ -182,7 +182,13 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
   return {
     statPrefix: 'test',
     routes: { kind: 'inline', table },
-    router: { respectExpectedTimeout: false, suppressHeaders: false, strictHeaders: [] },
+    router: {
+      respectExpectedTimeout: false,
+      suppressHeaders: false,
+      strictHeaders: [],
+      dynamicStats: true,
+      grpcCodes: true,
+    },
     filters: [],
     accessLogs: [],
     tracing: null,
