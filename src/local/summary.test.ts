@@ -9,7 +9,7 @@ const labels = (workload: string) => ({
   app: workload,
   version: '',
 });
-const none = { requests: 0, failed: 0, denied: 0, secure: 0, plain: 0 };
+const none = { requests: 0, failed: 0, unsent: 0, denied: 0, secure: 0, plain: 0 };
 
 /** What both proxies of `from` → `to` count. */
 function flow(from: string, to: string, source: Partial<FlowCounts>, destination: Partial<FlowCounts>): FlowDelta[] {
@@ -19,6 +19,13 @@ function flow(from: string, to: string, source: Partial<FlowCounts>, destination
     { flow: { ...ends, reporter: 'source' }, counts: { ...none, ...source }, ...rest },
     { flow: { ...ends, reporter: 'destination' }, counts: { ...none, ...destination }, ...rest },
   ];
+}
+
+/** What the proxy of `from` counts of requests to a service of which no instance answered. */
+function unanswered(from: string, service: string, counts: Partial<FlowCounts>): FlowDelta[] {
+  return flow(from, service, counts, {})
+    .slice(0, 1)
+    .map((delta) => ({ ...delta, flow: { ...delta.flow, destination: labels('') } }));
 }
 
 const workload = (name: string, annotations: Record<string, string>): Workload => ({
@@ -57,6 +64,7 @@ test('adds up what went on between services', () => {
       requests: 105,
       encrypted: 105,
       failed: 0,
+      unsent: 0,
       denied: 5,
       workloads: 3,
       dialects: ['smi'],
@@ -91,6 +99,45 @@ test.each<[name: string, totals: FlowDelta[], faults: string[]]>([
     'an unheard-of answer',
     [...good, ...flow('cart', 'web', { requests: 1 }, {})],
     ['1 of 106 requests were not encrypted'],
+  ],
+  [
+    'a request that found nobody',
+    [...good, ...flow('cart', 'web', { requests: 4, failed: 2, unsent: 1 }, { requests: 3, secure: 3 })],
+    ['1 of 108 requests failed', '1 of 109 requests found nobody to go to'],
+  ],
+  [
+    'a forbidden client that found nobody, and never asked',
+    [
+      ...good.filter(({ flow }) => flow.source?.workload !== 'snoop'),
+      ...unanswered('snoop', 'pay', { requests: 2, failed: 2, unsent: 2 }),
+    ],
+    ['2 of 102 requests found nobody to go to', 'snoop never tried pay'],
+  ],
+  [
+    'a forbidden client that found nobody, and then got through',
+    [
+      ...good,
+      ...unanswered('snoop', 'pay', { requests: 2, failed: 2, unsent: 2 }),
+      ...flow('snoop', 'pay', { requests: 1 }, { requests: 1, secure: 1 }),
+    ],
+    ['2 of 108 requests found nobody to go to', 'snoop reached pay 1 times'],
+  ],
+  [
+    'plain text beside a request that found nobody',
+    [
+      ...good,
+      ...unanswered('cart', 'web', { requests: 2, failed: 2, unsent: 2 }),
+      ...flow('cart', 'web', { requests: 3 }, { requests: 3, secure: 1, plain: 2 }),
+    ],
+    ['2 of 110 requests found nobody to go to', '2 of 108 requests were not encrypted'],
+  ],
+  [
+    'a client whose requests all found nobody',
+    [
+      ...good.filter(({ flow }) => flow.destination.workload !== 'cart'),
+      ...unanswered('web', 'cart', { requests: 3, failed: 3, unsent: 3 }),
+    ],
+    ['3 of 18 requests found nobody to go to', 'web never reached cart'],
   ],
   [
     'a flow that is missing',

@@ -11,6 +11,8 @@ type Summary = {
   readonly encrypted: number;
   /** Failed for their caller, after retries; without what policy refused. */
   readonly failed: number;
+  /** Of those, found nobody to go to: neither encrypted nor plain, they reached no one. */
+  readonly unsent: number;
   readonly denied: number;
   readonly workloads: number;
   readonly dialects: readonly string[];
@@ -36,6 +38,7 @@ export function summarize({ totals, workloads, dialects, dashboard }: Run): Outc
     requests: total(({ traffic }) => traffic.counts.requests),
     encrypted: total(encrypted),
     failed: total(({ traffic }) => traffic.counts.failed),
+    unsent: total(({ traffic }) => traffic.counts.unsent),
     denied: total(({ traffic }) => traffic.counts.denied),
     workloads: workloads.length,
     dialects,
@@ -50,14 +53,16 @@ export function summarize({ totals, workloads, dialects, dashboard }: Run): Outc
 /** The called side says how requests came in, and it sees each try of a request; so its word is taken as a share. */
 function encrypted({ traffic: { counts } }: Edge): number {
   if (counts.secure === 0) return 0;
-  return counts.plain === 0 ? counts.requests : Math.max(0, counts.requests - counts.plain);
+  return Math.max(0, counts.requests - counts.unsent - counts.plain);
 }
 
-function generalFaults({ requests, encrypted, failed }: Summary): string[] {
+function generalFaults({ requests, encrypted, failed, unsent }: Summary): string[] {
   const faults: string[] = [];
+  const sent = requests - unsent;
   if (requests === 0) faults.push('no request between services was seen');
-  if (failed > 0) faults.push(`${failed} of ${requests} requests failed`);
-  if (encrypted < requests) faults.push(`${requests - encrypted} of ${requests} requests were not encrypted`);
+  if (failed > unsent) faults.push(`${failed - unsent} of ${sent} requests failed`);
+  if (unsent > 0) faults.push(`${unsent} of ${requests} requests found nobody to go to`);
+  if (encrypted < sent) faults.push(`${sent - encrypted} of ${sent} requests were not encrypted`);
   return faults;
 }
 
@@ -66,28 +71,28 @@ const leadsTo = ({ to, services }: Edge, service: string): boolean =>
   to.app === service || services.some((name) => name === service || name.startsWith(`${service}.`));
 
 function flowFaults(workload: Workload, edges: readonly Edge[]): string[] {
-  const counts = (service: string): { requests: number; denied: number } => {
+  const counts = (service: string): { sent: number; denied: number } => {
     const found = edges.filter(
       (edge) =>
         edge.from.workload === workload.name && edge.from.namespace === workload.namespace && leadsTo(edge, service),
     );
     return found.reduce(
       (sum, { traffic }) => ({
-        requests: sum.requests + traffic.counts.requests,
+        sent: sum.sent + traffic.counts.requests - traffic.counts.unsent,
         denied: sum.denied + traffic.counts.denied,
       }),
-      { requests: 0, denied: 0 },
+      { sent: 0, denied: 0 },
     );
   };
   const wanted = listOf(workload.annotations[annotation.calls]).flatMap((service) => {
-    const { requests, denied } = counts(service);
-    if (requests === 0) return [`${workload.name} never reached ${service}`];
+    const { sent, denied } = counts(service);
+    if (sent === 0) return [`${workload.name} never reached ${service}`];
     return denied > 0 ? [`${workload.name} was denied ${service} ${denied} times`] : [];
   });
   const forbidden = listOf(workload.annotations[annotation.forbidden]).flatMap((service) => {
-    const { requests, denied } = counts(service);
-    if (requests === 0) return [`${workload.name} never tried ${service}`];
-    return denied < requests ? [`${workload.name} reached ${service} ${requests - denied} times`] : [];
+    const { sent, denied } = counts(service);
+    if (sent === 0) return [`${workload.name} never tried ${service}`];
+    return denied < sent ? [`${workload.name} reached ${service} ${sent - denied} times`] : [];
   });
   return [...wanted, ...forbidden];
 }

@@ -34,7 +34,7 @@ test.each([
       {
         id: clusterKey(name),
         flow: { reporter: 'source', source: self, destination: cart, service: { name: 'cart', namespace: 'shop' } },
-        counts: { requests: 9, failed: 2, denied: 1, secure: 9, plain: 0 },
+        counts: { requests: 9, failed: 2, unsent: 0, denied: 1, secure: 9, plain: 0 },
         latency: { bounds: [1, Infinity], cumulative: [4, 9] },
       },
     ],

@@ -17,6 +17,8 @@ export type FlowCounts = {
   readonly requests: number;
   /** Answered 5xx, or with a gRPC status that means the same. */
   readonly failed: number;
+  /** Answered by the caller's own proxy, which found nobody to send them to; in `failed` too. 0 where the reporter cannot tell. */
+  readonly unsent: number;
   /** Refused by policy; in `requests`, not in `failed`. */
   readonly denied: number;
   /** Over mutual TLS, and not; what the reporter cannot tell is in neither. */
@@ -40,12 +42,13 @@ export type FlowDelta = {
   readonly latency: Latency;
 };
 
-export const noCounts: FlowCounts = { requests: 0, failed: 0, denied: 0, secure: 0, plain: 0 };
+export const noCounts: FlowCounts = { requests: 0, failed: 0, unsent: 0, denied: 0, secure: 0, plain: 0 };
 
 export function addCounts(a: FlowCounts, b: FlowCounts): FlowCounts {
   return {
     requests: a.requests + b.requests,
     failed: a.failed + b.failed,
+    unsent: a.unsent + b.unsent,
     denied: a.denied + b.denied,
     secure: a.secure + b.secure,
     plain: a.plain + b.plain,

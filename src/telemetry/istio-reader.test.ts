@@ -6,11 +6,32 @@ const ends =
   'destination_workload="cart-v2",destination_workload_namespace="shop",destination_app="cart",destination_version="v2",' +
   'destination_service_name="cart",destination_service_namespace="shop"';
 const line = (labels: string, value: number) => `istio_requests_total{${ends},${labels}} ${value}\n`;
+/** Ends that `labels` say themselves are left out. */
+const allLabels = (labels: string) => {
+  const own = labels.split(',').map((label) => label.split('=')[0]);
+  const rest = ends.split(',').filter((label) => !own.includes(label.split('=')[0]));
+  return [...rest, labels].join(',');
+};
 
 test.each([
   ['succeeds', 'reporter="source",response_code="200",response_flags="-"', { requests: 5 }],
   ['is refused by the application', 'reporter="source",response_code="403",response_flags="-"', { requests: 5 }],
   ['fails', 'reporter="source",response_code="503",response_flags="UF"', { requests: 5, failed: 5 }],
+  [
+    'finds no endpoint',
+    'reporter="source",destination_workload="unknown",response_code="503",response_flags="UH"',
+    { requests: 5, failed: 5, unsent: 5 },
+  ],
+  [
+    'finds no endpoint for another try',
+    'reporter="source",response_code="503",response_flags="UH"',
+    { requests: 5, failed: 5 },
+  ],
+  [
+    'finds no endpoint behind the called side',
+    'reporter="destination",destination_workload="unknown",response_code="503",response_flags="UH"',
+    { requests: 5, failed: 5 },
+  ],
   ['is denied', 'reporter="destination",response_code="403",response_flags="RBAC"', { requests: 5, denied: 5 }],
   [
     'is encrypted',
@@ -24,9 +45,9 @@ test.each([
   ],
   ['fails in gRPC', 'reporter="source",response_code="200",grpc_response_status="14"', { requests: 5, failed: 5 }],
 ])('counts a request that %s', (_name, labels, counts) => {
-  const { readings, fault } = istioReader().read(line(labels, 5));
+  const { readings, fault } = istioReader().read(`istio_requests_total{${allLabels(labels)}} 5\n`);
   expect(fault).toBeNull();
-  expect(readings).toMatchObject([{ counts: { failed: 0, denied: 0, secure: 0, plain: 0, ...counts } }]);
+  expect(readings).toMatchObject([{ counts: { failed: 0, unsent: 0, denied: 0, secure: 0, plain: 0, ...counts } }]);
 });
 
 test('ends and service come from the labels, unknown is nothing', () => {

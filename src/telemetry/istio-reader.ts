@@ -48,18 +48,28 @@ function endOf(labels: Labels, side: 'source' | 'destination'): WorkloadLabels {
 /** gRPC statuses that say the server failed: unknown, deadline exceeded, internal, unavailable, data loss. */
 const GRPC_FAILURES: ReadonlySet<string> = new Set(['2', '4', '13', '14', '15']);
 
+/** Flags of a proxy that has no such cluster, or no endpoint of it that may be asked. */
+const NOBODY_FOUND = ['NC', 'UH'] as const;
+
 function countsOf(labels: Labels): readonly (keyof FlowCounts)[] {
   const adds: (keyof FlowCounts)[] = ['requests'];
   const code = Number(labels.get('response_code'));
   const flags = (labels.get('response_flags') ?? '').split(',');
   const refused = flags.includes('RBAC') || flags.includes('UAEX');
   if (refused) adds.push('denied');
-  else if (code >= 500 || GRPC_FAILURES.has(labels.get('grpc_response_status') ?? '')) adds.push('failed');
+  else if (code >= 500 || GRPC_FAILURES.has(labels.get('grpc_response_status') ?? '')) {
+    adds.push('failed');
+    if (NOBODY_FOUND.some((flag) => flags.includes(flag)) && isUnanswered(labels)) adds.push('unsent');
+  }
   const security = labels.get('connection_security_policy');
   if (security === 'mutual_tls') adds.push('secure');
   if (security === 'none') adds.push('plain');
   return adds;
 }
+
+/** No instance took it: one that failed elsewhere before, and then found nobody, has one. */
+const isUnanswered = (labels: Labels): boolean =>
+  labels.get('reporter') === 'source' && known(labels.get('destination_workload')) === '';
 
 const known = (value: string | undefined): string => (value === undefined || value === 'unknown' ? '' : value);
 const endKey = (end: WorkloadLabels | null): string[] =>

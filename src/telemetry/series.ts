@@ -7,7 +7,7 @@
 import type { Flow, FlowCounts, FlowReading } from './flow.ts';
 import type { Latency } from './latency.ts';
 
-const COLUMNS: readonly (keyof FlowCounts)[] = ['requests', 'failed', 'denied', 'secure', 'plain'];
+const COLUMNS: readonly (keyof FlowCounts)[] = ['requests', 'failed', 'unsent', 'denied', 'secure', 'plain'];
 
 export class Series {
   flow: Flow;
@@ -88,9 +88,9 @@ export class Series {
 
   #delta(a: Float64Array, b: Float64Array): { counts: FlowCounts; latency: Latency } {
     const column = (i: number) => Math.max(0, (b[i] ?? 0) - (a[i] ?? 0));
-    const [requests, failed, denied, secure, plain] = [column(0), column(1), column(2), column(3), column(4)];
+    const counts = Object.fromEntries(COLUMNS.map((name, i) => [name, column(i)])) as FlowCounts;
     const cumulative = this.#bounds.map((_, i) => column(COLUMNS.length + i));
-    return { counts: { requests, failed, denied, secure, plain }, latency: { bounds: this.#bounds, cumulative } };
+    return { counts, latency: { bounds: this.#bounds, cumulative } };
   }
 }
 
