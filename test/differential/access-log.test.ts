@@ -271,7 +271,7 @@ compareWithEnvoy(suite, (pair) => {
     );
     const lines = (stand: Pair['ours']) =>
       waitFor('two lines', () => {
-        const found = read(pair(), stand, 'early');
+        const found = read(stand, 'early');
         return found.length >= 2 && found;
       });
     const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(lines));
@@ -290,7 +290,7 @@ compareWithEnvoy(suite, (pair) => {
 
   test.each(Object.keys(FILTERS))('filter %s', async (name) => {
     const { reference, ours } = pair();
-    const [theirs, mine] = [reference, ours].map((stand) => read(pair(), stand, `filter-${name}`).sort());
+    const [theirs, mine] = [reference, ours].map((stand) => read(stand, `filter-${name}`).sort());
     expect(mine).toEqual(theirs);
   });
 });

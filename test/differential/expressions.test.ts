@@ -459,7 +459,7 @@ compareWithEnvoy(suite, (pair) => {
 
   test.each(Object.keys(FILTERS))('filter %s', (name) => {
     const { reference, ours } = pair();
-    const [theirs, mine] = [reference, ours].map((stand) => read(pair(), stand, `filter-${name}`).sort());
+    const [theirs, mine] = [reference, ours].map((stand) => read(stand, `filter-${name}`).sort());
     expect(mine).toEqual(theirs);
   });
 });

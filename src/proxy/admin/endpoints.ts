@@ -13,6 +13,7 @@ import { queryDump } from './config-query.ts';
 import { histogramForms } from './histogram-forms.ts';
 import { answerLogging } from './logging.ts';
 import { type ExpositionFormat, prometheusText, toOpenMetrics } from './prometheus.ts';
+import { selectExposition } from './select-exposition.ts';
 import { initDump, serverInfo } from './server-info.ts';
 import type { NameTagger } from './statistic-tags.ts';
 import {
@@ -20,6 +21,7 @@ import {
   readQuery,
   type Statistic,
   type Statistics,
+  type StatisticsQuery,
   selectStatistics,
   statisticsJson,
   statisticsText,
@@ -127,7 +129,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   get('/server_info', 'print server version/status information', (view) => json(serverInfo(view))),
   get('/stats', 'print server stats (filter, invert_filter, format, type, usedonly)', answerStats),
   get('/stats/prometheus', 'print server stats in prometheus format', (view, query) =>
-    withStatistics(view, query, (found) => exposition(view, found, query)),
+    withStatistics(view, query, (found, wanted) => exposition(view, found, wanted, query)),
   ),
 ];
 
@@ -143,11 +145,11 @@ function answerStats(view: AdminView, query: AdminQuery): AdminAnswer {
   if (form === undefined)
     return text(`usage: /stats?histogram_buckets=(${Object.keys(histogramForms).join('|')})\n`, 400);
   const { bounds } = view.bootstrap.statsConfig;
-  return withStatistics(view, query, (found) => {
+  return withStatistics(view, query, (found, wanted) => {
     if (format === 'text') return text(statisticsText(found, form, bounds));
     if (format === 'json')
       return { status: 200, type: 'json', body: JSON.stringify(statisticsJson(found, form, bounds)) };
-    if (format === 'prometheus') return exposition(view, found, query);
+    if (format === 'prometheus') return exposition(view, found, wanted, query);
     return text('usage: /stats?format=(json|prometheus|text)\n\n', 400);
   });
 }
@@ -155,18 +157,19 @@ function answerStats(view: AdminView, query: AdminQuery): AdminAnswer {
 function withStatistics(
   view: AdminView,
   { parameters }: AdminQuery,
-  answer: (found: Statistics) => AdminAnswer,
+  answer: (found: Statistics, wanted: StatisticsQuery) => AdminAnswer,
 ): AdminAnswer {
   const wanted = readQuery(parameters);
   if (typeof wanted === 'string') return text(wanted, 400);
-  return answer(selectStatistics(view.statistics(), view.histograms(), wanted));
+  return answer(selectStatistics(view.statistics(), view.histograms(), wanted), wanted);
 }
 
-function exposition(view: AdminView, found: Statistics, { accept }: AdminQuery): AdminAnswer {
+function exposition(view: AdminView, found: Statistics, wanted: StatisticsQuery, { accept }: AdminQuery): AdminAnswer {
   const format: ExpositionFormat = wantsOpenMetrics(accept) ? 'openmetrics' : 'text';
   const own = prometheusText(found, format, view.tagger, view.bootstrap.statsConfig.bounds);
-  if (format === 'text') return { status: 200, type: 'prometheus', body: view.meshMetrics() + own };
-  return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(view.meshMetrics())}${own}# EOF\n` };
+  const mesh = selectExposition(view.meshMetrics(), wanted);
+  if (format === 'text') return { status: 200, type: 'prometheus', body: mesh + own };
+  return { status: 200, type: 'openmetrics', body: `${toOpenMetrics(mesh)}${own}# EOF\n` };
 }
 
 function answerConfig(view: AdminView, { parameters }: AdminQuery): AdminAnswer {

@@ -17,6 +17,8 @@ export type Statistics = {
 };
 
 export type StatisticsQuery = {
+  /** Nothing is left out. */
+  readonly everything: boolean;
   matches(name: string): boolean;
   readonly usedOnly: boolean;
   readonly counters: boolean;
@@ -35,6 +37,7 @@ export function readQuery(query: URLSearchParams): StatisticsQuery | string {
   const type = query.get('type') ?? 'All';
   if (!TYPES.includes(type)) return 'invalid &type= param';
   return {
+    everything: filter === '' && type === 'All' && !query.has('usedonly'),
     matches: filter === '' ? () => true : (name) => outcome.regex.matches(name) !== inverted,
     usedOnly: query.has('usedonly'),
     counters: type === 'All' || type === 'Counters',

@@ -7,7 +7,7 @@ import type { Case, CertificateFiles, Suite, Wants } from './case.ts';
 import { makeCertificateFiles } from './certificates.ts';
 import { difference } from './difference.ts';
 import { type Observation, observe } from './observation.ts';
-import { envoySubject, Stand, tulleSubject } from './stand.ts';
+import { envoySubject, Stand, startBoth, tulleSubject } from './stand.ts';
 import { compareStatistics } from './statistics.ts';
 
 const envoy = findEnvoy();
@@ -41,12 +41,11 @@ export function compareWithEnvoy(suite: Suite, more?: (pair: () => Pair) => void
 
 async function startPair(suite: Suite): Promise<Pair> {
   const certificates: CertificateFiles = suite.certificates === true ? await makeCertificateFiles() : {};
-  const [reference, ours] = await Promise.all(
-    [envoySubject(envoy!), selfTest ? envoySubject(envoy!) : tulleSubject].map((subject) =>
-      Stand.start(subject, suite, certificates),
-    ),
+  return startBoth(
+    (subject) => Stand.start(subject, suite, certificates),
+    (stand) => stand[Symbol.asyncDispose](),
+    [envoySubject(envoy!), selfTest ? envoySubject(envoy!) : tulleSubject],
   );
-  return { reference: reference!, ours: ours! };
 }
 
 async function compareCase(pair: Pair, suite: Suite, one: Case, id: string): Promise<void> {

@@ -11,7 +11,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { CertificateFiles } from './case.ts';
 import { makeCertificateFiles, writeCertificateFiles } from './certificates.ts';
 import { RawUpstream } from './raw-upstream.ts';
-import { envoySubject, type Subject, tulleSubject } from './stand.ts';
+import { envoySubject, type Subject, startBoth, tulleSubject } from './stand.ts';
 
 export type ConnectionSuite = {
   readonly name: string;
@@ -45,11 +45,12 @@ export function compareConnections(suite: ConnectionSuite): void {
     const stands: ConnectionStand[] = [];
     beforeAll(async () => {
       const files = suite.certificates === true ? await makeCertificateFiles() : {};
-      const subjects = [envoySubject(envoy!), tulleSubject];
-      const started = await Promise.allSettled(subjects.map((subject) => ConnectionStand.start(subject, suite, files)));
-      // Whoever did start is stopped in the end, also where the other one failed.
-      for (const one of started) if (one.status === 'fulfilled') stands.push(one.value);
-      for (const one of started) if (one.status === 'rejected') throw one.reason;
+      const { reference, ours } = await startBoth(
+        (subject) => ConnectionStand.start(subject, suite, files),
+        (stand) => stand.stop(),
+        [envoySubject(envoy!), tulleSubject],
+      );
+      stands.push(reference, ours);
     });
     afterAll(() => Promise.all(stands.map((stand) => stand.stop())));
     test.each(suite.cases.map((one) => ({ ...one })))('$name', async ({ run, wants, accepted }) => {
@@ -105,8 +106,13 @@ export class ConnectionStand {
     writeFileSync(config, bootstrapOf(suite, { ...ports, ...suite.holes?.(files), folder }, upstreams));
     const [command, ...args] = subject.command(config);
     const ready = async () => (await fetch(`http://127.0.0.1:${ports['admin']}/ready`)).ok;
-    const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
-    return new ConnectionStand(files, folder, ports, upstreams, started);
+    try {
+      const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
+      return new ConnectionStand(files, folder, ports, upstreams, started);
+    } catch (error) {
+      for (const upstream of upstreams) upstream.stop();
+      throw error;
+    }
   }
 
   port(name: string): number {

@@ -21,15 +21,15 @@ export function linesOf(pair: Pair, log: string, mark: string): Promise<string[]
   return Promise.all(
     [pair.reference, pair.ours].map((stand) =>
       waitFor(`${log} of ${stand.subject}`, () => {
-        const found = read(pair, stand, log).filter((line) => line.includes(mark));
+        const found = read(stand, log).filter((line) => line.includes(mark));
         return found.length > 0 && found;
       }),
     ),
   );
 }
 
-/** Ports of both proxies say `<port>`. */
-export function read(pair: Pair, stand: Pair['ours'], log: string): string[] {
+/** Ports of the proxy say `<port>`. */
+export function read(stand: Pair['ours'], log: string): string[] {
   const text = (() => {
     try {
       return readFileSync(`${stand.folder}/${log}.log`, 'utf8');
@@ -37,11 +37,9 @@ export function read(pair: Pair, stand: Pair['ours'], log: string): string[] {
       return '';
     }
   })();
-  return stand
-    .withoutPorts(text)
-    .replace(/_PORT":\d{4,}/g, '_PORT":<port>')
-    .replaceAll(`|${pair.ours.portOf('front')}|`, '|<port>|')
-    .replaceAll(`|${pair.reference.portOf('front')}|`, '|<port>|')
+  const plain = stand.withoutPorts(text).replace(/_PORT":\d{4,}/g, '_PORT":<port>');
+  return stand.ports
+    .reduce((all, port) => all.replaceAll(`|${port}|`, '|<port>|'), plain)
     .split('\n')
     .filter(Boolean);
 }

@@ -22,6 +22,19 @@ export const tulleSubject: Subject = {
   command: (config) => [pinnedNode, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
 };
 
+/** Envoy's and ours, or those that `subjects` are. Where one does not start, the other is stopped again. */
+export async function startBoth<Started>(
+  start: (subject: Subject) => Promise<Started>,
+  stop: (started: Started) => Promise<unknown>,
+  subjects: readonly [reference: Subject, ours: Subject],
+): Promise<{ readonly reference: Started; readonly ours: Started }> {
+  const [reference, ours] = await Promise.allSettled([start(subjects[0]), start(subjects[1])]);
+  if (reference.status === 'fulfilled' && ours.status === 'fulfilled')
+    return { reference: reference.value, ours: ours.value };
+  for (const one of [reference, ours]) if (one.status === 'fulfilled') await stop(one.value);
+  throw reference.status === 'rejected' ? reference.reason : (ours as PromiseRejectedResult).reason;
+}
+
 export class Stand implements AsyncDisposable {
   readonly subject: string;
   readonly upstreams: readonly ScriptedUpstream[];
@@ -84,6 +97,11 @@ export class Stand implements AsyncDisposable {
   /** Replaces what differs between two stands of the same suite: ports. */
   withoutPorts(text: string): string {
     return Object.entries(this.#ports).reduce((all, [name, port]) => all.replaceAll(`:${port}`, `:<${name}>`), text);
+  }
+
+  /** Every port of it, by what listens there. */
+  get ports(): readonly number[] {
+    return Object.values(this.#ports);
   }
 
   /** Lines of the access log so far. */
