@@ -27,9 +27,16 @@ const rows: readonly (readonly [name: string, path: string, shares: Record<strin
   ['endpoints at random', '/random', { a: 50, b: 50 }, 8],
 ];
 
+const FILTER = 'type.googleapis.com/envoy.extensions.filters.http';
+/** Tells which cluster the route leads to, before the request goes there; answers itself where it is asked to. */
+const TELLS = `[
+  { name: tells, typed_config: { "@type": ${FILTER}.header_mutation.v3.HeaderMutation, mutations: { request_mutations: [{ append: { header: { key: x-chosen, value: "%CEL(xds.cluster_name)%" } } }] } } },
+  { name: fault, typed_config: { "@type": ${FILTER}.fault.v3.HTTPFault, abort: { http_status: 418, percentage: { numerator: 100 } }, headers: [{ name: x-abort }] } }]`;
+
 compareWithEnvoy(
   {
     name: 'weights',
+    listeners: { front: {}, tells: { filters: TELLS } },
     virtualHosts: `
 - name: all
   domains: ["*"]
@@ -41,13 +48,22 @@ compareWithEnvoy(
     - { match: { path: /turns }, route: { cluster: turns } }
     - { match: { path: /turns-weighted }, route: { cluster: turns-weighted } }
     - { match: { path: /random }, route: { cluster: random } }
+    - match: { path: /edited }
+      route: { weighted_clusters: { clusters: [{ name: a, weight: 1, response_headers_to_add: [{ header: { key: x-of, value: a } }] }] } }
 `,
     clusters: `[${[
       cluster('turns', 'ROUND_ROBIN', endpoint('<a>'), endpoint('<b>')),
       cluster('turns-weighted', 'ROUND_ROBIN', endpoint('<a>', 3), endpoint('<b>')),
       cluster('random', 'RANDOM', endpoint('<a>'), endpoint('<b>')),
     ].join(', ')}]`,
-    cases: [],
+    cases: [
+      {
+        name: 'what is answered before the cluster is asked is edited as its responses are',
+        listener: 'tells',
+        send: get('/edited', 'x-abort: 1'),
+        wants: { status: 418, reached: [], headers: { 'x-of': 'a' } },
+      },
+    ],
   },
   (pair) => {
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
@@ -58,15 +74,29 @@ compareWithEnvoy(
           expect(Math.abs(found - share), `${name} got ${found}%`).toBeLessThanOrEqual(tolerance);
         }
       });
+
+      test('filters know which it will be', async () => {
+        const stand = pair()[which];
+        await count(stand, '/three', 100, 'tells');
+        for (const { name, received } of stand.upstreams) {
+          const told = received.map(({ headers }) => headers.find(([key]) => key === 'x-chosen')?.[1]);
+          expect(new Set(told)).toEqual(new Set([name]));
+        }
+      });
     });
   },
 );
 
-async function count(stand: Stand, path: string): Promise<Record<string, number>> {
+async function count(
+  stand: Stand,
+  path: string,
+  requests = REQUESTS,
+  listener = 'front',
+): Promise<Record<string, number>> {
   for (const upstream of stand.upstreams) upstream.script();
-  using connection = await RawConnection.open(stand.portOf('front'));
+  using connection = await RawConnection.open(stand.portOf(listener));
   const counts: Record<string, number> = {};
-  for (let i = 0; i < REQUESTS; i += 1) {
+  for (let i = 0; i < requests; i += 1) {
     connection.send(get(path));
     const { body } = await connection.response();
     counts[body] = (counts[body] ?? 0) + 1;

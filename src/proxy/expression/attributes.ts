@@ -90,6 +90,6 @@ function clusterName({ exchange, response, ended }: Seen): Attribute {
   const { cluster, clusterMetadata, choice, request, route } = exchange;
   if (clusterMetadata !== null) return cluster;
   if (response !== null || ended !== 0 || route?.action.kind !== 'forward') return undefined;
-  // What chance decides is chosen with the route.
+  // Where there was something to choose, it was chosen with the route.
   return (choice ?? route.action.pickCluster(request, 0)).cluster;
 }

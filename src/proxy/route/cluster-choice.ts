@@ -84,7 +84,7 @@ function compileWeighted(
     const subset = compileSubset([action.metadataMatch, cluster.metadataMatch]);
     const overrides = compileOverrides(cluster.typedPerFilterConfig, outer, at(here, 'typed_per_filter_config'));
     const filters = overrides === outer ? null : overrides;
-    return { weight: cluster.weight ?? 0, filters, choose: compileNamed(cluster, { edits, subset, filters }, here) };
+    return { weight: cluster.weight ?? 0, choose: compileNamed(cluster, { edits, subset, filters }, here) };
   });
   const weights = choices.map(({ weight }) => weight);
   const keyedWeights = compileKeyedWeights(weighted);
@@ -105,11 +105,7 @@ function compileWeighted(
       }
       return last(request);
     },
-    picksEarly:
-      given !== null ||
-      keyedWeights !== null ||
-      weighted.clusters.some(({ name }) => name === '') ||
-      choices.some((one) => one.filters !== null),
+    picksEarly: true,
   };
 }
 

@@ -1,10 +1,10 @@
-// Routes whose cluster is chosen together with the route, as Envoy does it for all: where filters depend on the choice, or the choice on headers
-// that filters may change. Everywhere else choosing waits until somebody asks.
+// Routes whose cluster is chosen together with the route, as Envoy does it for all: filters may ask for it, depend on it, or change headers that it
+// depends on. Where there is but one cluster nothing is chosen.
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RouteEntry, RouteTable } from './table.ts';
 
-/** The route of a request, its cluster chosen where that belongs to it. */
+/** The route of a request; `exchange.choice` is the choice of its cluster where there is one. */
 export function findRoute(
   table: RouteTable | undefined,
   exchange: Exchange,
@@ -22,7 +22,8 @@ export function settling(entry: RouteEntry): RouteEntry {
     ...entry,
     settle(exchange, random, runtime) {
       const choice = action.pickCluster(exchange.request, random(), { exchange, runtime });
-      return { ...entry, filters: choice.filters ?? entry.filters, action: { ...action, pickCluster: () => choice } };
+      exchange.choice = choice;
+      return choice.filters === null ? entry : { ...entry, filters: choice.filters };
     },
   };
 }

@@ -54,7 +54,7 @@ export type RouteEntry = {
   readonly decorator: Decorator | null;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Only where the choice of the cluster belongs to the route: the entry with that choice made. `random` is as for `match`. */
+  /** Only where a cluster is to be chosen: notes the choice in the exchange. What comes back is the entry with what the choice changes. `random` is as for `match`. */
   settle?(exchange: Exchange, random: () => number, runtime: RuntimeLookup): RouteEntry;
 };
 
@@ -101,7 +101,7 @@ export type ForwardAction = ForwardPlan & {
   readonly priority: RoutingPriority;
   /** Chooses among weighted clusters. Without what is `around` the request it goes by its head and the configuration. */
   pickCluster(request: RequestHead, random: number, around?: Around): ClusterChoice;
-  /** The choice belongs to the route: filters depend on it, or it depends on headers that filters may change. */
+  /** The choice is made with the route, not when somebody asks for it: false where there is but one. */
   readonly picksEarly: boolean;
   /** Sets path and authority of the request as the route rewrites them. `quiet`: no header tells of it. */
   rewrite(exchange: Exchange, quiet: boolean): void;
