@@ -65,11 +65,16 @@ const filter = (change: Omit<HttpFilter, 'name'>) => ({ http: { filters: [{ name
 const opened = (part: ReturnType<NonNullable<HttpFilter['open']>>) =>
   filter({ open: ({ request }) => (bugs(request) ? part : null) });
 const tracing: NonNullable<HttpConnectionConfig['tracing']> = {
-  clientSampling: 1,
-  randomSampling: 1,
-  overallSampling: 1,
+  options: {
+    clientSampling: { numerator: 100, denominator: 100 },
+    randomSampling: { numerator: 100, denominator: 100 },
+    overallSampling: { numerator: 100, denominator: 100 },
+    customTags: [],
+    operation: null,
+    upstreamOperation: null,
+  },
+  verbose: false,
   maxPathLength: 256,
-  customTags: [],
   spawnUpstream: false,
   propagate: true,
   sampler: null,

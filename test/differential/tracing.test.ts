@@ -1,7 +1,7 @@
 // Tracing: who is traced, what the next hop is told, and what the collector is sent.
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { expect, test } from 'vitest';
-import { respond } from '../support/upstream.ts';
+import { raw, respond } from '../support/upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Case, get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
@@ -33,6 +33,10 @@ const TAGS = `custom_tags:
   - {tag: route, metadata: {kind: {route: {}}, metadata_key: {key: ns, path: [{key: k}]}}}
   max_path_tag_length: 4`;
 
+const NAMES = `spawn_upstream_span: true
+  operation: 'all %REQ(X-A)% %RESPONSE_CODE% %ROUTE_NAME% %REQ(X-ADDED)% %REQ(:PATH)%'
+  upstream_operation: 'each %REQ(X-A)% %RESPONSE_CODE% %UPSTREAM_CLUSTER% %REQ(X-ADDED)% %REQ(:PATH)%'`;
+
 const suite: Suite = {
   name: 'tracing',
   bootstrap:
@@ -45,15 +49,35 @@ const suite: Suite = {
     outbound: { manager: tracing(), listener: 'traffic_direction: OUTBOUND' },
     child: { manager: tracing('spawn_upstream_span: true') },
     silent: { manager: tracing('no_context_propagation: true') },
+    named: { manager: tracing(NAMES) },
+    outward: { manager: tracing(NAMES), listener: 'traffic_direction: OUTBOUND' },
+    verbose: { manager: tracing('verbose: true') },
+    own: { manager: tracing('spawn_upstream_span: true') },
   },
   virtualHosts: `
 - name: all
-  domains: ['*']
+  domains: [test.local]
   routes:
   - {match: {prefix: /direct}, direct_response: {status: 204}}
   - {match: {prefix: /named}, route: {cluster: a}, decorator: {operation: my operation}}
   - {match: {prefix: /secret}, route: {cluster: a}, decorator: {operation: my operation, propagate: false}}
-  - {match: {prefix: /rewritten}, route: {cluster: a, prefix_rewrite: /other}}
+  - {match: {prefix: /rewritten}, route: {cluster: a, prefix_rewrite: /other}, request_headers_to_add: [{header: {key: x-added, value: added}}]}
+  - {match: {prefix: /route/never}, route: {cluster: a}, tracing: {random_sampling: {numerator: 0}}}
+  - {match: {prefix: /route/always}, route: {cluster: a}, tracing: {random_sampling: {numerator: 1000000, denominator: MILLION}}}
+  - {match: {prefix: /route/default}, route: {cluster: a}, tracing: {}}
+  - {match: {prefix: /route/no-client}, route: {cluster: a}, tracing: {client_sampling: {numerator: 0}, random_sampling: {numerator: 0}}}
+  - {match: {prefix: /route/nothing}, route: {cluster: a}, tracing: {overall_sampling: {numerator: 0}}}
+  - match: {prefix: /route/tags}
+    route: {cluster: a}
+    tracing:
+      custom_tags:
+      - {tag: literal, literal: {value: of the route}}
+      - {tag: more, request_header: {name: x-a}}
+  - {match: {prefix: /route/operation}, route: {cluster: a}, tracing: {operation: 'route %REQ(X-A)%', upstream_operation: 'try %REQ(X-A)%'}}
+  - {match: {prefix: /route/decorated}, route: {cluster: a}, decorator: {operation: decorated}, tracing: {operation: 'route %REQ(X-A)%'}}
+  - {match: {prefix: /retried}, route: {cluster: a, retry_policy: {retry_on: '5xx', num_retries: 1, retry_back_off: {base_interval: 0.001s}}}}
+  - {match: {prefix: /try-late}, route: {cluster: a, retry_policy: {retry_on: '5xx', num_retries: 1, per_try_timeout: 0.2s}}}
+  - {match: {prefix: /late}, route: {cluster: a, timeout: 0.2s}}
   - {match: {prefix: /refused}, route: {cluster: refused}}
   - {match: {prefix: /none/}, route: {cluster: nobody}}
   - {match: {prefix: /}, route: {cluster: a}, metadata: {filter_metadata: {ns: {k: rv}}}}
@@ -115,6 +139,111 @@ const CASES: readonly (Pick<Case, 'name' | 'send' | 'script' | 'listener'> & { r
   { name: 'an outbound listener', listener: 'outbound', send: get('/x'), spans: 1 },
   { name: 'a span of the attempt', listener: 'child', send: get('/x'), spans: 2 },
   { name: 'no propagation', listener: 'silent', send: get('/x'), spans: 1 },
+  { name: 'a route that is never traced', send: get('/route/never'), spans: 0 },
+  {
+    name: 'a route that is never traced, but for the client',
+    send: get('/route/never', 'x-client-trace-id: mine'),
+    spans: 1,
+  },
+  { name: 'a route that is always traced', listener: 'never', send: get('/route/always'), spans: 1 },
+  { name: 'a route that is traced by default', listener: 'never', send: get('/route/default'), spans: 1 },
+  {
+    name: 'a route that is not traced for clients',
+    send: get('/route/no-client', 'x-client-trace-id: mine'),
+    spans: 0,
+  },
+  { name: 'a route of which nothing is traced', send: get('/route/nothing', 'x-client-trace-id: mine'), spans: 0 },
+  { name: 'tags of a route', listener: 'tagged', send: get('/route/tags', 'x-a: av'), spans: 1 },
+  { name: 'tags of a route alone', send: get('/route/tags', 'x-a: av'), spans: 1 },
+  ...['own', 'named'].flatMap((listener) => [
+    { name: `spans by default, ${listener}`, listener, send: get('/x', 'x-a: av'), spans: 2 },
+    { name: `spans without a value, ${listener}`, listener, send: get('/x'), spans: 2 },
+    { name: `spans of a route, ${listener}`, listener, send: get('/route/operation', 'x-a: av'), spans: 2 },
+    { name: `spans of a decorated route, ${listener}`, listener, send: get('/named', 'x-a: av'), spans: 2 },
+    {
+      name: `spans of a decorated route with operation, ${listener}`,
+      listener,
+      send: get('/route/decorated', 'x-a: av'),
+      spans: 2,
+    },
+    {
+      name: `a name from the proxy before, ${listener}`,
+      listener,
+      send: get('/route/operation', 'x-envoy-decorator-operation: theirs'),
+      spans: 2,
+    },
+    { name: `direct response, ${listener}`, listener, send: get('/direct', 'x-a: av'), spans: 1 },
+  ]),
+  {
+    name: 'a name from the next proxy, beside one of the configuration',
+    listener: 'outward',
+    send: get('/named', 'x-a: av'),
+    script: { a: [respond({ headers: { 'x-envoy-decorator-operation': 'theirs' } })] },
+    spans: 2,
+  },
+  { name: 'a rewritten path, named', listener: 'named', send: get('/rewritten/x', 'x-a: av'), spans: 2 },
+  { name: 'no route, named', listener: 'named', send: request('GET', '/x', { host: 'else' }), spans: 1 },
+  { name: 'tags of a route, named', listener: 'named', send: get('/route/tags', 'x-a: av'), spans: 2 },
+  ...['front', 'own', 'outbound', 'outward'].flatMap((listener) => [
+    {
+      name: `not found, ${listener}`,
+      listener,
+      send: get('/x'),
+      script: { a: [respond({ status: 404 })] },
+      spans: ['own', 'outward'].includes(listener) ? 2 : 1,
+    },
+    {
+      name: `a gRPC error, ${listener}`,
+      listener,
+      send: request('POST', '/s/m', { headers: ['content-type: application/grpc'], body: '' }),
+      script: { a: [respond({ headers: { 'grpc-status': '14' } })] },
+      spans: ['own', 'outward'].includes(listener) ? 2 : 1,
+    },
+    {
+      name: `a gRPC error of the client, ${listener}`,
+      listener,
+      send: request('POST', '/s/m', { headers: ['content-type: application/grpc'], body: '' }),
+      script: { a: [respond({ headers: { 'grpc-status': '5' } })] },
+      spans: ['own', 'outward'].includes(listener) ? 2 : 1,
+    },
+  ]),
+  {
+    name: 'a span of each attempt',
+    listener: 'own',
+    send: get('/retried'),
+    script: { a: [respond({ status: 503 }), respond({})] },
+    spans: 3,
+  },
+  {
+    name: 'a span of an attempt that was cut off',
+    listener: 'own',
+    send: get('/retried'),
+    script: { a: [raw('', 'close'), respond({})] },
+    spans: 3,
+  },
+  {
+    name: 'spans of attempts that are cut off',
+    listener: 'own',
+    send: get('/retried'),
+    script: { a: [raw('', 'close'), raw('', 'close')] },
+    spans: 3,
+  },
+  {
+    name: 'a span of an attempt that takes too long',
+    listener: 'own',
+    send: get('/try-late'),
+    script: { a: [raw('', 'hang'), respond({})] },
+    spans: 3,
+  },
+  {
+    name: 'a span of the last attempt that takes too long',
+    listener: 'own',
+    send: get('/late'),
+    script: { a: [raw('', 'hang')] },
+    spans: 2,
+  },
+  { name: 'a span where nobody listens', listener: 'own', send: get('/refused'), spans: 2 },
+  { name: 'verbose', listener: 'verbose', send: request('POST', '/x', { body: 'abc' }), spans: 1 },
 ];
 
 compareWithEnvoy(suite, (pair) => {
@@ -174,6 +303,7 @@ type Span = {
   readonly hasParent: boolean;
   readonly state: string;
   readonly attributes: string[];
+  readonly events: readonly string[];
 };
 
 /** ExportTraceServiceRequest.resource_spans[].scope_spans[].spans[]. */
@@ -191,6 +321,7 @@ function readSpans(bytes: Uint8Array): Span[] {
       status: Number(
         Buffer.from(fieldsOf(fields.get(15)?.[0] ?? new Uint8Array()).get(3)?.[0] ?? Buffer.from('0')).toString(),
       ),
+      events: (fields.get(11) ?? []).map((event) => Buffer.from(fieldsOf(event).get(2)?.[0] ?? []).toString()),
       attributes: (fields.get(9) ?? []).map((pair) => {
         const [[key], [any]] = [fieldsOf(pair).get(1)!, fieldsOf(pair).get(2)!];
         return `${Buffer.from(key!).toString()}: ${Buffer.from(fieldsOf(any!).get(1)?.[0] ?? []).toString()}`;

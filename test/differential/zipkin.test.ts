@@ -36,6 +36,9 @@ layered_runtime: {layers: [{name: base, static_layer: {tracing.zipkin.flush_inte
       ),
     },
     never: { manager: tracing('', 'random_sampling: {value: 0}') },
+    verbose: { manager: tracing('', 'verbose: true\n  spawn_upstream_span: true') },
+    stamped: { manager: tracing(', timestamp_trace_ids: true') },
+    wide: { manager: tracing(', timestamp_trace_ids: true, trace_id_128bit: true') },
   },
   virtualHosts: `
 - name: all
@@ -80,6 +83,12 @@ const CASES: readonly (Pick<Case, 'name' | 'send' | 'script' | 'listener'> & { r
   },
   { name: 'a collector by its address', listener: 'service', send: get('/x'), spans: 1 },
   { name: 'never', listener: 'never', send: get('/x'), spans: 0 },
+  { name: 'what happened when', listener: 'verbose', send: request('POST', '/x', { body: 'abc' }), spans: 2 },
+  { name: 'what happened when to an answer of our own', listener: 'verbose', send: get('/direct'), spans: 1 },
+  { name: 'what happened when nobody listens', listener: 'verbose', send: get('/refused'), spans: 2 },
+  { name: 'an id with the time', listener: 'stamped', send: get('/x'), spans: 1 },
+  { name: 'a wide id with the time', listener: 'wide', send: get('/x'), spans: 1 },
+  { name: 'an id of somebody else', listener: 'wide', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
   { name: 'never, but in a trace', listener: 'never', send: get('/x', ...B3, 'x-b3-sampled: 1'), spans: 1 },
 ];
 
@@ -124,9 +133,13 @@ function shown({ timestamp, duration, annotations, ...span }: Span): object {
   };
 }
 
-/** Ids that are drawn anew, in the order they come; the given ones stay. */
+/** Ids that are drawn anew, in the order they come; the given ones stay. A time in the first half of an id shows as `<now>`. */
 function masked(text: string, ids: Map<string, string>): string {
+  const now = Math.floor(Date.now() / 1000);
   return text
+    .replace(/"traceId":"([0-9a-f]{8})[0-9a-f]{8}/g, (whole, first: string) =>
+      Math.abs(Number.parseInt(first, 16) - now) < 60 ? `"timed":true,${whole}` : whole,
+    )
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
     .replace(/\b(?:[0-9a-f]{16}){1,2}\b/g, (id) => {
       if ([TRACE, SPAN, PARENT].includes(id)) return id;

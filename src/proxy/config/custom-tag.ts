@@ -4,8 +4,10 @@ import type { CustomTag as CustomTagMessage } from '../../xds/gen/envoy/type/tra
 import type { Exchange } from '../http/exchange.ts';
 import { compileFormat } from '../log/format.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
-import type { CustomTag } from '../tracing/config.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
+
+/** Undefined: nothing to say. */
+export type CustomTag = { readonly tag: string; read(exchange: Exchange): string | undefined };
 
 export function decodeCustomTag({ tag, type }: CustomTagMessage, path: string): CustomTag {
   if (tag === '') throw new ConfigError(at(path, 'tag'), 'is empty');

@@ -184,7 +184,6 @@ describe('listener', () => {
       'listener_filters[0].typed_config: type envoy.extensions.filters.http.gzip.v3.Gzip is not supported',
     ],
     [withManager({ codec_type: 'HTTP3' }), `${here}.codec_type: must be AUTO, HTTP1 or HTTP2`],
-    [withManager({ tracing: { operation: 'x' } }), `${here}.tracing.operation: is not supported`],
     [withManager({ stat_prefix: '' }), `${here}.stat_prefix: is empty`],
     [withManager({ http_filters: [] }), `${here}.http_filters: must end with the router`],
     [withManager({ http_filters: [router, router] }), `${here}.http_filters[0]: the router must be last`],

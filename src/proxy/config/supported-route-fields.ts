@@ -10,7 +10,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RouteList': 'routes',
   'envoy.config.route.v3.Decorator': 'operation propagate',
   'envoy.config.route.v3.Route':
-    'stat_prefix decorator name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit',
+    'stat_prefix decorator tracing name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit',
   'envoy.config.route.v3.RouteMatch':
     'prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters cookies grpc connect_matcher path_match_policy tls_context dynamic_metadata filter_state',
   'envoy.config.route.v3.HeaderMatcher':
@@ -51,6 +51,8 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.RedirectAction':
     'https_redirect scheme_redirect host_redirect port_redirect path_redirect path_rewrite prefix_rewrite regex_rewrite response_code strip_query',
   'envoy.config.route.v3.DirectResponseAction': 'status body body_format',
+  'envoy.config.route.v3.Tracing':
+    'client_sampling random_sampling overall_sampling custom_tags operation upstream_operation',
   'envoy.config.route.v3.FilterConfig': 'config disabled is_optional',
   'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': 'presented validated',
   'envoy.config.route.v3.RouteAction.MaxStreamDuration':

@@ -49,12 +49,12 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.TypedExtensionConfig': 'name typed_config',
 
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing':
-    'client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span no_context_propagation',
+    'client_sampling random_sampling overall_sampling operation upstream_operation verbose max_path_tag_length custom_tags provider spawn_upstream_span no_context_propagation',
   'envoy.config.trace.v3.Tracing.Http': 'name typed_config',
   'envoy.config.trace.v3.OpenTelemetryConfig':
     'grpc_service http_service service_name resource_detectors sampler max_cache_size set_telemetry_sdk_resource_attributes set_service_name_resource_attribute',
   'envoy.config.trace.v3.ZipkinConfig':
-    'collector_cluster collector_endpoint collector_endpoint_version collector_hostname trace_id_128bit shared_span_context collector_service trace_context_option',
+    'collector_cluster collector_endpoint collector_endpoint_version collector_hostname trace_id_128bit timestamp_trace_ids shared_span_context collector_service trace_context_option',
   'envoy.config.core.v3.HttpService': 'http_uri request_headers_to_add',
   'envoy.type.tracing.v3.CustomTag': 'tag literal environment request_header metadata value',
   'envoy.type.tracing.v3.CustomTag.Literal': 'value',

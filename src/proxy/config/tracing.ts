@@ -18,14 +18,13 @@ import { StaticConfigResourceDetectorConfigSchema } from '../../xds/gen/envoy/ex
 import { AlwaysOnSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler_pb.ts';
 import { ParentBasedSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler_pb.ts';
 import { TraceIdRatioBasedSamplerConfigSchema } from '../../xds/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler_pb.ts';
-import type { Percent } from '../../xds/gen/envoy/type/v3/percent_pb.ts';
 import type { Attribute, ExporterConfig, TracingConfig } from '../tracing/config.ts';
 import { alwaysOn, parentBased, ratio, type Sampler } from '../tracing/sampler.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { decodeCustomTag } from './custom-tag.ts';
 import { decodeGrpcService } from './grpc-service.ts';
 import { decodeHttpUri } from './http-uri.ts';
+import { decodeSpanOptions } from './span-options.ts';
 import { share } from './values.ts';
 
 const MAXIMUM_PATH = 256;
@@ -38,7 +37,6 @@ export function decodeTracing(
   path: string,
 ): TracingConfig | null {
   if (tracing?.provider === undefined) return null;
-  if (tracing.verbose) throw new ConfigError(at(path, 'verbose'), 'is not supported');
   const { configType } = tracing.provider;
   const here = at(path, 'provider.typed_config');
   const isZipkin = configType.value !== undefined && typeNameOf(configType.value) === ZipkinConfigSchema.typeName;
@@ -47,11 +45,9 @@ export function decodeTracing(
     : decodeOpenTelemetry(unpack(configType.value, OpenTelemetryConfigSchema, here), here);
   return {
     ...provider,
-    clientSampling: part(tracing.clientSampling),
-    randomSampling: part(tracing.randomSampling),
-    overallSampling: part(tracing.overallSampling),
+    options: decodeSpanOptions(tracing, path),
     maxPathLength: tracing.maxPathTagLength ?? MAXIMUM_PATH,
-    customTags: mapAt(tracing.customTags, at(path, 'custom_tags'), decodeCustomTag),
+    verbose: tracing.verbose,
     spawnUpstream: childSpans || (tracing.spawnUpstreamSpan ?? false),
     propagate: !tracing.noContextPropagation,
   };
@@ -81,6 +77,7 @@ function decodeZipkin(config: ZipkinConfig, path: string): Provider {
     zipkin: {
       shared: config.sharedSpanContext ?? true,
       wideIds: config.traceId128bit,
+      timedIds: config.timestampTraceIds,
       w3c: config.traceContextOption === ContextOption.USE_B3_WITH_W3C_PROPAGATION,
     },
   };
@@ -93,11 +90,6 @@ function decodeCollector(config: ZipkinConfig, path: string): ExporterConfig['ta
   const authority = collectorHostname || cluster;
   const uri = { cluster, scheme: 'http', authority, path: collectorEndpoint, timeout: ZIPKIN_TIMEOUT } as const;
   return { kind: 'http', uri, headers: [] };
-}
-
-/** Absent is all of them. */
-function part(percent: Percent | undefined): number {
-  return percent === undefined ? 1 : percent.value / 100;
 }
 
 function decodeExporter(provider: OpenTelemetryConfig, path: string): ExporterConfig {

@@ -88,6 +88,17 @@ export type PeerTls = {
   readonly localCertificate: Buffer | null;
 };
 
+/** How an attempt ended, for its span. */
+export type AttemptEnd = {
+  /** 0 without a response. */
+  readonly status: number;
+  readonly flags: number;
+  /** Why it was reset, in Envoy's words; 'canceled': it was given up; null: neither. */
+  readonly fault: string | null;
+  /** A connection took it. */
+  readonly sent: boolean;
+};
+
 /** The trace an exchange is part of. Times are monotonic milliseconds. */
 export type ActiveSpan = {
   readonly traceId: string;
@@ -95,8 +106,8 @@ export type ActiveSpan = {
   readonly sampled: boolean;
   /** The request goes to `exchange.endpoint` next: it is told of the trace. */
   attempt(now: number): void;
-  /** The attempt is over and another one follows; 0 without a status. */
-  attempted(status: number, now: number): void;
+  /** The attempt is over. */
+  attempted(end: AttemptEnd, now: number): void;
   /** The response goes to the client next. */
   respond(headers: HeaderMap): void;
   finish(now: number): void;

@@ -14,12 +14,12 @@ import {
   type ResponseFlagsSchema,
   type TCPAccessLogEntrySchema,
 } from '../../xds/gen/envoy/data/accesslog/v3/accesslog_pb.ts';
+import type { CustomTag } from '../config/custom-tag.ts';
 import type { Exchange, LogType, SocketName } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { requestBytes, responseBytes } from '../http/wire-bytes.ts';
-import type { CustomTag } from '../tracing/config.ts';
 import { tlsProperties } from './grpc-log-tls.ts';
 import { downstreamWire, upstreamWire } from './operators/sizes.ts';
 

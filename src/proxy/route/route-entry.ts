@@ -7,6 +7,7 @@ import type {
 import { at, ConfigError } from '../config/config-error.ts';
 import { decodeDecorator } from '../config/decorator.ts';
 import { compileBodyFormat } from '../config/local-reply.ts';
+import { decodeSpanOptions } from '../config/span-options.ts';
 import { plainMetadata, readSource } from '../config/values.ts';
 import { noRouteLimits, type RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { compileRules } from '../filter/rate-limit/rule.ts';
@@ -57,6 +58,7 @@ export function compileEntry(route: Route, level: HostLevel, path: string): Rout
     rateLimits: compileLimits(route, level, path),
     charge: compileCharges(route, level.host.name, level.virtualClusters),
     decorator: route.decorator === undefined ? null : decodeDecorator(route.decorator, at(path, 'decorator')),
+    tracing: route.tracing === undefined ? null : decodeSpanOptions(route.tracing, at(path, 'tracing')),
     metadata: plainMetadata(route.metadata),
   });
 }

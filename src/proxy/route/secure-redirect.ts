@@ -21,5 +21,6 @@ export function secureRedirect(virtualHost: string): RouteEntry {
     metadata: {},
     charge: null,
     decorator: null,
+    tracing: null,
   };
 }

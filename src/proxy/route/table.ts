@@ -7,6 +7,7 @@ import type { Decorator } from '../config/decorator.ts';
 import type { BodyFormat } from '../config/local-reply.ts';
 import type { ProxyHeaderConfig } from '../config/proxy-header.ts';
 import type { Keyed, RuntimeLookup } from '../config/runtime-keys.ts';
+import type { SpanOptions } from '../config/span-options.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { RouteLimits } from '../filter/rate-limit/route-limits.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -52,6 +53,8 @@ export type RouteEntry = {
   readonly charge: ChargeRequest | null;
   /** Names the span of its requests; null names it by its direction. */
   readonly decorator: Decorator | null;
+  /** In place of what the connection manager says of its spans; null: nothing is. */
+  readonly tracing: SpanOptions | null;
   /** `filter_metadata` of the route, as plain JSON values: holds `tulle.origin`. */
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Only where a cluster is to be chosen: notes the choice in the exchange. What comes back is the entry with what the choice changes. `random` is as for `match`. */

@@ -113,6 +113,11 @@ export function upstreamReset(reason: ResetReason, detail: string, retried: bool
   };
 }
 
+/** Envoy's name of the reason. */
+export function resetWords(reason: ResetReason): string {
+  return RESETS[reason].words;
+}
+
 /** The upstream failed after its head was passed on: nothing can be answered any more, only noted. */
 export function lateReset(reason: ResetReason): { readonly flags: number; readonly details: string } {
   return { flags: RESETS[reason].flags, details: `upstream_reset_after_response_started{${resetDetails(reason, '')}}` };

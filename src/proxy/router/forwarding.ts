@@ -10,7 +10,7 @@ import type { ClientSession, ResetReason } from '../http/stream.ts';
 import { countsStatus, type RouterOptions } from '../route/request-plan.ts';
 import type { AttemptOutcome, ForwardAction, ForwardPlan } from '../route/table.ts';
 import type { Attempt } from './attempt.ts';
-import { cause, lateReset, upstreamReset, withAttemptCount } from './causes.ts';
+import { cause, lateReset, resetWords, upstreamReset, withAttemptCount } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { observeAnswer, observeFailure } from './observe.ts';
@@ -134,21 +134,32 @@ export class Forwarding extends Timer implements TriesOwner {
   onReset(attempt: Attempt, reason: ResetReason, detail: string): void {
     if (this.#responding) {
       const { flags, details } = lateReset(reason);
+      this.#note(attempt, flags, resetWords(reason));
       this.#breakOff(flags, details);
       return;
     }
     this.#exchange.upstreamFailure = detail;
     const reply = upstreamReset(reason, detail, this.#tries.retried);
+    this.#note(attempt, reply.flags, resetWords(reason));
     this.#failed(attempt, resetOutcome(reason, attempt.sent), reply);
   }
 
   onLate(attempt: Attempt, reply: LocalReply): void {
+    this.#note(attempt, reply.flags, 'canceled');
     if (this.#responding) this.#breakOff(reply.flags, reply.details);
     else this.#failed(attempt, { kind: 'per-try-timeout' }, reply);
   }
 
   onBug(error: unknown): void {
     this.#target.onBug(error);
+  }
+
+  /** For the span of an attempt that did not end well. */
+  #note({ sent }: Attempt, flags: number, fault: string): void {
+    const { span, response } = this.#exchange;
+    if (span === null) return;
+    const status = this.#responding ? (response?.status ?? 0) : 0;
+    span.attempted({ status, flags, fault, sent }, this.#services.clock.now());
   }
 
   /** An attempt ended without a response. */
@@ -205,6 +216,7 @@ export class Forwarding extends Timer implements TriesOwner {
       this.#exchange.charges?.count('timeout');
       attempt.host.stats.rq_timeout += 1;
       if (begun) continue;
+      this.#note(attempt, 0, 'canceled');
       this.#count(cause.responseTimeout.status);
       if (!attempt.hedged) observeFailure(attempt.host, cause.responseTimeout.status);
     }

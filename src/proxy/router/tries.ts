@@ -110,7 +110,8 @@ export class Tries {
     if (decision === 'no') return false;
     if (decision === 'retry') {
       this.#cluster.stats.countRetried(head.status, countsStatus(this.#options, this.#exchange.request));
-      this.#exchange.span?.attempted(head.status, this.#services.clock.now());
+      const end = { status: head.status, flags: 0, fault: null, sent: true };
+      this.#exchange.span?.attempted(end, this.#services.clock.now());
       this.#again(retry, false);
     } else if (!this.hasOthers(attempt)) return false;
     this.#remove(attempt);

@@ -162,6 +162,7 @@ export function route(action: RouteAction, change: Partial<RouteEntry> = {}): Ro
     metadata: {},
     charge: null,
     decorator: null,
+    tracing: null,
     ...change,
   };
 }

@@ -1,17 +1,16 @@
 // What a connection manager's `tracing` compiles to.
 import type { GrpcTarget } from '../client/grpc-stream.ts';
 import type { HttpUriConfig } from '../config/http-uri.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { SpanOptions } from '../config/span-options.ts';
 import type { Sampler } from './sampler.ts';
 
 export type TracingConfig = {
-  /** Shares in [0, 1]. */
-  readonly clientSampling: number;
-  readonly randomSampling: number;
-  readonly overallSampling: number;
+  /** Where a route has none of its own. */
+  readonly options: SpanOptions;
   /** Characters of the path in `http.url`. */
   readonly maxPathLength: number;
-  readonly customTags: readonly CustomTag[];
+  /** Spans say when what began and ended, to collectors that take it. */
+  readonly verbose: boolean;
   /** A span for each attempt, beside that of the exchange. */
   readonly spawnUpstream: boolean;
   /** The next hop is told of the trace. */
@@ -28,12 +27,11 @@ export type ZipkinConfig = {
   readonly shared: boolean;
   /** Trace ids of 128 bits. */
   readonly wideIds: boolean;
+  /** Trace ids begin with the time in seconds. */
+  readonly timedIds: boolean;
   /** W3C trace context is read where there is no B3, and written beside it. */
   readonly w3c: boolean;
 };
-
-/** Undefined: nothing to say. */
-export type CustomTag = { readonly tag: string; read(exchange: Exchange): string | undefined };
 
 export type Attribute = readonly [key: string, value: string];
 

@@ -27,6 +27,8 @@ export type SpanRecord = {
   readonly end: number;
   readonly attributes: readonly Attribute[];
   readonly failed: boolean;
+  /** What happened when (milliseconds since the epoch); [] unless asked for. */
+  readonly events: readonly (readonly [what: string, at: number])[];
 };
 
 const KINDS = { server: 2, client: 3 } as const;
@@ -101,5 +103,11 @@ function encodeSpan(writer: BinaryWriter, span: SpanRecord): void {
   writer.tag(7, WireType.Bit64).fixed64(nanoseconds(span.start));
   writer.tag(8, WireType.Bit64).fixed64(nanoseconds(span.end));
   attributes(writer, 9, span.attributes);
+  for (const [what, at] of span.events) {
+    message(writer, 11, (event) => {
+      event.tag(1, WireType.Bit64).fixed64(nanoseconds(at));
+      text(event, 2, what);
+    });
+  }
   if (span.failed) message(writer, 15, (status) => status.tag(3, WireType.Varint).int32(STATUS_ERROR));
 }

@@ -1,4 +1,7 @@
 // The tracer of one connection manager: decides for each request, makes its spans, tells the next hop.
+
+import type { RuntimeLookup } from '../config/runtime-keys.ts';
+import type { Sampling, SpanOptions } from '../config/span-options.ts';
 import type { ActiveSpan, Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { TracingConfig } from './config.ts';
@@ -23,7 +26,11 @@ export type TracerServices = ExporterServices & {
   readonly random: () => number;
   readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   readonly localAddress: string;
+  readonly runtime: RuntimeLookup;
 };
+
+/** How many there are for shares. */
+const DRAWS = 10_000;
 
 export class Tracer {
   readonly config: TracingConfig;
@@ -32,6 +39,7 @@ export class Tracer {
   /** Spans of what leaves the mesh's workload are `egress`. */
   readonly direction: 'ingress' | 'egress';
   readonly #random: () => number;
+  readonly #runtime: RuntimeLookup;
   readonly #stats: TracingStats;
   readonly #propagators: readonly Propagator[];
 
@@ -49,6 +57,7 @@ export class Tracer {
     const signal = zipkin === null ? spanSignal : zipkinSignal(zipkin, { service: node.cluster, address });
     this.exporter = new Exporter(config.exporter, signal, services, stats.spans);
     this.#random = services.random;
+    this.#runtime = services.runtime;
     this.#stats = stats.requests;
     this.#propagators = zipkin === null ? propagatorsOf(process.env['OTEL_PROPAGATORS']) : zipkinPropagators(zipkin);
   }
@@ -63,7 +72,12 @@ export class Tracer {
     const context =
       zipkin === null
         ? this.#context(parent, wanted)
-        : zipkinContext(parent, zipkin, this.direction === 'ingress', wanted, () => this.#id(2));
+        : zipkinContext(parent, zipkin, {
+            serves: this.direction === 'ingress',
+            wanted,
+            newId: () => this.#id(2),
+            startedAt: exchange.startedAt,
+          });
     return new ExchangeSpan(this, exchange, context, context.parentId);
   }
 
@@ -91,25 +105,28 @@ export class Tracer {
   }
 
   /** Envoy's order: what the id says; the client; force; chance. The overall share has the last word. */
-  #decide({ request: { headers } }: Exchange): boolean {
+  #decide({ request: { headers }, route }: Exchange): boolean {
+    const options = route?.tracing ?? this.config.options;
     const id = headers.get('x-request-id') ?? '';
     let reason = reasonOf(id);
-    if (reason === 'none') reason = this.#fresh(headers, id);
-    if (reason !== 'none' && !this.#within(this.config.overallSampling, id)) reason = 'none';
+    if (reason === 'none') reason = this.#fresh(headers, id, options);
+    if (reason !== 'none' && !this.#within('tracing.global_enabled', options.overallSampling, id)) reason = 'none';
     if (id !== '') headers.set('x-request-id', withReason(id, reason));
     this.#count(reason);
     return reason !== 'none';
   }
 
-  #fresh(headers: HeaderMap, id: string): TraceReason {
-    const { clientSampling, randomSampling } = this.config;
-    if (headers.has('x-client-trace-id') && this.#within(clientSampling, id)) return 'client';
+  #fresh(headers: HeaderMap, id: string, { clientSampling, randomSampling }: SpanOptions): TraceReason {
+    if (headers.has('x-client-trace-id') && this.#within('tracing.client_enabled', clientSampling, '')) return 'client';
     if (headers.has('x-envoy-force-trace')) return 'forced';
-    return this.#within(randomSampling, id) ? 'sampled' : 'none';
+    return this.#within('tracing.random_sampling', randomSampling, id) ? 'sampled' : 'none';
   }
 
-  #within(share: number, id: string): boolean {
-    return (drawOf(id) ?? Math.floor(this.#random() * 10_000)) < share * 10_000;
+  /** What the runtime says goes first. */
+  #within(key: string, { numerator, denominator }: Sampling, id: string): boolean {
+    const draw = drawOf(id) ?? Math.floor(this.#random() * DRAWS);
+    const share = this.#runtime.share(key);
+    return share === undefined ? draw % denominator < numerator : draw < share * DRAWS;
   }
 
   #count(reason: TraceReason): void {

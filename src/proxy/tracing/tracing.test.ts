@@ -2,15 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { HttpCall, HttpOutcome } from '../client/http-call.ts';
+import { noRuntime } from '../config/runtime-keys.ts';
+import type { SpanOptions } from '../config/span-options.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { testExchange } from '../testing/exchange.ts';
 import type { TracingConfig } from './config.ts';
-import { Exporter, type ExporterServices, ExporterStats } from './exporter.ts';
+import { Exporter, ExporterStats } from './exporter.ts';
 import { type SpanRecord, spanSignal } from './otlp.ts';
 import { drawOf, reasonOf, withReason } from './request-id.ts';
 import { parentBased, ratio } from './sampler.ts';
 import { b3, b3Multi, propagatorsOf, traceContext } from './trace-context.ts';
-import { Tracer, TracingStats } from './tracer.ts';
+import { Tracer, type TracerServices, TracingStats } from './tracer.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';
@@ -87,11 +89,16 @@ describe('samplers', () => {
 });
 
 const config: TracingConfig = {
-  clientSampling: 1,
-  randomSampling: 1,
-  overallSampling: 1,
+  options: {
+    clientSampling: { numerator: 100, denominator: 100 },
+    randomSampling: { numerator: 100, denominator: 100 },
+    overallSampling: { numerator: 100, denominator: 100 },
+    customTags: [{ tag: 'mine', read: () => 'value' }],
+    operation: null,
+    upstreamOperation: null,
+  },
+  verbose: false,
   maxPathLength: 256,
-  customTags: [{ tag: 'mine', read: () => 'value' }],
   spawnUpstream: false,
   propagate: true,
   sampler: null,
@@ -107,6 +114,13 @@ const config: TracingConfig = {
   },
 };
 
+const none = { numerator: 0, denominator: 100 };
+const withOptions = (change: Partial<SpanOptions>): Partial<TracingConfig> => ({
+  options: { ...config.options, ...change },
+});
+const never = withOptions({ randomSampling: none });
+const nothing = withOptions({ overallSampling: none });
+
 function world(change: Partial<TracingConfig> = {}, runtime: Readonly<Record<string, number>> = {}) {
   const clock = new ManualClock();
   const calls: HttpCall[] = [];
@@ -121,8 +135,8 @@ function world(change: Partial<TracingConfig> = {}, runtime: Readonly<Record<str
   const services = {
     client,
     wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
-    runtime: { number: (key: string) => runtime[key] },
-  } as unknown as ExporterServices;
+    runtime: { ...noRuntime, number: (key: string) => runtime[key], share: (key: string) => runtime[key] },
+  } as unknown as TracerServices;
   const stats = { requests: new TracingStats(), spans: new ExporterStats() };
   const node = { id: 'n', cluster: '', zone: 'z' };
   const localAddress = '192.0.2.1';
@@ -143,20 +157,38 @@ describe('decisions', () => {
   const parent = (flags: string) => ['traceparent', `00-${TRACE}-${SPAN}-${flags}`];
   test.each<[name: string, change: Partial<TracingConfig>, headers: readonly string[], wants: unknown[]]>([
     ['by chance', {}, [], [true, 'sampled', 'random_sampling']],
-    ['not by chance', { randomSampling: 0 }, [], [false, 'none', 'not_traceable']],
-    ['for the client', { randomSampling: 0 }, ['x-client-trace-id', 'c'], [true, 'client', 'client_enabled']],
-    ['by force', { randomSampling: 0 }, ['x-envoy-force-trace', '1'], [true, 'forced', 'service_forced']],
-    ['none over all', { overallSampling: 0 }, ['x-envoy-force-trace', '1'], [false, 'none', 'not_traceable']],
+    ['not by chance', never, [], [false, 'none', 'not_traceable']],
+    ['for the client', never, ['x-client-trace-id', 'c'], [true, 'client', 'client_enabled']],
+    ['by force', never, ['x-envoy-force-trace', '1'], [true, 'forced', 'service_forced']],
+    ['none over all', nothing, ['x-envoy-force-trace', '1'], [false, 'none', 'not_traceable']],
     ['a sampled parent', {}, parent('01'), [true, 'sampled', 'random_sampling']],
     ['a parent that is not', {}, parent('00'), [false, 'sampled', 'random_sampling']],
-    ['a sampled parent, unwanted', { randomSampling: 0 }, parent('01'), [false, 'none', 'not_traceable']],
+    ['a sampled parent, unwanted', never, parent('01'), [false, 'none', 'not_traceable']],
     ['a sampler against the parent', { sampler: () => true }, parent('00'), [true, 'sampled', 'random_sampling']],
   ])('%s', (_, change, headers, wants) => {
     expect(decide(change, headers)).toEqual(wants);
   });
 
+  test.each<[name: string, sampling: Partial<SpanOptions>, headers: string[], wants: boolean]>([
+    ['a route that is never traced', { randomSampling: none }, [], false],
+    ['a route of which nothing is', { overallSampling: none }, ['x-envoy-force-trace', '1'], false],
+    ['a draw that is less', { randomSampling: { numerator: 8_744, denominator: 10_000 } }, [], true],
+    ['a draw that is not', { randomSampling: { numerator: 8_743, denominator: 10_000 } }, [], false],
+  ])('%s', (_name, sampling, headers, wants) => {
+    const { tracer } = world();
+    const exchange = testExchange({ headers: ['x-request-id', ID, ...headers] });
+    expect(drawOf(ID)).toBe(8_743);
+    exchange.route = { tracing: { ...config.options, ...sampling }, decorator: null } as never;
+    expect(tracer.begin(exchange).sampled).toBe(wants);
+  });
+
+  test('the runtime goes first', () => {
+    const { tracer } = world(never, { 'tracing.random_sampling': 1 });
+    expect(tracer.begin(testExchange({ headers: ['x-request-id', ID] })).sampled).toBe(true);
+  });
+
   test('what the id says holds', () => {
-    const { tracer } = world({ randomSampling: 0 });
+    const { tracer } = world(never);
     const exchange = testExchange({ headers: ['x-request-id', withReason(ID, 'sampled')] });
     expect(tracer.begin(exchange).sampled).toBe(true);
   });
@@ -195,7 +227,7 @@ describe('spans', () => {
     const span = tracer.begin(exchange);
     span.attempt(1000);
     const first = exchange.request.headers.get('traceparent');
-    span.attempted(503, 1001);
+    span.attempted({ status: 503, flags: 0, fault: null, sent: true }, 1001);
     span.attempt(1002);
     span.finish(1010);
     clock.advance(5_000);
@@ -204,7 +236,7 @@ describe('spans', () => {
   });
 
   test('of requests that are not sampled are only propagated', () => {
-    const { tracer, clock, calls } = world({ randomSampling: 0 });
+    const { tracer, clock, calls } = world(never);
     const exchange = testExchange({ headers: ['x-request-id', ID] });
     const span = tracer.begin(exchange);
     span.attempt(1000);
@@ -227,6 +259,7 @@ describe('the exporter', () => {
     end: 2,
     attributes: [],
     failed: false,
+    events: [],
   } satisfies SpanRecord;
   const taken: HttpOutcome = {
     kind: 'answer',

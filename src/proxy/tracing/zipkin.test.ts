@@ -6,7 +6,7 @@ import { zipkinContext, zipkinPropagators, zipkinSignal } from './zipkin.ts';
 const TRACE = '463ac35c9f6413ad';
 const SPAN = 'a2fb4a1d1a96d312';
 const PARENT = '0020000000000001';
-const CONFIG = { shared: true, wideIds: false, w3c: false };
+const CONFIG = { shared: true, wideIds: false, timedIds: false, w3c: false };
 const [zipkinPropagator] = zipkinPropagators(CONFIG) as [Propagator];
 const multi = ['x-b3-traceid', TRACE, 'x-b3-spanid', SPAN, 'x-b3-parentspanid', PARENT];
 
@@ -48,27 +48,34 @@ describe('the span of an exchange', () => {
   const parent = zipkinPropagator.extract(new HeaderMap([...multi, 'x-b3-sampled', '1']));
   const config = CONFIG;
   const newId = () => 'f'.repeat(16);
+  const made = { serves: true, wanted: true, newId, startedAt: 1_700_000_000_999 };
   test.each<[name: string, got: object, wants: object]>([
     [
       'is that of the caller',
-      zipkinContext(parent, config, true, false, newId),
+      zipkinContext(parent, config, { ...made, wanted: false }),
       { spanId: SPAN, parentId: PARENT, sampled: true },
     ],
-    ['is a child of a client', zipkinContext(parent, config, false, true, newId), { spanId: newId(), parentId: SPAN }],
     [
-      'is a child where none is shared',
-      zipkinContext(parent, { ...config, shared: false }, true, true, newId),
-      { parentId: SPAN },
+      'is a child of a client',
+      zipkinContext(parent, config, { ...made, serves: false }),
+      { spanId: newId(), parentId: SPAN },
     ],
+    ['is a child where none is shared', zipkinContext(parent, { ...config, shared: false }, made), { parentId: SPAN }],
     [
       'begins a trace of its own id',
-      zipkinContext(null, config, true, false, newId),
+      zipkinContext(null, config, { ...made, wanted: false }),
       { traceId: newId(), spanId: newId(), parentId: '', sampled: false },
     ],
+    ['begins a wide one', zipkinContext(null, { ...config, wideIds: true }, made), { traceId: 'f'.repeat(32) }],
     [
-      'begins a wide one',
-      zipkinContext(null, { ...config, wideIds: true }, true, true, newId),
-      { traceId: 'f'.repeat(32) },
+      'begins one with the time',
+      zipkinContext(null, { ...config, timedIds: true }, made),
+      { traceId: '6553f100ffffffff', spanId: newId() },
+    ],
+    [
+      'begins a wide one with the time',
+      zipkinContext(null, { ...config, timedIds: true, wideIds: true }, made),
+      { traceId: `6553f100ffffffff${newId()}` },
     ],
   ])('%s', (_name, got, wants) => {
     expect(got).toMatchObject(wants);
@@ -82,6 +89,7 @@ test('a span as JSON', () => {
     ...{
       start: 1_700_000_000_000.25,
       end: 1_700_000_000_010,
+      events: [['sent', 1_700_000_000_005.5]] as const,
       attributes: [
         ['zone', ''],
         ['a', 'caf\xc3\xa9'],
@@ -104,8 +112,14 @@ test('a span as JSON', () => {
     localEndpoint: { serviceName: 'shop', ipv6: '::1', port: 0 },
     tags: { a: 'café' },
   };
+  const sent = { timestamp: 1_700_000_000_005_500, value: 'sent' };
   expect(JSON.parse(Buffer.from(encoded).toString())).toEqual([
-    { ...common, kind: 'SERVER', shared: true, annotations: [{ timestamp: 1_700_000_000_010_000, value: 'ss' }] },
-    { ...common, kind: 'CLIENT', parentId: PARENT, annotations: [{ timestamp: 1_700_000_000_010_000, value: 'cr' }] },
+    { ...common, kind: 'SERVER', shared: true, annotations: [sent, { timestamp: 1_700_000_000_010_000, value: 'ss' }] },
+    {
+      ...common,
+      kind: 'CLIENT',
+      parentId: PARENT,
+      annotations: [sent, { timestamp: 1_700_000_000_010_000, value: 'cr' }],
+    },
   ]);
 });

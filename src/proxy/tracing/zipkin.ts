@@ -94,19 +94,32 @@ function contextOf(
  */
 export function zipkinContext(
   parent: TraceContext | null,
-  { shared, wideIds }: ZipkinConfig,
-  serves: boolean,
-  wanted: boolean,
-  newId: () => string,
+  config: ZipkinConfig,
+  { serves, wanted, newId, startedAt }: NewSpan,
 ): TraceContext {
   const sampled = parent?.said === true ? parent.sampled : wanted;
   const common = { sampled, said: true, state: '' };
   if (parent === null) {
     const spanId = newId();
-    return { ...common, traceId: wideIds ? newId() + spanId : spanId, spanId, parentId: '' };
+    return { ...common, traceId: newTrace(config, spanId, newId, startedAt), spanId, parentId: '' };
   }
-  if (serves && shared) return { ...parent, ...common };
+  if (serves && config.shared) return { ...parent, ...common };
   return { ...common, traceId: parent.traceId, spanId: newId(), parentId: parent.spanId };
+}
+
+/** `startedAt`: milliseconds since the epoch. */
+type NewSpan = {
+  readonly serves: boolean;
+  readonly wanted: boolean;
+  readonly newId: () => string;
+  readonly startedAt: number;
+};
+
+function newTrace({ wideIds, timedIds }: ZipkinConfig, spanId: string, newId: () => string, startedAt: number): string {
+  if (!timedIds) return wideIds ? newId() + spanId : spanId;
+  const seconds = Math.floor(startedAt / 1000).toString(16);
+  const half = seconds.padStart(8, '0') + newId().slice(8);
+  return wideIds ? half + spanId : half;
 }
 
 export function zipkinSignal({ shared }: ZipkinConfig, endpoint: ZipkinEndpoint): Signal<SpanRecord> {
@@ -137,7 +150,10 @@ function spanJson(span: SpanRecord, shared: boolean, localEndpoint: object): obj
     timestamp: Math.round(span.start * 1000),
     duration: Math.max(1, end - Math.round(span.start * 1000)),
     localEndpoint,
-    annotations: [{ timestamp: end, value: serves ? 'ss' : 'cr' }],
+    annotations: [
+      ...span.events.map(([value, at]) => ({ timestamp: Math.round(at * 1000), value })),
+      { timestamp: end, value: serves ? 'ss' : 'cr' },
+    ],
     tags: Object.fromEntries(
       span.attributes.filter(([, value]) => value !== '').map(([tag, value]) => [tag, textOf(value)]),
     ),
