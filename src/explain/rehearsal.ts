@@ -34,6 +34,7 @@ export function rehearse(head: RequestHead, identity: string | null): Exchange {
     restored: false,
     fingerprints: null,
     proxyTlvs: [],
+    handshakeFailure: '',
     metadata: null,
     filterState: null,
     tls,

@@ -74,6 +74,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     restored: false,
     fingerprints: null,
     proxyTlvs: [],
+    handshakeFailure: '',
     metadata: null,
     filterState: null,
     tls: null,

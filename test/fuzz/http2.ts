@@ -35,6 +35,7 @@ export const http2Server: Target = {
       restored: false,
       fingerprints: null,
       proxyTlvs: [],
+      handshakeFailure: '',
       metadata: null,
       filterState: null,
       tls: null,

@@ -19,6 +19,8 @@ type CertificateRequest = {
   /** Milliseconds since the epoch. */
   readonly notBefore?: number;
   readonly notAfter?: number;
+  /** What its key is for, of its extended usages; without, both. */
+  readonly usage?: 'server' | 'client';
 };
 
 /** PEM texts. */
@@ -35,6 +37,18 @@ export type TestAuthority = {
 };
 
 const DAY = 86_400_000;
+
+/** A leaf that nobody but itself vouches for. */
+export async function selfSigned(request: CertificateRequest): Promise<IssuedCertificate> {
+  const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const leaf = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'CN=itself',
+    keys,
+    ...authorityFields('itself'),
+    extensions: await leafExtensions({ ...request, commonName: 'itself' }, keys.publicKey),
+  });
+  return { certificate: leaf.toString('pem'), key: await privatePem(keys.privateKey) };
+}
 
 export async function makeAuthority(name = 'Test authority'): Promise<TestAuthority> {
   const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
@@ -140,7 +154,10 @@ async function leafExtensions(request: CertificateRequest, authorityKey: webcryp
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+    new x509.ExtendedKeyUsageExtension([
+      ...(request.usage === 'client' ? [] : [x509.ExtendedKeyUsage.serverAuth]),
+      ...(request.usage === 'server' ? [] : [x509.ExtendedKeyUsage.clientAuth]),
+    ]),
     await x509.AuthorityKeyIdentifierExtension.create(authorityKey),
     // RFC 5280 4.2.1.6: critical when the subject is empty.
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names, request.commonName === undefined)] : []),

@@ -77,7 +77,7 @@ beforeAll(async () => {
       [`cluster.${name}.upstream_rq_total`, 3],
       [`cluster.${name}.upstream_rq_200`, 2],
       ['http.in.downstream_cx_active', 1],
-      ['listener.127.0.0.1_80.ssl_handshake', 0],
+      ['listener.127.0.0.1_80.ssl.handshake', 0],
     ],
     meshMetrics: () => 'istio_requests_total{} 5\n',
     logLevel(change) {

@@ -80,6 +80,7 @@ function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', l
     restored: false,
     fingerprints: null,
     proxyTlvs: [],
+    handshakeFailure: '',
     metadata: null,
     filterState: null,
     tls: null,

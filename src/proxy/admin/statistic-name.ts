@@ -10,8 +10,8 @@ export function isGauge(name: string): boolean {
   return GAUGES.test(name);
 }
 
-/** Fields that Envoy keeps in a scope of their own: `ssl_handshake` is `ssl.handshake` there. */
-const SCOPED = /^(ssl|outlier_detection|circuit_breakers_default|circuit_breakers_high)_/;
+/** Fields that Envoy keeps in a scope of their own: `outlier_detection_ejections_active` is `outlier_detection.ejections_active` there. */
+const SCOPED = /^(outlier_detection|circuit_breakers_default|circuit_breakers_high)_/;
 
 /** Our statistics are fields of objects, which hold no dots. */
 export const statisticName = remembered((name) => {

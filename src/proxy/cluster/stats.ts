@@ -31,6 +31,7 @@ export class OutlierStats {
 
 import { Histogram } from '../../lib/histogram.ts';
 import { ResponseCounts } from '../http/response-counts.ts';
+import { TlsCounts } from '../http/tls-counts.ts';
 
 export class ClusterStats extends ResponseCounts {
   /** Milliseconds from the complete request to the complete response. */
@@ -101,12 +102,7 @@ export class ClusterStats extends ResponseCounts {
   lb_subsets_selected = 0;
   lb_subsets_fallback = 0;
   lb_subsets_fallback_panic = 0;
-  ssl_handshake = 0;
-  ssl_fail_verify_error = 0;
-  ssl_fail_verify_san = 0;
-  ssl_fail_verify_cert_hash = 0;
-  ssl_session_reused = 0;
-  ssl_connection_error = 0;
+  readonly ssl = new TlsCounts();
   readonly health_check = new HealthStats();
   readonly outlier_detection = new OutlierStats();
 

@@ -30,6 +30,8 @@ export type Downstream = {
   readonly metadata: ReadonlyMap<string, unknown> | null;
   /** What network filters left for others: every exchange begins with it. null: nothing. */
   readonly filterState: ReadonlyMap<string, string> | null;
+  /** Why its handshake failed, in Envoy's words; else ''. */
+  readonly handshakeFailure: string;
   readonly listener: ListenerPlace;
 };
 

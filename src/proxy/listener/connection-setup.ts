@@ -89,7 +89,7 @@ export class ConnectionSetup {
     if (chain === null) {
       this.#owner.stats.no_filter_chain_match += 1;
       socket.destroy();
-      this.#logUnserved(traits, null);
+      this.#logUnserved(traits, null, '');
     } else if (chain.tls === null) this.#serve(socket, chain, null, traits);
     else this.#handshake(socket, chain, chain.tls, traits);
   }
@@ -101,14 +101,14 @@ export class ConnectionSetup {
       onSecure: (secure, peer, resumed) =>
         this.#owner.guard(secure, () => {
           done();
-          stats.ssl_handshake += 1;
-          if (resumed) stats.ssl_session_reused += 1;
+          // The library does not tell servers the group of the key exchange.
+          stats.ssl.count({ ...peer, curve: '', shown: peer.certificate !== null, resumed });
           this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
         }),
       onFailed: (failure, detail) => {
         done();
-        stats[failure] += 1;
-        this.#logUnserved(traits, chain);
+        if (failure !== null) stats.ssl[failure] += 1;
+        this.#logUnserved(traits, chain, detail);
         const peer = socket.remoteAddress;
         this.#services.log.debug({ listener: config.name, peer, detail }, 'TLS handshake failed');
       },
@@ -140,12 +140,12 @@ export class ConnectionSetup {
   }
 
   /** A connection that found no chain, or whose handshake with it failed. */
-  #logUnserved(traits: ConnectionTraits, chain: FilterChain | null): void {
+  #logUnserved(traits: ConnectionTraits, chain: FilterChain | null, failure: string): void {
     const log = this.#owner.log();
     if (log === null) return;
     const { name, metadata, direction } = this.#owner.config;
     const place = chain?.place ?? { name, chain: '', metadata, direction };
-    const downstream = downstreamOf(traits, null, this.#services.nextConnectionId(), place);
+    const downstream = downstreamOf(traits, null, this.#services.nextConnectionId(), place, failure);
     const record = connectionRecord(downstream, this.#services.clock);
     if (chain === null) {
       record.flags = flag.noRouteFound;

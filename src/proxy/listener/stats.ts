@@ -1,6 +1,7 @@
 // Counters and gauges of one listener under Envoy's names (`listener.<name>.<field>`).
 
 import { Histogram } from '../../lib/histogram.ts';
+import { TlsCounts } from '../http/tls-counts.ts';
 
 export class ListenerStats {
   readonly downstream_cx_length_ms = new Histogram();
@@ -14,13 +15,8 @@ export class ListenerStats {
   downstream_global_cx_overflow = 0;
   downstream_cx_overload_reject = 0;
   no_filter_chain_match = 0;
-  ssl_handshake = 0;
-  ssl_connection_error = 0;
-  ssl_fail_verify_error = 0;
-  ssl_fail_verify_no_cert = 0;
-  ssl_fail_verify_san = 0;
-  ssl_fail_verify_cert_hash = 0;
-  ssl_session_reused = 0;
+  downstream_cx_transport_socket_connect_timeout = 0;
+  readonly ssl = new TlsCounts();
   /** Exceptions while handling a connection: bugs. Not one of Envoy's. */
   uncaught_exceptions = 0;
 }

@@ -49,6 +49,7 @@ export function downstreamOf(
   tls: PeerTls | null,
   id: number,
   listener: ListenerPlace,
+  handshakeFailure = '',
 ): Downstream {
   return {
     id,
@@ -62,6 +63,7 @@ export function downstreamOf(
     proxyTlvs: traits.proxyTlvs,
     metadata: traits.metadata,
     filterState: null,
+    handshakeFailure,
     listener,
   };
 }

@@ -93,6 +93,7 @@ function common(
     ...(upstream === null ? {} : { upstreamLocalAddress: addressOf(upstream.local) }),
     upstreamCluster: exchange.clusterStatName,
     upstreamTransportFailureReason: exchange.upstreamFailure,
+    downstreamTransportFailureReason: downstream.handshakeFailure,
     routeName: exchange.route?.name ?? '',
     ...(flags === 0 ? {} : { responseFlags: responseFlags(flags) }),
     ...(exchange.metadata === null ? {} : { metadata: metadataOf(exchange.metadata) }),

@@ -32,13 +32,13 @@ test('counters by what they grew, gauges as they are; what never had a value is 
   const { clock, state } = reporter([sink]);
   state.statistics = [
     ['cluster.a.upstream_rq_total', 3],
-    ['cluster.a.ssl_handshake', 0],
+    ['cluster.a.ssl.handshake', 0],
     ['cluster.a.upstream_cx_active', 2],
   ];
   clock.advance(5_000);
   state.statistics = [
     ['cluster.a.upstream_rq_total', 5],
-    ['cluster.a.ssl_handshake', 1],
+    ['cluster.a.ssl.handshake', 1],
     ['cluster.a.upstream_cx_active', 0],
   ];
   clock.advance(5_000);

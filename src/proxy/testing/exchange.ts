@@ -26,6 +26,7 @@ export function testExchange(request: RequestInit = {}, downstream: Partial<Down
     restored: false,
     fingerprints: null,
     proxyTlvs: [],
+    handshakeFailure: '',
     metadata: null,
     filterState: null,
     tls: null,

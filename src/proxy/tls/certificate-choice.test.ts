@@ -49,7 +49,7 @@ describe('certificates by name', () => {
     const certificates = secrets.map((secret) => ({ kind: 'inline', secret }) as const);
     const config = { ...downstreamTls(certificates[0]!), certificates };
     current = new ContextSource(config, new SecretStore()).get() as CurrentContext;
-    choice = new CertificateChoice(current);
+    choice = new CertificateChoice(current, '');
   });
 
   test.each([
@@ -85,13 +85,13 @@ describe('what is asked of a peer', () => {
   const id = 'spiffe://a.domain/x';
   test.each<[string, boolean, () => Partial<ValidationConfig>, string | null]>([
     ['a chain', true, () => ({}), null],
-    ['no chain', false, () => ({}), 'ssl_fail_verify_error'],
+    ['no chain', false, () => ({}), 'fail_verify_error'],
     ['no chain, where that is accepted', false, () => ({ acceptUntrusted: true }), null],
     ['its name', true, () => ({ sans: san(id) }), null],
-    ['another name', true, () => ({ sans: san('spiffe://a.domain/y') }), 'ssl_fail_verify_san'],
+    ['another name', true, () => ({ sans: san('spiffe://a.domain/y') }), 'fail_verify_san'],
     ['its hash', false, () => ({ trust: null, hashes: new Set([hash()]) }), null],
     ['its key', false, () => ({ trust: null, keyHashes: new Set([key()]) }), null],
-    ['another key', true, () => ({ keyHashes: new Set(['x']) }), 'ssl_fail_verify_cert_hash'],
+    ['another key', true, () => ({ keyHashes: new Set(['x']) }), 'fail_verify_cert_hash'],
     ['a short chain', true, () => ({ maxDepth: 0 }), null],
     ['its own domain', true, () => ({ trustDomains: new Map([['a.domain', a.certificate]]) }), null],
     [
@@ -103,9 +103,9 @@ describe('what is asked of a peer', () => {
           ['b.domain', a.certificate],
         ]),
       }),
-      'ssl_fail_verify_error',
+      'fail_verify_error',
     ],
-    ['an unknown domain', true, () => ({ trustDomains: new Map([['c', a.certificate]]) }), 'ssl_fail_verify_error'],
+    ['an unknown domain', true, () => ({ trustDomains: new Map([['c', a.certificate]]) }), 'fail_verify_error'],
   ])('%s', (_name, trusted, change, wants) => {
     expect(refusePeer({ certificate: client, issuers: [] }, trusted, asked(change()))).toBe(wants);
   });

@@ -5,13 +5,16 @@ import { type CurrentContext, makeContext, type OwnCertificate } from './context
 
 export class CertificateChoice {
   readonly #current: CurrentContext;
+  readonly #sessionIdContext: string;
   /** By name, exact or `*.suffix`; certificates in the order of the configuration. */
   readonly #byName = new Map<string, OwnCertificate[]>();
   readonly #contexts = new Map<readonly OwnCertificate[], SecureContext | string>();
   readonly #fallback: readonly OwnCertificate[];
 
-  constructor(current: CurrentContext) {
+  /** `sessionIdContext`: see `sessionContext`. */
+  constructor(current: CurrentContext, sessionIdContext: string) {
     this.#current = current;
+    this.#sessionIdContext = sessionIdContext;
     for (const certificate of current.certificates) {
       for (const name of namesOf(certificate)) {
         const same = this.#byName.get(name) ?? [];
@@ -29,7 +32,7 @@ export class CertificateChoice {
     const chosen = this.certificatesFor(serverName);
     const known = this.#contexts.get(chosen);
     if (known !== undefined) return known;
-    const made = makeContext(this.#current.options(chosen));
+    const made = makeContext({ ...this.#current.options(chosen), sessionIdContext: this.#sessionIdContext });
     this.#contexts.set(chosen, made);
     return made;
   }

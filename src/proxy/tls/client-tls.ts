@@ -7,11 +7,12 @@ import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/tls-types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
+import { libraryFailure } from './failure-words.ts';
 import { type PeerChain, peerChainOf } from './peer.ts';
 import { purposeWith } from './request-names.ts';
 import type { SecretStore } from './secrets.ts';
 import type { CurrentValidation } from './validation.ts';
-import { isForHost, refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
+import { faultOf, isForHost, refusePeer, type VerifyFailure, wordsOfRefusal } from './verify.ts';
 
 /** A session, and the certificate of the peer it was made with: a resumed TLS 1.3 handshake shows none. */
 type Resumable = { readonly session: Buffer; readonly peer: PeerChain | undefined };
@@ -56,7 +57,7 @@ export class TlsConnector implements Connector {
   connect(address: string, port: number, result: ConnectResult, purpose: Purpose | null = null): () => void {
     const current = this.#currentContext();
     if (typeof current === 'string') {
-      this.#stats.ssl_connection_error += 1;
+      this.#stats.ssl.connection_error += 1;
       // Later, as every other failure: the caller has not got its handle yet.
       const timer = setImmediate(() => result.onFailed(current));
       return () => clearImmediate(timer);
@@ -124,7 +125,7 @@ export class TlsConnector implements Connector {
     result: ConnectResult,
   ): () => void {
     const failed = (error: NodeJS.ErrnoException) => result.onFailed(this.#word(error));
-    const closed = () => result.onFailed('TLS error: closed during the handshake');
+    const closed = () => result.onFailed('');
     const done = () => {
       socket.removeListener('error', failed);
       socket.removeListener('close', closed);
@@ -137,17 +138,18 @@ export class TlsConnector implements Connector {
       const peer = socket.isSessionReused() && known !== undefined ? known : shown;
       const refusal = refusalOf(handshake, socket, peer);
       if (refusal !== null) {
-        this.#stats[refusal] += 1;
+        this.#stats.ssl[refusal] += 1;
         socket.on('error', ignoreAfterGivingUp);
         socket.destroy();
-        result.onFailed(`TLS error: ${String(socket.authorizationError ?? verifyWords[refusal])}`);
+        result.onFailed(wordsOfRefusal(refusal, peer?.certificate, faultOf(socket)));
         return;
       }
       remember(peer);
-      this.#stats.ssl_handshake += 1;
-      if (socket.isSessionReused()) this.#stats.ssl_session_reused += 1;
       const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
-      result.onConnected(socket, alpn, this.#describe(socket, handshake, peer));
+      const agreed = this.#describe(socket, handshake, peer);
+      const resumed = socket.isSessionReused();
+      this.#stats.ssl.count({ ...agreed, curve: groupOf(socket), shown: peer !== undefined, resumed });
+      result.onConnected(socket, alpn, agreed);
     });
     return () => {
       done();
@@ -182,9 +184,20 @@ export class TlsConnector implements Connector {
   /** Counts the failure and words it as Envoy's transport failure reason. */
   #word(error: NodeJS.ErrnoException): string {
     if (error.syscall === 'connect') return connectError(error);
-    this.#stats.ssl_connection_error += 1;
-    return `TLS error: ${error.code ?? error.message}`;
+    const { words, counts } = libraryFailure(error);
+    if (counts) this.#stats.ssl.connection_error += 1;
+    return words;
   }
+}
+
+/** Envoy's names of groups that the library calls otherwise. */
+const GROUPS: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
+
+/** '' where no keys were exchanged. */
+function groupOf(socket: TLSSocket): string {
+  const group = socket.getEphemeralKeyInfo();
+  const name = group !== null && 'name' in group ? String(group.name) : '';
+  return GROUPS[name] ?? name;
 }
 
 function refusalOf(
@@ -193,10 +206,10 @@ function refusalOf(
   peer: PeerChain | undefined,
 ): VerifyFailure | null {
   if (validation === null) return null;
-  if (peer === undefined) return 'ssl_fail_verify_error';
+  if (peer === undefined) return 'fail_verify_error';
   const refusal = refusePeer(peer, socket.authorized, validation);
   if (refusal !== null || validation.acceptUntrusted || hosts.length === 0) return refusal;
-  return isForHost(peer.certificate, hosts) ? null : 'ssl_fail_verify_san';
+  return isForHost(peer.certificate, hosts) ? null : 'fail_verify_san';
 }
 
 function ignoreAfterGivingUp(): void {

@@ -7,22 +7,27 @@ import type { DownstreamTlsConfig } from '../config/tls-types.ts';
 import type { PeerTls } from '../http/exchange.ts';
 import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext, type OwnCertificate, SHOWS_NOTHING } from './context.ts';
+import { chainFailure, libraryFailure, NO_CERTIFICATE } from './failure-words.ts';
 import { type LocalEnd, peerOf } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
-import { refusePeer, type VerifyFailure, verifyWords } from './verify.ts';
+import { sessionContext } from './session-context.ts';
+import { faultOf, refusePeer, type VerifyFailure, wordsOfRefusal } from './verify.ts';
 
-export type HandshakeFailure = 'ssl_connection_error' | 'ssl_fail_verify_no_cert' | VerifyFailure;
+/** The counters of failures. */
+export type HandshakeFailure = 'connection_error' | 'fail_verify_no_cert' | VerifyFailure;
 
 export type HandshakeResult = {
   onSecure(socket: Socket, peer: PeerTls, resumed: boolean): void;
-  /** The raw socket is closed. */
-  onFailed(failure: HandshakeFailure, detail: string): void;
+  /** The raw socket is closed. null: the client has gone, which is no failure of TLS. `detail` is in Envoy's words, '' for none. */
+  onFailed(failure: HandshakeFailure | null, detail: string): void;
 };
 
 /** 48 bytes that all threads of the proxy derive alike from the same text. */
 export type SharedTicketKeys = (of: string) => Buffer;
 
 const NOTHING = Buffer.alloc(0);
+
+type Refusal = Exclude<HandshakeFailure, 'connection_error'>;
 
 type Chosen = (error: Error | null, context?: SecureContext) => void;
 
@@ -35,6 +40,8 @@ export class ServerTls {
   #server: Server | null = null;
   #current: CurrentContext | null = null;
   #choice: CertificateChoice | null = null;
+  /** Of the server. */
+  #alerts = false;
   /** Handshakes in progress by the socket that was given. */
   readonly #pending = new Map<Socket, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
@@ -55,11 +62,14 @@ export class ServerTls {
     const server = this.#serverWithSecrets();
     if (typeof server === 'string') {
       socket.destroy();
-      result.onFailed('ssl_connection_error', server);
+      result.onFailed('connection_error', server);
       return;
     }
     this.#pending.set(socket, { result, local: this.#current?.local ?? SHOWS_NOTHING });
-    socket.once('close', () => this.#fail(socket, 'ssl_connection_error', 'closed during the handshake'));
+    // Later: the socket laid over it closes after it, and may know more.
+    socket.once('close', () => setImmediate(() => this.#fail(socket, null, '')));
+    // Who ends its side in a handshake has nothing more to say. The socket laid over it is like it.
+    socket.allowHalfOpen = false;
     server.emit('connection', socket);
   }
 
@@ -67,13 +77,16 @@ export class ServerTls {
     const current = this.#context.get();
     if (typeof current === 'string') return current;
     if (this.#server !== null && current === this.#current) return this.#server;
-    const choice = new CertificateChoice(current);
+    const sessionIdContext = sessionContext(this.#config, current);
+    const choice = new CertificateChoice(current, sessionIdContext);
     const certificates = choice.certificatesFor('');
     try {
-      // Also the session tickets' keys are new then: a resumed session cannot outlive the trust it was verified by.
-      const options = { ...current.options(certificates), ...this.#sessionOptions(current) };
-      if (this.#server === null) this.#server = this.#createServer(options, current.certificates.length > 1);
+      // Also the session tickets' keys are new then, unless they are configured: a resumed session cannot outlive the trust it was verified by.
+      const options = { ...current.options(certificates), ...this.#sessionOptions(current), sessionIdContext };
+      const alerts = this.#canAlert(current);
+      if (this.#server === null || alerts !== this.#alerts) this.#server = this.#createServer(options, current, alerts);
       else this.#server.setSecureContext(options);
+      this.#alerts = alerts;
     } catch (error) {
       return `certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     }
@@ -88,26 +101,31 @@ export class ServerTls {
     const ticketKeys = configured ?? this.#sharedKeys?.(current.identity) ?? null;
     return {
       honorCipherOrder: !this.#config.clientChoosesCipher,
-      ...(tickets ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+      // As Envoy's library: who a client is does not change while it is connected.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (tickets ? 0 : constants.SSL_OP_NO_TICKET),
       ...(ticketKeys === null ? {} : { ticketKeys }),
       ...(timeout === 0 ? {} : { sessionTimeout: timeout }),
     };
   }
 
-  #createServer(options: TlsOptions, several: boolean): Server {
+  /** The library tells a client that it lacks a certificate where it may refuse chains itself, too. */
+  #canAlert({ validation }: CurrentContext): boolean {
+    return this.#config.requireClientCertificate && validation?.roots !== '' && validation?.acceptUntrusted === false;
+  }
+
+  #createServer(options: TlsOptions, { certificates }: CurrentContext, rejectUnauthorized: boolean): Server {
     const { validation, requireClientCertificate, alpn } = this.#config;
+    const several = certificates.length > 1;
     const server = createServer({
       ...options,
       requestCert: validation !== null || requireClientCertificate,
-      // Node would close without saying why: `#refusal` decides instead, right after the handshake.
-      rejectUnauthorized: false,
+      // Elsewhere Node would close without saying why: `#refusal` decides, right after the handshake.
+      rejectUnauthorized,
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
       ...(several ? { SNICallback: (name: string, done: Chosen) => this.#choose(name, done) } : {}),
     });
     server.on('secureConnection', (socket) => this.#guarded(socket));
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      this.#fail(givenTo(socket), 'ssl_connection_error', error.code ?? error.message);
-    });
+    server.on('tlsClientError', (error, socket) => this.#broken(socket, error));
     return server;
   }
 
@@ -148,13 +166,14 @@ export class ServerTls {
     }
     const refusal = this.#refusal(socket);
     if (refusal !== null) {
-      this.#fail(given, refusal, String(socket.authorizationError ?? wordsOf(refusal)));
+      this.#fail(given, refusal, wordsOf(refusal, socket));
       socket.destroy();
       return;
     }
     const serverName = typeof socket.servername === 'string' ? socket.servername : '';
     const peer = peerOf(socket, pending.local, serverName);
     this.#pending.delete(given);
+    socket.allowHalfOpen = true;
     pending.result.onSecure(socket, peer, socket.isSessionReused());
   }
 
@@ -163,23 +182,35 @@ export class ServerTls {
     try {
       this.#secured(socket);
     } catch (error) {
-      this.#fail(givenTo(socket), 'ssl_connection_error', String(error));
+      this.#fail(givenTo(socket), 'connection_error', String(error));
       socket.destroy();
     }
   }
 
   /** A certificate that was not required must still be good when it is shown. */
-  #refusal(socket: TLSSocket): HandshakeFailure | null {
+  #refusal(socket: TLSSocket): Refusal | null {
     const { requireClientCertificate } = this.#config;
     const validation = this.#current?.validation ?? null;
     const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return requireClientCertificate ? 'ssl_fail_verify_no_cert' : null;
+    if (certificate === undefined) return requireClientCertificate ? 'fail_verify_no_cert' : null;
     if (validation === null) return null;
     // What clients send behind their certificate the library verifies, and keeps to itself.
     return refusePeer({ certificate, issuers: [] }, socket.authorized, validation);
   }
 
-  #fail(given: Socket, failure: HandshakeFailure, detail: string): void {
+  /** The library, or the client, broke the handshake off. */
+  #broken(socket: TLSSocket, error: NodeJS.ErrnoException): void {
+    const given = givenTo(socket);
+    const fault = faultOf(socket);
+    if (fault !== null) this.#fail(given, 'fail_verify_error', chainFailure(fault));
+    else if (error.code === LACKS_CERTIFICATE) this.#fail(given, 'fail_verify_no_cert', NO_CERTIFICATE);
+    else {
+      const { words, counts } = libraryFailure(error);
+      this.#fail(given, counts ? 'connection_error' : null, words);
+    }
+  }
+
+  #fail(given: Socket, failure: HandshakeFailure | null, detail: string): void {
     const pending = this.#pending.get(given);
     if (pending === undefined) return;
     this.#pending.delete(given);
@@ -187,9 +218,11 @@ export class ServerTls {
   }
 }
 
-function wordsOf(failure: HandshakeFailure): string {
-  if (failure === 'ssl_fail_verify_no_cert') return 'no certificate';
-  return failure === 'ssl_connection_error' ? failure : verifyWords[failure];
+const LACKS_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
+
+function wordsOf(failure: Refusal, socket: TLSSocket): string {
+  if (failure === 'fail_verify_no_cert') return NO_CERTIFICATE;
+  return wordsOfRefusal(failure, socket.getPeerX509Certificate(), faultOf(socket));
 }
 
 /** Node says which TLS socket is secure; the one it is laid over is known to the socket alone. */

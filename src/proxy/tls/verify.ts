@@ -1,29 +1,49 @@
 // What is asked of a peer's certificate beside a chain to the trust bundle, which the TLS library verifies.
 import { createHash, type X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { type SubjectAltName, subjectAltNames } from '../../lib/certificate.ts';
 import { isName } from '../../lib/dns-name.ts';
+import { chainFailure, verifyFailure } from './failure-words.ts';
 import type { PeerChain } from './peer.ts';
 import type { CurrentValidation } from './validation.ts';
 
-export type VerifyFailure = 'ssl_fail_verify_error' | 'ssl_fail_verify_san' | 'ssl_fail_verify_cert_hash';
+/** The counters of refusals. */
+export type VerifyFailure = 'fail_verify_error' | 'fail_verify_san' | 'fail_verify_cert_hash';
 
-/** In Envoy's words, for logs. */
-export const verifyWords: Readonly<Record<VerifyFailure, string>> = {
-  ssl_fail_verify_error: 'certificate verify failed',
-  ssl_fail_verify_san: 'verify cert failed: SAN matcher',
-  ssl_fail_verify_cert_hash: 'verify cert failed: verify hash',
-};
+/** In Envoy's words. `fault`: what the library found in the chain; null: nothing. */
+export function wordsOfRefusal(
+  refusal: VerifyFailure,
+  certificate: X509Certificate | undefined,
+  fault: string | null,
+): string {
+  switch (refusal) {
+    case 'fail_verify_error':
+      return fault === null ? verifyFailure('verify cert failed') : chainFailure(fault);
+    case 'fail_verify_san': {
+      const names = subjectAltNames(certificate?.subjectAltName).map(({ value }) => value);
+      return verifyFailure(`verify cert failed: SAN matcher, certificate SANs are [${names.join(', ')}]`);
+    }
+    case 'fail_verify_cert_hash':
+      return verifyFailure('verify cert failed: cert hash and spki');
+  }
+}
+
+/** What the library found wrong with the peer's chain; null: nothing, or nobody looked. */
+export function faultOf({ authorizationError: fault }: TLSSocket): string | null {
+  // Its type says Error; it is the code.
+  return fault === undefined || fault === null ? null : String(fault);
+}
 
 /** null: the peer may go on. `trusted`: the library found a chain to the trust bundle. */
 export function refusePeer(peer: PeerChain, trusted: boolean, validation: CurrentValidation): VerifyFailure | null {
   const { certificate } = peer;
   const { acceptUntrusted, roots, domains, maxDepth, sans } = validation;
   if (acceptUntrusted) return null;
-  if (roots !== '' && !trusted) return 'ssl_fail_verify_error';
-  if (domains !== null && !isSignedByItsDomain(peer, domains)) return 'ssl_fail_verify_error';
-  if (maxDepth !== null && isDeeper(peer, validation.anchors(), maxDepth)) return 'ssl_fail_verify_error';
-  if (!acceptsName(sans, subjectAltNames(certificate.subjectAltName))) return 'ssl_fail_verify_san';
-  return acceptsHash(certificate, validation) ? null : 'ssl_fail_verify_cert_hash';
+  if (roots !== '' && !trusted) return 'fail_verify_error';
+  if (domains !== null && !isSignedByItsDomain(peer, domains)) return 'fail_verify_error';
+  if (maxDepth !== null && isDeeper(peer, validation.anchors(), maxDepth)) return 'fail_verify_error';
+  if (!acceptsName(sans, subjectAltNames(certificate.subjectAltName))) return 'fail_verify_san';
+  return acceptsHash(certificate, validation) ? null : 'fail_verify_cert_hash';
 }
 
 /** Whether the certificate is for one of these hosts, which are DNS names or addresses. */

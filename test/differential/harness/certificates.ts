@@ -1,7 +1,7 @@
 // The certificates a suite with TLS finds in its folder.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeAuthority, type TestAuthority } from '../../support/certificates.ts';
+import { makeAuthority, selfSigned, type TestAuthority } from '../../support/certificates.ts';
 import type { CertificateFiles } from './case.ts';
 
 /** `crl` revokes `other`. `ca` signed `server`, `client` and `other`; nobody trusts the authority that signed `stranger`. Keys are in `<name>-key`. */
@@ -34,11 +34,15 @@ export function writeCertificateFiles(files: CertificateFiles, folder: string): 
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, `${name}.pem`), text, { mode: 0o600 });
 }
 
-/** `deep` is signed by `sub-ca`, which `ca` signed. `web` and `wild` have DNS names alone, `addressed` an address; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
+/** `deep` is signed by `sub-ca`, which `ca` signed. `web` and `wild` have DNS names alone, `addressed` an address; `server-only` and `client-only` are for one side, `future` is not valid yet, `self` is signed by itself; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
 async function makeMore(authority: TestAuthority): Promise<CertificateFiles> {
   const other = await makeAuthority('other domain');
   const delegate = await authority.delegate('delegate');
   const leaves = {
+    'server-only': await authority.issue({ dns: ['server.test'], usage: 'server' }),
+    'client-only': await authority.issue({ dns: ['server.test'], usage: 'client' }),
+    future: await authority.issue({ dns: ['server.test'], notBefore: Date.now() + 1e8 }),
+    self: await selfSigned({ dns: ['server.test'] }),
     web: await authority.issue({ dns: ['web.test'] }),
     wild: await authority.issue({ dns: ['*.wild.test'] }),
     addressed: await authority.issue({ ips: ['10.0.0.7'] }),

@@ -22,6 +22,8 @@ export type ConnectionSuite = {
   /** YAML list of secrets. */
   readonly secrets?: string;
   readonly certificates?: boolean;
+  /** Upstreams beside the usual ones, each with a cluster of its own. */
+  readonly upstreams?: (files: CertificateFiles) => readonly Promise<RawUpstream>[];
   /** Makes further files before the proxy starts. */
   readonly prepare?: (folder: string, files: CertificateFiles) => void;
   /** Values of further holes, made of the certificates. */
@@ -95,7 +97,7 @@ export class ConnectionStand {
     const folder = mkdtempSync(join(tmpdir(), `tulle-differential-${subject.name}-`));
     writeCertificateFiles(files, folder);
     suite.prepare?.(folder, files);
-    const upstreams = await startUpstreams(files);
+    const upstreams = [...(await startUpstreams(files)), ...(await Promise.all(suite.upstreams?.(files) ?? []))];
     const names = ['admin', 'dead', ...Object.keys(suite.listeners)];
     const free = await freePorts(names.length);
     const ports = Object.fromEntries([

@@ -99,6 +99,7 @@ const exchanged: Operators = plain({
   RESPONSE_FLAGS_LONG: (exchange) => formatFlagsLong(exchange.flags),
   CONNECTION_TERMINATION_DETAILS: (exchange) => filled(exchange.terminationDetails.replaceAll(' ', '_')),
   UPSTREAM_TRANSPORT_FAILURE_REASON: (exchange) => filled(exchange.upstreamFailure.replaceAll(' ', '_')),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: ({ downstream }) => filled(downstream.handshakeFailure.replaceAll(' ', '_')),
   UPSTREAM_CLUSTER: ({ clusterStatName }) => clusterStatName || undefined,
   UPSTREAM_CLUSTER_RAW: knownCluster,
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (exchange) => exchange.attempts,
