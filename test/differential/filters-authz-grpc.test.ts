@@ -1,6 +1,6 @@
 // Asking an authorization server over gRPC: the server says in a header what it was told, so that what both proxies tell is compared too.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { afterAll } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { HeaderValueOption_HeaderAppendAction as Append } from '../../src/xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
   Authorization,
@@ -34,6 +34,8 @@ const actions = ACTIONS.flatMap((appendAction) => [
   header(`x-action-${appendAction}`, 'there', { appendAction }),
   header(`x-fresh-${appendAction}`, 'fresh', { appendAction }),
 ]);
+
+let failures = 0;
 
 /** By the path's first segment. */
 const ANSWERS: Readonly<Record<string, (told: CheckRequest) => Init | Promise<Init>>> = {
@@ -76,6 +78,12 @@ const ANSWERS: Readonly<Record<string, (told: CheckRequest) => Init | Promise<In
   failing: () => {
     throw Object.assign(new Error('broken'), { code: 13 });
   },
+  /** As often as `failures` says. */
+  flaky: () => {
+    failures -= 1;
+    if (failures >= 0) throw Object.assign(new Error('not yet'), { code: 14 });
+    return {};
+  },
   hanging: () => new Promise<Init>(() => undefined),
 };
 
@@ -111,6 +119,7 @@ afterAll(() => server.stop());
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
 const filter = (fields = '', cluster = 'auth'): string =>
   `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 0.5s }, ${fields} } }]`;
+const patient = `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: auth }, timeout: 2s, retry_policy: { retry_on: unavailable, num_retries: 2, retry_back_off: { base_interval: 0.01s, max_interval: 1s } } } } }]`;
 const TLS = `
 transport_socket:
   name: envoy.transport_sockets.tls
@@ -144,78 +153,101 @@ const refused = (name: string, status: number, send: string, listener = 'front')
 const there = ACTIONS.map((action) => `x-action-${action}: old`);
 const post = (path: string, body: string): string => request('POST', path, { body });
 
-compareWithEnvoy({
-  name: 'filters-authz-grpc',
-  certificates: true,
-  statistics: /ext_authz|^cluster\.a\.upstream_rq_[45]/,
-  listeners: {
-    front: { filters: filter() },
-    chosen: {
-      filters: filter(
-        'allowed_headers: { patterns: [{ prefix: x- }, { exact: ":path" }] }, disallowed_headers: { patterns: [{ exact: x-no }] }',
+compareWithEnvoy(
+  {
+    name: 'filters-authz-grpc',
+    certificates: true,
+    statistics: /ext_authz|^cluster\.a\.upstream_rq_[45]/,
+    listeners: {
+      front: { filters: filter() },
+      chosen: {
+        filters: filter(
+          'allowed_headers: { patterns: [{ prefix: x- }, { exact: ":path" }] }, disallowed_headers: { patterns: [{ exact: x-no }] }',
+        ),
+      },
+      body: { filters: filter('with_request_body: { max_request_bytes: 10, allow_partial_message: true }') },
+      bytes: {
+        filters: filter(
+          'with_request_body: { max_request_bytes: 10, allow_partial_message: true, pack_as_bytes: true }',
+        ),
+      },
+      raw: { filters: filter('encode_raw_headers: true') },
+      valid: { filters: filter('validate_mutations: true') },
+      ruled: {
+        filters: filter('decoder_header_mutation_rules: { disallow_expression: { regex: "x-(there|new-true)" } }'),
+      },
+      strict: { filters: filter('decoder_header_mutation_rules: { disallow_all: true, disallow_is_error: true }') },
+      brief: { filters: filter('max_denied_response_body_bytes: 9') },
+      mutual: { filters: filter('include_peer_certificate: true, include_tls_session: true'), chain: TLS },
+      patient: { filters: patient },
+      open: { filters: filter('failure_mode_allow: true') },
+      unreachable: { filters: filter('', 'refused') },
+    },
+    clusters: grpcCluster('auth', server.port),
+    virtualHosts,
+    cases: [
+      passes('granted', get('/ok')),
+      passes(
+        'what is told',
+        get(
+          '/told?a=b#c'.replace('#c', ''),
+          'x-a: 1',
+          'x-a: 2',
+          'x-forwarded-for: 10.0.0.1',
+          'x-envoy-downstream-service-cluster: web',
+        ),
       ),
-    },
-    body: { filters: filter('with_request_body: { max_request_bytes: 10, allow_partial_message: true }') },
-    bytes: {
-      filters: filter('with_request_body: { max_request_bytes: 10, allow_partial_message: true, pack_as_bytes: true }'),
-    },
-    raw: { filters: filter('encode_raw_headers: true') },
-    valid: { filters: filter('validate_mutations: true') },
-    ruled: {
-      filters: filter('decoder_header_mutation_rules: { disallow_expression: { regex: "x-(there|new-true)" } }'),
-    },
-    strict: { filters: filter('decoder_header_mutation_rules: { disallow_all: true, disallow_is_error: true }') },
-    brief: { filters: filter('max_denied_response_body_bytes: 9') },
-    mutual: { filters: filter('include_peer_certificate: true, include_tls_session: true'), chain: TLS },
-    open: { filters: filter('failure_mode_allow: true') },
-    unreachable: { filters: filter('', 'refused') },
+      passes('what is told of a body', post('/told', 'hello')),
+      passes('context of a route', get('/told/extended')),
+      passes('chosen headers', get('/told', 'x-yes: 1', 'x-no: 1', 'accept: */*'), 'chosen'),
+      passes('headers by append', get('/set', 'x-there: old')),
+      passes('headers by action', get('/actions', ...there)),
+      passes('headers removed', get('/remove', 'x-there: 1', 'x-gone: 1')),
+      passes('headers for the client', get('/client')),
+      passes('query changed', get('/query?b=1&a=2&c=3')),
+      passes('the body', post('/told', 'hello'), 'body'),
+      passes('a part of the body', post('/told', '12345678901234'), 'body'),
+      passes('the body as bytes', post('/told', 'hello'), 'bytes'),
+      passes('no body', get('/told'), 'body'),
+      refused('denied', 403, get('/denied')),
+      refused('denied with everything', 401, get('/unauthorized')),
+      refused('denied without words', 403, get('/wordless')),
+      refused('a failure', 403, get('/failing')),
+      refused('no answer in time', 403, get('/hanging')),
+      refused('a server that is not there', 403, get('/ok'), 'unreachable'),
+      passes('what is told as it is', get('/told', 'x-a: 1', 'x-a: 2'), 'raw'),
+      passes('valid changes', get('/actions', ...there), 'valid'),
+      refused('a name that is none', 500, get('/crooked'), 'valid'),
+      refused('a value that is none', 500, get('/control'), 'valid'),
+      passes('a name to remove that is none', get('/sly'), 'valid'),
+      passes('headers by rules', get('/set', 'x-there: old'), 'ruled'),
+      passes('headers removed by rules', get('/remove', 'x-there: 1', 'x-gone: 1'), 'ruled'),
+      refused('headers against rules', 500, get('/set'), 'strict'),
+      refused('a part of a refusal', 403, get('/long'), 'brief'),
+      {
+        ...passes('a certificate', get('/told'), 'mutual'),
+        tls: (files) => ({
+          cert: files['client'],
+          key: files['client-key'],
+          ca: files['ca'],
+          servername: 'server.test',
+        }),
+      },
+      refused('another server for a route', 403, get('/told/elsewhere')),
+      passes('open: a failure', get('/failing'), 'open'),
+    ],
   },
-  clusters: grpcCluster('auth', server.port),
-  virtualHosts,
-  cases: [
-    passes('granted', get('/ok')),
-    passes(
-      'what is told',
-      get(
-        '/told?a=b#c'.replace('#c', ''),
-        'x-a: 1',
-        'x-a: 2',
-        'x-forwarded-for: 10.0.0.1',
-        'x-envoy-downstream-service-cluster: web',
-      ),
-    ),
-    passes('what is told of a body', post('/told', 'hello')),
-    passes('context of a route', get('/told/extended')),
-    passes('chosen headers', get('/told', 'x-yes: 1', 'x-no: 1', 'accept: */*'), 'chosen'),
-    passes('headers by append', get('/set', 'x-there: old')),
-    passes('headers by action', get('/actions', ...there)),
-    passes('headers removed', get('/remove', 'x-there: 1', 'x-gone: 1')),
-    passes('headers for the client', get('/client')),
-    passes('query changed', get('/query?b=1&a=2&c=3')),
-    passes('the body', post('/told', 'hello'), 'body'),
-    passes('a part of the body', post('/told', '12345678901234'), 'body'),
-    passes('the body as bytes', post('/told', 'hello'), 'bytes'),
-    passes('no body', get('/told'), 'body'),
-    refused('denied', 403, get('/denied')),
-    refused('denied with everything', 401, get('/unauthorized')),
-    refused('denied without words', 403, get('/wordless')),
-    refused('a failure', 403, get('/failing')),
-    refused('no answer in time', 403, get('/hanging')),
-    refused('a server that is not there', 403, get('/ok'), 'unreachable'),
-    passes('what is told as it is', get('/told', 'x-a: 1', 'x-a: 2'), 'raw'),
-    passes('valid changes', get('/actions', ...there), 'valid'),
-    refused('a name that is none', 500, get('/crooked'), 'valid'),
-    refused('a value that is none', 500, get('/control'), 'valid'),
-    passes('a name to remove that is none', get('/sly'), 'valid'),
-    passes('headers by rules', get('/set', 'x-there: old'), 'ruled'),
-    passes('headers removed by rules', get('/remove', 'x-there: 1', 'x-gone: 1'), 'ruled'),
-    refused('headers against rules', 500, get('/set'), 'strict'),
-    refused('a part of a refusal', 403, get('/long'), 'brief'),
-    {
-      ...passes('a certificate', get('/told'), 'mutual'),
-      tls: (files) => ({ cert: files['client'], key: files['client-key'], ca: files['ca'], servername: 'server.test' }),
-    },
-    refused('another server for a route', 403, get('/told/elsewhere')),
-    passes('open: a failure', get('/failing'), 'open'),
-  ],
-});
+  (pair) => {
+    test.each<[name: string, failures: number, status: number]>([
+      ['a failure that is tried again', 2, 200],
+      ['a failure that is tried again too often', 3, 403],
+    ])('%s', async (_name, times, status) => {
+      const { reference, ours } = pair();
+      for (const stand of [reference, ours]) {
+        failures = times;
+        const answer = await fetch(`http://127.0.0.1:${stand.portOf('patient')}/flaky`);
+        expect([stand.subject, answer.status, failures < 0]).toEqual([stand.subject, status, status === 200]);
+      }
+    });
+  },
+);

@@ -271,6 +271,24 @@ describe('gRPC', () => {
     expect(up.stats.upstream_rq_active).toBe(0);
   });
 
+  test.each<[name: string, fails: Answer, code: number, calls: number]>([
+    ['a status that is worth it', (_, response) => void response.writeHead(200, { 'grpc-status': '14' }).end(), 0, 2],
+    ['an end without an answer', (_, { socket }) => void socket?.destroy(), 0, 2],
+    ['another status', (_, response) => void response.writeHead(200, { 'grpc-status': '7' }).end(), 7, 1],
+    ['a status behind a message', (_, response) => grpcAnswer(response, null, { 'grpc-status': '14' }), 14, 1],
+  ])('tried again: %s', async (_name, fails, code, calls) => {
+    let asked = 0;
+    const port = await serve((request, response, body, nth) => {
+      asked = nth;
+      if (nth === 1) fails(request, response, body, nth);
+      else grpcAnswer(response, ok, { 'grpc-status': '0' });
+    });
+    const words = new Set(['unavailable', 'reset']);
+    const retriable = compileRetriable(words, { statusCodes: new Set(), matchesHeaders: () => false });
+    const outcome = await check(client([port]).client, { retry: { retries: 2, base: 1, max: 1_000, retriable } });
+    expect([outcome.kind === 'message' ? 0 : outcome.status.code, asked]).toEqual([code, calls]);
+  });
+
   test('the words of a status are decoded', async () => {
     const answer: Answer = (_, response) =>
       grpcAnswer(response, null, { 'grpc-status': '7', 'grpc-message': 'f%C3%BCr 100%25' });

@@ -11,6 +11,7 @@ import {
 } from '@bufbuild/protobuf';
 import type { CallServices } from './call.ts';
 import { type ByteStream, type GrpcStatus, type GrpcTarget, openBytes } from './grpc-stream.ts';
+import { callRepeatedly } from './repeated.ts';
 
 export type GrpcHandler<Output extends DescMessage> = {
   onMessage(message: MessageShape<Output>): void;
@@ -37,6 +38,26 @@ export type UnaryOutcome<Output extends DescMessage> =
 
 /** `done` is called once, perhaps before this returns. The result gives the call up. */
 export function callGrpc<Input extends DescMessage, Output extends DescMessage>(
+  services: CallServices,
+  method: DescMethodUnary<Input, Output>,
+  target: GrpcTarget,
+  request: MessageShape<Input>,
+  done: (outcome: UnaryOutcome<Output>) => void,
+): () => void {
+  const { retry = null, timeout } = target;
+  return callRepeatedly<UnaryOutcome<Output>>(
+    services,
+    {
+      retry,
+      timeout,
+      attempt: (limit, ended) => tryOnce(services, method, { ...target, timeout: limit }, request, ended),
+      outcomeOf: (outcome) => (outcome.kind === 'status' ? (outcome.status.outcome ?? null) : null),
+    },
+    done,
+  );
+}
+
+function tryOnce<Input extends DescMessage, Output extends DescMessage>(
   services: CallServices,
   method: DescMethodUnary<Input, Output>,
   target: GrpcTarget,

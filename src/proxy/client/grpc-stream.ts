@@ -2,8 +2,10 @@
 import { decodeGrpcMessage, grpcStatusOf } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { AttemptOutcome } from '../route/table.ts';
 import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
 import { frameMessage, MessageReader } from './grpc-messages.ts';
+import { type CallRetry, failureOutcome } from './repeated.ts';
 
 export type GrpcTarget = {
   readonly cluster: string;
@@ -15,10 +17,17 @@ export type GrpcTarget = {
   readonly metadata: HeaderMap | null;
   /** Bytes of a message that comes; over it the stream fails. null is the 4 MiB that gRPC libraries use. */
   readonly maxMessage: number | null;
+  /** Of unary calls. */
+  readonly retry?: CallRetry | null;
 };
 
 /** Codes are gRPC's; a failure of the transport counts as UNAVAILABLE (14), one of time as DEADLINE_EXCEEDED (4). */
-export type GrpcStatus = { readonly code: number; readonly message: string };
+export type GrpcStatus = {
+  readonly code: number;
+  readonly message: string;
+  /** What retries go by: a status in the head, or how the transport failed. */
+  readonly outcome?: AttemptOutcome | null;
+};
 
 export type ByteHandler = {
   /** Valid until the call returns. */
@@ -57,7 +66,8 @@ export function openBytes(services: CallServices, path: string, target: GrpcTarg
     { cluster: target.cluster, head, timeout: target.timeout },
     {
       onHead({ status, headers }, last) {
-        headStatus = status === 200 ? statusIn(headers) : { code: grpcStatusOf(status), message: `status ${status}` };
+        const said = status === 200 ? statusIn(headers) : { code: grpcStatusOf(status), message: `status ${status}` };
+        headStatus = said && { ...said, outcome: { kind: 'response', head: { status, headers } } };
         if (last) handler.onClosed(headStatus ?? NO_STATUS);
         else if (status !== 200) giveUp(headStatus ?? NO_STATUS);
       },
@@ -112,7 +122,9 @@ function statusIn(headers: HeaderMap): GrpcStatus | null {
   return { code: /^\d{1,3}$/.test(code) ? Number(code) : 2, message };
 }
 
-function statusOf({ reason, detail }: CallFailure): GrpcStatus {
-  if (reason === 'timeout') return { code: 4, message: 'timeout' };
-  return { code: UNAVAILABLE, message: detail === '' ? reason : `${reason}: ${detail}` };
+function statusOf(failure: CallFailure): GrpcStatus {
+  const { reason, detail } = failure;
+  const outcome = failureOutcome(failure);
+  if (reason === 'timeout') return { code: 4, message: 'timeout', outcome };
+  return { code: UNAVAILABLE, message: detail === '' ? reason : `${reason}: ${detail}`, outcome };
 }

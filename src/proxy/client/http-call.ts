@@ -2,27 +2,19 @@
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { AttemptOutcome } from '../route/table.ts';
-import { resetOutcome } from '../router/reset-outcome.ts';
 import { kept } from '../socket/reused-reads.ts';
 import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
+import { type CallRetry, callRepeatedly, failureOutcome } from './repeated.ts';
 
 export type HttpCall = {
   readonly cluster: string;
   readonly head: RequestHead;
   readonly body: Buffer | null;
-  /** Milliseconds for all of it; 0 is no limit. One try of several has no more than the retry's `max`, as in Envoy. */
+  /** Milliseconds for all of it; 0 is no limit. */
   readonly timeout: number;
   /** Bytes of the response's body; over it the call fails. */
   readonly maxBytes: number;
   readonly retry: CallRetry | null;
-};
-
-/** A call is repeated after a time uniform below an interval that doubles. */
-export type CallRetry = {
-  readonly retries: number;
-  readonly base: number;
-  readonly max: number;
-  retriable(outcome: AttemptOutcome): boolean;
 };
 
 export type HttpAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: Buffer };
@@ -33,31 +25,9 @@ export type HttpOutcome =
 
 /** `done` is called once, perhaps before this returns. The result gives the call up. */
 export function callHttp(services: CallServices, call: HttpCall, done: (outcome: HttpOutcome) => void): () => void {
-  let giveUp = () => undefined as unknown;
-  let tries = 0;
-  const started = services.clock.now();
-  const isOver = () => call.timeout > 0 && services.clock.now() - started >= call.timeout;
-  const attempt = () => {
-    tries += 1;
-    const left = call.timeout === 0 ? 0 : Math.max(1, Math.round(call.timeout - (services.clock.now() - started)));
-    giveUp = tryOnce(services, call, tryTimeout(left, call.retry), (outcome) => {
-      const { retry } = call;
-      if (retry === null || tries > retry.retries || !isRetriable(outcome, retry) || isOver()) {
-        done(outcome);
-        return;
-      }
-      const delay = services.random() * Math.min(retry.base * 2 ** (tries - 1), retry.max);
-      const timer = services.wheel.set(delay, attempt);
-      giveUp = () => services.wheel.cancel(timer);
-    });
-  };
-  attempt();
-  return () => giveUp();
-}
-
-function tryTimeout(left: number, retry: CallRetry | null): number {
-  if (retry === null) return left;
-  return left === 0 ? retry.max : Math.min(left, retry.max);
+  const { retry, timeout } = call;
+  const attempt = (limit: number, ended: (outcome: HttpOutcome) => void) => tryOnce(services, call, limit, ended);
+  return callRepeatedly(services, { retry, timeout, attempt, outcomeOf }, done);
 }
 
 function tryOnce(
@@ -103,23 +73,8 @@ function tryOnce(
   return () => running.cancel();
 }
 
-function isRetriable(outcome: HttpOutcome, retry: CallRetry): boolean {
-  if (outcome.kind === 'answer') {
-    const { status, headers } = outcome.answer;
-    return retry.retriable({ kind: 'response', head: { status, headers } });
-  }
-  const { reason } = outcome.failure;
-  switch (reason) {
-    case 'no-cluster':
-    case 'no-endpoint':
-    case 'too-large':
-    case 'bug':
-      return false;
-    case 'timeout':
-      return retry.retriable({ kind: 'per-try-timeout' });
-    default: {
-      const reset = resetOutcome(reason, true);
-      return reset !== null && retry.retriable(reset);
-    }
-  }
+function outcomeOf(outcome: HttpOutcome): AttemptOutcome | null {
+  if (outcome.kind === 'failure') return failureOutcome(outcome.failure);
+  const { status, headers } = outcome.answer;
+  return { kind: 'response', head: { status, headers } };
 }

@@ -1,6 +1,6 @@
 // RetryPolicy of a call of the proxy's own → when and how often it is repeated.
 import type { RetryPolicy } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
-import type { CallRetry } from '../client/http-call.ts';
+import type { CallRetry } from '../client/repeated.ts';
 import { compileRetriable, parseRetryOn } from '../route/retry-on.ts';
 import { at, ConfigError } from './config-error.ts';
 import { positiveMillis } from './values.ts';

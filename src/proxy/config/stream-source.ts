@@ -7,7 +7,7 @@ import {
 import type { GrpcService_EnvoyGrpc } from '../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
 import type { GrpcTarget } from '../client/grpc-stream.ts';
 import { at, ConfigError } from './config-error.ts';
-import { decodeGrpcTarget } from './grpc-service.ts';
+import { decodeGrpcSource } from './grpc-service.ts';
 import { positiveMillis } from './values.ts';
 
 export type StreamSource = {
@@ -32,7 +32,7 @@ export function decodeStreamSource(source: ApiConfigSource, path: string): Strea
   if (source.grpcServices.length !== 1 || envoyGrpc === undefined || envoyGrpc.clusterName === '') {
     throw new ConfigError(here, 'must be one envoy_grpc with a cluster_name');
   }
-  const target = decodeGrpcTarget(service, 0, `${here}[0]`);
+  const target = decodeGrpcSource(service, 0, `${here}[0]`);
   const { maxMessage } = target;
   return {
     // A stream lasts as long as it can.

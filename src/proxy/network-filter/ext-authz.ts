@@ -10,7 +10,7 @@ import {
   type CheckResponse,
 } from '../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
-import { decodeGrpcService } from '../config/grpc-service.ts';
+import { decodeUnaryService } from '../config/grpc-service.ts';
 import { destinationOf, sourceOf } from '../filter/ext-authz/peers.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
@@ -39,7 +39,7 @@ export function createNetworkExtAuthz(config: ExtAuthz, name: string, path: stri
   if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
   if (config.transportApiVersion !== ApiVersion.V3)
     throw new ConfigError(at(path, 'transport_api_version'), 'must be V3');
-  const target = decodeGrpcService(config.grpcService, TIMEOUT, at(path, 'grpc_service'));
+  const target = decodeUnaryService(config.grpcService, TIMEOUT, at(path, 'grpc_service'));
   const enabled =
     config.filterEnabledMetadata === undefined
       ? () => true

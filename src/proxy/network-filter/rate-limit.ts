@@ -9,7 +9,7 @@ import {
   RateLimitService,
 } from '../../xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
 import { at, ConfigError, mapAt } from '../config/config-error.ts';
-import { decodeGrpcService } from '../config/grpc-service.ts';
+import { decodeUnaryService } from '../config/grpc-service.ts';
 import { millis } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { compileFormat } from '../log/format.ts';
@@ -42,7 +42,7 @@ export function createNetworkRateLimit(config: RateLimit, name: string, path: st
   const descriptors = mapAt(config.descriptors, at(path, 'descriptors'), compileDescriptor);
   const timeout = millis(config.timeout, TIMEOUT, at(path, 'timeout'));
   const service = config.rateLimitService?.grpcService;
-  const target = { ...decodeGrpcService(service, timeout, at(path, 'rate_limit_service.grpc_service')), timeout };
+  const target = { ...decodeUnaryService(service, timeout, at(path, 'rate_limit_service.grpc_service')), timeout };
   return {
     name,
     start(scope) {

@@ -8,7 +8,7 @@ import {
   CheckRequestSchema,
   type CheckResponse,
 } from '../../../xds/gen/envoy/service/auth/v3/external_auth_pb.ts';
-import { decodeGrpcService } from '../../config/grpc-service.ts';
+import { decodeUnaryService } from '../../config/grpc-service.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { bytesOf } from '../../route/match/string-matcher.ts';
@@ -21,7 +21,7 @@ const TIMEOUT = 200;
 const OK = 0;
 
 export function compileGrpcService(service: GrpcService, path: string): (options: ServiceOptions) => AuthService {
-  const target = decodeGrpcService(service, TIMEOUT, path);
+  const target = decodeUnaryService(service, TIMEOUT, path);
   return (options) => ({
     cluster: target.cluster,
     check(exchange, body, extensions, scope, done) {

@@ -5,7 +5,7 @@ import type {
   JwksAsyncFetch,
   RemoteJwks,
 } from '../../../xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
-import type { CallRetry } from '../../client/http-call.ts';
+import type { CallRetry } from '../../client/repeated.ts';
 import { compileCallRetry } from '../../config/call-retry.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { decodeHttpUri, type HttpUriConfig } from '../../config/http-uri.ts';

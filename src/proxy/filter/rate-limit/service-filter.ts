@@ -17,7 +17,7 @@ import {
 } from '../../../xds/gen/envoy/service/ratelimit/v3/rls_pb.ts';
 import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
-import { decodeGrpcService } from '../../config/grpc-service.ts';
+import { decodeUnaryService } from '../../config/grpc-service.ts';
 import { type Keyed, keyedShare } from '../../config/runtime-keys.ts';
 import { millis } from '../../config/values.ts';
 import type { Exchange } from '../../http/exchange.ts';
@@ -272,7 +272,7 @@ function compileConfig(config: RateLimit, path: string): Config {
   const service = config.rateLimitService?.grpcService;
   const code = config.rateLimitedStatus?.code ?? 0;
   return {
-    target: { ...decodeGrpcService(service, timeout, at(path, 'rate_limit_service.grpc_service')), timeout },
+    target: { ...decodeUnaryService(service, timeout, at(path, 'rate_limit_service.grpc_service')), timeout },
     domain: config.domain,
     stage: config.stage,
     requests: requestType(config.requestType, at(path, 'request_type')),
