@@ -10,10 +10,12 @@ import type { CallServices } from './client/call.ts';
 import { ClusterClient } from './client/cluster-client.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterServices } from './cluster/cluster-services.ts';
-import { systemResolve } from './cluster/dns.ts';
+import { resolveBy } from './cluster/dns.ts';
 import { DnsCaches } from './cluster/dns-caches.ts';
 import type { HealthOwner } from './cluster/health-watch.ts';
+import type { Resolve } from './cluster/resolver.ts';
 import type { Assignment } from './config/cluster-types.ts';
+import type { DnsResolverConfig } from './config/dns-resolver.ts';
 import { type LocalityFields, localityName } from './config/locality.ts';
 import { nothingOnDemand, type OnDemand } from './config/on-demand.ts';
 import { noRuntime, type RuntimeLookup } from './config/runtime-keys.ts';
@@ -44,6 +46,8 @@ export type DataPlaneOptions = {
   readonly node?: { readonly id: string; readonly cluster: string; readonly locality?: LocalityFields | undefined };
   /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`). */
   readonly localCluster?: string;
+  /** Who is asked for addresses where a cluster does not say; the system by default. */
+  readonly dnsResolver?: DnsResolverConfig;
   /** File for ejections of endpoints (`cluster_manager.outlier_detection.event_log_path`); '' for none. */
   readonly outlierLog?: string;
   readonly overload?: Overload;
@@ -93,7 +97,12 @@ export class DataPlane {
       this.#timerExceptions += 1;
       log.error({ err: error }, 'exception in a timer');
     });
-    this.#dnsCaches = new DnsCaches({ wheel: this.#wheel, now: () => clock.now(), random, resolve: systemResolve });
+    this.#dnsCaches = new DnsCaches({
+      wheel: this.#wheel,
+      now: () => clock.now(),
+      random,
+      resolve: (config) => this.#resolve(config),
+    });
     this.#figures = new Figures({
       clusters: () => this.clusters(),
       listeners: () => this.listeners(),
@@ -204,6 +213,7 @@ export class DataPlane {
       tally: (name) => sharing?.tally(`cluster ${name}`) ?? null,
       cluster: (name) => this.#clusters.get(name),
       dnsCaches: this.#dnsCaches,
+      resolve: (config) => this.#resolve(config),
       local: () => this.#localCluster(),
       watchHealth: (owner) => watchHealth(owner, check),
       judgement,
@@ -244,6 +254,11 @@ export class DataPlane {
       drainTime: listenerDrainTime ?? LISTENER_DRAIN_TIME,
       sharing: sharing ?? null,
     };
+  }
+
+  #resolve(config: DnsResolverConfig | null): Resolve {
+    const { random, dnsResolver = { kind: 'system' } } = this.#options;
+    return resolveBy(config ?? dnsResolver, random);
   }
 
   #localCluster(): LocalCluster | null {

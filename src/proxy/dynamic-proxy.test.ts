@@ -15,6 +15,7 @@ const cache: DnsCacheConfig = {
   family: 'v4',
   refresh: 60_000,
   minimumRefresh: 5_000,
+  resolver: null,
   failureRefresh: null,
   ttl: 300_000,
   maxNames: 2,

@@ -11,6 +11,15 @@ afterEach(async () => {
 });
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
+const everyFiveSeconds = {
+  refresh: 5_000,
+  minimumRefresh: 0,
+  failureRefresh: null,
+  respectTtl: false,
+  jitter: 0,
+  family: 'v4',
+  resolver: null,
+} as const;
 const seldom = 60_000;
 const connects = healthCheck(
   { kind: 'tcp', send: Buffer.from('CHECK / HTTP/1.1\r\n\r\n'), receive: [Buffer.from('!')] },
@@ -60,14 +69,7 @@ test('one that goes is not waited for', async () => {
 test('names are asked for first', async () => {
   const { proxy, up } = await start();
   const assignment = plainAssignment([endpoint(up.port, { address: 'localhost' })]);
-  const dns = {
-    refresh: 5_000,
-    failureRefresh: null,
-    respectTtl: false,
-    jitter: 0,
-    family: 'v4',
-    waits: true,
-  } as const;
+  const dns = { ...everyFiveSeconds, waits: true } as const;
   const discovery = { kind: 'strict-dns', assignment, ...dns } as const;
   const used = proxy.dataPlane.setCluster(cluster('up', [], { discovery }));
   expect(used).toBeInstanceOf(Promise);
@@ -78,14 +80,7 @@ test('names are asked for first', async () => {
 test('names are not asked for first where nobody wants to wait', async () => {
   const { proxy, up } = await start();
   const assignment = plainAssignment([endpoint(up.port, { address: 'localhost' })]);
-  const dns = {
-    refresh: 5_000,
-    failureRefresh: null,
-    respectTtl: false,
-    jitter: 0,
-    family: 'v4',
-    waits: false,
-  } as const;
+  const dns = { ...everyFiveSeconds, waits: false } as const;
   const discovery = { kind: 'strict-dns', assignment, ...dns } as const;
   expect(proxy.dataPlane.setCluster(cluster('up', [], { discovery }))).toBe(undefined);
   await expect.poll(() => status(proxy)).toBe(200);

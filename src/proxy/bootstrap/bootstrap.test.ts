@@ -252,3 +252,16 @@ it('has a file for ejections of endpoints', async () => {
     'b.yaml: cluster_manager.outlier_detection.event_service: not supported',
   );
 });
+
+it('says who is asked for addresses of names', async () => {
+  const CARES = 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig';
+  const typed = (fields: string) =>
+    `typed_dns_resolver_config: { name: r, typed_config: { "@type": ${CARES}${fields} } }`;
+  const server = '{ socket_address: { address: 10.0.0.1, port_value: 53 } }';
+  const resolverOf = async (text: string) => (await readBootstrap(text, 'b.yaml')).dnsResolver;
+  expect(await resolverOf('{}')).toEqual({ kind: 'system' });
+  expect(await resolverOf(typed(', udp_max_queries: 100'))).toEqual({ kind: 'system' });
+  const servers = { kind: 'servers', servers: [{ address: '10.0.0.1', port: 53 }] };
+  expect(await resolverOf(typed(`, resolvers: [${server}]`))).toMatchObject(servers);
+  expect(await resolverOf(`dns_resolution_config: { resolvers: [${server}] }`)).toMatchObject(servers);
+});

@@ -16,11 +16,13 @@ import {
   type ConfigSource as ConfigSourceMessage,
   ConfigSourceSchema,
 } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
+import { DnsResolutionConfigSchema } from '../../xds/gen/envoy/config/core/v3/resolver_pb.ts';
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { refuseUnsupported } from '../config/check.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { type ConfigSource, decodeSource } from '../config/config-source.ts';
+import { type DnsResolverConfig, decodeDnsResolver, decodeResolution } from '../config/dns-resolver.ts';
 import { decodeStreamSource, type StreamSource } from '../config/stream-source.ts';
 import type { OverloadConfig } from '../overload/config.ts';
 import { type AdminConfig, readAdmin } from './admin.ts';
@@ -52,6 +54,8 @@ export type Bootstrap = {
   readonly localCluster: string;
   /** File that ejections of endpoints are told in; '' for none. */
   readonly outlierLog: string;
+  /** Who is asked for addresses of names where a cluster does not say. */
+  readonly dnsResolver: DnsResolverConfig;
   /** Metadata TULLE_CONCURRENCY: threads that carry traffic, 0 for one per core. */
   readonly concurrency: number;
   /** Metadata TULLE_AGENT: this process gets its own certificate. */
@@ -63,6 +67,8 @@ export type AgentBootstrap = { readonly ca: string; readonly rootFile: string; r
 /** Fields that are read. */
 const readFields = new Set([
   'cluster_manager',
+  'typed_dns_resolver_config',
+  'dns_resolution_config',
   'node',
   'admin',
   'bootstrap_extensions',
@@ -132,6 +138,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
     listenerSource,
     clusterSource,
     ...readClusterManager(message),
+    dnsResolver: readDnsResolver(message),
     concurrency: readConcurrency(node),
     agent: readAgent(node),
   };
@@ -147,6 +154,13 @@ function readClusterManager({ clusterManager }: BootstrapMessage): Pick<Bootstra
   if (outlier === undefined) return { localCluster, outlierLog: '' };
   refuseOthers(OutlierSchema, outlier, ['event_log_path'], 'cluster_manager.outlier_detection');
   return { localCluster, outlierLog: outlier.eventLogPath };
+}
+
+function readDnsResolver({ typedDnsResolverConfig, dnsResolutionConfig }: BootstrapMessage): DnsResolverConfig {
+  const typed = decodeDnsResolver(typedDnsResolverConfig, 'typed_dns_resolver_config');
+  if (typed !== null || dnsResolutionConfig === undefined) return typed ?? { kind: 'system' };
+  refuseUnsupported(DnsResolutionConfigSchema, dnsResolutionConfig, 'dns_resolution_config');
+  return decodeResolution(dnsResolutionConfig, 'dns_resolution_config');
 }
 
 function refuseOthers(schema: DescMessage, message: Message, read: readonly string[], path: string): void {

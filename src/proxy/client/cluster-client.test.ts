@@ -70,6 +70,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     local: () => null,
     judgement: null,
     outlierLog: null,
+    resolve: () => expect.unreachable('no names here'),
     watchHealth: () => ({ add: () => undefined, remove: () => undefined, failNow: () => undefined }),
     tlsConnector: () => {
       throw new Error('no TLS here');

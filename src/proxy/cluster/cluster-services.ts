@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { LocalCluster } from '../balance/balancer.ts';
+import type { DnsResolverConfig } from '../config/dns-resolver.ts';
 import type { UpstreamTlsConfig } from '../config/tls-types.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connector } from './connector.ts';
@@ -11,6 +12,7 @@ import type { DnsCaches } from './dns-caches.ts';
 import type { HealthOwner, HealthWatch } from './health-watch.ts';
 import type { Judgement, Party } from './judgement.ts';
 import type { LineWriter } from './outlier-log.ts';
+import type { Resolve } from './resolver.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type ClusterServices = {
@@ -30,6 +32,8 @@ export type ClusterServices = {
   tally(name: string): Tally | null;
   /** Another cluster, for those that are made of others. */
   readonly cluster: (name: string) => Cluster | undefined;
+  /** null: as the whole proxy asks. */
+  resolve(config: DnsResolverConfig | null): Resolve;
   /** Names that several clusters may share. */
   readonly dnsCaches: DnsCaches;
   /** The cluster this proxy belongs to, for zone-aware routing; null when the bootstrap names none. */

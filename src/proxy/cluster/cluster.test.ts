@@ -30,6 +30,7 @@ function make(change: Partial<ClusterConfig> = {}, assignment: Partial<Assignmen
     tlsConnector: () => expect.unreachable('no TLS here'),
     judgement: null,
     outlierLog: null,
+    resolve: () => expect.unreachable('no names here'),
     watchHealth: () => expect.unreachable('no checks here'),
     tally: () => null,
     cluster: () => undefined,

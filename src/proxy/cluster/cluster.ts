@@ -13,7 +13,6 @@ import { choosesByHash, createClusterBalancer, retireBalancer, stopBalancer } fr
 import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { NO_ENDPOINTS } from './defaults.ts';
-import { systemResolve } from './dns.ts';
 import { DynamicHosts } from './dynamic-hosts.ts';
 import { Host } from './host.ts';
 import { HostMaker } from './host-maker.ts';
@@ -289,7 +288,7 @@ export class Cluster {
       ...this.#services,
       cluster: this.#config.name,
       stats: this.stats,
-      resolve: systemResolve,
+      resolve: this.#services.resolve(discovery.resolver),
       apply: (endpoints) => this.setEndpoints({ ...assignment, endpoints }),
     });
     this.#resolver.start();

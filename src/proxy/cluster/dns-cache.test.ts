@@ -10,6 +10,7 @@ const config: DnsCacheConfig = {
   family: 'v4',
   refresh: 60_000,
   minimumRefresh: 5_000,
+  resolver: null,
   failureRefresh: null,
   ttl: 300_000,
   maxNames: 3,
@@ -28,7 +29,7 @@ function make(change: Partial<DnsCacheConfig> = {}) {
       wheel,
       now: () => clock.now(),
       random: () => 0.5,
-      resolve: (name) => new Promise((answer, fail) => void questions.push({ name, answer, fail })),
+      resolve: () => (name) => new Promise((answer, fail) => void questions.push({ name, answer, fail })),
     },
   );
   const heard: string[] = [];

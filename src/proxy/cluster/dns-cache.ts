@@ -4,6 +4,8 @@
 //                             └─nobody used it for the TTL─► gone
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { DnsCacheConfig } from '../config/dns-cache.ts';
+import type { DnsResolverConfig } from '../config/dns-resolver.ts';
+import { isAbsence } from './dns-answers.ts';
 import type { DnsAnswer, Resolve } from './resolver.ts';
 
 export type DnsCacheContext = {
@@ -12,7 +14,8 @@ export type DnsCacheContext = {
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly resolve: Resolve;
+  /** null: as the whole proxy asks. */
+  readonly resolve: (config: DnsResolverConfig | null) => Resolve;
 };
 
 /** Counters with Envoy's names, under `dns_cache.<name>`. */
@@ -161,7 +164,7 @@ export class DnsCache {
         }),
       );
     }
-    resolve(entry.host, this.config.family, true).then(
+    resolve(this.config.resolver)(entry.host, this.config.family, true).then(
       (answer) => once(() => this.#answered(entry, answer)),
       (error: unknown) => once(() => (isAbsence(error) ? this.#answered(entry, NOBODY) : this.#failed(entry))),
     );
@@ -222,11 +225,6 @@ export class DnsCache {
 /** In whatever order: DNS turns its answers round. */
 function sameAddresses(before: readonly string[], after: readonly string[]): boolean {
   return before.length === after.length && after.every((address) => before.includes(address));
-}
-
-/** DNS did answer: there is no such name. */
-function isAbsence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOTFOUND' || error.code === 'ENODATA');
 }
 
 function keyOf(host: string, port: number): string {

@@ -1,10 +1,30 @@
-// Names through the system: the hosts file first, then DNS, whose answers say how long they hold.
+// Names through the system: the hosts file first, then DNS, whose answers say how long they hold; or through whomever is configured.
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
+import { unreachable } from '../../lib/unreachable.ts';
+import type { DnsResolverConfig } from '../config/dns-resolver.ts';
+import { choose } from './dns-answers.ts';
+import { askServers } from './name-servers.ts';
 import type { Resolve } from './resolver.ts';
 
 type Family = Parameters<Resolve>[1];
 type Timed = { readonly address: string; readonly ttl: number };
+
+/** How long an answer of `getaddrinfo` holds, which says nothing of it; in seconds, as in Envoy. */
+const LOOKUP_TTL = 60;
+
+export function resolveBy(config: DnsResolverConfig, random: () => number): Resolve {
+  switch (config.kind) {
+    case 'system':
+      return systemResolve;
+    case 'getaddrinfo':
+      return async (name, family) => ({ addresses: await lookUp(name, family, config.retries), ttl: LOOKUP_TTL });
+    case 'servers':
+      return askServers(config, random);
+    default:
+      return unreachable(config);
+  }
+}
 
 export const systemResolve: Resolve = async (name, family, wantsTtl) => {
   if (isIP(name) !== 0) return { addresses: [name], ttl: null };
@@ -21,30 +41,19 @@ async function askDns(name: string, family: Family): Promise<Timed[]> {
   return choose(four, six, family);
 }
 
-async function lookUp(name: string, family: Family): Promise<string[]> {
-  const found: LookupAddress[] = await dns.lookup(name, { all: true, order: 'verbatim' });
+/** `retries`: so many more, while the system says that it may know later. */
+async function lookUp(name: string, family: Family, retries = 0): Promise<string[]> {
+  let found: readonly LookupAddress[];
+  try {
+    found = await dns.lookup(name, { all: true, order: 'verbatim' });
+  } catch (error) {
+    if (retries === 0 || !isTemporary(error)) throw error;
+    return lookUp(name, family, retries - 1);
+  }
   const of = (version: 4 | 6) => found.filter((one) => one.family === version).map(({ address }) => address);
   return choose(of(4), of(6), family);
 }
 
-/** Which of the two kinds of addresses are wanted, and in what order. */
-export function choose<Address>(four: readonly Address[], six: readonly Address[], family: Family): Address[] {
-  switch (family) {
-    case 'v4':
-      return [...four];
-    case 'v6':
-      return [...six];
-    case 'auto':
-      return six.length > 0 ? [...six] : [...four];
-    case 'v4-preferred':
-      return four.length > 0 ? [...four] : [...six];
-    default:
-      return interleave(six, four);
-  }
-}
-
-/** One of each kind in turn, the first kind first (RFC 8305, section 4). */
-function interleave<Address>(first: readonly Address[], second: readonly Address[]): Address[] {
-  const length = Math.max(first.length, second.length);
-  return Array.from({ length }, (_, i) => [...first.slice(i, i + 1), ...second.slice(i, i + 1)]).flat();
+function isTemporary(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAI_AGAIN';
 }

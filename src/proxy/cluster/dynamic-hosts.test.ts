@@ -19,7 +19,7 @@ function make(defaultPort = 80) {
     timeout: 0,
     known: [],
   } as const;
-  const times = { refresh: 60_000, minimumRefresh: 5_000, ttl: 90_000 };
+  const times = { refresh: 60_000, minimumRefresh: 5_000, resolver: null, ttl: 90_000 };
   let addresses: readonly string[] = ['10.0.0.1', '10.0.0.2'];
   const cache = new DnsCache(
     { ...config, ...times },
@@ -27,7 +27,7 @@ function make(defaultPort = 80) {
       wheel: new TimerWheel(clock, (error) => expect.unreachable(String(error))),
       now: () => clock.now(),
       random: () => 0,
-      resolve: async (name) => {
+      resolve: () => async (name) => {
         asked.push(name);
         return { addresses, ttl: null };
       },

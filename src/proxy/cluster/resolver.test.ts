@@ -5,7 +5,8 @@ import type { EndpointConfig } from '../config/cluster-types.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { endpoint } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
-import { choose, systemResolve } from './dns.ts';
+import { systemResolve } from './dns.ts';
+import { choose } from './dns-answers.ts';
 import { type DnsAnswer, type DnsDiscovery, Resolver } from './resolver.ts';
 import { ClusterStats } from './stats.ts';
 
@@ -16,14 +17,18 @@ const plain: DnsDiscovery = {
   failureRefresh: null,
   respectTtl: false,
   waits: true,
+  minimumRefresh: 0,
+  resolver: null,
   jitter: 0,
   family: 'auto',
 };
 const found = (...addresses: string[]): DnsAnswer => ({ addresses, ttl: null });
 const lost = 'lost';
+const absent = 'absent';
+type Answer = DnsAnswer | typeof lost | typeof absent;
 
 /** Answers what the lists say, by name, one after the other; the last one stays. */
-function make(answers: Record<string, (DnsAnswer | typeof lost)[]>, change: Partial<DnsDiscovery> = {}) {
+function make(answers: Record<string, Answer[]>, change: Partial<DnsDiscovery> = {}) {
   const clock = new ManualClock();
   const stats = new ClusterStats();
   const applied: (readonly EndpointConfig[])[] = [];
@@ -41,7 +46,8 @@ function make(answers: Record<string, (DnsAnswer | typeof lost)[]>, change: Part
         asked.push(clock.now() - 1_000);
         const list = answers[name]!;
         const answer = list.length > 1 ? list.shift()! : list[0]!;
-        if (answer === lost) throw new Error('ENOTFOUND');
+        if (answer === lost) throw new Error('nobody answers');
+        if (answer === absent) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
         return answer;
       },
       apply: (endpoints) => applied.push(endpoints),
@@ -95,10 +101,23 @@ test('a name that does not resolve keeps what it had, and holds nobody else up',
   expect([complaints.length, stats.update_failure]).toEqual([3, 3]);
 });
 
+test('a name that is gone takes its endpoints along', async () => {
+  const { addresses, later, stats } = make({ shop: [found('1'), absent] });
+  await later(5_100);
+  expect(addresses()).toEqual(['1', '']);
+  expect([stats.update_success, stats.update_failure]).toEqual([2, 0]);
+});
+
 describe('when it is asked again', () => {
-  test.each<[string, (DnsAnswer | typeof lost)[], Partial<DnsDiscovery>, number[]]>([
+  test.each<[string, Answer[], Partial<DnsDiscovery>, number[]]>([
     ['every so often', [found('1')], {}, [0, 5_000, 10_000]],
     ['by its TTL', [{ addresses: ['1'], ttl: 2 }], { respectTtl: true }, [0, 2_000, 4_000]],
+    [
+      'by its TTL, but not too often',
+      [{ addresses: ['1'], ttl: 2 }],
+      { respectTtl: true, minimumRefresh: 3_000 },
+      [0, 3_000],
+    ],
     ['its TTL does not matter', [{ addresses: ['1'], ttl: 2 }], {}, [0, 5_000]],
     ['without a TTL', [found('1')], { respectTtl: true }, [0, 5_000]],
     ['with jitter', [found('1')], { jitter: 1_000 }, [0, 5_500]],

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
 import type { EndpointConfig } from '../config/cluster-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import { isAbsence } from './dns-answers.ts';
 import type { ClusterStats } from './stats.ts';
 
 export type DnsDiscovery = Extract<ClusterConfig['discovery'], { kind: 'strict-dns' | 'logical-dns' }>;
@@ -25,6 +26,9 @@ export type ResolverContext = {
   /** All endpoints, as far as they resolve. */
   readonly apply: (endpoints: readonly EndpointConfig[]) => void;
 };
+
+/** A name that is known to have no address is answered, too (Envoy says so). */
+const NOBODY: DnsAnswer = { addresses: [], ttl: null };
 
 /** Every name is asked for on its own time. */
 export class Resolver {
@@ -74,7 +78,7 @@ class NameResolver {
     const { family, respectTtl } = this.#discovery;
     resolve(this.#endpoint.address, family, respectTtl).then(
       (answer) => this.#answered(answer),
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => (isAbsence(error) ? this.#answered(NOBODY) : this.#failed(error)),
     );
   }
 
@@ -85,12 +89,12 @@ class NameResolver {
 
   #answered({ addresses, ttl }: DnsAnswer): void {
     if (this.#stopped) return;
-    const { kind, refresh, respectTtl, jitter } = this.#discovery;
+    const { kind, refresh, minimumRefresh, respectTtl, jitter } = this.#discovery;
     this.#failures = 0;
     this.#context.stats.update_success += 1;
     const wanted = kind === 'logical-dns' ? addresses.slice(0, 1) : addresses;
     this.#use(wanted.map((address) => this.#at(address, addresses)));
-    const delay = respectTtl && ttl !== null && ttl > 0 ? ttl * 1000 : refresh;
+    const delay = respectTtl && ttl !== null && ttl > 0 ? Math.max(ttl * 1000, minimumRefresh) : refresh;
     this.#again(delay + this.#context.random() * jitter);
   }
 

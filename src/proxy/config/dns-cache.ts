@@ -1,7 +1,8 @@
 // DnsCacheConfig: names that requests go to without anybody having configured them, and how long they are remembered.
 import type { DnsCacheConfig as DnsCacheMessage } from '../../xds/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
-import { clusterFamily, type DnsFamily, decodeFailureRate } from './dns.ts';
+import { clusterFamily, type DnsFamily, decodeFailureRate, decodeMinimum } from './dns.ts';
+import { type DnsResolverConfig, decodeDnsResolver, decodeResolution } from './dns-resolver.ts';
 import { millis, positiveMillis } from './values.ts';
 
 export type DnsCacheConfig = {
@@ -20,6 +21,8 @@ export type DnsCacheConfig = {
   readonly maxPending: number;
   /** 0 is no limit. */
   readonly timeout: number;
+  /** Who is asked; null: whom the whole proxy asks. */
+  readonly resolver: DnsResolverConfig | null;
   readonly known: readonly { readonly host: string; readonly port: number }[];
 };
 
@@ -36,17 +39,12 @@ export function decodeDnsCache(cache: DnsCacheMessage | undefined, path: string)
   if (cache === undefined) throw new ConfigError(path, 'is required');
   if (cache.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   if (cache.maxHosts === 0) throw new ConfigError(at(path, 'max_hosts'), 'must be more than 0');
-  const minimumRefresh = positiveMillis(
-    cache.dnsMinRefreshRate,
-    DEFAULTS.minimumRefresh,
-    at(path, 'dns_min_refresh_rate'),
-  );
-  if (minimumRefresh < 1_000) throw new ConfigError(at(path, 'dns_min_refresh_rate'), 'is less than a second');
   return {
     name: cache.name,
     family: clusterFamily(cache.dnsLookupFamily),
     refresh: positiveMillis(cache.dnsRefreshRate, DEFAULTS.refresh, at(path, 'dns_refresh_rate')),
-    minimumRefresh,
+    minimumRefresh: decodeMinimum(cache.dnsMinRefreshRate, at(path, 'dns_min_refresh_rate'), DEFAULTS.minimumRefresh),
+    resolver: decodeCacheResolver(cache, path),
     failureRefresh: cache.dnsFailureRefreshRate
       ? decodeFailureRate(cache.dnsFailureRefreshRate, at(path, 'dns_failure_refresh_rate'))
       : null,
@@ -60,4 +58,10 @@ export function decodeDnsCache(cache: DnsCacheMessage | undefined, path: string)
       return { host: address, port: portSpecifier.value };
     }),
   };
+}
+
+function decodeCacheResolver(cache: DnsCacheMessage, path: string): DnsResolverConfig | null {
+  const typed = decodeDnsResolver(cache.typedDnsResolverConfig, at(path, 'typed_dns_resolver_config'));
+  if (typed !== null || cache.dnsResolutionConfig === undefined) return typed;
+  return decodeResolution(cache.dnsResolutionConfig, at(path, 'dns_resolution_config'));
 }

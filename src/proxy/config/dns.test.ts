@@ -14,6 +14,8 @@ const dns = {
   jitter: 0,
   family: 'auto',
   waits: true,
+  minimumRefresh: 0,
+  resolver: null,
 } as const;
 
 test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([
@@ -42,6 +44,8 @@ test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([
         failureRefresh: { base: 1000, max: 10_000 },
         respectTtl: true,
         waits: false,
+        minimumRefresh: 0,
+        resolver: null,
         jitter: 500,
         family: 'all',
       },

@@ -6,6 +6,7 @@ import { DnsLookupFamily } from '../../xds/gen/envoy/extensions/clusters/common/
 import type { DnsCluster } from '../../xds/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import type { Assignment } from './cluster-types.ts';
 import { at, ConfigError } from './config-error.ts';
+import { decodeClusterResolver, decodeDnsResolver } from './dns-resolver.ts';
 import { decodeAssignment } from './endpoints.ts';
 import type { ClusterConfig } from './types.ts';
 import { millis, positiveMillis } from './values.ts';
@@ -32,6 +33,8 @@ export function decodeDns(cluster: Cluster, kind: DnsDiscovery['kind']): DnsDisc
     kind,
     ...decodeTimes(cluster, ''),
     family: clusterFamily(cluster.dnsLookupFamily),
+    minimumRefresh: 0,
+    resolver: decodeClusterResolver(cluster),
     waits: cluster.waitForWarmOnInit ?? true,
     assignment: namesOf(cluster, kind),
   };
@@ -44,6 +47,8 @@ export function decodeTypedDns(cluster: Cluster, message: DnsCluster, path: stri
     kind,
     ...decodeTimes(message, path),
     family: typedFamily(message.dnsLookupFamily),
+    minimumRefresh: decodeMinimum(message.dnsMinRefreshRate, at(path, 'dns_min_refresh_rate')),
+    resolver: decodeDnsResolver(message.typedDnsResolverConfig, at(path, 'typed_dns_resolver_config')),
     waits: cluster.waitForWarmOnInit ?? true,
     assignment: namesOf(cluster, kind),
   };
@@ -69,6 +74,13 @@ export function decodeFailureRate(
   const max = positiveMillis(maxInterval, base * GROWTH, at(path, 'max_interval'));
   if (max < base) throw new ConfigError(at(path, 'max_interval'), 'is less than base_interval');
   return { base, max };
+}
+
+/** A second at least, as Envoy demands. */
+export function decodeMinimum(value: Duration | undefined, path: string, fallback = 0): number {
+  const minimum = millis(value, fallback, path);
+  if (value !== undefined && minimum < 1_000) throw new ConfigError(path, 'is less than a second');
+  return minimum;
 }
 
 function namesOf({ loadAssignment }: Cluster, kind: DnsDiscovery['kind']): Assignment {

@@ -38,6 +38,15 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.core.v3.ApiConfigSource': {
     set_node_on_first_message_only: 'the server reads the node of the first message',
   },
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig': {
+    udp_max_queries: 'each question has a socket of its own',
+    max_udp_channel_duration: 'each question has a socket of its own',
+    reinit_channel_on_timeout: 'each question has a socket of its own',
+    edns0_max_payload_size: 'answers that are larger come over TCP',
+  },
+  'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig': {
+    num_resolver_threads: 'the answers are the same',
+  },
   'envoy.config.cluster.v3.Cluster': {
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
   },

@@ -76,7 +76,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init',
+    'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init typed_dns_resolver_config dns_resolution_config dns_resolvers',
   'envoy.config.cluster.v3.TrackClusterStats': 'request_response_sizes',
   'envoy.config.core.v3.BindConfig':
     'source_address extra_source_addresses additional_source_addresses freebind socket_options',
@@ -92,11 +92,16 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': 'clusters',
   'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig': 'dns_cache_config allow_insecure_cluster_options',
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig':
-    'name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout',
+    'name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker preresolve_hostnames dns_query_timeout typed_dns_resolver_config dns_resolution_config',
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': 'max_pending_requests',
   'envoy.extensions.clusters.dns.v3.DnsCluster':
-    'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint',
+    'dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate typed_dns_resolver_config',
   'envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate': 'base_interval max_interval',
+  'envoy.config.core.v3.DnsResolutionConfig': 'resolvers dns_resolver_options',
+  'envoy.config.core.v3.DnsResolverOptions': 'no_default_search_domain',
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig':
+    'resolvers use_resolvers_as_fallback filter_unroutable_families dns_resolver_options query_timeout_seconds query_tries rotate_nameservers',
+  'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig': 'num_retries',
   'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': 'use_http_header http_header_name upstream_port_override',
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': 'slow_start_config',
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': 'choice_count active_request_bias slow_start_config',

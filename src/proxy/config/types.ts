@@ -24,6 +24,7 @@ import type {
 } from './cluster-types.ts';
 import type { ConfigSource } from './config-source.ts';
 import type { DnsCacheConfig } from './dns-cache.ts';
+import type { DnsResolverConfig } from './dns-resolver.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { LocalReplies } from './local-reply.ts';
@@ -187,6 +188,10 @@ export type ClusterConfig = {
         readonly respectTtl: boolean;
         readonly jitter: number;
         readonly family: 'auto' | 'v4' | 'v6' | 'v4-preferred' | 'all';
+        /** Milliseconds that an answer holds at least, whatever it says. */
+        readonly minimumRefresh: number;
+        /** Who is asked; null: whom the whole proxy asks. */
+        readonly resolver: DnsResolverConfig | null;
         /** The cluster is not used before its names were asked for (`wait_for_warm_on_init`). */
         readonly waits: boolean;
       };

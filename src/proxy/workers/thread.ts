@@ -56,6 +56,7 @@ export class ProxyThread implements Engine {
       overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
       node: bootstrap.node,
       localCluster: bootstrap.localCluster,
+      dnsResolver: bootstrap.dnsResolver,
       outlierLog: bootstrap.outlierLog,
       drainTime: drainTimes.requests,
       listenerDrainTime: drainTimes.connections,

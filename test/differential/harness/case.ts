@@ -17,10 +17,14 @@ export type Suite = {
   readonly bootstrap?: string;
   /** Whether `<folder>` holds ca, server, client and stranger certificates (see certificates.ts). */
   readonly certificates?: boolean;
+  /** Further ports by name for holes of the fragments, other ones for each proxy. */
+  readonly ports?: (subject: SubjectName) => Readonly<Record<string, number>>;
   /** Names of counters and gauges that must agree after all cases. */
   readonly statistics?: RegExp;
   readonly cases: readonly Case[];
 };
+
+export type SubjectName = 'envoy' | 'tulle';
 
 export type ListenerFragment = {
   /** Fields of the connection manager; null takes one away. */

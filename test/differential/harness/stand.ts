@@ -7,10 +7,10 @@ import { pinnedNode, repositoryRoot, TestProcess } from '../../support/process.t
 import { RawConnection } from '../../support/raw-http.ts';
 import { ScriptedUpstream } from '../../support/upstream.ts';
 import { bootstrap, listenerNames } from './bootstrap.ts';
-import type { CertificateFiles, Suite } from './case.ts';
+import type { CertificateFiles, SubjectName, Suite } from './case.ts';
 import { writeCertificateFiles } from './certificates.ts';
 
-export type Subject = { readonly name: string; command(config: string): readonly [string, ...string[]] };
+export type Subject = { readonly name: SubjectName; command(config: string): readonly [string, ...string[]] };
 
 export function envoySubject(binary: string): Subject {
   const options = ['--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
@@ -66,7 +66,7 @@ export class Stand implements AsyncDisposable {
     const upstreams = await startUpstreams(certificates);
     const listeners = listenerNames(suite);
     const free = await freePorts(listeners.length + 2);
-    const ports: Record<string, number> = { admin: free.pop()!, dead: free.pop()! };
+    const ports: Record<string, number> = { ...suite.ports?.(subject.name), admin: free.pop()!, dead: free.pop()! };
     for (const name of listeners) ports[name] = free.pop()!;
     for (const { name, port } of upstreams) ports[name] = port;
     const config = join(folder, 'bootstrap.json');
