@@ -223,14 +223,15 @@ export class DataPlane {
 
   #callServices(): CallServices {
     const { clock, random, log, node, sharing } = this.#options;
+    const health = this.#options.health ?? { failing: false };
     return {
       ...{ clock, random, log },
+      ...{ health, leaving: health },
       wheel: this.#wheel,
       localAddress: ownAddress(),
       overload: this.#overload,
       runtime: this.#options.runtime ?? noRuntime,
       workers: sharing?.workers ?? 1,
-      health: this.#options.health ?? { failing: false },
       node: { id: node?.id ?? '', cluster: node?.cluster ?? '', zone: node?.locality?.zone ?? '' },
       clusters: this.#clusters,
       routes: this.#routes,

@@ -9,6 +9,12 @@ if (!('getMetadata' in Reflect)) {
 const x509 = await import('@peculiar/x509');
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256' };
+const RSA = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
 
 type CertificateRequest = {
@@ -21,6 +27,7 @@ type CertificateRequest = {
   readonly notAfter?: number;
   /** What its key is for, of its extended usages; without, both. */
   readonly usage?: 'server' | 'client';
+  readonly rsa?: boolean;
 };
 
 /** PEM texts. */
@@ -74,7 +81,7 @@ async function authorityOf(
     certificate,
     key: await privatePem(keys.privateKey),
     async issue(request) {
-      const leafKeys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+      const leafKeys = await crypto.subtle.generateKey(request.rsa === true ? RSA : EC, true, ['sign', 'verify']);
       issued += 1;
       const leaf = await x509.X509CertificateGenerator.create({
         subject: request.commonName === undefined ? '' : `CN=${request.commonName}`,

@@ -83,6 +83,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     runtime: noRuntime,
     workers: 1,
     health: { failing: false },
+    leaving: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
     onDemand: nothingOnDemand,

@@ -9,15 +9,11 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     filter_metadata: 'no format, matcher or expression shows it',
   },
   'envoy.config.listener.v3.Listener': {
-    drain_type: 'every listener drains the same way',
-    max_connections_to_accept_per_socket_event: 'a share of work, not a limit',
+    max_connections_to_accept_per_socket_event: 'how many are accepted in one go; all are in the end',
   },
   'envoy.config.listener.v3.FilterChain': { metadata: 'read by no filter' },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
     initial_read_buffer_size: 'a hint',
-  },
-  'envoy.extensions.filters.network.rbac.v3.RBAC': {
-    enforcement_type: 'nothing a connection is judged by changes while it lasts',
   },
   'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': {
     read_only: 'Envoy, too, replaces what was set so',
@@ -79,13 +75,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.accesslog.v3.AccessLog': { name: 'chosen by type' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
-    disable_stateful_session_resumption: 'sessions are resumed by ticket',
-    full_scan_certs_on_sni_mismatch: 'certificates are looked up by name',
+    disable_stateful_session_resumption: 'sessions are resumed by ticket only, with it and without',
   },
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
     tlv_as_pool_key: 'connections of one client are never given to another',
-  },
-  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
-    suppress_client_ca_list: 'a hint to clients only',
   },
 };

@@ -160,6 +160,10 @@ describe('listener', () => {
       { socket_options: [{ level: 1, name: 2, int_value: '4294967296' }] },
       'socket_options[0].int_value: is no number of 32 bits',
     ],
+    [
+      { max_connections_to_accept_per_socket_event: 0 },
+      'max_connections_to_accept_per_socket_event: must be more than 0',
+    ],
     [{ api_listener: {} }, 'api_listener: is not supported'],
     [{ address: { pipe: { path: '@x' } } }, 'address.pipe.path: abstract sockets are not supported'],
     [{ address: { pipe: {} } }, 'address.pipe.path: is empty'],

@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
-import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import {
+  Listener_DrainType as DrainType,
+  type Listener,
+  ListenerSchema,
+} from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
 import { decodeSocketOrPipe } from './address.ts';
 import { decodeMatch, refuseSameMatch } from './chain-match.ts';
@@ -21,6 +25,8 @@ const BUFFER_LIMIT = 1_048_576;
 /** Accepted connections wait here while the process is busy. */
 const BACKLOG = 4_096;
 const FILTERS_TIMEOUT = 15_000;
+/** Envoy sets no limit, which lets anybody hold connections for nothing. */
+const HANDSHAKE_TIMEOUT = 15_000;
 
 export function decodeListener(listener: Listener): ListenerConfig {
   refuseUnsupported(ListenerSchema, listener, '');
@@ -33,6 +39,9 @@ export function decodeListener(listener: Listener): ListenerConfig {
   const matcher = listener.filterChainMatcher;
   if (matcher === undefined) refuseSameMatch(chains);
   else refuseSameName(listener.filterChains);
+  if (listener.maxConnectionsToAcceptPerSocketEvent === 0) {
+    throw new ConfigError('max_connections_to_accept_per_socket_event', 'must be more than 0');
+  }
   return {
     name: listener.name || `${address}:${port}`,
     statPrefix: listener.statPrefix,
@@ -48,6 +57,7 @@ export function decodeListener(listener: Listener): ListenerConfig {
     bufferLimit: listener.perConnectionBufferLimitBytes ?? BUFFER_LIMIT,
     metadata: plainMetadata(listener.metadata),
     exempt: { fromOverload: listener.bypassOverloadManager, fromConnectionLimit: listener.ignoreGlobalConnLimit },
+    drainsUnhealthy: listener.drainType === DrainType.DEFAULT,
   };
 }
 
@@ -68,6 +78,8 @@ function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
     fingerprint: createHash('sha256').update(toBinary(FilterChainSchema, chain)).digest('base64'),
     match: decodeMatch(chain.filterChainMatch, at(path, 'filter_chain_match')),
     tls: decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket')),
+    handshakeTimeout:
+      millis(chain.transportSocketConnectTimeout, 0, at(path, 'transport_socket_connect_timeout')) || HANDSHAKE_TIMEOUT,
     ...decodeNetwork(chain.filters, at(path, 'filters')),
   };
 }

@@ -9,10 +9,11 @@ import { telemetryFields } from './supported-telemetry-fields.ts';
 /** Space-separated, because one line per message is what is read and compared with the .proto. */
 const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.listener.v3.Listener':
-    'name stat_prefix address access_log filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config bypass_overload_manager ignore_global_conn_limit',
+    'name stat_prefix address access_log filter_chains filter_chain_matcher default_filter_chain metadata listener_filters traffic_direction per_connection_buffer_limit_bytes additional_addresses bind_to_port deprecated_v1 use_original_dst tcp_backlog_size listener_filters_timeout continue_on_listener_filters_timeout socket_options transparent freebind tcp_fast_open_queue_length tcp_keepalive enable_reuse_port connection_balance_config bypass_overload_manager ignore_global_conn_limit drain_type',
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': 'exact_balance',
   'envoy.config.listener.v3.ListenerFilter': 'name typed_config filter_disabled',
-  'envoy.config.listener.v3.FilterChain': 'name filter_chain_match filters transport_socket',
+  'envoy.config.listener.v3.FilterChain':
+    'name filter_chain_match filters transport_socket transport_socket_connect_timeout',
   'envoy.config.listener.v3.FilterChainMatch':
     'destination_port prefix_ranges server_names transport_protocol application_protocols direct_source_prefix_ranges source_type source_prefix_ranges source_ports',
   'envoy.config.listener.v3.Filter': 'name typed_config',
@@ -54,7 +55,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
 
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy prefer_client_ciphers',
+    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy prefer_client_ciphers full_scan_certs_on_sni_mismatch',
   'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains trust_bundles',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',

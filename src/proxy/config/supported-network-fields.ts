@@ -12,7 +12,7 @@ export const networkFields: Readonly<Record<string, string>> = {
   'envoy.type.v3.HashPolicy': 'source_ip',
   'envoy.extensions.filters.network.direct_response.v3.Config': 'response',
   'envoy.extensions.filters.network.rbac.v3.RBAC':
-    'rules shadow_rules matcher shadow_matcher stat_prefix shadow_rules_stat_prefix delay_deny',
+    'rules shadow_rules matcher shadow_matcher stat_prefix shadow_rules_stat_prefix delay_deny enforcement_type',
   'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz':
     'stat_prefix grpc_service failure_mode_allow include_peer_certificate transport_api_version filter_enabled_metadata include_tls_session metadata_context_namespaces',
   'envoy.extensions.filters.network.ratelimit.v3.RateLimit':

@@ -4,6 +4,8 @@ import type { ConfigSource } from './config-source.ts';
 export type DownstreamTlsConfig = TlsParams & {
   /** At least one. Several: the server name chooses, then the kinds of key the client can use. */
   readonly certificates: readonly SecretRef[];
+  /** A name that no certificate is for gets any of them that suits the client's keys, not just the first. */
+  readonly suitsUnknownNames: boolean;
   /** null: the client's certificate is not asked for. */
   readonly validation: ValidationConfig | null;
   readonly requireClientCertificate: boolean;

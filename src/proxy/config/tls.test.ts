@@ -198,6 +198,15 @@ describe('tls', () => {
       `${here}.common_tls_context.tls_certificates[0].certificate_chain.filename: cannot be read`,
     ],
     [
+      'a list of authorities that is not told',
+      {
+        tls_certificates: [certificate],
+        validation_context: { trusted_ca: inline('R'), suppress_client_ca_list: true },
+      },
+      {},
+      `${here}.common_tls_context.validation_context.suppress_client_ca_list: is not supported`,
+    ],
+    [
       'require_sni',
       { tls_certificates: [certificate] },
       { require_sni: true },

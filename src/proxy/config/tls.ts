@@ -44,6 +44,7 @@ export function decodeDownstreamSocket(socket: TransportSocket | undefined, path
     requireClientCertificate,
     alpn: tls.commonTlsContext?.alpnProtocols ?? [],
     clientChoosesCipher: tls.preferClientCiphers,
+    suitsUnknownNames: tls.fullScanCertsOnSniMismatch ?? false,
     stapling: decodeStapling(tls, certificates, here),
     sessions: decodeSessions(tls, here),
     ...decodeParams(tls.commonTlsContext?.tlsParams, at(common, 'tls_params')),

@@ -74,6 +74,8 @@ export type ListenerConfig = {
   /** `filter_metadata` as plain JSON values. */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly exempt: OverloadExemptions;
+  /** Answers end their connections also while the proxy fails its health checks. */
+  readonly drainsUnhealthy: boolean;
 };
 
 export type FilterChainConfig = {
@@ -82,6 +84,8 @@ export type FilterChainConfig = {
   readonly fingerprint: string;
   readonly match: ChainMatch;
   readonly tls: DownstreamTlsConfig | null;
+  /** Milliseconds a client has to finish the handshake. */
+  readonly handshakeTimeout: number;
   /** In the order a connection passes them. */
   readonly networkFilters: readonly NetworkFilter[];
   readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig } | StreamConfig;

@@ -27,9 +27,6 @@ export type SetupOwner = Adopter & {
   guard(socket: Socket, work: () => void): void;
 };
 
-/** Milliseconds a client has to finish a handshake. */
-const HANDSHAKE_TIMEOUT = 15_000;
-
 export class ConnectionSetup {
   readonly #services: ListenerServices;
   readonly #chains: ChainSet;
@@ -62,6 +59,7 @@ export class ConnectionSetup {
       });
     const run = new FilterRun(socket, listenerFilters, traits, { finished, guard, stats: this.#services.filterStats });
     const done = this.#wait(socket, filtersTimeout, () => {
+      this.#owner.stats.downstream_pre_cx_timeout += 1;
       if (continueOnTimeout) run.skip();
       else socket.destroy();
     });
@@ -96,7 +94,10 @@ export class ConnectionSetup {
 
   #handshake(socket: Socket, chain: FilterChain, tls: ServerTls, traits: ConnectionTraits): void {
     const { stats, config } = this.#owner;
-    const done = this.#wait(socket, HANDSHAKE_TIMEOUT, () => socket.destroy());
+    const done = this.#wait(socket, chain.config.handshakeTimeout, () => {
+      stats.downstream_cx_transport_socket_connect_timeout += 1;
+      socket.destroy();
+    });
     tls.accept(socket, {
       onSecure: (secure, peer, resumed) =>
         this.#owner.guard(secure, () => {
@@ -125,11 +126,7 @@ export class ConnectionSetup {
     const { wheel } = this.#services;
     this.#waiting.add(socket);
     stats.downstream_pre_cx_active += 1;
-    const expire = () => {
-      stats.downstream_pre_cx_timeout += 1;
-      late();
-    };
-    const timer: Timer | null = timeout > 0 ? wheel.set(timeout, expire) : null;
+    const timer: Timer | null = timeout > 0 ? wheel.set(timeout, late) : null;
     const done = () => {
       if (!this.#waiting.delete(socket)) return;
       stats.downstream_pre_cx_active -= 1;

@@ -40,9 +40,19 @@ export class Listener implements SetupOwner {
       onConnection: (socket) => this.guard(socket, () => this.#onAccepted(socket)),
       onError: (error) => log.error({ err: error, listener: config.name }, 'listener failed'),
     });
-    const minded = { ...services, overload: this.#overload };
+    const minded = { ...services, overload: this.#overload, leaving: this.#leaving };
     this.#chains = new ChainSet(config, minded, { onBug: (error) => this.#onBug(error), log: () => this.#log });
     this.#setup = new ConnectionSetup(services, this.#chains, this);
+  }
+
+  /** Envoy's `drain_type`: the health of the process as this listener minds it. */
+  get #leaving(): ListenerServices['leaving'] {
+    const failing = (): boolean => this.#config.drainsUnhealthy && this.#services.health.failing;
+    return {
+      get failing() {
+        return failing();
+      },
+    };
   }
 
   get config(): ListenerConfig {

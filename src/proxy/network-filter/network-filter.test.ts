@@ -220,6 +220,12 @@ test.each<readonly [string, DescMessage, JsonObject, string]>([
     'f.share_key: is not supported',
   ],
   [
+    'judging a connection again and again',
+    RBACSchema,
+    { stat_prefix: 's', rules: {}, enforcement_type: 'CONTINUOUS' },
+    'f.enforcement_type: must be ONE_TIME_ON_FIRST_BYTE',
+  ],
+  [
     'an unknown object',
     ConfigSchema,
     { on_new_connection: [{ object_key: 'other', format_string: { text_format_source: { inline_string: 'x' } } }] },

@@ -1,6 +1,9 @@
 // envoy.filters.network.rbac: the HTTP filter's engine asked about a connection. It is asked when the connection is ready, where Envoy waits for the
 // first byte: a client that may not connect learns nothing from servers that speak first.
-import type { RBAC } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import {
+  RBAC_EnforcementType as Enforcement,
+  type RBAC,
+} from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { at, ConfigError } from '../config/config-error.ts';
 import { millis } from '../config/values.ts';
 import { compileRbac, compileRbacMatcher, type RbacDecision } from '../filter/rbac/engine.ts';
@@ -23,6 +26,9 @@ const METADATA = 'envoy.filters.network.rbac';
 
 export function createNetworkRbac(config: RBAC, name: string, path: string): NetworkFilter {
   if (config.statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
+  if (config.enforcementType !== Enforcement.ONE_TIME_ON_FIRST_BYTE) {
+    throw new ConfigError(at(path, 'enforcement_type'), 'must be ONE_TIME_ON_FIRST_BYTE');
+  }
   const rules = config.matcher
     ? compileRbacMatcher(config.matcher, at(path, 'matcher'), networkInputs)
     : config.rules

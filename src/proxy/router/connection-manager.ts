@@ -60,7 +60,7 @@ export class ConnectionManager implements StreamAcceptor {
 
   /** The chain is being replaced, the proxy stops or fails its health checks: every answer ends its connection. */
   get draining(): boolean {
-    return this.#draining || this.services.health.failing;
+    return this.#draining || this.services.leaving.failing;
   }
 
   /** Filters have what they cannot do without. */

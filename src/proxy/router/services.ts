@@ -20,6 +20,8 @@ export type RouterServices = {
   readonly runtime: RuntimeLookup;
   /** Whether health checks fail because somebody asked for it. */
   readonly health: { readonly failing: boolean };
+  /** While it fails answers end their connections: `health`, or nothing. */
+  readonly leaving: { readonly failing: boolean };
   /** See `FilterScope.workers`. */
   readonly workers: number;
   /** Who this proxy is. */

@@ -232,6 +232,7 @@ export function chain(config: HttpConnectionConfig, change: Partial<FilterChainC
   return {
     name: 'chain',
     fingerprint: '',
+    handshakeTimeout: 15_000,
     match: chainMatch(),
     tls: null,
     networkFilters: [],
@@ -266,6 +267,7 @@ const tlsParams = {
 export function downstreamTls(certificate: SecretRef, change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
   return {
     clientChoosesCipher: false,
+    suitsUnknownNames: false,
     stapling: 'lenient',
     ...tlsParams,
     certificates: [certificate],
@@ -330,6 +332,7 @@ export function listener(chains: readonly FilterChainConfig[], change: Partial<L
     bufferLimit: 1_048_576,
     metadata: {},
     exempt: noExemptions,
+    drainsUnhealthy: true,
     ...change,
   };
 }

@@ -28,6 +28,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     runtime: noRuntime,
     workers: 1,
     health: { failing: false },
+    leaving: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '' },
     localAddress: '192.0.2.1',
     currentRoutes: () => undefined,

@@ -49,7 +49,7 @@ describe('certificates by name', () => {
     const certificates = secrets.map((secret) => ({ kind: 'inline', secret }) as const);
     const config = { ...downstreamTls(certificates[0]!), certificates };
     current = new ContextSource(config, new SecretStore()).get() as CurrentContext;
-    choice = new CertificateChoice(current, '');
+    choice = new CertificateChoice(current, '', false);
   });
 
   test.each([
@@ -61,6 +61,16 @@ describe('certificates by name', () => {
     ['', 'first.test'],
   ])('%j gets %s', (name, shown) => {
     expect(choice.certificatesFor(name).map(({ leaf }) => leaf.subjectAltName)).toEqual([`DNS:${shown}`]);
+  });
+
+  test('a name of nobody gets one of each kind of key only where that is configured', () => {
+    const [first, web] = current.certificates;
+    const key = { ...first!.leaf.publicKey, asymmetricKeyType: 'rsa' };
+    const rsa = { ...web!, leaf: Object.create(web!.leaf, { publicKey: { value: key } }) as X509Certificate };
+    const both = { ...current, certificates: [first!, rsa] };
+    const choices = [false, true].map((suits) => new CertificateChoice(both, '', suits));
+    expect(choices.map((one) => one.certificatesFor('nobody.test').length)).toEqual([1, 2]);
+    expect(choices.map((one) => one.certificatesFor('').length)).toEqual([2, 2]);
   });
 
   test('a context is made once', () => {

@@ -1,4 +1,5 @@
-// Which of several certificates a client is shown: those for the name it asks for, one of each kind of key; without any, the first.
+// Which of several certificates a client is shown: those for the name it asks for, one of each kind of key. Without any it is the first, or one of
+// each kind: for a client that asks for no name, and where that is configured.
 import type { SecureContext } from 'node:tls';
 import { subjectAltNames } from '../../lib/certificate.ts';
 import { type CurrentContext, makeContext, type OwnCertificate } from './context.ts';
@@ -9,10 +10,11 @@ export class CertificateChoice {
   /** By name, exact or `*.suffix`; certificates in the order of the configuration. */
   readonly #byName = new Map<string, OwnCertificate[]>();
   readonly #contexts = new Map<readonly OwnCertificate[], SecureContext | string>();
-  readonly #fallback: readonly OwnCertificate[];
+  readonly #nameless: readonly OwnCertificate[];
+  readonly #unknown: readonly OwnCertificate[];
 
   /** `sessionIdContext`: see `sessionContext`. */
-  constructor(current: CurrentContext, sessionIdContext: string) {
+  constructor(current: CurrentContext, sessionIdContext: string, suitsUnknownNames: boolean) {
     this.#current = current;
     this.#sessionIdContext = sessionIdContext;
     for (const certificate of current.certificates) {
@@ -22,9 +24,10 @@ export class CertificateChoice {
         if (same.every((other) => keyOf(other) !== keyOf(certificate))) same.push(certificate);
       }
     }
-    this.#fallback = current.certificates.filter(
+    this.#nameless = current.certificates.filter(
       (certificate, i, all) => all.findIndex((other) => keyOf(other) === keyOf(certificate)) === i,
     );
+    this.#unknown = suitsUnknownNames ? this.#nameless : this.#nameless.slice(0, 1);
   }
 
   /** A string says why there is none. */
@@ -38,11 +41,12 @@ export class CertificateChoice {
   }
 
   certificatesFor(serverName: string): readonly OwnCertificate[] {
+    if (serverName === '') return this.#nameless;
     const name = serverName.toLowerCase();
     const dot = name.indexOf('.');
     const exact = this.#byName.get(name);
-    if (exact !== undefined || dot <= 0) return exact ?? this.#fallback;
-    return this.#byName.get(`*${name.slice(dot)}`) ?? this.#fallback;
+    if (exact !== undefined || dot <= 0) return exact ?? this.#unknown;
+    return this.#byName.get(`*${name.slice(dot)}`) ?? this.#unknown;
   }
 }
 

@@ -78,7 +78,7 @@ export class ServerTls {
     if (typeof current === 'string') return current;
     if (this.#server !== null && current === this.#current) return this.#server;
     const sessionIdContext = sessionContext(this.#config, current);
-    const choice = new CertificateChoice(current, sessionIdContext);
+    const choice = new CertificateChoice(current, sessionIdContext, this.#config.suitsUnknownNames);
     const certificates = choice.certificatesFor('');
     try {
       // Also the session tickets' keys are new then, unless they are configured: a resumed session cannot outlive the trust it was verified by.
