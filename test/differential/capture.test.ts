@@ -102,13 +102,16 @@ async function captured(subject: Subject, one: Family): Promise<unknown> {
     const args = [inside, JSON.stringify(subject.command(config)), String(ADMIN), asked];
     const script = `${one.setUp} && exec "$0" "$@"`;
     const { stdout } = await promisify(execFile)('unshare', ['-n', 'sh', '-c', script, pinnedNode, ...args], {
-      timeout: 30_000,
+      timeout: 50_000,
     });
     return JSON.parse(stdout) as unknown;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** A proxy may take long to start on a busy machine. */
+const PATIENCE = { timeout: 60_000 };
 
 // Where this machine cannot make such a namespace, there is nothing to redirect with.
 describe.each(families)('redirected connections of $name find the listener that was meant', (one) => {
@@ -118,15 +121,15 @@ describe.each(families)('redirected connections of $name find the listener that 
       `capture of ${one.name} is not tested: it needs root, unshare, ip and nft (hint: apt install nftables iproute2)`,
     );
 
-  test.skipIf(!possible || envoy === null)('with Envoy', async () => {
+  test.skipIf(!possible || envoy === null)('with Envoy', PATIENCE, async () => {
     expect(await captured(envoySubject(envoy!), one)).toEqual(wantsOf(one));
   });
 
-  test.skipIf(!possible)('with our proxy', async () => {
+  test.skipIf(!possible)('with our proxy', PATIENCE, async () => {
     expect(await captured(tulleSubject, one)).toEqual(wantsOf(one));
   });
 
-  test.skipIf(!possible)('with two workers of our proxy', async () => {
+  test.skipIf(!possible)('with two workers of our proxy', PATIENCE, async () => {
     const two: Subject = {
       ...tulleSubject,
       command: (config) => [...tulleSubject.command(config), '--concurrency', '2'],

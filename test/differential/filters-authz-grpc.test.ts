@@ -118,7 +118,7 @@ afterAll(() => server.stop());
 
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
 const filter = (fields = '', cluster = 'auth'): string =>
-  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 0.5s }, ${fields} } }]`;
+  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 2s }, ${fields} } }]`;
 const patient = `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: auth }, timeout: 2s, retry_policy: { retry_on: unavailable, num_retries: 2, retry_back_off: { base_interval: 0.01s, max_interval: 1s } } } } }]`;
 const TLS = `
 transport_socket:

@@ -4,7 +4,7 @@ import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
-const uri = (cluster = 'b'): string => `server_uri: { uri: "http://auth.test/", cluster: ${cluster}, timeout: 0.5s }`;
+const uri = (cluster = 'b'): string => `server_uri: { uri: "http://auth.test/", cluster: ${cluster}, timeout: 2s }`;
 const filter = (http: string, fields = '', cluster = 'b'): string =>
   `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, http_service: { ${uri(cluster)}, ${http} }, ${fields} } }]`;
 

@@ -179,7 +179,7 @@ afterAll(() => server.stop());
 
 const EXT_PROC = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3';
 const filter = (mode: string, fields = '', cluster = 'proc'): string =>
-  `[{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, message_timeout: 0.5s, grpc_service: { envoy_grpc: { cluster_name: ${cluster} } }, processing_mode: { ${mode} }, ${fields} } }]`;
+  `[{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, message_timeout: 2s, grpc_service: { envoy_grpc: { cluster_name: ${cluster} } }, processing_mode: { ${mode} }, ${fields} } }]`;
 const BODIES = 'request_body_mode: BUFFERED, response_body_mode: BUFFERED';
 const PER_ROUTE = `"@type": ${EXT_PROC}.ExtProcPerRoute`;
 const virtualHosts = `

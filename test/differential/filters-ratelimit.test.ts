@@ -90,7 +90,7 @@ const bucket = (tokens: number): string =>
   `token_bucket: { max_tokens: ${tokens}, tokens_per_fill: 1, fill_interval: 600s }`;
 const local = (fields: string): string => `[{ name: local, typed_config: { ${LOCAL}, ${fields} } }]`;
 const service = (fields = ''): string =>
-  `[{ name: limits, typed_config: { "@type": ${TYPE}.ratelimit.v3.RateLimit, domain: shop, timeout: 0.5s, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }, ${fields} } }]`;
+  `[{ name: limits, typed_config: { "@type": ${TYPE}.ratelimit.v3.RateLimit, domain: shop, timeout: 2s, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }, ${fields} } }]`;
 const plan = (entry: string): string =>
   `descriptors: [{ entries: [{ key: plan, value: ${entry} }], token_bucket: { max_tokens: 1, tokens_per_fill: 1, fill_interval: 600s } }]`;
 const key = (value: string): string => `{ generic_key: { descriptor_value: ${value} } }`;

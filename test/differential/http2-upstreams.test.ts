@@ -129,14 +129,14 @@ const MANNERS: Readonly<Record<string, Manner>> = {
     end: (one) => one.answer(`${one.received} bytes`),
   },
   dripping: {
-    // A window of 16 KB at a time, as much as has come.
+    // A window of 16 KB at a time, as much as has come, until all has.
     head: (one) => {
       const timer = setInterval(() => {
+        if (one.received >= 200_000 || one.connection.socket.destroyed) return clearInterval(timer);
         one.window(0, 16_384);
         one.window(one.stream, 16_384);
       }, 5);
       one.onReset = () => clearInterval(timer);
-      setTimeout(() => clearInterval(timer), 1_000).unref();
     },
     end: (one) => one.answer(`${one.received} bytes`),
   },

@@ -36,10 +36,8 @@ function ask(
     name,
     ...rest,
     talk: async (wire, id) => {
-      wire.together(() => {
-        wire.headers(1, [...fields, ['x-case', id]], body === undefined);
-        if (body !== undefined) wire.data(1, body);
-      });
+      wire.headers(1, [...fields, ['x-case', id]], body === undefined);
+      if (body !== undefined) wire.data(1, body);
       await wire.settled(1);
     },
   };
@@ -331,10 +329,8 @@ const streams: readonly Http2Case[] = [
       wire.headers(1, requestFields('GET', '/direct', ['x-case', id]));
       await wire.settled(1);
       // In one write: Envoy reads no further once it has seen a GOAWAY while no stream is open.
-      wire.together(() => {
-        wire.send(frame.goaway, 0, 0, Buffer.alloc(8));
-        wire.headers(3, requestFields('GET', '/direct', ['x-case', id]));
-      });
+      wire.send(frame.goaway, 0, 0, Buffer.alloc(8));
+      wire.headers(3, requestFields('GET', '/direct', ['x-case', id]));
       await wire.settled(3);
     },
   },
@@ -345,6 +341,7 @@ async function watch(stand: Stand, { listener, script, talk }: Http2Case, id: st
   using wire = await Http2Wire.open(stand.portOf(listener ?? 'front'));
   await talk(wire, id);
   stand.assertAlive();
+  await stand.hear();
   return {
     // How many bytes HPACK makes of the same fields is each proxy's own affair.
     streams: [...wire.streams].map(([stream, { bytes: _bytes, ...heard }]) => ({

@@ -46,7 +46,7 @@ compareWithEnvoy(suite, (pair) => {
         seen = await Promise.all(stands.map(sizes));
         return seen[0] === seen[1];
       },
-      { deadline: 2_000 },
+      { deadline: 8_000 },
     ).catch(() => undefined);
     expect(seen[1]).toBe(seen[0]);
   });

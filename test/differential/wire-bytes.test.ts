@@ -109,10 +109,8 @@ compareWithEnvoy(suite, (pair) => {
     const heard = await Promise.all(
       [pair().reference, pair().ours].map(async (stand) => {
         using wire = await Http2Wire.open(stand.portOf('front'));
-        wire.together(() => {
-          wire.headers(1, requestFields(method, '/', ['x-case', mark]), body === null);
-          if (body !== null) wire.data(1, body);
-        });
+        wire.headers(1, requestFields(method, '/', ['x-case', mark]), body === null);
+        if (body !== null) wire.data(1, body);
         await wire.settled(1);
         return wire.stream(1).bytes;
       }),

@@ -4,6 +4,7 @@ import { FrameReader, type FrameSink } from '../../src/proxy/http2/frame-reader.
 import { HpackDecoder } from '../../src/proxy/http2/hpack-decoder.ts';
 import { flags, frame, PREFACE } from '../../src/proxy/http2/protocol.ts';
 import { type Field, frameOf, literals, type Setting, settingsOf, uint32 } from './http2-wire.ts';
+import { writeTogether } from './write-together.ts';
 
 const OK: Field = [':status', '200'];
 
@@ -74,8 +75,9 @@ class UpstreamConnection implements FrameSink {
     this.send(frame.settings, 0, 0, settingsOf(settings));
   }
 
+  /** Frames of one turn of the event loop leave in one write. */
   send(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
-    this.#socket.write(frameOf(type, flagBits, stream, payload));
+    writeTogether(this.#socket, frameOf(type, flagBits, stream, payload));
   }
 
   onFrame(type: number, flagBits: number, stream: number, bytes: Buffer, start: number, end: number): void {

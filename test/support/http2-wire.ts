@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { FrameReader, type FrameSink } from '../../src/proxy/http2/frame-reader.ts';
 import { HpackDecoder } from '../../src/proxy/http2/hpack-decoder.ts';
 import { code, FRAME_HEAD, flags, frame, PREFACE } from '../../src/proxy/http2/protocol.ts';
+import { writeTogether } from './write-together.ts';
 
 export type Heard = {
   /** `:status` of the final head, '' without one. */
@@ -76,15 +77,9 @@ export class Http2Wire implements FrameSink, Disposable {
     this.send(frame.data, end ? flags.endStream : 0, stream, Buffer.from(body, 'latin1'));
   }
 
-  /** What is said within leaves in one write. */
-  together(say: () => void): void {
-    this.#socket.cork();
-    say();
-    this.#socket.uncork();
-  }
-
+  /** Frames of one turn of the event loop leave in one write. */
   send(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
-    this.#socket.write(frameOf(type, flagBits, stream, payload));
+    writeTogether(this.#socket, frameOf(type, flagBits, stream, payload));
   }
 
   /** Reads nothing any more. */

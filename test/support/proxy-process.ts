@@ -43,7 +43,7 @@ export async function startProxyProcess(
       command: pinnedNode,
       args: [join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
       ready: () => accepts(port),
-      deadline: 20_000,
+      deadline: 40_000,
     });
     return { port, process };
   } finally {

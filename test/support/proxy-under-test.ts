@@ -46,7 +46,7 @@ export class ProxyUnderTest implements AsyncDisposable {
       'warn',
       ...options,
     ];
-    return new ProxyUnderTest(folder, admin, await TestProcess.start({ command, args, ready, deadline: 20_000 }));
+    return new ProxyUnderTest(folder, admin, await TestProcess.start({ command, args, ready, deadline: 40_000 }));
   }
 
   get output(): string {

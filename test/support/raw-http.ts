@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { ByteReader, StreamEnded } from './byte-reader.ts';
 import { headerOf, readBody, readHead, type WireHead, type WireMessage } from './http-message.ts';
 import { within } from './wait-for.ts';
+import { writeTogether } from './write-together.ts';
 
 export type RawResponse = WireMessage & {
   readonly version: string;
@@ -42,9 +43,9 @@ export class RawConnection implements Disposable {
     return within(`connection to port ${port}`, opening);
   }
 
-  /** One character per byte. */
+  /** One character per byte. What is sent in one turn of the event loop leaves in one write. */
   send(bytes: string): void {
-    this.socket.write(bytes, 'latin1');
+    writeTogether(this.socket, bytes);
   }
 
   /** Half-closes: nothing more will be sent. */

@@ -11,8 +11,9 @@ const [command = '[]', admin = '', addresses = ''] = process.argv.slice(2);
 const [program = '', ...args] = JSON.parse(command) as string[];
 const proxy = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 try {
-  const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).ok;
-  await waitFor('the proxy', ready, { deadline: 15_000 });
+  const ready = async () => proxy.exitCode !== null || (await fetch(`http://127.0.0.1:${admin}/ready`)).ok;
+  await waitFor('the proxy', ready, { deadline: 30_000 });
+  if (proxy.exitCode !== null) throw new Error(`the proxy ended with ${proxy.exitCode}`);
   const answers = await Promise.all(addresses.split(',').map(async (address) => [address, await askOften(address)]));
   console.log(JSON.stringify(Object.fromEntries(answers)));
 } finally {

@@ -109,7 +109,7 @@ export class ConnectionStand {
     const [command, ...args] = subject.command(config);
     const ready = async () => (await fetch(`http://127.0.0.1:${ports['admin']}/ready`)).ok;
     try {
-      const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
+      const started = await TestProcess.start({ command, args, ready, deadline: 40_000 });
       return new ConnectionStand(files, folder, ports, upstreams, started);
     } catch (error) {
       for (const upstream of upstreams) upstream.stop();
@@ -142,7 +142,7 @@ export class ConnectionStand {
     return all.map((line) => sortFlags(this.withoutPorts(line)));
   }
 
-  /** A counter or gauge, waited for until it is what is wanted, for at most two seconds. */
+  /** A counter or gauge, waited for until it is what is wanted, for at most eight seconds. */
   async stat(name: string, wanted: number): Promise<number> {
     let value = Number.NaN;
     const read = async () => {
@@ -151,7 +151,7 @@ export class ConnectionStand {
       value = line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')));
       return value === wanted;
     };
-    await waitFor(name, read, { deadline: 2_000, every: 50 }).catch(() => undefined);
+    await waitFor(name, read, { deadline: 8_000, every: 50 }).catch(() => undefined);
     return value;
   }
 

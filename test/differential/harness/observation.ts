@@ -53,6 +53,7 @@ export async function observe(stand: Stand, one: Case, id: string): Promise<Obse
   }
   const closed = one.closes === true ? await isClosed(connection) : null;
   stand.assertAlive();
+  await stand.hear(one.wants.reached?.length ?? 0);
   return {
     responses,
     closed,

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
 import { pinnedNode, repositoryRoot, TestProcess } from '../../support/process.ts';
 import { RawConnection } from '../../support/raw-http.ts';
+import { hearAll } from '../../support/turns.ts';
 import { ScriptedUpstream } from '../../support/upstream.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { bootstrap, listenerNames } from './bootstrap.ts';
 import type { CertificateFiles, SubjectName, Suite } from './case.ts';
 import { writeCertificateFiles } from './certificates.ts';
@@ -75,7 +77,7 @@ export class Stand implements AsyncDisposable {
     const ready = async (): Promise<boolean> =>
       (await Promise.all(listeners.map((name) => accepts(ports[name]!)))).every(Boolean);
     try {
-      const started = await TestProcess.start({ command, args, ready, deadline: 20_000 });
+      const started = await TestProcess.start({ command, args, ready, deadline: 40_000 });
       return new Stand(subject.name, upstreams, ports, folder, certificates, started);
     } catch (error) {
       await Promise.all(upstreams.map((upstream) => upstream.stop()));
@@ -111,6 +113,14 @@ export class Stand implements AsyncDisposable {
     } catch {
       return [];
     }
+  }
+
+  /** Waits until upstreams have heard what was sent to them, and so many requests: what is mirrored may come after the client's answer. */
+  async hear(requests = 0): Promise<void> {
+    await hearAll();
+    const heard = () => this.upstreams.reduce((sum, { received }) => sum + received.length, 0) >= requests;
+    // Too few are for the comparison to find.
+    if (!heard()) await waitFor('requests', heard, { deadline: 2_000 }).catch(() => undefined);
   }
 
   /** What the proxy wrote, for messages of failures; throws when it ended. */

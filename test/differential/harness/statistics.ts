@@ -15,7 +15,7 @@ export function compareStatistics(pair: () => Pair, names: RegExp): void {
       [shown.theirs, shown.mine] = await Promise.all([counted(reference), counted(ours)]);
       return JSON.stringify(shown.mine) === JSON.stringify(shown.theirs);
     };
-    await waitFor('the same figures', alike, { deadline: 2_000 }).catch(() => undefined);
+    await waitFor('the same figures', alike, { deadline: 8_000, every: 50 }).catch(() => undefined);
     expect(Object.keys(shown.theirs ?? {}), 'Envoy').not.toEqual([]);
     expect(shown.mine).toEqual(shown.theirs);
   });

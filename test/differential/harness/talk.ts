@@ -1,7 +1,9 @@
 // A client without HTTP: sends pieces, waits for words, and says how the connection ended.
 import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { hearAll } from '../../support/turns.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { writeTogether } from '../../support/write-together.ts';
 
 export type Line =
   | { readonly send: string | Buffer }
@@ -63,7 +65,7 @@ export async function talk(
   }
   try {
     for (const line of lines) {
-      if ('send' in line) socket.write(line.send, 'latin1');
+      if ('send' in line) writeTogether(socket, line.send);
       else if ('end' in line) socket.end();
       else if ('reset' in line) socket.resetAndDestroy();
       else
@@ -71,6 +73,7 @@ export async function talk(
       if (ended !== null) break;
     }
     if (!stays) await waitFor('the end of the connection', () => ended !== null);
+    await hearAll();
     return { received, ended: ended ?? 'open', ...(agreed === undefined ? {} : { tls: agreed }) };
   } finally {
     socket.destroy();
