@@ -40,6 +40,13 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria':
     'grpc_success_status',
   'envoy.config.core.v3.RuntimePercent': 'default_value runtime_key',
+  'envoy.extensions.common.matching.v3.ExtensionWithMatcher': 'xds_matcher extension_config',
+  'envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute': 'xds_matcher',
+  'envoy.extensions.filters.http.composite.v3.Composite': 'named_filter_chains matcher',
+  'envoy.extensions.filters.http.composite.v3.CompositePerRoute': 'matcher',
+  'envoy.extensions.filters.http.composite.v3.FilterChainConfiguration': 'typed_config',
+  'envoy.extensions.filters.http.composite.v3.ExecuteFilterAction':
+    'typed_config filter_chain filter_chain_name sample_percent',
   'envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit':
     'stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': 'dns_cache_config',

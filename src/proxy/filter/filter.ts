@@ -60,6 +60,8 @@ export type HttpFilter = {
   readonly disabled?: HttpFilter;
   /** Only of a route: settings for the filter of the chain, in whose place nothing is put (see `routeSettings`). */
   readonly settings?: { readonly key: symbol; readonly value: unknown };
+  /** Only of a filter that stands in front of another: the same in front of what a route has in the other's place. */
+  around?(other: HttpFilter): HttpFilter;
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
   /** Begins what goes on without requests; once per connection manager. */

@@ -7,6 +7,8 @@ import { apiKeyAuth } from './api-key-auth.ts';
 import { bandwidthLimit } from './bandwidth-limit.ts';
 import { basicAuth } from './basic-auth.ts';
 import { buffer } from './buffer.ts';
+import { composite } from './composite/composite.ts';
+import { extensionMatcher } from './composite/extension-matcher.ts';
 import { compressor } from './compression/compressor.ts';
 import { decompressor } from './compression/decompressor.ts';
 import { cors } from './cors.ts';
@@ -41,12 +43,14 @@ const kinds: readonly FilterKind[] = [
   bandwidthLimit,
   basicAuth,
   buffer,
+  composite(compileFilter),
   compressor,
   cors,
   csrf,
   decompressor,
   dynamicForwardProxy,
   extAuthz,
+  extensionMatcher(compileFilter),
   extProc,
   fault,
   grpcHttp1Bridge,

@@ -2,12 +2,12 @@
 // in the exchange is opened when the request reaches it.
 import type { FilterScope, HeadOutcome, HttpFilter, LocalReply } from '../filter/filter.ts';
 import { requestTooLarge, responseTooLarge } from '../filter/held-body.ts';
+import { OpenFilters } from '../filter/open-filters.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { cause } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
-import { OpenFilters } from './open-filters.ts';
 import type { RequestBody } from './request-body.ts';
 
 export type FilterRunTarget = {
@@ -196,8 +196,10 @@ export class FilterRun {
     const overrides = this.exchange.route?.filters;
     const override = overrides === undefined || overrides.size === 0 ? undefined : overrides.get(filter.name);
     if (override === undefined) return filter.disabled === undefined ? filter : null;
-    if (override === null || override.settings === undefined) return override;
-    return filter.disabled ?? filter;
+    if (override === null) return null;
+    const chains = filter.disabled ?? filter;
+    if (override.settings !== undefined) return chains;
+    return chains.around?.(override) ?? override;
   }
 
   #opened(): OpenFilters {

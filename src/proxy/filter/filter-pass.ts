@@ -1,9 +1,10 @@
 // One direction of a message through the open filters of an exchange. The head walks from filter to filter; where it waits, what follows is kept:
 //
 //   source ─► [0] ─► [1] ─► [2] ─► sink        head waits at 1: data for 0 passes it, then queues in front of 1 (`hold`) or is given to 1 (`collect`)
-import type { FilterOutlet, FilterStage } from '../filter/filter.ts';
+
 import type { HeaderMap } from '../http/headers.ts';
 import { kept } from '../socket/reused-reads.ts';
+import type { FilterOutlet, FilterStage } from './filter.ts';
 
 /** Bytes kept in front of a waiting head before the source is stopped. */
 const HIGH = 65_536;

@@ -1,6 +1,7 @@
 // The open filters of one exchange: made when the request reaches the first of them, so that requests without any pay nothing.
-import type { FilterScope, FilterStream, HttpFilter, LocalReply, StreamFilter } from '../filter/filter.ts';
+
 import type { Exchange } from '../http/exchange.ts';
+import type { FilterScope, FilterStream, HttpFilter, LocalReply, StreamFilter } from './filter.ts';
 import { FilterPass, type PassSink } from './filter-pass.ts';
 
 export type OpenFiltersOwner = {
