@@ -85,7 +85,7 @@ export class Discovery {
     const routes = new NamedResources((source) => this.#open(source, this.#routes));
     this.#clusters = new ClusterSet({ ...common, onEndpointNames: (needs) => endpoints.set(needs) });
     this.#virtualHosts = new VirtualHosts({
-      open: (source) => this.#subscriptions.open(source, typeUrl.virtualHost, this.#virtualHosts.handle),
+      open: (source, handle) => this.#subscriptions.open(source, typeUrl.virtualHost, handle),
       decodeRoutes: options.decoders.decodeRoutes,
       publish: (table) => this.#listeners.setRoutes(table),
       clock,

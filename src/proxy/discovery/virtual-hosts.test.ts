@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import type { Update, UpdateHandler } from '../../xds/client-type.ts';
 import { VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { adsSource } from '../config/config-source.ts';
@@ -22,14 +23,18 @@ function start() {
   const asked: string[] = [];
   const published: string[] = [];
   let closed = false;
+  let handle: UpdateHandler = () => Promise.reject(new Error('nobody has subscribed'));
   const hosts = new VirtualHosts({
-    open: () => ({
-      first,
-      setNames: (names) => void asked.push([...names].join(' ')),
-      close: () => {
-        closed = true;
-      },
-    }),
+    open(_, given) {
+      handle = given;
+      return {
+        first,
+        setNames: (names) => void asked.push([...names].join(' ')),
+        close: () => {
+          closed = true;
+        },
+      };
+    },
     decodeRoutes({ name, virtualHosts }) {
       const names = virtualHosts.map((one) => one.name);
       if (names.some((one) => one.startsWith('bad'))) throw new Error('virtual_hosts[1].domains: is empty');
@@ -38,7 +43,7 @@ function start() {
     publish: ({ name }) => void published.push(name),
     clock,
   });
-  return { hosts, clock, answer, asked, published, isClosed: () => closed };
+  return { hosts, handle: (update: Update) => handle(update), clock, answer, asked, published, isClosed: () => closed };
 }
 
 async function ready() {
@@ -51,7 +56,7 @@ async function ready() {
 it('uses a table when the first virtual hosts have come', async () => {
   const t = start();
   const used = t.hosts.set(routes, source);
-  await t.hosts.handle({ added: [added('a')], removed: [] });
+  await t.handle({ added: [added('a')], removed: [] });
   expect(t.published).toEqual([]);
   t.answer();
   await used;
@@ -72,7 +77,7 @@ it('asks for a host once, and tells everyone who waits', async () => {
   let told = 0;
   for (const host of ['a', 'A']) t.hosts.request('rc', host, () => void told++);
   expect(t.asked).toEqual(['*', '* rc/a']);
-  await t.hosts.handle({ added: [added('a')], removed: [] });
+  await t.handle({ added: [added('a')], removed: [] });
   expect(told).toBe(2);
   expect(t.published).toEqual(['own', 'own a']);
   t.hosts.request('rc', 'a', () => void told++);
@@ -85,7 +90,7 @@ it('finds a host by an alias of what came', async () => {
   t.hosts.request('rc', 'a.test', () => {
     told = true;
   });
-  await t.hosts.handle({ added: [added('group', ['rc/a.test'])], removed: [] });
+  await t.handle({ added: [added('group', ['rc/a.test'])], removed: [] });
   expect(told).toBe(true);
 });
 
@@ -93,7 +98,7 @@ it('does not keep the names of hosts that do not exist', async () => {
   const t = await ready();
   let told = 0;
   t.hosts.request('rc', 'nowhere', () => void told++);
-  await t.hosts.handle({ added: [], removed: ['rc/nowhere'] });
+  await t.handle({ added: [], removed: ['rc/nowhere'] });
   expect([told, t.asked.at(-1)]).toEqual([1, '*']);
   t.hosts.request('rc', 'nowhere', () => void told++);
   expect([told, t.asked.at(-1)]).toEqual([1, '* rc/nowhere']);
@@ -101,7 +106,7 @@ it('does not keep the names of hosts that do not exist', async () => {
 
 it('refuses a host by its name, and uses the others', async () => {
   const t = await ready();
-  const rejections = await t.hosts.handle({ added: [added('a'), added('bad'), added('c')], removed: [] });
+  const rejections = await t.handle({ added: [added('a'), added('bad'), added('c')], removed: [] });
   expect(rejections).toEqual([{ name: 'rc/bad', detail: 'virtual_hosts[1].domains: is empty' }]);
   expect(t.published.at(-1)).toBe('own a c');
 });
@@ -118,4 +123,29 @@ it('lets go of a table that nobody names, and of who waits for it', async () => 
     told = false;
   });
   expect(told).toBe(false);
+});
+
+it('keeps what comes before its routes do, on a stream of its own', async () => {
+  const t = await ready();
+  const late = create(RouteConfigurationSchema, { name: 'late' });
+  const host = { ...added('a'), name: 'late/a' };
+  await t.handle({ added: [host, { ...added('b'), name: 'late/b' }], removed: [] });
+  await t.handle({ added: [], removed: ['late/b'] });
+  await t.hosts.set(late, source);
+  expect(t.published.at(-1)).toBe('a');
+});
+
+it('refuses routes whose virtual hosts came before them and are wrong', async () => {
+  const t = await ready();
+  await t.handle({ added: [{ ...added('bad'), name: 'late/bad' }], removed: [] });
+  const used = t.hosts.set(create(RouteConfigurationSchema, { name: 'late' }), source);
+  await expect(used).rejects.toThrow('virtual_hosts[1].domains: is empty');
+});
+
+it('forgets what a source has sent when nobody uses it any more', async () => {
+  const t = await ready();
+  await t.handle({ added: [{ ...added('a'), name: 'late/a' }], removed: [] });
+  t.hosts.keep(new Set());
+  await t.hosts.set(create(RouteConfigurationSchema, { name: 'late' }), source);
+  expect(t.published.at(-1)).toBe('');
 });

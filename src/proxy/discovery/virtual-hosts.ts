@@ -2,7 +2,7 @@
 // A virtual host is named `<route configuration>/<host>`.
 import { create, fromBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../lib/clock.ts';
-import type { Rejection, Update } from '../../xds/client-type.ts';
+import type { Rejection, Update, UpdateHandler } from '../../xds/client-type.ts';
 import { type VirtualHost, VirtualHostSchema } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import type { ConfigSource } from '../config/config-source.ts';
@@ -12,7 +12,8 @@ import type { Decoders } from './decoders.ts';
 import type { Subscription } from './subscriptions.ts';
 
 export type VirtualHostsOptions = {
-  readonly open: (source: ConfigSource) => Subscription;
+  /** `handle` is the same for all who share the source. */
+  readonly open: (source: ConfigSource, handle: UpdateHandler) => Subscription;
   readonly decodeRoutes: Decoders['decodeRoutes'];
   readonly publish: (table: RouteTable) => Applied;
   readonly clock: Clock;
@@ -20,6 +21,13 @@ export type VirtualHostsOptions = {
 
 type Hosts = ReadonlyMap<string, VirtualHost>;
 type Merged = { readonly hosts: Hosts; readonly compiled: RouteTable; readonly rejections: readonly Rejection[] };
+
+/** What a source has sent, also for tables that are not there yet: a stream of its own may be ahead of that of the routes, and sends nothing twice. */
+type HostSource = {
+  readonly received: Map<string, Update['added'][number]>;
+  readonly handle: UpdateHandler;
+  tables: number;
+};
 
 type Table = {
   routes: RouteConfiguration;
@@ -38,6 +46,8 @@ const ANY = '*';
 export class VirtualHosts {
   readonly #options: VirtualHostsOptions;
   readonly #tables = new Map<string, Table>();
+  /** By key. */
+  readonly #sources = new Map<string, HostSource>();
 
   constructor(options: VirtualHostsOptions) {
     this.#options = options;
@@ -61,6 +71,10 @@ export class VirtualHosts {
     if (table === undefined) return;
     this.#tables.delete(name);
     table.subscription.close();
+    const { key } = table.source;
+    const source = this.#sources.get(key);
+    if (source !== undefined) source.tables -= 1;
+    if (source?.tables === 0) this.#sources.delete(key);
     for (const settles of table.wanted.values()) for (const settle of settles ?? []) settle();
   }
 
@@ -82,7 +96,9 @@ export class VirtualHosts {
     }
   }
 
-  readonly handle = async (update: Update): Promise<readonly Rejection[]> => {
+  async #handle(received: HostSource['received'], update: Update): Promise<readonly Rejection[]> {
+    for (const name of update.removed) received.delete(name);
+    for (const one of update.added) received.set(one.name, one);
     const rejections: Rejection[] = [];
     const names = [...update.added.map(({ name }) => name), ...update.removed];
     for (const name of new Set(names.map(tableOf))) {
@@ -92,8 +108,9 @@ export class VirtualHosts {
       const removed = update.removed.filter((one) => tableOf(one) === name);
       rejections.push(...(await this.#update(table, { added, removed })));
     }
+    for (const { name } of rejections) received.delete(name);
     return rejections;
-  };
+  }
 
   async #update(table: Table, { added, removed }: Update): Promise<readonly Rejection[]> {
     const kept = new Map(table.hosts);
@@ -151,11 +168,21 @@ export class VirtualHosts {
   }
 
   #open(name: string, routes: RouteConfiguration, source: ConfigSource): Table {
-    const subscription = this.#options.open(source);
-    const table: Table = { routes, source, subscription, hosts: new Map(), published: false, wanted: new Map() };
+    const from = this.#sources.get(source.key) ?? this.#newSource();
+    const early = [...from.received.values()].filter((one) => tableOf(one.name) === name);
+    const hosts = new Map(early.map((one) => [one.name, fromBinary(VirtualHostSchema, one.bytes)]));
+    const subscription = this.#options.open(source, from.handle);
+    this.#sources.set(source.key, from);
+    from.tables += 1;
+    const table: Table = { routes, source, subscription, hosts, published: false, wanted: new Map() };
     this.#tables.set(name, table);
     this.#ask(table);
     return table;
+  }
+
+  #newSource(): HostSource {
+    const received: HostSource['received'] = new Map();
+    return { received, handle: (update) => this.#handle(received, update), tables: 0 };
   }
 
   #ask({ subscription, wanted }: Table): void {
