@@ -43,6 +43,8 @@ export class ClientType {
   readonly typeUrl: TypeUrl;
   readonly handler: UpdateHandler;
   wanted: ReadonlySet<string>;
+  /** What the server of the stream was last asked for. */
+  told: ReadonlySet<string> = new Set();
   /** Accepted versions by name. */
   readonly known = new Map<string, string>();
   /** State of the world: the last response that was accepted. */

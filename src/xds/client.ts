@@ -50,6 +50,8 @@ export class XdsClient {
   readonly #options: XdsClientOptions;
   readonly #protocol: ClientProtocol;
   readonly #types = new Map<TypeUrl, ClientType>();
+  /** Their names may differ from what the server has been told. */
+  readonly #changed = new Set<ClientType>();
   #stream: OpenStream | null = null;
   #closed = false;
   #started = false;
@@ -73,12 +75,25 @@ export class XdsClient {
     if (type === undefined) return;
     const before = type.wanted;
     const wanted = new Set(names);
-    if (before.size === wanted.size && [...before].every((name) => wanted.has(name))) return;
+    if (areEqual(before, wanted)) return;
     type.wanted = wanted;
     for (const name of before) if (!type.wants(name)) type.known.delete(name);
-    if (this.#stream === null) return;
-    if (this.#stream.subscribed.has(type)) this.#send(this.#protocol.change(type, before, undefined));
-    else this.#open(type);
+    if (this.#changed.size === 0) queueMicrotask(() => this.#tellChanges());
+    this.#changed.add(type);
+  }
+
+  /** All that one update brings is asked for at once, as Envoy does: servers answer a first request, and may count the rest as known. */
+  #tellChanges(): void {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const type of changed) {
+      if (this.#stream === null) return;
+      if (!this.#stream.subscribed.has(type)) this.#open(type);
+      else if (!areEqual(type.told, type.wanted)) {
+        this.#send(this.#protocol.change(type, type.told, undefined));
+        type.told = type.wanted;
+      }
+    }
   }
 
   start(): void {
@@ -116,6 +131,7 @@ export class XdsClient {
     const stream = this.#stream;
     if (stream === null || type.wanted.size === 0) return;
     type.nonce = '';
+    type.told = type.wanted;
     stream.subscribed.add(type);
     this.#send(this.#protocol.subscribe(type, stream.identified ? undefined : this.#options.node));
     stream.identified = true;
@@ -182,6 +198,10 @@ type OpenStream = {
   /** The node was sent: once per stream is enough. */
   identified: boolean;
 };
+
+function areEqual(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((name) => other.has(name));
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
