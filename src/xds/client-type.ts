@@ -51,10 +51,11 @@ export class ClientType {
   acceptedVersion = '';
   /** Of the last response that was answered. */
   nonce = '';
-  /** The handler has seen a response. */
-  answered = false;
-  /** Responses of a type are applied one after the other. */
-  applying: Promise<void> = Promise.resolve();
+  /** Responses so far, and the latest of them that was answered. */
+  received = 0;
+  answered = 0;
+  /** Begun, and neither in use nor rejected yet. */
+  readonly #pending = new Map<string, Pending>();
 
   constructor(typeUrl: TypeUrl, wanted: ReadonlySet<string>, handler: UpdateHandler) {
     this.typeUrl = typeUrl;
@@ -62,19 +63,61 @@ export class ClientType {
     this.handler = handler;
   }
 
-  /** What a response changes against what is known. */
+  /**
+   * Begins what a response changes at once, also while earlier ones wait for something that may never come. Resolves with what is
+   * rejected of the response when all of it is in use, or has been replaced.
+   */
+  async apply(response: ReceivedResponse): Promise<readonly Rejection[]> {
+    const update = this.difference(response);
+    const earlier = response.resources.flatMap((one) => {
+      const pending = this.#pending.get(one.name);
+      return pending?.version === one.version ? [pending.rejection] : [];
+    });
+    for (const name of update.removed) {
+      this.known.delete(name);
+      this.#pending.delete(name);
+    }
+    const handled = this.#handle(update);
+    for (const { name, version } of update.added) {
+      const rejection = handled.then((rejections) => rejections.find((one) => one.name === name));
+      this.#pending.set(name, { version, rejection, handled });
+    }
+    const rejections = await handled;
+    this.#settle(update, handled, new Set(rejections.map(({ name }) => name)));
+    const others = await Promise.all(earlier);
+    return [...rejections, ...others.filter((rejection) => rejection !== undefined)];
+  }
+
+  /** What a response changes against what is known, or on its way. */
   difference(response: ReceivedResponse): Update {
     const { resources } = response;
-    const added = resources.filter(({ name, version }) => this.known.get(name) !== version && this.wants(name));
+    const isNew = ({ name, version }: ReceivedResource) =>
+      this.known.get(name) !== version && this.#pending.get(name)?.version !== version && this.wants(name);
+    const added = resources.filter(isNew);
     if (response.removed !== null) return { added, removed: response.removed };
     if (!isWildcardType(this.typeUrl)) return { added, removed: [] };
     const present = new Set([...resources.map(({ name }) => name), ...response.unchanged]);
-    return { added, removed: [...this.known.keys()].filter((name) => !present.has(name)) };
+    const held = new Set([...this.known.keys(), ...this.#pending.keys()]);
+    return { added, removed: [...held].filter((name) => !present.has(name)) };
   }
 
-  accept(update: Update, rejected: ReadonlySet<string>): void {
-    for (const name of update.removed) this.known.delete(name);
-    for (const { name, version } of update.added) {
+  async #handle(update: Update): Promise<readonly Rejection[]> {
+    // The first answer counts even when there is nothing in it.
+    if (this.received > 1 && update.added.length + update.removed.length === 0) return [];
+    try {
+      return await this.handler(update);
+    } catch (error) {
+      // A fault of ours, not of the resources: refuse all of them and go on with what there was.
+      const reason = error instanceof Error ? error.message : String(error);
+      return update.added.map(({ name }) => ({ name, detail: `internal fault: ${reason}` }));
+    }
+  }
+
+  #settle({ added }: Update, handled: Pending['handled'], rejected: ReadonlySet<string>): void {
+    for (const { name, version } of added) {
+      // Removed or replaced meanwhile.
+      if (this.#pending.get(name)?.handled !== handled) continue;
+      this.#pending.delete(name);
       if (!rejected.has(name) && this.wants(name)) this.known.set(name, version);
     }
   }
@@ -84,10 +127,19 @@ export class ClientType {
   }
 }
 
+type Pending = {
+  readonly version: string;
+  readonly rejection: Promise<Rejection | undefined>;
+  /** Of the update it came with. */
+  readonly handled: Promise<readonly Rejection[]>;
+};
+
 type Answer = { readonly nonce: string; readonly error: string | null };
 
 /** The two ways to speak; each request is complete for its protocol. */
 export type ClientProtocol = {
+  /** A response replaces those before it: what became of them interests the server no longer. */
+  readonly replaces: boolean;
   /** First request of the type on a stream. */
   subscribe(type: ClientType, node: Node | undefined): Uint8Array;
   change(type: ClientType, before: ReadonlySet<string>, node: Node | undefined): Uint8Array;
@@ -120,6 +172,7 @@ function bareResource(typeUrl: string, bytes: Uint8Array): ReceivedResource {
 }
 
 export const clientSotw: ClientProtocol = {
+  replaces: true,
   subscribe: (type, node) => sotwRequest(type, { nonce: '', error: null }, node),
   change: (type, _before, node) => sotwRequest(type, { nonce: type.nonce, error: null }, node),
   answer: (type, answer) => sotwRequest(type, answer, undefined),
@@ -137,6 +190,7 @@ export const clientSotw: ClientProtocol = {
 };
 
 export const clientDelta: ClientProtocol = {
+  replaces: false,
   subscribe: (type, node) =>
     deltaRequest({
       node,

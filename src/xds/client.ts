@@ -8,7 +8,6 @@ import {
   clientDelta,
   clientSotw,
   type ReceivedResponse,
-  type Rejection,
   type UpdateHandler,
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
@@ -155,22 +154,15 @@ export class XdsClient {
     }
     const type = [...stream.subscribed].find(({ typeUrl }) => typeUrl === response.typeUrl);
     if (type === undefined) return;
-    type.applying = type.applying.then(() => this.#apply(stream, type, response));
+    void this.#apply(stream, type, response);
   }
 
   async #apply(stream: OpenStream, type: ClientType, response: ReceivedResponse): Promise<void> {
-    const update = type.difference(response);
-    let rejections: readonly Rejection[];
-    try {
-      // The first answer counts even when there is nothing in it.
-      const empty = type.answered && update.added.length + update.removed.length === 0;
-      rejections = empty ? [] : await type.handler(update);
-      type.answered = true;
-    } catch (error) {
-      // A fault of ours, not of the resources: refuse all of them and go on with what there was.
-      rejections = update.added.map(({ name }) => ({ name, detail: `internal fault: ${messageOf(error)}` }));
-    }
-    type.accept(update, new Set(rejections.map(({ name }) => name)));
+    type.received += 1;
+    const order = type.received;
+    const rejections = await type.apply(response);
+    if (order < type.answered && this.#protocol.replaces) return;
+    type.answered = order;
     if (rejections.length === 0) type.acceptedVersion = response.version;
     if (stream !== this.#stream) return;
     type.nonce = response.nonce;
