@@ -1,5 +1,4 @@
 // A cluster at run time: its endpoints with their pools, its balancer, its limits. Updated in place, so that pools live on.
-import { isIP } from 'node:net';
 import type { Balancer, BalancerContext, LocalCluster, PickContext } from '../balance/balancer.ts';
 import { createBalancer } from '../balance/create.ts';
 import { unfit } from '../balance/health.ts';
@@ -10,6 +9,7 @@ import { Http2Stats } from '../http2/stats.ts';
 import { AssignmentAge } from './assignment-age.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { choosesByHash, createClusterBalancer, retireBalancer, stopBalancer } from './cluster-balancer.ts';
+import { ClusterDiscovery } from './cluster-discovery.ts';
 import { ClusterHealth } from './cluster-health.ts';
 import type { ClusterServices } from './cluster-services.ts';
 import { NO_ENDPOINTS } from './defaults.ts';
@@ -22,7 +22,6 @@ import { countMembers, fitPercent } from './membership.ts';
 import { poolLimits } from './pool-limits.ts';
 import { ReportedWeights } from './reported-weights.ts';
 import { RequestSizes } from './request-sizes.ts';
-import { Resolver } from './resolver.ts';
 import { sameConnections } from './same-connections.ts';
 import { sameJson } from './same-json.ts';
 import { SharedBreaker } from './shared-breaker.ts';
@@ -41,12 +40,12 @@ export class Cluster {
   #hosts: readonly Host[] = [];
   #byName: ReadonlyMap<string, Host> | null = null;
   #balancer: Balancer;
-  #resolver: Resolver | null = null;
   readonly #services: ClusterServices;
   readonly #maker: HostMaker;
   readonly #health: ClusterHealth;
   readonly #balancing: BalancerContext;
   readonly #age: AssignmentAge;
+  readonly #discovery: ClusterDiscovery;
   readonly #weights: ReportedWeights;
   #sizes: RequestSizes | null = null;
 
@@ -82,10 +81,15 @@ export class Cluster {
       this.stats.assignment_stale += 1;
       this.setEndpoints(NO_ENDPOINTS);
     });
+    this.#discovery = new ClusterDiscovery({
+      ...{ cluster: config.name, services, stats, initialization: this.initialization },
+      apply: (assignment) => this.setEndpoints(assignment),
+      applyNone: () => this.#rebalance(),
+    });
     this.#weights = new ReportedWeights(services, () => this.#hosts);
     this.#weights.follow(config.balancing);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
-    this.#discover();
+    this.#discovery.start(config.discovery);
   }
 
   /** Its limits are those of the whole proxy. */
@@ -176,15 +180,13 @@ export class Cluster {
     if (!sameHosts) this.#remake();
     else this.#rebalance();
     if (config.discovery.kind !== 'eds' && (!sameHosts || !sameJson(before.discovery, config.discovery))) {
-      this.#discover();
+      this.#discovery.start(config.discovery);
     }
   }
 
   setEndpoints(assignment: Assignment): void {
-    if (assignment === this.#assignment) {
-      this.#age.confirmed(assignment.staleAfter);
-      return;
-    }
+    this.#age.confirmed(assignment.staleAfter);
+    if (assignment === this.#assignment) return;
     this.#assignment = assignment;
     const { hosts, added, removed } = reconcile(
       this.#hosts,
@@ -203,7 +205,6 @@ export class Cluster {
     const changed = added.length + removed.length > lingering.length;
     if (changed) this.stats.membership_change += 1;
     if (changed && this.#config.closeOnSetChange) for (const host of this.#hosts) this.#maker.renewPools(host);
-    this.#age.confirmed(assignment.staleAfter);
     this.#rebalance();
     this.initialization.discovered(this.#health.countChecked(this.#hosts));
   }
@@ -242,8 +243,7 @@ export class Cluster {
   /** Closes idle connections; requests in progress end as they would. */
   close(): void {
     this.initialization.end();
-    this.#resolver?.stop();
-    this.#resolver = null;
+    this.#discovery.stop();
     stopBalancer(this.#balancer);
     this.#health.stop();
     this.#age.stop();
@@ -267,32 +267,6 @@ export class Cluster {
     const host = this.#byName.get(name);
     if (host !== undefined && this.#config.overrideHealths.includes(host.status)) return host;
     return strict ? null : this.choose(context);
-  }
-
-  #discover(): void {
-    this.#resolver?.stop();
-    this.#resolver = null;
-    const { discovery } = this.#config;
-    if (discovery.kind === 'eds') return;
-    if (discovery.kind === 'original-dst' || discovery.kind === 'aggregate' || discovery.kind === 'dynamic') {
-      this.initialization.end();
-      this.#rebalance();
-      return;
-    }
-    const { assignment } = discovery;
-    if (discovery.kind === 'static' || assignment.endpoints.every((endpoint) => isIP(endpoint.address) !== 0)) {
-      this.setEndpoints(assignment);
-      return;
-    }
-    this.#resolver = new Resolver(discovery, {
-      ...this.#services,
-      cluster: this.#config.name,
-      stats: this.stats,
-      resolve: this.#services.resolve(discovery.resolver),
-      apply: (endpoints) => this.setEndpoints({ ...assignment, endpoints }),
-    });
-    this.#resolver.start();
-    if (!discovery.waits) this.initialization.end();
   }
 
   /** Connections of the old transport end; the endpoints are made anew. */

@@ -47,7 +47,7 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     per_connection_buffer_limit_bytes: 'buffers follow the socket',
   },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
-    update_merge_window: 'updates are applied at once',
+    update_merge_window: 'whatever it is, Envoy, too, does at once what is said of endpoints anew',
   },
   'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': {
     oob_reporting_period: 'of reports beside responses, which are refused',

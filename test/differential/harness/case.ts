@@ -19,6 +19,8 @@ export type Suite = {
   readonly certificates?: boolean;
   /** Further ports by name for holes of the fragments, other ones for each proxy. */
   readonly ports?: (subject: SubjectName) => Readonly<Record<string, number>>;
+  /** Files in `<folder>` from the start. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Names of counters and gauges that must agree after all cases. */
   readonly statistics?: RegExp;
   readonly cases: readonly Case[];

@@ -71,6 +71,7 @@ export class Stand implements AsyncDisposable {
     const ports: Record<string, number> = { ...suite.ports?.(subject.name), admin: free.pop()!, dead: free.pop()! };
     for (const name of listeners) ports[name] = free.pop()!;
     for (const { name, port } of upstreams) ports[name] = port;
+    for (const [name, content] of Object.entries(suite.files ?? {})) writeFileSync(join(folder, name), content);
     const config = join(folder, 'bootstrap.json');
     writeFileSync(config, bootstrap(suite, ports, folder));
     const [command, ...args] = subject.command(config);
