@@ -67,6 +67,12 @@ const rows = [
     'route_config.request_mirror_policies[0].cluster: there is no cluster x',
     { routes: mirrored('x') },
   ),
+  row('ports of hosts stripped in two ways', 'strip_any_host_port: is set beside strip_matching_host_port', {
+    manager: 'strip_matching_host_port: true\n          strip_any_host_port: true',
+  }),
+  row('a scheme that is none of HTTP', 'scheme_to_overwrite: must be http or https', {
+    manager: 'scheme_header_transformation: { scheme_to_overwrite: ftp }',
+  }),
 ];
 
 const envoy = findEnvoy();

@@ -24,7 +24,15 @@ export const http2Server: Target = {
     const { owner, bugs } = surroundings();
     const http2 = { ...defaultHttp2Options, allowConnect: true, streamErrorOnInvalidMessage: input.length % 2 === 0 };
     const limits = {
-      ...{ maxHeadBytes: 4_096, maxHeaders: 20, idleTimeout: 60_000, drainTimeout: 0, delayedCloseTimeout: 0, http2 },
+      ...{
+        maxHeadBytes: 4_096,
+        proxies100Continue: false,
+        maxHeaders: 20,
+        idleTimeout: 60_000,
+        drainTimeout: 0,
+        delayedCloseTimeout: 0,
+        http2,
+      },
       ...{ requestHeadersTimeout: 0, requestTimeout: 0, streamIdleTimeout: 0, maxStreamDuration: 0 },
     };
     const downstream = {

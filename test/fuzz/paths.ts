@@ -23,7 +23,7 @@ export const uriTemplate: Target = {
   },
 };
 
-const RULES = { normalizePath: true, mergeSlashes: true };
+const RULES = { normalizePath: true, mergeSlashes: true, escapedSlashes: 'keep' } as const;
 
 export const path: Target = {
   name: 'path',

@@ -1,6 +1,7 @@
 // HttpConnectionManager → HttpConnectionConfig.
 
 import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
+import type { Http1ProtocolOptions } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
@@ -12,6 +13,7 @@ import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
+import { decodeHeadRules } from './head-rules.ts';
 import { decodeFilters, decodeRouter, wantsChildSpans } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeLocalReplies } from './local-reply.ts';
@@ -53,13 +55,26 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     serverName: manager.serverName || 'envoy',
     serverHeader: decodeServerHeader(manager.serverHeaderTransformation, at(path, 'server_header_transformation')),
     forwardClientCert: decodeForwardCert(manager, path),
-    normalizePath: manager.normalizePath ?? false,
-    mergeSlashes: manager.mergeSlashes,
+    ...decodeHeadRules(manager, path),
     codec,
     upgrades: decodeUpgrades(manager, at(path, 'upgrade_configs')),
-    http2: decodeHttp2Options(manager.http2ProtocolOptions, at(path, 'http2_protocol_options')),
-    acceptHttp10: manager.httpProtocolOptions?.acceptHttp10 ?? false,
+    http2: decodeHttp2Options(
+      manager.http2ProtocolOptions,
+      at(path, 'http2_protocol_options'),
+      manager.streamErrorOnInvalidHttpMessage,
+    ),
+    ...decodeHttp1(manager.httpProtocolOptions),
     via: manager.via,
+  };
+}
+
+function decodeHttp1(
+  options: Http1ProtocolOptions | undefined,
+): Pick<HttpConnectionConfig, 'acceptHttp10' | 'anyMethod' | 'defaultHost'> {
+  return {
+    acceptHttp10: options?.acceptHttp10 ?? false,
+    anyMethod: options?.allowCustomMethods ?? false,
+    defaultHost: options?.defaultHostForHttp10 ?? '',
   };
 }
 

@@ -6,9 +6,15 @@ import { millis } from './values.ts';
 
 const LARGEST = 2 ** 31 - 1;
 
-export function decodeHttp2Options(options: Http2ProtocolOptions | undefined, path: string): Http2Options {
+/** `streamErrors`: what the connection manager says of malformed messages, unless the options say otherwise. */
+export function decodeHttp2Options(
+  options: Http2ProtocolOptions | undefined,
+  path: string,
+  streamErrors?: boolean,
+): Http2Options {
   const defaults = defaultHttp2Options;
-  if (options === undefined) return defaults;
+  if (options === undefined)
+    return streamErrors === undefined ? defaults : { ...defaults, streamErrorOnInvalidMessage: streamErrors };
   const within = (value: number | undefined, fallback: number, name: string, least: number, most = LARGEST): number => {
     if (value !== undefined && (value < least || value > most)) {
       throw new ConfigError(at(path, name), `must be ${least} to ${most}`);
@@ -60,7 +66,7 @@ export function decodeHttp2Options(options: Http2ProtocolOptions | undefined, pa
       2 ** 32 - 1,
     ),
     streamErrorOnInvalidMessage:
-      options.overrideStreamErrorOnInvalidHttpMessage ?? options.streamErrorOnInvalidHttpMessaging,
+      options.overrideStreamErrorOnInvalidHttpMessage ?? streamErrors ?? options.streamErrorOnInvalidHttpMessaging,
     keepalive: decodeKeepalive(options.connectionKeepalive, at(path, 'connection_keepalive')),
   };
 }

@@ -72,6 +72,26 @@ describe('listener', () => {
       { drain_timeout: '2s', delayed_close_timeout: '0s', http1_safe_max_connection_duration: true },
       { drainTimeout: 2_000, delayedCloseTimeout: 0, safeMaxDuration: true },
     ],
+    [
+      'how heads look',
+      {
+        path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
+        always_set_request_id_in_response: true,
+        append_local_overload: true,
+        stream_error_on_invalid_http_message: true,
+        proxy_100_continue: true,
+        http_protocol_options: { allow_custom_methods: true, default_host_for_http_10: 'a' },
+      },
+      {
+        escapedSlashes: 'redirect',
+        answersRequestId: true,
+        tellsOverload: true,
+        outlivesBadRequests: true,
+        proxies100Continue: true,
+        anyMethod: true,
+        defaultHost: 'a',
+      },
+    ],
     ['how connections go by default', {}, { drainTimeout: 5_000, delayedCloseTimeout: 1_000, safeMaxDuration: false }],
     ['no idle timeout', { common_http_protocol_options: { idle_timeout: '0s' } }, { idleTimeout: 0 }],
     [

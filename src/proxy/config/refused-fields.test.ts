@@ -13,6 +13,11 @@ const pages: readonly { readonly page: string; readonly messages: RegExp }[] = [
       /^envoy\.(config\.route\.v3|config\.core\.v3\.HeaderValue|type\.matcher\.v3|extensions\.(retry|internal_redirect|path|router|rate_limit_descriptors|filters\.http\.(router|cors)))\b/,
   },
   {
+    page: 'http.md',
+    messages:
+      /^envoy\.(extensions\.filters\.network\.http_connection_manager\.v3|config\.core\.v3\.(Http[12]?ProtocolOptions|SchemeHeaderTransformation|UpstreamHttpProtocolOptions|KeepaliveSettings)|extensions\.(upstreams\.http\.v3|http\.(original_ip_detection|early_header_mutation)|request_id))\b/,
+  },
+  {
     page: 'telemetry.md',
     messages:
       /^envoy\.(config\.(accesslog|trace)\.v3|config\.core\.v3\.(SubstitutionFormatString|JsonFormatOptions)|type\.(tracing|metadata)\.v3|extensions\.(access_loggers|tracers|formatter))\b/,

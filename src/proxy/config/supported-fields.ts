@@ -28,7 +28,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'local_reply_config access_log_options tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout http1_safe_max_connection_duration access_log use_remote_address internal_address_config xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes',
+    'local_reply_config access_log_options tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout http1_safe_max_connection_duration access_log use_remote_address internal_address_config xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot scheme_header_transformation append_x_forwarded_port add_user_agent always_set_request_id_in_response append_local_overload stream_error_on_invalid_http_message proxy_100_continue',
   'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
   'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
     'filter status_code body body_format_override headers_to_add',
@@ -40,7 +40,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': 'name typed_config is_optional disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert dns uri',
-  'envoy.config.core.v3.Http1ProtocolOptions': 'accept_http_10',
+  'envoy.config.core.v3.Http1ProtocolOptions':
+    'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message',
+  'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite',
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_connection_duration_jitter max_stream_duration max_headers_count max_requests_per_connection',
   'envoy.config.core.v3.Http2ProtocolOptions':

@@ -25,6 +25,7 @@ import type {
 import type { ConfigSource } from './config-source.ts';
 import type { DnsCacheConfig } from './dns-cache.ts';
 import type { DnsResolverConfig } from './dns-resolver.ts';
+import type { HeadRules } from './head-rules.ts';
 import type { HealthCheckConfig } from './health-check-types.ts';
 import type { ChainMatch, ListenerFilterConfig } from './listener-types.ts';
 import type { LocalReplies } from './local-reply.ts';
@@ -91,7 +92,7 @@ export type FilterChainConfig = {
   readonly network: { readonly kind: 'http'; readonly http: HttpConnectionConfig } | StreamConfig;
 };
 
-export type HttpConnectionConfig = {
+export type HttpConnectionConfig = HeadRules & {
   readonly statPrefix: string;
   readonly routes:
     | { readonly kind: 'inline'; readonly table: RouteTable }
@@ -145,9 +146,11 @@ export type HttpConnectionConfig = {
     readonly mode: 'sanitize' | 'forward-only' | 'append-forward' | 'sanitize-set' | 'always-forward-only';
     readonly set: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean; readonly cert: boolean };
   };
-  readonly normalizePath: boolean;
-  readonly mergeSlashes: boolean;
   readonly acceptHttp10: boolean;
+  /** HTTP/1.1: methods need not be known. */
+  readonly anyMethod: boolean;
+  /** That of requests of HTTP/1.0 which name none; '': they are refused. */
+  readonly defaultHost: string;
   /** `auto`: by ALPN, else by the first bytes. */
   readonly codec: 'auto' | 'http1' | 'http2';
   /** Protocols a request may switch to, in lower case, `connect` for CONNECT; a route may say otherwise. */

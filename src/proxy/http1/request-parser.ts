@@ -13,6 +13,7 @@ const METHODS = new Set(
     'M-SEARCH NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
   ).split(' '),
 );
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const TARGET = /^[\x21-\x7e]+$/;
 // RFC 3986 section 3.2.2, as lenient as Envoy's check; an empty Host is valid.
 const AUTHORITY = /^[-._~!$&'()*+,;=:@%[\]0-9A-Za-z]*$/;
@@ -25,16 +26,23 @@ export type ParsedRequest = {
   readonly expectContinue: boolean;
 };
 
+/** As in `HttpConnectionConfig`. */
+export type ParserOptions = {
+  readonly maxHeaders: number;
+  readonly acceptHttp10: boolean;
+  readonly anyMethod: boolean;
+  readonly defaultHost: string;
+  readonly proxies100Continue: boolean;
+};
+
 export class RequestParser {
   readonly #section = new FieldSection();
-  readonly #maxHeaders: number;
+  readonly #options: ParserOptions;
   readonly #scheme: 'http' | 'https';
-  readonly #acceptHttp10: boolean;
 
-  constructor(options: { maxHeaders: number; secure: boolean; acceptHttp10: boolean }) {
-    this.#maxHeaders = options.maxHeaders;
-    this.#scheme = options.secure ? 'https' : 'http';
-    this.#acceptHttp10 = options.acceptHttp10;
+  constructor(options: ParserOptions, secure: boolean) {
+    this.#options = options;
+    this.#scheme = secure ? 'https' : 'http';
   }
 
   /** `text`: the request line and the header lines, each with its CRLF, without the empty line. */
@@ -42,20 +50,30 @@ export class RequestParser {
     const line = text.indexOf('\r');
     const space = text.indexOf(' ');
     const method = text.slice(0, space);
-    if (space === -1 || space > line || !METHODS.has(method)) return fault.codec;
+    if (space === -1 || space > line || !this.#takes(method)) return fault.codec;
     const version = text.slice(line - 9, line);
     if (version !== ' HTTP/1.1' && version !== ' HTTP/1.0') {
       return /^ HTTP\/\d\.\d$/.test(version) ? fault.version : fault.codec;
     }
     const old = version === ' HTTP/1.0';
-    if (old && !this.#acceptHttp10) return fault.version;
+    if (old && !this.#options.acceptHttp10) return fault.version;
     const target = text.slice(space + 1, line - 9);
     if (!TARGET.test(target)) return target.includes(' ') || target === '' ? fault.codec : fault.characters;
     const section = this.#section;
-    const wrong = section.read(text, line + 2, this.#maxHeaders);
+    const wrong = section.read(text, line + 2, this.#options.maxHeaders);
     if (wrong !== null) return wrong;
     if (old && section.chunked) return fault.transferEncoding;
     return this.#finish(method, target, old);
+  }
+
+  /** It is for the upstream to answer. */
+  #passesExpect({ headers }: RequestHead): boolean {
+    if (this.#options.proxies100Continue) headers.append('expect', '100-continue');
+    return this.#options.proxies100Continue;
+  }
+
+  #takes(method: string): boolean {
+    return METHODS.has(method) || (this.#options.anyMethod && TOKEN.test(method));
   }
 
   #finish(method: string, target: string, old: boolean): ParsedRequest | CodecFault {
@@ -63,7 +81,7 @@ export class RequestParser {
     const head: RequestHead = {
       method,
       scheme: this.#scheme,
-      authority: section.host ?? '',
+      authority: section.host ?? (old ? this.#options.defaultHost : ''),
       path: target,
       protocol: old ? 'HTTP/1.0' : 'HTTP/1.1',
       upgrade: '',
@@ -73,8 +91,8 @@ export class RequestParser {
       const wrong = readTarget(head);
       if (wrong !== null) return wrong;
     }
-    // RFC 9112 section 3.2: a 1.1 request without Host is answered 400, also when the target is absolute.
-    if (section.host === null && !old) return fault.missingHost;
+    // RFC 9112 section 3.2: a 1.1 request without Host is answered 400, also when the target is absolute; 1.0 may do without, if it says elsewhere where to.
+    if (section.host === null && !(old && head.authority !== '')) return fault.missingHost;
     if (!AUTHORITY.test(head.authority)) return fault.authority;
     const bodyLength = section.chunked ? CHUNKED : Math.max(section.contentLength, 0);
     // A server may ignore an upgrade (RFC 9110 section 7.8): of HTTP/2 it always does, and where a body comes before the switch.
@@ -84,7 +102,7 @@ export class RequestParser {
       head,
       bodyLength: tunnel ? UNTIL_CLOSE : bodyLength,
       keepAlive: !section.close && (!old || section.keepAlive),
-      expectContinue: section.expectContinue && !old,
+      expectContinue: section.expectContinue && !old && !this.#passesExpect(head),
     };
   }
 }

@@ -13,6 +13,9 @@ const LIMITS: ServerConnectionOptions = {
   maxHeadBytes: 1_000,
   maxHeaders: 10,
   acceptHttp10: false,
+  anyMethod: false,
+  defaultHost: '',
+  proxies100Continue: false,
   idleTimeout: 60_000,
   drainTimeout: 5_000,
   delayedCloseTimeout: 1_000,
@@ -296,7 +299,7 @@ describe('framing of responses', () => {
     return socket.written;
   }
   const HEAD = 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n';
-  const OLD = 'GET / HTTP/1.0\r\n\r\n';
+  const OLD = 'GET / HTTP/1.0\r\nHost: a\r\n\r\n';
   test.each<[string, string, number, string[], string | null, string[] | null, string]>([
     [
       'length',

@@ -23,17 +23,12 @@ import { fault } from './faults.ts';
 import { HeadReader } from './head-reader.ts';
 import { BAD_CHARACTER, MORE, TOO_LARGE } from './head-scanner.ts';
 import { Output } from './output.ts';
-import { type ParsedRequest, RequestParser } from './request-parser.ts';
+import { type ParsedRequest, type ParserOptions, RequestParser } from './request-parser.ts';
 import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
 import { newMeter, type WireMeter } from './wire-meter.ts';
 
-export type ServerConnectionOptions = HeadLimits &
-  DepartureLimits & {
-    readonly maxHeadBytes: number;
-    readonly maxHeaders: number;
-    readonly acceptHttp10: boolean;
-  };
+export type ServerConnectionOptions = HeadLimits & DepartureLimits & ParserOptions & { readonly maxHeadBytes: number };
 
 export type ServerConnectionOwner = {
   readonly clock: Clock;
@@ -91,11 +86,7 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
     this.#options = options;
     this.#owner = owner;
     this.#reader = new HeadReader(options.maxHeadBytes);
-    this.#parser = new RequestParser({
-      maxHeaders: options.maxHeaders,
-      secure: downstream.tls !== null,
-      acceptHttp10: options.acceptHttp10,
-    });
+    this.#parser = new RequestParser(options, downstream.tls !== null);
     this.#body = new BodyDecoder(this, options.maxHeaders);
     this.#output = new Output(socket);
     this.#idle = new IdleWatch(options.idleTimeout, this, owner);

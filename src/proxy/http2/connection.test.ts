@@ -92,6 +92,7 @@ function serve(options: Partial<Http2Options> = {}, acceptor: StreamAcceptor = a
   const limits = {
     ...{
       maxHeadBytes: 4_096,
+      proxies100Continue: false,
       maxHeaders: 20,
       idleTimeout: 60_000,
       drainTimeout: 5_000,

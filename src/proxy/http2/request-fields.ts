@@ -9,6 +9,7 @@ export type RequestLimits = {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly allowConnect: boolean;
+  readonly proxies100Continue: boolean;
 };
 
 // RFC 3986 section 3.2.2, as lenient as Envoy's check.
@@ -133,7 +134,7 @@ export class RequestFields implements BlockFields {
         this.#fields.push(name, 'trailers');
         return;
       case kind.expect:
-        if (value.toLowerCase() === '100-continue') this.expectContinue = true;
+        if (value.toLowerCase() === '100-continue' && !this.#limits.proxies100Continue) this.expectContinue = true;
         else this.#fields.push(name, value);
         return;
       default:

@@ -22,6 +22,7 @@ export type Http2ServerOptions = HeadLimits &
   DepartureLimits & {
     readonly maxHeadBytes: number;
     readonly maxHeaders: number;
+    readonly proxies100Continue: boolean;
     readonly http2: Http2Options;
   };
 

@@ -17,7 +17,7 @@ import { Forwarding } from './forwarding.ts';
 import { type RedirectHistory, redirect } from './internal-redirect.ts';
 import { editResponse, localResponse } from './local-response.ts';
 import { durationLeft } from './max-duration.ts';
-import { addOwnHeaders, addServiceTime } from './own-headers.ts';
+import { addOwnHeaders, addServiceTime, answerRequestId } from './own-headers.ts';
 import { refuseHead, refuseUpgrade, shedLoad } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
@@ -34,6 +34,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   #over = false;
   #answers = 0;
   #bugs = 0;
+  /** The client was told to go on. */
+  #continued = false;
   #requestPaused = false;
   #responsePaused = false;
   /** Another exchange has taken the stream over, because a redirect was followed. */
@@ -62,12 +64,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   begin(): void {
     const { config, services } = this.#manager;
     const { request } = this.exchange;
-    const refusal = shedLoad(this.#manager) ?? refuseHead(request, config, this.#stream);
+    const refusal = shedLoad(this.#manager) ?? refuseHead(request, this.#manager, this.#stream);
     if (refusal !== null) {
       this.answer(refusal);
       return;
     }
-    sanitizeRequest(this.exchange, config, services.localAddress);
+    sanitizeRequest(this.exchange, config, services);
     this.#proceed();
   }
 
@@ -161,8 +163,11 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     this.balanceResponse();
   }
 
-  onInterim(): void {
-    // Dropped, as Envoy drops them: it answers Expect itself and passes 1xx on only where `proxy_100_continue` asks for it.
+  /** Dropped, as Envoy drops them, unless the proxy leaves it to upstreams to answer Expect. */
+  onInterim(head: ResponseHead): void {
+    if (!this.#manager.config.proxies100Continue || head.status !== 100 || this.#continued) return;
+    this.#continued = true;
+    this.#stream.inform(head);
   }
 
   onUpstreamResponse(head: ResponseHead, last: boolean): void {
@@ -233,7 +238,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     }
     this.#filters.closeRequest();
     // To Envoy a 400 of the proxy's own means that the two no longer understand each other.
-    if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#stream.closeAfter();
+    if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#endUnlessOutlived();
     this.exchange.flags |= reply.flags;
     this.exchange.details = reply.details;
     const { head, body } = localResponse(reply, this.exchange, this.#manager);
@@ -244,6 +249,10 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (empty || this.#answers !== nth) return;
     this.#filters.responseData(body);
     this.#filters.responseEnd(null);
+  }
+
+  #endUnlessOutlived(): void {
+    if (!this.#manager.config.outlivesBadRequests) this.#stream.closeAfter();
   }
 
   breakOff(flags: number, details: string): void {
@@ -328,6 +337,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const exchange = this.exchange;
     const { config, services, stats } = this.#manager;
     addOwnHeaders(head.headers, config, services.clock.epoch());
+    if (config.answersRequestId) answerRequestId(head.headers, exchange);
     exchange.span?.respond(head.headers);
     exchange.response = head;
     exchange.responded = services.clock.now();

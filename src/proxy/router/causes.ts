@@ -42,6 +42,10 @@ export const cause = {
   absolutePath: reply(404, 0, 'absolute_path_rejected', ''),
   upgradeRefused: reply(403, 0, 'upgrade_failed', ''),
   overloaded: reply(503, 0, 'overload', 'envoy overloaded'),
+  overloadedTold: {
+    ...reply(503, 0, 'overload', 'envoy overloaded'),
+    headers: new HeaderMap(['x-envoy-local-overloaded', 'true']),
+  },
   filterFailed: reply(500, 0, 'filter_failed', ''),
   /** An exception while handling the request. */
   internalError: reply(500, 0, 'internal_error', ''),
@@ -50,6 +54,11 @@ export const cause = {
 export function malformedControl(name: string, value: string): LocalReply {
   const body = `invalid header '${name}' with value '${value}'`;
   return reply(400, flag.invalidEnvoyRequestHeaders, 'request_headers_failed_strict_check', body);
+}
+
+/** To where a path without escaped slashes leads. */
+export function pathRedirect(path: string): LocalReply {
+  return { ...reply(307, 0, 'path_normalization_failed', ''), headers: new HeaderMap(['location', path]) };
 }
 
 export function clusterNotFound(status: number): LocalReply {

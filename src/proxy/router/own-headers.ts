@@ -19,3 +19,8 @@ export function addServiceTime(headers: HeaderMap, { upstreamStarted, requestEnd
   if (requestEnded === 0) return;
   headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(upstreamStarted - requestEnded))));
 }
+
+export function answerRequestId(headers: HeaderMap, { request }: Exchange): void {
+  const id = request.headers.get('x-request-id');
+  if (id !== undefined) headers.set('x-request-id', id);
+}

@@ -6,6 +6,7 @@ import type { HttpConnectionConfig } from '../config/types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { forwardClientCert } from './forwarded-client-cert.ts';
+import type { RouterServices } from './services.ts';
 
 // Control headers of Envoy's router. Internal requests keep them; none counts as internal by default (Envoy's `internal_address_config` is empty since 1.33).
 const CONTROL = new Set([
@@ -36,7 +37,11 @@ const EDGE = new Set([
   'x-envoy-original-host',
 ]);
 
-export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig, localAddress: string): void {
+export function sanitizeRequest(
+  exchange: Exchange,
+  config: HttpConnectionConfig,
+  { localAddress, node }: Pick<RouterServices, 'localAddress' | 'node'>,
+): void {
   const { headers } = exchange.request;
   const internal = identifyClient(exchange, config, localAddress);
   const edge = config.useRemoteAddress && !internal;
@@ -44,6 +49,7 @@ export function sanitizeRequest(exchange: Exchange, config: HttpConnectionConfig
   if (internal) headers.set('x-envoy-internal', 'true');
   else removeControl(headers, edge);
   if (edge) headers.set('x-envoy-external-address', exchange.clientAddress);
+  config.editHead?.(exchange, node);
   setRequestId(headers, config, edge);
   forwardClientCert(headers, exchange.downstream.tls, config.forwardClientCert);
   if (config.via !== '')

@@ -41,6 +41,8 @@ export class HttpStats {
   downstream_rq_header_timeout = 0;
   downstream_rq_idle_timeout = 0;
   downstream_rq_too_large = 0;
+  downstream_rq_failed_path_normalization = 0;
+  downstream_rq_redirected_with_normalized_path = 0;
   rs_too_large = 0;
   downstream_rq_overload_close = 0;
   downstream_cx_overload_disable_keepalive = 0;

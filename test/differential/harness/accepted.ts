@@ -38,6 +38,8 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
   ['protocol', 'HTTP/1.0 where it is accepted', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 kept alive', OWN_VERSION, withOwnVersion],
   ['protocol', 'HTTP/1.0 and a chunked answer', OWN_VERSION, withOwnVersion],
+  ['head rules', 'old: no host', OWN_VERSION, withOwnVersion],
+  ['head rules', 'older: no host', OWN_VERSION, withOwnVersion],
   ['upstream connections', 'from an address that is not here', ANY_CONNECTION_FAILURE, withRemoteFailure],
   ['upstream connections', 'with an option that there is none of', ANY_CONNECTION_FAILURE, withRemoteFailure],
   ['mutual TLS', 'upstream: refuses unshown', LATE_REFUSAL, withTermination],

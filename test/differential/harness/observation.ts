@@ -126,6 +126,7 @@ export function comparable(stand: Stand, headers: WireHeaders): string[] {
     .map(([name, value]): [string, string] => {
       const volatile = VOLATILE[name];
       if (volatile?.[0].test(value) === true) return [name, value.replace(volatile[0], volatile[1])];
+      if (name === 'x-forwarded-port') return [name, stand.withoutPorts(`:${value}`)];
       return [name, stand.withoutPorts(value).replaceAll(OWN_ADDRESS, '127.0.0.1')];
     })
     .sort(([a], [b]) => (a < b ? -1 : Number(a > b)))
