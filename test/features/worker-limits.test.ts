@@ -52,9 +52,10 @@ type Change = {
   readonly listener?: object;
   readonly chain?: object;
   readonly cluster?: object;
+  readonly overload?: object;
 };
 
-async function start(upstreamPort: number, { place, listener, chain, cluster }: Change) {
+async function start(upstreamPort: number, { place, listener, chain, cluster, overload }: Change) {
   const [port = 0, admin = 0] = await freePorts(2);
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
@@ -67,6 +68,7 @@ async function start(upstreamPort: number, { place, listener, chain, cluster }: 
   const endpoint = { endpoint: { address: address(upstreamPort) } };
   const bootstrap = {
     node: { id: 'workers', metadata: { TULLE_CONCURRENCY: 2 } },
+    ...(overload !== undefined && { overload_manager: overload }),
     static_resources: {
       listeners: [
         {
@@ -171,6 +173,39 @@ test('a circuit breaker counts the requests of both', async () => {
   await waitFor('both requests', async () => (await proxy.stat('cluster.up.upstream_rq_active')) === 2);
   expect(await statuses(port, totals)).toEqual([503]);
   expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(1);
+});
+
+test('the limit of connections is that of both', async () => {
+  const up = await upstream(() => 200);
+  const name = 'envoy.resource_monitors.global_downstream_max_connections';
+  const typed_config = {
+    '@type': `${TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`,
+    max_active_downstream_connections: 4,
+  };
+  const { proxy, port, totals } = await start(up.port, {
+    // Two are given to each, and then one that neither may take.
+    listener: { connection_balance_config: { exact_balance: {} } },
+    overload: { resource_monitors: [{ name, typed_config }] },
+  });
+  const listener = `listener.127.0.0.1_${port}`;
+  const open = async () => {
+    const connection = await RawConnection.open(port);
+    cleanups.push(() => connection[Symbol.dispose]());
+    connection.send('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
+    const status = await connection.response().then(
+      (response) => response.status,
+      () => 'closed',
+    );
+    return { connection, status };
+  };
+  const taken = [await open(), await open(), await open(), await open()];
+  expect(taken.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect(await totals()).toEqual([2, 2]);
+  expect([(await open()).status, (await open()).status]).toEqual(['closed', 'closed']);
+  expect(await proxy.stat(`${listener}.downstream_global_cx_overflow`)).toBe(2);
+  taken[0]!.connection[Symbol.dispose]();
+  await waitFor('room', async () => (await proxy.stat(`${listener}.downstream_cx_active`)) === 3);
+  expect((await open()).status).toBe(200);
 });
 
 test('a TLS session that one made is resumed by the other', async () => {

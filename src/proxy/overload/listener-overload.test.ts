@@ -15,7 +15,11 @@ function full(): Overload {
     actions: [at('stop_accepting_requests'), at('disable_http_keepalive'), at('stop_accepting_connections')],
     maxConnections: 1,
   };
-  const overload = new Overload(new ManualClock(), config, { heap: () => 0.9, memory: () => 0 });
+  const overload = new Overload(new ManualClock(), config, {
+    heap: () => 0.9,
+    memory: () => 0,
+    release: () => undefined,
+  });
   overload.start();
   return overload;
 }

@@ -6,8 +6,16 @@ import { type Gauges, Overload, processGauges } from './overload.ts';
 
 function watched(config: OverloadConfig = safetyNet) {
   const clock = new ManualClock();
-  const figures = { heap: 0, memory: 0 };
-  const gauges: Gauges = { heap: () => figures.heap, memory: () => figures.memory };
+  const figures = { heap: 0, memory: 0, kept: 0, releases: 0 };
+  /** `kept`: bytes that would be free after a collection. */
+  const gauges: Gauges = {
+    heap: () => figures.heap,
+    memory: () => figures.memory + figures.kept,
+    release: () => {
+      figures.kept = 0;
+      figures.releases += 1;
+    },
+  };
   const overload = new Overload(clock, config, gauges);
   overload.start();
   return { clock, figures, overload };
@@ -55,7 +63,7 @@ describe('without configuration', () => {
         return () => undefined;
       },
     };
-    const overload = new Overload(late, safetyNet, { heap: () => 0, memory: () => 0 });
+    const overload = new Overload(late, safetyNet, { heap: () => 0, memory: () => 0, release: () => undefined });
     overload.start();
     now = 7_000;
     wake();
@@ -114,4 +122,32 @@ test('the net stays below a configuration that says nothing of requests', () => 
   expect(names({ ...memory, actions: [] })).toEqual(['disable_http_keepalive', 'stop_accepting_requests']);
   expect(names(memory)).toEqual(['stop_accepting_requests', 'reject_incoming_connections', 'disable_http_keepalive']);
   expect(withSafetyNet(null)).toBe(safetyNet);
+});
+
+describe('full memory', () => {
+  test('is collected before it counts as full', () => {
+    const { clock, figures, overload } = watched(memory);
+    Object.assign(figures, { memory: 500, kept: 600 });
+    clock.advance(250);
+    expect([overload.shedsRequests, figures.releases]).toEqual([false, 1]);
+  });
+
+  test('that is in use is collected again from time to time', () => {
+    const { clock, figures, overload } = watched(memory);
+    figures.memory = 1_000;
+    clock.advance(9_000);
+    expect([overload.shedsRequests, figures.releases]).toEqual([true, 1]);
+    Object.assign(figures, { memory: 100, kept: 900 });
+    clock.advance(2_000);
+    expect([overload.shedsRequests, figures.releases]).toEqual([false, 2]);
+  });
+
+  test('shrink_heap is asked for earlier, and counted', () => {
+    const shrinks = { name: 'shrink_heap', triggers: [{ monitor: 'm', scaling: 0.5, saturation: 0.5 }] } as const;
+    const { clock, figures, overload } = watched({ ...memory, actions: [shrinks] });
+    Object.assign(figures, { memory: 100, kept: 500 });
+    clock.advance(250);
+    expect([figures.kept, overload.shedsRequests]).toEqual([0, false]);
+    expect(new Map(overload.stats()).get('overload.envoy.overload_actions.shrink_heap.shrink_count')).toBe(1);
+  });
 });

@@ -4,13 +4,19 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Tally } from '../../lib/shared-tallies.ts';
 import { type Monitor, type OverloadAction, type OverloadConfig, safetyNet, type Trigger } from './config.ts';
 
-/** Figures of the process; replaced by tests. */
+/** Figures of the process, and what lowers them; replaced by tests. */
 export type Gauges = {
   /** Share of V8's limit that is in use. */
   heap(): number;
   /** Bytes. */
   memory(): number;
+  /** Collects garbage and gives back what is unused: it may take some 50 ms. */
+  release(): void;
 };
+
+const SHRINKS = 'overload.envoy.overload_actions.shrink_heap.shrink_count';
+/** Milliseconds between releases; Envoy's of `shrink_heap`. */
+const RELEASE_EVERY = 10_000;
 
 export const processGauges: Gauges = {
   heap: () => {
@@ -18,6 +24,7 @@ export const processGauges: Gauges = {
     return used_heap_size / heap_size_limit;
   },
   memory: () => process.memoryUsage.rss(),
+  release: () => undefined,
 };
 
 export class Overload {
@@ -38,6 +45,8 @@ export class Overload {
   readonly #states = new Map<OverloadAction, number>();
   #stop: (() => void) | null = null;
   #expected = 0;
+  #released = Number.NEGATIVE_INFINITY;
+  #releases = 0;
 
   constructor(clock: Clock, config: OverloadConfig = safetyNet, gauges: Gauges = processGauges) {
     this.#config = config;
@@ -83,6 +92,7 @@ export class Overload {
       yield [`overload.envoy.overload_actions.${name}.active`, state === 1 ? 1 : 0];
       yield [`overload.envoy.overload_actions.${name}.scale_percent`, Math.round(state * 100)];
     }
+    if (this.#states.has('shrink_heap')) yield [SHRINKS, this.#releases];
   }
 
   #wait(): void {
@@ -95,14 +105,33 @@ export class Overload {
   }
 
   #look(lag: number): void {
-    for (const monitor of this.#config.monitors) this.#pressures.set(monitor.name, this.#pressureOf(monitor, lag));
-    for (const { name, triggers } of this.#config.actions) {
-      this.#states.set(name, Math.max(...triggers.map((trigger) => this.#stateOf(trigger))));
+    this.#measure(lag);
+    if (this.#wantsRelease() && this.#clock.now() - this.#released >= RELEASE_EVERY) {
+      this.#gauges.release();
+      this.#released = this.#clock.now();
+      this.#releases += 1;
+      this.#measure(lag);
     }
     this.shedsRequests = this.#states.get('stop_accepting_requests') === 1;
     this.endsKeepAlive = this.#states.get('disable_http_keepalive') === 1;
     const stopped = this.#states.get('stop_accepting_connections') === 1;
     this.refusedShare = stopped ? 1 : (this.#states.get('reject_incoming_connections') ?? 0);
+  }
+
+  #measure(lag: number): void {
+    for (const monitor of this.#config.monitors) this.#pressures.set(monitor.name, this.#pressureOf(monitor, lag));
+    for (const { name, triggers } of this.#config.actions) {
+      this.#states.set(name, Math.max(...triggers.map((trigger) => this.#stateOf(trigger))));
+    }
+  }
+
+  /** Memory is full, or said to be for `shrink_heap`: who takes no requests makes no garbage, and would never collect it. */
+  #wantsRelease(): boolean {
+    const { actions, monitors } = this.#config;
+    const lasting = new Set(monitors.filter(({ kind }) => kind !== 'lag').map(({ name }) => name));
+    return actions.some(({ triggers }) =>
+      triggers.some((trigger) => lasting.has(trigger.monitor) && this.#stateOf(trigger) === 1),
+    );
   }
 
   #pressureOf({ kind, limit }: Monitor, lag: number): number {

@@ -16,7 +16,8 @@ import { IstioMetrics } from '../log/istio-metrics.ts';
 import { droppedLines, reopenSinks } from '../log/sink.ts';
 import { ownEnd } from '../log/workload-end.ts';
 import { withSafetyNet } from '../overload/config.ts';
-import { Overload } from '../overload/overload.ts';
+import { type Gauges, Overload, processGauges } from '../overload/overload.ts';
+import { processMemory } from '../system/process-memory.ts';
 import type { DrainPart, DrainTimes, Engine, MemoryFigures } from './engine.ts';
 import { countFaults } from './faults.ts';
 
@@ -53,7 +54,7 @@ export class ProxyThread implements Engine {
       log,
       runtime: bootstrap.runtime,
       health: this.#health,
-      overload: new Overload(systemClock, withSafetyNet(bootstrap.overload)),
+      overload: new Overload(systemClock, withSafetyNet(bootstrap.overload), gauges()),
       node: bootstrap.node,
       localCluster: bootstrap.localCluster,
       dnsResolver: bootstrap.dnsResolver,
@@ -124,4 +125,9 @@ export class ProxyThread implements Engine {
   close(): Promise<void> {
     return this.dataPlane.close();
   }
+}
+
+function gauges(): Gauges {
+  const memory = processMemory();
+  return { ...processGauges, release: () => memory.release(true) };
 }
