@@ -8,12 +8,15 @@ export const typeUrl = {
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
   endpoints: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+  /** Values of Envoy's runtime. */
+  runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
 } as const;
 
 export type TypeUrl = (typeof typeUrl)[keyof typeof typeUrl];
 
 /** The order in which changes go out, so that what is referred to is there first (make before break). */
 export const pushOrder: readonly TypeUrl[] = [
+  typeUrl.runtime,
   typeUrl.cluster,
   typeUrl.endpoints,
   typeUrl.listener,

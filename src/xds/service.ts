@@ -21,6 +21,7 @@ export const discoveryServices = {
   [typeUrl.routes]: service('route.v3.RouteDiscoveryService', 'Routes', typeUrl.routes),
   [typeUrl.virtualHost]: service('route.v3.VirtualHostDiscoveryService', 'VirtualHosts', typeUrl.virtualHost),
   [typeUrl.secret]: service('secret.v3.SecretDiscoveryService', 'Secrets', typeUrl.secret),
+  [typeUrl.runtime]: service('runtime.v3.RuntimeDiscoveryService', 'Runtime', typeUrl.runtime),
 } as const satisfies Record<'ads' | TypeUrl, Service>;
 
 function service(name: string, resources: string, only: TypeUrl | null): Service {

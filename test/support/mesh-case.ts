@@ -122,4 +122,5 @@ export const resourceJson: Record<TypeUrl, (bytes: Uint8Array) => JsonValue> = {
     toJson(RouteConfigurationSchema, fromBinary(RouteConfigurationSchema, bytes), { registry }),
   [typeUrl.virtualHost]: () => 'never encoded',
   [typeUrl.secret]: () => 'never encoded',
+  [typeUrl.runtime]: () => 'never encoded',
 };

@@ -123,8 +123,7 @@ export const endpoints: readonly AdminEndpoint[] = [
   get('/runtime', 'print runtime values', ({ bootstrap }) => json(bootstrap.runtime.describe())),
   post('/runtime_modify', 'add or modify runtime values', ({ bootstrap }, { parameters }) => {
     if (parameters.size === 0) return text(RUNTIME_USAGE, 400);
-    bootstrap.runtime.override(parameters);
-    return ok();
+    return bootstrap.runtime.override(parameters) ? ok() : text('No admin layer specified', 503);
   }),
   get('/server_info', 'print server version/status information', (view) => json(serverInfo(view))),
   get('/stats', 'print server stats (filter, invert_filter, format, type, usedonly)', answerStats),

@@ -37,7 +37,7 @@ export function initDump(resources: ResourceLog): JsonObject {
 const STATES: Readonly<Record<ReturnType<AdminView['state']>, number>> = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2 };
 
 export function* serverStatistics(
-  view: Pick<AdminView, 'state' | 'clusters' | 'listeners' | 'resources' | 'memory' | 'concurrency'>,
+  view: Pick<AdminView, 'bootstrap' | 'state' | 'clusters' | 'listeners' | 'resources' | 'memory' | 'concurrency'>,
 ): IterableIterator<Statistic> {
   const state = view.state();
   const { heapUsed, heapTotal, rss } = view.memory();
@@ -52,6 +52,7 @@ export function* serverStatistics(
   yield ['cluster_manager.warming_clusters', warmingOf(view.resources, typeUrl.cluster)];
   yield ['listener_manager.total_listeners_active', view.listeners().length];
   yield ['listener_manager.total_listeners_warming', warmingOf(view.resources, typeUrl.listener)];
+  yield* view.bootstrap.runtime.statistics();
 }
 
 function warmingOf(resources: ResourceLog, type: typeof typeUrl.cluster | typeof typeUrl.listener): number {

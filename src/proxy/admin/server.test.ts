@@ -56,7 +56,7 @@ beforeAll(async () => {
   );
   const view: AdminView = {
     bootstrap: await readBootstrap(
-      'node: {id: n}\nlayered_runtime: {layers: [{name: base, static_layer: {a: {b: 5}}}]}',
+      'node: {id: n}\nlayered_runtime: {layers: [{name: base, static_layer: {a: {b: 5}}}, {name: admin, admin_layer: {}}]}',
       'b.yaml',
     ),
     resources,

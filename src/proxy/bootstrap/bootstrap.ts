@@ -30,7 +30,8 @@ import { BootstrapError } from './bootstrap-error.ts';
 import { parseMessage, type Source } from './document.ts';
 import { readExtensions } from './extensions.ts';
 import { readOverload } from './overload-manager.ts';
-import { RuntimeLayers } from './runtime-layers.ts';
+import { readRuntime } from './runtime-config.ts';
+import type { RuntimeLayers } from './runtime-layers.ts';
 import { bootstrapSources, type CommandLine } from './sources.ts';
 import { readStatsConfig, type StatsConfig } from './stats-config.ts';
 import { readStatsSinks, type StatsSinks } from './stats-sinks.ts';
@@ -179,18 +180,6 @@ function refuseUnread(message: BootstrapMessage): void {
 }
 
 const DYNAMIC_LOCATORS = Bootstrap_DynamicResourcesSchema.fields.filter(({ name }) => name.endsWith('_locator'));
-
-/** Layers of the file itself, and the admin interface's; what would be fetched or watched is refused. */
-function readRuntime(message: BootstrapMessage): RuntimeLayers {
-  const layers = (message.layeredRuntime?.layers ?? []).flatMap(({ name, layerSpecifier: layer }, at) => {
-    const here = `layered_runtime.layers[${at}]`;
-    if (name === '') throw new BootstrapError(`${here}.name: is empty`);
-    if (layer.case === 'staticLayer') return [{ name, values: layer.value }];
-    if (layer.case === 'adminLayer') return [];
-    throw new BootstrapError(`${here}: only static_layer and admin_layer are supported`);
-  });
-  return new RuntimeLayers(layers);
-}
 
 function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): StreamSource | null {
   if (config === undefined) return null;

@@ -1,35 +1,41 @@
-// Envoy's runtime: values by key from the static layers of `layered_runtime`, the last layer that has a key wins; the admin interface may override.
-import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+// Envoy's runtime: values by key in the layers of `layered_runtime`, the last layer that has a key wins.
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { ConfigSource } from '../config/config-source.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
+import { entryOf, flatValues, type RuntimeEntry, type RuntimeValues, textOf } from './runtime-values.ts';
 
-/** What a value is good for, as Envoy reads it. */
-type Entry = {
-  readonly number: number | undefined;
-  readonly integer: number | undefined;
-  readonly flag: boolean | undefined;
-  readonly share: number | undefined;
-};
+/** Where the values of a layer come from. */
+export type RuntimeLayer = { readonly name: string } & (
+  | { readonly kind: 'static'; readonly values: JsonObject }
+  /** Files under `folder`, read again when the link is swapped that leads there. */
+  | { readonly kind: 'disk'; readonly link: string; readonly folder: string }
+  | { readonly kind: 'rtds'; readonly resource: string; readonly source: ConfigSource }
+  | { readonly kind: 'admin' }
+);
 
-type Layer = { readonly name: string; readonly values: ReadonlyMap<string, JsonValue> };
+/** null: the layer is not there, as one of a folder that does not exist or cannot be read. */
+export type LayerValues = RuntimeValues | null;
+export type LayerChange = readonly [layer: string, values: LayerValues];
 
-const ADMIN = 'admin';
+const NOTHING: RuntimeValues = new Map();
 
 export class RuntimeLayers implements RuntimeLookup {
-  readonly #layers: readonly Layer[];
-  readonly #overrides = new Map<string, JsonValue>();
+  /** As configured. */
+  readonly layers: readonly RuntimeLayer[];
+  /** By layer, in order. */
+  readonly #values: Map<string, LayerValues>;
   /** What holds now, by key. */
-  #entries: ReadonlyMap<string, Entry>;
+  #entries: ReadonlyMap<string, RuntimeEntry> = new Map();
   readonly #watchers = new Set<() => void>();
-  /** Hears of every override; for threads that have layers of their own. */
-  onOverride: (changes: readonly (readonly [key: string, value: string])[]) => void = () => undefined;
+  #loads = { good: 0, failed: 0, folders: 0, none: 0 };
+  /** Hears of every change; for threads that have layers of their own. */
+  onChange: (changes: readonly LayerChange[]) => void = () => undefined;
 
-  /** `layers` in order; nested objects are keys joined by dots. */
-  constructor(layers: readonly { readonly name: string; readonly values: JsonObject }[]) {
-    this.#layers = [
-      ...layers.map(({ name, values }) => ({ name, values: new Map(flat(values, '')) })),
-      { name: ADMIN, values: this.#overrides },
-    ];
-    this.#entries = this.#merged();
+  /** Without any layer there is one for the admin interface. @throws for values that are none. */
+  constructor(layers: readonly RuntimeLayer[]) {
+    this.layers = layers.length === 0 ? [{ name: 'admin', kind: 'admin' }] : layers;
+    this.#values = new Map(this.layers.map((layer) => [layer.name, firstValues(layer)]));
+    this.#load();
   }
 
   number(key: string): number | undefined {
@@ -52,78 +58,73 @@ export class RuntimeLayers implements RuntimeLookup {
     this.#watchers.add(changed);
   }
 
-  /** '' takes an override away. */
-  override(changes: Iterable<readonly [key: string, value: string]>): void {
-    const all = [...changes];
-    for (const [key, value] of all) {
-      if (value === '') this.#overrides.delete(key);
-      else this.#overrides.set(key, value);
-    }
-    this.#entries = this.#merged();
-    this.onOverride(all);
+  /** Replaces what layers hold. `failed`: some could not be read. */
+  set(changes: readonly LayerChange[], failed = false): void {
+    for (const [layer, values] of changes) this.#values.set(layer, values);
+    this.#load(failed);
+    this.onChange(changes);
     for (const changed of this.#watchers) changed();
   }
 
-  /** Those in force. */
-  overrides(): (readonly [key: string, value: string])[] {
-    return [...this.#overrides].map(([key, value]) => [key, textOf(value)]);
+  /** Of the admin interface; '' takes an override away. False where there is no layer for it. */
+  override(changes: Iterable<readonly [key: string, value: string]>): boolean {
+    const layer = this.layers.find(({ kind }) => kind === 'admin');
+    if (layer === undefined) return false;
+    const values = new Map(this.#values.get(layer.name));
+    for (const [key, value] of changes) {
+      if (value === '') values.delete(key);
+      else values.set(key, value);
+    }
+    this.set([[layer.name, values]]);
+    return true;
+  }
+
+  /** What the layers hold that may change. */
+  changeable(): readonly LayerChange[] {
+    return this.layers
+      .filter(({ kind }) => kind !== 'static')
+      .map(({ name }) => [name, this.#values.get(name) ?? null] as const);
   }
 
   /** As /runtime shows it. */
   describe(): JsonObject {
-    const keys = [...new Set(this.#layers.flatMap(({ values }) => [...values.keys()]))].sort();
+    const layers = this.#present();
+    const keys = [...new Set(layers.flatMap(([, values]) => [...values.keys()]))].sort();
     const entries = keys.map((key) => {
-      const found = this.#layers.map(({ values }) => (values.has(key) ? textOf(values.get(key)!) : ''));
+      const found = layers.map(([, values]) => (values.has(key) ? textOf(values.get(key)!) : ''));
       return [key, { layer_values: found, final_value: found.findLast((value) => value !== '') ?? '' }] as const;
     });
-    return { layers: this.#layers.map(({ name }) => name), entries: Object.fromEntries(entries) };
+    return { layers: layers.map(([name]) => name), entries: Object.fromEntries(entries) };
   }
 
-  #merged(): ReadonlyMap<string, Entry> {
-    const values = new Map(this.#layers.flatMap((layer) => [...layer.values]));
-    return new Map([...values].map(([key, value]) => [key, entryOf(value)]));
+  *statistics(): IterableIterator<[name: string, value: number]> {
+    const admin = this.layers.find(({ kind }) => kind === 'admin');
+    const overrides = admin === undefined ? 0 : (this.#values.get(admin.name)?.size ?? 0);
+    yield ['runtime.admin_overrides_active', overrides > 0 ? 1 : 0];
+    yield ['runtime.load_success', this.#loads.good];
+    yield ['runtime.load_error', this.#loads.failed];
+    yield ['runtime.override_dir_exists', this.#loads.folders];
+    yield ['runtime.override_dir_not_exists', this.#loads.none];
+    yield ['runtime.num_keys', this.#entries.size];
+    yield ['runtime.num_layers', this.#present().length];
   }
-}
 
-const DENOMINATORS: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 };
+  #present(): readonly (readonly [string, RuntimeValues])[] {
+    return [...this.#values].flatMap(([name, values]) => (values === null ? [] : [[name, values] as const]));
+  }
 
-/** Numbers and booleans may be written as text, a fraction as JSON. */
-function entryOf(written: JsonValue): Entry {
-  const value = typeof written === 'string' ? parsed(written.trim()) : written;
-  const number = typeof value === 'number' ? value : undefined;
-  const integer = number !== undefined && number >= 0 ? Math.floor(number) : undefined;
-  return {
-    number,
-    integer,
-    flag: typeof value === 'boolean' ? value : undefined,
-    share: integer === undefined ? fractionOf(value) : Math.min(1, integer / 100),
-  };
-}
-
-function fractionOf(value: JsonValue): number | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const { numerator, denominator = 'HUNDRED' } = value;
-  const whole = DENOMINATORS[String(denominator)];
-  return typeof numerator === 'number' && whole !== undefined ? Math.min(1, numerator / whole) : undefined;
-}
-
-function parsed(text: string): JsonValue {
-  try {
-    return JSON.parse(/^(true|false)$/i.test(text) ? text.toLowerCase() : text) as JsonValue;
-  } catch {
-    // No number, boolean or fraction: a text, which nothing here asks for.
-    return text;
+  #load(failed = false): void {
+    const values = new Map(this.#present().flatMap(([, layer]) => [...layer]));
+    this.#entries = new Map([...values].map(([key, value]) => [key, entryOf(value)]));
+    const folders = this.layers.filter(({ kind, name }) => kind === 'disk' && this.#values.get(name) !== null);
+    this.#loads[failed ? 'failed' : 'good'] += 1;
+    // Envoy, too, counts one folder as none: the first is not thought to override anything.
+    this.#loads[folders.length > 1 ? 'folders' : 'none'] += 1;
   }
 }
 
-function* flat(values: JsonObject, prefix: string): Iterable<[string, JsonValue]> {
-  for (const [key, value] of Object.entries(values)) {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value) && !('numerator' in value)) {
-      yield* flat(value, `${prefix}${key}.`);
-    } else yield [`${prefix}${key}`, value];
-  }
-}
-
-function textOf(value: JsonValue): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** Folders are read at the start. */
+function firstValues(layer: RuntimeLayer): LayerValues {
+  if (layer.kind === 'static') return flatValues(layer.values);
+  return layer.kind === 'disk' ? null : NOTHING;
 }

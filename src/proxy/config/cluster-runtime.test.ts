@@ -9,7 +9,8 @@ const check = healthCheck({ kind: 'tcp', send: Buffer.alloc(0), receive: [] }, 5
   noTrafficHealthyInterval: 60_000,
 });
 const config = cluster('web', [1], { outlierDetection: outlierDetection(), healthChecks: [check] });
-const changed = (values: Record<string, number>) => withRuntime(config, new RuntimeLayers([{ name: 'l', values }]));
+const changed = (values: Record<string, number>) =>
+  withRuntime(config, new RuntimeLayers([{ name: 'l', kind: 'static', values }]));
 
 test('a runtime that says nothing changes nothing', () => {
   expect(changed({})).toBe(config);
@@ -39,7 +40,7 @@ test('policies name their own keys', () => {
   const slowStart = { window: 1, aggression: 2, aggressionKey: 'speed', minWeightPercent: 10 };
   const policy = { kind: 'least-request', choices: 2, bias: 1, biasKey: 'bias', fullScan: false, slowStart } as const;
   const tuned = (values: Record<string, number>) =>
-    withRuntime({ ...config, balancing: policy }, new RuntimeLayers([{ name: 'l', values }])).balancing;
+    withRuntime({ ...config, balancing: policy }, new RuntimeLayers([{ name: 'l', kind: 'static', values }])).balancing;
   expect(tuned({ speed: 0.5, bias: 0 })).toEqual({ ...policy, bias: 0, slowStart: { ...slowStart, aggression: 0.5 } });
   expect(tuned({ speed: -1, bias: -1 })).toEqual({ ...policy, bias: 1, slowStart: { ...slowStart, aggression: 1 } });
   expect(tuned({ other: 1 })).toBe(policy);

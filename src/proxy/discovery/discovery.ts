@@ -5,9 +5,9 @@ import type { IdentityAgent } from '../../identity/agent.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { UpdateHandler } from '../../xds/client-type.ts';
-import { ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { type Cluster, ClusterSchema } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import { ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
+import { type Listener, ListenerSchema } from '../../xds/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../xds/gen/envoy/config/route/v3/route_pb.ts';
 import { type Secret, SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { typeUrl } from '../../xds/resource.ts';
@@ -24,10 +24,12 @@ import { ListenerSet } from './listener-set.ts';
 import { NamedResources } from './named-resources.ts';
 import { OnDemandClusters } from './on-demand-clusters.ts';
 import { ResourceLog } from './resource-log.ts';
+import { RuntimeFolders } from './runtime-folders.ts';
+import { followRuntime } from './runtime-resources.ts';
 import { SecretFiles } from './secret-files.ts';
 import { agentSource, type DeliverSecret, type SecretSource } from './secret-source.ts';
 import { SecretStore, type StoredSecret } from './secret-store.ts';
-import { type Subscription, Subscriptions } from './subscriptions.ts';
+import { firstAnswer, type Subscription, Subscriptions } from './subscriptions.ts';
 import { VirtualHosts } from './virtual-hosts.ts';
 
 export type DiscoveryOptions = {
@@ -59,6 +61,7 @@ export class Discovery {
   readonly #subscriptions: Subscriptions;
   readonly #virtualHosts: VirtualHosts;
   readonly #onDemandClusters: OnDemandClusters;
+  readonly #runtimeFolders: RuntimeFolders;
   #ready = false;
 
   constructor(options: DiscoveryOptions) {
@@ -79,6 +82,8 @@ export class Discovery {
       onProblem,
     });
     this.#secretFiles = new SecretFiles(onProblem);
+    const { runtime } = options.bootstrap;
+    this.#runtimeFolders = new RuntimeFolders(runtime, (reason) => options.log.warn({ reason }, 'runtime not read'));
     const requireSource = (source: ConfigSource) => this.#subscriptions.requireSource(source);
     const common = { target, clock, secrets: this.#secrets, requireSource };
     const endpoints = new NamedResources((source) => this.#open(source, this.#endpoints));
@@ -111,17 +116,15 @@ export class Discovery {
     return this.#ready;
   }
 
-  /** Resolves when ready, which may take for ever while the control plane is gone. @throws BootstrapError for static resources. */
+  /**
+   * Resolves when ready: each step, in Envoy's order, waits for the one before until its resources are in use or `initial_fetch_timeout` is over.
+   * @throws BootstrapError for static resources and folders of the runtime.
+   */
   async start(): Promise<void> {
-    const { bootstrap } = this.#options;
-    // Not waited for yet: static resources may need what only the control plane sends.
-    const fixed = this.#startStatic();
-    const dynamic = [
-      this.#follow(bootstrap.clusterSource, this.#clusterHandler),
-      this.#follow(bootstrap.listenerSource, this.#listenerHandler),
-    ];
-    this.#subscriptions.start();
-    await Promise.all([fixed, ...dynamic]);
+    this.#runtimeFolders.start();
+    const dynamic = this.#startDynamic();
+    // Decoded now, with the static clusters at hand; warm and open when there are those that come, too.
+    await Promise.all([dynamic, this.#startStaticListeners()]);
     this.#ready = true;
   }
 
@@ -134,6 +137,7 @@ export class Discovery {
     this.#subscriptions.close();
     this.#secrets.close();
     this.#secretFiles.close();
+    this.#runtimeFolders.close();
   }
 
   readonly #clusterHandler: ResourceHandler = {
@@ -200,37 +204,42 @@ export class Discovery {
     return this.#subscriptions.open(source, handler.typeUrl, this.#handler(handler));
   }
 
-  /** Resolves when the first answer is in use. */
+  async #startDynamic(): Promise<void> {
+    const { bootstrap, clock } = this.#options;
+    const open = (source: ConfigSource, handler: ResourceHandler) => this.#open(source, handler);
+    const runtime = followRuntime({ runtime: bootstrap.runtime, open, clock });
+    const clusters = this.#startStaticClusters();
+    this.#subscriptions.start();
+    await Promise.all([runtime, clusters]);
+    await this.#follow(bootstrap.clusterSource, this.#clusterHandler);
+    this.#listeners.begin();
+    await this.#follow(bootstrap.listenerSource, this.#listenerHandler);
+  }
+
   async #follow(source: ConfigSource | null, handler: ResourceHandler): Promise<void> {
     if (source === null) return;
     const subscription = this.#open(source, handler);
     subscription.setNames(new Set(['*']));
-    await subscription.first;
+    await firstAnswer(subscription, source.fetchTimeout, this.#options.clock);
   }
 
-  async #startStatic(): Promise<void> {
-    const { clusters, listeners } = this.#options.bootstrap;
-    await Promise.all(
-      clusters.map((one, at) =>
-        this.#setStatic(
-          this.#clusterHandler,
-          one.name,
-          toBinary(ClusterSchema, one),
-          `static_resources.clusters[${at}]`,
-        ),
-      ),
-    );
-    // Only now, so that nobody is served before there are endpoints that were found fit.
-    await Promise.all(
-      listeners.map((one, at) =>
-        this.#setStatic(
-          this.#listenerHandler,
-          one.name,
-          toBinary(ListenerSchema, one),
-          `static_resources.listeners[${at}]`,
-        ),
-      ),
-    );
+  async #startStaticClusters(): Promise<void> {
+    const { clusters } = this.#options.bootstrap;
+    const set = (one: Cluster, at: number) =>
+      this.#setStatic(this.#clusterHandler, one.name, toBinary(ClusterSchema, one), `static_resources.clusters[${at}]`);
+    await Promise.all(clusters.map(set));
+  }
+
+  async #startStaticListeners(): Promise<void> {
+    const { listeners } = this.#options.bootstrap;
+    const set = (one: Listener, at: number) =>
+      this.#setStatic(
+        this.#listenerHandler,
+        one.name,
+        toBinary(ListenerSchema, one),
+        `static_resources.listeners[${at}]`,
+      );
+    await Promise.all(listeners.map(set));
   }
 
   async #setStatic(handler: ResourceHandler, name: string, bytes: Uint8Array, path: string): Promise<void> {

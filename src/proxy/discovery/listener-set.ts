@@ -24,6 +24,7 @@ export class ListenerSet {
   readonly #options: ListenerSetOptions;
   readonly #routes = new Set<string>();
   readonly #listeners: WarmSet<ListenerConfig>;
+  readonly #begun = Promise.withResolvers<void>();
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
@@ -40,10 +41,15 @@ export class ListenerSet {
     });
   }
 
+  /** The first clusters are there: from now on listeners warm, and open. */
+  begin(): void {
+    this.#begun.resolve();
+  }
+
   /** Resolves when it serves. Rejects when it cannot be bound, or a source does not exist. @throws when it needs a cluster that does not exist. */
   set(config: ListenerConfig): Promise<void> {
     requireClustersOf(config, this.#options.hasCluster);
-    return this.#listeners.set(config);
+    return this.#begun.promise.then(() => this.#listeners.set(config));
   }
 
   remove(name: string): void {

@@ -13,6 +13,7 @@ function start(open?: () => never) {
     open:
       open ??
       (() => ({
+        received: Promise.resolve(),
         first: Promise.resolve(),
         setNames: (names) => void asked.push([...names].join(' ')),
         close: () => undefined,

@@ -16,7 +16,9 @@ import { ResourceFile } from './resource-file.ts';
 export type Subscription = {
   /** All names that are wanted now; '*' is everything. */
   setNames(names: ReadonlySet<string>): void;
-  /** Resolves when the first answer was dealt with; may never. */
+  /** Resolves when there is a first answer; may never. */
+  readonly received: Promise<void>;
+  /** Resolves when it was dealt with. */
   readonly first: Promise<void>;
   close(): void;
 };
@@ -33,7 +35,16 @@ export type SubscriptionsOptions = {
 };
 
 type Feed = { setNames(names: ReadonlySet<string>): void; close(): void };
-type Shared = Feed & { readonly first: Promise<void>; readonly users: Map<symbol, ReadonlySet<string>> };
+type Shared = Feed & Pick<Subscription, 'received' | 'first'> & { readonly users: Map<symbol, ReadonlySet<string>> };
+
+/** Resolves when the first answer was dealt with, or when none came within `timeout` milliseconds (initial_fetch_timeout; 0 is for ever). */
+export async function firstAnswer({ received, first }: Subscription, timeout: number, clock: Clock): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const cancel = timeout === 0 ? () => undefined : clock.after(timeout, () => resolve(true));
+  const isLate = await Promise.race([received.then(() => false), late]);
+  cancel();
+  if (!isLate) await first;
+}
 
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
@@ -61,6 +72,7 @@ export class Subscriptions {
     const user = Symbol(typeUrl);
     const apply = () => shared.setNames(new Set([...shared.users.values()].flatMap((names) => [...names])));
     return {
+      received: shared.received,
       first: shared.first,
       setNames(names) {
         shared.users.set(user, names);
@@ -93,8 +105,10 @@ export class Subscriptions {
 
   #connect({ place }: ConfigSource, typeUrl: TypeUrl, handler: UpdateHandler): Shared {
     const users: Shared['users'] = new Map();
+    const { promise: received, resolve: receive } = Promise.withResolvers<void>();
     const { promise: first, resolve } = Promise.withResolvers<void>();
     const observed: UpdateHandler = async (update) => {
+      receive();
       const rejections = await handler(update);
       resolve();
       return rejections;
@@ -103,14 +117,15 @@ export class Subscriptions {
       case 'bootstrap':
         throw new Error('static resources are not subscribed to');
       case 'ads':
-        return { ...feedOf(this.#ads!, typeUrl, observed), close: () => undefined, first, users };
+        return { ...feedOf(this.#ads!, typeUrl, observed), close: () => undefined, received, first, users };
       case 'file':
-        return { ...this.#file(place.path, typeUrl, observed, resolve), first, users };
+        void first.then(receive);
+        return { ...this.#file(place.path, typeUrl, observed, resolve), received, first, users };
       default: {
         const client = this.#client(place.stream, typeUrl);
         const feed = feedOf(client, typeUrl, observed);
         this.#begin(client, place.stream);
-        return { ...feed, first, users };
+        return { ...feed, received, first, users };
       }
     }
   }

@@ -28,6 +28,7 @@ function start() {
     open(_, given) {
       handle = given;
       return {
+        received: Promise.resolve(),
         first,
         setNames: (names) => void asked.push([...names].join(' ')),
         close: () => {

@@ -33,7 +33,7 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
     seed: (index) => ({
       index,
       bootstrap: new Uint8Array(),
-      runtimeValues: [],
+      runtime: [],
       logLevel: change.logLevel ?? 'info',
       failing: false,
       counts: new SharedArrayBuffer(0),

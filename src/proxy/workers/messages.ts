@@ -3,6 +3,7 @@
 import type { HistogramState } from '../../lib/histogram.ts';
 import type { HostView } from '../admin/cluster-status.ts';
 import type { Statistic } from '../admin/statistics.ts';
+import type { LayerChange } from '../bootstrap/runtime-layers.ts';
 import type { ClusterOutcome } from '../config/on-demand.ts';
 import type { SecretValue } from '../config/tls-types.ts';
 import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
@@ -40,8 +41,8 @@ export type Order =
   | { readonly kind: 'reset counters' }
   | { readonly kind: 'reopen logs' }
   | { readonly kind: 'log level'; readonly level: string }
-  /** The admin interface set values of Envoy's runtime. */
-  | { readonly kind: 'runtime'; readonly values: RuntimeValues }
+  /** Layers of Envoy's runtime that changed. */
+  | { readonly kind: 'runtime'; readonly changes: readonly LayerChange[] }
   | { readonly kind: 'fail health'; readonly fail: boolean }
   /** Answered when requests in progress are over. */
   | { readonly kind: 'drain'; readonly part: DrainPart }
@@ -60,8 +61,6 @@ export type Order =
   | { readonly kind: 'ping' };
 
 type HandedConnection = { readonly listener: string; readonly descriptor: number };
-
-type RuntimeValues = readonly (readonly [key: string, value: string])[];
 
 export type ToWorker =
   | { readonly kind: 'order'; readonly id: number; readonly order: Order }
@@ -103,7 +102,7 @@ export type WorkerSeed = {
   readonly index: number;
   /** A `Bootstrap` message. */
   readonly bootstrap: Uint8Array;
-  readonly runtimeValues: RuntimeValues;
+  readonly runtime: readonly LayerChange[];
   readonly logLevel: string;
   /** Health checks fail because somebody asked for it. */
   readonly failing: boolean;

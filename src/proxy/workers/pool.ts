@@ -113,7 +113,7 @@ export class WorkerPool implements Engine {
         index,
         logLevel: log.level,
         failing: this.#failing,
-        runtimeValues: bootstrap.runtime.overrides(),
+        runtime: bootstrap.runtime.changeable(),
       }),
       onDeath: (index) => this.#bury(index),
       onNews: (news, tell) => this.#hear(news, tell),
@@ -125,7 +125,7 @@ export class WorkerPool implements Engine {
     });
     this.#listeners = new SharedListeners(this.#crew);
     this.dataPlane = this.#everywhere(bytes);
-    bootstrap.runtime.onOverride = (values) => this.#crew.tell({ kind: 'runtime', values });
+    bootstrap.runtime.onChange = (changes) => this.#crew.tell({ kind: 'runtime', changes });
   }
 
   async collect(): Promise<void> {

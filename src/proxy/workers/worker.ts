@@ -64,7 +64,7 @@ class Worker {
     {
       index,
       bootstrap,
-      runtimeValues,
+      runtime,
       failing,
       drainTimes,
       tallies: memory,
@@ -76,7 +76,7 @@ class Worker {
     say: (news: News) => void,
   ) {
     this.#bootstrap = bootstrapOf(fromBinary(BootstrapSchema, bootstrap));
-    this.#bootstrap.runtime.override(runtimeValues);
+    this.#bootstrap.runtime.set(runtime);
     this.#health =
       index === FIRST
         ? new CheckingHealth((report) => say({ kind: 'health report', report }))
@@ -160,7 +160,7 @@ class Worker {
         if (this.#court instanceof Judge) this.#court.hear(order.note);
         return {};
       case 'runtime':
-        this.#bootstrap.runtime.override(order.values);
+        this.#bootstrap.runtime.set(order.changes);
         return {};
       case 'granted':
         this.#wishes.granted(order.wish, order.outcome);
