@@ -9,12 +9,13 @@ import {
   type HttpConnectionManager_HcmAccessLogOptions,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { HttpFilter } from '../filter/filter.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
 import { decodeHeadRules } from './head-rules.ts';
-import { decodeFilters, decodeRouter, wantsChildSpans } from './http-filters.ts';
+import { decodeFilters, decodeRouter, requireSameRouter, wantsChildSpans } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeLocalReplies } from './local-reply.ts';
 import { decodeTracing } from './tracing.ts';
@@ -57,7 +58,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     forwardClientCert: decodeForwardCert(manager, path),
     ...decodeHeadRules(manager, path),
     codec,
-    upgrades: decodeUpgrades(manager, at(path, 'upgrade_configs')),
+    ...decodeUpgrades(manager, at(path, 'upgrade_configs')),
     http2: decodeHttp2Options(
       manager.http2ProtocolOptions,
       at(path, 'http2_protocol_options'),
@@ -78,14 +79,22 @@ function decodeHttp1(
   };
 }
 
-function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager, path: string): HttpConnectionConfig['upgrades'] {
+function decodeUpgrades(
+  { upgradeConfigs, httpFilters }: HttpConnectionManager,
+  path: string,
+): Pick<HttpConnectionConfig, 'upgrades' | 'upgradeFilters'> {
   const upgrades = new Map<string, boolean>();
-  upgradeConfigs.forEach(({ upgradeType, enabled }, i) => {
+  const upgradeFilters = new Map<string, readonly HttpFilter[]>();
+  upgradeConfigs.forEach(({ upgradeType, enabled, filters }, i) => {
     const protocol = upgradeType.toLowerCase();
     if (upgrades.has(protocol)) throw new ConfigError(`${path}[${i}].upgrade_type`, `${protocol} comes twice`);
     upgrades.set(protocol, enabled ?? true);
+    if (filters.length === 0) return;
+    const here = `${path}[${i}].filters`;
+    requireSameRouter(filters, httpFilters, here);
+    upgradeFilters.set(protocol, decodeFilters(filters, here));
   });
-  return upgrades;
+  return { upgrades, upgradeFilters };
 }
 
 /** Envoy wants a millisecond at least between lines. */

@@ -1,5 +1,6 @@
 // The HTTP filters of a chain: compiled in order; the router is last, and only there.
 
+import { equals } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { RouterSchema } from '../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import type { HttpFilter as FilterMessage } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
@@ -35,6 +36,17 @@ export function decodeRouter(filters: readonly FilterMessage[], path: string): R
 /** Whether the router is to make a span of each attempt. */
 export function wantsChildSpans(filters: readonly FilterMessage[], path: string): boolean {
   return routerOf(filters, path).router.startChildSpan;
+}
+
+/** One router serves all exchanges of a connection manager. @throws ConfigError where another is asked for. */
+export function requireSameRouter(
+  filters: readonly FilterMessage[],
+  others: readonly FilterMessage[],
+  path: string,
+): void {
+  const { router, here } = routerOf(filters, path);
+  if (!equals(RouterSchema, router, routerOf(others, 'http_filters').router))
+    throw new ConfigError(here, 'must be the router of http_filters');
 }
 
 function routerOf(filters: readonly FilterMessage[], path: string) {

@@ -173,6 +173,7 @@ describe('listener', () => {
   });
 
   const here = 'filter_chains[0].filters[0].typed_config';
+  const silent = { name: 'router', typed_config: packed(RouterSchema, { suppress_envoy_headers: true }) };
   const withManager = (change: JsonObject) => ({ filter_chains: [chain(change)] });
   test.each<[change: JsonObject, wants: string]>([
     [{ socket_options: [{ level: 1, name: 2 }] }, 'socket_options[0]: has no value'],
@@ -210,6 +211,10 @@ describe('listener', () => {
     [withManager({ codec_type: 'HTTP3' }), `${here}.codec_type: must be AUTO, HTTP1 or HTTP2`],
     [withManager({ stat_prefix: '' }), `${here}.stat_prefix: is empty`],
     [withManager({ http_filters: [] }), `${here}.http_filters: must end with the router`],
+    [
+      withManager({ upgrade_configs: [{ upgrade_type: 'a', filters: [silent] }] }),
+      `${here}.upgrade_configs[0].filters[0].typed_config: must be the router of http_filters`,
+    ],
     [withManager({ http_filters: [router, router] }), `${here}.http_filters[0]: the router must be last`],
     [
       withManager({ http_filters: [{ name: 'b', typed_config: packed(GzipSchema) }, router] }),

@@ -33,7 +33,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
     'filter status_code body body_format_override headers_to_add',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig':
-    'upgrade_type enabled',
+    'upgrade_type enabled filters',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig':
     'cidr_ranges',
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': 'config_source route_config_name',

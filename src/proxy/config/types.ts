@@ -155,6 +155,8 @@ export type HttpConnectionConfig = HeadRules & {
   readonly codec: 'auto' | 'http1' | 'http2';
   /** Protocols a request may switch to, in lower case, `connect` for CONNECT; a route may say otherwise. */
   readonly upgrades: ReadonlyMap<string, boolean>;
+  /** Without the router, which is that of `router`: what stands for `filters` where a request switches to one of these. */
+  readonly upgradeFilters: ReadonlyMap<string, readonly HttpFilter[]>;
   readonly http2: Http2Options;
   readonly via: string;
 };

@@ -87,6 +87,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
         this.answer(refused);
         return;
       }
+      const own = this.#manager.upgradeFilters.get(request.upgrade || 'connect');
+      if (own !== undefined) this.#filters.use(own);
     }
     const action = this.exchange.route?.action;
     const idle = action?.kind === 'forward' ? action.idleTimeout : null;

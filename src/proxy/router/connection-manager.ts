@@ -2,7 +2,7 @@
 import { atTurnEnd } from '../../lib/turn-end.ts';
 import type { HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { startAll } from '../filter/define.ts';
-import type { FilterScope, HttpFilter, Started } from '../filter/filter.ts';
+import type { FilterScope, Started } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { Protocol, RequestHead } from '../http/message.ts';
@@ -15,6 +15,7 @@ import { Tracer, TracingStats } from '../tracing/tracer.ts';
 import { ZipkinStats } from '../tracing/zipkin.ts';
 import { ActiveRequest } from './active-request.ts';
 import { EarlyLogs } from './early-logs.ts';
+import { FilterList } from './filter-list.ts';
 import { finishSpan } from './finish-span.ts';
 import type { RouterServices } from './services.ts';
 import type { HttpStats } from './stats.ts';
@@ -25,10 +26,9 @@ export class ConnectionManager implements StreamAcceptor {
   readonly stats: HttpStats;
   /** On inbound listeners the caller's proxy says who it is in `x-tulle-peer`. */
   readonly inbound: boolean;
-  /** Filters that look at responses, in the order they run: last first. */
-  readonly responseFilters: readonly HttpFilter[];
-  /** Some filter may take part in an exchange beyond a look at its heads. */
-  readonly streaming: boolean;
+  readonly filters: FilterList;
+  /** By protocol, in lower case: of those that have filters of their own. */
+  readonly upgradeFilters: ReadonlyMap<string, FilterList>;
   /** The proxy around the filters. */
   readonly scope: FilterScope;
   readonly tracer: Tracer | null;
@@ -48,14 +48,17 @@ export class ConnectionManager implements StreamAcceptor {
     this.services = services;
     this.stats = stats;
     this.inbound = direction === 'inbound';
-    this.streaming = config.filters.some((filter) => filter.open !== undefined);
+    this.filters = new FilterList(config.filters);
+    this.upgradeFilters = new Map(
+      [...config.upgradeFilters].map(([protocol, filters]) => [protocol, new FilterList(filters)]),
+    );
     this.#logs = config.accessLogs.map((log) => log.open?.(services) ?? log);
     this.earlyLogs =
       config.earlyLogs && new EarlyLogs(config.earlyLogs, (exchange) => this.#write(exchange, 0), services.wheel);
     this.scope = filterScope(services, config, () => this.routes);
     this.tracer = config.tracing && makeTracer(config.tracing, direction, services, config.statPrefix);
-    this.#started = startAll(config.filters.flatMap((filter) => (filter.disabled ?? filter).start?.(this.scope) ?? []));
-    this.responseFilters = config.filters.filter((filter) => filter.response !== undefined).reverse();
+    const all = [config.filters, ...config.upgradeFilters.values()].flat();
+    this.#started = startAll(all.flatMap((filter) => (filter.disabled ?? filter).start?.(this.scope) ?? []));
   }
 
   /** The chain is being replaced, the proxy stops or fails its health checks: every answer ends its connection. */

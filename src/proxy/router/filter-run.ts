@@ -8,6 +8,7 @@ import type { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { cause } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
+import type { FilterList } from './filter-list.ts';
 import type { RequestBody } from './request-body.ts';
 
 export type FilterRunTarget = {
@@ -33,6 +34,7 @@ export class FilterRun {
   readonly scope: FilterScope;
   readonly #manager: ConnectionManager;
   readonly #target: FilterRunTarget;
+  #list: FilterList;
   #open: OpenFilters | null = null;
   /** The response on its way up. */
   #head: ResponseHead | null = null;
@@ -47,6 +49,7 @@ export class FilterRun {
     this.exchange = exchange;
     this.scope = manager.scope;
     this.#manager = manager;
+    this.#list = manager.filters;
     this.#target = target;
   }
 
@@ -57,6 +60,11 @@ export class FilterRun {
 
   responseCongested(full: boolean): boolean {
     return this.#open === null || this.#direct ? full : this.#open.response.congested(full);
+  }
+
+  /** Before any of them is asked. */
+  use(list: FilterList): void {
+    this.#list = list;
   }
 
   request(): void {
@@ -83,12 +91,12 @@ export class FilterRun {
     this.#head = head;
     this.#last = last;
     const overrides = this.exchange.route?.filters;
-    if (this.#open !== null || this.#manager.streaming || (overrides !== undefined && overrides.size > 0)) {
+    if (this.#open !== null || this.#list.streaming || (overrides !== undefined && overrides.size > 0)) {
       if (this.#open !== null) this.#open.response.last = last;
-      this.#walkUp(head, this.#manager.config.filters.length - 1);
+      this.#walkUp(head, this.#list.filters.length - 1);
       return;
     }
-    for (const filter of this.#manager.responseFilters) filter.response?.(this.exchange, head, this.scope);
+    for (const filter of this.#list.responseFilters) filter.response?.(this.exchange, head, this.scope);
     this.#target.respond(head, last);
   }
 
@@ -117,7 +125,7 @@ export class FilterRun {
 
   /** The request goes on with the filter at `from`. */
   #walkDown(from: number): void {
-    const { filters } = this.#manager.config;
+    const { filters } = this.#list;
     if (this.exchange.routeStale) this.#target.reroute();
     for (let i = from; i < filters.length; i++) {
       const filter = this.#effective(i);
@@ -186,13 +194,13 @@ export class FilterRun {
 
   #openUp(filter: HttpFilter, index: number, head: ResponseHead): HeadOutcome {
     const open = this.#opened();
-    open.response.reach(this.#manager.config.filters.length - 1 - index);
+    open.response.reach(this.#list.filters.length - 1 - index);
     return open.get(filter, index)?.response?.head?.(head, open.response.last);
   }
 
   /** What the route has in the place of the chain's filter; null: nothing. */
   #effective(index: number): HttpFilter | null {
-    const filter = this.#manager.config.filters[index]!;
+    const filter = this.#list.filters[index]!;
     const overrides = this.exchange.route?.filters;
     const override = overrides === undefined || overrides.size === 0 ? undefined : overrides.get(filter.name);
     if (override === undefined) return filter.disabled === undefined ? filter : null;
@@ -205,7 +213,7 @@ export class FilterRun {
   #opened(): OpenFilters {
     if (this.#open !== null) return this.#open;
     const target = this.#target;
-    const open = new OpenFilters(this.#manager.config.filters.length, {
+    const open = new OpenFilters(this.#list.filters.length, {
       exchange: this.exchange,
       scope: this.scope,
       requestSink: {
@@ -217,7 +225,7 @@ export class FilterRun {
       responseSink: {
         data: (chunk) => target.respondData(chunk),
         end: (trailers) => target.respondEnd(trailers),
-        proceed: (place) => this.#walkUp(this.#head!, this.#manager.config.filters.length - 2 - place),
+        proceed: (place) => this.#walkUp(this.#head!, this.#list.filters.length - 2 - place),
         balance: () => target.balanceResponse(),
       },
       answer: (reply) => {

@@ -230,6 +230,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     defaultHost: '',
     acceptHttp10: false,
     codec: 'auto',
+    upgradeFilters: new Map(),
     upgrades: new Map(),
     http2: defaultHttp2Options,
     via: '',
