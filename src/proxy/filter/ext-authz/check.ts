@@ -3,10 +3,11 @@ import { unreachable } from '../../../lib/unreachable.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import type { ResponseHead } from '../../http/message.ts';
-import { leaveObject, StateObject } from '../../http/state-object.ts';
+import { leaveFields } from '../../http/state-object.ts';
 import { chargeCluster } from '../cluster-stats.ts';
 import type { FilterScope, FilterStream, HeadOutcome, StreamFilter } from '../filter.ts';
 import { HeldBody, requestTooLarge } from '../held-body.ts';
+import { leaveDecision } from './decision.ts';
 import type { CheckConfig, RouteCheck } from './filter.ts';
 import type { CheckedBody } from './service.ts';
 import {
@@ -47,6 +48,8 @@ export class Check implements StreamFilter {
   #outcome: HeadOutcome;
   #cancel: (() => void) | null = null;
   #toClient: readonly HeaderChange[] = [];
+  /** Monotonic milliseconds. */
+  #asked = 0;
 
   constructor(config: CheckConfig, route: RouteCheck, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
     this.#config = config;
@@ -112,12 +115,14 @@ export class Check implements StreamFilter {
       if (this.#inHead) this.#decide(verdict);
       else this.#stream.run(() => this.#decide(verdict));
     };
+    this.#asked = this.#scope.clock.now();
     const cancel = service.check(this.#exchange, body, this.#route.extensions, this.#scope, done);
     if (this.#state === 'asking') this.#cancel = cancel;
   }
 
   #decide(said: Verdict): void {
     this.#state = 'decided';
+    if (this.#config.latencyKey !== null) this.#leaveLatency(this.#config.latencyKey);
     const verdict = this.#checked(said);
     if (verdict === null) {
       this.#count('invalid');
@@ -125,7 +130,8 @@ export class Check implements StreamFilter {
       return;
     }
     if (verdict.kind !== 'ok') this.#count(verdict.kind);
-    if (this.#config.shadow !== null) leaveDecision(this.#exchange, this.#config.shadow, verdict, this.#config);
+    const { shadow, statusOnError } = this.#config;
+    if (shadow !== null) leaveDecision(this.#exchange, shadow, verdict, statusOnError);
     switch (verdict.kind) {
       case 'ok':
         this.#note(verdict.metadata);
@@ -147,6 +153,11 @@ export class Check implements StreamFilter {
       default:
         unreachable(verdict);
     }
+  }
+
+  #leaveLatency(key: string): void {
+    const micros = Math.round((this.#scope.clock.now() - this.#asked) * 1_000);
+    leaveFields(this.#exchange, key, new Map([['latency_us', String(micros)]]));
   }
 
   #count(what: 'ok' | 'denied' | 'error' | 'failure_mode_allowed' | 'invalid'): void {
@@ -220,22 +231,4 @@ export class Check implements StreamFilter {
     this.#exchange.metadata ??= new Map();
     this.#exchange.metadata.set(METADATA, metadata);
   }
-}
-
-const RESULTS = { ok: 'OK', denied: 'DENIED', error: 'ERROR' } as const;
-
-/** `ShadowDecision` (extensions.filters.http.ext_authz.v3) in its forms of JSON. */
-function leaveDecision(exchange: Exchange, name: string, verdict: Verdict, { statusOnError }: CheckConfig): void {
-  const result = RESULTS[verdict.kind];
-  const status = verdict.kind === 'ok' ? 200 : verdict.kind === 'denied' ? verdict.status : statusOnError;
-  const headers = verdict.kind === 'denied' ? [...verdict.headers].map(([key, value]) => ({ key, value })) : [];
-  const some = headers.length > 0;
-  const plain = JSON.stringify({
-    check_result: result,
-    status_code: status,
-    ...(some ? { response_headers: headers } : {}),
-  });
-  const text = { checkResult: result, statusCode: status, ...(some ? { responseHeaders: headers } : {}) };
-  const members = { check_result: result, ...(some ? { response_headers: headers } : {}), status_code: status };
-  leaveObject(exchange, name, plain, new StateObject(JSON.stringify(text), members));
 }

@@ -8,12 +8,15 @@ import {
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { keyedFlag, keyedShare } from '../../config/runtime-keys.ts';
+import type { Exchange } from '../../http/exchange.ts';
+import { HeaderMap } from '../../http/headers.ts';
 import { compileMetadata, type MetadataTest } from '../../route/match/metadata-matcher.ts';
 import { type ClusterStats, perCluster } from '../cluster-stats.ts';
 import { compiler, type FilterKind, perScope, routeSettings } from '../define.ts';
-import type { FilterScope, HttpFilter } from '../filter.ts';
+import type { FilterScope, HttpFilter, StreamFilter } from '../filter.ts';
 import { compileRules, type Rules } from '../mutation-rules.ts';
 import { type BodySettings, Check } from './check.ts';
+import { leaveDecision } from './decision.ts';
 import { compileGrpcService } from './grpc-service.ts';
 import { compileHttpService } from './http-service.ts';
 import { type AuthService, compileList, type ServiceOptions } from './service.ts';
@@ -40,6 +43,8 @@ export type CheckConfig = {
   readonly chargesCluster: boolean;
   /** What is decided is only told, in filter state under this name; null: it holds. */
   readonly shadow: string | null;
+  /** How long the server took is left in filter state under this name; null: it is not. */
+  readonly latencyKey: string | null;
   /** Whether metadata that the server gives is noted. */
   readonly takesMetadata: boolean;
   statsOf(scope: FilterScope): ExtAuthzStats;
@@ -114,11 +119,20 @@ function createExtAuthz(config: ExtAuthz, name: string, path: string): HttpFilte
     open(exchange, scope, stream) {
       if (!enabled(exchange.metadata, scope)) {
         check.statsOf(scope).disabled += 1;
-        return deniesWhenOff(scope.runtime) ? { request: { head: () => failure(check.statusOnError) } } : null;
+        return deniesWhenOff(scope.runtime) ? denied(check, exchange, scope) : null;
       }
       return new Check(check, ofRoute.of(exchange, name) ?? nothingSaid, exchange, scope, stream);
     },
   };
+}
+
+/** Without a question, because the filter is off. */
+function denied(check: CheckConfig, exchange: Exchange, scope: FilterScope): StreamFilter | null {
+  if (check.shadow === null) return { request: { head: () => failure(check.statusOnError) } };
+  check.statsOf(scope).shadow_denied += 1;
+  const headers = new HeaderMap();
+  leaveDecision(exchange, check.shadow, { kind: 'denied', status: check.statusOnError, headers }, check.statusOnError);
+  return null;
 }
 
 function compileCheck(config: ExtAuthz, name: string, path: string): CheckConfig {
@@ -141,6 +155,7 @@ function compileCheck(config: ExtAuthz, name: string, path: string): CheckConfig
     clearRoute: config.clearRouteCache,
     statusOnError: status,
     shadow: config.shadowMode ? `${name}.shadow` : null,
+    latencyKey: config.emitFilterStateStats ? name : null,
     takesMetadata: config.enableDynamicMetadataIngestion ?? true,
     chargesCluster: config.chargeClusterResponseStats ?? true,
     clusterStatsOf: perCluster(statPath, () => new ClusterAuthzStats()),

@@ -26,12 +26,16 @@ export const metadata: Operators = {
   /** `TYPED`, the default, shows a text as JSON does. */
   FILTER_STATE(parameter, path) {
     const [key = '', form = 'TYPED', ...rest] = required('FILTER_STATE', parameter, path).split(':');
+    const [field = ''] = rest;
+    if (form === 'FIELD' && rest.length === 1 && field !== '') {
+      return ({ stateObjects }) => stateObjects?.get(key)?.fields.get(field);
+    }
     if ((form !== 'TYPED' && form !== 'PLAIN') || rest.length > 0)
-      throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED)`);
+      throw new ConfigError(path, `%FILTER_STATE(${parameter})% is not supported (hint: PLAIN, TYPED, FIELD:name)`);
     if (form === 'PLAIN') return ({ filterState }) => filterState?.get(key);
     return ({ filterState, stateObjects }) => {
       const object = stateObjects?.get(key);
-      if (object !== undefined) return object;
+      if (object !== undefined) return object.whole ? object : undefined;
       const value = filterState?.get(key);
       return value === undefined ? undefined : JSON.stringify(value);
     };
