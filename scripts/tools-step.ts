@@ -27,6 +27,12 @@ const TOOLS: readonly { name: string; hint: string; skips: string; find(): Promi
     find: () => hasGoTool('ghz'),
   },
   {
+    name: 'go-control-plane',
+    skips: 'the proxy under a control plane that others wrote',
+    hint: 'node scripts/go-tool.ts go-control-plane, which needs Go',
+    find: () => hasGoTool('go-control-plane'),
+  },
+  {
     name: 'kosoku',
     skips: 'the cases of WebSocket',
     hint: 'node scripts/kosoku.ts, or pip install kosoku',

@@ -18,6 +18,17 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** The first of `count` that follow one another. */
+export async function freePortRun(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    const rest = Array.from({ length: count - 1 }, (_, i) => first + 1 + i);
+    let free = true;
+    for (const port of rest) free &&= (await claim(port)) && (await isFree(port));
+    if (free) return first;
+  }
+}
+
 /** A name of its own that the kernel gives to one process only, until that ends (an abstract Unix socket; elsewhere a claim holds in this process). */
 async function claim(port: number): Promise<boolean> {
   if (process.platform !== 'linux') return claimHere(port);

@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pinnedNode, repositoryRoot } from './process.ts';
 
-export function findTool(name: 'h2spec' | 'grpcurl' | 'ghz' | 'kosoku' | 'prometheus-client'): string | null {
+export function findTool(
+  name: 'h2spec' | 'grpcurl' | 'ghz' | 'go-control-plane' | 'kosoku' | 'prometheus-client',
+): string | null {
   const ofPython = name === 'kosoku' || name === 'prometheus-client';
   const script = ofPython ? [`scripts/${name}.ts`] : ['scripts/go-tool.ts', name];
   const command = [join(repositoryRoot, script[0]!), ...script.slice(1)];
