@@ -1,6 +1,7 @@
 // Mutual TLS both ways, over real sockets: who is let in, who is not, and that certificates change under traffic.
 
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -340,6 +341,28 @@ describe('who is let in', () => {
     expect(logs.complaints).toEqual([]);
     await expect.poll(() => stat(`listener.127.0.0.1_${inPort}.downstream_pre_cx_active`)).toBe(0);
   });
+});
+
+test('a connection that is in its handshake when its chain is left is that chain’s still: it ends with it', async () => {
+  const { dataPlane } = await twoHops(server(), client());
+  const secured = (fingerprint: string) => {
+    const table = routeTable('', { '/': route(forward('local')) });
+    return chain(http(table, { statPrefix: 'direct' }), { tls: server(), fingerprint });
+  };
+  await dataPlane.setListener(listener([secured('one')], { name: 'direct' }));
+  const direct = dataPlane.listeners().find(({ config }) => config.name === 'direct')!;
+  const raw = connectSocket(direct.port, '127.0.0.1');
+  open.push({ close: () => raw.destroy() });
+  await expect.poll(() => direct.activeConnections).toBe(1);
+  await dataPlane.setListener(listener([secured('two')], { name: 'direct' }));
+  expect(direct.activeConnections).toBe(1);
+  const secure = connectTls({ socket: raw, rejectUnauthorized: false, ...identityOf(web) });
+  const connection = rawClient(secure);
+  await once(secure, 'secureConnect');
+  await expect.poll(() => direct.stats.downstream_pre_cx_active).toBe(0);
+  expect(direct.activeConnections).toBe(1);
+  await dataPlane.close();
+  expect(await connection.ended()).toBe('');
 });
 
 describe('an exception ends its connection only', () => {

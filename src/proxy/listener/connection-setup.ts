@@ -31,8 +31,8 @@ export class ConnectionSetup {
   readonly #services: ListenerServices;
   readonly #chains: ChainSet;
   readonly #owner: SetupOwner;
-  /** Listener filters or a handshake are at work on them. */
-  readonly #waiting = new Set<Socket>();
+  /** Listener filters are at work on them. In a handshake they are their chain's. */
+  readonly #filtered = new Set<Socket>();
 
   constructor(services: ListenerServices, chains: ChainSet, owner: SetupOwner) {
     this.#services = services;
@@ -41,7 +41,7 @@ export class ConnectionSetup {
   }
 
   get activeConnections(): number {
-    return this.#waiting.size;
+    return this.#filtered.size;
   }
 
   start(socket: Socket, traits: ConnectionTraits): void {
@@ -50,6 +50,7 @@ export class ConnectionSetup {
       this.#inspected(socket, traits);
       return;
     }
+    this.#filtered.add(socket);
     const guard = (work: () => void) => this.#owner.guard(socket, work);
     const finished = (outcome: 'ready' | 'closed') =>
       guard(() => {
@@ -67,7 +68,7 @@ export class ConnectionSetup {
   }
 
   destroy(): void {
-    for (const socket of this.#waiting) socket.destroy();
+    for (const socket of this.#filtered) socket.destroy();
   }
 
   #inspected(socket: Socket, traits: ConnectionTraits): void {
@@ -94,6 +95,7 @@ export class ConnectionSetup {
 
   #handshake(socket: Socket, chain: FilterChain, tls: ServerTls, traits: ConnectionTraits): void {
     const { stats, config } = this.#owner;
+    const release = chain.expect(socket);
     const done = this.#wait(socket, chain.config.handshakeTimeout, () => {
       stats.downstream_cx_transport_socket_connect_timeout += 1;
       socket.destroy();
@@ -105,9 +107,11 @@ export class ConnectionSetup {
           // The library does not tell servers the group of the key exchange.
           stats.ssl.count({ ...peer, curve: '', shown: peer.certificate !== null, resumed });
           this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
+          release();
         }),
       onFailed: (failure, detail) => {
         done();
+        release();
         if (failure !== null) stats.ssl[failure] += 1;
         this.#logUnserved(traits, chain, detail);
         const peer = socket.remoteAddress;
@@ -124,11 +128,13 @@ export class ConnectionSetup {
   #wait(socket: Socket, timeout: number, late: () => void): () => void {
     const { stats } = this.#owner;
     const { wheel } = this.#services;
-    this.#waiting.add(socket);
     stats.downstream_pre_cx_active += 1;
     const timer: Timer | null = timeout > 0 ? wheel.set(timeout, late) : null;
+    let waits = true;
     const done = () => {
-      if (!this.#waiting.delete(socket)) return;
+      if (!waits) return;
+      waits = false;
+      this.#filtered.delete(socket);
       stats.downstream_pre_cx_active -= 1;
       wheel.cancel(timer);
     };

@@ -60,6 +60,17 @@ export class FilterChain {
     return this.#terminal.ready;
   }
 
+  /** A connection counts as the chain's while its handshake goes on: a chain that was left waits for it. What is returned ends that. */
+  expect(socket: Socket): () => void {
+    const expected: Served = { drain: () => undefined, destroy: () => socket.destroy() };
+    const end = () => {
+      if (this.connections.delete(expected)) this.#owner.onGone(this);
+    };
+    this.connections.add(expected);
+    socket.once('close', end);
+    return end;
+  }
+
   /** `socket` is paused, and secured where the chain says so. */
   serve(socket: Socket, downstream: Downstream): void {
     const log = this.#owner.log();
