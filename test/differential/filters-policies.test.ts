@@ -18,6 +18,10 @@ const virtualHosts = `
     - { match: { path: /cors }, route: { cluster: a }, typed_per_filter_config: { cors: { ${full} } } }
     - { match: { path: /any }, route: { cluster: a }, typed_per_filter_config: { cors: { ${CORS}, allow_origin_string_match: [{ exact: "*" }] } } }
     - { match: { path: /strict }, route: { cluster: a }, typed_per_filter_config: { cors: { ${CORS}, ${shop}, forward_not_matching_preflights: false } } }
+    - match: { path: /strict-full }
+      route: { cluster: a }
+      response_headers_to_add: [{ header: { key: x-edited, value: "1" } }]
+      typed_per_filter_config: { cors: { ${full}, forward_not_matching_preflights: false } }
     - { match: { path: /shadow }, route: { cluster: a }, typed_per_filter_config: { cors: { ${CORS}, ${shop}, filter_enabled: ${PERCENT(0)}, shadow_enabled: ${PERCENT(100)} } } }
     - { match: { path: /off }, route: { cluster: a }, typed_per_filter_config: { cors: { ${CORS}, ${shop}, filter_enabled: ${PERCENT(0)} } } }
     - { match: { path: /direct }, direct_response: { status: 200, body: { inline_string: hello } }, typed_per_filter_config: { cors: { ${full} } } }
@@ -103,6 +107,16 @@ compareWithEnvoy({
       'cors',
       preflight('/strict', 'https://evil.test'),
       200,
+    ),
+    ...['https://evil.test', 'https://shop.test'].flatMap((origin) =>
+      ['true', 'false'].map((near) =>
+        answered(
+          `CORS: preflight of ${origin}, not forwarded and not edited, private network: ${near}`,
+          'cors',
+          preflight('/strict-full', origin, `access-control-request-private-network: ${near}`),
+          200,
+        ),
+      ),
     ),
     seen('CORS: shadow', 'cors', get('/shadow', 'origin: https://shop.test'), { 'access-control-allow-origin': null }),
     seen('CORS: off', 'cors', preflight('/off', 'https://shop.test')),

@@ -8,6 +8,7 @@ const FORWARDS: readonly (readonly [prefix: string, fields: string])[] = [
   ['/prefix', 'prefix_rewrite: /new'],
   ['/slash/', 'prefix_rewrite: /'],
   ['/regex', 'regex_rewrite: { pattern: { regex: "^/regex/([a-z]+)/(\\\\d+)" }, substitution: "/\\\\2/\\\\1" }'],
+  ['/same', 'regex_rewrite: { pattern: { regex: "/+" }, substitution: "/" }'],
   ['/all', 'regex_rewrite: { pattern: { regex: "l+" }, substitution: "L" }'],
   ['/host', 'host_rewrite_literal: other.test'],
   ['/named-header', 'host_rewrite_header: x-host'],
@@ -34,13 +35,16 @@ const REDIRECTS: readonly (readonly [prefix: string, fields: string])[] = [
   ['/r/same-port', 'https_redirect: true, port_redirect: 443'],
   ['/r/written', 'path_rewrite: "/to/%REQ(X-TENANT)%"'],
   ['/r/fixed', 'path_rewrite: "/to?fixed=%REQ(X-TENANT)%"'],
+  ['/r/named', 'path_rewrite: "%REQ(X-TENANT)%"'],
+  ['/r/relative', 'path_redirect: relative'],
+  ['/r/cut', 'prefix_rewrite: ".cut"'],
   ['/r/nothing', 'path_rewrite: "%REQ(X-TENANT)%", strip_query: true'],
 ];
 
 const virtualHosts = `
 - name: all
   domains: ["*"]
-  response_headers_to_add: [{ header: { key: x-shown, value: "%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%" } }]
+  response_headers_to_add: [{ header: { key: x-shown, value: "%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%" } }, { header: { key: x-original, value: "%PATH(NQ:ORIG)%" } }]
   routes:
 ${FORWARDS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, route: { cluster: a, ${fields} } }`).join('\n')}
 ${REDIRECTS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, redirect: { ${fields} } }`).join('\n')}
@@ -82,6 +86,11 @@ compareWithEnvoy({
     forward('prefix sent by the client is not believed', '/as-is', '/as-is', {}, 'x-envoy-original-path: /forged'),
     forward('regex with groups', '/regex/abc/12/rest?q=1', '/12/abc/rest?q=1'),
     forward('regex that does not match', '/regex/12', '/regex/12'),
+    {
+      name: 'regex that changes nothing is told of all the same',
+      send: get('/same/x'),
+      wants: { status: 200, headers: { 'x-shown': '/same/x /same/x', 'x-original': '/same/x' } },
+    },
     forward('regex replaces every match', '/all/hello/all?ll', '/aL/heLo/aL?ll'),
     forward('host', '/host', '/host', { host: 'other.test' }),
     forward('host from a header', '/named-header', '/named-header', { host: 'given.test' }, 'x-host: given.test'),
@@ -108,6 +117,17 @@ compareWithEnvoy({
       name: 'to a path with a query as a format says',
       send: get('/r/fixed?q=1', 'x-tenant: t1'),
       wants: { status: 301, headers: { location: 'http://test.local/to?fixed=t1' } },
+    },
+    redirect(
+      'to a path without a slash, which is no part of the host',
+      '/r/relative?q',
+      'http://test.local/relative?q',
+    ),
+    redirect('to a prefix without a slash', '/r/cut/x', 'http://test.local/.cut/x'),
+    {
+      name: 'to a path without a slash, as a format says',
+      send: get('/r/named?q', 'x-tenant: .evil.test'),
+      wants: { status: 301, headers: { location: 'http://test.local/.evil.test?q' } },
     },
     redirect('to a path as a format says that has no value', '/r/nothing?q=1', 'http://test.local/r/nothing'),
     redirect('to https', '/r/https?a=b', 'https://test.local/r/https?a=b'),

@@ -82,6 +82,7 @@ const POLICIES: Readonly<Record<string, string>> = {
   '/rewritten':
     '{ header: { header_name: x-key, regex_rewrite: { pattern: { regex: "^(\\\\w).*$" }, substitution: "\\\\1" } } }',
   '/cookie': '{ cookie: { name: k } }',
+  '/cookie-and': '{ cookie: { name: k } }, { header: { header_name: x-key } }',
   '/cookie-due': '{ cookie: { name: k, ttl: 60s } }, { header: { header_name: x-key } }',
   '/query': '{ query_parameter: { name: Q } }',
   '/address': '{ connection_properties: { source_ip: true } }',
@@ -129,7 +130,8 @@ ${Object.entries(POLICIES)
     ]),
     hashed('the address', '/address'),
     hashed('an empty header', '/header', 'x-key: '),
-    hashed('an empty cookie', '/cookie', 'cookie: k='),
+    hashed('an empty cookie, and a header', '/cookie-and', 'cookie: k=', 'x-key: q'),
+    hashed('an empty cookie that is due, and a header', '/cookie-due', 'cookie: k=', 'x-key: q'),
     hashed('an empty query parameter', '/query?Q='),
     hashed('a header twice', '/header', 'x-key: a', 'x-key: b'),
     hashed('a header twice, turned round', '/header', 'x-key: b', 'x-key: a'),
@@ -141,3 +143,34 @@ ${Object.entries(POLICIES)
     ),
   ],
 });
+
+/** Says where it was added, and which authority it saw. */
+const edits = (place: string): string =>
+  `request_headers_to_add: [${[
+    `{ header: { key: x-order, value: ${place} } }`,
+    `{ header: { key: x-last, value: ${place} }, append_action: OVERWRITE_IF_EXISTS_OR_ADD }`,
+    `{ header: { key: x-${place}, value: "%REQ(:AUTHORITY)%" } }`,
+  ].join(', ')}]`;
+
+for (const wins of [false, true]) {
+  compareWithEnvoy({
+    name: `route-edits, most_specific_header_mutations_wins: ${wins}`,
+    routeConfiguration: `{ most_specific_header_mutations_wins: ${wins}, ${edits('all')} }`,
+    virtualHosts: `
+- name: all
+  domains: ["*"]
+  ${edits('host')}
+  routes:
+    - match: { prefix: / }
+      ${edits('route')}
+      route: { weighted_clusters: { clusters: [{ name: a, weight: 1, host_rewrite_literal: new.test, ${edits('cluster')} }] } }
+`,
+    cases: [
+      {
+        name: 'edits of a cluster come first',
+        send: get('/'),
+        wants: { status: 200, seen: { headers: { 'x-last': wins ? 'route' : 'all', 'x-cluster': 'test.local' } } },
+      },
+    ],
+  });
+}

@@ -54,7 +54,7 @@ function createCors(name: string): HttpFilter {
             marks = verdict === 'allowed';
             if (verdict === 'skipped' || !isPreflight(head)) return undefined;
             if (marks) return preflightAnswer(permissions(policy, origin, head));
-            return policy.forwardsOthers ? undefined : preflightAnswer(new HeaderMap());
+            return policy.forwardsOthers ? undefined : preflightAnswer(permissions(policy, null, head));
           },
         },
         response: { head: (head) => (marks ? mark(head, policy, origin) : undefined) },
@@ -82,11 +82,12 @@ function isPreflight({ method, headers }: RequestHead): boolean {
 }
 
 function preflightAnswer(headers: HeaderMap): LocalReply {
-  return { status: 200, body: '', details: 'cors_response', flags: 0, headers };
+  return { status: 200, body: '', details: 'cors_response', flags: 0, headers, asIs: true };
 }
 
-function permissions(policy: Policy, origin: string, { headers: asked }: RequestHead): HeaderMap {
-  const headers = new HeaderMap(['access-control-allow-origin', origin]);
+/** `origin`: null where it may do nothing; what others may is told all the same, as by Envoy. */
+function permissions(policy: Policy, origin: string | null, { headers: asked }: RequestHead): HeaderMap {
+  const headers = new HeaderMap(origin === null ? [] : ['access-control-allow-origin', origin]);
   const set = (name: string, value: string) => {
     if (value !== '') headers.append(name, value);
   };

@@ -21,6 +21,8 @@ export type LocalReply = {
   readonly headers: HeaderMap | null;
   /** What a gRPC client is told, where it is not what the status stands for. */
   readonly grpcStatus?: number;
+  /** Only filters see it: neither routes nor `local_reply_config` edit it, and gRPC clients get it as it is. */
+  readonly asIs?: true;
 };
 
 /** The proxy around a filter: the same object for every request of one connection manager. */

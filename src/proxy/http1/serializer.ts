@@ -68,7 +68,7 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** Methods that have no content by their meaning: others say that theirs is empty (RFC 9110 8.6). */
-const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT', 'OPTIONS']);
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
 
 /** `last`: no body follows. A request without Content-Length and with a body goes chunked. */
 export function requestHead(head: RequestHead, last: boolean): { text: string; framing: Framing } {

@@ -41,7 +41,7 @@ function finished() {
   exchange.responseBytes = 20;
   exchange.upstreamWire = Object.assign(new WireBytes(), { sent: 31, received: 32, headersSent: 33 });
   exchange.upstreamStarted = 1004.4;
-  exchange.originalPath = '/old?c=%20d';
+  exchange.request.headers.set('x-envoy-original-path', '/old?c=%20d');
   exchange.trailers = new HeaderMap(['x-t', 'late']);
   exchange.upstream = { protocol: 'HTTP/1.1', local: { address: '10.0.0.1', port: 5000 }, tls: null };
   exchange.requestEnded = 1001;

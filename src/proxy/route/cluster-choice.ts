@@ -23,8 +23,6 @@ type Extras = Pick<ClusterChoice, 'subset' | 'filters'> & { readonly edits: Head
 
 /** What a route says around the choice of one of its weighted clusters. */
 export type ClusterLevel = {
-  /** Completes the edits of a cluster. */
-  around(edits: HeaderEdits): HeaderEdits;
   readonly filters: FilterOverrides;
   readonly specifiers: ClusterSpecifiers;
 };
@@ -77,10 +75,10 @@ function compileWeighted(
   weighted: WeightedCluster,
   action: RouteAction,
   path: string,
-  { around, filters: outer }: ClusterLevel,
+  { filters: outer }: ClusterLevel,
 ): Choosing {
   const choices = mapAt(weighted.clusters, at(path, 'clusters'), (cluster, here) => {
-    const edits = sequence([compileHost(cluster), around(compileEdits(cluster, here))]);
+    const edits = sequence([compileEdits(cluster, here), compileHost(cluster)]);
     const subset = compileSubset([action.metadataMatch, cluster.metadataMatch]);
     const overrides = compileOverrides(cluster.typedPerFilterConfig, outer, at(here, 'typed_per_filter_config'));
     const filters = overrides === outer ? null : overrides;

@@ -36,6 +36,7 @@ describe('hash', () => {
   test('nothing to hash is null, the address always is there', () => {
     expect(hashOf([])).toBe(null);
     expect(hashOf([header])).toBe(null);
+    expect(hashOf([{ cookie: { name: 'k' } }], { headers: ['cookie', 'k='] })).toBe(null);
     expect(hashOf([{ connection_properties: { source_ip: true } }])).not.toBe(null);
   });
 

@@ -54,9 +54,11 @@ function compileInput(policy: RouteAction_HashPolicy, strangers: Strangers, path
       const { name, ttl } = specifier.value;
       if (name === '') throw new ConfigError(at(path, 'cookie.name'), 'is empty');
       const bytes = bytesOf(name);
-      if (ttl === undefined || strangers === 'as it is') return ({ headers }) => cookieValue(headers, bytes);
+      // An empty one is none.
+      const given: HashInput = ({ headers }) => cookieValue(headers, bytes) || undefined;
+      if (ttl === undefined || strangers === 'as it is') return given;
       const give = compileAffinity(specifier.value);
-      return ({ headers }, exchange) => cookieValue(headers, bytes) ?? give(exchange);
+      return (request, exchange) => given(request, exchange) ?? give(exchange);
     }
     case 'connectionProperties':
       return specifier.value.sourceIp ? (_request, exchange) => exchange.clientAddress : () => undefined;

@@ -66,7 +66,7 @@ describe('header edits', () => {
     );
   test.each([
     [false, 'config', ['cluster', 'route', 'host', 'config']],
-    [true, 'cluster', ['config', 'host', 'route', 'cluster']],
+    [true, 'route', ['cluster', 'config', 'host', 'route']],
   ])('the order of levels, most specific wins: %s', (mostSpecific, winner, order) => {
     const fields = new HeaderMap([...edited(levels(mostSpecific))]);
     expect(fields.get('x')).toBe(winner);

@@ -33,6 +33,14 @@ describe('redirects', () => {
       { path: '/old?q' },
       'http://shop.example/oold?q',
     ],
+    ['a path without a slash is no host', { path_redirect: 'evil' }, { path: '/old?q' }, 'http://shop.example/evil?q'],
+    ['a prefix without a slash is none', { prefix_rewrite: '.evil' }, { path: '/old' }, 'http://shop.example/.evilold'],
+    [
+      'nor is a format',
+      { path_rewrite: '%REQ(x-to)%' },
+      { path: '/old', headers: ['x-to', '.evil'] },
+      'http://shop.example/.evil',
+    ],
   ])('%s', (_name, redirect, request, wants) => {
     const { action } = entryFor(routed({ action: 1, redirect }), request);
     if (action.kind !== 'redirect') throw new Error(action.kind);

@@ -33,7 +33,9 @@ export function compileRedirect(action: RedirectAction, match: RouteMatch, path:
     location(exchange) {
       const { request } = exchange;
       const newScheme = scheme ?? request.scheme;
-      return `${newScheme}://${authority(request, newScheme)}${target(exchange)}`;
+      const path = target(exchange);
+      // What does not begin with a slash would be part of the host.
+      return `${newScheme}://${authority(request, newScheme)}${path.startsWith('/') ? '' : '/'}${path}`;
     },
   };
 }

@@ -29,7 +29,8 @@ export function compileRewrite(action: RouteAction, match: RouteMatch, path: str
     if (newHost !== null) replaceHost(request, newHost(exchange) ?? '', forwardHost);
     const target = newPath === null ? null : newPath(exchange);
     if (target === null) return;
-    // Also where the path stays as it was: the header says that a rewrite was in charge.
+    // Also where the path stays as it was: that a rewrite was in charge is told and logged.
+    exchange.originalPath = request.path;
     if (!quiet) request.headers.set('x-envoy-original-path', request.path);
     request.path = target;
   };

@@ -17,7 +17,7 @@ import type { ClusterLevel } from './cluster-choice.ts';
 import type { ClusterSpecifiers } from './cluster-specifier.ts';
 import { compileOverrides, type FilterOverrides } from './filter-overrides.ts';
 import { compileForward, type Inherited } from './forward.ts';
-import { compileEdits, type HeaderEdits, noEdits, sequence } from './header-edits.ts';
+import { compileEdits, type HeaderEdits, sequence } from './header-edits.ts';
 import { compileRedirect } from './redirect.ts';
 import { settling } from './settled-entry.ts';
 import type { ForwardAction, RouteAction, RouteEntry } from './table.ts';
@@ -37,21 +37,16 @@ export type HostLevel = {
   readonly maximumBody: number;
 };
 
-/** Edits run most specific first, so that the route configuration's are last and win, unless `mostSpecificWins`. */
+/** Edits run most specific first, so that the route configuration's are last and win, unless `mostSpecificWins`; those of a cluster before all. */
 export function compileEntry(route: Route, level: HostLevel, path: string): RouteEntry {
-  const ordered = (edits: readonly HeaderEdits[]) => sequence(level.mostSpecificWins ? edits.toReversed() : edits);
   const edits = [...routeEdits(route, path), ...level.edits];
-  // The router runs a weighted cluster's edits before its route's. Where the most specific wins they must come after,
-  // so there the cluster's edits stand for all.
-  const inCluster = level.mostSpecificWins && hasWeights(route);
-  const own = inCluster ? noEdits : ordered(edits);
-  const around = (cluster: HeaderEdits) => (inCluster ? ordered([cluster, ...edits]) : cluster);
+  const own = sequence(level.mostSpecificWins ? edits.toReversed() : edits);
   const filters = compileOverrides(route.typedPerFilterConfig, level.filters, at(path, 'typed_per_filter_config'));
   return settling({
     name: route.name,
     virtualHost: level.host.name,
     hostMetadata: plainMetadata(level.host.metadata),
-    action: compileAction(route, level, { around, filters, specifiers: level.specifiers }, path),
+    action: compileAction(route, level, { filters, specifiers: level.specifiers }, path),
     editRequest: own.request,
     editResponse: own.response,
     filters,
@@ -78,10 +73,6 @@ function routeEdits(route: Route, path: string): HeaderEdits[] {
   const { action } = route;
   const cookies = action.case === 'route' ? compileAffinityCookies(action.value.hashPolicy) : null;
   return [compileEdits(route, path), ...(cookies === null ? [] : [cookies])];
-}
-
-function hasWeights({ action }: Route): boolean {
-  return action.case === 'route' && action.value.clusterSpecifier.case === 'weightedClusters';
 }
 
 function compileAction(route: Route, level: HostLevel, cluster: ClusterLevel, path: string): RouteAction {

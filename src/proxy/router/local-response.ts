@@ -18,6 +18,7 @@ export function localResponse(
   { config: { localReplies }, services: { clock, runtime } }: ConnectionManager,
 ): { head: ResponseHead; body: Buffer } {
   const head = { status: reply.status, headers: reply.headers?.clone() ?? new HeaderMap() };
+  if (reply.asIs === true) return { head, body: Buffer.from(reply.body) };
   editResponse(exchange, head);
   const given = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
   const { headers } = head;

@@ -20,9 +20,7 @@ export function prepareForward(
   if (action.attemptHeaders?.request === true) request.headers.set('x-envoy-attempt-count', '1');
   choice.editRequest(exchange);
   exchange.route?.editRequest(exchange);
-  const { path } = request;
   action.rewrite(exchange, options.suppressHeaders);
-  if (request.path !== path) exchange.originalPath = path;
 }
 
 /** What is wrong with a header that the router is told to be strict about; null: nothing. */

@@ -1,10 +1,13 @@
 // Many sketches at once: both proxies start once for all of them.
 import { isDeepStrictEqual } from 'node:util';
+import { type Reply, respond } from '../../support/upstream.ts';
 import type { Case, Suite } from '../harness/case.ts';
 import { difference } from '../harness/difference.ts';
 import { observe } from '../harness/observation.ts';
 import { envoySubject, Stand, tulleSubject } from '../harness/stand.ts';
-import type { Sketch, SketchedRequest } from './sketch.ts';
+import { FILTERS } from './policies.ts';
+import type { SketchedRequest } from './requests.ts';
+import type { Sketch } from './sketch.ts';
 
 /** The first difference of a batch. `index`: which sketch. */
 export type Mismatch = { readonly index: number; readonly request: SketchedRequest; readonly difference: string };
@@ -22,7 +25,12 @@ export async function compareBatch(
   for (const [index, { requests }] of sketches.entries()) {
     for (const request of requests) {
       if (Date.now() > until) return { mismatch: null, asked };
-      const one: Case = { name: '', send: wire(request, index), wants: { status: 200 } };
+      const one: Case = {
+        name: '',
+        send: wire(request, index),
+        script: script(request, index),
+        wants: { status: 200 },
+      };
       const [expected, found] = await Promise.all([observe(reference, one, '0'), observe(ours, one, '0')]);
       asked += 1;
       if (!isDeepStrictEqual(found, expected)) {
@@ -35,7 +43,25 @@ export async function compareBatch(
 
 function suiteOf(sketches: readonly Sketch[]): Suite {
   const hosts = sketches.map(({ host }, index) => ({ name: `host-${index}`, domains: [`h${index}.test`], ...host }));
-  return { name: 'random', virtualHosts: JSON.stringify(hosts), cases: [] };
+  return {
+    name: 'random',
+    listeners: { front: { filters: JSON.stringify(FILTERS) } },
+    virtualHosts: JSON.stringify(hosts),
+    cases: [],
+  };
+}
+
+/** The same for each upstream; after it they answer as they do without. */
+function script({ replies }: SketchedRequest, index: number): Record<string, readonly Reply[]> {
+  const named = replies.map(({ headers = {}, ...reply }) =>
+    respond({
+      ...reply,
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [name, value.replace('HOST', `h${index}.test`)]),
+      ),
+    }),
+  );
+  return Object.fromEntries(['a', 'b', 'c'].map((name) => [name, named]));
 }
 
 function wire({ method, target, headers }: SketchedRequest, index: number): string {

@@ -6,8 +6,9 @@ import { alternatives, filled, type Operator, type Operators, requestReader, req
 type Target = (exchange: Exchange) => string | undefined;
 
 const rewritten: Target = ({ request }) => filled(request.path);
-const original: Target = (exchange) => exchange.originalPath ?? undefined;
-const either: Target = (exchange) => exchange.originalPath ?? rewritten(exchange);
+/** As the header tells it, which a client may have sent. */
+const original: Target = ({ request }) => request.headers.get('x-envoy-original-path');
+const either: Target = (exchange) => original(exchange) ?? rewritten(exchange);
 
 const TARGETS: Readonly<Record<string, Target>> = { PATH: rewritten, ORIG: original, ORIG_OR_PATH: either };
 
