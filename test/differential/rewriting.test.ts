@@ -130,6 +130,10 @@ compareWithEnvoy({
       wants: { status: 301, headers: { location: 'http://test.local/.evil.test?q' } },
     },
     redirect('to a path as a format says that has no value', '/r/nothing?q=1', 'http://test.local/r/nothing'),
+    ...['other.test', 'test.local', 'a.test,test.local', ''].map((given) =>
+      forward(`host with x-forwarded-host: ${given}`, '/kept', '/kept', {}, `x-forwarded-host: ${given}`),
+    ),
+    forward('host with x-forwarded-host, twice', '/kept', '/kept', {}, 'x-forwarded-host: a', 'x-forwarded-host: b'),
     redirect('to https', '/r/https?a=b', 'https://test.local/r/https?a=b'),
     {
       name: 'to https from a port',

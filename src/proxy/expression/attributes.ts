@@ -1,4 +1,5 @@
 // Every attribute by root and name, in one table. What Envoy has beside is in `REFUSED`: an expression that names it is no configuration.
+import { clusterName } from '../route/chosen-cluster.ts';
 import {
   connectionAttributes,
   destinationAttributes,
@@ -12,7 +13,7 @@ import type { Attribute, Members, Seen } from './seen.ts';
 const LISTENER_DIRECTIONS = { unspecified: 0n, inbound: 1n, outbound: 2n } as const;
 
 const xdsAttributes: Members<Seen> = {
-  cluster_name: clusterName,
+  cluster_name: ({ exchange, response, ended }) => clusterName(exchange, response, ended),
   cluster_metadata: ({ exchange: { clusterMetadata } }) =>
     clusterMetadata === null ? undefined : plainMetadata(clusterMetadata),
   route_name: ({ exchange: { route } }) => route?.name,
@@ -84,12 +85,3 @@ export const REFUSED: ReadonlySet<string> = new Set([
   'upstream.num_endpoints',
   'xds.node',
 ]);
-
-/** Before the request goes anywhere, the one its route leads to; after that, one that there is. */
-function clusterName({ exchange, response, ended }: Seen): Attribute {
-  const { cluster, clusterMetadata, choice, request, route } = exchange;
-  if (clusterMetadata !== null) return cluster;
-  if (response !== null || ended !== 0 || route?.action.kind !== 'forward') return undefined;
-  // Where there was something to choose, it was chosen with the route.
-  return (choice ?? route.action.pickCluster(request, 0)).cluster;
-}

@@ -21,6 +21,8 @@ export type LocalReply = {
   readonly headers: HeaderMap | null;
   /** What a gRPC client is told, where it is not what the status stands for. */
   readonly grpcStatus?: number;
+  /** What the route itself says. Routes that forward edit what filters answer, too; others do not. */
+  readonly ofRoute?: true;
   /** Only filters see it: neither routes nor `local_reply_config` edit it, and gRPC clients get it as it is. */
   readonly asIs?: true;
 };

@@ -154,7 +154,7 @@ describe('operators', () => {
     const line =
       '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
     expect(say(line)).toBe(
-      '[2023-11-14T22:13:20.123Z] "POST /a?b HTTP/1.1" 503 URX,UF upstream_reset - "connection_refused" 10 20 10 4 "-" "curl" "id-1" "shop.example" "10.9.8.7:90" outbound|80||orders 10.0.0.1:5000 127.0.0.1:8080 192.0.2.9:0 shop.example route\n',
+      '[2023-11-14T22:13:20.123Z] "POST /old?c=%20d HTTP/1.1" 503 URX,UF upstream_reset - "connection_refused" 10 20 10 4 "-" "curl" "id-1" "shop.example" "10.9.8.7:90" outbound|80||orders 10.0.0.1:5000 127.0.0.1:8080 192.0.2.9:0 shop.example route\n',
     );
   });
 });

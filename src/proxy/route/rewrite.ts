@@ -48,9 +48,17 @@ export function compileAutoHost({
 /** The old name is kept in headers, as Envoy does; an empty name changes nothing. */
 function replaceHost(request: RequestHead, host: string, forwardHost: boolean): void {
   if (host === '' || host === request.authority) return;
-  if (forwardHost) request.headers.append('x-forwarded-host', request.authority);
+  if (forwardHost) appendForwardedHost(request);
   request.headers.set('x-envoy-original-host', request.authority);
   request.authority = host;
+}
+
+/** A name that is the last already is not told twice. */
+function appendForwardedHost({ headers, authority }: RequestHead): void {
+  const before = headers.joined('x-forwarded-host') ?? '';
+  if (before === '') headers.set('x-forwarded-host', authority);
+  else if (before.slice(before.lastIndexOf(',') + 1) !== authority)
+    headers.set('x-forwarded-host', `${before},${authority}`);
 }
 
 /** Replaces what the route matched (its prefix or whole path) at the start of the path; the query stays. */

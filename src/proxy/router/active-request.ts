@@ -18,6 +18,7 @@ import { type RedirectHistory, redirect } from './internal-redirect.ts';
 import { editResponse, localResponse } from './local-response.ts';
 import { durationLeft } from './max-duration.ts';
 import { addOwnHeaders, addServiceTime, answerRequestId } from './own-headers.ts';
+import { notePlannedCluster } from './planned-cluster.ts';
 import { refuseHead, refuseUpgrade, shedLoad } from './refuse-head.ts';
 import { RequestBody } from './request-body.ts';
 import { sanitizeRequest } from './sanitize-request.ts';
@@ -154,6 +155,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     const { flags, details } = abort[reason];
     this.exchange.flags |= flags;
     this.exchange.details = details;
+    notePlannedCluster(this.exchange, this.#manager.services.clusters);
     this.#manager.stats.downstream_rq_rx_reset += 1;
     this.#finish();
   }
@@ -243,6 +245,8 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#endUnlessOutlived();
     this.exchange.flags |= reply.flags;
     this.exchange.details = reply.details;
+    // The choice itself may be what is broken.
+    if (this.#bugs === 0) notePlannedCluster(this.exchange, this.#manager.services.clusters);
     const { head, body } = localResponse(reply, this.exchange, this.#manager);
     const empty = body.length === 0 || this.exchange.request.method === 'HEAD';
     const nth = ++this.#answers;

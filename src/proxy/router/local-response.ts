@@ -19,7 +19,7 @@ export function localResponse(
 ): { head: ResponseHead; body: Buffer } {
   const head = { status: reply.status, headers: reply.headers?.clone() ?? new HeaderMap() };
   if (reply.asIs === true) return { head, body: Buffer.from(reply.body) };
-  editResponse(exchange, head);
+  if (reply.ofRoute === true || exchange.route?.action.kind === 'forward') editResponse(exchange, head);
   const given = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
   const { headers } = head;
   const type = headers.get('content-type');
@@ -71,7 +71,7 @@ export function routeReply(
   now: number,
 ): LocalReply {
   const { status } = action;
-  const said = { status, details: 'direct_response', flags: 0 };
+  const said = { status, details: 'direct_response', flags: 0, ofRoute: true } as const;
   const { request } = exchange;
   if (action.kind === 'respond') {
     const headers = placeOf(status, request);

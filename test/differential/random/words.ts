@@ -7,7 +7,7 @@ const words = ['a', 'b', 'ab', 'A', 'a.b', '12', 'a-b'];
 const values = ['a', 'b', 'ab', 'aB', '12', '-3', 'a,b'];
 export const names = ['x-a', 'x-b', 'x-c'];
 
-export const word = fc.constantFrom(...words);
+const word = fc.constantFrom(...words);
 export const value = fc.constantFrom(...values);
 export const name = fc.constantFrom(...names);
 export const path = fc

@@ -7,6 +7,7 @@ import { ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { formatFlags, formatFlagsLong } from '../../http/flags.ts';
 import type { HeaderMap } from '../../http/headers.ts';
+import { clusterName } from '../../route/chosen-cluster.ts';
 import { addresses } from './addresses.ts';
 import { compileCel } from './cel.ts';
 import { certificates } from './certificates.ts';
@@ -100,8 +101,8 @@ const exchanged: Operators = plain({
   CONNECTION_TERMINATION_DETAILS: (exchange) => filled(exchange.terminationDetails.replaceAll(' ', '_')),
   UPSTREAM_TRANSPORT_FAILURE_REASON: (exchange) => filled(exchange.upstreamFailure.replaceAll(' ', '_')),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: ({ downstream }) => filled(downstream.handshakeFailure.replaceAll(' ', '_')),
-  UPSTREAM_CLUSTER: ({ clusterStatName }) => clusterStatName || undefined,
-  UPSTREAM_CLUSTER_RAW: knownCluster,
+  UPSTREAM_CLUSTER: (exchange, response, ended) => exchange.clusterStatName || clusterName(exchange, response, ended),
+  UPSTREAM_CLUSTER_RAW: clusterName,
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (exchange) => exchange.attempts,
   VIRTUAL_CLUSTER_NAME: ({ charges }) => filled(charges?.virtualCluster),
   ROUTE_NAME: (exchange) => filled(exchange.route?.name),
@@ -172,11 +173,6 @@ function compileRequestHeader([name, other]: [string, string | undefined]): Oper
   if (other === undefined) return ({ request }) => first(request);
   const second = requestReader(other);
   return ({ request }) => first(request) ?? second(request);
-}
-
-/** The name alone does not make a cluster. */
-function knownCluster({ cluster, clusterMetadata }: Exchange): string | undefined {
-  return clusterMetadata === null ? undefined : cluster;
 }
 
 type HeadersOf = (...from: Parameters<Operator>) => HeaderMap | null | undefined;
