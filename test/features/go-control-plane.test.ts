@@ -12,6 +12,7 @@ import { findTool } from '../support/tool.ts';
 const controlPlane = findTool('go-control-plane');
 const folder = mkdtempSync(join(tmpdir(), 'tulle-go-control-plane-'));
 const MESSAGE = 'an answer';
+const LAYERS = ['runtime-0', 'runtime-1'];
 
 let upstream: Server;
 let upstreamPort: number;
@@ -44,18 +45,8 @@ describe.skipIf(controlPlane === null)('go-control-plane', () => {
     const places = Object.entries(ports).flatMap(([name, port]) => [`-${name}`, String(port)]);
     // Scoped routes are refused.
     const contents = [
-      '-scopedhttp',
-      '0',
-      '-runtimes',
-      '0',
-      '-u',
-      '3',
-      '-r',
-      '12',
-      '-delay',
-      '150ms',
-      '-message',
-      MESSAGE,
+      ...['-scopedhttp', '0', '-runtimes', String(LAYERS.length), '-message', MESSAGE],
+      ...['-u', '3', '-r', '12', '-delay', '150ms'],
     ];
     const file = join(folder, `${mode}${options.join('')}.json`);
     writeFileSync(file, JSON.stringify(bootstrap(mode, { xds, log, admin })));
@@ -85,6 +76,7 @@ function bootstrap(mode: Mode, ports: { readonly xds: number; readonly log: numb
   return {
     node: { id: 'test-id', cluster: 'test-cluster' },
     admin: { access_log_path: '/dev/null', address: address(ports.admin) },
+    layered_runtime: { layers: LAYERS.map((name) => ({ name, rtds_layer: { name, rtds_config: source } })) },
     dynamic_resources: { cds_config: source, lds_config: source, ...(overAds && { ads_config: grpc }) },
     static_resources: { clusters: [cluster('xds_cluster', ports.xds), cluster('als_cluster', ports.log)] },
   };
