@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { anyEndpoint } from '../balance/balancer.ts';
@@ -7,7 +7,8 @@ import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { HeaderMap } from '../http/headers.ts';
-import { cluster as configOf, endpoint, outlierDetection } from '../testing/configs.ts';
+import { cluster as configOf, endpoint, limits, outlierDetection } from '../testing/configs.ts';
+import { testExchange } from '../testing/exchange.ts';
 import { silentLog } from '../testing/harness.ts';
 import { Cluster } from './cluster.ts';
 import { hearLoad } from './load-report.ts';
@@ -157,4 +158,20 @@ test('Linkerd’s circuit breaker lets a single request try an endpoint that fai
   expect(picks.filter((host) => host === first)).toHaveLength(1);
   cluster.observe(first!, 200);
   expect(picked()).toEqual(new Set([first, second]));
+});
+
+test('pools of somebody in particular go with their last request, also where it was refused', () => {
+  const refusing = limits({ maxPendingRequests: 0 });
+  const tls = [{ name: 'default', when: {}, tls: null, proxyHeader: null }];
+  const { cluster } = make({ tls, poolPerConnection: true, limits: { default: refusing, high: refusing } });
+  const { pools } = cluster.hosts[0]!;
+  const onFailure = vi.fn();
+  const waiter = {
+    onReady: () => expect.unreachable(),
+    onFailure,
+    onBug: (error: unknown) => expect.fail(String(error)),
+  };
+  pools.for('HTTP/1.1', 'default', testExchange()).acquire(waiter);
+  expect(onFailure).toHaveBeenCalledWith('overflow', '');
+  expect(pools.used).toBe(false);
 });

@@ -48,6 +48,15 @@ function make(change: Partial<DnsCacheConfig> = {}) {
   return { clock, cache, questions, heard, answer, fail };
 }
 
+test('whoever waits goes on without an answer where the cache is gone', async () => {
+  const { cache, answer } = make();
+  const waiting = cache.look('a', 80);
+  cache.stop();
+  expect(await waiting).toMatchObject({ addresses: [], settled: true });
+  await answer('10.0.0.1');
+  expect(cache.stats.dns_query_success).toBe(0);
+});
+
 describe('a name', () => {
   test('is asked for once, and whoever waits gets the answer', async () => {
     const { cache, questions, heard, answer } = make();

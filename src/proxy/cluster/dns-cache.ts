@@ -110,9 +110,14 @@ export class DnsCache {
     return entry.settled ? entry : this.#wait(entry);
   }
 
+  /** Nobody is asked any more: who waits goes on without an answer. */
   stop(): void {
-    for (const { timer } of this.#names.values()) this.#context.wheel.cancel(timer);
+    const names = [...this.#names.values()];
     this.#names.clear();
+    for (const name of names) {
+      this.#context.wheel.cancel(name.timer);
+      this.#settle(name);
+    }
   }
 
   #wait(entry: Entry): Promise<CachedName> {

@@ -89,6 +89,7 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
     if (!this.#breaker.allowsPending) {
       this.#settings.stats.upstream_rq_pending_overflow += 1;
       this.#refuse(waiter, () => waiter.onFailure('overflow', ''));
+      this.#noteUse();
       return;
     }
     this.#waiting.add(waiter);
