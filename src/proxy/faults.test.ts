@@ -16,7 +16,7 @@ import { FilterChain } from './listener/filter-chain.ts';
 import { retryNever } from './route/retry-policy.ts';
 import type { ForwardAction, RouteEntry } from './route/table.ts';
 import { Mirror } from './router/mirror.ts';
-import { cluster, forward, route } from './testing/configs.ts';
+import { cluster, forward, route, tlsInspector } from './testing/configs.ts';
 import { type Harness, startProxy } from './testing/harness.ts';
 import { type Origin, openClient, startOrigin } from './testing/origin.ts';
 import { ExchangeSpan } from './tracing/span.ts';
@@ -89,7 +89,7 @@ const networkFilter = (admit: () => null) => ({ chain: { networkFilters: [{ name
 
 const faults: Readonly<Record<string, Fault>> = {
   'a listener filter': {
-    listener: { listenerFilters: [{ kind: 'tls-inspector', fingerprints: null, disabled: null }] },
+    listener: { listenerFilters: [tlsInspector] },
     spy: () => vi.spyOn(FirstBytes.prototype, 'stop').mockImplementationOnce(boom),
     ends: 'reset',
     counter: 'listener',

@@ -28,6 +28,7 @@ import {
   listener,
   route,
   routeTable,
+  tlsInspector,
   upstreamTls,
   validation,
 } from './testing/configs.ts';
@@ -124,7 +125,7 @@ async function twoHops(inbound: DownstreamTlsConfig, outbound: UpstreamTlsConfig
     listener(permissive ? [tls, raw] : [tls], {
       name: 'in',
       direction: 'inbound',
-      listenerFilters: [{ kind: 'tls-inspector', fingerprints: null, disabled: null }],
+      listenerFilters: [tlsInspector],
     }),
   );
   const inPort = dataPlane.listeners()[0]!.port;

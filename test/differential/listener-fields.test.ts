@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { expect } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
-import { NETWORK } from './harness/chains.ts';
+import { LISTENER_FILTER, NETWORK } from './harness/chains.ts';
 import { type ConnectionCase, type ConnectionStand, compareConnections } from './harness/connections.ts';
 import { talk } from './harness/talk.ts';
 
@@ -13,6 +13,8 @@ const certificate = (name: string) =>
   `{ certificate_chain: { filename: <folder>/${name}.pem }, private_key: { filename: <folder>/${name}-key.pem } }`;
 const secured = (names: readonly string[], fields = '', chain = '') =>
   `filter_chains: [{ filters: [${tcp}], ${chain}transport_socket: { name: tls, typed_config: { "@type": ${TLS}, ${fields}common_tls_context: { tls_certificates: [${names.map(certificate).join(', ')}] } } } }]`;
+const inspected = (fields: string) =>
+  `listener_filters: [{ name: i, typed_config: { "@type": ${LISTENER_FILTER}.tls_inspector.v3.TlsInspector${fields} } }]\nfilter_chains: [{ filters: [${tcp}] }]`;
 const web = (fields: string) =>
   `${fields}filter_chains: [{ filters: [{ name: h, typed_config: { "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, http_filters: [{ name: router, typed_config: { "@type": ${ROUTER} } }], route_config: { virtual_hosts: [{ name: v, domains: ["*"], routes: [{ match: { prefix: / }, direct_response: { status: 200 } }] }] } } }] }]`;
 
@@ -49,6 +51,10 @@ compareConnections({
     hurried: secured(['server'], '', 'transport_socket_connect_timeout: 0.2s, '),
     drains: web(''),
     modified: web('drain_type: MODIFY_ONLY\n'),
+    inspected: inspected(''),
+    short: inspected(', max_client_hello_size: 256'),
+    'only-tls': inspected(', close_connection_on_client_hello_parsing_errors: true'),
+    rated: `listener_filters: [{ name: l, typed_config: { "@type": ${LISTENER_FILTER}.local_ratelimit.v3.LocalRateLimit, stat_prefix: rated, token_bucket: { max_tokens: 2, tokens_per_fill: 1, fill_interval: 600s } } }]\nfilter_chains: [{ filters: [${tcp}] }]`,
     single: `max_connections_to_accept_per_socket_event: 1\nfilter_chains: [{ filters: [${tcp}] }]`,
   },
   cases: [
@@ -81,6 +87,32 @@ compareConnections({
     },
     { name: 'answers while unwell', run: (stand) => answersWhileUnwell(stand, 'drains'), wants: true },
     { name: 'but not where only changes drain', run: (stand) => answersWhileUnwell(stand, 'modified'), wants: false },
+    {
+      name: 'a hello that is too long',
+      async run(stand) {
+        const { ended } = await talk(stand.port('short'), [], { tls: { servername: 'a.test' } });
+        return { ended, counted: await stand.stat('tls_inspector.client_hello_too_large', 1) };
+      },
+      wants: { ended: 'refused', counted: 1 },
+    },
+    ...['inspected', 'only-tls'].map((listener) => ({
+      name: `${listener}: without TLS`,
+      run: async (stand: ConnectionStand) =>
+        (await talk(stand.port(listener), [{ send: 'no hello' }, { hear: /no hello/ }, { end: true }])).received,
+      wants: listener === 'inspected' ? 'a:no hello' : '',
+    })),
+    {
+      name: 'so many connections, and no more',
+      async run(stand) {
+        const said: string[] = [];
+        for (let turn = 0; turn < 4; turn += 1) {
+          const lines = [{ send: 'x' }, { hear: /x/ }, { end: true as const }];
+          said.push((await talk(stand.port('rated'), lines)).received);
+        }
+        return { said, counted: await stand.stat('listener_local_ratelimit.rated.rate_limited', 2) };
+      },
+      wants: { said: ['a:x', 'a:x', '', ''], counted: 2 },
+    },
     {
       name: 'connections that are accepted one by one',
       async run(stand) {

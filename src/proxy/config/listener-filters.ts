@@ -1,10 +1,15 @@
 // ListenerFilter → ListenerFilterConfig.
+import { TokenBucket } from '../../lib/token-bucket.ts';
 import { ProxyProtocolConfig_Version as Version } from '../../xds/gen/envoy/config/core/v3/proxy_protocol_pb.ts';
 import type {
   ListenerFilter,
   ListenerFilterChainMatchPredicate as Predicate,
 } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
+import {
+  type LocalRateLimit,
+  LocalRateLimitSchema,
+} from '../../xds/gen/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit_pb.ts';
 import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import {
   ProxyProtocol_KeyValuePair_ValueStringEncoding as Encoding,
@@ -20,6 +25,8 @@ import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import type { ListenerFilterConfig } from './listener-types.ts';
 import { decodePassed, tlvType } from './proxy-header.ts';
+import { keyedFlag, type RuntimeLookup } from './runtime-keys.ts';
+import { decodeBucket } from './token-bucket.ts';
 
 export function decodeListenerFilter(filter: ListenerFilter, path: string): ListenerFilterConfig {
   const { configType, filterDisabled } = filter;
@@ -29,13 +36,15 @@ export function decodeListenerFilter(filter: ListenerFilter, path: string): List
   const disabled = filterDisabled ? compilePredicate(filterDisabled, at(path, 'filter_disabled')) : null;
   switch (typeNameOf(config)) {
     case TlsInspectorSchema.typeName:
-      return { ...decodeTlsInspector(unpack(config, TlsInspectorSchema, here)), disabled };
+      return { ...decodeTlsInspector(unpack(config, TlsInspectorSchema, here), here), disabled };
     case HttpInspectorSchema.typeName:
       unpack(config, HttpInspectorSchema, here);
       return { kind: 'http-inspector', disabled };
     case OriginalDstSchema.typeName:
       unpack(config, OriginalDstSchema, here);
       return { kind: 'original-dst', disabled };
+    case LocalRateLimitSchema.typeName:
+      return { ...decodeLocalRateLimit(unpack(config, LocalRateLimitSchema, here), here), disabled };
     case ProxyProtocolSchema.typeName:
       return { ...decodeProxyProtocol(unpack(config, ProxyProtocolSchema, here), here), disabled };
     default:
@@ -43,9 +52,36 @@ export function decodeListenerFilter(filter: ListenerFilter, path: string): List
   }
 }
 
-function decodeTlsInspector({ enableJa3Fingerprinting, enableJa4Fingerprinting }: TlsInspector) {
-  const [ja3, ja4] = [enableJa3Fingerprinting ?? false, enableJa4Fingerprinting ?? false];
-  return { kind: 'tls-inspector' as const, fingerprints: ja3 || ja4 ? { ja3, ja4 } : null };
+const LONGEST_HELLO = 16_384;
+
+function decodeTlsInspector(config: TlsInspector, path: string) {
+  const [ja3, ja4] = [config.enableJa3Fingerprinting ?? false, config.enableJa4Fingerprinting ?? false];
+  const longestHello = config.maxClientHelloSize ?? LONGEST_HELLO;
+  if (longestHello < 256 || longestHello > LONGEST_HELLO) {
+    throw new ConfigError(at(path, 'max_client_hello_size'), `must be 256 to ${LONGEST_HELLO}`);
+  }
+  return {
+    kind: 'tls-inspector' as const,
+    fingerprints: ja3 || ja4 ? { ja3, ja4 } : null,
+    longestHello,
+    closesOthers: config.closeConnectionOnClientHelloParsingErrors,
+  };
+}
+
+function decodeLocalRateLimit(config: LocalRateLimit, path: string) {
+  const { statPrefix } = config;
+  if (statPrefix === '') throw new ConfigError(at(path, 'stat_prefix'), 'is empty');
+  const limit = decodeBucket(config.tokenBucket, at(path, 'token_bucket'));
+  const enabled = keyedFlag(config.runtimeEnabled, true);
+  let bucket: TokenBucket | null = null;
+  return {
+    kind: 'local-rate-limit' as const,
+    statPrefix,
+    admits(now: number, runtime: RuntimeLookup, workers: number): boolean {
+      bucket ??= new TokenBucket(limit, now, workers);
+      return !enabled(runtime) || bucket.take(now);
+    },
+  };
 }
 
 function decodeProxyProtocol(config: ProxyProtocol, path: string) {

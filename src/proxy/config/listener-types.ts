@@ -1,6 +1,7 @@
 // What decides which filter chain an accepted connection gets: its match, and the listener filters that look at the connection before.
 
 import type { PassedTlvs } from './proxy-header.ts';
+import type { RuntimeLookup } from './runtime-keys.ts';
 
 /** A range of addresses. `bits` is how specific it is. */
 export type AddressRange = {
@@ -31,6 +32,16 @@ export type ListenerFilterConfig = { readonly disabled: ((port: number) => boole
       readonly kind: 'tls-inspector';
       /** Of the client, which are taken; null: none. */
       readonly fingerprints: { readonly ja3: boolean; readonly ja4: boolean } | null;
+      /** Bytes; a client whose hello is longer is closed. */
+      readonly longestHello: number;
+      /** So is one that begins otherwise. */
+      readonly closesOthers: boolean;
+    }
+  | {
+      readonly kind: 'local-rate-limit';
+      readonly statPrefix: string;
+      /** Whether one more connection may come now, in milliseconds; one bucket for all connections of the listener. */
+      admits(now: number, runtime: RuntimeLookup, workers: number): boolean;
     }
   | {
       readonly kind: 'proxy-protocol';

@@ -36,7 +36,8 @@ export const networkFields: Readonly<Record<string, string>> = {
     'or_match and_match not_match any_match destination_port_range',
   'envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet': 'rules',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector':
-    'enable_ja3_fingerprinting enable_ja4_fingerprinting',
+    'enable_ja3_fingerprinting enable_ja4_fingerprinting close_connection_on_client_hello_parsing_errors max_client_hello_size',
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': 'stat_prefix token_bucket runtime_enabled',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol':
     'allow_requests_without_proxy_protocol disallowed_versions rules pass_through_tlvs stat_prefix',
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule': 'tlv_type on_tlv_present',

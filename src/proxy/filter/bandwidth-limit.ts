@@ -1,5 +1,6 @@
 // The filter envoy.filters.http.bandwidth_limit: bodies of all requests together, or of all responses, pass no faster than a rate.
 import { Histogram } from '../../lib/histogram.ts';
+import type { TokenBucket } from '../../lib/token-bucket.ts';
 import {
   type BandwidthLimit,
   BandwidthLimit_EnableMode,
@@ -11,7 +12,6 @@ import { millis } from '../config/values.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { compiler, type FilterKind, perScope } from './define.ts';
 import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
-import type { TokenBucket } from './rate-limit/token-bucket.ts';
 import { byteBucket, FILL_INTERVAL, Throttle } from './throttle.ts';
 
 /** Of a route it needs a limit, and takes the place of the chain's. */

@@ -1,10 +1,10 @@
 // Passes a body on as the tokens of a bucket allow, one per byte: what there are tokens for at once, the rest at every look into the bucket. The source
 // is stopped while much is waiting.
 import type { Timer } from '../../lib/timer-wheel.ts';
+import { TokenBucket } from '../../lib/token-bucket.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { kept } from '../socket/reused-reads.ts';
 import type { FilterOutlet, FilterScope, FilterStream } from './filter.ts';
-import { TokenBucket } from './rate-limit/token-bucket.ts';
 
 /** Hears of what a throttle does. */
 type ThrottleWatch = {

@@ -58,7 +58,7 @@ export class ConnectionSetup {
         if (outcome === 'closed') socket.destroy();
         else this.#inspected(socket, traits);
       });
-    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard, stats: this.#services.filterStats });
+    const run = new FilterRun(socket, listenerFilters, traits, { finished, guard, services: this.#services });
     const done = this.#wait(socket, filtersTimeout, () => {
       this.#owner.stats.downstream_pre_cx_timeout += 1;
       if (continueOnTimeout) run.skip();

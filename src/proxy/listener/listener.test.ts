@@ -10,7 +10,7 @@ import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
 import { DataPlane } from '../data-plane.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { formatFlags } from '../http/flags.ts';
-import { chain, chainMatch, http, listener, routeTable } from '../testing/configs.ts';
+import { chain, chainMatch, http, listener, routeTable, tlsInspector } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, openClient, rawClient } from '../testing/origin.ts';
 
@@ -105,7 +105,7 @@ test.each([
   ['is closed', false, ''],
 ])('a client that says nothing %s when time is up', async (_name, continueOnTimeout, wants) => {
   const dataPlane = start();
-  const listenerFilters = [{ kind: 'tls-inspector', fingerprints: null, disabled: null }] as const;
+  const listenerFilters = [tlsInspector];
   await dataPlane.setListener(listener([says('hello')], { listenerFilters, filtersTimeout: 30, continueOnTimeout }));
   const port = portOf(dataPlane);
   expect(await openClient(port).ended()).toBe(wants);

@@ -317,6 +317,14 @@ export function validation(trust: SecretRef, change: Partial<ValidationConfig> =
   };
 }
 
+export const tlsInspector = {
+  kind: 'tls-inspector',
+  fingerprints: null,
+  longestHello: 16_384,
+  closesOthers: false,
+  disabled: null,
+} as const;
+
 export function listener(chains: readonly FilterChainConfig[], change: Partial<ListenerConfig> = {}): ListenerConfig {
   return {
     name: 'listener',

@@ -1,12 +1,11 @@
 // The token buckets of one local rate limit: one for all requests, and one for each kind that has its own.
 
+import { TokenBucket, type TokenBucketConfig } from '../../../lib/token-bucket.ts';
 import type { LocalRateLimitDescriptor } from '../../../xds/gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
 import type { LocalRateLimit } from '../../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
-import type { TokenBucket as TokenBucketMessage } from '../../../xds/gen/envoy/type/v3/token_bucket_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
-import { millis } from '../../config/values.ts';
+import { decodeBucket } from '../../config/token-bucket.ts';
 import type { Descriptor, Entry, LimitsShown } from './rule.ts';
-import { TokenBucket, type TokenBucketConfig } from './token-bucket.ts';
 
 /** An entry whose value is '' stands for any: each value that comes has a bucket of its own. */
 type Kind = {
@@ -42,8 +41,6 @@ type Matched = {
   readonly hits: number;
 };
 
-/** Envoy's least. */
-const SHORTEST_INTERVAL = 50;
 /** Envoy's default. */
 const MOST_VALUES = 20;
 
@@ -102,7 +99,7 @@ function fits(entries: readonly Entry[], kind: readonly Entry[]): boolean {
 
 export function compileBuckets(config: LocalRateLimit, path: string): BucketsConfig {
   return {
-    all: config.tokenBucket === undefined ? null : compileBucket(config.tokenBucket, at(path, 'token_bucket')),
+    all: config.tokenBucket === undefined ? null : decodeBucket(config.tokenBucket, at(path, 'token_bucket')),
     kinds: mapAt(config.descriptors, at(path, 'descriptors'), compileKind),
     mostValues: compileMostValues(config.maxDynamicDescriptors, at(path, 'max_dynamic_descriptors')),
     alwaysAll: config.alwaysConsumeDefaultTokenBucket ?? true,
@@ -122,19 +119,7 @@ function compileKind({ entries, tokenBucket, shadowMode }: LocalRateLimitDescrip
   return {
     entries,
     any: entries.some(({ value }) => value === ''),
-    bucket: compileBucket(tokenBucket, at(path, 'token_bucket')),
+    bucket: decodeBucket(tokenBucket, at(path, 'token_bucket')),
     shadow: shadowMode,
   };
-}
-
-function compileBucket(bucket: TokenBucketMessage | undefined, path: string): TokenBucketConfig {
-  if (bucket === undefined) throw new ConfigError(path, 'is required');
-  if (bucket.maxTokens === 0) throw new ConfigError(at(path, 'max_tokens'), 'must be more than 0');
-  const perFill = bucket.tokensPerFill ?? 1;
-  if (perFill === 0) throw new ConfigError(at(path, 'tokens_per_fill'), 'must be more than 0');
-  if (bucket.fillInterval === undefined) throw new ConfigError(at(path, 'fill_interval'), 'is required');
-  const interval = millis(bucket.fillInterval, 0, at(path, 'fill_interval'));
-  if (interval < SHORTEST_INTERVAL)
-    throw new ConfigError(at(path, 'fill_interval'), `must be at least ${SHORTEST_INTERVAL} ms`);
-  return { capacity: bucket.maxTokens, rate: perFill / interval };
 }

@@ -3,12 +3,12 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { maskAddress } from '../../../lib/cidr.ts';
 import { ManualClock } from '../../../lib/manual-clock.ts';
+import { TokenBucket } from '../../../lib/token-bucket.ts';
 import { LocalRateLimitSchema } from '../../../xds/gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { testExchange } from '../../testing/exchange.ts';
 import { testScope } from '../../testing/scope.ts';
 import type { FilterStream } from '../filter.ts';
 import { localRateLimit } from './local-filter.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 const on = { default_value: { numerator: 100 } };
 const bucket = { max_tokens: 2, tokens_per_fill: 1, fill_interval: '1s' };

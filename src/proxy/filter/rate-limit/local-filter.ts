@@ -1,4 +1,6 @@
 // The filter envoy.filters.http.local_ratelimit: requests are counted in this process.
+
+import type { TokenBucket } from '../../../lib/token-bucket.ts';
 import {
   VhRateLimitsOptions,
   XRateLimitHeadersRFCVersion,
@@ -18,7 +20,6 @@ import type { FilterScope, HttpFilter, LocalReply } from '../filter.ts';
 import { Buckets, type BucketsConfig, compileBuckets, type Taken } from './buckets.ts';
 import { describe, type HostOption, rulesOf } from './route-limits.ts';
 import { compileRules, type Descriptor } from './rule.ts';
-import type { TokenBucket } from './token-bucket.ts';
 
 class LocalStats {
   enabled = 0;

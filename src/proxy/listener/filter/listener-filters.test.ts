@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { ListenerFilterConfig } from '../../config/listener-types.ts';
+import { noRuntime } from '../../config/runtime-keys.ts';
+import { tlsInspector } from '../../testing/configs.ts';
 import { traitsOf } from '../traits.ts';
 import { readHttpProtocols } from './http-inspector.ts';
 import { originalDestination, readSocketAddress } from './original-destination.ts';
@@ -109,6 +111,7 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   client.setNoDelay(true);
+  client.on('error', () => client.destroy());
   const [socket] = (await once(server, 'connection')) as [Socket];
   const traits = traitsOf(socket, { address: '', port: 0 });
   const counted: Record<string, object> = {};
@@ -116,8 +119,9 @@ async function run(filters: readonly ListenerFilterConfig[], pieces: readonly st
     counted[name] ??= make();
     return counted[name] as Stats;
   };
+  const services = { clock: { now: () => 0 }, runtime: noRuntime, workers: 1, filterStats: stats };
   const finished = new Promise<string>((resolve) => {
-    new FilterRun(socket, filters, traits, { finished: resolve, guard: (work) => work(), stats }).start();
+    new FilterRun(socket, filters, traits, { finished: resolve, guard: (work) => work(), services }).start();
   });
   for (const piece of pieces) {
     client.write(piece, 'latin1');
@@ -152,11 +156,7 @@ describe('one after the other', () => {
   test('a PROXY header is taken, the rest is looked at and left', async () => {
     const header = 'PROXY TCP4 10.0.0.1 10.0.0.2 1234 443\r\n';
     for (const pieces of [[`${header}GET / HTTP/1.1\r\n\r\n`], [header, 'GET /', ' HTTP/1.1\r\n\r\n']]) {
-      const filters = [
-        proxy(false),
-        { kind: 'tls-inspector', fingerprints: null, ...off },
-        { kind: 'http-inspector', ...off },
-      ] as const;
+      const filters = [proxy(false), tlsInspector, { kind: 'http-inspector', ...off }] as const;
       const { outcome, traits, rest } = await run(filters, pieces);
       expect(outcome).toBe('ready');
       expect(traits).toMatchObject({ ...ends, applicationProtocols: ['http/1.1'], restored: true });
@@ -181,8 +181,46 @@ describe('one after the other', () => {
     expect((await run([filter], [sent])).counted).toMatchObject(wants);
   });
 
+  test.each([
+    [
+      'a hello that is too long',
+      { longestHello: 256 },
+      `\x16\x03\x01\x40\x00\x01\x00\x3f\xfc${'x'.repeat(300)}`,
+      'closed',
+      { client_hello_too_large: 1 },
+    ],
+    [
+      'a hello that may be so long',
+      {},
+      `\x16\x03\x01\x01\x04\x01\x00\x01\x00${'\0'.repeat(256)}`,
+      'ready',
+      { tls_found: 1, sni_not_found: 1 },
+    ],
+    ['something else', {}, 'GET / HTTP/1.1', 'ready', { tls_not_found: 1 }],
+    [
+      'what only begins like TLS',
+      { closesOthers: true },
+      '\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff',
+      'closed',
+      { tls_found: 1 },
+    ],
+    ['something else, which may not be', { closesOthers: true }, 'GET / HTTP/1.1', 'closed', { tls_not_found: 1 }],
+  ])('a TLS inspector: %s', async (_name, change, sent, outcome, counted) => {
+    const ran = await run([{ ...tlsInspector, ...change }], [sent]);
+    expect(ran).toMatchObject({ outcome, counted: { tls_inspector: counted } });
+  });
+
+  test('so many connections, and no more', async () => {
+    const left = [true, true, false];
+    const limited = { kind: 'local-rate-limit', statPrefix: 's', admits: () => left.shift()!, ...off } as const;
+    const outcomes = [];
+    for (let i = 0; i < 3; i += 1) outcomes.push(await run([limited], ['x']));
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['ready', 'ready', 'closed']);
+    expect(outcomes[2]?.counted).toEqual({ 'listener_local_ratelimit.s': { rate_limited: 1 } });
+  });
+
   test('a client that leaves first', async () => {
-    expect(await run([{ kind: 'tls-inspector', fingerprints: null, ...off }], [])).toMatchObject({ outcome: 'closed' });
+    expect(await run([tlsInspector], [])).toMatchObject({ outcome: 'closed' });
   });
 
   test('nothing redirected: the socket’s own address', async () => {

@@ -4,24 +4,39 @@
 //      └─needs bytes─► waits ──timeout──► ready with what is known, or closed
 import type { Socket } from 'node:net';
 import type { ListenerFilterConfig } from '../../config/listener-types.ts';
+import type { RuntimeLookup } from '../../config/runtime-keys.ts';
 import type { FilterScope } from '../../filter/filter.ts';
 import type { ConnectionTraits } from '../traits.ts';
 import { fingerprint } from './fingerprints.ts';
 import { FirstBytes } from './first-bytes.ts';
+import { countHello } from './hello-stats.ts';
 import { readHttpProtocols } from './http-inspector.ts';
 import { originalDestination } from './original-destination.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { countHeader } from './proxy-stats.ts';
 import { keepTlvs } from './proxy-tlvs.ts';
-import { readHello } from './tls-inspector.ts';
+import { isHello, readHello } from './tls-inspector.ts';
 
 export type FilterRunOwner = {
   /** `closed`: the connection may not go on, or its peer has left. */
   finished(outcome: 'ready' | 'closed'): void;
   /** Runs what arriving bytes cause; an exception ends the connection. */
   guard(work: () => void): void;
-  readonly stats: FilterScope['stats'];
+  readonly services: InspectionServices;
 };
+
+type InspectionServices = {
+  readonly clock: { now(): number };
+  readonly runtime: RuntimeLookup;
+  /** See `FilterScope`. */
+  readonly workers: number;
+  readonly filterStats: FilterScope['stats'];
+};
+
+/** `listener_local_ratelimit.<stat_prefix>.<field>` */
+class RateLimitStats {
+  rate_limited = 0;
+}
 
 export class FilterRun {
   readonly #socket: Socket;
@@ -79,13 +94,10 @@ export class FilterRun {
         return;
       }
       case 'tls-inspector':
-        this.#wait((bytes) => {
-          const hello = readHello(bytes);
-          if (hello === null || hello.transport !== 'tls') return hello !== null;
-          Object.assign(traits, hello);
-          if (filter.fingerprints !== null) traits.fingerprints = fingerprint(bytes, filter.fingerprints);
-          return true;
-        });
+        this.#readHello(filter);
+        return;
+      case 'local-rate-limit':
+        this.#takeTurn(filter);
         return;
       case 'http-inspector':
         if (traits.transport === 'tls') this.#next();
@@ -102,6 +114,33 @@ export class FilterRun {
     }
   }
 
+  #takeTurn({ statPrefix, admits }: Extract<ListenerFilterConfig, { kind: 'local-rate-limit' }>): void {
+    const { clock, runtime, workers, filterStats } = this.#owner.services;
+    if (admits(clock.now(), runtime, workers)) {
+      this.#next();
+      return;
+    }
+    filterStats(`listener_local_ratelimit.${statPrefix}`, () => new RateLimitStats()).rate_limited += 1;
+    this.#end('closed');
+  }
+
+  #readHello(filter: Extract<ListenerFilterConfig, { kind: 'tls-inspector' }>): void {
+    const traits = this.#traits;
+    let refused = false;
+    const look = (bytes: Buffer): boolean => {
+      const hello = readHello(bytes.subarray(0, filter.longestHello));
+      const isTooLong = hello === null && bytes.length >= filter.longestHello;
+      if (hello === null && !isTooLong) return false;
+      countHello(hello, this.#owner.services.filterStats);
+      refused = hello === null || (filter.closesOthers && !isHello(hello));
+      if (hello?.transport !== 'tls') return true;
+      Object.assign(traits, hello);
+      if (filter.fingerprints !== null) traits.fingerprints = fingerprint(bytes, filter.fingerprints);
+      return true;
+    };
+    this.#wait(look, () => (refused ? this.#end('closed') : this.#next()));
+  }
+
   #readProxyHeader(filter: Extract<ListenerFilterConfig, { kind: 'proxy-protocol' }>): void {
     const { optional, versions } = filter;
     const traits = this.#traits;
@@ -110,7 +149,7 @@ export class FilterRun {
       const read = readProxyHeader(bytes);
       if (read.kind === 'more') return false;
       refused = read.kind === 'none' ? !optional : read.kind === 'broken' || !versions.has(read.version);
-      countHeader(read, !refused, filter.statPrefix, this.#owner.stats);
+      countHeader(read, !refused, filter.statPrefix, this.#owner.services.filterStats);
       if (read.kind === 'header' && !refused) {
         keepTlvs(read.tlvs, filter, traits);
         this.#bytes.consume(read.length);

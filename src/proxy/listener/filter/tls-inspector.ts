@@ -11,9 +11,8 @@ const HANDSHAKE_RECORD = 0x16;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const ALPN = 16;
-/** A ClientHello larger than this is not waited for: it is TLS, and nothing more is known. */
-const MAX_HELLO = 16_384;
-
+/** Version, random, a session id, a cipher suite and a compression method. */
+const SHORTEST = 2 + 32 + 1 + 4 + 2;
 const PLAIN: Inspected = { transport: 'raw_buffer', serverName: '', applicationProtocols: [] };
 const OPAQUE: Inspected = { transport: 'tls', serverName: '', applicationProtocols: [] };
 
@@ -21,8 +20,8 @@ const OPAQUE: Inspected = { transport: 'tls', serverName: '', applicationProtoco
 export function readHello(bytes: Buffer): Inspected | null {
   if (bytes[0] !== HANDSHAKE_RECORD) return PLAIN;
   const hello = helloOf(bytes);
-  if (hello === 'more') return bytes.length > MAX_HELLO ? OPAQUE : null;
-  return hello === 'none' ? OPAQUE : readExtensions(hello);
+  if (hello === 'more') return null;
+  return hello === 'none' || hello.length < SHORTEST ? OPAQUE : readExtensions(hello);
 }
 
 /** The body of the ClientHello, which may span records. */
@@ -30,6 +29,8 @@ export function helloOf(bytes: Buffer): Buffer | 'more' | 'none' {
   const parts: Buffer[] = [];
   let have = 0;
   let at = 0;
+  /** Bytes of the message with its head; 0 before that is there. */
+  let wanted = 0;
   while (at + 5 <= bytes.length) {
     if (bytes[at] !== HANDSHAKE_RECORD) return 'none';
     const end = at + 5 + bytes.readUInt16BE(at + 3);
@@ -37,12 +38,23 @@ export function helloOf(bytes: Buffer): Buffer | 'more' | 'none' {
     have += parts.at(-1)!.length;
     at = end;
     if (have < 4) continue;
-    const message = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    if (message[0] !== CLIENT_HELLO) return 'none';
-    const length = message.readUIntBE(1, 3);
-    if (message.length >= 4 + length) return message.subarray(4, 4 + length);
+    if (wanted === 0) {
+      const head = joined(parts);
+      if (head[0] !== CLIENT_HELLO) return 'none';
+      wanted = 4 + head.readUIntBE(1, 3);
+    }
+    if (have >= wanted) return joined(parts).subarray(4, wanted);
   }
   return 'more';
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+/** Whether the bytes were a ClientHello: what only begins like TLS is left for the handshake to refuse. */
+export function isHello(inspected: Inspected): boolean {
+  return inspected !== PLAIN && inspected !== OPAQUE;
 }
 
 function readExtensions(hello: Buffer): Inspected {
