@@ -2,6 +2,7 @@
 import type { Histogram } from '../lib/histogram.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { DnsCaches } from './cluster/dns-caches.ts';
+import { endpointFigures } from './cluster/endpoint-figures.ts';
 import { histogramsOf, mergeByName, numbersOf, resetCounters, statScope, sumByName } from './http/statistics.ts';
 import type { Listener } from './listener/listener.ts';
 import { FilterStats } from './router/filter-stats.ts';
@@ -62,6 +63,7 @@ export class Figures {
       const scope = statScope('cluster', cluster.config.statName);
       yield [scope, cluster.stats];
       if (cluster.sizes !== null) yield [scope, cluster.sizes];
+      yield* endpointFigures(cluster);
       yield [`${scope}.http2`, cluster.http2Stats];
       for (const [priority, breaker] of Object.entries(cluster.breakers)) {
         yield [`${scope}.circuit_breakers.${priority}`, breaker.gauges()];

@@ -29,6 +29,18 @@ test.each([
     'listener.[::1]_80.worker_3.downstream_cx_total',
     'listener.worker_downstream_cx_total envoy.worker_id=3 envoy.listener_address=[::1]_80',
   ],
+  [
+    'cluster.a.b.endpoint.127.0.0.1_80.rq_total',
+    'cluster.endpoint.rq_total envoy.cluster_name=a.b envoy.endpoint_address=127.0.0.1:80',
+  ],
+  [
+    'cluster.a.endpoint.[__1]_80.healthy',
+    'cluster.endpoint.healthy envoy.cluster_name=a envoy.endpoint_address=[::1]:80',
+  ],
+  [
+    'cluster.a.endpoint.first.cx_active',
+    'cluster.endpoint.cx_active envoy.cluster_name=a envoy.endpoint_address=first',
+  ],
   ['http.in.rbac.allowed', 'http.rbac.allowed envoy.http_conn_manager_prefix=in'],
   ['tcp.in.idle_timeout', 'tcp.idle_timeout envoy.tcp_prefix=in'],
   ['cluster.field', 'cluster.field'],

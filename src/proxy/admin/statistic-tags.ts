@@ -18,6 +18,8 @@ type Part = { readonly tag: string; readonly value: string; readonly from: numbe
 /** Of several parts for one tag the first counts. */
 export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
   return remembered((name) => {
+    const fixed = endpointParts(name);
+    if (fixed.length > 0) return taggedName(name, fixed);
     const found = defaultParts(name);
     const parts = new Map<string, Part>();
     const note = (part: Part): void => {
@@ -28,9 +30,12 @@ export function nameTagger({ defaults, early, late }: TagRules): NameTagger {
     ownParts(name, early).forEach(note);
     found.scope.filter(chosen).forEach(note);
     ownParts(name, late).forEach(note);
-    const all = [...parts.values()];
-    return { name: without(name, all), tags: all.map((part) => [part.tag, part.value]) };
+    return taggedName(name, [...parts.values()]);
   });
+}
+
+function taggedName(name: string, parts: readonly Part[]): TaggedName {
+  return { name: without(name, parts), tags: parts.map(({ tag, value }) => [tag, value]) };
 }
 
 const SCOPES: Readonly<Record<string, string>> = {
@@ -62,6 +67,25 @@ const WITHIN: readonly (readonly [tag: string, pattern: RegExp])[] = [
   ['envoy.virtual_cluster', /^vhost\..+\.vcluster\.(([^.]+)\.)\w+$/d],
   ['envoy.route', /^vhost\..+\.route\.(([^.]+)\.)\w+$/d],
 ];
+
+/** What happened at one endpoint, whatever rules there are: its address is as it was before it became part of a name. */
+const ENDPOINT =
+  /^cluster\.((.+)\.)endpoint\.((.+)\.)(?:cx_(?:active|connect_fail|total)|rq_(?:active|error|pending_active|success|timeout|total)|healthy)$/d;
+
+function endpointParts(name: string): Part[] {
+  const found = ENDPOINT.exec(name);
+  if (found === null) return [];
+  const [cluster, address] = [found.indices![1]!, found.indices![3]!];
+  return [
+    { tag: 'envoy.cluster_name', value: found[2]!, from: cluster[0], to: cluster[1] },
+    { tag: 'envoy.endpoint_address', value: addressIn(found[4]!), from: address[0], to: address[1] },
+  ];
+}
+
+function addressIn(text: string): string {
+  const [, host, port] = /^(\d+\.\d+\.\d+\.\d+|\[[\da-f_.]+\])_(\d+)$/.exec(text) ?? [];
+  return host === undefined ? text : `${host.replaceAll('_', ':')}:${port}`;
+}
 
 function defaultParts(name: string): { readonly inner: readonly Part[]; readonly scope: readonly Part[] } {
   const inner = WITHIN.flatMap(([tag, pattern]) => partOf(tag, pattern, name));

@@ -13,6 +13,7 @@ export const NO_ENDPOINTS: Assignment = {
 export const ANY_ENDPOINT: Omit<EndpointConfig, 'address' | 'port'> = {
   moreAddresses: [],
   hostname: '',
+  observabilityName: '',
   weight: 1,
   health: 'unknown',
   locality: '',

@@ -43,6 +43,7 @@ export class Host implements Endpoint {
   readonly moreAddresses: EndpointConfig['moreAddresses'];
   readonly name: string;
   hostname: string;
+  observabilityName: string;
   weight: number;
   health = 0;
   healthySince: number;
@@ -69,6 +70,7 @@ export class Host implements Endpoint {
     this.moreAddresses = config.moreAddresses;
     this.name = socketName(config);
     this.hostname = config.hostname;
+    this.observabilityName = config.observabilityName;
     this.weight = config.weight;
     this.healthySince = now;
     this.locality = config.locality;
@@ -123,6 +125,7 @@ export class Host implements Endpoint {
   /** The control plane describes it anew. */
   describe(config: EndpointConfig): void {
     this.hostname = config.hostname;
+    this.observabilityName = config.observabilityName;
     this.weight = config.weight;
     this.locality = config.locality;
     this.priority = config.priority;

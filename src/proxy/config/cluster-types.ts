@@ -102,6 +102,8 @@ export type EndpointConfig = {
   /** Tried after `address` fails or is slow to connect (RFC 8305). */
   readonly moreAddresses: readonly SocketAddress[];
   readonly hostname: string;
+  /** In statistics, in place of its address; '' is none. */
+  readonly observabilityName: string;
   readonly weight: number;
   /** As the control plane says it. */
   readonly health: EndpointHealth;

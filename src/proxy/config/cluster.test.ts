@@ -46,6 +46,7 @@ describe('cluster', () => {
       },
       panicThreshold: 50,
       tracksSizes: false,
+      tracksEndpoints: false,
       metadata: {},
     });
   });

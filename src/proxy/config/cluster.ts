@@ -61,6 +61,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     panicThreshold: panic,
     tracksSizes: cluster.trackClusterStats?.requestResponseSizes ?? false,
+    tracksEndpoints: cluster.trackClusterStats?.perEndpointStats ?? false,
     metadata: plainMetadata(cluster.metadata),
   };
 }

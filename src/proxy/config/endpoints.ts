@@ -124,6 +124,7 @@ function decodeEndpoint(
       decodeAddress(address, at(place, 'address')),
     ),
     hostname: endpoint.hostname,
+    observabilityName: endpoint.observabilityName,
     weight,
     health: healthOf(healthStatus, at(path, 'health_status')),
     metadata: plainMetadata(member.metadata),

@@ -56,9 +56,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     proximity: 'unused by Envoy itself',
     metadata: 'read by no balancer',
   },
-  'envoy.config.endpoint.v3.Endpoint': {
-    observability_name: 'names a statistic',
-  },
   'envoy.config.route.v3.WeightedCluster': {
     total_weight: 'Envoy takes the sum of the weights',
   },

@@ -80,7 +80,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
 
   'envoy.config.cluster.v3.Cluster':
     'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init typed_dns_resolver_config dns_resolution_config dns_resolvers',
-  'envoy.config.cluster.v3.TrackClusterStats': 'request_response_sizes',
+  'envoy.config.cluster.v3.TrackClusterStats': 'request_response_sizes per_endpoint_stats',
   'envoy.config.core.v3.BindConfig':
     'source_address extra_source_addresses additional_source_addresses freebind socket_options',
   'envoy.config.core.v3.ExtraSourceAddress': 'address socket_options',
@@ -182,7 +182,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload': 'category drop_percentage',
   'envoy.config.endpoint.v3.LocalityLbEndpoints': 'locality lb_endpoints priority load_balancing_weight',
   'envoy.config.endpoint.v3.LbEndpoint': 'endpoint endpoint_name health_status metadata load_balancing_weight',
-  'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config',
+  'envoy.config.endpoint.v3.Endpoint': 'address hostname additional_addresses health_check_config observability_name',
   'envoy.config.endpoint.v3.Endpoint.AdditionalAddress': 'address',
   'envoy.config.endpoint.v3.Endpoint.HealthCheckConfig': 'port_value hostname address disable_active_health_check',
   'envoy.config.core.v3.Locality': 'region zone sub_zone',

@@ -52,6 +52,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     closeOnSetChange: false,
     panicThreshold: 50,
     tracksSizes: false,
+    tracksEndpoints: false,
     metadata: {},
     ...change,
   };

@@ -11,7 +11,7 @@ import type { Figures } from './messages.ts';
  * because one thread may be a moment behind.
  */
 const SAME_FOR_ALL =
-  /\.(?:membership_\w+|update_\w+|assignment_stale|max_host_weight|lb_subsets_(?:active|created|removed)|ejections_active|\w+_open|remaining_\w+|pressure|active|scale_percent)$/;
+  /\.(?:healthy|membership_\w+|update_\w+|assignment_stale|max_host_weight|lb_subsets_(?:active|created|removed)|ejections_active|\w+_open|remaining_\w+|pressure|active|scale_percent)$/;
 
 export function sumNumbers(parts: Iterable<Iterable<Statistic>>): Map<string, number> {
   const sums = new Map<string, number>();
