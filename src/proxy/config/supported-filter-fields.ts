@@ -47,6 +47,19 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.composite.v3.FilterChainConfiguration': 'typed_config',
   'envoy.extensions.filters.http.composite.v3.ExecuteFilterAction':
     'typed_config filter_chain filter_chain_name sample_percent',
+  'envoy.extensions.filters.http.custom_response.v3.CustomResponse': 'custom_response_matcher',
+  'envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy':
+    'body body_format status_code response_headers_to_add preserve_response_code_details response_code_details',
+  'envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig':
+    'content_type withhold_grpc_frames response_size_header',
+  'envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfigPerRoute': 'disabled',
+  'envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata': 'request_rules response_rules',
+  'envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.MatchRules':
+    'rules allow_content_types allow_empty_content_type allow_content_types_regex',
+  'envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.Rule': 'selectors on_present on_missing on_error',
+  'envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.Selector': 'key',
+  'envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata.KeyValuePair':
+    'metadata_namespace key value type preserve_existing_metadata_value',
   'envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit':
     'stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers response_trailer_prefix',
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': 'dns_cache_config',

@@ -13,6 +13,7 @@ import { compressor } from './compression/compressor.ts';
 import { decompressor } from './compression/decompressor.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
+import { customResponse } from './custom-response/filter.ts';
 import type { FilterKind } from './define.ts';
 import { dynamicForwardProxy } from './dynamic-forward-proxy.ts';
 import { extAuthz } from './ext-authz/filter.ts';
@@ -20,11 +21,13 @@ import { extProc } from './ext-proc/filter.ts';
 import { fault } from './fault/filter.ts';
 import type { HttpFilter } from './filter.ts';
 import { grpcHttp1Bridge } from './grpc-http1-bridge.ts';
+import { grpcReverseBridge } from './grpc-reverse-bridge.ts';
 import { grpcStats } from './grpc-stats.ts';
 import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
 import { healthCheck } from './health-check.ts';
+import { jsonToMetadata } from './json-to-metadata.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { adaptiveConcurrency } from './load/adaptive-concurrency.ts';
 import { admissionControl } from './load/admission-control.ts';
@@ -47,6 +50,7 @@ const kinds: readonly FilterKind[] = [
   compressor,
   cors,
   csrf,
+  customResponse,
   decompressor,
   dynamicForwardProxy,
   extAuthz,
@@ -54,11 +58,13 @@ const kinds: readonly FilterKind[] = [
   extProc,
   fault,
   grpcHttp1Bridge,
+  grpcReverseBridge,
   grpcStats,
   grpcWeb,
   headerMutation,
   headerToMetadata,
   healthCheck,
+  jsonToMetadata,
   jwtAuthn,
   localRateLimit,
   onDemand,

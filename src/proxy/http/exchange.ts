@@ -144,6 +144,8 @@ export class Exchange {
   /** The endpoint that a filter wants for this request. */
   override: EndpointOverride | null = null;
   response: ResponseHead | null = null;
+  /** Of an answer that the proxy gives itself, as it was before anything rewrote it. */
+  ownBody: string | Buffer | null = null;
   /** Trailers of the response; null when it had none. */
   trailers: HeaderMap | null = null;
   /** Of the last attempt that got a connection. */

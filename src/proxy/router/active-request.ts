@@ -245,6 +245,7 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
     if (reply.status === 400 && this.exchange.request.protocol !== 'HTTP/2') this.#endUnlessOutlived();
     this.exchange.flags |= reply.flags;
     this.exchange.details = reply.details;
+    this.exchange.ownBody = reply.body;
     // The choice itself may be what is broken.
     if (this.#bugs === 0) notePlannedCluster(this.exchange, this.#manager.services.clusters);
     const { head, body } = localResponse(reply, this.exchange, this.#manager);

@@ -58,6 +58,16 @@ const rest: readonly (readonly [suite: string, name: string, reason: string, ada
     TRAILERS,
     (envoy) => ofResponses(envoy, () => ({ trailers: ['grpc-message: OK', 'grpc-status: 0'] })),
   ],
+  ...bridged(['frames stay', 'on for a route', 'without frames', 'without frames: an empty message'], 0),
+  ...bridged(['frames stay: another status'], 12),
+  ...bridged(['without frames: an error'], 2),
+  [
+    'filters-bridges',
+    'no frame',
+    'the head of a frame may come in pieces: a body is too small only at its end; Envoy judges the first piece',
+    (envoy) =>
+      ofResponses(envoy, ({ headers }) => ({ headers: headers.filter((line) => line !== 'connection: close') })),
+  ],
   ['filters-bodies', 'decompression of something else', HALF_READ, refused],
   ['filters-bodies', 'decompression beyond the ratio', HALF_READ, refused],
   [
@@ -106,6 +116,11 @@ type Response = Observation['responses'][number];
 
 function ofResponses(envoy: Observation, change: (response: Response) => Partial<Response>): Observation {
   return { ...envoy, responses: envoy.responses.map((response) => ({ ...response, ...change(response) })) };
+}
+
+function bridged(names: readonly string[], status: number): (readonly [string, string, string, Adapt])[] {
+  const adapt: Adapt = (envoy) => ofResponses(envoy, () => ({ trailers: [`grpc-status: ${status}`] }));
+  return names.map((name) => ['filters-bridges', name, TRAILERS, adapt]);
 }
 
 function withRemoteFailure(envoy: Observation): Observation {
