@@ -79,6 +79,7 @@ const tracing: NonNullable<HttpConnectionConfig['tracing']> = {
   propagate: true,
   sampler: null,
   zipkin: null,
+  requestIds: { packReason: true, decide: true },
   exporter: {
     resource: [],
     queueSize: 16,

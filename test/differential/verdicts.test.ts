@@ -43,6 +43,9 @@ const mirrored = (cluster: string) => `request_mirror_policies: [{ cluster: ${cl
 const weighted = (...clusters: string[]) =>
   `route: { weighted_clusters: { clusters: [${clusters.map((one) => `{ ${one}, weight: 1 }`).join(', ')}] } }`;
 
+const detecting = (xff: string) =>
+  `original_ip_detection_extensions: [{ name: x, typed_config: { '@type': type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig, ${xff} } }]`;
+
 const rows = [
   row('a cluster that exists', 'taken', {}),
   row('a cluster that does not exist', 'route_config.virtual_hosts[0].routes[0].route.cluster: there is no cluster x', {
@@ -72,6 +75,24 @@ const rows = [
   }),
   row('a scheme that is none of HTTP', 'scheme_to_overwrite: must be http or https', {
     manager: 'scheme_header_transformation: { scheme_to_overwrite: ftp }',
+  }),
+  row('detection of clients beside the address of the connection', 'is set beside use_remote_address', {
+    manager: `use_remote_address: true\n          ${detecting('xff_num_trusted_hops: 1')}`,
+  }),
+  row('detection of clients beside trusted hops', 'is set beside xff_num_trusted_hops', {
+    manager: `xff_num_trusted_hops: 1\n          ${detecting('xff_num_trusted_hops: 1')}`,
+  }),
+  row('hops beside ranges', 'xff_trusted_cidrs: is set beside xff_num_trusted_hops', {
+    manager: detecting('xff_num_trusted_hops: 1, xff_trusted_cidrs: { cidrs: [{ address_prefix: 10.0.0.0 }] }'),
+  }),
+  row('early lines of logs in two forms', 'access_log_options: is set beside', {
+    manager:
+      'flush_access_log_on_new_request: true\n          access_log_options: { flush_access_log_on_new_request: true }',
+  }),
+  row('early lines of logs in the older form', 'taken', { manager: 'access_log_flush_interval: 1s' }),
+  row('request ids', 'taken', {
+    manager:
+      "request_id_extension: { typed_config: { '@type': type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig, pack_trace_reason: false } }",
   }),
 ];
 

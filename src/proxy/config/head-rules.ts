@@ -4,8 +4,12 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   type HttpConnectionManager,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { HeaderMutationSchema } from '../../xds/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { at, ConfigError } from './config-error.ts';
+import { compileMutation } from '../route/header-edits.ts';
+import { unpack } from './any.ts';
+import { type ClientDetector, decodeDetectors } from './client-address.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
 
 export type HeadRules = {
   readonly normalizePath: boolean;
@@ -14,6 +18,10 @@ export type HeadRules = {
   readonly escapedSlashes: 'keep' | 'reject' | 'redirect' | 'forward';
   /** null: hosts stay as clients write them. `port` is the connection's own. */
   readonly normalizeHost: ((host: string, port: number) => string) | null;
+  /** null: X-Forwarded-For and the connection say who the client is. The first that finds somebody counts. */
+  readonly detectors: readonly ClientDetector[] | null;
+  /** Before routes are looked for; null: nothing is changed. */
+  readonly mutateEarly: ((exchange: Exchange) => void) | null;
   /** null: nothing more. */
   readonly editHead: HeadEdit | null;
   /** Clients are told the request id. */
@@ -34,6 +42,8 @@ export function decodeHeadRules(manager: HttpConnectionManager, path: string): H
     mergeSlashes: manager.mergeSlashes,
     escapedSlashes: decodeEscaped(manager.pathWithEscapedSlashesAction, at(path, 'path_with_escaped_slashes_action')),
     normalizeHost: compileHost(manager, path),
+    detectors: decodeDetectors(manager, path),
+    mutateEarly: compileEarly(manager, at(path, 'early_header_mutation_extensions')),
     editHead: compileEdits(manager, path),
     answersRequestId: manager.alwaysSetRequestIdInResponse,
     tellsOverload: manager.appendLocalOverload,
@@ -73,6 +83,20 @@ function compileHost(manager: HttpConnectionManager, path: string): HeadRules['n
     const found = PORT.exec(named);
     if (found === null || (matching && Number(found[1]) !== port)) return named;
     return named.slice(0, found.index);
+  };
+}
+
+function compileEarly(
+  { earlyHeaderMutationExtensions: extensions }: HttpConnectionManager,
+  path: string,
+): HeadRules['mutateEarly'] {
+  if (extensions.length === 0) return null;
+  const edits = mapAt(extensions, path, ({ typedConfig }, here) => {
+    const { mutations } = unpack(typedConfig, HeaderMutationSchema, at(here, 'typed_config'));
+    return mapAt(mutations, at(here, 'typed_config.mutations'), compileMutation).flat();
+  }).flat();
+  return (exchange) => {
+    for (const edit of edits) edit(exchange.request.headers, exchange, null);
   };
 }
 

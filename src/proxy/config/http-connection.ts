@@ -6,7 +6,6 @@ import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
   type HttpConnectionManager,
-  type HttpConnectionManager_HcmAccessLogOptions,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { HttpFilter } from '../filter/filter.ts';
@@ -18,6 +17,7 @@ import { decodeHeadRules } from './head-rules.ts';
 import { decodeFilters, decodeRouter, requireSameRouter, wantsChildSpans } from './http-filters.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeLocalReplies } from './local-reply.ts';
+import { decodeRequestIds } from './request-ids.ts';
 import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
 import { millis } from './values.ts';
@@ -44,8 +44,13 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     filters: decodeFilters(manager.httpFilters, filters),
     accessLogs: decodeAccessLogs(manager.accessLog, at(path, 'access_log')),
     localReplies: decodeLocalReplies(manager.localReplyConfig, at(path, 'local_reply_config')),
-    earlyLogs: decodeEarlyLogs(manager.accessLogOptions, at(path, 'access_log_options')),
-    tracing: decodeTracing(manager.tracing, wantsChildSpans(manager.httpFilters, filters), at(path, 'tracing')),
+    earlyLogs: decodeEarlyLogs(manager, path),
+    tracing: decodeTracing(
+      manager.tracing,
+      wantsChildSpans(manager.httpFilters, filters),
+      decodeRequestIds(manager.requestIdExtension, at(path, 'request_id_extension')),
+      at(path, 'tracing'),
+    ),
     ...decodeLimits(manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     xffTrustedHops: manager.xffNumTrustedHops,
@@ -97,16 +102,19 @@ function decodeUpgrades(
   return { upgrades, upgradeFilters };
 }
 
-/** Envoy wants a millisecond at least between lines. */
-function decodeEarlyLogs(
-  options: HttpConnectionManager_HcmAccessLogOptions | undefined,
-  path: string,
-): HttpConnectionConfig['earlyLogs'] {
-  if (options === undefined) return null;
-  const here = at(path, 'access_log_flush_interval');
-  const interval = millis(options.accessLogFlushInterval, 0, here);
-  if (options.accessLogFlushInterval !== undefined && interval < 1) throw new ConfigError(here, 'must be 1 ms or more');
-  return { onNewRequest: options.flushAccessLogOnNewRequest, interval };
+/** Two fields of the connection manager are the older form of two options. Envoy wants a millisecond at least between lines. */
+function decodeEarlyLogs(manager: HttpConnectionManager, path: string): HttpConnectionConfig['earlyLogs'] {
+  const { accessLogOptions: options, flushAccessLogOnNewRequest: early, accessLogFlushInterval: period } = manager;
+  const isOld = early || period !== undefined;
+  if (options === undefined && !isOld) return null;
+  const inOptions = at(path, 'access_log_options');
+  if (options !== undefined && isOld)
+    throw new ConfigError(inOptions, 'is set beside fields that are the older form of it');
+  const here = at(isOld ? path : inOptions, 'access_log_flush_interval');
+  const given = period ?? options?.accessLogFlushInterval;
+  const interval = millis(given, 0, here);
+  if (given !== undefined && interval < 1) throw new ConfigError(here, 'must be 1 ms or more');
+  return { onNewRequest: early || options?.flushAccessLogOnNewRequest === true, interval };
 }
 
 function decodeRouteSource({ routeSpecifier }: HttpConnectionManager, path: string): HttpConnectionConfig['routes'] {

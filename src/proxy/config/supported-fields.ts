@@ -28,7 +28,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.Metadata': 'filter_metadata',
   'envoy.config.core.v3.TransportSocket': 'name typed_config',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'local_reply_config access_log_options tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout http1_safe_max_connection_duration access_log use_remote_address internal_address_config xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot scheme_header_transformation append_x_forwarded_port add_user_agent always_set_request_id_in_response append_local_overload stream_error_on_invalid_http_message proxy_100_continue',
+    'local_reply_config access_log_options tracing codec_type stat_prefix rds route_config http_filters common_http_protocol_options http_protocol_options http2_protocol_options upgrade_configs server_name server_header_transformation max_request_headers_kb stream_idle_timeout request_timeout request_headers_timeout drain_timeout delayed_close_timeout http1_safe_max_connection_duration access_log use_remote_address internal_address_config xff_num_trusted_hops skip_xff_append via generate_request_id preserve_external_request_id forward_client_cert_details set_current_client_cert_details normalize_path merge_slashes path_with_escaped_slashes_action strip_matching_host_port strip_any_host_port strip_trailing_host_dot scheme_header_transformation append_x_forwarded_port add_user_agent always_set_request_id_in_response append_local_overload original_ip_detection_extensions early_header_mutation_extensions request_id_extension access_log_flush_interval flush_access_log_on_new_request stream_error_on_invalid_http_message proxy_100_continue',
   'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'mappers body_format',
   'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper':
     'filter status_code body body_format_override headers_to_add',
@@ -42,6 +42,14 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'subject cert dns uri',
   'envoy.config.core.v3.Http1ProtocolOptions':
     'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message',
+  'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': 'typed_config',
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': 'pack_trace_reason use_request_id_for_trace_sampling',
+  'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig':
+    'header_name allow_extension_to_set_address_as_trusted reject_with_status',
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig':
+    'xff_num_trusted_hops xff_trusted_cidrs skip_xff_append',
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs': 'cidrs',
+  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': 'mutations',
   'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite',
   'envoy.config.core.v3.HttpProtocolOptions':
     'idle_timeout max_connection_duration max_connection_duration_jitter max_stream_duration max_headers_count max_requests_per_connection',

@@ -34,6 +34,7 @@ const QUEUE = 1024;
 export function decodeTracing(
   tracing: HttpConnectionManager_Tracing | undefined,
   childSpans: boolean,
+  requestIds: TracingConfig['requestIds'],
   path: string,
 ): TracingConfig | null {
   if (tracing?.provider === undefined) return null;
@@ -45,6 +46,7 @@ export function decodeTracing(
     : decodeOpenTelemetry(unpack(configType.value, OpenTelemetryConfigSchema, here), here);
   return {
     ...provider,
+    requestIds,
     options: decodeSpanOptions(tracing, path),
     maxPathLength: tracing.maxPathTagLength ?? MAXIMUM_PATH,
     verbose: tracing.verbose,

@@ -65,13 +65,12 @@ export class ActiveRequest implements ServerStreamHandler, ForwardTarget, Filter
   begin(): void {
     const { config, services } = this.#manager;
     const { request } = this.exchange;
-    const refusal = shedLoad(this.#manager) ?? refuseHead(request, this.#manager, this.#stream);
-    if (refusal !== null) {
-      this.answer(refusal);
-      return;
-    }
-    sanitizeRequest(this.exchange, config, services);
-    this.#proceed();
+    const refusal =
+      shedLoad(this.#manager) ??
+      refuseHead(request, this.#manager, this.#stream) ??
+      sanitizeRequest(this.exchange, config, services);
+    if (refusal === null) this.#proceed();
+    else this.answer(refusal);
   }
 
   #proceed(): void {

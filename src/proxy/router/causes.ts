@@ -56,6 +56,11 @@ export function malformedControl(name: string, value: string): LocalReply {
   return reply(400, flag.invalidEnvoyRequestHeaders, 'request_headers_failed_strict_check', body);
 }
 
+/** Nothing of the request says where it comes from. */
+export function clientNotDetected(status: number): LocalReply {
+  return reply(status, 0, 'rejecting_because_detection_failed', '');
+}
+
 /** To where a path without escaped slashes leads. */
 export function pathRedirect(path: string): LocalReply {
   return { ...reply(307, 0, 'path_normalization_failed', ''), headers: new HeaderMap(['location', path]) };

@@ -2,9 +2,12 @@
 // set itself, which it gets. After this the head can be trusted as far as the configuration says.
 import { isIP } from 'node:net';
 import { newRequestId } from '../../lib/request-id.ts';
+import type { ClientDetector } from '../config/client-address.ts';
 import type { HttpConnectionConfig } from '../config/types.ts';
+import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { clientNotDetected } from './causes.ts';
 import { forwardClientCert } from './forwarded-client-cert.ts';
 import type { RouterServices } from './services.ts';
 
@@ -41,9 +44,14 @@ export function sanitizeRequest(
   exchange: Exchange,
   config: HttpConnectionConfig,
   { localAddress, node }: Pick<RouterServices, 'localAddress' | 'node'>,
-): void {
+): LocalReply | null {
   const { headers } = exchange.request;
-  const internal = identifyClient(exchange, config, localAddress);
+  config.mutateEarly?.(exchange);
+  const internal =
+    config.detectors === null
+      ? identifyClient(exchange, config, localAddress)
+      : detectClient(exchange, config.detectors, config, localAddress);
+  if (typeof internal === 'number') return clientNotDetected(internal);
   const edge = config.useRemoteAddress && !internal;
   setForwardedProto(exchange, config);
   if (internal) headers.set('x-envoy-internal', 'true');
@@ -54,6 +62,7 @@ export function sanitizeRequest(
   forwardClientCert(headers, exchange.downstream.tls, config.forwardClientCert);
   if (config.via !== '')
     headers.set('via', headers.has('via') ? `${headers.joined('via')}, ${config.via}` : config.via);
+  return null;
 }
 
 /** The address policies and logs take for the client's, and X-Forwarded-For. True for a request from inside: no other proxy has a part in it. */
@@ -72,6 +81,26 @@ function identifyClient(exchange: Exchange, config: HttpConnectionConfig, localA
   if (!config.useRemoteAddress || config.skipXffAppend) return internal;
   appendForwardedFor(headers, isLoopback(direct) ? localAddress : direct);
   return internal;
+}
+
+/** The same, as extensions find it. A status: the request is answered so. */
+function detectClient(
+  exchange: Exchange,
+  detectors: readonly ClientDetector[],
+  { isInternal }: HttpConnectionConfig,
+  localAddress: string,
+): boolean | number {
+  const { headers } = exchange.request;
+  const direct = exchange.downstream.remote.address;
+  for (const detect of detectors) {
+    const found = detect(headers, direct);
+    if ('rejected' in found) return found.rejected;
+    if (found.appends) appendForwardedFor(headers, isLoopback(direct) ? localAddress : direct);
+    if (found.address === null) continue;
+    exchange.clientAddress = found.address;
+    return found.trusted && isInternal?.(found.address) === true;
+  }
+  return false;
 }
 
 export function appendForwardedFor(headers: HeaderMap, address: string): void {

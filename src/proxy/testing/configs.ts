@@ -222,6 +222,8 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     mergeSlashes: false,
     escapedSlashes: 'keep',
     normalizeHost: null,
+    detectors: null,
+    mutateEarly: null,
     editHead: null,
     answersRequestId: false,
     tellsOverload: false,

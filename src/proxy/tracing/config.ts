@@ -20,6 +20,12 @@ export type TracingConfig = {
   readonly exporter: ExporterConfig;
   /** null: OpenTelemetry. */
   readonly zipkin: ZipkinConfig | null;
+  readonly requestIds: {
+    /** They are changed to say whether, and why, a request is traced. */
+    readonly packReason: boolean;
+    /** They take part in the decision; else all requests are traced, as far as samplers agree. */
+    readonly decide: boolean;
+  };
 };
 
 export type ZipkinConfig = {

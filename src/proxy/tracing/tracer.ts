@@ -107,11 +107,16 @@ export class Tracer {
   /** Envoy's order: what the id says; the client; force; chance. The overall share has the last word. */
   #decide({ request: { headers }, route }: Exchange): boolean {
     const options = route?.tracing ?? this.config.options;
+    const { decide, packReason } = this.config.requestIds;
+    if (!decide) {
+      this.#count('sampled');
+      return true;
+    }
     const id = headers.get('x-request-id') ?? '';
     let reason = reasonOf(id);
     if (reason === 'none') reason = this.#fresh(headers, id, options);
     if (reason !== 'none' && !this.#within('tracing.global_enabled', options.overallSampling, id)) reason = 'none';
-    if (id !== '') headers.set('x-request-id', withReason(id, reason));
+    if (id !== '' && packReason) headers.set('x-request-id', withReason(id, reason));
     this.#count(reason);
     return reason !== 'none';
   }

@@ -103,6 +103,7 @@ const config: TracingConfig = {
   propagate: true,
   sampler: null,
   zipkin: null,
+  requestIds: { packReason: true, decide: true },
   exporter: {
     target: {
       kind: 'http',
@@ -164,6 +165,13 @@ describe('decisions', () => {
     ['a sampled parent', {}, parent('01'), [true, 'sampled', 'random_sampling']],
     ['a parent that is not', {}, parent('00'), [false, 'sampled', 'random_sampling']],
     ['a sampled parent, unwanted', never, parent('01'), [false, 'none', 'not_traceable']],
+    ['said by no id', { requestIds: { packReason: false, decide: true } }, [], [true, 'none', 'random_sampling']],
+    [
+      'without a look at ids',
+      { ...nothing, requestIds: { packReason: true, decide: false } },
+      [],
+      [true, 'none', 'random_sampling'],
+    ],
     ['a sampler against the parent', { sampler: () => true }, parent('00'), [true, 'sampled', 'random_sampling']],
   ])('%s', (_, change, headers, wants) => {
     expect(decide(change, headers)).toEqual(wants);
