@@ -1,5 +1,6 @@
 // Access log service: entries of the same requests and connections, as Envoy and the proxy send them.
-import { type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
+import { createRegistry, type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { afterAll, expect, test } from 'vitest';
 import {
   type AccessLogCommon,
@@ -16,6 +17,7 @@ import { observe } from './harness/observation.ts';
 
 type Entry = { readonly commonProperties?: AccessLogCommon | undefined };
 
+const registry = createRegistry(StringValueSchema);
 const received: StreamAccessLogsMessage[] = [];
 const server = await startGrpcServer([
   sink(AccessLogService.method.streamAccessLogs, (message) => void received.push(message)),
@@ -48,6 +50,10 @@ const suite: Suite = {
   certificates: true,
   listeners: {
     front: { manager: `access_log:${log('http', common('front', TAGS), HEADERS)}` },
+    state: {
+      manager: `access_log:${log('http', common('state', ', filter_state_objects_to_log: [tenant, user, none]'), HEADERS)}`,
+      filters: `[{name: state, typed_config: {'@type': ${TYPE}.filters.http.set_filter_state.v3.Config, on_request_headers: [${['envoy.string', 'envoy.hashable_string'].map((key, nth) => `{object_key: ${['tenant', 'user'][nth]}, factory_key: ${key}, format_string: {text_format_source: {inline_string: '%REQ(X-A)%'}}}`).join(', ')}]}}]`,
+    },
     tls: {
       manager: `access_log:${log('http', common('tls'), HEADERS)}`,
       listener: `listener_filters: [{name: tls, typed_config: {'@type': ${TYPE}.filters.listener.tls_inspector.v3.TlsInspector}}]`,
@@ -91,6 +97,7 @@ const CASES: readonly Omit<Case, 'wants'>[] = [
   { name: 'a direct answer', send: get('/direct') },
   { name: 'no route', send: get('/none') },
   { name: 'nobody listens', send: get('/refused') },
+  { name: 'what filters left', listener: 'state', send: get('/p', 'x-a: one') },
   { name: 'both ends show certificates', listener: 'tls', tls: as('client'), send: get('/direct') },
   { name: 'a client that shows none', listener: 'tls', tls: as(''), send: get('/p') },
   { name: 'what a filter lets through', listener: 'filtered', send: get('/none') },
@@ -117,7 +124,18 @@ compareWithEnvoy(suite, (pair) => {
 
   test('the first message of a stream says who sends it', () => {
     const names = received.flatMap(({ identifier }) => (identifier === undefined ? [] : [identifier.logName]));
-    expect(names.sort()).toEqual(['filtered', 'filtered', 'front', 'front', 'stream', 'stream', 'tls', 'tls']);
+    expect(names.sort()).toEqual([
+      'filtered',
+      'filtered',
+      'front',
+      'front',
+      'state',
+      'state',
+      'stream',
+      'stream',
+      'tls',
+      'tls',
+    ]);
   });
 });
 
@@ -152,8 +170,8 @@ function comparable<Schema extends DescMessage>(
   schema: Schema,
   entry: MessageShape<Schema>,
 ): unknown {
-  const known = new Set(['front', 'tls', 'filtered', 'stream'].map((name) => stand.portOf(name)));
-  const text = JSON.stringify(toJson(schema, entry), (key, value: unknown) => {
+  const known = new Set(['front', 'tls', 'filtered', 'state', 'stream'].map((name) => stand.portOf(name)));
+  const text = JSON.stringify(toJson(schema, entry, { registry }), (key, value: unknown) => {
     if (key === 'portValue') return known.has(value as number) ? '<front>' : '<port>';
     if (/^timeTo|^duration$|^startTime$/.test(key)) return '<time>';
     // The answer says how long it took.

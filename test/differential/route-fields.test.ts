@@ -1,4 +1,5 @@
 // Options of route configurations and routes that no other topic has: what a host is found by, what a path is compared without, what is hashed.
+import { respond } from '../support/upstream.ts';
 import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
@@ -174,3 +175,29 @@ for (const wins of [false, true]) {
     ],
   });
 }
+
+const older = (prefix: string, fields: string): string =>
+  `    - { match: { prefix: ${prefix} }, route: { cluster: a, ${fields} } }`;
+const FOLLOW = 'internal_redirect_action: HANDLE_INTERNAL_REDIRECT';
+
+compareWithEnvoy({
+  name: 'older fields of redirects that are followed',
+  virtualHosts: `
+- name: all
+  domains: ["*"]
+  routes:
+${[
+  older('/follow', FOLLOW),
+  older('/twice', `${FOLLOW}, max_internal_redirects: 2`),
+  older('/count', 'max_internal_redirects: 2'),
+  older('/pass', 'internal_redirect_action: PASS_THROUGH_INTERNAL_REDIRECT'),
+  older('/newer', `${FOLLOW}, internal_redirect_policy: { redirect_response_codes: [303] }`),
+].join('\n')}
+`,
+  cases: Object.entries({ '/follow': 2, '/twice': 3, '/count': 1, '/pass': 1, '/newer': 1 }).map(([path, asked]) => ({
+    name: path,
+    send: get(path),
+    script: { a: [respond({ status: 302, headers: { location: `http://test.local${path}` } })] },
+    wants: { status: 302, reached: Array.from({ length: asked }, () => 'a') },
+  })),
+});

@@ -25,7 +25,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.RegexMatcher': 'regex',
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': 'pattern substitution',
   'envoy.config.route.v3.RouteAction':
-    'cluster_specifier_plugin inline_cluster_specifier_plugin rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy path_rewrite host_rewrite max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy hedge_policy',
+    'cluster_specifier_plugin inline_cluster_specifier_plugin rate_limits include_vh_rate_limits priority cluster upgrade_configs cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy request_mirror_policies hash_policy metadata_match path_rewrite_policy path_rewrite host_rewrite max_grpc_timeout grpc_timeout_offset max_stream_duration internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy',
   'envoy.config.route.v3.ClusterSpecifierPlugin': 'extension is_optional',
   'envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier': 'cluster_matcher',
   'envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction': 'cluster',

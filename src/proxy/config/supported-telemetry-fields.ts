@@ -36,7 +36,7 @@ export const telemetryFields: Readonly<Record<string, string>> = {
   'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig':
     'common_config http_service grpc_service disable_builtin_labels resource_attributes body attributes stat_prefix log_name',
   'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig':
-    'log_name grpc_service transport_api_version buffer_flush_interval buffer_size_bytes custom_tags',
+    'log_name grpc_service transport_api_version buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags',
   'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig':
     'common_config additional_request_headers_to_log additional_response_headers_to_log additional_response_trailers_to_log',
   'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig': 'common_config',

@@ -1,4 +1,5 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { type Any, anyUnpack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
@@ -8,6 +9,7 @@ import { noRuntime } from '../config/runtime-keys.ts';
 import { testExchange } from '../testing/exchange.ts';
 import type { AccessLog, LogServices } from './access-log.ts';
 import { decodeHttpGrpcLog } from './grpc-access-log.ts';
+import { httpEntry } from './grpc-log-entry.ts';
 import { LogStreamStats } from './grpc-log-stream.ts';
 
 const config = (change: JsonObject = {}) => ({
@@ -133,4 +135,18 @@ test.each<[JsonObject | null, string]>([
   [config({ grpc_service: {} }), 'log.common_config.grpc_service.envoy_grpc: is required'],
 ])('%j is refused', (common, wants) => {
   expect(() => decode(common)).toThrow(wants);
+});
+
+test('texts in filter state are said where they are asked for', () => {
+  const exchange = testExchange();
+  exchange.filterState = new Map([
+    ['tenant', 'caf\xc3\xa9'],
+    ['other', 'x'],
+  ]);
+  const options = { customTags: [], requestHeaders: [], responseHeaders: [], responseTrailers: [] };
+  const said = (filterState: string[]) => httpEntry(exchange, 0, { ...options, filterState }).commonProperties;
+  expect(said([])).not.toHaveProperty('filterStateObjects');
+  const { filterStateObjects } = said(['tenant', 'none']) as { filterStateObjects: Record<string, Any> };
+  expect(Object.keys(filterStateObjects)).toEqual(['tenant']);
+  expect(anyUnpack(filterStateObjects['tenant']!, StringValueSchema)?.value).toBe('café');
 });

@@ -17,7 +17,7 @@ import { millis } from '../config/values.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { wantWireBytes } from '../http/wire-bytes.ts';
 import type { AccessLog } from './access-log.ts';
-import { type EntryOptions, httpEntry, tcpEntry } from './grpc-log-entry.ts';
+import { type CommonOptions, type EntryOptions, httpEntry, tcpEntry } from './grpc-log-entry.ts';
 import { LogStream, type LogStreamConfig, LogStreamStats } from './grpc-log-stream.ts';
 
 const FLUSH_INTERVAL = 1_000;
@@ -27,7 +27,7 @@ export function decodeHttpGrpcLog(config: HttpGrpcAccessLogConfig, path: string)
   const { commonConfig } = config;
   const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
   const options: EntryOptions = {
-    customTags: customTagsOf(commonConfig, path),
+    ...commonOptions(commonConfig, path),
     requestHeaders: lower(config.additionalRequestHeadersToLog),
     responseHeaders: lower(config.additionalResponseHeadersToLog),
     responseTrailers: lower(config.additionalResponseTrailersToLog),
@@ -44,7 +44,7 @@ export function decodeHttpGrpcLog(config: HttpGrpcAccessLogConfig, path: string)
 }
 
 export function decodeTcpGrpcLog({ commonConfig }: TcpGrpcAccessLogConfig, path: string): AccessLog {
-  const customTags = customTagsOf(commonConfig, path);
+  const options = commonOptions(commonConfig, path);
   const stream = {
     ...decodeCommon(commonConfig, at(path, 'common_config')),
     schema: TCPAccessLogEntrySchema,
@@ -53,7 +53,7 @@ export function decodeTcpGrpcLog({ commonConfig }: TcpGrpcAccessLogConfig, path:
       value: { logEntry },
     }),
   };
-  return logTo(stream, (exchange, ended) => tcpEntry(exchange, ended, customTags));
+  return logTo(stream, (exchange, ended) => tcpEntry(exchange, ended, options));
 }
 
 function decodeCommon(config: CommonGrpcAccessLogConfig | undefined, path: string) {
@@ -71,8 +71,11 @@ function decodeCommon(config: CommonGrpcAccessLogConfig | undefined, path: strin
   };
 }
 
-function customTagsOf(config: CommonGrpcAccessLogConfig | undefined, path: string) {
-  return mapAt(config?.customTags ?? [], at(path, 'common_config.custom_tags'), decodeCustomTag);
+function commonOptions(config: CommonGrpcAccessLogConfig | undefined, path: string): CommonOptions {
+  return {
+    customTags: mapAt(config?.customTags ?? [], at(path, 'common_config.custom_tags'), decodeCustomTag),
+    filterState: config?.filterStateObjectsToLog ?? [],
+  };
 }
 
 function logTo<Entry extends DescMessage>(

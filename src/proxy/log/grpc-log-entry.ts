@@ -1,6 +1,7 @@
 // An exchange, or a connection without HTTP, as an entry of Envoy's access log service (envoy.data.accesslog.v3).
 import { randomUUID } from 'node:crypto';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type Any, anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import type { AddressSchema } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
 import { type MetadataSchema, RequestMethod } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import {
@@ -23,8 +24,14 @@ import { requestBytes, responseBytes } from '../http/wire-bytes.ts';
 import { tlsProperties } from './grpc-log-tls.ts';
 import { downstreamWire, upstreamWire } from './operators/sizes.ts';
 
-export type EntryOptions = {
+/** What an entry says beside what every one does, where it is asked for. */
+export type CommonOptions = {
   readonly customTags: readonly CustomTag[];
+  /** Texts in filter state by name. */
+  readonly filterState: readonly string[];
+};
+
+export type EntryOptions = CommonOptions & {
   /** Names in lower case. */
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
@@ -36,17 +43,17 @@ type TcpEntry = MessageInitShape<typeof TCPAccessLogEntrySchema>;
 
 export function httpEntry(exchange: Exchange, ended: number, options: EntryOptions): HttpEntry {
   return {
-    commonProperties: common(exchange, ended, options.customTags),
+    commonProperties: common(exchange, ended, options),
     protocolVersion: VERSIONS[exchange.request.protocol],
     request: requestOf(exchange, options),
     response: responseOf(exchange, exchange.response, options),
   };
 }
 
-export function tcpEntry(exchange: Exchange, ended: number, customTags: readonly CustomTag[]): TcpEntry {
+export function tcpEntry(exchange: Exchange, ended: number, options: CommonOptions): TcpEntry {
   return {
     // A connection has an id of its own, which nothing else shows.
-    commonProperties: { ...common(exchange, ended, customTags), streamId: randomUUID() },
+    commonProperties: { ...common(exchange, ended, options), streamId: randomUUID() },
     connectionProperties: {
       receivedBytes: BigInt(exchange.requestBytes),
       sentBytes: BigInt(exchange.responseBytes),
@@ -70,7 +77,7 @@ const LOG_TYPES: Readonly<Record<LogType, AccessLogType>> = {
 function common(
   exchange: Exchange,
   ended: number,
-  tags: readonly CustomTag[],
+  { customTags, filterState }: CommonOptions,
 ): MessageInitShape<typeof AccessLogCommonSchema> {
   const { downstream, endpoint, upstream, started, flags } = exchange;
   const since = (moment: number) => (moment === 0 ? undefined : durationOf(moment - started));
@@ -97,7 +104,8 @@ function common(
     routeName: exchange.route?.name ?? '',
     ...(flags === 0 ? {} : { responseFlags: responseFlags(flags) }),
     ...(exchange.metadata === null ? {} : { metadata: metadataOf(exchange.metadata) }),
-    customTags: tagsOf(exchange, tags),
+    customTags: tagsOf(exchange, customTags),
+    ...(filterState.length === 0 ? {} : { filterStateObjects: statesOf(exchange, filterState) }),
     upstreamRequestAttemptCount: exchange.attempts,
     connectionTerminationDetails: exchange.terminationDetails,
     streamId: exchange.request.headers.get('x-request-id') ?? '',
@@ -246,4 +254,15 @@ const timeOf = durationOf;
 /** Values of heads hold one byte per character; what is no UTF-8 is replaced, as protobuf wants text. */
 function textOf(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8').replaceAll('\uFFFD', '!');
+}
+
+/** As Envoy packs texts. */
+function statesOf({ filterState }: Exchange, names: readonly string[]): Record<string, Any> {
+  const found: Record<string, Any> = {};
+  for (const name of names) {
+    const value = filterState?.get(name);
+    if (value !== undefined)
+      found[name] = anyPack(StringValueSchema, create(StringValueSchema, { value: textOf(value) }));
+  }
+  return found;
 }

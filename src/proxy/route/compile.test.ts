@@ -187,6 +187,15 @@ function routedWithFilters(route: JsonObject, host: JsonObject): RouteEntry {
   return entryFor(decoders.decodeRoutes(message));
 }
 
+test.each<[action: JsonObject, wants: number | null]>([
+  [{ internal_redirect_action: 'HANDLE_INTERNAL_REDIRECT' }, 1],
+  [{ internal_redirect_action: 'HANDLE_INTERNAL_REDIRECT', max_internal_redirects: 3 }, 3],
+  [{ max_internal_redirects: 3 }, null],
+  [{ internal_redirect_policy: { max_internal_redirects: 2 }, max_internal_redirects: 3 }, 2],
+])('redirects that are followed, in older fields: %j', (action, wants) => {
+  expect(forwardOf({ route: { cluster: 'c', ...action } }).internalRedirect?.limit ?? null).toBe(wants);
+});
+
 describe('refused', () => {
   const route = (change: JsonObject) => ({
     virtual_hosts: [

@@ -49,7 +49,7 @@ export function compileForward(
     grpcTimeout: compileGrpcTimeout(action, path),
     maxDuration: compileMaxDuration(action, at(path, 'max_stream_duration')),
     mirrors: mirrors.length > 0 ? mirrors : inherited.mirrors,
-    internalRedirect: compileInternalRedirect(action.internalRedirectPolicy, at(path, 'internal_redirect_policy')),
+    internalRedirect: compileInternalRedirect(action, path),
     bufferLimit: inherited.bufferLimit,
     attemptHeaders: inherited.attemptHeaders,
     hash: compileHash(action.hashPolicy, at(path, 'hash_policy')),

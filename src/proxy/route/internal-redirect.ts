@@ -1,6 +1,12 @@
 // InternalRedirectPolicy → whether the proxy itself follows an upstream's redirect, and where to.
+import { create } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { InternalRedirectPolicy } from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
+import {
+  type InternalRedirectPolicy,
+  InternalRedirectPolicySchema,
+  RouteAction_InternalRedirectAction as RedirectAction,
+  type RouteAction,
+} from '../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { AllowListedRoutesConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config_pb.ts';
 import { PreviousRoutesConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config_pb.ts';
 import { SafeCrossSchemeConfigSchema } from '../../xds/gen/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config_pb.ts';
@@ -30,11 +36,16 @@ type RedirectPredicate = (step: RedirectStep) => boolean;
 const FOLLOWED = [301, 302, 303, 307, 308];
 const MOST_STATUSES = 5;
 
-export function compileInternalRedirect(
-  policy: InternalRedirectPolicy | undefined,
-  path: string,
-): InternalRedirect | null {
-  if (policy === undefined) return null;
+/** The policy, or the older fields in its place. */
+export function compileInternalRedirect(action: RouteAction, path: string): InternalRedirect | null {
+  const { internalRedirectPolicy: policy, maxInternalRedirects } = action;
+  if (policy !== undefined) return compilePolicy(policy, at(path, 'internal_redirect_policy'));
+  if (action.internalRedirectAction !== RedirectAction.HANDLE_INTERNAL_REDIRECT) return null;
+  const older = maxInternalRedirects === undefined ? {} : { maxInternalRedirects };
+  return compilePolicy(create(InternalRedirectPolicySchema, older), path);
+}
+
+function compilePolicy(policy: InternalRedirectPolicy, path: string): InternalRedirect {
   if (policy.redirectResponseCodes.length > MOST_STATUSES) {
     throw new ConfigError(at(path, 'redirect_response_codes'), `has more than ${MOST_STATUSES}`);
   }

@@ -19,7 +19,6 @@ export const format = fc.constantFrom(
   '%PATH(NQ:ORIG)%',
   '%PATH(WQ:ORIG_OR_PATH)%',
   '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
-  '%UPSTREAM_CLUSTER%',
   '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
   '%METADATA(ROUTE:ns:k)%',
   '%METADATA(ROUTE:ns)%',
