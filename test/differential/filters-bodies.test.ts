@@ -118,6 +118,12 @@ compareWithEnvoy(
       strict: {
         filters: `[${compressor('gzip', 'response_direction_config: { common_config: { min_content_length: 1000, content_type: [application/x] }, disable_on_etag_header: true, remove_accept_encoding_header: true, uncompressible_response_codes: [201] }')}]`,
       },
+      telling: {
+        filters: `[${compressor('gzip', 'response_direction_config: { status_header_enabled: true, disable_on_etag_header: true, uncompressible_response_codes: [201] }')}]`,
+      },
+      tellingBoth: {
+        filters: `[${compressor('gzip', 'response_direction_config: { status_header_enabled: true }', 'first')}, ${compressor('brotli', 'response_direction_config: { status_header_enabled: true }', 'second')}]`,
+      },
       small: {
         filters: `[${compressor('gzip', 'response_direction_config: { common_config: { min_content_length: 1 } }')}]`,
       },
@@ -172,6 +178,31 @@ compareWithEnvoy(
         { a: [respond({ status: 201, headers: { 'content-type': 'application/x' }, body: text.repeat(3) })] },
         201,
       ),
+
+      ...(
+        [
+          ['a type', { 'content-type': 'image/png' }, text, 200],
+          ['a length', {}, 'short', 200],
+          ['a length before a type', { 'content-type': 'image/png' }, 'short', 200],
+          ['an etag', { etag: '"1"' }, text, 200],
+          ['a type before an etag', { 'content-type': 'image/png', etag: '"1"' }, text, 200],
+          ['a status', {}, text, 201],
+          ['an etag before a status', { etag: '"1"' }, text, 201],
+          ['nothing of an encoding', { 'content-encoding': 'br' }, text, 200],
+          ['a length before an encoding', { 'content-encoding': 'br' }, 'short', 200],
+          ['nothing of a wish', { 'cache-control': 'no-transform' }, text, 200],
+          ['a length before a wish', { 'cache-control': 'no-transform' }, 'short', 200],
+          ['nothing without a body', {}, '', 200],
+        ] as const
+      ).flatMap(([name, headers, body, status]) => {
+        const script = { a: [respond({ status, headers: { 'content-type': 'text/plain', ...headers }, body })] };
+        return [
+          seen(`told: ${name}`, 'telling', get('/', 'accept-encoding: gzip'), script, status),
+          seen(`told though not wanted: ${name}`, 'telling', get('/'), script, status),
+          seen(`told by two: ${name}`, 'tellingBoth', get('/'), script, status),
+        ];
+      }),
+      seen('not told for a route', 'telling', get('/off', 'accept-encoding: gzip'), answer({}, 'short')),
 
       seen('mutated', 'mutation', get('/', 'x-gone: 1', 'x-there: old', 'x-tmp-a: 1', 'x-tmp-b: 2', 'x-level: mine')),
       seen('mutated at every level', 'mutation', get('/mutated')),
@@ -231,6 +262,14 @@ compareWithEnvoy(
       ['gzip', 'gzip', get('/', 'accept-encoding: gzip'), answer(), 'content-encoding: gzip'],
       ['brotli', 'br', get('/', 'accept-encoding: br, gzip'), answer(), 'content-encoding: br'],
       ['zstd', 'zstd', get('/', 'accept-encoding: zstd'), answer(), 'content-encoding: zstd'],
+      ['what is told of it', 'telling', get('/', 'accept-encoding: gzip'), answer(), 'gzip;Compressed;OriginalLength='],
+      [
+        'what is told of chunks',
+        'telling',
+        get('/', 'accept-encoding: gzip'),
+        { a: [chunked] },
+        'gzip;Compressed;OriginalLength=',
+      ],
       ['anything', 'gzip', get('/', 'accept-encoding: *'), answer(), 'content-encoding: gzip'],
       [
         'the one that is wanted more',

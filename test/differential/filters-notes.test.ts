@@ -67,11 +67,11 @@ const state = filter(
   'on_request_headers: [{ object_key: my.key, factory_key: envoy.string, format_string: { text_format_source: { inline_string: "<%REQ(X-USER)%>" } } }, { object_key: my.empty, factory_key: envoy.string, skip_if_empty: true, format_string: { text_format_source: { inline_string: "%REQ(X-NONE)%" }, omit_empty_values: true } }]',
 );
 const SESSION = `${TYPE}.filters.http.stateful_session.v3.StatefulSession`;
-const cookie = (strict = false, more = ''): string =>
+const cookie = (strict = false, more = '', fields = ''): string =>
   filter(
     'session',
     'stateful_session.v3.StatefulSession',
-    `stat_prefix: sessions, strict: ${strict}, session_state: { name: envoy.http.stateful_session.cookie, typed_config: { "@type": ${TYPE}.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: { name: where, path: /, ${more} } } }`,
+    `stat_prefix: sessions, strict: ${strict}, ${fields} session_state: { name: envoy.http.stateful_session.cookie, typed_config: { "@type": ${TYPE}.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: { name: where, path: /, ${more} } } }`,
   );
 const byHeader = filter(
   'session',
@@ -142,6 +142,7 @@ compareWithEnvoy(
       cookie: { filters: `[${cookie()}]` },
       lasting: { filters: `[${cookie(false, 'attributes: [{ name: SameSite, value: Strict }]')}]` },
       strict: { filters: `[${cookie(true)}]` },
+      strictGone: { filters: `[${cookie(true, '', 'status_on_strict_destination_not_found: 410,')}]` },
       header: { filters: `[${byHeader}]` },
       web: { filters: `[${filter('web', 'grpc_web.v3.GrpcWeb', '')}]` },
       check: { filters: `[${check('pass_through_mode: false')}]` },
@@ -196,6 +197,9 @@ compareWithEnvoy(
       seen('no session for a route', 'cookie', get('/session/off')),
       seen('a strict session whose endpoint is gone', 'strict', get('/session', `cookie: where="${stale}"`), {
         status: 503,
+      }),
+      seen('a strict session whose endpoint is gone, told', 'strictGone', get('/session', `cookie: where="${stale}"`), {
+        status: 410,
       }),
       seen('a session by header', 'header', get('/session')),
       seen('gRPC-Web', 'web', web(asked('shop').toString('latin1'), 'application/grpc-web+proto')),

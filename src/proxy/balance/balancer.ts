@@ -68,7 +68,12 @@ export type Reshare = (priorities: Priorities) => PriorityLoads;
 export type SubsetCriteria = readonly (readonly [name: string, value: string])[];
 
 /** `name` as in Endpoint. `strict`: no other endpoint will do. */
-export type EndpointOverride = { readonly name: string; readonly strict: boolean };
+export type EndpointOverride = {
+  readonly name: string;
+  readonly strict: boolean;
+  /** Of the answer where it is strict and cannot be had; 503 by default. */
+  readonly statusWithout?: number;
+};
 
 /** A request that wants nothing in particular. */
 export const anyEndpoint = {

@@ -104,7 +104,7 @@ export const filterFields: Readonly<Record<string, string>> = {
     'enabled min_content_length content_type content_type_matcher',
   'envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig': 'common_config',
   'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig':
-    'common_config disable_on_etag_header weaken_etag_on_compress remove_accept_encoding_header uncompressible_response_codes',
+    'common_config disable_on_etag_header weaken_etag_on_compress remove_accept_encoding_header uncompressible_response_codes status_header_enabled',
   'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute': 'disabled overrides',
   'envoy.extensions.filters.http.compressor.v3.CompressorOverrides': 'response_direction_config',
   'envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides': 'remove_accept_encoding_header',
@@ -155,7 +155,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': 'source resources_locator timeout',
   'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': 'odcds',
   'envoy.extensions.filters.http.set_filter_state.v3.Config': 'on_request_headers clear_route_cache',
-  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession': 'session_state strict stat_prefix',
+  'envoy.extensions.filters.http.stateful_session.v3.StatefulSession':
+    'session_state strict stat_prefix status_on_strict_destination_not_found',
   'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute': 'disabled stateful_session',
   'envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState': 'cookie',
   'envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState': 'name',

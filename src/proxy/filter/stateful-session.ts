@@ -62,12 +62,15 @@ function createStatefulSession(config: StatefulSession, name: string, path: stri
   // Without a state the filter does nothing, as in Envoy.
   if (sessionState === undefined) return { name };
   const state = compileState(sessionState, at(path, 'session_state'));
+  const statusWithout = config.statusOnStrictDestinationNotFound || 503;
+  if (statusWithout < 200 || statusWithout > 599)
+    throw new ConfigError(at(path, 'status_on_strict_destination_not_found'), `${statusWithout} is no status`);
   const count = statPrefix === '' ? null : counter(statPrefix, strict);
   return {
     name,
     request(exchange, { clock }) {
       const endpoint = state.read(exchange, clock.epoch());
-      if (endpoint !== null) exchange.override = { name: endpoint, strict };
+      if (endpoint !== null) exchange.override = { name: endpoint, strict, statusWithout };
       return undefined;
     },
     response(exchange, { headers }, scope) {

@@ -1,4 +1,5 @@
 // Every cause for which the proxy answers by itself, with Envoy's status, response flag, details and body. The one place for it.
+import type { EndpointOverride } from '../balance/balancer.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import { flag } from '../http/flags.ts';
 import { HeaderMap } from '../http/headers.ts';
@@ -64,6 +65,12 @@ export function clientNotDetected(status: number): LocalReply {
 /** To where a path without escaped slashes leads. */
 export function pathRedirect(path: string): LocalReply {
   return { ...reply(307, 0, 'path_normalization_failed', ''), headers: new HeaderMap(['location', path]) };
+}
+
+/** `override`: the endpoint the request had to go to. */
+export function withoutEndpoint(override: EndpointOverride | null): LocalReply {
+  const answer = cause.noHealthyUpstream;
+  return override?.strict === true ? { ...answer, status: override.statusWithout ?? answer.status } : answer;
 }
 
 export function clusterNotFound(status: number): LocalReply {

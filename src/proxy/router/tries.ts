@@ -11,7 +11,7 @@ import { countsStatus, type RouterOptions } from '../route/request-plan.ts';
 import type { AttemptOutcome, ForwardAction, ForwardPlan } from '../route/table.ts';
 import { announceRetry } from './announce-retry.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
-import { cause } from './causes.ts';
+import { cause, withoutEndpoint } from './causes.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { ForwardTarget } from './forward-target.ts';
 import { observeFailure } from './observe.ts';
@@ -81,7 +81,7 @@ export class Tries {
     if (host === null) {
       const asked = this.#cluster.dynamicHosts?.look(this.#exchange.request.authority);
       if (asked instanceof Promise) this.#startWhenKnown(asked);
-      else this.#owner.onNone(cause.noHealthyUpstream);
+      else this.#owner.onNone(withoutEndpoint(this.#exchange.override));
       return;
     }
     const exchange = this.#exchange;

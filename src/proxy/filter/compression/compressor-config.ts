@@ -26,6 +26,8 @@ export type CompressorConfig = {
   readonly response: CompressedDirection & {
     readonly skipsEtag: boolean;
     readonly weakensEtag: boolean;
+    /** A header says what was done, and what not and why. */
+    readonly tellsStatus: boolean;
     readonly skippedStatuses: ReadonlySet<number>;
   };
   readonly removesAcceptEncoding: boolean;
@@ -51,6 +53,7 @@ export function compileCompressorConfig(message: Compressor, path: string): Comp
       ...compileDirection(response?.commonConfig, true, at(path, 'response_direction_config.common_config')),
       skipsEtag: response?.disableOnEtagHeader ?? false,
       weakensEtag: response?.weakenEtagOnCompress ?? false,
+      tellsStatus: response?.statusHeaderEnabled ?? false,
       skippedStatuses: new Set(response?.uncompressibleResponseCodes ?? []),
     },
     removesAcceptEncoding: response?.removeAcceptEncodingHeader ?? false,

@@ -99,12 +99,15 @@ class Compression implements StreamFilter {
       const { library, response } = this.#config;
       const stats = this.#stats.response;
       const considered = this.#isOn(response) && isLongEnough(headers, response, stats);
+      if (response.tellsStatus && this.#isOn(response) && !last) tellWhyNot(headers, status, this.#config);
       const compressible =
         considered &&
         isCompressible(headers, response) &&
         !this.#isKeptByEtag(headers) &&
         !response.skippedStatuses.has(status);
-      const wanted = !last && considered && this.#isWanted(headers);
+      // As in Envoy: who is told why not was not asked.
+      const asks = response.tellsStatus ? compressible : considered;
+      const wanted = !last && asks && this.#isWanted(headers);
       if (compressible) vary(headers);
       if (!compressible || !wanted) {
         stats.not_compressed += 1;
@@ -112,6 +115,7 @@ class Compression implements StreamFilter {
       }
       stats.compressed += 1;
       sanitizeEtag(headers, response.weakensEtag);
+      if (response.tellsStatus) tellCompressed(headers, library);
       encode(headers, library);
       this.#down = this.#coder(this.#stream.response, stats);
     },
@@ -194,13 +198,37 @@ function isLongEnough(headers: HeaderMap, { minimum }: CompressedDirection, stat
 }
 
 function isCompressible(headers: HeaderMap, direction: CompressedDirection): boolean {
-  if (headers.has('content-encoding') || !hasType(headers, direction)) return false;
-  return !/\bno-transform\b/i.test(headers.joined('cache-control') ?? '');
+  return !isClosed(headers) && hasType(headers, direction);
+}
+
+/** It is compressed already, or is to stay as it is (RFC 9111 5.2.2.6). */
+function isClosed(headers: HeaderMap): boolean {
+  return headers.has('content-encoding') || /\bno-transform\b/i.test(headers.joined('cache-control') ?? '');
 }
 
 function hasType(headers: HeaderMap, { compressible }: CompressedDirection): boolean {
   const type = headers.get('content-type');
   return type === undefined || compressible(type.split(';', 1)[0]!.trim().toLowerCase());
+}
+
+const STATUS = 'x-envoy-compression-status';
+
+/** For whoever wonders (`status_header_enabled`); of what was compressed before, or is not to be, nothing is said. */
+function tellWhyNot(headers: HeaderMap, status: number, { library, response }: CompressorConfig): void {
+  const why = reasonAgainst(headers, status, response);
+  if (why !== null) headers.append(STATUS, `${library.encoding};${why}`);
+}
+
+function reasonAgainst(headers: HeaderMap, status: number, response: CompressorConfig['response']): string | null {
+  if (isClosed(headers)) return null;
+  if (Number(headers.get('content-length') ?? response.minimum) < response.minimum) return 'ContentLengthTooSmall';
+  if (!hasType(headers, response)) return 'ContentTypeNotAllowed';
+  if (response.skipsEtag && headers.has('etag')) return 'EtagNotAllowed';
+  return response.skippedStatuses.has(status) ? 'StatusCodeNotAllowed' : null;
+}
+
+function tellCompressed(headers: HeaderMap, { encoding }: Library): void {
+  headers.append(STATUS, `${encoding};Compressed;OriginalLength=${headers.get('content-length') ?? ''}`);
 }
 
 function encode(headers: HeaderMap, { encoding }: Library): void {
