@@ -161,7 +161,9 @@ compareWithEnvoy(
       upgrade: {
         filters: `[${filter('bridge', 'grpc_http1_bridge.v3.Config', 'upgrade_protobuf_to_grpc: true, ignore_query_parameters: true')}]`,
       },
-      stats: { filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true')}]` },
+      stats: {
+        filters: `[${filter('stats', 'grpc_stats.v3.FilterConfig', 'stats_for_all_methods: true, enable_upstream_stats: true')}]`,
+      },
     },
     clusters: `${many}${grpcCluster('grpc', server.port)}`,
     virtualHosts,
@@ -258,6 +260,12 @@ compareWithEnvoy(
     ],
   },
   (pair) => {
+    test('times of gRPC have names', async () => {
+      const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(histograms));
+      expect(theirs, 'Envoy').not.toEqual([]);
+      expect(mine).toEqual(theirs);
+    });
+
     test.each<[when: string, path: string, listener: string, status: number]>([
       ['failing', '/healthz', 'check', 503],
       ['failing', '/healthz', 'behind', 503],
@@ -274,6 +282,17 @@ compareWithEnvoy(
     });
   },
 );
+
+async function histograms(stand: Stand): Promise<string[]> {
+  const response = await fetch(
+    `http://127.0.0.1:${stand.portOf('admin')}/stats?type=Histograms&filter=RateLimitService.*rq_time`,
+  );
+  return (await response.text())
+    .split('\n')
+    .map((line) => line.replace(/:.*/, ''))
+    .filter(Boolean)
+    .sort();
+}
 
 async function health(stand: Stand, verdict: 'fail' | 'ok'): Promise<void> {
   await fetch(`http://127.0.0.1:${stand.portOf('admin')}/healthcheck/${verdict}`, { method: 'POST' });

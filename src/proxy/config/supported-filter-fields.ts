@@ -163,7 +163,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.http.v3.Cookie': 'name ttl path attributes',
   'envoy.type.http.v3.CookieAttribute': 'name value',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig':
-    'individual_method_stats_allowlist stats_for_all_methods replace_dots_in_grpc_service_name emit_filter_state',
+    'individual_method_stats_allowlist stats_for_all_methods replace_dots_in_grpc_service_name emit_filter_state enable_upstream_stats',
   'envoy.extensions.filters.http.grpc_http1_bridge.v3.Config': 'upgrade_protobuf_to_grpc ignore_query_parameters',
   'envoy.config.core.v3.GrpcMethodList': 'services',
   'envoy.config.core.v3.GrpcMethodList.Service': 'name method_names',

@@ -1,8 +1,9 @@
 // Counters of gRPC calls under Envoy's names: by status code, `success`, `failure`, `total`.
+import { Histogram } from '../../lib/histogram.ts';
 import { pathOnly } from '../route/match/query.ts';
 
-/** Codes have a counter once they have occurred. */
-export type GrpcCounters = Record<string, number>;
+/** Codes have a counter once they have occurred, `upstream_rq_time` a histogram. */
+export type GrpcCounters = Record<string, number | Histogram>;
 
 export type GrpcMethod = { readonly service: string; readonly method: string };
 
@@ -21,5 +22,14 @@ export function countStatus(counters: GrpcCounters, status: string): void {
 }
 
 export function count(counters: GrpcCounters, name: string, by: number): void {
-  counters[name] = (counters[name] ?? 0) + by;
+  const before = counters[name];
+  counters[name] = (typeof before === 'number' ? before : 0) + by;
+}
+
+/** Milliseconds from the end of the request to the end of the response, as the upstream saw them. */
+export function recordTime(counters: GrpcCounters, millis: number): void {
+  const known = counters['upstream_rq_time'];
+  const times = known instanceof Histogram ? known : new Histogram();
+  counters['upstream_rq_time'] = times;
+  times.record(millis);
 }

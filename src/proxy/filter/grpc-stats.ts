@@ -10,7 +10,7 @@ import { leaveObject, StateObject } from '../http/state-object.ts';
 import { clusterScope } from './cluster-stats.ts';
 import { compiler, type FilterKind } from './define.ts';
 import type { FilterScope, FilterStream, HttpFilter, StreamFilter } from './filter.ts';
-import { count, countStatus, type GrpcCounters, type GrpcMethod, methodOf } from './grpc-counters.ts';
+import { count, countStatus, type GrpcCounters, type GrpcMethod, methodOf, recordTime } from './grpc-counters.ts';
 
 /** How the counters of a call are named below `cluster.<name>.grpc`; null: not apart from the others. */
 type Naming = (called: GrpcMethod) => string | null;
@@ -21,19 +21,27 @@ export const grpcStats: FilterKind = { chain: compiler(FilterConfigSchema, creat
 
 function createGrpcStats(config: FilterConfig, name: string, path: string): HttpFilter {
   const naming = compileNaming(config, path);
+  const options = { leavesCounts: config.emitFilterState, timesUpstream: config.enableUpstreamStats };
   return {
     name,
     open(exchange, scope, stream) {
       const type = exchange.request.headers.get('content-type');
       const isGrpc = type === 'application/grpc' || type?.startsWith('application/grpc+') === true;
-      return isGrpc ? new CountedCall(naming, config.emitFilterState, exchange, scope, stream) : null;
+      return isGrpc ? new CountedCall(naming, options, exchange, scope, stream) : null;
     },
   };
 }
 
+type CallOptions = {
+  /** Numbers of messages are left in filter state. */
+  readonly leavesCounts: boolean;
+  /** How long upstreams took is recorded. */
+  readonly timesUpstream: boolean;
+};
+
 class CountedCall implements StreamFilter {
   readonly #naming: Naming;
-  readonly #leavesCounts: boolean;
+  readonly #options: CallOptions;
   readonly #exchange: Exchange;
   readonly #scope: FilterScope;
   readonly #stream: FilterStream;
@@ -42,9 +50,9 @@ class CountedCall implements StreamFilter {
   readonly #called: GrpcMethod | null;
   #status: string | undefined;
 
-  constructor(naming: Naming, leavesCounts: boolean, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
+  constructor(naming: Naming, options: CallOptions, exchange: Exchange, scope: FilterScope, stream: FilterStream) {
     this.#naming = naming;
-    this.#leavesCounts = leavesCounts;
+    this.#options = options;
     this.#exchange = exchange;
     this.#scope = scope;
     this.#stream = stream;
@@ -54,7 +62,7 @@ class CountedCall implements StreamFilter {
   readonly request = {
     data: (chunk: Buffer): void => {
       this.#up.add(chunk);
-      if (this.#leavesCounts) this.#leaveCounts();
+      if (this.#options.leavesCounts) this.#leaveCounts();
       this.#stream.request.write(chunk);
     },
   };
@@ -65,7 +73,7 @@ class CountedCall implements StreamFilter {
     },
     data: (chunk: Buffer): void => {
       this.#down.add(chunk);
-      if (this.#leavesCounts) this.#leaveCounts();
+      if (this.#options.leavesCounts) this.#leaveCounts();
       this.#stream.response.write(chunk);
     },
     end: (trailers: HeaderMap | null): void => {
@@ -98,6 +106,9 @@ class CountedCall implements StreamFilter {
     if (this.#status !== undefined) countStatus(counters, this.#status);
     count(counters, 'request_message_count', this.#up.messages);
     count(counters, 'response_message_count', this.#down.messages);
+    const { upstreamSentEnd, upstreamEnded } = this.#exchange;
+    if (this.#options.timesUpstream && upstreamSentEnd > 0 && upstreamEnded > 0)
+      recordTime(counters, Math.floor(upstreamEnded - upstreamSentEnd));
   }
 }
 

@@ -112,6 +112,8 @@ const exchanged: Operators = plain({
   TRACE_ID: ({ span }) => span?.traceId,
   SPAN_ID: ({ span }) => span?.spanId,
   ACCESS_LOG_TYPE: (exchange) => exchange.logType,
+  /** Of acknowledgements of QUIC, which is not spoken. */
+  ROUNDTRIP_DURATION: () => undefined,
   // Filters may set flags of their own, and upstream filters state; there are none that do.
   CUSTOM_FLAGS: () => '',
   /** Only what is put into our own answers knows it. */
@@ -119,9 +121,9 @@ const exchanged: Operators = plain({
 });
 
 const withParameter: Operators = {
-  REQ: (parameter, path) => compileRequestHeader(headerNames('REQ', parameter, path)),
-  RESP: (parameter, path) => compileResponseHeader(headerNames('RESP', parameter, path)),
-  TRAILER: (parameter, path) => compileHeader(headerNames('TRAILER', parameter, path), ({ trailers }) => trailers),
+  ...named(['REQ', 'REQUEST_HEADER'], compileRequestHeader),
+  ...named(['RESP', 'RESPONSE_HEADER'], compileResponseHeader),
+  ...named(['TRAILER', 'RESPONSE_TRAILER'], (names) => compileHeader(names, ({ trailers }) => trailers)),
   START_TIME: startTime('utc'),
   START_TIME_LOCAL: startTime('local'),
   EMIT_TIME: emitTime('utc'),
@@ -157,6 +159,13 @@ const OPERATORS: Operators = {
   ...grpc,
   ...withParameter,
 };
+
+/** One operator under several names. */
+function named(operators: readonly string[], compile: (names: [string, string | undefined]) => Operator): Operators {
+  return Object.fromEntries(
+    operators.map((name) => [name, (parameter, path) => compile(headerNames(name, parameter, path))]),
+  );
+}
 
 function headerNames(operator: string, parameter: string | null, path: string): [string, string | undefined] {
   const names = alternatives(required(operator, parameter, path), path);
