@@ -15,7 +15,7 @@ const cluster = (name: string, fields: string, members: readonly string[]): stri
   `{ name: ${name}, type: STATIC, connect_timeout: 1s, ${fields}, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [${members.join(', ')}] }] } }`;
 
 const NO_PANIC = 'common_lb_config: { healthy_panic_threshold: { value: 0 } }';
-const OFTEN = 'timeout: 0.3s, interval: 0.1s, no_traffic_interval: 0.1s';
+const OFTEN = 'timeout: 1s, interval: 0.1s, no_traffic_interval: 0.1s';
 const check = (probe: string, thresholds = 'unhealthy_threshold: 2, healthy_threshold: 2', times = OFTEN): string =>
   `${NO_PANIC}, health_checks: [{ ${times}, ${thresholds}, ${probe} }]`;
 const http = (path: string, more = ''): string => check(`http_health_check: { path: ${path}, ${more} }`);
@@ -297,7 +297,7 @@ async function settled(stand: Stand, name: string, flags: Readonly<Record<string
     last = await healthFlags(stand, name);
     return JSON.stringify(last) === JSON.stringify(flags);
   };
-  await waitFor(`health of ${name} at ${stand.subject}`, isSettled, { deadline: 4_000 }).catch(() => {
+  await waitFor(`health of ${name} at ${stand.subject}`, isSettled, { deadline: 10_000 }).catch(() => {
     expect(last, stand.subject).toEqual(flags);
   });
 }
