@@ -82,6 +82,19 @@ test('a refusal closes it before the next filter', async () => {
   expect([second.answers.length, dataPlane.listeners()[0]!.activeConnections]).toEqual([0, 0]);
 });
 
+test('a refusal that is to be told later ends with the listener', async () => {
+  const first = asking();
+  const { dataPlane, port } = await start(first.filter);
+  const client = openClient(port);
+  await first.until(() => first.answers.length === 1);
+  first.answers[0]!({ delay: 600_000, details: '' });
+  const [bound] = dataPlane.listeners();
+  expect(bound!.activeConnections).toBe(1);
+  await dataPlane.close();
+  expect(await client.ended()).toBe('');
+  expect(bound!.activeConnections).toBe(0);
+});
+
 test('what is asked is given up when the connection is closed', async () => {
   const first = asking();
   const { dataPlane, port } = await start(first.filter);

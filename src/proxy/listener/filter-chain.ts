@@ -137,8 +137,16 @@ export class FilterChain {
   #refuse(socket: Socket, record: Exchange, { delay, details }: Refusal): void {
     record.terminationDetails = details;
     socket.on('error', () => socket.destroy());
-    if (delay > 0) this.#services.wheel.set(delay, () => socket.destroy());
+    if (delay > 0) this.#closeAfter(delay, socket);
     else socket.destroy();
     this.#terminal.turnAway?.(record);
+  }
+
+  /** Until then it is the chain's still. */
+  #closeAfter(delay: number, socket: Socket): void {
+    const { wheel } = this.#services;
+    this.expect(socket);
+    const timer = wheel.set(delay, () => socket.destroy());
+    socket.once('close', () => wheel.cancel(timer));
   }
 }
