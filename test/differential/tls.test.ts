@@ -75,6 +75,7 @@ filter_chains: [{ filter_chain_match: { server_names: [secure.test] }, filters: 
   'our-order': secured(`${own('server')}, ${ORDERED}`),
   'client-order': secured(`${own('server', 'web')}, ${ORDERED}`, 'prefer_client_ciphers: true'),
   curve: secured(`${own('server')}, tls_params: { ecdh_curves: [P-384] }`),
+  fips: secured(`${own('server')}, tls_params: { ecdh_curves: [X25519], compliance_policies: [FIPS_202205] }`),
   tickets: secured(own('server')),
   ticketless: secured(
     own('server'),
@@ -200,6 +201,17 @@ const cases: ConnectionCase[] = [
   refuses('a cipher of no list', 'strong', nobody({ ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }), 'connection_error'),
   admits('a curve of the list', 'curve', nobody({ ecdhCurve: 'P-384' })),
   refuses('a curve of no list', 'curve', nobody({ ecdhCurve: 'X25519' }), 'connection_error'),
+  admits('a group of the policy', 'fips', nobody({ ecdhCurve: 'P-384' })),
+  admits('a cipher of the policy', 'fips', nobody({ ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384', maxVersion: 'TLSv1.2' })),
+  refuses('a group that the policy does not know', 'fips', nobody({ ecdhCurve: 'X25519' }), 'connection_error'),
+  {
+    name: 'a cipher that the policy does not know',
+    async run(stand) {
+      const tls = { ciphers: 'ECDHE-ECDSA-CHACHA20-POLY1305', maxVersion: 'TLSv1.2' } as const;
+      return (await talk(stand.port('fips'), hello, { tls })).ended;
+    },
+    wants: 'refused',
+  },
   {
     name: 'sessions are resumed',
     async run(stand) {

@@ -76,7 +76,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
     'default_validation_context validation_context_sds_secret_config',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':
-    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms',
+    'tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms compliance_policies',
   'envoy.extensions.transport_sockets.tls.v3.TlsCertificate':
     'certificate_chain private_key password ocsp_staple watched_directory',
   'envoy.config.core.v3.WatchedDirectory': 'path',

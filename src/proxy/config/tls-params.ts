@@ -1,6 +1,7 @@
 // TlsParameters → OpenSSL's words for versions, ciphers, groups and signature algorithms.
 import { getCiphers } from 'node:tls';
 import {
+  TlsParameters_CompliancePolicy as Policy,
   type TlsParameters,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
@@ -23,7 +24,33 @@ const KNOWN_CURVES: ReadonlySet<string> = new Set(['X25519', 'P-256', 'P-384', '
 const SIGNATURES =
   /^(rsa_pkcs1_sha(1|256|384|512)|rsa_pss_rsae_sha(256|384|512)|ecdsa_secp256r1_sha256|ecdsa_secp384r1_sha384|ecdsa_secp521r1_sha512|ed25519)$/;
 
+/** NIST SP 800-52 Rev. 2 as BoringSSL reads it (`ssl_compliance_policy_fips_202205`): in place of what else is configured. */
+const FIPS: TlsParams = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384',
+    ...CIPHERS.filter((cipher) => cipher.includes('-AES')),
+  ].join(':'),
+  curves: 'P-256:P-384',
+  signatureAlgorithms: [
+    ...['rsa_pkcs1_sha256', 'rsa_pkcs1_sha384', 'rsa_pkcs1_sha512'],
+    ...['ecdsa_secp256r1_sha256', 'ecdsa_secp384r1_sha384'],
+    ...['rsa_pss_rsae_sha256', 'rsa_pss_rsae_sha384', 'rsa_pss_rsae_sha512'],
+  ].join(':'),
+};
+
 export function decodeParams(params: TlsParameters | undefined, path: string): TlsParams {
+  const own = decodeOwnParams(params, path);
+  const [policy, ...more] = params?.compliancePolicies ?? [];
+  if (policy === undefined) return own;
+  const here = at(path, 'compliance_policies');
+  if (more.length > 0) throw new ConfigError(here, 'must be at most one');
+  if (policy !== Policy.FIPS_202205) throw new ConfigError(here, 'is not supported (hint: FIPS_202205)');
+  return FIPS;
+}
+
+function decodeOwnParams(params: TlsParameters | undefined, path: string): TlsParams {
   const minVersion = version(params?.tlsMinimumProtocolVersion, 'TLSv1.2', at(path, 'tls_minimum_protocol_version'));
   const maxVersion = version(params?.tlsMaximumProtocolVersion, 'TLSv1.3', at(path, 'tls_maximum_protocol_version'));
   if (minVersion > maxVersion) throw new ConfigError(at(path, 'tls_minimum_protocol_version'), 'is over the maximum');

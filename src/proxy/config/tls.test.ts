@@ -207,6 +207,12 @@ describe('tls', () => {
       `${here}.common_tls_context.validation_context.suppress_client_ca_list: is not supported`,
     ],
     [
+      'a policy that OpenSSL does not have',
+      { tls_certificates: [certificate], tls_params: { compliance_policies: ['CNSA2_202603'] } },
+      {},
+      `${here}.common_tls_context.tls_params.compliance_policies: is not supported (hint: FIPS_202205)`,
+    ],
+    [
       'require_sni',
       { tls_certificates: [certificate] },
       { require_sni: true },

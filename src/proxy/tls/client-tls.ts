@@ -11,6 +11,7 @@ import { libraryFailure } from './failure-words.ts';
 import { type PeerChain, peerChainOf } from './peer.ts';
 import { purposeWith } from './request-names.ts';
 import type { SecretStore } from './secrets.ts';
+import { SessionCache } from './session-cache.ts';
 import type { CurrentValidation } from './validation.ts';
 import { faultOf, isForHost, refusePeer, type VerifyFailure, wordsOfRefusal } from './verify.ts';
 
@@ -32,6 +33,8 @@ type Handshake = Usable & {
 };
 
 const NONE: readonly string[] = [];
+/** Of one cluster. */
+const MOST_SESSIONS = 1_000;
 
 export class TlsConnector implements Connector {
   readonly purposeOf: Connector['purposeOf'];
@@ -42,7 +45,7 @@ export class TlsConnector implements Connector {
   #current: CurrentContext | null = null;
   #usable: Usable | null = null;
   /** Sessions by endpoint; forgotten with the context they were made in. */
-  #sessions = new Map<string, Resumable>();
+  #sessions = new SessionCache<Resumable>(MOST_SESSIONS);
 
   /** `below` makes the sockets that TLS is spoken on; null: plain ones, made in the same step. */
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore, below: Connector | null = null) {
@@ -167,7 +170,7 @@ export class TlsConnector implements Connector {
     if (typeof made === 'string') return made;
     this.#usable = { context: made, validation: current.validation };
     this.#current = current;
-    this.#sessions = new Map();
+    this.#sessions = new SessionCache(MOST_SESSIONS);
     return this.#usable;
   }
 
