@@ -33,6 +33,8 @@ const listeners = {
   trusting: '{ append_x_forwarded_port: true, use_remote_address: true, xff_num_trusted_hops: 1 }',
   named: 'add_user_agent: true',
   answering: 'always_set_request_id_in_response: true',
+  dropping: 'common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }',
+  picky: 'common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }',
   lenient: 'stream_error_on_invalid_http_message: true',
   overridden:
     '{ stream_error_on_invalid_http_message: false, http_protocol_options: { override_stream_error_on_invalid_http_message: true } }',
@@ -102,6 +104,9 @@ compareWithEnvoy({
     ...(['ported', 'edged', 'trusting'] as const).flatMap((one) => [headed(one), headed(one, 'x-forwarded-port: 7')]),
     headed('named'),
     headed('named', 'user-agent: curl', 'x-envoy-downstream-service-cluster: me'),
+    headed('dropping', 'x_a: 1', 'x-b: 2', 'x-c_: 3'),
+    headed('picky', 'x-a: _'),
+    at('picky', 'an underscore', get('/a/b', 'x-b: 2', 'x_a: 1'), { status: 400, reached: [] }, { closes: true }),
     headed('answering', 'x-request-id: 7'),
     at('answering', 'an answer of its own', get('/direct', 'x-request-id: 7'), { status: 200 }),
     at(

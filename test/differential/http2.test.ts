@@ -135,6 +135,10 @@ const requests: readonly Http2Case[] = [
     ],
     { listener: 'tunnels-off' },
   ),
+  ask('names with underscores dropped', requestFields('GET', '/', ['x_a', '1'], ['x-b', '2']), {
+    listener: 'dropping',
+  }),
+  ask('names with underscores refused', requestFields('GET', '/', ['x_a', '1'], ['x-b', '2']), { listener: 'picky' }),
   ask('an answer before the request ends', requestFields('POST', '/direct'), { body: 'hello' }),
 ];
 
@@ -380,6 +384,8 @@ compareWithEnvoy(
       front: { manager: 'stream_idle_timeout: 3s' },
       back: { manager: 'codec_type: HTTP2' },
       lenient: { manager: 'http2_protocol_options: { override_stream_error_on_invalid_http_message: true }' },
+      dropping: { manager: 'common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }' },
+      picky: { manager: 'common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }' },
       narrow: { manager: 'http2_protocol_options: { max_concurrent_streams: 1 }' },
       hasty: { manager: 'request_headers_timeout: 0.3s' },
       'hasty-request': { manager: 'request_timeout: 0.3s' },

@@ -88,6 +88,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     anyMethod: false,
     defaultHost: '',
     proxies100Continue: false,
+    underscores: 'allow' as const,
     idleTimeout: 0,
     drainTimeout: 0,
     delayedCloseTimeout: 0,

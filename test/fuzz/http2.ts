@@ -27,6 +27,7 @@ export const http2Server: Target = {
       ...{
         maxHeadBytes: 4_096,
         proxies100Continue: false,
+        underscores: 'allow' as const,
         maxHeaders: 20,
         idleTimeout: 60_000,
         drainTimeout: 0,

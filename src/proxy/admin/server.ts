@@ -32,6 +32,7 @@ const limits = {
   anyMethod: false,
   defaultHost: 'localhost',
   proxies100Continue: false,
+  underscores: 'allow' as const,
   idleTimeout: 60_000,
   drainTimeout: 0,
   delayedCloseTimeout: 1_000,

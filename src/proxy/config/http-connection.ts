@@ -1,7 +1,10 @@
 // HttpConnectionManager → HttpConnectionConfig.
 
 import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
-import type { Http1ProtocolOptions } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
+import {
+  type Http1ProtocolOptions,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
+} from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardCert,
@@ -69,9 +72,25 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
       at(path, 'http2_protocol_options'),
       manager.streamErrorOnInvalidHttpMessage,
     ),
+    underscores: decodeUnderscores(manager, at(path, 'common_http_protocol_options.headers_with_underscores_action')),
     ...decodeHttp1(manager.httpProtocolOptions),
     via: manager.via,
   };
+}
+
+const UNDERSCORES: ReadonlyMap<UnderscoresAction, HttpConnectionConfig['underscores']> = new Map([
+  [UnderscoresAction.ALLOW, 'allow'],
+  [UnderscoresAction.DROP_HEADER, 'drop'],
+  [UnderscoresAction.REJECT_REQUEST, 'reject'],
+]);
+
+function decodeUnderscores(
+  { commonHttpProtocolOptions: options }: HttpConnectionManager,
+  path: string,
+): HttpConnectionConfig['underscores'] {
+  const known = UNDERSCORES.get(options?.headersWithUnderscoresAction ?? UnderscoresAction.ALLOW);
+  if (known === undefined) throw new ConfigError(path, 'is not known');
+  return known;
 }
 
 function decodeHttp1(

@@ -92,6 +92,11 @@ describe('listener', () => {
         defaultHost: 'a',
       },
     ],
+    [
+      'names with underscores',
+      { common_http_protocol_options: { headers_with_underscores_action: 'REJECT_REQUEST' } },
+      { underscores: 'reject' },
+    ],
     ['how connections go by default', {}, { drainTimeout: 5_000, delayedCloseTimeout: 1_000, safeMaxDuration: false }],
     ['no idle timeout', { common_http_protocol_options: { idle_timeout: '0s' } }, { idleTimeout: 0 }],
     [

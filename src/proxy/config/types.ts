@@ -2,6 +2,7 @@
 
 import type { AddressTest } from '../../lib/cidr.ts';
 import type { HttpFilter } from '../filter/filter.ts';
+import type { Underscores } from '../http/underscores.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
@@ -147,6 +148,8 @@ export type HttpConnectionConfig = HeadRules & {
     readonly set: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean; readonly cert: boolean };
   };
   readonly acceptHttp10: boolean;
+  /** What becomes of fields with underscores in their names. */
+  readonly underscores: Underscores;
   /** HTTP/1.1: methods need not be known. */
   readonly anyMethod: boolean;
   /** That of requests of HTTP/1.0 which name none; '': they are refused. */

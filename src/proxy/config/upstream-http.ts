@@ -1,9 +1,10 @@
 // How HTTP is spoken to a cluster: HttpProtocolOptions (the extension), or the deprecated fields of the cluster itself.
 import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
-import type {
-  HttpProtocolOptions as CommonOptions,
-  Http2ProtocolOptions,
-  UpstreamHttpProtocolOptions,
+import {
+  type HttpProtocolOptions as CommonOptions,
+  type Http2ProtocolOptions,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
+  type UpstreamHttpProtocolOptions,
 } from '../../xds/gen/envoy/config/core/v3/protocol_pb.ts';
 import {
   type HttpProtocolOptions,
@@ -25,6 +26,8 @@ export function decodeUpstreamHttp(
   const { protocol, options, optionsPath, common, commonPath, names } = protocolOptions(cluster);
   if (common?.maxHeadersCount !== undefined)
     throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
+  if (common !== undefined && common.headersWithUnderscoresAction !== UnderscoresAction.ALLOW)
+    throw new ConfigError(at(commonPath, 'headers_with_underscores_action'), 'is for connections of clients only');
   if (common?.maxConnectionDurationJitter !== undefined)
     throw new ConfigError(at(commonPath, 'max_connection_duration_jitter'), 'is for connections of clients only');
   return {

@@ -9,6 +9,7 @@ export const fault = {
   authority: { status: 400, details: 'http.invalid_authority', body: 'Bad Request' },
   url: { status: 400, details: 'http1.invalid_url', body: 'Bad Request' },
   scheme: { status: 400, details: 'http1.invalid_scheme', body: 'Bad Request' },
+  underscore: { status: 400, details: 'http1.unexpected_underscore', body: 'Bad Request' },
   missingHost: { status: 400, details: 'missing_host_header', body: '' },
   version: { status: 426, details: 'low_version', body: 'Upgrade Required' },
   tooManyHeaders: { status: 431, details: 'http1.too_many_headers', body: 'Request Header Fields Too Large' },

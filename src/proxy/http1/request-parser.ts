@@ -2,6 +2,7 @@
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault } from '../http/stream.ts';
+import { hasUnderscores, type Underscores, withoutUnderscores } from '../http/underscores.ts';
 import { fault } from './faults.ts';
 import { FieldSection } from './field-section.ts';
 import { CHUNKED, UNTIL_CLOSE } from './response-parser.ts';
@@ -33,6 +34,7 @@ export type ParserOptions = {
   readonly anyMethod: boolean;
   readonly defaultHost: string;
   readonly proxies100Continue: boolean;
+  readonly underscores: Underscores;
 };
 
 export class RequestParser {
@@ -62,6 +64,10 @@ export class RequestParser {
     const section = this.#section;
     const wrong = section.read(text, line + 2, this.#options.maxHeaders);
     if (wrong !== null) return wrong;
+    if (this.#options.underscores !== 'allow' && hasUnderscores(section.fields)) {
+      if (this.#options.underscores === 'reject') return fault.underscore;
+      section.fields = withoutUnderscores(section.fields);
+    }
     if (old && section.chunked) return fault.transferEncoding;
     return this.#finish(method, target, old);
   }

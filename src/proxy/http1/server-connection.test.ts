@@ -16,6 +16,7 @@ const LIMITS: ServerConnectionOptions = {
   anyMethod: false,
   defaultHost: '',
   proxies100Continue: false,
+  underscores: 'allow',
   idleTimeout: 60_000,
   drainTimeout: 5_000,
   delayedCloseTimeout: 1_000,
@@ -369,6 +370,14 @@ describe('framing of responses', () => {
   ])('%s', (_name, request, status, headers, body, trailers, expected) => {
     expect(respond(request, status, headers, body, trailers)).toBe(expected);
   });
+});
+
+test.each<[underscores: ServerConnectionOptions['underscores'], answer: string]>([
+  ['allow', '200 GET a / {x_a=1&x-b=2} []'],
+  ['drop', '200 GET a / {x-b=2} []'],
+  ['reject', '400 http1.unexpected_underscore'],
+])('names with underscores: %s', (underscores, answer) => {
+  expect(deliver(whole(`${GET}x_a: 1\r\nx-b: 2\r\n\r\n`), { underscores })).toEqual([answer]);
 });
 
 describe('time and closing', () => {

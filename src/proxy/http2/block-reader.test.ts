@@ -74,7 +74,13 @@ describe('header blocks seen again', () => {
   });
 
   test('trailers may be what was no head', () => {
-    const limits = { maxHeadBytes: 1_000, maxHeaders: 10, allowConnect: false, proxies100Continue: false };
+    const limits = {
+      maxHeadBytes: 1_000,
+      maxHeaders: 10,
+      allowConnect: false,
+      proxies100Continue: false,
+      underscores: 'allow' as const,
+    };
     const blocks = new BlockReader(new HpackDecoder(4_096), () => new RequestFields(limits));
     const block = hex('0004 6b69 6e64 0573 6d61 6c6c');
     expect(blocks.read(block, 0, block.length)!.head(false)).toBeNull();
@@ -82,7 +88,13 @@ describe('header blocks seen again', () => {
   });
 
   test('heads from one block are changed apart', () => {
-    const limits = { maxHeadBytes: 1_000, maxHeaders: 10, allowConnect: false, proxies100Continue: false };
+    const limits = {
+      maxHeadBytes: 1_000,
+      maxHeaders: 10,
+      allowConnect: false,
+      proxies100Continue: false,
+      underscores: 'allow' as const,
+    };
     const blocks = new BlockReader(new HpackDecoder(4_096), () => new RequestFields(limits));
     const block = hex('82 84 86 0104 7474 7474 0004 6b69 6e64 0573 6d61 6c6c');
     const [one, other] = [0, 1].map(() => blocks.read(block, 0, block.length)!.head(false)!);

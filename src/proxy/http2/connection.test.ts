@@ -93,6 +93,7 @@ function serve(options: Partial<Http2Options> = {}, acceptor: StreamAcceptor = a
     ...{
       maxHeadBytes: 4_096,
       proxies100Continue: false,
+      underscores: 'allow' as const,
       maxHeaders: 20,
       idleTimeout: 60_000,
       drainTimeout: 5_000,

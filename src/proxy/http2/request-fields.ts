@@ -1,6 +1,7 @@
 // Fields of a header block → a request head or trailers, by the rules of RFC 9113 section 8.3.1 and RFC 8441.
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import { hasUnderscores, type Underscores, withoutUnderscores } from '../http/underscores.ts';
 import type { BlockFields } from './block-reader.ts';
 import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
@@ -10,6 +11,7 @@ export type RequestLimits = {
   readonly maxHeaders: number;
   readonly allowConnect: boolean;
   readonly proxies100Continue: boolean;
+  readonly underscores: Underscores;
 };
 
 // RFC 3986 section 3.2.2, as lenient as Envoy's check.
@@ -22,6 +24,8 @@ export class RequestFields implements BlockFields {
   /** Why there was no head or no trailers. */
   wrong = '';
   tooLarge = false;
+  /** Names of fields have underscores, which must not be. */
+  unwanted = false;
   contentLength = -1;
   expectContinue = false;
   /** What is wrong with the block, '' for nothing. */
@@ -49,6 +53,7 @@ export class RequestFields implements BlockFields {
   begin(): void {
     this.#flaw = '';
     this.tooLarge = false;
+    this.unwanted = false;
     this.contentLength = -1;
     this.expectContinue = false;
     this.#fields = [];
@@ -75,6 +80,14 @@ export class RequestFields implements BlockFields {
       this.#fields.push(name, value);
     } else if (what <= kind.protocol) this.#pseudo(value, what);
     else this.#special(name, value, what);
+  }
+
+  /** The block is complete. */
+  sift(): void {
+    const { underscores } = this.#limits;
+    if (underscores === 'allow' || !hasUnderscores(this.#fields)) return;
+    if (underscores === 'drop') this.#fields = withoutUnderscores(this.#fields);
+    else this.unwanted = true;
   }
 
   /** The head of a request, null when `wrong` says why not. `secure`: the transport is TLS. */

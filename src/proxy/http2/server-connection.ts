@@ -8,6 +8,7 @@ import { HeaderMap } from '../http/headers.ts';
 import { type Idler, IdleWatch } from '../http/idle-watch.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault, StreamAcceptor } from '../http/stream.ts';
+import type { Underscores } from '../http/underscores.ts';
 import { fieldBytes, requestBytes } from '../http/wire-bytes.ts';
 import { BlockReader } from './block-reader.ts';
 import { ending } from './closed-streams.ts';
@@ -23,6 +24,7 @@ export type Http2ServerOptions = HeadLimits &
     readonly maxHeadBytes: number;
     readonly maxHeaders: number;
     readonly proxies100Continue: boolean;
+    readonly underscores: Underscores;
     readonly http2: Http2Options;
   };
 
@@ -207,6 +209,12 @@ export class Http2ServerConnection implements Http2Side, Idler {
     if (connection.streams.size >= connection.options.maxConcurrentStreams) {
       connection.closedStreams.add(id, ending.resetByUs);
       connection.resetId(id, code.refusedStream);
+      return;
+    }
+    if (this.#options.underscores !== 'allow') fields.sift();
+    if (fields.unwanted) {
+      connection.closedStreams.add(id, ending.resetByUs);
+      connection.resetId(id, code.internalError);
       return;
     }
     const head = fields.head(this.downstream.tls !== null);

@@ -229,6 +229,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     tellsOverload: false,
     outlivesBadRequests: false,
     proxies100Continue: false,
+    underscores: 'allow',
     anyMethod: false,
     defaultHost: '',
     acceptHttp10: false,
