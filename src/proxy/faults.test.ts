@@ -162,7 +162,13 @@ const faults: Readonly<Record<string, Fault>> = {
   'a mirror': {
     action: {
       mirrors: [
-        { clusterFor: (request) => (bugs(request) ? 'up' : 'none'), share: () => 1, edits: [], rename: (host) => host },
+        {
+          clusterFor: (request) => (bugs(request) ? 'up' : 'none'),
+          share: () => 1,
+          edits: [],
+          sampled: null,
+          rename: (host) => host,
+        },
       ],
     },
     spy: () => vi.spyOn(Mirror.prototype, 'onResponse').mockImplementation(boom),

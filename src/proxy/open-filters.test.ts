@@ -409,7 +409,9 @@ test('what was chosen by is chosen anew where a filter asks for it', async () =>
 test('a copy for another cluster has the body that came while a filter took its time', async () => {
   const [up, copy] = [await startEcho(), await startEcho()];
   open.push(up, copy);
-  const mirrors = [{ clusterFor: () => 'copy', share: () => 1, edits: [], rename: (host: string) => host }];
+  const mirrors = [
+    { clusterFor: () => 'copy', share: () => 1, edits: [], sampled: true, rename: (host: string) => host },
+  ];
   const slow = Promise.withResolvers<undefined>();
   const filter: HttpFilter = { name: 'slow', request: () => slow.promise };
   const clusters = [cluster('up', [up.port]), cluster('copy', [copy.port])];

@@ -299,7 +299,15 @@ describe('connections', () => {
       {
         '/': route(
           forward('up', {
-            mirrors: [{ clusterFor: () => 'shadow', share: () => 1, edits: [], rename: (host) => `copy.${host}` }],
+            mirrors: [
+              {
+                clusterFor: () => 'shadow',
+                share: () => 1,
+                edits: [],
+                sampled: null,
+                rename: (host) => `copy.${host}`,
+              },
+            ],
           }),
         ),
       },

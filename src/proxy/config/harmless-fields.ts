@@ -44,7 +44,8 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     num_resolver_threads: 'the answers are the same',
   },
   'envoy.config.cluster.v3.Cluster': {
-    per_connection_buffer_limit_bytes: 'buffers follow the socket',
+    per_connection_buffer_limit_bytes:
+      'what waits is held back at its source: never more than sockets and windows of HTTP/2 hold, whatever the limit',
   },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'whatever it is, Envoy, too, does at once what is said of endpoints anew',
@@ -60,7 +61,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     total_weight: 'Envoy takes the sum of the weights',
   },
   'envoy.config.route.v3.RouteAction': { early_data_policy: 'there is no early data without HTTP/3' },
-  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': { trace_sampled: 'copies have no spans' },
   'envoy.config.route.v3.HedgePolicy': {
     initial_requests: 'Envoy does not implement it',
     additional_request_chance: 'Envoy does not implement it',

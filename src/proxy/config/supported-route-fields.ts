@@ -35,7 +35,7 @@ export const routeFields: Readonly<Record<string, string>> = {
   'envoy.config.route.v3.WeightedCluster.ClusterWeight':
     'name weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove host_rewrite_literal metadata_match cluster_header typed_per_filter_config',
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy':
-    'cluster runtime_fraction cluster_header disable_shadow_host_suffix_append host_rewrite_literal request_headers_mutations',
+    'cluster runtime_fraction cluster_header disable_shadow_host_suffix_append host_rewrite_literal request_headers_mutations trace_sampled',
   'envoy.config.route.v3.RouteAction.HashPolicy':
     'header cookie connection_properties query_parameter terminal filter_state',
   'envoy.config.route.v3.RouteAction.HashPolicy.Header': 'header_name regex_rewrite',

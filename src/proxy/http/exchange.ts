@@ -108,6 +108,8 @@ export type ActiveSpan = {
   readonly sampled: boolean;
   /** The request goes to `exchange.endpoint` next: it is told of the trace. */
   attempt(now: number): void;
+  /** A copy of the request goes elsewhere: it is told of the trace, and whether it is recorded; null: where the request is. */
+  copied(headers: HeaderMap, sampled: boolean | null): void;
   /** The attempt is over. */
   attempted(end: AttemptEnd, now: number): void;
   /** The response goes to the client next. */

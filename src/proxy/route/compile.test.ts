@@ -288,6 +288,15 @@ describe('refused', () => {
   });
 });
 
+test.each([
+  [{}, null],
+  [{ trace_sampled: true }, true],
+  [{ trace_sampled: false }, false],
+])('copies with %j are recorded: %j', (policy, wants) => {
+  const { mirrors } = forwardOf({ route: { cluster: 'c', request_mirror_policies: [{ cluster: 'm', ...policy }] } });
+  expect(mirrors[0]!.sampled).toBe(wants);
+});
+
 test('the runtime has the last word about shares', () => {
   const runtime_fraction = { default_value: { numerator: 0 }, runtime_key: 'taken' };
   const { match } = routed({ match: { prefix: '/', runtime_fraction } });

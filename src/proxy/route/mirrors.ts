@@ -18,6 +18,7 @@ export function compileMirrors(policies: readonly Policy[], path: string): reado
       clusterFor: cluster === '' ? (request) => lookup(request) ?? '' : () => cluster,
       share: keyedShare(policy.runtimeFraction, 1),
       edits: mapAt(mutations, at(here, 'request_headers_mutations'), compileMutation).flat(),
+      sampled: policy.traceSampled ?? null,
       rename: compileRename(policy),
     };
   });

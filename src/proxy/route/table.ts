@@ -161,6 +161,8 @@ export type MirrorPolicy = {
   readonly share: Keyed<number>;
   /** Of the copy's headers. */
   readonly edits: readonly Edit[];
+  /** Whether the copy's part of a trace is recorded; null: where the request's is. */
+  readonly sampled: boolean | null;
   /** The copy's host. */
   rename(authority: string): string;
 };

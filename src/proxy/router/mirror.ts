@@ -29,13 +29,18 @@ export function startMirrors(
   return mirrors;
 }
 
-function copyFor({ edits, rename }: MirrorPolicy, exchange: Exchange, { localAddress }: RouterServices): RequestHead {
+function copyFor(
+  { edits, rename, sampled }: MirrorPolicy,
+  exchange: Exchange,
+  { localAddress }: RouterServices,
+): RequestHead {
   const { request } = exchange;
   const headers = request.headers.clone();
   for (const edit of edits) edit(headers, exchange, null);
   // It comes from inside, by way of this proxy.
   headers.set('x-envoy-internal', 'true');
   appendForwardedFor(headers, localAddress);
+  exchange.span?.copied(headers, sampled);
   return { ...request, authority: rename(request.authority), headers };
 }
 

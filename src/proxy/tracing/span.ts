@@ -55,6 +55,11 @@ export class ExchangeSpan implements ActiveSpan {
     this.#tracer.inject(exchange.request.headers, { ...this.#context, spanId, parentId });
   }
 
+  copied(headers: HeaderMap, sampled: boolean | null): void {
+    const context = { ...this.#context, spanId: this.spanId, parentId: this.#parentId };
+    this.#tracer.inject(headers, { ...context, sampled: sampled ?? this.sampled });
+  }
+
   attempted({ status, flags, fault, sent }: AttemptEnd, now: number): void {
     const child = this.#child;
     this.#child = null;
