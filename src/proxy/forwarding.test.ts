@@ -1,55 +1,11 @@
 // A request's whole way over real sockets, against upstreams that follow a script. Expected answers are those of Envoy 1.40.
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { cluster, forward, route } from './testing/configs.ts';
-import { type Harness, startProxy } from './testing/harness.ts';
-import { freePort, type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
+import { freePort, openClient } from './testing/origin.ts';
+import { bodyOf, GET, OK, setStage } from './testing/stage.ts';
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const thing of open.splice(0)) await thing.close();
-});
-
-const GET = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: shop\r\n${headers}\r\n`;
-const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
-
-async function origin(script: (socket: Socket, request: string, count: number) => void): Promise<Origin> {
-  const started = await startOrigin(script);
-  open.push(started);
-  return started;
-}
-
-async function echo(): Promise<Origin> {
-  const started = await startEcho();
-  open.push(started);
-  return started;
-}
-
-async function proxy(...args: Parameters<typeof startProxy>): Promise<Harness> {
-  const harness = await startProxy(...args);
-  open.push({ close: () => harness.dataPlane.close() });
-  return harness;
-}
-
-/** One route, `/`, to one upstream. */
-function single(port: number, action = {}, change = {}, clusterChange = {}) {
-  return proxy({ '/': route(forward('up', action)) }, [cluster('up', [port], clusterChange)], change);
-}
-
-async function ask(port: number, request: string): Promise<string> {
-  const client = openClient(port);
-  open.push({ close: () => client.socket.destroy() });
-  client.write(request);
-  return client.until((received) => {
-    const end = received.indexOf('\r\n\r\n');
-    if (end === -1) return false;
-    const length = /content-length: (\d+)/.exec(received.slice(0, end));
-    if (length) return received.length >= end + 4 + Number(length[1]);
-    return /transfer-encoding: chunked/.test(received.slice(0, end)) ? /\r\n0\r\n(.+\r\n)*\r\n$/.test(received) : true;
-  });
-}
-
-const bodyOf = (response: string) => response.slice(response.indexOf('\r\n\r\n') + 4);
+const { origin, echo, proxy, single, ask } = setStage();
 
 describe('what the upstream gets', () => {
   test('Envoy’s headers, in lower case', async () => {

@@ -1,63 +1,18 @@
 // Timeouts, retries, limits, lost connections, slow peers: what happens when not everything goes well.
 import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type RetryPolicy, retryNever } from './route/retry-policy.ts';
 import type { AttemptOutcome } from './route/table.ts';
 import { cluster, forward, limits, route } from './testing/configs.ts';
-import { type Harness, startProxy } from './testing/harness.ts';
-import { type Origin, openClient, startEcho, startOrigin } from './testing/origin.ts';
+import { openClient } from './testing/origin.ts';
+import { bodyOf, GET, OK, setStage } from './testing/stage.ts';
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const thing of open.splice(0)) await thing.close();
-});
-
-const GET = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: shop\r\n${headers}\r\n`;
-const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
-
-async function origin(script: (socket: Socket, request: string, count: number) => void): Promise<Origin> {
-  const started = await startOrigin(script);
-  open.push(started);
-  return started;
-}
-
-async function echo(): Promise<Origin> {
-  const started = await startEcho();
-  open.push(started);
-  return started;
-}
-
-async function proxy(...args: Parameters<typeof startProxy>): Promise<Harness> {
-  const harness = await startProxy(...args);
-  open.push({ close: () => harness.dataPlane.close() });
-  return harness;
-}
-
-/** One route, `/`, to one upstream. */
-function single(port: number, action = {}, change = {}, clusterChange = {}) {
-  return proxy({ '/': route(forward('up', action)) }, [cluster('up', [port], clusterChange)], change);
-}
+const { origin, echo, proxy, single, ask } = setStage();
 
 function retry(change: Partial<RetryPolicy> = {}): RetryPolicy {
   const retriable = (outcome: AttemptOutcome) => outcome.kind !== 'response' || outcome.head.status >= 500;
   return { ...retryNever(null), retries: 2, backoff: { base: 2, max: 10 }, retriable, ...change };
 }
-
-async function ask(port: number, request: string): Promise<string> {
-  const client = openClient(port);
-  open.push({ close: () => client.socket.destroy() });
-  client.write(request);
-  return client.until((received) => {
-    const end = received.indexOf('\r\n\r\n');
-    if (end === -1) return false;
-    const length = /content-length: (\d+)/.exec(received.slice(0, end));
-    if (length) return received.length >= end + 4 + Number(length[1]);
-    return /transfer-encoding: chunked/.test(received.slice(0, end)) ? /\r\n0\r\n(.+\r\n)*\r\n$/.test(received) : true;
-  });
-}
-
-const bodyOf = (response: string) => response.slice(response.indexOf('\r\n\r\n') + 4);
 
 describe('timeouts and retries', () => {
   test('504 UT when the upstream takes longer than the route allows', async () => {

@@ -1,12 +1,13 @@
 // What the smaller filters refuse, and what grpc_stats counts; what they do is compared with Envoy.
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { types } from '../../xds/descriptors/types.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { testExchange } from '../testing/exchange.ts';
+import { filterStream } from '../testing/filter-stream.ts';
 import { testScope } from '../testing/scope.ts';
-import type { FilterStream, HttpFilter } from './filter.ts';
+import type { HttpFilter } from './filter.ts';
 import { compileFilter, compileOverride, isSupportedFilter } from './registry.ts';
 
 const any = (type: string, config: JsonObject = {}) =>
@@ -61,14 +62,7 @@ test('an override of a type that nobody knows may be left out where the sender s
 });
 
 describe('grpc_stats', () => {
-  const outlet = () => ({ proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() });
-  const stream = (): FilterStream => ({
-    request: outlet(),
-    response: outlet(),
-    answer: vi.fn(),
-    reroute: () => undefined,
-    run: (work) => work(),
-  });
+  const stream = filterStream;
   const message = (length: number) => Buffer.concat([Buffer.from([0, 0, 0, 0, length]), Buffer.alloc(length)]);
 
   test.each([

@@ -7,6 +7,7 @@ import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ChainMatch } from '../config/listener-types.ts';
 import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfig } from '../config/tls-types.ts';
+import { noChecks } from '../config/tls-validation.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
@@ -311,12 +312,7 @@ export function upstreamTls(certificate: SecretRef | null, change: Partial<Upstr
 export function validation(trust: SecretRef, change: Partial<ValidationConfig> = {}): ValidationConfig {
   return {
     trust,
-    sans: [],
-    hashes: new Set(),
-    keyHashes: new Set(),
-    acceptUntrusted: false,
-    trustDomains: null,
-    maxDepth: null,
+    ...noChecks,
     ...change,
   };
 }

@@ -8,19 +8,13 @@ import type { UnaryOutcome } from '../../client/grpc-call.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { peerTls, testExchange } from '../../testing/exchange.ts';
+import { filterStream } from '../../testing/filter-stream.ts';
 import { testScope } from '../../testing/scope.ts';
-import type { FilterStream } from '../filter.ts';
 import { extAuthz } from './filter.ts';
 
 type Outcome = UnaryOutcome<typeof CheckResponseSchema>;
 
-const stream: FilterStream = {
-  request: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
-  response: { proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() },
-  answer: vi.fn(),
-  reroute: () => undefined,
-  run: (work) => work(),
-};
+const stream = filterStream();
 
 function ask(outcome: Outcome, exchange: Exchange, config: JsonObject = {}) {
   const scope = testScope();

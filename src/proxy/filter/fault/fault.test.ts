@@ -1,12 +1,12 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../lib/manual-clock.ts';
 import { HTTPFaultSchema } from '../../../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { flag } from '../../http/flags.ts';
 import { testExchange } from '../../testing/exchange.ts';
+import { filterStream } from '../../testing/filter-stream.ts';
 import { testScope } from '../../testing/scope.ts';
-import type { FilterStream } from '../filter.ts';
 import { fault } from './filter.ts';
 
 const always = { numerator: 100 };
@@ -23,15 +23,8 @@ function run(config: JsonObject, random: () => number = () => 0, headers: readon
   const clock = new ManualClock();
   const exchange = testExchange({ headers });
   const scope = testScope({ clock, random });
-  const outlet = () => ({ proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() });
-  const stream = {
-    request: outlet(),
-    response: outlet(),
-    answer: vi.fn(),
-    reroute: () => undefined,
-    run: (work: () => void) => work(),
-  };
-  const opened = compile(config).open?.(exchange, scope, stream satisfies FilterStream) ?? null;
+  const stream = filterStream();
+  const opened = compile(config).open?.(exchange, scope, stream) ?? null;
   return { clock, exchange, scope, stream, opened, outcome: opened?.request?.head?.(exchange.request, true) };
 }
 

@@ -1,13 +1,14 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../lib/manual-clock.ts';
 import { AdaptiveConcurrencySchema } from '../../../xds/gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.ts';
 import { noRuntime } from '../../config/runtime-keys.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { testExchange } from '../../testing/exchange.ts';
+import { filterStream } from '../../testing/filter-stream.ts';
 import { testScope } from '../../testing/scope.ts';
-import type { FilterScope, FilterStream } from '../filter.ts';
+import type { FilterScope } from '../filter.ts';
 import { adaptiveConcurrency } from './adaptive-concurrency.ts';
 
 type Params = { limits?: JsonObject; fastest?: JsonObject; gradient?: JsonObject; filter?: JsonObject };
@@ -33,14 +34,7 @@ function start(params: Params, change: Partial<FilterScope> = {}) {
   const filter = compile(config(params));
   const scope = testScope({ clock, ...change });
   const running = filter.start!(scope);
-  const outlet = () => ({ proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() });
-  const stream = {
-    request: outlet(),
-    response: outlet(),
-    answer: vi.fn(),
-    reroute: () => undefined,
-    run: (work: () => void) => work(),
-  } satisfies FilterStream;
+  const stream = filterStream();
   const begin = () => {
     const exchange = testExchange();
     const opened = filter.open!(exchange, scope, stream);

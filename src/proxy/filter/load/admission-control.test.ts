@@ -1,13 +1,14 @@
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../lib/manual-clock.ts';
 import { AdmissionControlSchema } from '../../../xds/gen/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.ts';
 import { noRuntime } from '../../config/runtime-keys.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { testExchange } from '../../testing/exchange.ts';
+import { filterStream } from '../../testing/filter-stream.ts';
 import { testScope } from '../../testing/scope.ts';
-import type { FilterScope, FilterStream } from '../filter.ts';
+import type { FilterScope } from '../filter.ts';
 import { admissionControl } from './admission-control.ts';
 
 const compile = (config: JsonObject) =>
@@ -21,14 +22,7 @@ function start(config: JsonObject, change: Partial<FilterScope> = {}) {
   const clock = new ManualClock();
   const filter = compile(config);
   const scope = testScope({ clock, random: () => 0.5, ...change });
-  const outlet = () => ({ proceed: vi.fn(), write: vi.fn(), finish: vi.fn(), pause: vi.fn(), resume: vi.fn() });
-  const stream = {
-    request: outlet(),
-    response: outlet(),
-    answer: vi.fn(),
-    reroute: () => undefined,
-    run: (work: () => void) => work(),
-  } satisfies FilterStream;
+  const stream = filterStream();
   const open = (exchange = testExchange()) => filter.open!(exchange, scope, stream)!;
   /** The status a request is answered with, which `status` is where it passes. */
   const ask = (status: number) => {
