@@ -43,7 +43,12 @@ export type DataPlaneOptions = {
   readonly random: () => number;
   readonly log: Log;
   /** Who this proxy is, and where; `cluster` is the name of the service it belongs to. */
-  readonly node?: { readonly id: string; readonly cluster: string; readonly locality?: LocalityFields | undefined };
+  readonly node?: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly locality?: LocalityFields | undefined;
+    readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  };
   /** The cluster that this proxy is an endpoint of (`cluster_manager.local_cluster_name`). */
   readonly localCluster?: string;
   /** Who is asked for addresses where a cluster does not say; the system by default. */
@@ -232,7 +237,12 @@ export class DataPlane {
       overload: this.#overload,
       runtime: this.#options.runtime ?? noRuntime,
       workers: sharing?.workers ?? 1,
-      node: { id: node?.id ?? '', cluster: node?.cluster ?? '', zone: node?.locality?.zone ?? '' },
+      node: {
+        id: node?.id ?? '',
+        cluster: node?.cluster ?? '',
+        zone: node?.locality?.zone ?? '',
+        metadata: node?.metadata ?? {},
+      },
       clusters: this.#clusters,
       routes: this.#routes,
       onDemand: {

@@ -102,6 +102,7 @@ function shown({ attributes }: CheckRequest): string {
     ...{ method, path, host, scheme, query, fragment, protocol, body, raw: Buffer.from(rawBody).toString(), sizeOf },
     ...(listed === undefined ? {} : { listed }),
     ...(source?.certificate ? { certificates: [source.certificate, destination?.certificate] } : {}),
+    labels: Object.entries(destination?.labels ?? {}).sort(),
     extensions: Object.entries(contextExtensions).sort(),
     ...{ principals: [source?.principal, destination?.principal], service: source?.service },
     address: source?.address?.address.case === 'socketAddress' ? source.address.address.value.address : '',
@@ -180,9 +181,12 @@ compareWithEnvoy(
       brief: { filters: filter('max_denied_response_body_bytes: 9') },
       mutual: { filters: filter('include_peer_certificate: true, include_tls_session: true'), chain: TLS },
       patient: { filters: patient },
+      labelled: { filters: filter('bootstrap_metadata_labels_key: labels') },
       open: { filters: filter('failure_mode_allow: true') },
       unreachable: { filters: filter('', 'refused') },
     },
+    bootstrap:
+      'node: { id: differential, cluster: differential, metadata: { labels: { app: web, version: "2", n: 1, deep: { a: b } } } }',
     clusters: grpcCluster('auth', server.port),
     virtualHosts,
     cases: [
@@ -234,6 +238,7 @@ compareWithEnvoy(
         }),
       },
       refused('another server for a route', 403, get('/told/elsewhere')),
+      passes('labels of the proxy', get('/told'), 'labelled'),
       passes('open: a failure', get('/failing'), 'open'),
     ],
   },

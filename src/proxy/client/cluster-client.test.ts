@@ -84,7 +84,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     workers: 1,
     health: { failing: false },
     leaving: { failing: false },
-    node: { id: 'node', cluster: 'service', zone: '' },
+    node: { id: 'node', cluster: 'service', zone: '', metadata: {} },
     localAddress: '192.0.2.1',
     onDemand: nothingOnDemand,
     clusters: new Map([['up', up]]),

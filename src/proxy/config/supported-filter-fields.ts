@@ -215,7 +215,7 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.type.matcher.v3.FilterStateMatcher': 'key string_match',
 
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
-    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add charge_cluster_response_stats with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session include_peer_certificate encode_raw_headers validate_mutations enforce_response_header_limits emit_filter_state_stats decoder_header_mutation_rules max_denied_response_body_bytes shadow_mode enable_dynamic_metadata_ingestion',
+    'grpc_service http_service failure_mode_allow failure_mode_allow_header_add charge_cluster_response_stats with_request_body clear_route_cache status_on_error metadata_context_namespaces route_metadata_context_namespaces filter_enabled filter_enabled_metadata deny_at_disable stat_prefix allowed_headers disallowed_headers include_tls_session include_peer_certificate encode_raw_headers validate_mutations bootstrap_metadata_labels_key enforce_response_header_limits emit_filter_state_stats decoder_header_mutation_rules max_denied_response_body_bytes shadow_mode enable_dynamic_metadata_ingestion',
   'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': 'max_request_bytes allow_partial_message pack_as_bytes',
   'envoy.extensions.filters.http.ext_authz.v3.HttpService':
     'server_uri path_prefix path_override authorization_request authorization_response retry_policy',

@@ -44,7 +44,11 @@ export type FilterScope = {
   /** Asks the control plane for what a request lacks. */
   readonly onDemand: OnDemand;
   /** What this proxy is in the mesh; '' where its bootstrap does not say. */
-  readonly node: { readonly id: string; readonly cluster: string };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
   /** Whether this proxy fails its health checks because somebody asked for it. */
   readonly health: { readonly failing: boolean };
   /** Threads that carry traffic, each with a scope of its own: what is limited for the proxy is shared out among them. */

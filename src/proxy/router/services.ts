@@ -25,7 +25,7 @@ export type RouterServices = {
   /** See `FilterScope.workers`. */
   readonly workers: number;
   /** Who this proxy is. */
-  readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
+  readonly node: FilterScope['node'] & { readonly zone: string };
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */
   readonly localAddress: string;
   /** See `FilterScope.stats`. */

@@ -29,7 +29,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     workers: 1,
     health: { failing: false },
     leaving: { failing: false },
-    node: { id: 'node', cluster: 'service', zone: '' },
+    node: { id: 'node', cluster: 'service', zone: '', metadata: {} },
     localAddress: '192.0.2.1',
     currentRoutes: () => undefined,
     onDemand: nothingOnDemand,

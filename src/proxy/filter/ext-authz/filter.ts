@@ -211,6 +211,7 @@ function compileOptions(config: ExtAuthz, path: string): ServiceOptions {
     rawHeaders: config.encodeRawHeaders,
     metadataNamespaces: config.metadataContextNamespaces,
     routeMetadataNamespaces: config.routeMetadataContextNamespaces,
+    labelsKey: config.bootstrapMetadataLabelsKey,
     includeTlsSession: config.includeTlsSession,
     includeCertificate: config.includePeerCertificate,
   };

@@ -25,7 +25,9 @@ export function compileGrpcService(service: GrpcService, path: string): (options
   return (options) => ({
     cluster: target.cluster,
     check(exchange, body, extensions, scope, done) {
-      const request = create(CheckRequestSchema, { attributes: attributes(exchange, body, extensions, options) });
+      const request = create(CheckRequestSchema, {
+        attributes: attributes(exchange, body, extensions, options, labelsOf(scope.node.metadata[options.labelsKey])),
+      });
       return scope.client.grpc(Authorization.method.check, target, request, (outcome) => {
         if (outcome.kind === 'message') done(verdictOf(outcome.message));
         else done({ kind: 'error' });
@@ -39,6 +41,7 @@ function attributes(
   body: CheckedBody | null,
   contextExtensions: Readonly<Record<string, string>>,
   options: ServiceOptions,
+  labels: Record<string, string>,
 ) {
   const { downstream, request, metadata, route } = exchange;
   const { tls } = downstream;
@@ -55,7 +58,7 @@ function attributes(
       ...sourceOf(downstream, options.includeCertificate),
       service: request.headers.get('x-envoy-downstream-service-cluster') ?? '',
     },
-    destination: destinationOf(downstream),
+    destination: { ...destinationOf(downstream), labels },
     request: {
       time: timestampFromMs(exchange.startedAt),
       http: {
@@ -75,6 +78,14 @@ function attributes(
     routeMetadataContext: { filterMetadata: Object.fromEntries(routed) as Record<string, never> },
     ...(options.includeTlsSession && tls !== null ? { tlsSession: { sni: tls.sni } } : {}),
   });
+}
+
+/** What is no text is '', as with Envoy. */
+function labelsOf(metadata: unknown): Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null) return {};
+  return Object.fromEntries(
+    Object.entries(metadata).map(([name, value]) => [name, typeof value === 'string' ? value : '']),
+  );
 }
 
 /** By name, several values joined; or one by one, with their bytes. */

@@ -36,6 +36,8 @@ export type ServiceOptions = {
   readonly rawHeaders: boolean;
   readonly metadataNamespaces: readonly string[];
   readonly routeMetadataNamespaces: readonly string[];
+  /** Under which key of the bootstrap's node metadata the labels of this proxy are; '' are not told. */
+  readonly labelsKey: string;
   readonly includeTlsSession: boolean;
   readonly includeCertificate: boolean;
 };
