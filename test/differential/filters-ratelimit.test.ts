@@ -120,6 +120,8 @@ const COST = filter(
 );
 const route = (path: string, fields: string, more = ''): string =>
   `- { match: { prefix: ${path} }, route: { cluster: a, ${fields} }, ${more} }`;
+/** `disable_key`s: what the runtime says of them. */
+const SWITCHED = ['never', 'always', 'unsaid'];
 const virtualHosts = `
 - name: all
   domains: ["*"]
@@ -180,6 +182,13 @@ const virtualHosts = `
       route(
         '/hits',
         `rate_limits: [{ actions: [${key('one')}], hits_addend: { number: 5 } }, { actions: [${key('two')}], hits_addend: { format: "%REQ(x-cost)%", is_negative_hits: true } }]`,
+      ),
+      route('/never-here', `rate_limits: [{ disable_key: always, actions: [${header('x-plan', 'plan')}] }]`),
+      ...SWITCHED.map((key) =>
+        route(
+          `/switched-${key}`,
+          `rate_limits: [{ disable_key: ${key}, actions: [{ generic_key: { descriptor_value: ${key} } }] }]`,
+        ),
       ),
       route(
         '/late',
@@ -258,6 +267,8 @@ const grpc = (path: string): string => request('POST', path, { headers: ['conten
 
 compareWithEnvoy({
   name: 'filters-ratelimit',
+  bootstrap:
+    'layered_runtime: { layers: [{ name: base, static_layer: { ratelimit.never.http_filter_enabled: 0, ratelimit.always.http_filter_enabled: 100 } }] }',
   statistics: /ratelimit|rate_limit|^cluster\.a\.upstream_rq_[45]/,
   listeners: {
     two: {
@@ -318,6 +329,7 @@ compareWithEnvoy({
     },
     again: { filters: local(`${on}, ${bucket(1)}, enable_retry_after_header: true`) },
     options: { filters: local(`${on}, ${bucket(90)}, ${plan('free')}, enable_x_ratelimit_headers: DRAFT_VERSION_03`) },
+    switched: { filters: local(`${on}, ${bucket(90)}, ${plan('free')}`) },
     without: { filters: local(`${on}, ${bucket(90)}, ${plan('free')}`) },
   },
   clusters: grpcCluster('limits', server.port),
@@ -377,6 +389,13 @@ compareWithEnvoy({
     runs('beside that of a route', 'routed', [200, 200], get('/plain')),
 
     counted('of the virtual host', '/plain'),
+    runs(
+      'a rule that the runtime may switch off is for services',
+      'switched',
+      [200, 200],
+      get('/never-here', 'x-plan: free'),
+    ),
+    ...SWITCHED.map((key) => counted(`a rule that the runtime may switch off: ${key}`, `/switched-${key}`)),
     counted('two descriptors', '/key', 'x-user: ann'),
     counted('one of them incomplete', '/key'),
     counted('an entry skipped', '/skip'),

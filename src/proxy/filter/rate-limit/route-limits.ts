@@ -26,7 +26,7 @@ export function rulesOf(exchange: Exchange, option: HostOption): readonly RateLi
 /** When a rule is asked: before the request goes on, or when the exchange is over. */
 export type Moment = 'request' | 'end';
 
-/** Without a moment every rule is asked. */
+/** Without a moment every rule is asked, but for those that the runtime may switch off: as in Envoy, they are for services alone. */
 export function describe(
   rules: readonly RateLimitRule[],
   exchange: Exchange,
@@ -35,8 +35,14 @@ export function describe(
   moment: Moment | null,
 ): Descriptor[] {
   return rules.flatMap((rule) => {
-    if (moment !== null && rule.onDone !== (moment === 'end')) return [];
-    const descriptor = rule.stage === stage ? rule.descriptor(exchange, scope) : null;
+    if (rule.stage !== stage || !isAsked(rule, moment, scope)) return [];
+    const descriptor = rule.descriptor(exchange, scope);
     return descriptor === null ? [] : [descriptor];
   });
+}
+
+function isAsked({ onDone, enabled }: RateLimitRule, moment: Moment | null, { random, runtime }: FilterScope): boolean {
+  if (moment === null) return enabled === null;
+  if (onDone !== (moment === 'end')) return false;
+  return enabled === null || random() < enabled(runtime);
 }

@@ -15,6 +15,7 @@ import {
 } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import type { RateLimitUnit as Unit } from '../../../xds/gen/envoy/type/v3/ratelimit_unit_pb.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
+import { type Keyed, keyed } from '../../config/runtime-keys.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compileFormat } from '../../log/format.ts';
 import { chosenCluster } from '../../route/chosen-cluster.ts';
@@ -46,6 +47,8 @@ export type RateLimitRule = {
   readonly stage: number;
   /** Asked when the exchange is over instead of before it. */
   readonly onDone: boolean;
+  /** The share of requests that the runtime leaves it (`disable_key`); null: it is not asked. */
+  readonly enabled: Keyed<number> | null;
   /** null: the request is not counted under this rule. */
   descriptor(exchange: Exchange, scope: FilterScope): Descriptor | null;
 };
@@ -76,6 +79,7 @@ export function compileRules(
     return {
       stage,
       onDone: limit.applyOnStreamDone,
+      enabled: limit.disableKey === '' ? null : keyed('share', `ratelimit.${limit.disableKey}.http_filter_enabled`, 1),
       descriptor(exchange, scope) {
         const entries = entriesOf(actions, exchange, scope);
         if (entries === null) return null;
