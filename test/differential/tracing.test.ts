@@ -11,7 +11,7 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = `traceparent: 00-${TRACE}-b7ad6b7169203331`;
 const ID = '01234567-89ab-4def-8123-456789abcdef';
 
-const tracing = (change = '') => `
+const tracing = (change = '', provider = '') => `
 stream_idle_timeout: 300s
 tracing:
   ${change}
@@ -21,7 +21,13 @@ tracing:
       '@type': type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig
       service_name: front
       http_service: {http_uri: {uri: 'http://collector/v1/traces', cluster: c, timeout: 1s}}
+      ${provider}
 `;
+const SAMPLERS = 'type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers.v3';
+const sampler = (type: string, fields = ''): string =>
+  `{name: s, typed_config: {'@type': ${SAMPLERS}.${type}${fields}}}`;
+const RATIO = (numerator: number): string =>
+  sampler('TraceIdRatioBasedSamplerConfig', `, sampling_percentage: {numerator: ${numerator}}`);
 const TAGS = `custom_tags:
   - {tag: literal, literal: {value: v}}
   - {tag: header, request_header: {name: x-a, default_value: none}}
@@ -52,6 +58,12 @@ const suite: Suite = {
     named: { manager: tracing(NAMES) },
     outward: { manager: tracing(NAMES), listener: 'traffic_direction: OUTBOUND' },
     verbose: { manager: tracing('verbose: true') },
+    on: { manager: tracing('', `sampler: ${sampler('AlwaysOnSamplerConfig')}`) },
+    ratio0: { manager: tracing('', `sampler: ${RATIO(0)}`) },
+    ratio100: { manager: tracing('', `sampler: ${RATIO(100)}`) },
+    parent: {
+      manager: tracing('', `sampler: ${sampler('ParentBasedSamplerConfig', `, wrapped_sampler: ${RATIO(0)}`)}`),
+    },
     own: { manager: tracing('spawn_upstream_span: true') },
   },
   virtualHosts: `
@@ -139,6 +151,13 @@ const CASES: readonly (Pick<Case, 'name' | 'send' | 'script' | 'listener'> & { r
   { name: 'an outbound listener', listener: 'outbound', send: get('/x'), spans: 1 },
   { name: 'a span of the attempt', listener: 'child', send: get('/x'), spans: 2 },
   { name: 'no propagation', listener: 'silent', send: get('/x'), spans: 1 },
+  ...Object.entries({ on: [1, 1, 1], ratio0: [0, 0, 0], ratio100: [1, 1, 1], parent: [0, 1, 0] }).flatMap(
+    ([listener, [alone, sampled, not]]) => [
+      { name: `sampler ${listener}`, listener, send: get('/x'), spans: alone! },
+      { name: `sampler ${listener}, a sampled parent`, listener, send: get('/x', `${PARENT}-01`), spans: sampled! },
+      { name: `sampler ${listener}, a parent that is not`, listener, send: get('/x', `${PARENT}-00`), spans: not! },
+    ],
+  ),
   { name: 'a route that is never traced', send: get('/route/never'), spans: 0 },
   {
     name: 'a route that is never traced, but for the client',

@@ -20,6 +20,17 @@ test.each<[JsonObject, unknown, unknown]>([
   if (other !== undefined) expect(matches(other)).toBe(false);
 });
 
+test.each([
+  [true, 'v', true],
+  [true, null, true],
+  [true, undefined, false],
+  [false, 'v', false],
+  [false, null, false],
+  [false, undefined, false],
+])('present_match %s of %j', (presentMatch, value, wants) => {
+  expect(compile({ presentMatch })(value)).toBe(wants);
+});
+
 test.each<[JsonObject, string]>([
   [{}, 'v: has no match_pattern'],
   [{ doubleMatch: {} }, 'v.double_match: has no match_pattern'],

@@ -33,7 +33,8 @@ export function compileValue(matcher: ValueMatcher | undefined, path: string, de
     case 'boolMatch':
       return (value) => value === pattern.value;
     case 'presentMatch':
-      return (value) => (value !== undefined && value !== null) === pattern.value;
+      // As in Envoy false matches nothing: what wants an absent value inverts.
+      return (value) => value !== undefined && pattern.value;
     case 'stringMatch': {
       const test = compileString(pattern.value, at(path, 'string_match'));
       return (value) => typeof value === 'string' && test(bytesOf(value));
