@@ -18,6 +18,7 @@ import { decoders } from '../proxy/config/decoders.ts';
 import { Discovery } from '../proxy/discovery/discovery.ts';
 import { requestOverCluster } from '../proxy/discovery/request-certificate.ts';
 import { faultsOfStatic } from '../proxy/discovery/validate.ts';
+import { LoadReporter } from '../proxy/load-report/reporter.ts';
 import { createSink } from '../proxy/stats-sink/create.ts';
 import { StatsReporter } from '../proxy/stats-sink/reporter.ts';
 import { IdleMemory } from '../proxy/system/idle-memory.ts';
@@ -25,6 +26,7 @@ import { processMemory } from '../proxy/system/process-memory.ts';
 import type { Engine } from '../proxy/workers/engine.ts';
 import { WorkerPool } from '../proxy/workers/pool.ts';
 import { ProxyThread } from '../proxy/workers/thread.ts';
+import { jitteredBackoff } from '../xds/backoff.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Decodes all that the bootstrap holds, as a start would, and says what would be refused; resolves with the exit code. */
@@ -91,6 +93,7 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
   );
   const reporter = new StatsReporter(interval, open, view, systemClock, log);
   reporter.start();
+  const loads = reportLoads(bootstrap, engine, discovery, view, log);
   agent?.start();
   return {
     discovery,
@@ -98,12 +101,33 @@ async function startProxy(options: ProxyOptions, log: Logger): Promise<RunningPr
     async close() {
       idleMemory.stop();
       reporter.close();
+      loads?.close();
       discovery.close();
       agent?.close();
       admin?.close();
       await engine.close();
     },
   };
+}
+
+function reportLoads(
+  { loadStats, node }: Bootstrap,
+  { dataPlane }: Engine,
+  discovery: Discovery,
+  view: AdminView,
+  log: Logger,
+): LoadReporter | null {
+  if (loadStats === null) return null;
+  const { target, retry } = loadStats;
+  const reporter = new LoadReporter({
+    client: dataPlane.client,
+    source: { ...view, dropCategory: (config) => discovery.dropCategory(config) },
+    backoff: jitteredBackoff(retry.base, retry.max, Math.random),
+    clock: turnClock,
+    ...{ target, node, log },
+  });
+  void discovery.whenUsed(target.cluster).then(() => reporter.start());
+  return reporter;
 }
 
 /** One worker is this thread: there is no other then. */

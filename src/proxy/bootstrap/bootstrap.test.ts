@@ -253,6 +253,16 @@ it('has a file for ejections of endpoints', async () => {
   );
 });
 
+it('says whom loads are reported to', async () => {
+  const service = (cluster: string) =>
+    `cluster_manager: { load_stats_config: { api_type: GRPC, grpc_services: [{ envoy_grpc: { cluster_name: ${cluster} } }] } }`;
+  const { loadStats } = await readBootstrap(complete + service('xds'), 'b.yaml');
+  expect(loadStats?.target.cluster).toBe('xds');
+  await expect(readBootstrap(complete + service('absent'), 'b.yaml')).rejects.toThrow(
+    'cluster_manager.load_stats_config.grpc_services[0].envoy_grpc.cluster_name: no static cluster is called absent',
+  );
+});
+
 it('says who is asked for addresses of names', async () => {
   const CARES = 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig';
   const typed = (fields: string) =>

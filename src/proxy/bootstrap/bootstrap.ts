@@ -51,6 +51,8 @@ export type Bootstrap = {
   readonly ads: StreamSource | null;
   readonly listenerSource: ConfigSource | null;
   readonly clusterSource: ConfigSource | null;
+  /** Whom loads of clusters are reported to. */
+  readonly loadStats: StreamSource | null;
   /** The cluster that this proxy is an endpoint of, for zone-aware routing; '' for none. */
   readonly localCluster: string;
   /** File that ejections of endpoints are told in; '' for none. */
@@ -139,6 +141,7 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
     listenerSource,
     clusterSource,
     ...readClusterManager(message),
+    loadStats: readLoadStats(message.clusterManager?.loadStatsConfig, clusters),
     dnsResolver: readDnsResolver(message),
     concurrency: readConcurrency(node),
     agent: readAgent(node),
@@ -146,7 +149,12 @@ export function bootstrapOf(message: BootstrapMessage): Bootstrap {
 }
 
 /** Clusters are made when they come: that they could wait for their first request changes nothing for anybody. */
-const MANAGER_FIELDS = ['local_cluster_name', 'outlier_detection', 'enable_deferred_cluster_creation'];
+const MANAGER_FIELDS = [
+  'local_cluster_name',
+  'outlier_detection',
+  'enable_deferred_cluster_creation',
+  'load_stats_config',
+];
 
 function readClusterManager({ clusterManager }: BootstrapMessage): Pick<Bootstrap, 'localCluster' | 'outlierLog'> {
   if (clusterManager === undefined) return { localCluster: '', outlierLog: '' };
@@ -193,6 +201,16 @@ function readAds(config: ApiConfigSource | undefined, clusters: readonly Cluster
   if (cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.EDS)
     throw new BootstrapError(`${here}: ${name} is of type EDS, but its endpoints would come over its own stream`);
   return ads;
+}
+
+function readLoadStats(config: ApiConfigSource | undefined, clusters: readonly Cluster[]): StreamSource | null {
+  if (config === undefined) return null;
+  const at = 'cluster_manager.load_stats_config';
+  refuseUnsupported(ApiConfigSourceSchema, config, at);
+  const stream = decodeStreamSource(config, at);
+  const { cluster } = stream.target;
+  if (clusters.some(({ name }) => name === cluster)) return stream;
+  throw new BootstrapError(`${at}.grpc_services[0].envoy_grpc.cluster_name: no static cluster is called ${cluster}`);
 }
 
 function readSource(config: ConfigSourceMessage | undefined, at: string): ConfigSource | null {

@@ -35,6 +35,9 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
   refuseUnsupported(ClusterSchema, cluster, '');
   if (cluster.name === '') throw new ConfigError('name', 'is empty');
   refuseHostnames(cluster);
+  // Load is reported of whichever cluster the service asks for, to the one service of the bootstrap.
+  if (cluster.lrsServer !== undefined && cluster.lrsServer.configSourceSpecifier.case !== 'self')
+    throw new ConfigError('lrs_server', 'must be self');
   const panic = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? DEFAULTS.panic;
   if (!(panic >= 0 && panic <= 100))
     throw new ConfigError('common_lb_config.healthy_panic_threshold', 'is no percentage');

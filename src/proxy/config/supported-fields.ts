@@ -57,7 +57,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',
   'envoy.config.core.v3.ConfigSource':
-    'path path_config_source api_config_source ads initial_fetch_timeout resource_api_version',
+    'path path_config_source api_config_source ads initial_fetch_timeout resource_api_version self',
   'envoy.config.core.v3.PathConfigSource': 'path',
   'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
   'envoy.config.core.v3.GrpcService': 'envoy_grpc timeout initial_metadata retry_policy',
@@ -87,7 +87,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
 
   'envoy.config.cluster.v3.Cluster':
-    'track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init typed_dns_resolver_config dns_resolution_config dns_resolvers',
+    'lrs_server track_cluster_stats upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init typed_dns_resolver_config dns_resolution_config dns_resolvers',
   'envoy.config.cluster.v3.TrackClusterStats': 'request_response_sizes per_endpoint_stats',
   'envoy.config.core.v3.BindConfig':
     'source_address extra_source_addresses additional_source_addresses freebind socket_options',

@@ -65,6 +65,11 @@ export class ClusterSet {
     return applied;
   }
 
+  /** null: there is none of this name. */
+  endpointsOf(name: string): Assignment | null {
+    return this.#endpoints.get(name) ?? null;
+  }
+
   /** Nothing of this name exists: no reason to wait for it. Known endpoints stay in use, as in Envoy. */
   endpointsAbsent(name: string): void {
     if (!this.#endpoints.has(name)) this.#endpoints.set(name, null);

@@ -15,6 +15,7 @@ import type { Bootstrap } from '../bootstrap/bootstrap.ts';
 import { BootstrapError } from '../bootstrap/bootstrap-error.ts';
 import type { ConfigSource } from '../config/config-source.ts';
 import { filesOf } from '../config/secret-files.ts';
+import type { ClusterConfig } from '../config/types.ts';
 import { applyUpdate, type ResourceHandler } from './apply.ts';
 import { ClusterSet } from './cluster-set.ts';
 import type { Applied, ConfigTarget } from './config-target.ts';
@@ -126,6 +127,22 @@ export class Discovery {
     // Decoded now, with the static clusters at hand; warm and open when there are those that come, too.
     await Promise.all([dynamic, this.#startStaticListeners()]);
     this.#ready = true;
+  }
+
+  /** Resolves when a cluster of this name is in use. */
+  whenUsed(cluster: string): Promise<void> {
+    return this.#clusters.whenUsed(cluster);
+  }
+
+  /** Of requests that the control plane wants dropped; '' for none. */
+  dropCategory({ discovery }: Pick<ClusterConfig, 'discovery'>): string {
+    const assignment =
+      discovery.kind === 'eds'
+        ? this.#clusters.endpointsOf(discovery.serviceName)
+        : discovery.kind === 'static'
+          ? discovery.assignment
+          : null;
+    return assignment?.drops[0]?.category ?? '';
   }
 
   /** Every secret that has arrived. Holds private keys. */
