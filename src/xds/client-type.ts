@@ -143,7 +143,7 @@ export type ClientProtocol = {
   /** First request of the type on a stream. */
   subscribe(type: ClientType, node: Node | undefined): Uint8Array;
   change(type: ClientType, before: ReadonlySet<string>, node: Node | undefined): Uint8Array;
-  answer(type: ClientType, answer: Answer): Uint8Array;
+  answer(type: ClientType, answer: Answer, node: Node | undefined): Uint8Array;
   parse(bytes: Uint8Array): ReceivedResponse;
 };
 
@@ -175,7 +175,7 @@ export const clientSotw: ClientProtocol = {
   replaces: true,
   subscribe: (type, node) => sotwRequest(type, { nonce: '', error: null }, node),
   change: (type, _before, node) => sotwRequest(type, { nonce: type.nonce, error: null }, node),
-  answer: (type, answer) => sotwRequest(type, answer, undefined),
+  answer: (type, answer, node) => sotwRequest(type, answer, node),
   parse(bytes) {
     const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, bytes);
     const received: ReceivedResource[] = [];
@@ -205,8 +205,8 @@ export const clientDelta: ClientProtocol = {
       resourceNamesSubscribe: [...type.wanted].filter((name) => !before.has(name)),
       resourceNamesUnsubscribe: [...before].filter((name) => !type.wanted.has(name)),
     }),
-  answer: (type, { nonce, error }) =>
-    deltaRequest({ typeUrl: type.typeUrl, responseNonce: nonce, errorDetail: errorDetail(error) }),
+  answer: (type, { nonce, error }, node) =>
+    deltaRequest({ node, typeUrl: type.typeUrl, responseNonce: nonce, errorDetail: errorDetail(error) }),
   parse(bytes) {
     const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
     const { typeUrl, nonce, systemVersionInfo, removedResources } = response;

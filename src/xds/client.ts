@@ -11,6 +11,7 @@ import {
   type UpdateHandler,
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
+import { RequestPace, type RequestRate } from './request-pace.ts';
 import { pushOrder, type TypeUrl } from './resource.ts';
 import { discoveryServices } from './service.ts';
 
@@ -36,6 +37,10 @@ export type XdsClientOptions = {
   readonly service: 'ads' | TypeUrl;
   readonly protocol: 'sotw' | 'delta';
   readonly node: Node;
+  /** With the first request of a stream only (set_node_on_first_message_only). */
+  readonly nodeOnce?: boolean;
+  /** How fast requests go out (rate_limit_settings). */
+  readonly rate?: RequestRate | null;
   /** Between a broken stream and the next. */
   readonly backoff: Backoff;
   readonly clock: Clock;
@@ -49,6 +54,7 @@ export class XdsClient {
   readonly #options: XdsClientOptions;
   readonly #protocol: ClientProtocol;
   readonly #types = new Map<TypeUrl, ClientType>();
+  readonly #pace: RequestPace | null;
   /** Their names may differ from what the server has been told. */
   readonly #changed = new Set<ClientType>();
   #stream: OpenStream | null = null;
@@ -59,6 +65,8 @@ export class XdsClient {
   constructor(options: XdsClientOptions) {
     this.#options = options;
     this.#protocol = options.protocol === 'delta' ? clientDelta : clientSotw;
+    const send = (bytes: Uint8Array): void => this.#stream?.call?.send(bytes);
+    this.#pace = options.rate ? new RequestPace(options.rate, options.clock, send) : null;
   }
 
   /** Once per type. A name '*' is everything; of virtual hosts, whatever the server likes to tell of. */
@@ -89,7 +97,7 @@ export class XdsClient {
       if (this.#stream === null) return;
       if (!this.#stream.subscribed.has(type)) this.#open(type);
       else if (!areEqual(type.told, type.wanted)) {
-        this.#send(this.#protocol.change(type, type.told, undefined));
+        this.#send(this.#protocol.change(type, type.told, this.#nodeOn(this.#stream)));
         type.told = type.wanted;
       }
     }
@@ -104,6 +112,7 @@ export class XdsClient {
   close(): void {
     this.#closed = true;
     this.#cancelTimer();
+    this.#pace?.clear();
     this.#stream?.call?.cancel();
     this.#stream = null;
   }
@@ -132,8 +141,7 @@ export class XdsClient {
     type.nonce = '';
     type.told = type.wanted;
     stream.subscribed.add(type);
-    this.#send(this.#protocol.subscribe(type, stream.identified ? undefined : this.#options.node));
-    stream.identified = true;
+    this.#send(this.#protocol.subscribe(type, this.#nodeOn(stream)));
   }
 
   #receive(stream: OpenStream, bytes: Uint8Array): void {
@@ -167,16 +175,26 @@ export class XdsClient {
     if (stream !== this.#stream) return;
     type.nonce = response.nonce;
     const error = rejections.map(({ name, detail }) => `${name}: ${detail}`).join('; ');
-    this.#send(this.#protocol.answer(type, { nonce: response.nonce, error: error === '' ? null : error }));
+    const answer = { nonce: response.nonce, error: error === '' ? null : error };
+    this.#send(this.#protocol.answer(type, answer, this.#nodeOn(stream)));
+  }
+
+  #nodeOn(stream: OpenStream): Node | undefined {
+    const { node, nodeOnce = false } = this.#options;
+    if (stream.identified && nodeOnce) return undefined;
+    stream.identified = true;
+    return node;
   }
 
   #send(bytes: Uint8Array): void {
-    this.#stream?.call?.send(bytes);
+    if (this.#pace === null) this.#stream?.call?.send(bytes);
+    else this.#pace.push(bytes);
   }
 
   #ended(stream: OpenStream, reason: string): void {
     if (stream !== this.#stream) return;
     this.#stream = null;
+    this.#pace?.clear();
     this.#options.onDisconnect?.(reason);
     this.#cancelTimer = this.#options.clock.after(this.#options.backoff.next(), () => this.#connect());
   }
@@ -187,7 +205,7 @@ type OpenStream = {
   call: XdsStream | null;
   readonly subscribed: Set<ClientType>;
   heard: boolean;
-  /** The node was sent: once per stream is enough. */
+  /** The node was sent. */
   identified: boolean;
 };
 

@@ -50,6 +50,8 @@ describe('bootstrap', () => {
     expect(bootstrap.concurrency).toBe(1);
     expect(bootstrap.ads).toEqual({
       protocol: 'delta',
+      nodeOnce: false,
+      rate: null,
       target: { cluster: 'xds', authority: '', timeout: 0, metadata: null, maxMessage: 64 * 1024 * 1024 },
       retry: { base: 500, max: 10_000 },
     });
@@ -208,9 +210,9 @@ it.each([
     /ads_config\.grpc_services\[0\]\.envoy_grpc\.cluster_name: xds is of type EDS/,
   ],
   [
-    'what it does not do with the stream',
-    change('transport_api_version: V3,', 'rate_limit_settings: {},'),
-    /^b\.yaml: dynamic_resources\.ads_config\.rate_limit_settings: is not supported/,
+    'a rate at which nothing would ever be asked',
+    change('transport_api_version: V3,', 'rate_limit_settings: { fill_rate: 0 },'),
+    /^b\.yaml: dynamic_resources\.ads_config\.rate_limit_settings\.fill_rate: must be more than 0/,
   ],
   [
     'no number of threads',

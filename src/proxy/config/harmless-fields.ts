@@ -31,9 +31,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
     stream_reset_rate: 'of an implementation of Envoy that this is not',
   },
   'envoy.config.core.v3.PathConfigSource': { watched_directory: 'what the name of the file leads through is watched' },
-  'envoy.config.core.v3.ApiConfigSource': {
-    set_node_on_first_message_only: 'the server reads the node of the first message',
-  },
   'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig': {
     udp_max_queries: 'each question has a socket of its own',
     max_udp_channel_duration: 'each question has a socket of its own',

@@ -3,8 +3,10 @@ import {
   type ApiConfigSource,
   ApiConfigSource_ApiType,
   ApiVersion,
+  type RateLimitSettings,
 } from '../../xds/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { GrpcService_EnvoyGrpc } from '../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts';
+import type { RequestRate } from '../../xds/request-pace.ts';
 import type { GrpcTarget } from '../client/grpc-stream.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeGrpcSource } from './grpc-service.ts';
@@ -13,6 +15,10 @@ import { positiveMillis } from './values.ts';
 export type StreamSource = {
   readonly target: GrpcTarget;
   readonly protocol: 'sotw' | 'delta';
+  /** The node goes out with the first request of a stream only. */
+  readonly nodeOnce: boolean;
+  /** How fast requests go out; null as they come. */
+  readonly rate: RequestRate | null;
   /** Milliseconds between a broken stream and the next: doubles from one to the other. */
   readonly retry: { readonly base: number; readonly max: number };
 };
@@ -38,6 +44,8 @@ export function decodeStreamSource(source: ApiConfigSource, path: string): Strea
     // A stream lasts as long as it can.
     target: { ...target, timeout: 0, maxMessage: maxMessage ?? MAXIMUM_MESSAGE },
     protocol,
+    nodeOnce: source.setNodeOnFirstMessageOnly,
+    rate: decodeRate(source.rateLimitSettings, at(path, 'rate_limit_settings')),
     retry: decodeRetry(envoyGrpc, `${here}[0].envoy_grpc`),
   };
 }
@@ -46,6 +54,19 @@ function protocolOf({ apiType }: ApiConfigSource, path: string): StreamSource['p
   if (apiType === ApiConfigSource_ApiType.GRPC) return 'sotw';
   if (apiType === ApiConfigSource_ApiType.DELTA_GRPC) return 'delta';
   throw new ConfigError(at(path, 'api_type'), 'must be GRPC or DELTA_GRPC');
+}
+
+/** Defaults are Envoy's. */
+function decodeRate(settings: RateLimitSettings | undefined, path: string): RequestRate | null {
+  if (settings === undefined) return null;
+  const { maxTokens: burst = 100, fillRate: perSecond = 10 } = settings;
+  if (!(perSecond > 0)) throw new ConfigError(at(path, 'fill_rate'), 'must be more than 0');
+  if (burst === 0)
+    throw new ConfigError(
+      at(path, 'max_tokens'),
+      'must be more than 0 (hint: without a token nothing is ever asked for)',
+    );
+  return { burst, perSecond };
 }
 
 function decodeRetry({ retryPolicy }: GrpcService_EnvoyGrpc, path: string): StreamSource['retry'] {

@@ -59,7 +59,9 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.ConfigSource':
     'path path_config_source api_config_source ads initial_fetch_timeout resource_api_version self',
   'envoy.config.core.v3.PathConfigSource': 'path',
-  'envoy.config.core.v3.ApiConfigSource': 'api_type transport_api_version grpc_services',
+  'envoy.config.core.v3.ApiConfigSource':
+    'api_type transport_api_version grpc_services set_node_on_first_message_only rate_limit_settings',
+  'envoy.config.core.v3.RateLimitSettings': 'max_tokens fill_rate',
   'envoy.config.core.v3.GrpcService': 'envoy_grpc timeout initial_metadata retry_policy',
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': 'cluster_name authority max_receive_message_length retry_policy',
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',

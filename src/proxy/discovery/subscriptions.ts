@@ -140,7 +140,7 @@ export class Subscriptions {
     };
   }
 
-  #client({ target, protocol, retry }: StreamSource, service: 'ads' | TypeUrl): XdsClient {
+  #client({ target, protocol, retry, nodeOnce, rate }: StreamSource, service: 'ads' | TypeUrl): XdsClient {
     const { bootstrap, client, clock, random, log } = this.#options;
     const { cluster } = target;
     return new XdsClient({
@@ -148,6 +148,8 @@ export class Subscriptions {
       service,
       protocol,
       node: bootstrap.node,
+      nodeOnce,
+      rate,
       clock,
       backoff: jitteredBackoff(retry.base, retry.max, random),
       onConnect: () => log.info({ cluster, service }, 'xds stream connected'),

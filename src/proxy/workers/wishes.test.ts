@@ -14,6 +14,8 @@ const question: ClusterQuestion = {
       kind: 'stream',
       stream: {
         protocol: 'delta',
+        nodeOnce: false,
+        rate: null,
         retry: { base: 1, max: 2 },
         target: { cluster: 'x', authority: '', timeout: 0, metadata: new HeaderMap(['x-token', 't']), maxMessage: 1 },
       },
