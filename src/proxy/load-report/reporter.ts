@@ -20,7 +20,7 @@ import type { GrpcTarget } from '../client/grpc-stream.ts';
 import { millis } from '../config/values.ts';
 import { type Counted, countedOf, dropsOf, loadSince, NOTHING, type Reading } from './load-since.ts';
 
-export type LoadSource = {
+type LoadSource = {
   /** Brings the figures up to date; null where they always are. */
   collect(): Promise<void> | null;
   clusters(): readonly ClusterView[];
