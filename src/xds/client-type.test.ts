@@ -32,6 +32,7 @@ test('a heartbeat is no resource that does not exist', () => {
   const response = create(DeltaDiscoveryResponseSchema, { typeUrl: typeUrl.cluster, resources });
   const parsed = clientDelta.parse(toBinary(DeltaDiscoveryResponseSchema, response));
   expect([parsed.resources, parsed.removed, parsed.unchanged]).toEqual([[], ['none'], ['beats']]);
+  expect([...parsed.ttls]).toEqual([['beats', 5_000]]);
 });
 
 /** A type of clusters whose updates settle when they are told to. */
@@ -52,7 +53,14 @@ function waiting() {
     const received = Object.entries(resources).map(([name, version]) => ({
       ...{ name, version, bytes: new Uint8Array(), aliases: [] },
     }));
-    const response = { nonce: '', version: '', unchanged: [], removed: null, typeUrl: typeUrl.cluster };
+    const response = {
+      nonce: '',
+      version: '',
+      unchanged: [],
+      ttls: new Map(),
+      removed: null,
+      typeUrl: typeUrl.cluster,
+    };
     return type.apply({ ...response, resources: received });
   };
   return { type, apply, begun };
@@ -96,7 +104,27 @@ test('a fault of ours refuses the update and keeps what there was', async () => 
     throw new Error('oops');
   });
   const resources = [{ name: 'a', version: '1', bytes: new Uint8Array(), aliases: [] }];
-  const response = { nonce: '', version: '', resources, unchanged: [], removed: null, typeUrl: typeUrl.cluster };
+  const response = {
+    nonce: '',
+    version: '',
+    resources,
+    unchanged: [],
+    ttls: new Map(),
+    removed: null,
+    typeUrl: typeUrl.cluster,
+  };
   expect(await type.apply(response)).toEqual([{ name: 'a', detail: 'internal fault: oops' }]);
+  expect(type.known.size).toBe(0);
+});
+
+test('what expires is removed, once, where it is known', async () => {
+  const { type, apply, begun } = waiting();
+  const applied = apply({ a: '1' });
+  begun[0]?.settle([]);
+  await applied;
+  void type.expire('a');
+  void type.expire('a');
+  void type.expire('unknown');
+  expect(begun.slice(1).map(({ names, removed }) => [names, removed])).toEqual([[[], ['a']]]);
   expect(type.known.size).toBe(0);
 });

@@ -2,6 +2,7 @@
 // what is new and what is gone. Survives reconnects.
 import { createHash } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
 import {
   DeltaDiscoveryRequestSchema,
@@ -35,6 +36,8 @@ export type ReceivedResponse = {
   readonly resources: readonly ReceivedResource[];
   /** Names of resources that are what they were: heartbeats of their time to live. */
   readonly unchanged: readonly string[];
+  /** Milliseconds to live, by name; who is not here lives for ever. */
+  readonly ttls: ReadonlyMap<string, number>;
   /** null: state of the world, which says so by leaving things out. */
   readonly removed: readonly string[] | null;
 };
@@ -122,6 +125,13 @@ export class ClientType {
     }
   }
 
+  /** Its time to live is over. */
+  async expire(name: string): Promise<void> {
+    const isKnown = this.known.delete(name);
+    const wasPending = this.#pending.delete(name);
+    if (isKnown || wasPending) await this.#handle({ added: [], removed: [name] });
+  }
+
   wants(name: string): boolean {
     return this.wanted.has(EVERYTHING) || this.wanted.has(name);
   }
@@ -180,12 +190,14 @@ export const clientSotw: ClientProtocol = {
     const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, bytes);
     const received: ReceivedResource[] = [];
     const unchanged: string[] = [];
+    const ttls = new Map<string, number>();
     for (const one of resources) {
       const wrapper = one.typeUrl.endsWith(WRAPPER) ? fromBinary(ResourceSchema, one.value) : null;
+      if (wrapper?.ttl !== undefined) ttls.set(wrapper.name, durationMs(wrapper.ttl));
       if (wrapper !== null && isHeartbeat(wrapper)) unchanged.push(wrapper.name);
       else received.push(bareResource(typeUrl, wrapper?.resource?.value ?? one.value));
     }
-    return { typeUrl, nonce, version: versionInfo, resources: received, unchanged, removed: null };
+    return { typeUrl, nonce, version: versionInfo, resources: received, unchanged, ttls, removed: null };
   },
 };
 
@@ -213,14 +225,16 @@ export const clientDelta: ClientProtocol = {
     const resources: ReceivedResource[] = [];
     const removed = [...removedResources];
     const unchanged: string[] = [];
+    const ttls = new Map<string, number>();
     for (const one of response.resources) {
-      const { name, version, resource, aliases } = one;
+      const { name, version, resource, aliases, ttl } = one;
+      if (ttl !== undefined) ttls.set(name, durationMs(ttl));
       if (isHeartbeat(one)) unchanged.push(name);
       // A virtual host without content is one that does not exist.
       else if (resource === undefined) removed.push(name, ...aliases);
       else resources.push({ name, version, bytes: resource.value, aliases });
     }
-    return { typeUrl, nonce, version: systemVersionInfo, resources, unchanged, removed };
+    return { typeUrl, nonce, version: systemVersionInfo, resources, unchanged, ttls, removed };
   },
 };
 

@@ -11,6 +11,7 @@ import {
   type UpdateHandler,
 } from './client-type.ts';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.ts';
+import { Lifetimes } from './lifetimes.ts';
 import { RequestPace, type RequestRate } from './request-pace.ts';
 import { pushOrder, type TypeUrl } from './resource.ts';
 import { discoveryServices } from './service.ts';
@@ -54,6 +55,7 @@ export class XdsClient {
   readonly #options: XdsClientOptions;
   readonly #protocol: ClientProtocol;
   readonly #types = new Map<TypeUrl, ClientType>();
+  readonly #lifetimes = new Map<ClientType, Lifetimes>();
   readonly #pace: RequestPace | null;
   /** Their names may differ from what the server has been told. */
   readonly #changed = new Set<ClientType>();
@@ -73,6 +75,7 @@ export class XdsClient {
   subscribe(typeUrl: TypeUrl, names: Iterable<string>, handler: UpdateHandler): void {
     const type = new ClientType(typeUrl, new Set(names), handler);
     this.#types.set(typeUrl, type);
+    this.#lifetimes.set(type, new Lifetimes(this.#options.clock, (name) => void type.expire(name)));
     if (this.#stream !== null) this.#open(type);
   }
 
@@ -112,6 +115,7 @@ export class XdsClient {
   close(): void {
     this.#closed = true;
     this.#cancelTimer();
+    for (const lifetimes of this.#lifetimes.values()) lifetimes.close();
     this.#pace?.clear();
     this.#stream?.call?.cancel();
     this.#stream = null;
@@ -162,6 +166,7 @@ export class XdsClient {
     }
     const type = [...stream.subscribed].find(({ typeUrl }) => typeUrl === response.typeUrl);
     if (type === undefined) return;
+    this.#lifetimes.get(type)?.renew(response);
     void this.#apply(stream, type, response);
   }
 
