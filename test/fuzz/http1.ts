@@ -7,6 +7,7 @@ import { HeaderMap } from '../../src/proxy/http/headers.ts';
 import type { StreamAcceptor } from '../../src/proxy/http/stream.ts';
 import { Http1ServerConnection } from '../../src/proxy/http1/server-connection.ts';
 import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
+import { nobody } from './nobody.ts';
 import type { Target } from './target.ts';
 
 /**
@@ -66,21 +67,6 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     refuse: (stream) => stream.respond({ status: 400, headers: new HeaderMap() }, true),
   };
   const socket = new MemorySocket();
-  const downstream = {
-    id: 1,
-    remote: nowhere,
-    directRemote: nowhere,
-    local: nowhere,
-    restored: false,
-    fingerprints: null,
-    proxyTlvs: [],
-    handshakeFailure: '',
-    metadata: null,
-    filterState: null,
-    tls: null,
-    serverName: '',
-    listener: { name: '', chain: '', direction: 'unspecified' as const, metadata: {} },
-  };
   const limits = {
     maxHeadBytes: 16_384,
     maxHeaders: 100,
@@ -97,7 +83,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
     streamIdleTimeout: 0,
     maxStreamDuration: 0,
   };
-  new Http1ServerConnection(socket, downstream, acceptor, limits, {
+  new Http1ServerConnection(socket, nobody, acceptor, limits, {
     clock,
     wheel,
     departures: { downstream_cx_idle_timeout: 0, downstream_cx_delayed_close_timeout: 0 },
@@ -163,5 +149,3 @@ function llhttp(input: Buffer): { requests: Parsed[]; refusal: string; upgrade: 
 function raise(error: unknown): never {
   throw error;
 }
-
-const nowhere = { address: '', port: 0 };

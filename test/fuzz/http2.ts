@@ -11,6 +11,7 @@ import { PREFACE } from '../../src/proxy/http2/protocol.ts';
 import { Http2ServerConnection } from '../../src/proxy/http2/server-connection.ts';
 import { Http2Stats } from '../../src/proxy/http2/stats.ts';
 import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
+import { nobody } from './nobody.ts';
 import type { Target } from './target.ts';
 
 /** Bytes said back per byte received, and what the client sends by itself. */
@@ -36,22 +37,7 @@ export const http2Server: Target = {
       },
       ...{ requestHeadersTimeout: 0, requestTimeout: 0, streamIdleTimeout: 0, maxStreamDuration: 0 },
     };
-    const downstream = {
-      id: 1,
-      remote: nowhere,
-      directRemote: nowhere,
-      local: nowhere,
-      restored: false,
-      fingerprints: null,
-      proxyTlvs: [],
-      handshakeFailure: '',
-      metadata: null,
-      filterState: null,
-      tls: null,
-      serverName: '',
-      listener: { name: '', chain: '', direction: 'unspecified' as const, metadata: {} },
-    };
-    const connection = new Http2ServerConnection(socket, downstream, echo, limits, owner);
+    const connection = new Http2ServerConnection(socket, nobody, echo, limits, owner);
     socket.feed(PREFACE);
     feed(socket, input);
     check(socket, bugs, input, 0);
@@ -167,8 +153,6 @@ function check(socket: MemorySocket, bugs: readonly unknown[], input: Buffer, pr
   }).read(written);
   if (whole === 0) throw new Error('nothing was said');
 }
-
-const nowhere = { address: '', port: 0 };
 
 function raise(error: unknown): never {
   throw error;

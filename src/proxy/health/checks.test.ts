@@ -7,7 +7,7 @@ import { plainAssignment } from '../config/endpoints.ts';
 import type { HealthCheckConfig, ProbeConfig } from '../config/health-check-types.ts';
 import type { ClusterConfig } from '../config/types.ts';
 import { DataPlane } from '../data-plane.ts';
-import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
+import { cluster, endpoint, healthCheck, httpProbe } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { freePort, type Origin, startOrigin } from '../testing/origin.ts';
 import { ExchangeProbe } from './exchange-probe.ts';
@@ -21,20 +21,7 @@ function keep<Thing extends { close(): unknown }>(thing: Thing): Thing {
   return thing;
 }
 
-const http: Extract<ProbeConfig, { kind: 'http' }> = {
-  kind: 'http',
-  protocol: 'http1',
-  host: '',
-  path: '/health',
-  method: 'GET',
-  addHeaders: [],
-  removeHeaders: [],
-  receive: [],
-  responseBufferSize: 1024,
-  expected: [{ start: 200, end: 201 }],
-  retriable: [],
-  service: null,
-};
+const http = httpProbe;
 
 const check = (probe: ProbeConfig, change: Partial<HealthCheckConfig> = {}): HealthCheckConfig =>
   healthCheck(probe, 20, change);

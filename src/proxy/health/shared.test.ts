@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { adsSource } from '../config/config-source.ts';
 import { plainAssignment } from '../config/endpoints.ts';
 import { DataPlane } from '../data-plane.ts';
-import { cluster, endpoint, healthCheck } from '../testing/configs.ts';
+import { cluster, endpoint, healthCheck, httpProbe } from '../testing/configs.ts';
 import { silentLog } from '../testing/harness.ts';
 import { type Origin, startOrigin } from '../testing/origin.ts';
 import { CheckingHealth, FollowedHealth, type HealthNote, type HealthReport } from './shared.ts';
@@ -13,23 +13,7 @@ afterEach(async () => {
   for (const one of kept.splice(0)) await one.close();
 });
 
-const check = healthCheck(
-  {
-    kind: 'http',
-    protocol: 'http1',
-    host: '',
-    path: '/health',
-    method: 'GET',
-    addHeaders: [],
-    removeHeaders: [],
-    receive: [],
-    responseBufferSize: 1024,
-    expected: [{ start: 200, end: 201 }],
-    retriable: [],
-    service: null,
-  },
-  20,
-);
+const check = healthCheck(httpProbe, 20);
 const eds = { discovery: { kind: 'eds', serviceName: 'up', source: adsSource }, healthChecks: [check] } as const;
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';

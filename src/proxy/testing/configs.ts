@@ -94,6 +94,22 @@ export function outlierDetection(change: Partial<OutlierConfig> = {}): OutlierCo
 }
 
 /** Asks every `interval` milliseconds, whatever the last answer was. */
+/** A request of /health that 200 answers well. */
+export const httpProbe: Extract<ProbeConfig, { kind: 'http' }> = {
+  kind: 'http',
+  protocol: 'http1',
+  host: '',
+  path: '/health',
+  method: 'GET',
+  addHeaders: [],
+  removeHeaders: [],
+  receive: [],
+  responseBufferSize: 1024,
+  expected: [{ start: 200, end: 201 }],
+  retriable: [],
+  service: null,
+};
+
 export function healthCheck(
   probe: ProbeConfig,
   interval: number,

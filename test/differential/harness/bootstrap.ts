@@ -82,7 +82,8 @@ function accessLog(path: string) {
   };
 }
 
-function cluster(name: string, endpoints: readonly number[]) {
+/** Of endpoints at these ports. */
+export function cluster(name: string, endpoints: readonly number[]) {
   const lb_endpoints = endpoints.map((port) => ({ endpoint: { address: address(port) } }));
   return {
     name,
@@ -92,7 +93,7 @@ function cluster(name: string, endpoints: readonly number[]) {
   };
 }
 
-function address(port: number) {
+export function address(port: number) {
   return { socket_address: { address: '127.0.0.1', port_value: port } };
 }
 

@@ -8,6 +8,7 @@ import { findEnvoy } from '../../support/envoy.ts';
 import { freePorts } from '../../support/ports.ts';
 import { TestProcess } from '../../support/process.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { address, cluster } from './bootstrap.ts';
 import type { CertificateFiles } from './case.ts';
 import { makeCertificateFiles, writeCertificateFiles } from './certificates.ts';
 import { RawUpstream } from './raw-upstream.ts';
@@ -225,18 +226,4 @@ function bootstrapOf(
     admin: { address: address(portOf('admin')) },
     static_resources: { listeners, clusters, secrets: (fill(suite.secrets ?? '[]') ?? []) as unknown[] },
   });
-}
-
-function cluster(name: string, endpoints: readonly number[]) {
-  const lb_endpoints = endpoints.map((port) => ({ endpoint: { address: address(port) } }));
-  return {
-    name,
-    type: 'STATIC',
-    connect_timeout: '1s',
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
-  };
-}
-
-function address(port: number) {
-  return { socket_address: { address: '127.0.0.1', port_value: port } };
 }
