@@ -65,6 +65,10 @@ const say = (format: string, exchange = finished(), ended = 1010.6) =>
 describe('operators', () => {
   test.each([
     ['REQ(:METHOD)', 'POST', 'GET'],
+    ['REQUEST_HEADER(NONE?:PATH)', '/a?b', '/'],
+    ['RESPONSE_HEADER(grpc-status)', '14', '-'],
+    ['RESPONSE_TRAILER(x-t)', 'late', '-'],
+    ['ROUNDTRIP_DURATION', '-', '-'],
     ['REQ(User-Agent)', 'curl', '-'],
     ['REQ(X)', '1', '-'],
     ['REQ(NONE?:PATH)', '/a?b', '/'],

@@ -17,7 +17,8 @@ type Outcome = UnaryOutcome<typeof CheckResponseSchema>;
 const stream = filterStream();
 
 function ask(outcome: Outcome, exchange: Exchange, config: JsonObject = {}) {
-  const scope = testScope();
+  const metadata = { LABELS: { app: 'web', n: 1 } };
+  const scope = testScope({ node: { id: 'node', cluster: 'service', metadata } });
   let asked: CheckRequest | undefined;
   vi.spyOn(scope.client, 'grpc').mockImplementation((_method, _target, request, done) => {
     asked = request as unknown as CheckRequest;
@@ -159,4 +160,49 @@ test('metadata is not noted where it is not wanted', () => {
   const exchange = testExchange();
   ask(answer({ dynamicMetadata: { user: 'ann' } }), exchange, { enable_dynamic_metadata_ingestion: false });
   expect(exchange.metadata).toBeNull();
+});
+
+test.each<[name: string, headers: number, length: number, reply: object | undefined]>([
+  ['as many headers as a request may have', 96, 1, undefined],
+  ['one more', 97, 1, { status: 500, details: 'ext_authz_invalid' }],
+  ['more bytes', 1, 61_440, { status: 500, details: 'ext_authz_invalid' }],
+])('a request is changed to %s', (_name, count, length, wants) => {
+  const headers = Array.from({ length: count }, (_, i) => header(`x-${i}`, 'v'.repeat(length)));
+  const { reply } = ask(answer({ httpResponse: { case: 'okResponse', value: { headers } } }), testExchange());
+  if (wants === undefined) expect(reply).toBeUndefined();
+  else expect(reply).toMatchObject(wants);
+});
+
+test.each<[name: string, details: string, config: JsonObject, wants: number]>([
+  ['held to the limit', 'via_upstream', { enforce_response_header_limits: true }, 99],
+  ['not of an answer of ours', 'direct_response', { enforce_response_header_limits: true }, 120],
+  ['not held to it', 'via_upstream', {}, 120],
+])('headers for the client are %s', (_name, details, config, wants) => {
+  const exchange = testExchange();
+  exchange.details = details;
+  const responseHeadersToAdd = Array.from({ length: 120 }, (_, i) => header(`x-${i}`, 'v'));
+  const ok = answer({ httpResponse: { case: 'okResponse', value: { responseHeadersToAdd } } });
+  expect(ask(ok, exchange, config).toClient.length / 2).toBe(wants);
+});
+
+test('logs are told how long it took, and what was decided', () => {
+  const exchange = testExchange();
+  ask(answer({}), exchange, { emit_filter_state_stats: true, shadow_mode: true });
+  const fieldOf = (name: string, field: string) => exchange.stateObjects?.get(name)?.fields.get(field);
+  expect([fieldOf('authz', 'latency_us'), fieldOf('authz.shadow', 'check_result')]).toEqual(['0', 'OK']);
+});
+
+test('off in shadow, a denial is only told', () => {
+  const exchange = testExchange();
+  const off = { filter_enabled: { default_value: { numerator: 0 } }, deny_at_disable: { default_value: true } };
+  const grpc_service = { envoy_grpc: { cluster_name: 'auth' } };
+  const message = fromJson(ExtAuthzSchema, { grpc_service, shadow_mode: true, ...off });
+  const filter = extAuthz.chain.compile(create(AnySchema, anyPack(ExtAuthzSchema, message)), 'authz', 'f')!;
+  expect(filter.open!(exchange, testScope(), stream)).toBeNull();
+  expect(exchange.filterState?.get('authz.shadow')).toBe('{"check_result":"DENIED","status_code":403}');
+});
+
+test('labels of this proxy are told', () => {
+  const { asked } = ask(answer({}), testExchange(), { bootstrap_metadata_labels_key: 'LABELS' });
+  expect(asked!.attributes!.destination!.labels).toEqual({ app: 'web', n: '' });
 });
