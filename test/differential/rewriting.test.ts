@@ -15,6 +15,7 @@ const FORWARDS: readonly (readonly [prefix: string, fields: string])[] = [
   ['/named-path', 'host_rewrite_path_regex: { pattern: { regex: "^/named-path/(.+)$" }, substitution: "\\\\1" }'],
   ['/kept', 'host_rewrite_literal: other.test, append_x_forwarded_host: true'],
   ['/written', 'path_rewrite: "/%REQ(X-TENANT)%/%REQ(:AUTHORITY)%/100%%", host_rewrite: "%REQ(X-TENANT)%.test"'],
+  ['/queried', 'path_rewrite: "/to?fixed=1"'],
   ['/nothing', 'path_rewrite: "%REQ(X-TENANT)%", host_rewrite: "%REQ(X-TENANT)%"'],
 ];
 
@@ -44,7 +45,7 @@ const REDIRECTS: readonly (readonly [prefix: string, fields: string])[] = [
 const virtualHosts = `
 - name: all
   domains: ["*"]
-  response_headers_to_add: [{ header: { key: x-shown, value: "%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%" } }, { header: { key: x-original, value: "%PATH(NQ:ORIG)%" } }]
+  response_headers_to_add: [{ header: { key: x-shown, value: "%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%" } }, { header: { key: x-original, value: "%PATH(NQ:ORIG)%" } }, { header: { key: x-query, value: "%QUERY_PARAM(q)%|%QUERY_PARAM(fixed)%|%QUERY_PARAMS%" } }]
   routes:
 ${FORWARDS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, route: { cluster: a, ${fields} } }`).join('\n')}
 ${REDIRECTS.map(([prefix, fields]) => `    - { match: { prefix: ${prefix} }, redirect: { ${fields} } }`).join('\n')}
@@ -104,6 +105,7 @@ compareWithEnvoy({
       { host: 't1.test', 'x-envoy-original-path': '/written/x?q=1', 'x-envoy-original-host': 'test.local' },
       'x-tenant: t1',
     ),
+    forward('path with a query as a format says', '/queried?q=1', '/to?fixed=1?q=1'),
     forward('path and host as formats say that have no value', '/nothing/x', '/nothing/x', {
       host: '-',
       'x-envoy-original-path': null,

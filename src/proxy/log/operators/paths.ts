@@ -26,7 +26,7 @@ export const paths: Operators = {
   QUERY_PARAM(parameter, path) {
     const name = required('QUERY_PARAM', parameter, path);
     return (exchange) => {
-      const query = queryOf(either(exchange));
+      const query = queryOf(rewritten(exchange));
       return query === undefined ? undefined : (new URLSearchParams(query).get(name) ?? undefined);
     };
   },
@@ -34,7 +34,7 @@ export const paths: Operators = {
     if (parameter !== null && parameter !== 'ORIG') {
       throw new ConfigError(path, `%QUERY_PARAMS(${parameter})% is not supported (hint: ORIG)`);
     }
-    return (exchange) => queryOf(either(exchange));
+    return (exchange) => queryOf(rewritten(exchange));
   },
 };
 
