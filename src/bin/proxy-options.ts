@@ -14,7 +14,6 @@ export type ProxyOptions = CommandLine & {
   readonly drainTimes: DrainTimes;
   /** Threads that carry traffic; 0 is one for each core there is; null: what the bootstrap says. */
   readonly concurrency: number | null;
-  readonly version: string;
 };
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {

@@ -19,6 +19,7 @@ const nothing: CommandLine = {
   serviceCluster: '',
   serviceZone: '',
   statsTags: [],
+  version: '1.2',
 };
 const load = (given: Partial<CommandLine>) => loadBootstrap({ ...nothing, ...given });
 
@@ -37,6 +38,7 @@ test('text is merged over the file, and options over both', async () => {
     statsTags: ['pod:web-1', 'address:[::1]:80'],
   });
   expect(bootstrap.node).toMatchObject({ id: 'option', cluster: 'web', locality: { region: 'r', zone: 'b' } });
+  expect(bootstrap.node).toMatchObject({ userAgentName: 'tulle', userAgentVersionType: { value: '1.2' } });
   expect(bootstrap.clusters.map(({ name }) => name)).toEqual(['one', 'two']);
   expect(bootstrap.message.statsConfig?.statsTags.map(({ tagName, tagValue }) => [tagName, tagValue.value])).toEqual([
     ['from', 'file'],

@@ -12,6 +12,8 @@ export type CommandLine = {
   readonly serviceZone: string;
   /** `name:value` each. */
   readonly statsTags: readonly string[];
+  /** Of this program, for control planes. */
+  readonly version: string;
 };
 
 /** Rejects with a BootstrapError. */
@@ -32,15 +34,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** A bootstrap of only what the options say, in JSON. */
-function overrides({ serviceNode, serviceCluster, serviceZone, statsTags }: CommandLine): object {
+/** A bootstrap of only what the options say, and what asks, in JSON. */
+function overrides({ serviceNode, serviceCluster, serviceZone, statsTags, version }: CommandLine): object {
   const node = {
+    ...{ user_agent_name: 'tulle', user_agent_version: version },
     ...(serviceNode !== '' && { id: serviceNode }),
     ...(serviceCluster !== '' && { cluster: serviceCluster }),
     ...(serviceZone !== '' && { locality: { zone: serviceZone } }),
   };
   return {
-    ...(Object.keys(node).length > 0 && { node }),
+    node,
     ...(statsTags.length > 0 && { stats_config: { stats_tags: statsTags.map(fixedTag) } }),
   };
 }
