@@ -133,7 +133,8 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.config.common.mutation_rules.v3.HeaderMutation': 'remove append remove_on_match',
   'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': 'key_matcher',
   'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor':
-    'grpc_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules forward_rules allow_mode_override disable_immediate_response disable_clear_route_cache route_cache_action status_on_error max_message_timeout observability_mode deferred_close_timeout send_body_without_waiting_for_header_response allowed_override_modes metadata_options request_attributes response_attributes allow_content_length_header',
+    'grpc_service http_service failure_mode_allow processing_mode message_timeout stat_prefix mutation_rules forward_rules allow_mode_override disable_immediate_response disable_clear_route_cache route_cache_action status_on_error max_message_timeout observability_mode deferred_close_timeout send_body_without_waiting_for_header_response allowed_override_modes metadata_options request_attributes response_attributes allow_content_length_header',
+  'envoy.extensions.filters.http.ext_proc.v3.ExtProcHttpService': 'http_service',
   'envoy.extensions.filters.http.ext_proc.v3.ProcessingMode':
     'request_header_mode response_header_mode request_body_mode response_body_mode request_trailer_mode response_trailer_mode',
   'envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules': 'allowed_headers disallowed_headers',

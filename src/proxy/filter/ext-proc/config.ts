@@ -4,22 +4,33 @@ import {
   type MetadataOptions,
   ExternalProcessor_RouteCacheAction as RouteCache,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
+import {
+  ProcessingMode_BodySendMode as BodyMode,
+  ProcessingMode_HeaderSendMode as HeadMode,
+} from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts';
 import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import { decodeGrpcService } from '../../config/grpc-service.ts';
+import type { HttpUriConfig } from '../../config/http-uri.ts';
 import { millis } from '../../config/values.ts';
 import { compileString, type StringTest } from '../../route/match/string-matcher.ts';
 import { perScope } from '../define.ts';
 import type { FilterScope } from '../filter.ts';
 import { compileRules, type Rules } from '../mutation-rules.ts';
 import { compileAttributes } from './attributes.ts';
+import { compileHttpService } from './http-processor.ts';
 import { compileMode, type Mode } from './mode.ts';
 import { ProcessorStats } from './processor-stats.ts';
 
 type Attributes = ReturnType<typeof compileAttributes>;
 
+/** How the server is spoken to. */
+export type ProcessorService =
+  | { readonly kind: 'grpc'; readonly target: GrpcTarget }
+  | { readonly kind: 'http'; readonly uri: HttpUriConfig };
+
 export type ProcessorConfig = {
-  readonly target: GrpcTarget;
+  readonly service: ProcessorService;
   readonly mode: Mode;
   readonly failureAllowed: boolean;
   /** Milliseconds for one answer, and at most for one that the server asks more time for; 0 where it may not. */
@@ -60,7 +71,7 @@ const LONGEST_TIMEOUT = 3_600_000;
 export function compileConfig(message: ExternalProcessor, path: string): ProcessorConfig {
   const statPath = message.statPrefix === '' ? 'ext_proc' : `ext_proc.${message.statPrefix}`;
   return {
-    target: streamTarget(message.grpcService, at(path, 'grpc_service')),
+    service: compileService(message, path),
     mode: compileMode(message.processingMode, at(path, 'processing_mode')),
     failureAllowed: message.failureModeAllow,
     timeout: bounded(message.messageTimeout, MESSAGE_TIMEOUT, at(path, 'message_timeout')),
@@ -83,9 +94,25 @@ export function compileConfig(message: ExternalProcessor, path: string): Process
   };
 }
 
+function compileService(message: ExternalProcessor, path: string): ProcessorService {
+  const { grpcService, httpService, processingMode: mode } = message;
+  if ((grpcService === undefined) === (httpService === undefined))
+    throw new ConfigError(path, 'needs one of grpc_service and http_service');
+  if (httpService === undefined) return streamService(grpcService, at(path, 'grpc_service'));
+  const bodies =
+    mode !== undefined && (mode.requestBodyMode !== BodyMode.NONE || mode.responseBodyMode !== BodyMode.NONE);
+  const trailers = mode?.requestTrailerMode === HeadMode.SEND || mode?.responseTrailerMode === HeadMode.SEND;
+  if (bodies || trailers)
+    throw new ConfigError(
+      at(path, 'processing_mode'),
+      'sends bodies or trailers to an http_service (hint: heads only)',
+    );
+  return { kind: 'http', uri: compileHttpService(httpService, at(path, 'http_service')) };
+}
+
 /** The stream lasts as long as the exchange: a time-out of the service is not its. */
-export function streamTarget(service: ExternalProcessor['grpcService'], path: string): GrpcTarget {
-  return { ...decodeGrpcService(service, 0, path), timeout: 0 };
+export function streamService(service: ExternalProcessor['grpcService'], path: string): ProcessorService {
+  return { kind: 'grpc', target: { ...decodeGrpcService(service, 0, path), timeout: 0 } };
 }
 
 export function compileNamespaces(

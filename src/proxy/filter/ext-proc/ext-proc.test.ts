@@ -12,6 +12,7 @@ import { extProc } from './filter.ts';
 import { mutate } from './mutation.ts';
 
 const service = { envoy_grpc: { cluster_name: 'proc' } };
+const web = { http_service: { http_uri: { uri: 'http://a/b', cluster: 'proc', timeout: '1s' } } };
 const compile = (config: JsonObject) =>
   extProc.chain.compile(
     anyPack(ExternalProcessorSchema, fromJson(ExternalProcessorSchema, { grpc_service: service, ...config })),
@@ -28,6 +29,24 @@ test.each<[JsonObject, string]>([
   [{ message_timeout: '3601s' }, 'f.message_timeout: must be at most 1 hour'],
   [{ request_attributes: ['request.path', 'request.'] }, 'f.request_attributes[1]: '],
   [{ response_attributes: ['xds.node'] }, 'f.response_attributes[0]: xds.node is not supported'],
+  [{ http_service: web }, 'f: needs one of grpc_service and http_service'],
+  [{ grpc_service: null }, 'f: needs one of grpc_service and http_service'],
+  [{ grpc_service: null, http_service: {} }, 'f.http_service.http_service: is required'],
+  [
+    { grpc_service: null, http_service: web, processing_mode: { request_body_mode: 'BUFFERED' } },
+    'f.processing_mode: sends bodies or trailers to an http_service',
+  ],
+  [
+    { grpc_service: null, http_service: web, processing_mode: { response_trailer_mode: 'SEND' } },
+    'f.processing_mode: sends bodies or trailers to an http_service',
+  ],
+  [
+    {
+      grpc_service: null,
+      http_service: { http_service: { ...web.http_service, request_headers_to_add: [{ header: { key: 'a' } }] } },
+    },
+    'f.http_service.http_service.request_headers_to_add: is not supported',
+  ],
   [{ grpc_service: {} }, 'f.grpc_service.envoy_grpc: is required'],
   [{ disable_clear_route_cache: true, route_cache_action: 'CLEAR' }, 'f.disable_clear_route_cache: is set beside'],
 ])('%j is refused', (config, wants) => {

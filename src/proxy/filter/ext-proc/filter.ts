@@ -6,13 +6,18 @@ import {
   type ExtProcPerRoute,
   ExtProcPerRouteSchema,
 } from '../../../xds/gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc_pb.ts';
-import type { GrpcTarget } from '../../client/grpc-stream.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
 import { compileInitialMetadata } from '../../config/grpc-service.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import { compiler, type FilterKind, routeSettings } from '../define.ts';
 import type { HttpFilter } from '../filter.ts';
-import { compileConfig, compileNamespaces, type ProcessorConfig, streamTarget } from './config.ts';
+import {
+  compileConfig,
+  compileNamespaces,
+  type ProcessorConfig,
+  type ProcessorService,
+  streamService,
+} from './config.ts';
 import { compileMode } from './mode.ts';
 import { Session } from './session.ts';
 
@@ -53,7 +58,7 @@ function compileOverrides(overrides: ExtProcOverrides, path: string): RouteSetti
   const { processingMode, grpcService, failureModeAllow, metadataOptions, grpcInitialMetadata } = overrides;
   const settings: Partial<ProcessorConfig> = {
     ...(processingMode === undefined ? {} : { mode: compileMode(processingMode, at(path, 'processing_mode')) }),
-    ...(grpcService === undefined ? {} : { target: streamTarget(grpcService, at(path, 'grpc_service')) }),
+    ...(grpcService === undefined ? {} : { service: streamService(grpcService, at(path, 'grpc_service')) }),
     ...(failureModeAllow === undefined ? {} : { failureAllowed: failureModeAllow }),
     ...(metadataOptions === undefined ? {} : compileNamespaces(metadataOptions)),
   };
@@ -63,15 +68,16 @@ function compileOverrides(overrides: ExtProcOverrides, path: string): RouteSetti
     const known = made.get(chain);
     if (known !== undefined) return known;
     const merged = { ...chain, ...settings };
-    const config = metadata.length === 0 ? merged : { ...merged, target: withMetadata(merged.target, metadata) };
+    const config = metadata.length === 0 ? merged : { ...merged, service: withMetadata(merged.service, metadata) };
     made.set(chain, config);
     return config;
   };
 }
 
 /** A name that the service has too has the route's value. */
-function withMetadata(target: GrpcTarget, metadata: readonly (readonly [string, string])[]): GrpcTarget {
-  const headers = new HeaderMap([...(target.metadata ?? [])].flat());
+function withMetadata(service: ProcessorService, metadata: readonly (readonly [string, string])[]): ProcessorService {
+  if (service.kind === 'http') return service;
+  const headers = new HeaderMap([...(service.target.metadata ?? [])].flat());
   for (const [key, value] of metadata) headers.set(key, value);
-  return { ...target, metadata: headers };
+  return { kind: 'grpc', target: { ...service.target, metadata: headers } };
 }

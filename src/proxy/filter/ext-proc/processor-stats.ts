@@ -8,6 +8,8 @@ export class ProcessorStats {
   streams_closed = 0;
   streams_failed = 0;
   server_half_closed = 0;
+  /** Of an HTTP service: whatever was no answer. */
+  http_not_ok_resp_received = 0;
   failure_mode_allowed = 0;
   message_timeouts = 0;
   rejected_header_mutations = 0;

@@ -10,7 +10,8 @@ import {
   type ProcessingResponse,
 } from '../../../xds/gen/envoy/service/ext_proc/v3/external_processor_pb.ts';
 import type { GrpcStream } from '../../client/grpc-call.ts';
-import type { GrpcStatus } from '../../client/grpc-stream.ts';
+import type { GrpcStatus, GrpcTarget } from '../../client/grpc-stream.ts';
+import type { HttpUriConfig } from '../../config/http-uri.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
@@ -19,12 +20,15 @@ import type { Side } from './answers.ts';
 import { ATTRIBUTES } from './attributes.ts';
 import type { ProcessorConfig } from './config.ts';
 import { Direction } from './direction.ts';
+import { HttpProcessor } from './http-processor.ts';
 import { bodyModeOf, type Mode, overriddenMode, sameOverride } from './mode.ts';
 import { mutate } from './mutation.ts';
 import type { ProcessorStats } from './processor-stats.ts';
 
 type RequestInit = MessageInitShape<typeof ProcessingRequestSchema>;
 export type ProcessingInit = NonNullable<RequestInit['request']>;
+/** A stream, or what stands for one. */
+type Calls = Pick<GrpcStream<typeof ProcessingRequestSchema>, 'send' | 'close' | 'cancel'>;
 
 export class Session implements StreamFilter {
   readonly config: ProcessorConfig;
@@ -36,7 +40,7 @@ export class Session implements StreamFilter {
   readonly #scope: FilterScope;
   readonly #stream: FilterStream;
   readonly #toldAttributes = { request: false, response: false };
-  #calls: GrpcStream<typeof ProcessingRequestSchema> | null = null;
+  #calls: Calls | null = null;
   /** Nothing is said to the server any more, and what it says is not heard. */
   #closed = false;
   /** The server has nothing more to say: everything passes. */
@@ -106,14 +110,35 @@ export class Session implements StreamFilter {
     else this.exchange.routeStale = true;
   }
 
-  #open(): GrpcStream<typeof ProcessingRequestSchema> {
+  #open(): Calls {
+    const { service } = this.config;
+    this.#calls = service.kind === 'http' ? this.#openHttp(service.uri) : this.#openStream(service.target);
+    return this.#calls;
+  }
+
+  #openStream(target: GrpcTarget): Calls {
     this.stats.streams_started += 1;
-    const calls = this.#scope.client.stream(ExternalProcessor.method.process, this.config.target, {
+    return this.#scope.client.stream(ExternalProcessor.method.process, target, {
       onMessage: (message) => this.#stream.run(() => this.#heard(message)),
       onClosed: (status) => queueMicrotask(() => this.#stream.run(() => this.#ended(status))),
     });
-    this.#calls = calls;
-    return calls;
+  }
+
+  #openHttp(uri: HttpUriConfig): Calls {
+    return new HttpProcessor(uri, this.#scope.client, (answer) =>
+      queueMicrotask(() =>
+        this.#stream.run(() => {
+          if (answer === null) this.#unanswered();
+          else this.#heard(answer);
+        }),
+      ),
+    );
+  }
+
+  #unanswered(): void {
+    if (this.#over || this.#closed) return;
+    this.stats.http_not_ok_resp_received += 1;
+    this.#fail(this.config.statusOnError, 'ext_proc_error_HTTP_ERROR');
   }
 
   /** What goes with each message, and with the first one. */
@@ -235,7 +260,7 @@ export class Session implements StreamFilter {
   #close(): void {
     if (this.#closed || this.#calls === null) return;
     this.#closed = true;
-    this.stats.streams_closed += 1;
+    if (this.config.service.kind === 'grpc') this.stats.streams_closed += 1;
     this.#calls.close();
   }
 
