@@ -41,6 +41,7 @@ const http2Upstream: ClusterConfig['http'] = {
   maxStreamDuration: 0,
   preconnectRatio: 1,
   requestNames: null,
+  edits: null,
 };
 
 /** Answers with what it got as JSON and the body's length as a trailer; `/close` and the like are up to the tests. */

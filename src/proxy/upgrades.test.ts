@@ -24,6 +24,7 @@ const speaksHttp2 = {
     maxStreamDuration: 0,
     preconnectRatio: 1,
     requestNames: null,
+    edits: null,
   },
 } as const;
 

@@ -43,6 +43,7 @@ describe('cluster', () => {
         maxStreamDuration: 0,
         preconnectRatio: 1,
         requestNames: null,
+        edits: null,
       },
       panicThreshold: 50,
       tracksSizes: false,
@@ -65,6 +66,7 @@ describe('cluster', () => {
       maxStreamDuration: 0,
       preconnectRatio: 1,
       requestNames: null,
+      edits: null,
     },
   });
   test.each<[name: string, change: JsonObject, wants: Partial<ClusterConfig>]>([

@@ -178,7 +178,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.OutlierDetection':
     'consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate enforcing_failure_percentage consecutive_gateway_failure enforcing_consecutive_gateway_failure max_ejection_time max_ejection_time_jitter success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor split_external_local_origin_errors consecutive_local_origin_failure enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume successful_active_health_check_uneject_host monitors always_eject_one_host',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions':
-    'common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
+    'http_filters common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config',
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': 'auto_sni auto_san_validation override_auto_sni_header',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig':
     'http_protocol_options http2_protocol_options',

@@ -2,6 +2,7 @@
 
 import type { AddressTest } from '../../lib/cidr.ts';
 import type { HttpFilter } from '../filter/filter.ts';
+import type { HeadEdits } from '../filter/header-mutation.ts';
 import type { Underscores } from '../http/underscores.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
@@ -260,6 +261,8 @@ export type UpstreamHttpConfig = {
   readonly preconnectRatio: number;
   /** For endpoints that are spoken to with TLS. */
   readonly requestNames: RequestNames | null;
+  /** What is done to the heads of each try; null: nothing. */
+  readonly edits: HeadEdits | null;
 };
 
 /** `transport_socket_matches` in order, then `transport_socket`: the first whose `when` is in the endpoint's `envoy.transport_socket_match`. */

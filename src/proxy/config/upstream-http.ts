@@ -10,11 +10,13 @@ import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
 } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import type { HeadEdits } from '../filter/header-mutation.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import type { RequestNames } from './tls-types.ts';
 import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
+import { decodeUpstreamFilters } from './upstream-filters.ts';
 import { millis } from './values.ts';
 
 const IDLE = 3_600_000;
@@ -23,7 +25,7 @@ const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export function decodeUpstreamHttp(
   cluster: Cluster,
 ): Pick<ClusterConfig, 'http' | 'idleTimeout' | 'maxRequestsPerConnection'> {
-  const { protocol, options, optionsPath, common, commonPath, names } = protocolOptions(cluster);
+  const { protocol, options, optionsPath, common, commonPath, names, edits } = protocolOptions(cluster);
   if (common?.maxHeadersCount !== undefined)
     throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
   if (common !== undefined && common.headersWithUnderscoresAction !== UnderscoresAction.ALLOW)
@@ -38,6 +40,7 @@ export function decodeUpstreamHttp(
       maxStreamDuration: millis(common?.maxStreamDuration, 0, at(commonPath, 'max_stream_duration')),
       preconnectRatio: decodePreconnect(cluster),
       requestNames: decodeNames(names),
+      edits,
     },
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? cluster.maxRequestsPerConnection ?? 0,
     idleTimeout: millis(common?.idleTimeout, IDLE, at(commonPath, 'idle_timeout')),
@@ -51,6 +54,7 @@ type ProtocolOptions = {
   readonly common: CommonOptions | undefined;
   readonly commonPath: string;
   readonly names: UpstreamHttpProtocolOptions | undefined;
+  readonly edits: HeadEdits | null;
 };
 
 function protocolOptions(cluster: Cluster): ProtocolOptions {
@@ -63,6 +67,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
       common: options.commonHttpProtocolOptions,
       commonPath: at(here, 'common_http_protocol_options'),
       names: options.upstreamHttpProtocolOptions,
+      edits: decodeUpstreamFilters(options.httpFilters, at(here, 'http_filters')),
     };
   }
   return {
@@ -72,6 +77,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
     common: cluster.commonHttpProtocolOptions,
     commonPath: 'common_http_protocol_options',
     names: cluster.upstreamHttpProtocolOptions,
+    edits: null,
   };
 }
 

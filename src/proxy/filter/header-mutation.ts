@@ -1,13 +1,15 @@
 // The filter envoy.filters.http.header_mutation: edits of headers, trailers and query, in the chain and at every level of a route.
 import type { HeaderMutation as HeaderMutationMessage } from '../../xds/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import {
+  type HeaderMutation,
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
   type Mutations,
 } from '../../xds/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
-import { at, mapAt } from '../config/config-error.ts';
+import { at, ConfigError, mapAt } from '../config/config-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import type { ResponseHead } from '../http/message.ts';
 import { compileMutation, type Edit } from '../route/header-edits.ts';
 import { compiler, type FilterKind, routeSettings } from './define.ts';
 import type { FilterStream, HttpFilter } from './filter.ts';
@@ -38,11 +40,43 @@ export const headerMutation: FilterKind = {
   ),
 };
 
-function createHeaderMutation(own: Edits, mostSpecificWins: boolean, name: string): HttpFilter {
-  const levelsOf = (exchange: Exchange): readonly Edits[] => {
+/** Edits of heads alone, for whoever has no filter chain. */
+export type HeadEdits = {
+  request(exchange: Exchange): void;
+  response(exchange: Exchange, head: ResponseHead): void;
+};
+
+/** As the filter of that name, but that there are no trailers. */
+export function compileHeadEdits(config: HeaderMutation, name: string, path: string): HeadEdits {
+  const here = at(path, 'mutations');
+  const own = compileMutations(config.mutations, here);
+  if (own.requestTrailers.length > 0 || own.responseTrailers.length > 0)
+    throw new ConfigError(here, 'of trailers are not supported upstream');
+  const levelsOf = compileLevels(own, config.mostSpecificHeaderMutationsWins, name);
+  return {
+    request: (exchange) => editRequest(levelsOf(exchange), exchange),
+    response(exchange, head) {
+      for (const { response } of levelsOf(exchange)) for (const edit of response) edit(head.headers, exchange, head);
+    },
+  };
+}
+
+function compileLevels(own: Edits, mostSpecificWins: boolean, name: string): (exchange: Exchange) => readonly Edits[] {
+  return (exchange) => {
     const routes = ofRoute.of(exchange, name) ?? [];
     return [own, ...(mostSpecificWins ? routes.toReversed() : routes)];
   };
+}
+
+function editRequest(levels: readonly Edits[], exchange: Exchange): void {
+  for (const { request, query } of levels) {
+    for (const edit of request) edit(exchange.request.headers, exchange, null);
+    query?.(exchange);
+  }
+}
+
+function createHeaderMutation(own: Edits, mostSpecificWins: boolean, name: string): HttpFilter {
+  const levelsOf = compileLevels(own, mostSpecificWins, name);
   return {
     name,
     open(exchange, _scope, stream) {
@@ -51,13 +85,7 @@ function createHeaderMutation(own: Edits, mostSpecificWins: boolean, name: strin
       };
       return {
         request: {
-          head({ headers }) {
-            for (const { request, query } of levelsOf(exchange)) {
-              for (const edit of request) edit(headers, exchange, null);
-              query?.(exchange);
-            }
-            return undefined;
-          },
+          head: () => editRequest(levelsOf(exchange), exchange) as undefined,
           end: (trailers) => finish(stream, 'request', trailers, (all) => run('requestTrailers', all, null)),
         },
         response: {

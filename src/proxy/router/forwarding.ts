@@ -106,6 +106,7 @@ export class Forwarding extends Timer implements TriesOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, last: boolean): void {
+    this.#cluster.config.http.edits?.response(this.#exchange, head);
     attempt.statusDue = observeAnswer(attempt.host, this.#exchange.request, head, last);
     if (this.#tries.declines(attempt, head)) return;
     if (this.#action.internalRedirect !== null && this.#redirected(head)) return;

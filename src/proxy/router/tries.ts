@@ -89,6 +89,7 @@ export class Tries {
     exchange.endpoint = host;
     this.#retry?.note(host);
     this.#action.rewriteForHost?.(request, host.hostname);
+    this.#cluster.config.http.edits?.request(exchange);
     exchange.span?.attempt(clock.now());
     const { tunnel, priority } = this.#action;
     const raw = tunnel?.ends(request.method) === true ? tunnel : null;

@@ -37,6 +37,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
       maxStreamDuration: 0,
       preconnectRatio: 1,
       requestNames: null,
+      edits: null,
     },
     limits: { default: limits(), high: limits() },
     maxRequestsPerConnection: 0,
