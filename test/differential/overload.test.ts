@@ -23,9 +23,19 @@ const shedding: Suite = {
   name: 'shedding requests',
   bootstrap: full('stop_accepting_requests', 'shrink_heap'),
   virtualHosts: ROUTES,
-  listeners: { front: {}, exempt: { listener: '{bypass_overload_manager: true}' } },
+  listeners: {
+    front: {},
+    exempt: { listener: '{bypass_overload_manager: true}' },
+    told: { manager: 'append_local_overload: true' },
+  },
   cases: [
     { name: 'a request', send: get('/x'), wants },
+    {
+      name: 'a client that is told why',
+      listener: 'told',
+      send: get('/x'),
+      wants: { ...wants, headers: { 'x-envoy-local-overloaded': 'true' } },
+    },
     { name: 'a listener that bypasses the manager', listener: 'exempt', send: get('/x'), wants: { status: 200 } },
     { name: 'two on one connection', send: [get('/x'), get('/y')], wants: { ...wants, status: [503, 503] } },
     { name: 'HEAD', send: get('/x').replace('GET', 'HEAD'), wants: { status: 503, reached: [], flags: '-' } },
@@ -33,12 +43,15 @@ const shedding: Suite = {
 };
 compareWithEnvoy(shedding);
 
-// Envoy announces the end and leaves the connection open all the same; ours ends it.
+// The end is announced; the connection takes requests all the same until the drain time is over.
 const closing: Suite = {
   name: 'without keep-alive',
   bootstrap: full('disable_http_keepalive'),
   virtualHosts: ROUTES,
-  cases: [{ name: 'a request', send: get('/x'), wants: { status: 200, headers: { connection: 'close' } } }],
+  cases: [
+    { name: 'a request', send: get('/x'), wants: { status: 200, headers: { connection: 'close' } } },
+    { name: 'another', send: [get('/x'), get('/y')], wants: { status: [200, 200], headers: { connection: 'close' } } },
+  ],
 };
 compareWithEnvoy(closing);
 
