@@ -22,6 +22,11 @@ const pages: readonly { readonly page: string; readonly messages: RegExp }[] = [
     messages:
       /^envoy\.(config\.(accesslog|trace)\.v3|config\.core\.v3\.(SubstitutionFormatString|JsonFormatOptions)|type\.(tracing|metadata)\.v3|extensions\.(access_loggers|tracers|formatter))\b/,
   },
+  {
+    page: 'balancing.md',
+    messages:
+      /^envoy\.(config\.cluster\.v3|config\.endpoint\.v3\.(ClusterLoadAssignment|LbEndpoint|Endpoint|LocalityLbEndpoints)|config\.core\.v3\.(HealthCheck|BindConfig|ExtraSourceAddress|DnsResolverOptions|DnsResolutionConfig)|extensions\.(clusters|common\.dynamic_forward_proxy|load_balancing_policies|network\.dns_resolver|health_check|health_checkers|outlier_detection_monitors|upstreams))\b/,
+  },
 ];
 
 describe('refused fields', () => {
