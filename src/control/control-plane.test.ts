@@ -168,7 +168,8 @@ test('a proxy that joins gets its configuration, and the API shows it connected'
   expect(await subscribe('web', channelOf(await enrol('web')))).toBe('outbound|80||cart.shop.svc.cluster.local');
   await waitFor('its acknowledgement', async () => {
     const { proxies } = (await (await fetch(`${control.api?.url}/api/v1/proxies`)).json()) as ProxiesResponse;
-    return proxies.some(({ nodeId, sync }) => nodeId === idOf('web') && sync[0]?.state === 'synced');
+    const web = proxies.find(({ nodeId }) => nodeId === idOf('web'));
+    return web?.sync.find(({ type }) => type === 'cluster')?.state === 'synced';
   });
   expect(control.loop.applied('Service/shop/cart')).toMatchObject({ applied: 1, rejected: 0, proxies: 2 });
 });
