@@ -3,6 +3,7 @@ import type { HttpConnectionConfig } from '../proxy/config/types.ts';
 import { Exchange, type PeerTls } from '../proxy/http/exchange.ts';
 import { HeaderMap } from '../proxy/http/headers.ts';
 import type { RequestHead } from '../proxy/http/message.ts';
+import { nobody } from '../proxy/http/nobody.ts';
 import { normalizePath } from '../proxy/router/normalize-path.ts';
 
 export type RequestQuestion = {
@@ -26,21 +27,7 @@ export const requestHead = ({ method, path, authority, headers }: RequestQuestio
 /** `identity` is the peer's, null over plain text; a copy of the head, as the next proxy reads it off the wire. */
 export function rehearse(head: RequestHead, identity: string | null): Exchange {
   const tls = identity === null ? null : peer(identity);
-  const downstream = {
-    id: 0,
-    remote: nowhere,
-    directRemote: nowhere,
-    local: nowhere,
-    restored: false,
-    fingerprints: null,
-    proxyTlvs: [],
-    handshakeFailure: '',
-    metadata: null,
-    filterState: null,
-    tls,
-    serverName: '',
-    listener: noListener,
-  };
+  const downstream = { ...nobody, remote: loopback, directRemote: loopback, local: loopback, tls };
   return new Exchange(downstream, { ...head, headers: head.headers.clone() }, 0, 0);
 }
 
@@ -51,8 +38,7 @@ export function normalize(exchange: Exchange, http: HttpConnectionConfig): boole
   return path !== null;
 }
 
-const nowhere = { address: '127.0.0.1', port: 0 };
-const noListener = { name: '', chain: '', direction: 'unspecified', metadata: {} } as const;
+const loopback = { address: '127.0.0.1', port: 0 };
 
 const peer = (identity: string): PeerTls => ({
   version: 'TLSv1.3',

@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { ManualClock } from '../../src/lib/manual-clock.ts';
 import { TimerWheel } from '../../src/lib/timer-wheel.ts';
 import { HeaderMap } from '../../src/proxy/http/headers.ts';
+import { nobody } from '../../src/proxy/http/nobody.ts';
 import type { StreamAcceptor } from '../../src/proxy/http/stream.ts';
 import { Http1ServerConnection } from '../../src/proxy/http1/server-connection.ts';
 import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
-import { nobody } from './nobody.ts';
 import type { Target } from './target.ts';
 
 /**

@@ -3,6 +3,7 @@
 import { ManualClock } from '../../src/lib/manual-clock.ts';
 import { TimerWheel } from '../../src/lib/timer-wheel.ts';
 import { HeaderMap } from '../../src/proxy/http/headers.ts';
+import { nobody } from '../../src/proxy/http/nobody.ts';
 import type { ClientStreamHandler, StreamAcceptor } from '../../src/proxy/http/stream.ts';
 import { Http2ClientConnection } from '../../src/proxy/http2/client-connection.ts';
 import { FrameReader } from '../../src/proxy/http2/frame-reader.ts';
@@ -11,7 +12,6 @@ import { PREFACE } from '../../src/proxy/http2/protocol.ts';
 import { Http2ServerConnection } from '../../src/proxy/http2/server-connection.ts';
 import { Http2Stats } from '../../src/proxy/http2/stats.ts';
 import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
-import { nobody } from './nobody.ts';
 import type { Target } from './target.ts';
 
 /** Bytes said back per byte received, and what the client sends by itself. */

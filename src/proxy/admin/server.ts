@@ -6,6 +6,7 @@ import type { AdminPlace } from '../bootstrap/admin.ts';
 import type { Downstream } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import { nobody } from '../http/nobody.ts';
 import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { type AdminAnswer, type AdminView, COLLECTED, endpoints, helpText } from './endpoints.ts';
@@ -76,21 +77,8 @@ function hostAndPort({ address, port }: AddressInfo): string {
 
 function downstreamOf({ remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 }: Socket): Downstream {
   const remote = { address: remoteAddress, port: remotePort };
-  return {
-    id: 0,
-    remote,
-    directRemote: remote,
-    local: { address: localAddress, port: localPort },
-    restored: false,
-    fingerprints: null,
-    proxyTlvs: [],
-    handshakeFailure: '',
-    metadata: null,
-    filterState: null,
-    tls: null,
-    serverName: '',
-    listener: { name: 'admin', chain: '', direction: 'unspecified', metadata: {} },
-  };
+  const local = { address: localAddress, port: localPort };
+  return { ...nobody, remote, directRemote: remote, local, listener: { ...nobody.listener, name: 'admin' } };
 }
 
 /** Bodies of requests are read and dropped. */

@@ -9,6 +9,7 @@ import {
   mergeFromJson,
   type Registry,
 } from '@bufbuild/protobuf';
+import { lastName } from '../config/any.ts';
 import { BootstrapError } from './bootstrap-error.ts';
 
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -118,7 +119,7 @@ function findUnknownInAny(json: JsonValue, path: string, registry: Registry, dep
   if (!isObject(json)) return null;
   const { '@type': type, ...fields } = json;
   if (typeof type !== 'string') return `${path}: an Any without "@type"`;
-  const schema = registry.getMessage(type.slice(type.lastIndexOf('/') + 1));
+  const schema = registry.getMessage(lastName(type));
   if (schema === undefined) return `${path}: type ${type} is not supported`;
   return findUnknown(schema, fields, path, registry, depth + 1);
 }

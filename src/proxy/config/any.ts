@@ -66,6 +66,7 @@ function structOf(any: Any): JsonObject {
   return fromBinary(TypedStructSchema, any.value).value ?? {};
 }
 
-function lastName(typeUrl: string): string {
+/** `type.googleapis.com/a.B` → `a.B` */
+export function lastName(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
 }

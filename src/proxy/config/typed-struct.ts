@@ -3,7 +3,7 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { TypedStructSchema } from '../../xds/gen/xds/type/v3/typed_struct_pb.ts';
-import { typeNameOf, unpack } from './any.ts';
+import { lastName, typeNameOf, unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
 
 /** The members of the struct, each read by the reader of its name. Throws ConfigError for another name. */
@@ -15,7 +15,7 @@ export type StructReaders<Value> = {
 export function structOf(any: Any | undefined, type: string, path: string): JsonObject | null {
   if (any === undefined || typeNameOf(any) !== TypedStructSchema.typeName) return null;
   const { typeUrl, value } = unpack(any, TypedStructSchema, path);
-  return typeUrl.slice(typeUrl.lastIndexOf('/') + 1) === type ? (value ?? {}) : null;
+  return lastName(typeUrl) === type ? (value ?? {}) : null;
 }
 
 /** Names are those of the proto3 JSON of such a message: snake_case. */

@@ -28,7 +28,7 @@ function start() {
     open(_, given) {
       handle = given;
       return {
-        received: Promise.resolve(),
+        received: first,
         first,
         setNames: (names) => void asked.push([...names].join(' ')),
         close: () => {

@@ -9,7 +9,7 @@ import type { ConfigSource } from '../config/config-source.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { Applied } from './config-target.ts';
 import type { Decoders } from './decoders.ts';
-import type { Subscription } from './subscriptions.ts';
+import { firstAnswer, type Subscription } from './subscriptions.ts';
 
 export type VirtualHostsOptions = {
   /** `handle` is the same for all who share the source. */
@@ -59,7 +59,7 @@ export class VirtualHosts {
     const known = this.#tables.get(name);
     if (known !== undefined && known.source.key !== source.key) this.remove(name);
     const table = this.#tables.get(name) ?? this.#open(name, routes, source);
-    if (!table.published) await this.#firstAnswer(table);
+    if (!table.published) await firstAnswer(table.subscription, source.fetchTimeout, this.#options.clock);
     const compiled = this.#compile(routes, table.hosts);
     table.routes = routes;
     table.published = true;
@@ -187,13 +187,6 @@ export class VirtualHosts {
 
   #ask({ subscription, wanted }: Table): void {
     subscription.setNames(new Set([ANY, ...wanted.keys()]));
-  }
-
-  #firstAnswer({ subscription, source: { fetchTimeout } }: Table): Promise<void> {
-    if (fetchTimeout === 0) return subscription.first;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.after(fetchTimeout, resolve);
-    return Promise.race([subscription.first, late]).finally(cancel);
   }
 
   #compile(routes: RouteConfiguration, hosts: Hosts): RouteTable {

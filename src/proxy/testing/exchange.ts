@@ -2,6 +2,7 @@
 import { type Downstream, Exchange, type PeerTls } from '../http/exchange.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
+import { nobody } from '../http/nobody.ts';
 
 export type RequestInit = Partial<Omit<RequestHead, 'headers'>> & { readonly headers?: readonly string[] };
 
@@ -19,17 +20,11 @@ export function requestHead({ headers = [], ...head }: RequestInit = {}): Reques
 
 export function testExchange(request: RequestInit = {}, downstream: Partial<Downstream> = {}): Exchange {
   const connection: Downstream = {
+    ...nobody,
     id: 7,
     remote: downstream.directRemote ?? { address: '10.1.2.3', port: 40_000 },
     directRemote: { address: '10.1.2.3', port: 40_000 },
     local: { address: '127.0.0.1', port: 8080 },
-    restored: false,
-    fingerprints: null,
-    proxyTlvs: [],
-    handshakeFailure: '',
-    metadata: null,
-    filterState: null,
-    tls: null,
     serverName: downstream.tls?.sni ?? '',
     listener: { name: 'front', chain: 'chain', direction: 'inbound', metadata: {} },
     ...downstream,

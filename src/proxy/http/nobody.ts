@@ -1,11 +1,10 @@
-// A connection of a client of whom nothing is known.
-
-import type { Downstream } from '../../src/proxy/http/exchange.ts';
+// A connection of a client of whom nothing is known: what connections that come from elsewhere than a listener begin with.
+import type { Downstream } from './exchange.ts';
 
 const nowhere = { address: '', port: 0 };
 
 export const nobody: Downstream = {
-  id: 1,
+  id: 0,
   remote: nowhere,
   directRemote: nowhere,
   local: nowhere,
