@@ -1,25 +1,22 @@
 // Requests of one client no faster than a rate (ApiConfigSource.rate_limit_settings): a bucket of tokens, which a request takes one of; what finds
 // none waits, in order.
 import type { Clock } from '../lib/clock.ts';
+import { TokenBucket } from '../lib/token-bucket.ts';
 
 /** Tokens at most, and per second. */
 export type RequestRate = { readonly burst: number; readonly perSecond: number };
 
 export class RequestPace {
-  readonly #rate: RequestRate;
+  readonly #bucket: TokenBucket;
   readonly #clock: Clock;
   readonly #send: (bytes: Uint8Array) => void;
   readonly #waiting: Uint8Array[] = [];
-  #tokens: number;
-  #filledAt: number;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(rate: RequestRate, clock: Clock, send: (bytes: Uint8Array) => void) {
-    this.#rate = rate;
+  constructor({ burst, perSecond }: RequestRate, clock: Clock, send: (bytes: Uint8Array) => void) {
+    this.#bucket = new TokenBucket({ capacity: burst, rate: perSecond / 1_000 }, clock.now());
     this.#clock = clock;
     this.#send = send;
-    this.#tokens = rate.burst;
-    this.#filledAt = clock.now();
   }
 
   push(bytes: Uint8Array): void {
@@ -36,20 +33,9 @@ export class RequestPace {
 
   #drain(): void {
     this.#cancelTimer = null;
-    this.#fill();
-    while (this.#waiting.length > 0 && this.#tokens >= 1) {
-      this.#tokens -= 1;
-      this.#send(this.#waiting.shift()!);
-    }
-    if (this.#waiting.length === 0) return;
-    const wait = Math.ceil(((1 - this.#tokens) / this.#rate.perSecond) * 1_000);
-    this.#cancelTimer = this.#clock.after(wait, () => this.#drain());
-  }
-
-  #fill(): void {
     const now = this.#clock.now();
-    const gained = ((now - this.#filledAt) / 1_000) * this.#rate.perSecond;
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + gained);
-    this.#filledAt = now;
+    while (this.#waiting.length > 0 && this.#bucket.take(now)) this.#send(this.#waiting.shift()!);
+    if (this.#waiting.length === 0) return;
+    this.#cancelTimer = this.#clock.after(Math.ceil(this.#bucket.nextToken(now)), () => this.#drain());
   }
 }
