@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, expect, test } from 'vitest';
 import { Counts } from '../../lib/shared-counts.ts';
 import { libcFunction } from '../system/libc.ts';
-import { CONNECTIONS, ExactBalance } from './exact-balance.ts';
+import { CONNECTIONS, ExactBalance, SERVES } from './exact-balance.ts';
 
 const kept: (Server | Socket)[] = [];
 afterEach(() => {
@@ -18,6 +18,7 @@ const possible = libcFunction('int dup(int fd)') !== null;
 /** Two threads in one; whatever is handed over is taken at once. */
 function pair() {
   const counts = [new Counts(), new Counts()];
+  for (const its of counts) its.set(SERVES, 1);
   const taken: Socket[] = [];
   const threads: ExactBalance[] = [0, 1].map(
     (own) =>
@@ -31,7 +32,7 @@ function pair() {
         },
       }),
   );
-  return { threads, taken, has: () => counts.map((one) => one.get(CONNECTIONS)) };
+  return { threads, taken, counts, has: () => counts.map((one) => one.get(CONNECTIONS)) };
 }
 
 async function accepted(): Promise<{ readonly client: Socket; readonly socket: Socket }> {
@@ -57,6 +58,13 @@ test.skipIf(!possible)('every second connection goes to the other, until one of 
   for (const socket of [sockets[0]!, ...taken]) socket.destroy();
   await Promise.all(closed);
   expect(has()).toEqual([1, 0]);
+});
+
+test('nothing is given to one that does not have the listener', async () => {
+  const { threads, counts, has } = pair();
+  counts[1]!.clear(SERVES);
+  for (let i = 0; i < 2; i++) expect(threads[0]!.handsOver((await accepted()).socket)).toBe(false);
+  expect(has()).toEqual([2, 0]);
 });
 
 test.skipIf(!possible)('what the client sent before and sends after is read by the one that has it', async () => {

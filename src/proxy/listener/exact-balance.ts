@@ -6,13 +6,21 @@ import { descriptorOf, duplicate } from '../system/sockets.ts';
 export type BalanceContext = {
   /** Which of them this is. */
   readonly own: number;
-  /** By thread: `CONNECTIONS` of its counts are those it has, or that are on their way to it. */
+  /** By thread, of `balanceName`. */
   readonly counts: readonly Counts[];
   /** Gives an accepted connection to another thread. */
   handOver(worker: number, descriptor: number): void;
 };
 
+/** Those it has, or that are on their way to it. */
 export const CONNECTIONS = 0;
+/** 1: it has the listener. Nothing is given to others. */
+export const SERVES = 1;
+
+/** Of the counts that all threads see. */
+export function balanceName(worker: number, listener: string): string {
+  return `connections ${worker} ${listener}`;
+}
 
 export class ExactBalance {
   readonly #context: BalanceContext;
@@ -58,7 +66,7 @@ export class ExactBalance {
     let fewest = counts[own]!.get(CONNECTIONS);
     for (const [worker, its] of counts.entries()) {
       const connections = its.get(CONNECTIONS);
-      if (connections < fewest) {
+      if (connections < fewest && its.get(SERVES) === 1) {
         chosen = worker;
         fewest = connections;
       }

@@ -17,6 +17,7 @@ import type { ConfigTarget } from '../discovery/config-target.ts';
 import type { Decoders } from '../discovery/decoders.ts';
 import { type EvidenceNote, Witness } from '../health/judgement.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
+import { balanceName, SERVES } from '../listener/exact-balance.ts';
 import { closeSocket } from '../system/sockets.ts';
 import {
   connectionsOf,
@@ -63,6 +64,7 @@ export class WorkerPool implements Engine {
   /** For streams to the control plane: it has the clusters of the bootstrap, and no listener. */
   readonly #own: ProxyThread;
   readonly #tallies: SharedTallies;
+  readonly #counts: SharedCounts;
   /** By worker. */
   readonly #figures = new Map<number, Figures>();
   /** Of workers that are gone. */
@@ -96,9 +98,10 @@ export class WorkerPool implements Engine {
       ticketSeed: randomBytes(48),
     };
     this.#tallies = new SharedTallies(tallies, threads, concurrency);
+    this.#counts = new SharedCounts(counts);
     this.#options = options;
     this.#health = new FollowedHealth((note) => this.#note(note));
-    this.#court = new Witness(new SharedCounts(counts), (note) => this.#testify(note));
+    this.#court = new Witness(this.#counts, (note) => this.#testify(note));
     this.#own = new ProxyThread({
       ...{ bootstrap, log, drainTimes },
       watchHealth: this.#health.watch,
@@ -290,6 +293,9 @@ export class WorkerPool implements Engine {
   /** What it counted stays counted, as far as it was known. */
   #bury(index: number): void {
     this.#tallies.clear(index);
+    for (const { config } of this.listeners()) {
+      if (config.exactBalance) this.#counts.of(balanceName(index, config.name)).clear(SERVES);
+    }
     const last = this.#figures.get(index);
     this.#figures.delete(index);
     if (last !== undefined) this.#legacy = [legacyOf([...this.#legacy, last])];

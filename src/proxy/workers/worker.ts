@@ -17,7 +17,7 @@ import type { SecretValue } from '../config/tls-types.ts';
 import { Decoded } from '../discovery/decoded.ts';
 import { Judge, Witness } from '../health/judgement.ts';
 import { CheckingHealth, FollowedHealth } from '../health/shared.ts';
-import { CONNECTIONS } from '../listener/exact-balance.ts';
+import { balanceName, CONNECTIONS, SERVES } from '../listener/exact-balance.ts';
 import {
   type Answer,
   type Change,
@@ -55,6 +55,8 @@ class Worker {
   readonly #places = new Map<string, Pick<ListenerChange, 'ports' | 'sockets'>>();
   /** By listener: connections of each worker, where they are spread evenly. */
   readonly #balances = new Map<string, readonly Counts[]>();
+  readonly #index: number;
+  readonly #counts: SharedCounts;
   readonly #clusters = new Decoded((bytes) => this.#thread.decoders.decodeCluster(fromBinary(ClusterSchema, bytes)));
   readonly #endpoints = new Decoded((bytes) =>
     this.#thread.decoders.decodeEndpoints(fromBinary(ClusterLoadAssignmentSchema, bytes)),
@@ -82,6 +84,8 @@ class Worker {
         ? new CheckingHealth((report) => say({ kind: 'health report', report }))
         : new FollowedHealth((note) => say({ kind: 'health note', note }));
     const counts = new SharedCounts(countsMemory);
+    this.#index = index;
+    this.#counts = counts;
     // All but the main thread.
     this.#workers = threads - 1;
     this.#court =
@@ -97,7 +101,7 @@ class Worker {
       socketsOf: (listener: string) => this.#places.get(listener)?.sockets ?? [],
       balance: (listener: string) => ({
         own: index,
-        counts: this.#connections(listener, counts, index),
+        counts: this.#balanceOf(listener),
         handOver: (worker: number, descriptor: number) => say({ kind: 'connection', worker, listener, descriptor }),
       }),
       tally: (name: string) => tallies.of(name),
@@ -202,12 +206,16 @@ class Worker {
       case 'routes gone':
         dataPlane.removeRoutes(change.name);
         return [];
-      case 'listener':
+      case 'listener': {
         this.#places.set(change.name, change);
-        await dataPlane.setListener(decoders.decodeListener(fromBinary(ListenerSchema, change.bytes)));
+        const config = decoders.decodeListener(fromBinary(ListenerSchema, change.bytes));
+        await dataPlane.setListener(config);
+        if (config.exactBalance) this.#balanceOf(change.name)[this.#index]!.set(SERVES, 1);
         return dataPlane.listeners().find(({ config }) => config.name === change.name)?.ports ?? [];
+      }
       case 'listener gone':
         this.#places.delete(change.name);
+        this.#balances.get(change.name)?.[this.#index]?.clear(SERVES);
         dataPlane.removeListener(change.name);
         return [];
       default:
@@ -221,12 +229,12 @@ class Worker {
     listener.takeOver(descriptor);
   }
 
-  /** What the worker before this one had is gone with it. */
-  #connections(listener: string, shared: SharedCounts, own: number): readonly Counts[] {
+  /** What the worker before this one had is gone with it; nobody gives this one any before it says that it serves the listener. */
+  #balanceOf(listener: string): readonly Counts[] {
     const known = this.#balances.get(listener);
     if (known !== undefined) return known;
-    const counts = Array.from({ length: this.#workers }, (_, worker) => shared.of(`connections ${worker} ${listener}`));
-    counts[own]!.clear(CONNECTIONS);
+    const counts = Array.from({ length: this.#workers }, (_, worker) => this.#counts.of(balanceName(worker, listener)));
+    counts[this.#index]!.clear(CONNECTIONS);
     this.#balances.set(listener, counts);
     return counts;
   }
