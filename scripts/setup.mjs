@@ -1,5 +1,5 @@
 // Brings a clone into a state that can run: packages installed, the pinned Node among them, the dashboard built, the proxy bundled. Shared by
-// `npm start` and `npm test`. Plain JavaScript for Node 18 and without dependencies: it runs before anything is installed.
+// `npm start`, `npm test` and the tests that start our proxy. Plain JavaScript for Node 18 and without dependencies: it runs before anything is installed.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -20,8 +20,17 @@ const bundleStamp = join(root, 'dist', '.sources');
 /** What the bundle is made of, and what makes it. */
 const bundled = ['src', 'scripts/bundle.ts', 'package-lock.json'];
 
+/** @type {Step} */
+export const bundling = {
+  doing: 'bundling the proxy',
+  command: [pinnedNode, join('scripts', 'bundle.ts')],
+  help: 'try `npm run bundle` by hand; removing node_modules repairs a damaged one',
+  due: bundleStale,
+  done: () => writeFileSync(bundleStamp, stampBundled()),
+};
+
 /** @type {readonly Step[]} In this order: the dashboard is built with what was installed. */
-const steps = [
+const everything = [
   {
     doing: 'installing packages',
     command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
@@ -35,17 +44,11 @@ const steps = [
     due: dashboardStale,
     done: () => writeFileSync(dashboardHash, hashDashboard()),
   },
-  {
-    doing: 'bundling the proxy',
-    command: [pinnedNode, join('scripts', 'bundle.ts')],
-    help: 'try `npm run bundle` by hand; removing node_modules repairs a damaged one',
-    due: bundleStale,
-    done: () => writeFileSync(bundleStamp, stampBundled()),
-  },
+  bundling,
 ];
 
 /** Runs the steps that are due; `say` gets one line per step. Ends the process with a clear message when one fails. */
-export async function setUp(say = (line) => process.stderr.write(`${line}\n`)) {
+export async function setUp(say = (line) => process.stderr.write(`${line}\n`), steps = everything) {
   try {
     if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
       fail(
@@ -53,14 +56,14 @@ export async function setUp(say = (line) => process.stderr.write(`${line}\n`)) {
         `install Node ${OLDEST_NODE} or newer; Tulle brings its own to run on`,
       );
     }
-    if (steps.some((step) => step.due() !== null)) await locked(() => performSteps(say));
+    if (steps.some((step) => step.due() !== null)) await locked(() => performSteps(say, steps));
   } catch (error) {
     process.stderr.write(`\n  ${error.message}\n  hint: ${error.help ?? 'remove node_modules and try again'}\n`);
     process.exit(1);
   }
 }
 
-async function performSteps(say) {
+async function performSteps(say, steps) {
   for (const step of steps) {
     const reason = step.due();
     if (reason !== null) await perform(step, reason, say);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandLine } from '../proxy/bootstrap/sources.ts';
+import { DEFAULT_FLUSH, type LogFlush } from '../proxy/log/sink.ts';
 import type { DrainTimes } from '../proxy/workers/engine.ts';
 
 export type ProxyOptions = CommandLine & {
@@ -12,6 +13,8 @@ export type ProxyOptions = CommandLine & {
   /** Where the address of admin is written to; '': nowhere. */
   readonly adminAddressPath: string;
   readonly drainTimes: DrainTimes;
+  /** Of files that logs are written to. */
+  readonly logFlush: LogFlush;
   /** Threads that carry traffic; 0 is one for each core there is; null: what the bootstrap says. */
   readonly concurrency: number | null;
 };
@@ -34,6 +37,9 @@ const LEVELS: Readonly<Record<string, string>> = {
   silent: 'silent',
 };
 
+/** Milliseconds that a timer can have. */
+const GREATEST = 2 ** 31 - 1;
+
 /** Of the hot restart and of messages that Envoy has and this proxy has not. */
 const NOTHING_HERE = [
   '--disable-hot-restart',
@@ -51,6 +57,8 @@ type Parsed = Pick<ProxyOptions, 'mode' | 'logLevel'> &
     readonly concurrency?: number;
     readonly drainTimeS: number;
     readonly terminationDrainTimeS: number;
+    readonly fileFlushIntervalMsec: number;
+    readonly fileFlushMinSizeKb: number;
     readonly statsTag?: readonly string[];
   };
 
@@ -81,6 +89,18 @@ export function parseOptions(argv: readonly string[]): ProxyOptions {
       10,
     )
     .option(
+      '--file-flush-interval-msec <milliseconds>',
+      'how long lines of logs are held before they are written to their files',
+      milliseconds,
+      DEFAULT_FLUSH.interval,
+    )
+    .option(
+      '--file-flush-min-size-kb <kilobytes>',
+      'how much is held before it is written at once',
+      kilobytes,
+      DEFAULT_FLUSH.size / 1024,
+    )
+    .option(
       '--concurrency <threads>',
       'threads that carry traffic: 0 for one per core (default: 1, or what the bootstrap says)',
       threads,
@@ -98,6 +118,7 @@ export function parseOptions(argv: readonly string[]): ProxyOptions {
     statsTags: parsed.statsTag ?? [],
     adminAddressPath: parsed.adminAddressPath ?? '',
     drainTimes: { requests: parsed.terminationDrainTimeS * 1000, connections: parsed.drainTimeS * 1000 },
+    logFlush: { interval: parsed.fileFlushIntervalMsec, size: parsed.fileFlushMinSizeKb * 1024 },
     concurrency: parsed.concurrency ?? null,
     version,
   };
@@ -116,9 +137,21 @@ function seconds(text: string): number {
 }
 
 function threads(text: string): number {
+  return wholeNumber(text, 'threads (hint: 2, or 0 for all cores)');
+}
+
+function milliseconds(text: string): number {
+  return wholeNumber(text, 'milliseconds');
+}
+
+function kilobytes(text: string): number {
+  return wholeNumber(text, 'kilobytes');
+}
+
+function wholeNumber(text: string, of: string): number {
   const value = Number(text);
-  if (text === '' || !(Number.isInteger(value) && value >= 0))
-    throw new InvalidArgumentError('It is no number of threads (hint: 2, or 0 for all cores).');
+  if (text === '' || !(Number.isInteger(value) && value >= 0 && value <= GREATEST))
+    throw new InvalidArgumentError(`It is no number of ${of}.`);
   return value;
 }
 

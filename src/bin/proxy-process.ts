@@ -132,16 +132,20 @@ function reportLoads(
 
 /** One worker is this thread: there is no other then. */
 async function startEngine(
-  { drainTimes, ...options }: ProxyOptions,
+  { drainTimes, logFlush, ...options }: ProxyOptions,
   bootstrap: Bootstrap,
   log: Logger,
 ): Promise<Engine> {
   const asked = options.concurrency ?? bootstrap.concurrency;
   // Counts what a cgroup allows, as Envoy does.
   const concurrency = asked === 0 ? availableParallelism() : asked;
-  if (concurrency === 1) return new ProxyThread({ bootstrap, log, drainTimes });
+  if (concurrency === 1) return new ProxyThread({ bootstrap, log, drainTimes, logFlush });
   const entry = new URL(`proxy-worker${extname(import.meta.filename)}`, import.meta.url);
-  return WorkerPool.start({ concurrency, entry, bootstrap, log, drainTimes, clock: turnClock, random: Math.random });
+  return WorkerPool.start({
+    ...{ concurrency, entry, bootstrap, log, drainTimes, logFlush },
+    clock: turnClock,
+    random: Math.random,
+  });
 }
 
 /** Draining and ending, by signal or by admin: the first asks for a drain, a second signal ends at once. */

@@ -83,6 +83,7 @@ test.each([
   [['-c', bootstrap, '--mode', 'chaos'], /'chaos' is invalid. Allowed choices are serve, validate/],
   [['-c', bootstrap, '--concurrency', '1.5'], /'1.5' is invalid. It is no number of threads \(hint: 2, or 0/],
   [['-c', bootstrap, '--drain-time-s', 'soon'], /'soon' is invalid. It is no number of seconds/],
+  [['-c', bootstrap, '--file-flush-interval-msec', 'never'], /'never' is invalid. It is no number of milliseconds/],
   [['-c', bootstrap, '--restart-epoch', '1'], /unknown option '--restart-epoch'/],
   [['-c', bootstrap, '--stats-tag', 'pod'], /--stats-tag pod: must be a name and a value \(hint: name:value\)/],
 ])('refuses %j', async (options, reason) => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
-import { pinnedNode, repositoryRoot, TestProcess } from './process.ts';
+import { pinnedNode, proxyProgram, TestProcess } from './process.ts';
 
 export type ProxyOptions = {
   /** Port of the one endpoint. */
@@ -41,7 +41,7 @@ export async function startProxyProcess(
   try {
     const process = await TestProcess.start({
       command: pinnedNode,
-      args: [join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
+      args: [proxyProgram, '-c', config],
       ready: () => accepts(port),
       deadline: 40_000,
     });

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pinnedNode, repositoryRoot, TestProcess } from './process.ts';
+import { pinnedNode, proxyProgram, TestProcess } from './process.ts';
 
 /** Of Node, and of the proxy; `descriptors` is how many files and sockets it may have open. */
 export type Flags = {
@@ -37,15 +37,7 @@ export class ProxyUnderTest implements AsyncDisposable {
     const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 200;
     const limited = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$0" "$@"`];
     const program = [...limited, pinnedNode, ...flags];
-    const [command = pinnedNode, ...args] = [
-      ...program,
-      join(repositoryRoot, 'src/bin/proxy.ts'),
-      '-c',
-      config,
-      '-l',
-      'warn',
-      ...options,
-    ];
+    const [command = pinnedNode, ...args] = [...program, proxyProgram, '-c', config, '-l', 'warn', ...options];
     return new ProxyUnderTest(folder, admin, await TestProcess.start({ command, args, ready, deadline: 40_000 }));
   }
 

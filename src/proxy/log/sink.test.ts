@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
-import { BufferedSink } from './sink.ts';
+import { BufferedSink, DEFAULT_FLUSH, setFlushing } from './sink.ts';
+
+afterEach(() => setFlushing(DEFAULT_FLUSH));
 
 /** A stream that finishes its first write only when told to. */
 class SlowStream extends Writable {
@@ -45,6 +47,26 @@ test('much text is written at once', () => {
   const { sink } = sinkTo(stream);
   sink.write('x'.repeat(64 * 1024));
   expect(stream.written.length).toBe(64 * 1024);
+});
+
+test('the proxy is started with an interval and a size of its own', () => {
+  const written: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+  const { sink, clock } = sinkTo(stream);
+  setFlushing({ interval: 50, size: 4 });
+  sink.write('a\n');
+  clock.advance(49);
+  expect(written).toEqual([]);
+  clock.advance(1);
+  expect(written).toEqual(['a\n']);
+  sink.write('b\n');
+  sink.write('c\n');
+  expect(written).toEqual(['a\n', 'b\nc\n']);
 });
 
 test('a sink that lags drops lines, counts them, and goes on when it has caught up', () => {

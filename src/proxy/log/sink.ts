@@ -9,10 +9,16 @@ export type LineSink = {
   readonly dropped: number;
 };
 
-/** Characters that are held before they are handed over at once. */
-const FLUSH_SIZE = 64 * 1024;
-/** Milliseconds before what is held is handed over all the same. */
-const FLUSH_INTERVAL = 1_000;
+/** When lines are handed over: of every sink of this thread, set by how the proxy was started. */
+export type LogFlush = {
+  /** Milliseconds after the first line that is held. */
+  readonly interval: number;
+  /** Characters that are held before they are handed over at once. */
+  readonly size: number;
+};
+
+export const DEFAULT_FLUSH: LogFlush = { interval: 1_000, size: 64 * 1024 };
+
 /** Bytes the stream may have waiting: above it lines are dropped. */
 const LAG = 4 * 1024 * 1024;
 
@@ -39,10 +45,10 @@ export class BufferedSink implements LineSink {
     }
     this.#held.push(line);
     this.#size += line.length;
-    if (this.#size >= FLUSH_SIZE) this.flush();
+    if (this.#size >= flushing.size) this.flush();
     else if (!this.#armed) {
       this.#armed = true;
-      this.#clock.after(FLUSH_INTERVAL, () => {
+      this.#clock.after(flushing.interval, () => {
         this.#armed = false;
         this.flush();
       });
@@ -83,6 +89,12 @@ export class BufferedSink implements LineSink {
     });
     return stream;
   }
+}
+
+let flushing = DEFAULT_FLUSH;
+
+export function setFlushing(flush: LogFlush): void {
+  flushing = flush;
 }
 
 /** One per path in the process: listeners that log to the same file share its order. */

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { DEFAULT_FLUSH } from '../log/sink.ts';
 import { silentLog } from '../testing/harness.ts';
 import { Crew, type CrewOptions } from './crew.ts';
 import type { Change } from './messages.ts';
@@ -41,6 +42,7 @@ function make(change: { logLevel?: string } & Partial<CrewOptions> = {}): Crew {
       threads: 2,
       ticketSeed: new Uint8Array(),
       drainTimes: { requests: 0, connections: 0 },
+      logFlush: DEFAULT_FLUSH,
     }),
     onDeath: () => undefined,
     onNews: () => undefined,

@@ -8,6 +8,7 @@ import type { ClusterOutcome } from '../config/on-demand.ts';
 import type { SecretValue } from '../config/tls-types.ts';
 import type { EvidenceNote, VerdictReport } from '../health/judgement.ts';
 import type { HealthNote, HealthReport } from '../health/shared.ts';
+import type { LogFlush } from '../log/sink.ts';
 import type { DrainPart, DrainTimes, MemoryFigures } from './engine.ts';
 import type { Wish } from './wishes.ts';
 
@@ -114,4 +115,5 @@ export type WorkerSeed = {
   /** Keys of session tickets are derived from it; made anew with each start of the proxy. */
   readonly ticketSeed: Uint8Array;
   readonly drainTimes: DrainTimes;
+  readonly logFlush: LogFlush;
 };

@@ -18,6 +18,7 @@ import type { Decoders } from '../discovery/decoders.ts';
 import { type EvidenceNote, Witness } from '../health/judgement.ts';
 import { FollowedHealth, type HealthNote } from '../health/shared.ts';
 import { balanceName, SERVES } from '../listener/exact-balance.ts';
+import type { LogFlush } from '../log/sink.ts';
 import { closeSocket } from '../system/sockets.ts';
 import {
   connectionsOf,
@@ -43,6 +44,7 @@ export type PoolOptions = {
   readonly bootstrap: Bootstrap;
   readonly log: ThreadLog;
   readonly drainTimes: DrainTimes;
+  readonly logFlush: LogFlush;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -84,7 +86,7 @@ export class WorkerPool implements Engine {
   }
 
   private constructor(options: PoolOptions) {
-    const { concurrency, entry, bootstrap, log, drainTimes, clock, random } = options;
+    const { concurrency, entry, bootstrap, log, drainTimes, logFlush, clock, random } = options;
     const bytes = new DecodedBytes(decoders);
     const threads = concurrency + 1;
     const tallies = SharedTallies.allocate(threads);
@@ -92,6 +94,7 @@ export class WorkerPool implements Engine {
     const seed = {
       bootstrap: toBinary(BootstrapSchema, bootstrap.message),
       drainTimes,
+      logFlush,
       tallies,
       counts,
       threads,
@@ -103,7 +106,7 @@ export class WorkerPool implements Engine {
     this.#health = new FollowedHealth((note) => this.#note(note));
     this.#court = new Witness(this.#counts, (note) => this.#testify(note));
     this.#own = new ProxyThread({
-      ...{ bootstrap, log, drainTimes },
+      ...{ bootstrap, log, drainTimes, logFlush },
       watchHealth: this.#health.watch,
       judgement: this.#court.enter,
     });

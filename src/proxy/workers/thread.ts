@@ -13,7 +13,7 @@ import type { EnterCourt } from '../health/judgement.ts';
 import type { WatchHealth } from '../health/shared.ts';
 import type { ListenerSharing } from '../listener/sharing.ts';
 import { IstioMetrics } from '../log/istio-metrics.ts';
-import { droppedLines, reopenSinks } from '../log/sink.ts';
+import { droppedLines, type LogFlush, reopenSinks, setFlushing } from '../log/sink.ts';
 import { ownEnd } from '../log/workload-end.ts';
 import { withSafetyNet } from '../overload/config.ts';
 import { type Gauges, Overload, processGauges } from '../overload/overload.ts';
@@ -27,6 +27,7 @@ export type ThreadOptions = {
   readonly bootstrap: Bootstrap;
   readonly log: ThreadLog;
   readonly drainTimes: DrainTimes;
+  readonly logFlush: LogFlush;
   /** Where there are other threads. */
   readonly sharing?: ListenerSharing;
   readonly watchHealth?: WatchHealth;
@@ -42,11 +43,12 @@ export class ProxyThread implements Engine {
   readonly #faults: { readonly count: number };
   readonly #health = { failing: false };
 
-  constructor({ bootstrap, log, drainTimes, sharing, watchHealth, judgement }: ThreadOptions) {
+  constructor({ bootstrap, log, drainTimes, logFlush, sharing, watchHealth, judgement }: ThreadOptions) {
     const metrics = new IstioMetrics(ownEnd(bootstrap.node.metadata ?? {}));
     this.#log = log;
     this.#metrics = metrics;
     this.#faults = countFaults(log);
+    setFlushing(logFlush);
     this.decoders = { ...decoders, decodeListener: (listener) => metrics.observe(decoders.decodeListener(listener)) };
     this.dataPlane = new DataPlane({
       clock: turnClock,

@@ -69,6 +69,7 @@ class Worker {
       runtime,
       failing,
       drainTimes,
+      logFlush,
       tallies: memory,
       counts: countsMemory,
       threads,
@@ -107,7 +108,10 @@ class Worker {
       tally: (name: string) => tallies.of(name),
       ticketKeys: (of: string) => createHmac('sha384', ticketSeed).update(of).digest(),
     };
-    this.#thread = new ProxyThread({ bootstrap: this.#bootstrap, log, drainTimes, sharing, watchHealth, judgement });
+    this.#thread = new ProxyThread({
+      ...{ bootstrap: this.#bootstrap, log, drainTimes, logFlush },
+      ...{ sharing, watchHealth, judgement },
+    });
     this.#thread.failHealth(failing);
     this.#wishes = new Wishes((wish) => say({ kind: 'wish', wish }));
     this.#thread.dataPlane.serveOnDemand(this.#wishes);

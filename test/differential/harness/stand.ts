@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
-import { pinnedNode, repositoryRoot, TestProcess } from '../../support/process.ts';
+import { pinnedNode, proxyProgram, TestProcess } from '../../support/process.ts';
 import { RawConnection } from '../../support/raw-http.ts';
 import { hearAll } from '../../support/turns.ts';
 import { ScriptedUpstream } from '../../support/upstream.ts';
@@ -14,14 +14,17 @@ import { writeCertificateFiles } from './certificates.ts';
 
 export type Subject = { readonly name: SubjectName; command(config: string): readonly [string, ...string[]] };
 
+/** Milliseconds: logs are read soon after what they tell of. */
+const logsSoon = ['--file-flush-interval-msec', '10'];
+
 export function envoySubject(binary: string): Subject {
-  const options = ['--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
+  const options = ['--concurrency', '1', '--disable-hot-restart', ...logsSoon, '-l', 'error'];
   return { name: 'envoy', command: (config) => [binary, '-c', config, ...options] };
 }
 
 export const tulleSubject: Subject = {
   name: 'tulle',
-  command: (config) => [pinnedNode, join(repositoryRoot, 'src/bin/proxy.ts'), '-c', config],
+  command: (config) => [pinnedNode, proxyProgram, '-c', config, ...logsSoon],
 };
 
 /** Envoy's and ours, or those that `subjects` are. Where one does not start, the other is stopped again. */
