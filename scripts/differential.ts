@@ -11,7 +11,8 @@ const envoy = findEnvoy();
 if (envoy === null) throw new Error('there is no Envoy here (hint: node scripts/envoy.ts)');
 
 console.log(`seed ${seed}`);
-const outcome = await runRounds(envoy, seed, seconds);
+const until = performance.now() + seconds * 1_000;
+const outcome = await runRounds(envoy, seed, () => performance.now() >= until);
 console.log(`${outcome.asked} requests asked`);
 if (outcome.kind === 'different') {
   console.error(outcome.report);

@@ -1,12 +1,13 @@
 // Aggregate clusters: which member and which priority of it a request goes to, and whose limits and statistics it counts for.
 import { describe, expect, test } from 'vitest';
-import { RawConnection } from '../support/raw-http.ts';
 import { respond } from '../support/upstream.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { expectShares, type Shares } from './harness/shares.ts';
 import type { Stand } from './harness/stand.ts';
 
-const REQUESTS = 300;
+/** In percent. */
+const TOLERANCE = 9;
 
 type Member = readonly [port: string, health?: string];
 const group = (priority: number, members: readonly Member[]): string =>
@@ -37,7 +38,7 @@ const members = [
 ].map((text) => text.replaceAll('<a2>', '<dead>'));
 
 /** Shares in percent; `none` is an answer of the proxy. */
-type Row = readonly [name: string, members: readonly string[], shares: Record<string, number>, fields?: string];
+type Row = readonly [name: string, members: readonly string[], shares: Shares, fields?: string];
 const NO_PANIC = 'common_lb_config: { healthy_panic_threshold: { value: 0 } },';
 const rows: readonly Row[] = [
   ['the first while it is well', ['well', 'named'], { a: 100 }],
@@ -115,12 +116,7 @@ compareWithEnvoy(
   (pair) => {
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
       test.each(rows.map((row, i) => [row[0], i, row[2]] as const))('%s', async (_name, index, shares) => {
-        const counts = await count(pair()[which], `/${nameOf(index)}`);
-        const found = Object.fromEntries(
-          Object.entries(counts).map(([name, times]) => [name, Math.round((times * 100) / REQUESTS)]),
-        );
-        expect(Object.keys(found).sort()).toEqual(Object.keys(shares).sort());
-        for (const [name, share] of Object.entries(shares)) expect(Math.abs(found[name]! - share)).toBeLessThan(10);
+        await expectShares(pair()[which], `/${nameOf(index)}`, shares, TOLERANCE);
       });
     });
 
@@ -139,19 +135,6 @@ compareWithEnvoy(
     });
   },
 );
-
-async function count(stand: Stand, path: string): Promise<Record<string, number>> {
-  for (const upstream of stand.upstreams) upstream.script();
-  using connection = await RawConnection.open(stand.portOf('front'));
-  const counts: Record<string, number> = {};
-  for (let i = 0; i < REQUESTS; i += 1) {
-    connection.send(get(path));
-    const { status, body } = await connection.response();
-    const name = status === 200 ? body : 'none';
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
-}
 
 const COUNTED =
   /^cluster\.(limited|full|broken|gone|counted)\.(upstream_rq_(total|completed|active|pending_\w+|[2-5]xx|retry\w*)|upstream_cx_(total|connect_fail|none_healthy)|membership_\w+): /;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { RawConnection } from '../support/raw-http.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { expectShares, type Shares } from './harness/shares.ts';
 import type { Stand } from './harness/stand.ts';
 
 type Member = {
@@ -97,7 +98,7 @@ type Row = {
   readonly cluster: string;
   readonly config: string;
   readonly match?: string;
-  readonly shares: Readonly<Record<string, number>>;
+  readonly shares: Shares;
   readonly tolerance: number;
 };
 const subset = (name: string, fields: string, match: string, ...reached: string[]): Row => ({
@@ -286,7 +287,6 @@ const routes = [
 ];
 
 const KEYS = Array.from({ length: 150 }, (_, i) => `key ${i * 7919}`);
-const REQUESTS = 600;
 
 compareWithEnvoy(
   {
@@ -352,12 +352,7 @@ compareWithEnvoy(
 
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
       test.each(rows)('$cluster', async ({ cluster: name, shares, tolerance }) => {
-        const counts = await count(pair()[which], `/${name}`);
-        expect(Object.keys(counts).sort()).toEqual(Object.keys(shares).sort());
-        for (const [upstream, share] of Object.entries(shares)) {
-          const found = ((counts[upstream] ?? 0) * 100) / REQUESTS;
-          expect(Math.abs(found - share), `${upstream} got ${found}%`).toBeLessThanOrEqual(tolerance);
-        }
+        await expectShares(pair()[which], `/${name}`, shares, tolerance);
       });
     });
   },
@@ -372,17 +367,4 @@ async function owners(stand: Stand, path: string): Promise<string[]> {
     found.push((await connection.response()).body);
   }
   return found;
-}
-
-async function count(stand: Stand, path: string): Promise<Record<string, number>> {
-  for (const upstream of stand.upstreams) upstream.script();
-  using connection = await RawConnection.open(stand.portOf('front'));
-  const counts: Record<string, number> = {};
-  for (let i = 0; i < REQUESTS; i += 1) {
-    connection.send(get(path));
-    const { status, body } = await connection.response();
-    const name = status === 503 ? 'none' : body;
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
 }

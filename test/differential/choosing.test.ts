@@ -116,7 +116,7 @@ const clusters = [
   ),
   cluster(
     'short',
-    'typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, common_http_protocol_options: { max_stream_duration: 0.2s }, explicit_http_config: { http_protocol_options: {} } } },',
+    'typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, common_http_protocol_options: { max_stream_duration: 0.7s }, explicit_http_config: { http_protocol_options: {} } } },',
     endpoint('a', 'x: y'),
   ),
 ];

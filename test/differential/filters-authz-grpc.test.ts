@@ -118,8 +118,8 @@ const server = await startGrpcServer([
 afterAll(() => server.stop());
 
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
-const filter = (fields = '', cluster = 'auth'): string =>
-  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 2s }, ${fields} } }]`;
+const filter = (fields = '', cluster = 'auth', timeout = '5s'): string =>
+  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: ${timeout} }, ${fields} } }]`;
 const patient = `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: auth }, timeout: 2s, retry_policy: { retry_on: unavailable, num_retries: 2, retry_back_off: { base_interval: 0.01s, max_interval: 1s } } } } }]`;
 const TLS = `
 transport_socket:
@@ -183,6 +183,7 @@ compareWithEnvoy(
       patient: { filters: patient },
       labelled: { filters: filter('bootstrap_metadata_labels_key: labels') },
       open: { filters: filter('failure_mode_allow: true') },
+      hasty: { filters: filter('', 'auth', '0.2s') },
       unreachable: { filters: filter('', 'refused') },
     },
     bootstrap:
@@ -217,7 +218,7 @@ compareWithEnvoy(
       refused('denied with everything', 401, get('/unauthorized')),
       refused('denied without words', 403, get('/wordless')),
       refused('a failure', 403, get('/failing')),
-      refused('no answer in time', 403, get('/hanging')),
+      refused('no answer in time', 403, get('/hanging'), 'hasty'),
       refused('a server that is not there', 403, get('/ok'), 'unreachable'),
       passes('what is told as it is', get('/told', 'x-a: 1', 'x-a: 2'), 'raw'),
       passes('valid changes', get('/actions', ...there), 'valid'),

@@ -4,9 +4,10 @@ import { type Case, get, request } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
-const uri = (cluster = 'b'): string => `server_uri: { uri: "http://auth.test/", cluster: ${cluster}, timeout: 2s }`;
-const filter = (http: string, fields = '', cluster = 'b'): string =>
-  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, http_service: { ${uri(cluster)}, ${http} }, ${fields} } }]`;
+const uri = (cluster: string, timeout: string): string =>
+  `server_uri: { uri: "http://auth.test/", cluster: ${cluster}, timeout: ${timeout} }`;
+const filter = (http: string, fields = '', cluster = 'b', timeout = '5s'): string =>
+  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, http_service: { ${uri(cluster, timeout)}, ${http} }, ${fields} } }]`;
 
 const rich = filter(
   `path_prefix: /check, authorization_request: { headers_to_add: [{ key: x-added, value: "1" }] }, authorization_response: {
@@ -61,6 +62,10 @@ compareWithEnvoy({
     partial: { filters: filter('', 'with_request_body: { max_request_bytes: 10, allow_partial_message: true }') },
     open: { filters: filter('', 'failure_mode_allow: true, failure_mode_allow_header_add: true') },
     unreachable: { filters: filter('', '', 'refused') },
+    hasty: { filters: filter('', '', 'b', '0.2s') },
+    hastyAndOpen: {
+      filters: filter('', 'failure_mode_allow: true, failure_mode_allow_header_add: true', 'b', '0.2s'),
+    },
     half: { filters: filter('', 'filter_enabled: { default_value: { numerator: 0 } }') },
     closed: {
       filters: filter(
@@ -91,7 +96,7 @@ compareWithEnvoy({
     asked('granted: a direct response', [grants], { status: 200, reached: ['b'], body: 'hello' }, get('/direct')),
     asked('another success is none', [respond({ status: 204 })], refused(204)),
     asked('an error of the server', [respond({ status: 500 })], refused(403, { body: '' })),
-    asked('no answer in time', hangs, refused(403, { flags: 'UAEX' })),
+    asked('no answer in time', hangs, refused(403, { flags: 'UAEX' }), get('/'), 'hasty'),
     asked('no answer at all', [raw('', 'close')], refused(403)),
     {
       name: 'a server that is not there',
@@ -149,7 +154,7 @@ compareWithEnvoy({
     asked('body: the first part, denied', [denies], refused(403), body('1234567890123456'), 'partial'),
 
     asked('open: an error passes', [respond({ status: 500 })], granted, get('/'), 'open'),
-    asked('open: no answer passes', hangs, granted, body('hello'), 'open'),
+    asked('open: no answer passes', hangs, granted, body('hello'), 'hastyAndOpen'),
     asked('open: denied is denied', [denies], refused(403), get('/'), 'open'),
     { name: 'off: not asked', listener: 'half', send: get('/'), wants: { status: 200, reached: ['a'] } },
     { name: 'off: denied', listener: 'closed', send: get('/'), wants: { status: 403, reached: [] } },

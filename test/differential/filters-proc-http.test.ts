@@ -72,8 +72,8 @@ function say(path: string, seen: string, response: ServerResponse): void {
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor';
-const filter = (more = '', cluster = 'processor', mode = ''): string =>
-  `[{ name: proc, typed_config: { "@type": ${TYPE}, message_timeout: 0.5s, processing_mode: { ${mode} }, http_service: { http_service: { http_uri: { uri: "http://processor.local/ask?a=b", cluster: ${cluster}, timeout: 1s } } }, ${more} } }]`.replace(
+const filter = (more = '', cluster = 'processor', mode = '', time = '5s'): string =>
+  `[{ name: proc, typed_config: { "@type": ${TYPE}, message_timeout: ${time}, processing_mode: { ${mode} }, http_service: { http_service: { http_uri: { uri: "http://processor.local/ask?a=b", cluster: ${cluster}, timeout: 5s } } }, ${more} } }]`.replace(
     ', ,',
     ',',
   );
@@ -104,6 +104,8 @@ compareWithEnvoy({
   listeners: {
     front: { filters: filter() },
     open: { filters: filter('failure_mode_allow: true') },
+    hasty: { filters: filter('', 'processor', '', '0.2s') },
+    hastyAndOpen: { filters: filter('failure_mode_allow: true', 'processor', '', '0.2s') },
     unreachable: { filters: filter('', 'refused') },
     requests: { filters: filter('', 'processor', 'response_header_mode: SKIP') },
     status: { filters: filter('status_on_error: { code: BadGateway }') },
@@ -122,11 +124,11 @@ compareWithEnvoy({
     meets('/empty', 500),
     meets('/wrong', 500),
     meets('/cut', 500),
-    meets('/silent', 504),
+    meets('/silent', 504, 'hasty'),
     meets('/nothing', 500, 'unreachable'),
     meets('/told', 200, 'requests'),
     meets('/refused', 200, 'open'),
-    meets('/silent', 200, 'open'),
+    meets('/silent', 200, 'hastyAndOpen'),
     meets('/refused', 502, 'status'),
   ],
 });

@@ -86,12 +86,12 @@ const ANSWERS: Readonly<Record<string, (asked: Asked, memory: Memory) => (Init |
   defaults: (asked) => [
     isHead(asked, 'request') ? { ...plain(asked), modeOverride: {} } : withHeaders(asked, 'x-defaults', 'shown'),
   ],
-  patience: (asked) => [
-    { overrideMessageTimeout: { nanos: 800_000_000 } },
-    { wait: 250 },
-    ...(isHead(asked, 'request') ? [withHeaders(asked, 'x-waited', 'yes')] : [plain(asked)]),
-  ],
-  impatience: (asked) => [{ overrideMessageTimeout: { seconds: 20n } }, { wait: 400 }, plain(asked)],
+  /** Longer than messages may take, and much less than it asks for. */
+  patience: (asked) =>
+    isHead(asked, 'request')
+      ? [{ overrideMessageTimeout: { seconds: 8n } }, { wait: 1_200 }, withHeaders(asked, 'x-waited', 'yes')]
+      : [plain(asked)],
+  impatience: () => [{ overrideMessageTimeout: { seconds: 20n } }],
   immediate: () => [{ response: { case: 'immediateResponse', value: { status: { code: 401 } } } }],
   metadata: (asked) => {
     if (!isHead(asked, 'request')) return [plain(asked)];
@@ -206,7 +206,7 @@ compareWithEnvoy({
     noOverride: {
       filters: filter('', 'allow_mode_override: true, allowed_override_modes: [{ request_body_mode: STREAMED }]'),
     },
-    patient: { filters: filter('', 'message_timeout: 0.1s, max_message_timeout: 1s') },
+    patient: { filters: filter('', 'message_timeout: 1s, max_message_timeout: 10s') },
     impatient: { filters: filter('', 'max_message_timeout: 0s') },
     listens: { filters: filter('', 'disable_immediate_response: true') },
     watches: {

@@ -178,8 +178,8 @@ const server = await startGrpcServer([
 afterAll(() => server.stop());
 
 const EXT_PROC = 'type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3';
-const filter = (mode: string, fields = '', cluster = 'proc'): string =>
-  `[{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, message_timeout: 2s, grpc_service: { envoy_grpc: { cluster_name: ${cluster} } }, processing_mode: { ${mode} }, ${fields} } }]`;
+const filter = (mode: string, fields = '', cluster = 'proc', time = '5s'): string =>
+  `[{ name: proc, typed_config: { "@type": ${EXT_PROC}.ExternalProcessor, message_timeout: ${time}, grpc_service: { envoy_grpc: { cluster_name: ${cluster} } }, processing_mode: { ${mode} }, ${fields} } }]`;
 const BODIES = 'request_body_mode: BUFFERED, response_body_mode: BUFFERED';
 const PER_ROUTE = `"@type": ${EXT_PROC}.ExtProcPerRoute`;
 const virtualHosts = `
@@ -220,6 +220,8 @@ compareWithEnvoy({
     only: { filters: filter(`request_header_mode: SKIP, response_header_mode: SKIP, ${BODIES}`) },
     open: { filters: filter('', 'failure_mode_allow: true') },
     unreachable: { filters: filter('', '', 'refused') },
+    hasty: { filters: filter('', '', 'proc', '0.2s') },
+    hastyAndOpen: { filters: filter('', 'failure_mode_allow: true', 'proc', '0.2s') },
     override: { filters: filter(BODIES, 'allow_mode_override: true') },
     rules: {
       filters: filter(
@@ -263,12 +265,12 @@ compareWithEnvoy({
     ends('stopped', 401, get('/stop')),
     ends('stopped at the body', 422, post('/stopbody', 'hello'), 'bodies'),
     ends('stopped at the answer', 502, get('/stopanswer')),
-    ends('a server that is silent', 504, get('/silent')),
+    ends('a server that is silent', 504, get('/silent'), 'hasty'),
     ends('a server that breaks', 500, get('/break')),
     ends('a server that answers something else', 500, get('/wrong')),
     ends('a server that is not there', 500, get('/nothing'), 'unreachable'),
     passes('a server that ends in order', get('/end')),
-    passes('open: a server that is silent', get('/silent'), 'open'),
+    passes('open: a server that is silent', get('/silent'), 'hastyAndOpen'),
     passes('open: a server that breaks', get('/break'), 'open'),
     passes('a large answer', get('/resize'), 'bodies', { script: { a: [respond({ body: 'x'.repeat(200_000) })] } }),
   ],

@@ -89,8 +89,8 @@ const on = `filter_enabled: ${ALL}, filter_enforced: ${ALL}`;
 const bucket = (tokens: number): string =>
   `token_bucket: { max_tokens: ${tokens}, tokens_per_fill: 1, fill_interval: 600s }`;
 const local = (fields: string): string => `[{ name: local, typed_config: { ${LOCAL}, ${fields} } }]`;
-const service = (fields = ''): string =>
-  `[{ name: limits, typed_config: { "@type": ${TYPE}.ratelimit.v3.RateLimit, domain: shop, timeout: 2s, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }, ${fields} } }]`;
+const service = (fields = '', timeout = '5s'): string =>
+  `[{ name: limits, typed_config: { "@type": ${TYPE}.ratelimit.v3.RateLimit, domain: shop, timeout: ${timeout}, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }, ${fields} } }]`;
 const plan = (entry: string): string =>
   `descriptors: [{ entries: [{ key: plan, value: ${entry} }], token_bucket: { max_tokens: 1, tokens_per_fill: 1, fill_interval: 600s } }]`;
 const key = (value: string): string => `{ generic_key: { descriptor_value: ${value} } }`;
@@ -298,6 +298,10 @@ compareWithEnvoy({
       filters: service('enable_retry_after_header: true, rate_limited_status: { code: ServiceUnavailable }'),
     },
     shows: { filters: service('enable_x_ratelimit_headers: DRAFT_VERSION_03') },
+    hasty: { filters: service('', '0.2s') },
+    hastyAndClosed: {
+      filters: service('failure_mode_deny: true, status_on_error: { code: ServiceUnavailable }', '0.2s'),
+    },
     closed: { filters: service('failure_mode_deny: true') },
     closed503: { filters: service('failure_mode_deny: true, status_on_error: { code: ServiceUnavailable }') },
     quiet: {
@@ -437,10 +441,10 @@ compareWithEnvoy({
     with_('limits not shown', 'service', '/limits', 200),
     with_('limits nobody has', 'shows', '/plain', 200),
     with_('an unknown answer passes', 'service', '/unknown', 200),
-    with_('no answer passes', 'service', '/hangs', 200),
+    with_('no answer passes', 'hasty', '/hangs', 200),
     with_('a failure passes', 'service', '/fails', 200),
     with_('a failure refuses', 'closed', '/fails', 500, { flags: 'RLSE' }),
-    with_('no answer refuses', 'closed503', '/hangs', 503, { flags: 'RLSE' }),
+    with_('no answer refuses', 'hastyAndClosed', '/hangs', 503, { flags: 'RLSE' }),
     with_('external requests', 'external', '/over', 429),
     with_('internal requests', 'internal', '/over', 200),
     with_('rules of the filter', 'rules', '/over', 200),

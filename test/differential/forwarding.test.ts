@@ -12,6 +12,9 @@ const ROUTES: readonly (readonly [path: string, route: string])[] = [
   ['/missing-500', 'cluster: missing, cluster_not_found_response_code: INTERNAL_SERVER_ERROR'],
   ['/by-header', 'cluster_header: x-cluster'],
   ['/timeout', 'cluster: a, timeout: 0.2s'],
+  // Something must happen before these pass.
+  ['/timeout-begun', 'cluster: a, timeout: 1s'],
+  ['/timeout-told', 'cluster: a, timeout: 7s'],
   ['/no-timeout', 'cluster: a, timeout: 0s'],
   ['/idle', 'cluster: a, timeout: 0s, idle_timeout: 0.2s'],
   ['/r-5xx', 'cluster: a, retry_policy: { retry_on: 5xx, num_retries: 2 }'],
@@ -29,7 +32,7 @@ const ROUTES: readonly (readonly [path: string, route: string])[] = [
   ['/r-before', 'cluster: a, retry_policy: { retry_on: reset-before-request, num_retries: 2 }'],
   ['/r-connect', 'cluster: mixed, timeout: 0s, retry_policy: { retry_on: connect-failure, num_retries: 3 }'],
   ['/r-refused', 'cluster: refused, retry_policy: { retry_on: connect-failure, num_retries: 2 }'],
-  ['/r-try', 'cluster: a, retry_policy: { retry_on: 5xx, num_retries: 1, per_try_timeout: 0.2s }'],
+  ['/r-try', 'cluster: a, retry_policy: { retry_on: 5xx, num_retries: 1, per_try_timeout: 0.7s }'],
   [
     '/r-try-only',
     'cluster: a, timeout: 5s, retry_policy: { retry_on: connect-failure, num_retries: 1, per_try_timeout: 0.2s }',
@@ -123,13 +126,13 @@ compareWithEnvoy({
       wants: { status: [503, 200] },
     },
     a('timeout', '/timeout', [hang], { status: 504, body: 'upstream request timeout', reached: ['a'], flags: 'UT' }),
-    a('timeout in the body', '/timeout', [raw(`${OK}content-length: 10\r\n\r\nabc`, 'hang')], {
+    a('timeout in the body', '/timeout-begun', [raw(`${OK}content-length: 10\r\n\r\nabc`, 'hang')], {
       status: '200 cut',
       reached: ['a'],
     }),
-    a('expected timeout for the upstream', '/timeout', [fine], {
+    a('expected timeout for the upstream', '/timeout-told', [fine], {
       status: 200,
-      seen: { headers: { 'x-envoy-expected-rq-timeout-ms': '200' } },
+      seen: { headers: { 'x-envoy-expected-rq-timeout-ms': '7000' } },
     }),
     a(
       'a timeout that a client asks for does not count',

@@ -102,9 +102,9 @@ const rows: readonly Row[] = [
   },
 ];
 
-const outlier = (fields: string, interval = '0.2s'): string =>
-  `outlier_detection: { interval: ${interval}, base_ejection_time: 60s, max_ejection_percent: 100, ${fields} }`;
-/** Statuses that `a` answers with; requests until then go to the other two as well. */
+const outlier = (fields: string): string =>
+  `outlier_detection: { interval: 0.2s, base_ejection_time: 60s, max_ejection_percent: 100, ${fields} }`;
+/** Statuses that `a` answers with, once; requests until then go to the other two as well. */
 const passive: readonly (readonly [name: string, fields: string, statuses: readonly number[], ejected: boolean])[] = [
   ['five-errors', outlier(''), [500, 500, 500, 500, 500], true],
   ['four-errors', outlier(''), [500, 500, 500, 500], false],
@@ -117,31 +117,31 @@ const passive: readonly (readonly [name: string, fields: string, statuses: reado
     false,
   ],
   ['not-enforced', outlier('consecutive_5xx: 2, enforcing_consecutive_5xx: 0'), [500, 500], false],
+  ['too-many', `outlier_detection: { interval: 0.2s, consecutive_5xx: 1 }`, [500], false],
+  ['always-one', `outlier_detection: { interval: 0.2s, consecutive_5xx: 1, always_eject_one_host: true }`, [500], true],
+];
+/** What is judged by interval: the answers are given again until enough of them have come in one. */
+const byInterval: readonly (readonly [name: string, fields: string, statuses: readonly number[]])[] = [
   [
     'failure-percentage',
     outlier(
-      'enforcing_consecutive_5xx: 0, enforcing_success_rate: 0, failure_percentage_minimum_hosts: 1, failure_percentage_request_volume: 3, failure_percentage_threshold: 60, enforcing_failure_percentage: 100',
+      'consecutive_5xx: 1000, enforcing_success_rate: 0, failure_percentage_minimum_hosts: 1, failure_percentage_request_volume: 3, failure_percentage_threshold: 60, enforcing_failure_percentage: 100',
     ),
     [500, 200, 500],
-    true,
   ],
   [
     'success-rate',
     outlier(
-      'enforcing_consecutive_5xx: 0, success_rate_minimum_hosts: 1, success_rate_request_volume: 3, success_rate_stdev_factor: 500',
-      // All of the answers must fall into one.
-      '1s',
+      'consecutive_5xx: 1000, success_rate_minimum_hosts: 1, success_rate_request_volume: 3, success_rate_stdev_factor: 500',
     ),
     [500, 500, 500],
-    true,
   ],
-  ['too-many', `outlier_detection: { interval: 0.2s, consecutive_5xx: 1 }`, [500], false],
-  ['always-one', `outlier_detection: { interval: 0.2s, consecutive_5xx: 1, always_eject_one_host: true }`, [500], true],
 ];
 
 const passiveCluster = (name: string, fields: string): string =>
   cluster(name, `lb_policy: ROUND_ROBIN, ${fields}`, [member('a'), member('b'), member('c')]);
-const names = [...rows.map(({ name }) => name), ...passive.map(([name]) => name), 'immediate', 'refusing', 'grpc'];
+const judged = [...passive, ...byInterval];
+const names = [...rows.map(({ name }) => name), ...judged.map(([name]) => name), 'immediate', 'refusing', 'grpc'];
 
 compareWithEnvoy(
   {
@@ -149,7 +149,7 @@ compareWithEnvoy(
     virtualHosts: `[{ name: all, domains: ["*"], routes: [${names.map((name) => `{ match: { prefix: /${name} }, route: { cluster: ${name} } }`).join(', ')}] }]`,
     clusters: `[${[
       ...rows.map(({ name, fields, members }) => cluster(name, fields, members)),
-      ...passive.map(([name, fields]) => passiveCluster(name, fields)),
+      ...judged.map(([name, fields]) => passiveCluster(name, fields)),
       cluster(
         'immediate',
         check('http_health_check: { path: /good }', undefined, 'timeout: 1s, interval: 60s, no_traffic_interval: 60s'),
@@ -202,6 +202,20 @@ compareWithEnvoy(
         [pair().reference, pair().ours].map(async (stand) => {
           await answerWith(stand, `/${name}`, statuses);
           await settled(stand, name, { a: ejected ? '/failed_outlier_check' : '', b: '', c: '' });
+          return outlierCounters(stand, name);
+        }),
+      );
+      expect(counters[1]).toEqual(counters[0]);
+    });
+
+    test.each(byInterval)('answers, by interval: %s', async (name, _fields, statuses) => {
+      const counters = await Promise.all(
+        [pair().reference, pair().ours].map(async (stand) => {
+          await waitFor(`the judgement of ${stand.subject}`, async () => {
+            await answerWith(stand, `/${name}`, statuses);
+            return (await healthFlags(stand, name)).a !== '';
+          });
+          await settled(stand, name, { a: '/failed_outlier_check', b: '', c: '' });
           return outlierCounters(stand, name);
         }),
       );

@@ -72,8 +72,8 @@ function guarded(name: string, type: string, fields: string, key: string, more =
   return [name, `filter_chains: [{ filters: [${filter}, ${proxy}]${more === '' ? '' : `, ${more}`} }]`];
 }
 
-const service = (wanted: string, cluster = 'service') =>
-  `grpc_service: { envoy_grpc: { cluster_name: ${cluster} }, timeout: 2s, initial_metadata: [{ key: x-wish, value: ${wanted} }] }`;
+const service = (wanted: string) =>
+  `grpc_service: { envoy_grpc: { cluster_name: service }, timeout: ${wanted === 'hang' ? 0.2 : 5}s, initial_metadata: [{ key: x-wish, value: ${wanted} }] }`;
 const authz = (name: string, wanted: string, fields = '', more = '') =>
   guarded(
     name,
@@ -86,7 +86,7 @@ const limited = (name: string, wanted: string, fields = '') =>
   guarded(
     name,
     'ratelimit.v3.RateLimit',
-    `domain: d, timeout: 2s, descriptors: [{ entries: [{ key: k, value: v }, { key: ip, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" }] }, { entries: [{ key: sni, value: "x-%REQUESTED_SERVER_NAME%" }] }], rate_limit_service: { transport_api_version: V3, ${service(wanted)} }${fields}`,
+    `domain: d, timeout: 5s, descriptors: [{ entries: [{ key: k, value: v }, { key: ip, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" }] }, { entries: [{ key: sni, value: "x-%REQUESTED_SERVER_NAME%" }] }], rate_limit_service: { transport_api_version: V3, ${service(wanted)} }${fields}`,
     'envoy.filters.network.ratelimit',
   );
 

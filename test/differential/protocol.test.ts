@@ -50,7 +50,7 @@ compareWithEnvoy({
     lasting: { manager: '{ common_http_protocol_options: { max_stream_duration: 0.3s } }' },
     aging: {
       manager:
-        '{ common_http_protocol_options: { max_connection_duration: 0.3s, max_connection_duration_jitter: { value: 10 } }, drain_timeout: 0.1s }',
+        '{ common_http_protocol_options: { max_connection_duration: 0.7s, max_connection_duration_jitter: { value: 10 } }, drain_timeout: 0.1s }',
     },
     few: { manager: '{ common_http_protocol_options: { max_requests_per_connection: 2 }, drain_timeout: 0.1s }' },
     waiting: { manager: '{ stream_idle_timeout: 0.3s }' },

@@ -25,7 +25,7 @@ const ROUTES: readonly (readonly [path: string, route: string])[] = [
   ],
   [
     '/hedge',
-    `${retry('retry_on: 5xx, num_retries: 2, per_try_timeout: 0.2s')}, hedge_policy: { hedge_on_per_try_timeout: true }`,
+    `${retry('retry_on: 5xx, num_retries: 2, per_try_timeout: 0.7s')}, hedge_policy: { hedge_on_per_try_timeout: true }`,
   ],
   [
     '/hedge-all-slow',
@@ -61,7 +61,7 @@ const virtualHosts = `
   include_is_timeout_retry_header: true
   routes:
     - match: { path: /counted }
-      route: { ${retry('retry_on: 5xx, num_retries: 2, per_try_timeout: 0.2s')} }
+      route: { ${retry('retry_on: 5xx, num_retries: 2, per_try_timeout: 0.7s')} }
     - match: { path: /refused }
       route: { cluster: refused, retry_policy: { retry_on: connect-failure, num_retries: 1 } }
     - match: { path: /empty }
@@ -229,14 +229,14 @@ http_filters: [{ name: envoy.filters.http.router, typed_config: { "@type": ${ROU
       [hang, fine],
       { status: 200, reached: times(2) },
       'x-envoy-retry-on: 5xx',
-      'x-envoy-upstream-rq-per-try-timeout-ms: 200',
+      'x-envoy-upstream-rq-per-try-timeout-ms: 700',
     ),
     inside(
       'hedged',
       [hang, fine],
       { status: 200, reached: times(2) },
       'x-envoy-retry-on: 5xx',
-      'x-envoy-upstream-rq-per-try-timeout-ms: 200',
+      'x-envoy-upstream-rq-per-try-timeout-ms: 700',
       'x-envoy-hedge-on-per-try-timeout: true',
     ),
     a(

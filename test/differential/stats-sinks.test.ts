@@ -36,8 +36,10 @@ afterAll(() => {
 const place = (port: number) => `address: {socket_address: {protocol: UDP, address: 127.0.0.1, port_value: ${port}}}`;
 const suite: Suite = {
   name: 'stats sinks',
+  // Datagrams that a busy machine does not take from its socket in time are lost: there are few.
   bootstrap: `
 stats_flush_interval: 0.1s
+stats_config: {stats_matcher: {inclusion_list: {patterns: [{contains: upstream_rq}, {contains: downstream_rq}, {contains: membership_total}]}}}
 stats_sinks:
 - {name: envoy.stat_sinks.statsd, typed_config: {'@type': type.googleapis.com/envoy.config.metrics.v3.StatsdSink, ${place(statsd.port)}, prefix: mine}}
 - {name: envoy.stat_sinks.dog_statsd, typed_config: {'@type': type.googleapis.com/envoy.config.metrics.v3.DogStatsdSink, ${place(dog.port)}, max_bytes_per_datagram: 1000}}

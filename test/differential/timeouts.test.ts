@@ -3,12 +3,15 @@ import { raw, respond } from '../support/upstream.ts';
 import { type Case, get, request, type Wants } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 
+/** Time-outs pass soon where nothing else is to happen, and late where something must happen before. */
 const ROUTES: readonly (readonly [path: string, route: string])[] = [
   ['/plain', 'cluster: a'],
   ['/grpc-max', 'cluster: a, max_grpc_timeout: 2s'],
   ['/grpc-any', 'cluster: a, max_grpc_timeout: 0s, timeout: 3s'],
   ['/grpc-offset', 'cluster: a, max_grpc_timeout: 5s, grpc_timeout_offset: 0.1s'],
   ['/duration', 'cluster: a, max_stream_duration: { max_stream_duration: 0.2s }'],
+  ['/duration-begun', 'cluster: a, max_stream_duration: { max_stream_duration: 1s }'],
+  ['/duration-long', 'cluster: a, max_stream_duration: { max_stream_duration: 60s }'],
   ['/duration-and-timeout', 'cluster: a, timeout: 0.1s, max_stream_duration: { max_stream_duration: 0.4s }'],
   ['/duration-grpc', 'cluster: a, max_stream_duration: { grpc_timeout_header_max: 5s }'],
   [
@@ -18,6 +21,8 @@ const ROUTES: readonly (readonly [path: string, route: string])[] = [
   ['/try', 'cluster: a, timeout: 2s, retry_policy: { per_try_timeout: 0.2s }'],
   ['/try-longer', 'cluster: a, timeout: 0.2s, retry_policy: { per_try_timeout: 3s }'],
   ['/try-idle', 'cluster: a, timeout: 2s, retry_policy: { per_try_idle_timeout: 0.2s }'],
+  ['/try-idle-begun', 'cluster: a, timeout: 5s, retry_policy: { per_try_idle_timeout: 1s }'],
+  ['/try-idle-patient', 'cluster: a, timeout: 5s, retry_policy: { retry_on: 5xx, per_try_idle_timeout: 1s }'],
   ['/try-idle-retry', 'cluster: a, timeout: 2s, retry_policy: { retry_on: 5xx, per_try_idle_timeout: 0.2s }'],
 ];
 
@@ -171,13 +176,13 @@ compareWithEnvoy({
     slow('idle try, repeated', '/try-idle-retry', { status: 504, reached: ['a', 'a'], flags: 'URX UT' }),
     {
       name: 'idle in the response',
-      send: get('/try-idle'),
+      send: get('/try-idle-begun'),
       script: { a: [begun] },
       wants: { status: '200 cut', reached: ['a'] },
     },
     {
       name: 'a try that answers in time',
-      send: get('/try-idle-retry'),
+      send: get('/try-idle-patient'),
       script: { a: [hang, respond({ body: 'late' })] },
       wants: { status: 200, body: 'late', reached: ['a', 'a'] },
     },
@@ -189,12 +194,12 @@ compareWithEnvoy({
     },
     {
       name: 'duration, in the response',
-      send: get('/duration'),
+      send: get('/duration-begun'),
       script: { a: [begun] },
       wants: { status: '200 cut', reached: ['a'], flags: '-' },
     },
     slow('a duration takes the place of the timeout', '/duration-and-timeout', { status: 504, flags: '-' }),
-    told('a duration is not told', 'front', '/duration', { [expected]: null }),
+    told('a duration is not told', 'front', '/duration-long', { [expected]: null }),
     {
       name: 'duration of the manager',
       listener: 'limited',

@@ -88,7 +88,7 @@ const suite: Suite = {
   - {match: {prefix: /route/operation}, route: {cluster: a}, tracing: {operation: 'route %REQ(X-A)%', upstream_operation: 'try %REQ(X-A)%'}}
   - {match: {prefix: /route/decorated}, route: {cluster: a}, decorator: {operation: decorated}, tracing: {operation: 'route %REQ(X-A)%'}}
   - {match: {prefix: /retried}, route: {cluster: a, retry_policy: {retry_on: '5xx', num_retries: 1, retry_back_off: {base_interval: 0.001s}}}}
-  - {match: {prefix: /try-late}, route: {cluster: a, retry_policy: {retry_on: '5xx', num_retries: 1, per_try_timeout: 0.2s}}}
+  - {match: {prefix: /try-late}, route: {cluster: a, retry_policy: {retry_on: '5xx', num_retries: 1, per_try_timeout: 0.7s}}}
   - {match: {prefix: /late}, route: {cluster: a, timeout: 0.2s}}
   - {match: {prefix: /refused}, route: {cluster: refused}}
   - {match: {prefix: /none/}, route: {cluster: nobody}}

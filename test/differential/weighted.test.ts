@@ -1,13 +1,10 @@
-// Shares of traffic: weighted clusters and endpoints, counted over a thousand requests.
+// Shares of traffic: weighted clusters and endpoints, counted over many requests.
 import { describe, expect, test } from 'vitest';
-import { RawConnection } from '../support/raw-http.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
-import type { Stand } from './harness/stand.ts';
+import { countAnswers, expectShares, type Shares } from './harness/shares.ts';
 
-const REQUESTS = 1_000;
-
-const weighted = (shares: Record<string, number>): string =>
+const weighted = (shares: Shares): string =>
   `weighted_clusters: { clusters: [${Object.entries(shares)
     .map(([name, weight]) => `{ name: ${name}, weight: ${weight} }`)
     .join(', ')}] }`;
@@ -17,7 +14,7 @@ const cluster = (name: string, policy: string, ...endpoints: string[]): string =
   `{ name: ${name}, type: STATIC, connect_timeout: 1s, lb_policy: ${policy}, load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [${endpoints.join(', ')}] }] } }`;
 
 /** Shares in percent, and how far off chance may take them: 0 where there is no chance. */
-const rows: readonly (readonly [name: string, path: string, shares: Record<string, number>, tolerance: number])[] = [
+const rows: readonly (readonly [name: string, path: string, shares: Shares, tolerance: number])[] = [
   ['90 to 10', '/canary', { a: 90, b: 10 }, 5],
   ['half and half', '/half', { a: 50, b: 50 }, 8],
   ['three ways, not out of 100', '/three', { a: 50, b: 25, c: 25 }, 8],
@@ -68,16 +65,12 @@ compareWithEnvoy(
   (pair) => {
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
       test.each(rows)('%s', async (_name, path, shares, tolerance) => {
-        const counts = await count(pair()[which], path);
-        for (const [name, share] of Object.entries(shares)) {
-          const found = ((counts[name] ?? 0) * 100) / REQUESTS;
-          expect(Math.abs(found - share), `${name} got ${found}%`).toBeLessThanOrEqual(tolerance);
-        }
+        await expectShares(pair()[which], path, shares, tolerance);
       });
 
       test('filters know which it will be', async () => {
         const stand = pair()[which];
-        await count(stand, '/three', 100, 'tells');
+        await countAnswers(stand, '/three', 100, { listener: 'tells' });
         for (const { name, received } of stand.upstreams) {
           const told = received.map(({ headers }) => headers.find(([key]) => key === 'x-chosen')?.[1]);
           expect(new Set(told)).toEqual(new Set([name]));
@@ -86,20 +79,3 @@ compareWithEnvoy(
     });
   },
 );
-
-async function count(
-  stand: Stand,
-  path: string,
-  requests = REQUESTS,
-  listener = 'front',
-): Promise<Record<string, number>> {
-  for (const upstream of stand.upstreams) upstream.script();
-  using connection = await RawConnection.open(stand.portOf(listener));
-  const counts: Record<string, number> = {};
-  for (let i = 0; i < requests; i += 1) {
-    connection.send(get(path));
-    const { body } = await connection.response();
-    counts[body] = (counts[body] ?? 0) + 1;
-  }
-  return counts;
-}

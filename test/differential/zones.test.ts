@@ -1,8 +1,7 @@
 // Zone-aware routing: how much stays in the proxy's own zone, by where callers and endpoints are.
-import { describe, expect, test } from 'vitest';
-import { RawConnection } from '../support/raw-http.ts';
-import { get } from './harness/case.ts';
+import { describe, test } from 'vitest';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { expectShares, type Shares } from './harness/shares.ts';
 
 const group = (zone: string, ...ports: string[]): string =>
   `{ locality: { zone: ${zone} }, lb_endpoints: [${ports.map((port) => `{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }`).join(', ')}] }`;
@@ -13,7 +12,7 @@ const cluster = (name: string, config: string, ...groups: string[]): string =>
 const local = cluster('local', '', group('here', 'a'), group('there', 'b'));
 
 /** Shares in percent. */
-const rows: readonly (readonly [name: string, config: string, shares: Record<string, number>])[] = [
+const rows: readonly (readonly [name: string, config: string, shares: Shares])[] = [
   [
     'third-here',
     cluster('third-here', 'min_cluster_size: 1', group('here', 'a'), group('there', 'b', 'c')),
@@ -46,7 +45,6 @@ const rows: readonly (readonly [name: string, config: string, shares: Record<str
   ],
 ];
 
-const REQUESTS = 900;
 const TOLERANCE = 7;
 
 compareWithEnvoy(
@@ -61,19 +59,7 @@ compareWithEnvoy(
   (pair) => {
     describe.each(['reference', 'ours'] as const)('%s', (which: keyof Pair) => {
       test.each(rows)('%s', async (name, _config, shares) => {
-        const stand = pair()[which];
-        for (const upstream of stand.upstreams) upstream.script();
-        using connection = await RawConnection.open(stand.portOf('front'));
-        const counts: Record<string, number> = {};
-        for (let i = 0; i < REQUESTS; i += 1) {
-          connection.send(get(`/${name}`));
-          const { body } = await connection.response();
-          counts[body] = (counts[body] ?? 0) + 100 / REQUESTS;
-        }
-        expect(Object.keys(counts).sort()).toEqual(Object.keys(shares).sort());
-        for (const [upstream, share] of Object.entries(shares)) {
-          expect(Math.abs(counts[upstream]! - share), `${upstream} got ${counts[upstream]}%`).toBeLessThan(TOLERANCE);
-        }
+        await expectShares(pair()[which], `/${name}`, shares, TOLERANCE);
       });
     });
   },

@@ -15,7 +15,7 @@ const HTTP = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
 
 /** Envoy's fixed answer comes before a handshake is over: behind TLS a chain says its name over HTTP. */
 export function secure(name: string, match: string): string {
-  const manager = `{ "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, http_filters: [{ name: router, typed_config: { "@type": ${HTTP} } }], route_config: { virtual_hosts: [{ name: v, domains: ["*"], routes: [{ match: { prefix: / }, direct_response: { status: 200, body: { inline_string: "${name}" } } }] }] } }`;
+  const manager = `{ "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: h, delayed_close_timeout: 0.05s, http_filters: [{ name: router, typed_config: { "@type": ${HTTP} } }], route_config: { virtual_hosts: [{ name: v, domains: ["*"], routes: [{ match: { prefix: / }, direct_response: { status: 200, body: { inline_string: "${name}" } } }] }] } }`;
   const certificate = `{ certificate_chain: { filename: <folder>/server.pem }, private_key: { filename: <folder>/server-key.pem } }`;
   return `{ filter_chain_match: { ${match} }, filters: [{ name: h, typed_config: ${manager} }], transport_socket: { name: tls, typed_config: { "@type": ${TLS}, common_tls_context: { tls_certificates: [${certificate}] } } } }`;
 }

@@ -32,8 +32,13 @@ export type SeenRequest = {
   readonly trailers: readonly string[];
 };
 
-/** `id` replaces `<case>` in what is sent. */
-export async function observe(stand: Stand, one: Case, id: string): Promise<Observation> {
+/** `id` replaces `<case>` in what is sent; `requests` is how many are to reach the upstreams. */
+export async function observe(
+  stand: Stand,
+  one: Case,
+  id: string,
+  requests = one.wants.reached?.length ?? 0,
+): Promise<Observation> {
   for (const upstream of stand.upstreams) upstream.script(one.script?.[upstream.name]);
   const parts = (typeof one.send === 'string' ? [one.send] : one.send).map((part) =>
     stand.withPorts(part.replaceAll('<case>', id)),
@@ -53,7 +58,7 @@ export async function observe(stand: Stand, one: Case, id: string): Promise<Obse
   }
   const closed = one.closes === true ? await isClosed(connection) : null;
   stand.assertAlive();
-  await stand.hear(one.wants.reached?.length ?? 0);
+  await stand.hear(requests);
   return {
     responses,
     closed,

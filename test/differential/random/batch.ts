@@ -12,11 +12,11 @@ import type { Sketch } from './sketch.ts';
 /** The first difference of a batch. `index`: which sketch. */
 export type Mismatch = { readonly index: number; readonly request: SketchedRequest; readonly difference: string };
 
-/** null: the two did the same. `until`: milliseconds since the epoch, when to stop although not all was asked. */
+/** null: the two did the same. `enough`: whether to stop, after so many requests, although not all was asked. */
 export async function compareBatch(
   envoy: string,
   sketches: readonly Sketch[],
-  until = Number.POSITIVE_INFINITY,
+  enough: (asked: number) => boolean = () => false,
 ): Promise<{ mismatch: Mismatch | null; asked: number }> {
   const suite = suiteOf(sketches);
   await using reference = await Stand.start(envoySubject(envoy), suite, {});
@@ -24,7 +24,7 @@ export async function compareBatch(
   let asked = 0;
   for (const [index, { requests }] of sketches.entries()) {
     for (const request of requests) {
-      if (Date.now() > until) return { mismatch: null, asked };
+      if (enough(asked)) return { mismatch: null, asked };
       const one: Case = {
         name: '',
         send: wire(request, index),

@@ -1,4 +1,4 @@
-// Rounds of random sketches until the time is over or the two proxies differ; then the sketch is made as small as it can be while they still do.
+// Rounds of random sketches until there were enough or the two proxies differ; then the sketch is made as small as it can be while they still do.
 import fc from 'fast-check';
 import { compareBatch, type Mismatch } from './batch.ts';
 import { type Sketch, sketch } from './sketch.ts';
@@ -11,12 +11,13 @@ const BATCH = 60;
 /** Milliseconds that may go into making a case small. */
 const SHRINKING = 40_000;
 
-export async function runRounds(envoy: string, seed: number, seconds: number): Promise<Outcome> {
-  const until = Date.now() + seconds * 1000;
+/** `enough` is asked before each request, with how many there were. */
+export async function runRounds(envoy: string, seed: number, enough: (asked: number) => boolean): Promise<Outcome> {
   let asked = 0;
-  for (let round = seed; Date.now() < until; round++) {
+  for (let round = seed; !enough(asked); round++) {
     const sketches = fc.sample(property(envoy), { seed: round, numRuns: BATCH }).map(([one]) => one);
-    const outcome = await compareBatch(envoy, sketches, until);
+    const before = asked;
+    const outcome = await compareBatch(envoy, sketches, (more) => enough(before + more));
     asked += outcome.asked;
     if (outcome.mismatch !== null) {
       const report = await shrink(envoy, round, outcome.mismatch, sketches);
