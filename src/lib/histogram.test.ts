@@ -67,3 +67,20 @@ test('histograms of several threads are one', () => {
   for (const one of [newer, older, new Histogram()]) whole.add(one.state());
   expect([whole.count, whole.sum, whole.below([10, 100]), whole.exemplar?.label]).toEqual([3, 44, [2, 3], 'newer']);
 });
+
+test('of parts, all that is read is of wholes, also once it was added to another', () => {
+  const millionths = new Histogram(1_000_000);
+  for (const share of [0.000_25, 0.25, 2.5]) millionths.record(share * 1_000_000);
+  const sum = new Histogram();
+  sum.add(millionths.copy());
+  for (const histogram of [millionths, sum, sum.since(null)]) {
+    expect(histogram.sum).toBe(2.750_25);
+    expect(histogram.below([0.000_1, 0.001, 0.25, 0.5, 5])).toEqual([0, 1, 1, 2, 3]);
+    expect(histogram.filled()).toEqual([
+      [0.000_25, 0.000_01, 1],
+      [0.25, 0.01, 1],
+      [2.5, 0.1, 1],
+    ]);
+    expect(histogram.quantiles([1])[0]).toBeCloseTo(2.6);
+  }
+});

@@ -13,6 +13,8 @@ export type HistogramState = {
   readonly count: number;
   readonly sum: number;
   readonly exemplar: Exemplar | null;
+  /** See `Histogram`. */
+  readonly parts: number;
 };
 
 const LOWEST = -1;
@@ -23,17 +25,23 @@ const SIZE = DECADES * PER_DECADE + 1;
 const POWERS = Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (LOWEST + i));
 
 export class Histogram {
+  /** So many recorded are one that is read: small shares are recorded as millionths, for the sake of their digits. */
+  #parts: number;
   #counts: Float64Array | null = null;
   #count = 0;
   #sum = 0;
   #exemplar: Exemplar | null = null;
+
+  constructor(parts = 1) {
+    this.#parts = parts;
+  }
 
   get count(): number {
     return this.#count;
   }
 
   get sum(): number {
-    return this.#sum;
+    return this.#sum / this.#parts;
   }
 
   /** The last record that came with one. */
@@ -55,11 +63,12 @@ export class Histogram {
 
   /** Shares its counts with the histogram. */
   state(): HistogramState {
-    return { counts: this.#counts, count: this.#count, sum: this.#sum, exemplar: this.#exemplar };
+    return { counts: this.#counts, count: this.#count, sum: this.#sum, exemplar: this.#exemplar, parts: this.#parts };
   }
 
-  /** Records all that another one has. The newer exemplar stays. */
-  add({ counts, count, sum, exemplar }: HistogramState): void {
+  /** Records all that another one of the same parts has; an empty one takes them over. The newer exemplar stays. */
+  add({ counts, count, sum, exemplar, parts }: HistogramState): void {
+    if (this.#counts === null) this.#parts = parts;
     if (counts === null) return;
     this.#counts ??= new Float64Array(SIZE);
     for (let i = 0; i < SIZE; i++) this.#counts[i]! += counts[i]!;
@@ -96,7 +105,7 @@ export class Histogram {
     const found: [number, number, number][] = [];
     this.#counts?.forEach((count, bucket) => {
       const [low, high] = rangeOf(bucket);
-      if (count > 0) found.push([low, high - low, count]);
+      if (count > 0) found.push([low / this.#parts, (high - low) / this.#parts, count]);
     });
     return found;
   }
@@ -108,7 +117,7 @@ export class Histogram {
     let at = 0;
     let total = 0;
     return bounds.map((bound) => {
-      const end = bucketOf(bound);
+      const end = bucketOf(bound * this.#parts);
       for (; at < end; at++) total += counts[at]!;
       return total;
     });
@@ -125,7 +134,7 @@ export class Histogram {
       while (before + counts[at]! < rank && at < SIZE - 1) before += counts[at++]!;
       const inside = counts[at]! === 0 ? 0 : (rank - before) / counts[at]!;
       const [low, high] = rangeOf(at);
-      return low + (high - low) * inside;
+      return (low + (high - low) * inside) / this.#parts;
     });
   }
 }

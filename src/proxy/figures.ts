@@ -63,6 +63,7 @@ export class Figures {
       const scope = statScope('cluster', cluster.config.statName);
       yield [scope, cluster.stats];
       if (cluster.sizes !== null) yield [scope, cluster.sizes];
+      if (cluster.budgets !== null) yield [scope, cluster.budgets];
       yield* endpointFigures(cluster);
       yield [`${scope}.http2`, cluster.http2Stats];
       for (const [priority, breaker] of Object.entries(cluster.breakers)) {

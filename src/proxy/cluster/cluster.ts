@@ -26,6 +26,7 @@ import { sameConnections } from './same-connections.ts';
 import { sameJson } from './same-json.ts';
 import { SharedBreaker } from './shared-breaker.ts';
 import { ClusterStats } from './stats.ts';
+import { TimeoutBudgets } from './timeout-budgets.ts';
 
 export class Cluster {
   readonly stats = new ClusterStats();
@@ -48,6 +49,7 @@ export class Cluster {
   readonly #discovery: ClusterDiscovery;
   readonly #weights: ReportedWeights;
   #sizes: RequestSizes | null = null;
+  #budgets: TimeoutBudgets | null = null;
 
   constructor(config: ClusterConfig, services: ClusterServices) {
     this.#config = config;
@@ -107,6 +109,13 @@ export class Cluster {
     if (!this.#config.tracksSizes) return null;
     this.#sizes ??= new RequestSizes();
     return this.#sizes;
+  }
+
+  /** null where nobody asks for them. */
+  get budgets(): TimeoutBudgets | null {
+    if (!this.#config.tracksBudgets) return null;
+    this.#budgets ??= new TimeoutBudgets();
+    return this.#budgets;
   }
 
   get hosts(): readonly Host[] {

@@ -47,6 +47,7 @@ describe('cluster', () => {
       },
       panicThreshold: 50,
       tracksSizes: false,
+      tracksBudgets: false,
       tracksEndpoints: false,
       metadata: {},
     });

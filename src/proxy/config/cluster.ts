@@ -64,6 +64,7 @@ export function decodeCluster(cluster: Cluster): ClusterConfig {
     closeOnSetChange: cluster.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     panicThreshold: panic,
     tracksSizes: cluster.trackClusterStats?.requestResponseSizes ?? false,
+    tracksBudgets: cluster.trackClusterStats?.timeoutBudgets || cluster.trackTimeoutBudgets,
     tracksEndpoints: cluster.trackClusterStats?.perEndpointStats ?? false,
     metadata: plainMetadata(cluster.metadata),
   };

@@ -244,6 +244,8 @@ export type ClusterConfig = {
   readonly panicThreshold: number;
   /** How large requests and answers are is recorded. */
   readonly tracksSizes: boolean;
+  /** How much of their timeouts requests take is recorded. */
+  readonly tracksBudgets: boolean;
   /** What happens at each endpoint is among the statistics. */
   readonly tracksEndpoints: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;

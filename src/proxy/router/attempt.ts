@@ -4,6 +4,7 @@ import type { Host } from '../cluster/host.ts';
 import { hearLoad } from '../cluster/load-report.ts';
 import type { PoolWaiter, SessionSource } from '../cluster/pool.ts';
 import { AttemptSizes } from '../cluster/request-sizes.ts';
+import type { TryBudget } from '../cluster/timeout-budgets.ts';
 import { Tunnel } from '../cluster/tunnel.ts';
 import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -39,6 +40,8 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
   /** Its answer was counted as neither good nor bad: the trailers of gRPC say which. */
   statusDue = false;
   timers: TryTimers | null = null;
+  /** How much of its timeout it takes, where that is recorded. */
+  budget: TryBudget | null = null;
   readonly #cluster: Cluster;
   readonly #head: RequestHead;
   readonly #body: RequestBody;
@@ -217,6 +220,7 @@ export class Attempt implements PoolWaiter, ClientStreamHandler {
     this.#over = true;
     this.timers?.stop();
     this.#measure(false);
+    this.budget?.done(this.#cluster.now());
     this.#sizes?.done(this.#head, this.#behalf?.requestBytes ?? 0);
     if (this.sent) this.#cluster.breakers[this.#priority].endRequest();
     this.host.activeRequests -= 1;

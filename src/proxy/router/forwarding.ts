@@ -1,6 +1,7 @@
 // The router: takes one request to a cluster, within the route's timeout, and brings back what its tries are answered.
 import { Timer } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { millionths } from '../cluster/timeout-budgets.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
@@ -168,7 +169,11 @@ export class Forwarding extends Timer implements TriesOwner {
     if (outcome !== null && !attempt.hedged) observeFailure(attempt.host, reply.status);
     const next = this.#tries.goOnAfter(attempt, outcome);
     if (next === 'another') this.#count(reply.status);
-    else if (next === 'no') this.#giveUp(reply);
+    else if (next === 'no') {
+      const late = reply === cause.perTryTimeout || reply === cause.perTryIdleTimeout;
+      if (late) this.#spend(this.#services.clock.now());
+      this.#giveUp(reply);
+    }
   }
 
   /** The upstream's redirect is followed here: the client does not see it. */
@@ -203,20 +208,33 @@ export class Forwarding extends Timer implements TriesOwner {
   #completed(now: number): void {
     const exchange = this.#exchange;
     exchange.upstreamEnded = now;
+    this.#spend(now);
     // Of a request that is still coming nobody can say how long its answer took.
     if (exchange.requestEnded === 0 || !this.#options.dynamicStats) return;
     this.#cluster.stats.upstream_rq_time.record(now - exchange.requestEnded);
     exchange.charges?.took(now - exchange.requestEnded);
   }
 
+  /** Records how much of the timeout it took. */
+  #spend(now: number): void {
+    const { requestEnded } = this.#exchange;
+    if (requestEnded === 0) return;
+    this.#cluster.budgets?.upstream_rq_timeout_budget_percent_used.record(
+      millionths(now - requestEnded, this.#plan.timeout),
+    );
+  }
+
   #timedOut(): void {
     const { stats } = this.#cluster;
     const begun = this.#responding;
+    this.#spend(this.#services.clock.now());
     for (const attempt of this.#tries.all()) {
       stats.upstream_rq_timeout += 1;
       this.#exchange.charges?.count('timeout');
       attempt.host.stats.rq_timeout += 1;
       if (begun) continue;
+      // Its own timeout is not the one that ends it.
+      attempt.budget = null;
       this.#note(attempt, 0, 'canceled');
       this.#count(cause.responseTimeout.status);
       if (!attempt.hedged) observeFailure(attempt.host, cause.responseTimeout.status);

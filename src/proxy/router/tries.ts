@@ -3,6 +3,7 @@
 import type { Hash64 } from '../../lib/hash.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { TryBudget } from '../cluster/timeout-budgets.ts';
 import type { LocalReply } from '../filter/filter.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { flag } from '../http/flags.ts';
@@ -97,6 +98,8 @@ export class Tries {
     const { perTryTimeout, perTryIdleTimeout, streamDuration } = this.#plan;
     const duration = streamDuration ?? this.#cluster.config.http.maxStreamDuration;
     if (perTryTimeout > 0 || perTryIdleTimeout > 0 || duration > 0) attempt.timers = this.#timersOf(attempt, duration);
+    const { budgets } = this.#cluster;
+    if (budgets !== null) attempt.budget = new TryBudget(budgets, clock.now(), perTryTimeout);
     if (this.current !== null) this.#older = [...this.#older, this.current];
     this.current = attempt;
     attempt.start();

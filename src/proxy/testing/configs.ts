@@ -54,6 +54,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     closeOnSetChange: false,
     panicThreshold: 50,
     tracksSizes: false,
+    tracksBudgets: false,
     tracksEndpoints: false,
     metadata: {},
     ...change,
