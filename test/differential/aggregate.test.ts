@@ -5,6 +5,7 @@ import { get } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { expectShares, type Shares } from './harness/shares.ts';
 import type { Stand } from './harness/stand.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 /** In percent. */
 const TOLERANCE = 9;
@@ -129,7 +130,7 @@ compareWithEnvoy(
     });
 
     test('whose statistics they are', async () => {
-      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => statistics(stand)));
+      const [envoy, ours] = await figuresOfBoth(pair(), statistics);
       expect(envoy).not.toEqual([]);
       expect(ours).toEqual(envoy);
     });

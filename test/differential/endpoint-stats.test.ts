@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { respond } from '../support/upstream.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const member = (port: string, more = ''): string =>
   `{ health_status: ${port === 'b' ? 'UNHEALTHY' : 'HEALTHY'}, endpoint: { ${more} address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }`;
@@ -27,7 +28,7 @@ compareWithEnvoy(
   },
   (pair) => {
     test.each(['text', 'prometheus'])('in %s', async (form) => {
-      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => figures(stand, form)));
+      const [envoy, ours] = await figuresOfBoth(pair(), (stand) => figures(stand, form));
       expect(envoy!.length).toBe(30);
       expect(ours).toEqual(envoy);
     });

@@ -4,6 +4,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const TLS =
   'transport_socket: { name: tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: { tls_certificates: [{ certificate_chain: { filename: <folder>/client.pem }, private_key: { filename: <folder>/client-key.pem } }], validation_context: { trusted_ca: { filename: <folder>/ca.pem } } } } }';
@@ -39,7 +40,7 @@ compareWithEnvoy(
   },
   (pair) => {
     test('who is well', async () => {
-      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => members(stand)));
+      const [envoy, ours] = await figuresOfBoth(pair(), members);
       expect(envoy).toEqual(['by-another-label 0', 'by-tls 1', 'plain 0', 'with-alpn 1']);
       expect(ours).toEqual(envoy);
     });

@@ -8,6 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { get, request } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const member = (port: string, more = ''): string =>
   `{ ${more} endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }`;
@@ -238,7 +239,7 @@ compareWithEnvoy(
     );
 
     test('circuit breakers show the same gauges', async () => {
-      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => breakers(stand)));
+      const [envoy, ours] = await figuresOfBoth(pair(), breakers);
       expect(envoy).not.toEqual([]);
       expect(ours).toEqual(envoy);
     });

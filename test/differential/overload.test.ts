@@ -4,6 +4,7 @@ import { RawConnection } from '../support/raw-http.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { get, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.resource_monitors';
 const ROUTES = "[{name: all, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: a}}]}]";
@@ -88,7 +89,7 @@ compareWithEnvoy(limited, (pair) => {
       const lines = (await response.text()).split('\n').filter((line) => line.startsWith('listener.127'));
       return lines.map((line) => line.replace(/_\d+\./, '.')).sort();
     };
-    const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(counted));
+    const [theirs, mine] = await figuresOfBoth(pair(), counted);
     expect(theirs).not.toEqual([]);
     expect(mine).toEqual(theirs);
   });

@@ -1,10 +1,10 @@
 // How large requests to a cluster and their answers are (`track_cluster_stats`), attempt by attempt.
 import { expect, test } from 'vitest';
 import { raw, respond } from '../support/upstream.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const tracked = (name: string, port: string, more = '') =>
   `{ name: ${name}, type: STATIC, connect_timeout: 1s, ${more} load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <${port}> } } } }] }] } }`;
@@ -39,16 +39,8 @@ compareWithEnvoy(suite, (pair) => {
   test.each(CASES)('$name', async (one) => {
     const stands = [pair().reference, pair().ours];
     await Promise.all(stands.map((stand) => observe(stand, { ...one, wants: { status: 0 } }, one.name)));
-    let seen: readonly string[] = [];
-    await waitFor(
-      'the same figures of two',
-      async () => {
-        seen = await Promise.all(stands.map(sizes));
-        return seen[0] === seen[1];
-      },
-      { deadline: 8_000 },
-    ).catch(() => undefined);
-    expect(seen[1]).toBe(seen[0]);
+    const [theirs, mine] = await figuresOfBoth(pair(), sizes);
+    expect(mine).toBe(theirs);
   });
 });
 

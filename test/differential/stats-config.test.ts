@@ -4,7 +4,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { get, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
-import { figures } from './harness/statistics.ts';
+import { figures, figuresOfBoth } from './harness/statistics.ts';
 
 const suite: Suite = {
   name: 'statistics that were chosen',
@@ -35,7 +35,7 @@ compareWithEnvoy(suite, (pair) => {
         .filter((name) => /^(?:cluster\.[ab]|http\.ingress|listener)\..*stream_rq_(?:total|[2-5]xx)$/.test(name))
         .filter((name) => !name.includes('external'))
         .sort();
-    const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(chosen));
+    const [theirs, mine] = await figuresOfBoth(pair(), chosen);
     expect(theirs).toContain('http.ingress.downstream_rq_total');
     expect(theirs!.join()).not.toMatch(/upstream_rq_total|_4xx|listener/);
     // Counters that never counted are shown by ours where Envoy makes them with the first.
@@ -81,7 +81,7 @@ describe.each(Object.entries(TAGS))('tags: %s', (name, tags) => {
   compareWithEnvoy({ ...suite, name: `tags: ${name}`, bootstrap: `stats_config:\n  ${tags}` }, (pair) => {
     test('series', async () => {
       await ask(pair());
-      const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(series));
+      const [theirs, mine] = await figuresOfBoth(pair(), series);
       const unknown = [...mine!].filter((one) => !theirs!.has(one));
       expect(unknown).toEqual([]);
       expect(mine!.size).toBeGreaterThan(20);
@@ -102,7 +102,7 @@ describe('tags of filters', () => {
   compareWithEnvoy({ ...suite, name: 'tags of filters', bootstrap: '', listeners }, (pair) => {
     test('series', async () => {
       await ask(pair());
-      const [theirs, mine] = await Promise.all([pair().reference, pair().ours].map(series));
+      const [theirs, mine] = await figuresOfBoth(pair(), series);
       expect([...mine!].filter((one) => !theirs!.has(one))).toEqual([]);
       expect([...mine!].join()).toMatch(/ext_authz.*local_rate_limit.*rbac/s);
     });

@@ -1,11 +1,10 @@
 // Statistics and the admin interface: the same requests give the same figures under the same names, in text, JSON and Prometheus.
 import { beforeAll, expect, test } from 'vitest';
 import { raw, respond } from '../support/upstream.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { type Case, get, request, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
-import { figures } from './harness/statistics.ts';
+import { figures, figuresOfBoth } from './harness/statistics.ts';
 
 const suite: Suite = {
   name: 'statistics',
@@ -91,20 +90,17 @@ compareWithEnvoy(suite, (pair) => {
         [reference, ours].map((stand) => observe(stand, { ...one, name: '', wants: { status: 0 } }, `s${nth}`)),
       );
     }
-    // Envoy counts the end of a connection a moment after the client has seen it.
-    await Promise.all(
-      [reference, ours].map((stand) =>
-        waitFor(
-          'connections to end',
-          async () => (await figures(stand)).get('http.ingress.downstream_cx_active') === 0,
-        ),
-      ),
-    );
+    const named = async (stand: Stand) => {
+      const all = await figures(stand);
+      return new Map(NAMES.map((name) => [name, all.get(name) ?? 0]));
+    };
+    counted = await figuresOfBoth(pair(), named);
   });
 
-  test.each(NAMES)('%s', async (name) => {
-    const [theirs, mine] = await both(pair(), figures);
-    expect(mine!.get(name) ?? 0).toBe(theirs!.get(name) ?? 0);
+  let counted: Awaited<ReturnType<typeof figuresOfBoth<ReadonlyMap<string, number>>>>;
+  test.each(NAMES)('%s', (name) => {
+    const [theirs, mine] = counted;
+    expect(mine.get(name)).toBe(theirs.get(name));
   });
 
   test('the same metrics with the same labels for Prometheus', async () => {
@@ -147,11 +143,9 @@ compareWithEnvoy(suite, (pair) => {
         .filter((line) => !line.endsWith(' 0'))
         .sort();
     };
-    const theirs = await waitFor('histograms to be merged', async () => {
-      const lines = await used(pair().reference);
-      return lines.length > 0 && lines;
-    });
-    expect(await used(pair().ours)).toEqual(theirs);
+    const [theirs, mine] = await figuresOfBoth(pair(), used);
+    expect(theirs, 'Envoy').not.toEqual([]);
+    expect(mine).toEqual(theirs);
   });
 
   test.each([

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { compareWithEnvoy } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 /** Checks that end by their time-outs: the endpoint accepts and says nothing. */
 const slow = (name: string, timeout: string): string =>
@@ -34,7 +35,7 @@ compareWithEnvoy(
   },
   (pair) => {
     test('listeners open after the first checks', async () => {
-      const [envoy, ours] = await Promise.all([pair().reference, pair().ours].map((stand) => counters(stand)));
+      const [envoy, ours] = await figuresOfBoth(pair(), counters);
       expect(envoy).toEqual([
         'cluster.a-second.health_check.attempt: 2',
         'cluster.a-second.health_check.failure: 2',

@@ -1,4 +1,5 @@
 // Counters and gauges of two proxies after the same requests: every name that a pattern chooses, not only those that were thought of.
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Pair } from './compare.ts';
@@ -7,18 +8,27 @@ import type { Stand } from './stand.ts';
 /** Adds a test, to stand after the requests: what counted anything has counted the same. Streams end a moment after the client has seen its answer. */
 export function compareStatistics(pair: () => Pair, names: RegExp): void {
   test(`counted alike: ${names.source}`, async () => {
-    const { reference, ours } = pair();
-    const counted = async (stand: Stand) =>
-      Object.fromEntries([...(await figures(stand))].filter(([name, value]) => value > 0 && names.test(name)).sort());
-    const shown: { theirs?: object; mine?: object } = {};
-    const alike = async () => {
-      [shown.theirs, shown.mine] = await Promise.all([counted(reference), counted(ours)]);
-      return JSON.stringify(shown.mine) === JSON.stringify(shown.theirs);
-    };
-    await waitFor('the same figures', alike, { deadline: 8_000, every: 50 }).catch(() => undefined);
-    expect(Object.keys(shown.theirs ?? {}), 'Envoy').not.toEqual([]);
-    expect(shown.mine).toEqual(shown.theirs);
+    const [theirs, mine] = await figuresOfBoth(pair(), async (stand) =>
+      Object.fromEntries([...(await figures(stand))].filter(([name, value]) => value > 0 && names.test(name)).sort()),
+    );
+    expect(Object.keys(theirs), 'Envoy').not.toEqual([]);
+    expect(mine).toEqual(theirs);
   });
+}
+
+/** What two proxies have counted, once it is the same, or still is not after seconds: figures move a little later than clients hear. */
+export async function figuresOfBoth<Figures>(
+  { reference, ours }: Pair,
+  read: (stand: Stand) => Promise<Figures>,
+): Promise<readonly [theirs: Figures, mine: Figures]> {
+  let seen = await Promise.all([read(reference), read(ours)]);
+  const alike = async () => {
+    if (isDeepStrictEqual(seen[0], seen[1])) return true;
+    seen = await Promise.all([read(reference), read(ours)]);
+    return false;
+  };
+  await waitFor('the same figures', alike, { deadline: 8_000, every: 50 }).catch(() => undefined);
+  return seen;
 }
 
 /** By Envoy's names, as the admin interface shows them. */
