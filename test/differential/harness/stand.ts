@@ -24,7 +24,8 @@ export function envoySubject(binary: string): Subject {
 
 export const tulleSubject: Subject = {
   name: 'tulle',
-  command: (config) => [pinnedNode, proxyProgram, '-c', config, ...logsSoon],
+  // As Envoy, it ends at once when it is told to.
+  command: (config) => [pinnedNode, proxyProgram, '-c', config, ...logsSoon, '--termination-drain-time-s', '0'],
 };
 
 /** Envoy's and ours, or those that `subjects` are. Where one does not start, the other is stopped again. */
