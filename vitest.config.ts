@@ -4,11 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Of tests that start our proxy, or a mesh of them: what is released is what is tested, and it starts in a quarter of the time. */
 const bundled = {
   globalSetup: 'test/support/bundled.mjs',
-  env: {
-    TULLE_PROXY: join(import.meta.dirname, 'dist/bin/proxy.js'),
-    // Compiled once, not at every start.
-    NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tulle'),
-  },
+  env: { TULLE_PROXY: join(import.meta.dirname, 'dist/bin/proxy.js') },
 };
 
 /** One project per kind of test; `npm run check` runs `unit` only, `npm test` all. */

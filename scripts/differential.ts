@@ -1,5 +1,7 @@
 // `npm run differential -- --seconds N [--seed S]`: routes and requests at random, at Tulle's proxy and at Envoy, until the two differ or the time is over.
 import { parseArgs } from 'node:util';
+// What is compared is the bundle.
+import './bundle.ts';
 import { runRounds } from '../test/differential/random/rounds.ts';
 import { findEnvoy } from '../test/support/envoy.ts';
 

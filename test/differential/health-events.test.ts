@@ -1,8 +1,8 @@
 // What both proxies log about the health of endpoints (`event_log_path`, `event_logger`), line by line.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Reply, raw, respond } from '../support/upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { wholeLines } from '../support/whole-lines.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
 
@@ -119,18 +119,9 @@ async function told(stand: Pair['ours'], { name, steps }: Row): Promise<readonly
 }
 
 function events(stand: Stand, name: string): Record<string, unknown>[] {
-  const lines = text(`${stand.folder}/${name}.log`)
-    .replaceAll(/"port_value":\d+/g, '"port_value":1')
-    .split('\n');
-  return lines.slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
-function text(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
+  return wholeLines(`${stand.folder}/${name}.log`).map(
+    (line) => JSON.parse(line.replaceAll(/"port_value":\d+/g, '"port_value":1')) as Record<string, unknown>,
+  );
 }
 
 function sorted(record: Record<string, unknown>): Record<string, unknown> {

@@ -1,13 +1,14 @@
 // Weights by what endpoints say of their load (ORCA): every form of the report, and how long one must wait for it and may believe it.
 import { describe, expect, test } from 'vitest';
-import { RawConnection } from '../support/raw-http.ts';
 import { type Reply, raw, respond } from '../support/upstream.ts';
-import { get } from './harness/case.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
+import { countAnswers } from './harness/shares.ts';
 import type { Stand } from './harness/stand.ts';
 
 const ROUND = 300;
-const ROUNDS = 30;
+/** In percent: requests go by weight, not by chance. */
+const TOLERANCE = 2;
 
 type Name = 'a' | 'b' | 'c';
 type Row = {
@@ -171,7 +172,9 @@ compareWithEnvoy(
       test.each(rows)('$name', async (row) => {
         const found = await settled(pair()[which], row);
         for (const [name, share] of Object.entries(row.shares)) {
-          expect(Math.abs((found[name] ?? 0) - share), `${name} of ${JSON.stringify(found)}`).toBeLessThanOrEqual(2);
+          expect(Math.abs((found[name] ?? 0) - share), `${name} of ${JSON.stringify(found)}`).toBeLessThanOrEqual(
+            TOLERANCE,
+          );
         }
       });
     });
@@ -181,16 +184,12 @@ compareWithEnvoy(
 /** The shares of a round, once they are what they should be; else those of the last one. */
 async function settled(stand: Stand, { name: path, reply, shares }: Row): Promise<Record<string, number>> {
   for (const upstream of stand.upstreams) upstream.script([reply(upstream.name as Name)]);
-  using connection = await RawConnection.open(stand.portOf('front'));
   let found: Record<string, number> = {};
-  for (let round = 0; round < ROUNDS; round += 1) {
-    found = {};
-    for (let i = 0; i < ROUND; i += 1) {
-      connection.send(get(`/${path}`));
-      const { body } = await connection.response();
-      found[body] = (found[body] ?? 0) + 100 / ROUND;
-    }
-    if (Object.entries(shares).every(([name, share]) => Math.abs((found[name] ?? 0) - share) <= 2)) break;
-  }
+  const isAsMeant = async () => {
+    const counts = await countAnswers(stand, `/${path}`, ROUND);
+    found = Object.fromEntries([...counts].map(([name, count]) => [name, (count * 100) / ROUND]));
+    return Object.entries(shares).every(([name, share]) => Math.abs((found[name] ?? 0) - share) <= TOLERANCE);
+  };
+  await waitFor('shares as they are meant', isAsMeant).catch(() => undefined);
   return found;
 }

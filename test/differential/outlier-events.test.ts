@@ -1,9 +1,9 @@
 // What both proxies log about ejected endpoints (`cluster_manager.outlier_detection.event_log_path`), line by line.
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { RawConnection } from '../support/raw-http.ts';
 import { respond } from '../support/upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { wholeLines } from '../support/whole-lines.ts';
 import { get } from './harness/case.ts';
 import { compareWithEnvoy } from './harness/compare.ts';
 import type { Stand } from './harness/stand.ts';
@@ -99,23 +99,12 @@ async function told(stand: Stand, { name, wants }: Row): Promise<readonly Record
 }
 
 function eventsOf(stand: Stand, name: string): Record<string, unknown>[] {
-  return stand
-    .withoutPorts(text(`${stand.folder}/outlier.log`))
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  return wholeLines(`${stand.folder}/outlier.log`)
+    .map((line) => JSON.parse(stand.withoutPorts(line)) as Record<string, unknown>)
     .filter((event) => event.cluster_name === name)
     .map(({ timestamp, secs_since_last_action: since, ...rest }) => ({
       ...rest,
       timed: /^\d{4}-.*Z$/.test(String(timestamp)),
       since: since === undefined ? 'never' : /^\d+$/.test(String(since)),
     }));
-}
-
-function text(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

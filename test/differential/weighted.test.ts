@@ -70,6 +70,7 @@ compareWithEnvoy(
 
       test('filters know which it will be', async () => {
         const stand = pair()[which];
+        for (const upstream of stand.upstreams) upstream.script();
         await countAnswers(stand, '/three', 100, { listener: 'tells' });
         for (const { name, received } of stand.upstreams) {
           const told = received.map(({ headers }) => headers.find(([key]) => key === 'x-chosen')?.[1]);

@@ -8,6 +8,8 @@ export const repositoryRoot = join(import.meta.dirname, '../..');
 export const pinnedNode = process.execPath;
 /** Our proxy as it is released, which starts in a quarter of the time of its sources; bundled before the tests (`bundled.mjs`). */
 export const proxyProgram = join(repositoryRoot, 'dist/bin/proxy.js');
+/** What children are compiled to, once and not at every start. */
+const compiled = join(repositoryRoot, 'node_modules/.cache/tulle');
 
 export type StartOptions = {
   readonly command: string;
@@ -37,7 +39,7 @@ export class TestProcess implements AsyncDisposable {
   private constructor(options: StartOptions) {
     this.#child = spawn(options.command, options.args ?? [], {
       cwd: options.cwd ?? repositoryRoot,
-      env: { ...process.env, ...options.env },
+      env: { NODE_COMPILE_CACHE: compiled, ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(this.#child);

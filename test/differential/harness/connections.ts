@@ -1,5 +1,5 @@
 // Comparisons without HTTP: both proxies get the same bootstrap, the same script talks to each, and must tell the same story.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { findEnvoy } from '../../support/envoy.ts';
 import { freePorts } from '../../support/ports.ts';
 import { TestProcess } from '../../support/process.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { wholeLines } from '../../support/whole-lines.ts';
 import { address, cluster } from './bootstrap.ts';
 import type { CertificateFiles } from './case.ts';
 import { makeCertificateFiles, writeCertificateFiles } from './certificates.ts';
@@ -136,8 +137,11 @@ export class ConnectionStand {
   /** Lines of the log `<folder>/<name>.log` once there are so many, without what differs between stands. */
   async log(name: string, count = 1): Promise<string[]> {
     const path = join(this.folder, `${name}.log`);
-    const lines = () => readFileSync(path, 'utf8').split('\n').filter(Boolean);
-    const all = await waitFor(`${count} lines in ${path}`, () => lines().length >= count && lines(), {
+    const lines = () => {
+      const found = wholeLines(path);
+      return found.length >= count && found;
+    };
+    const all = await waitFor(`${count} lines in ${path}`, lines, {
       deadline: 5_000,
     });
     return all.map((line) => sortFlags(this.withoutPorts(line)));

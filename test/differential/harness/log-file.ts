@@ -1,6 +1,6 @@
 // Access logs that a suite has written beside the harness's own: their configuration, and their lines of one case.
-import { readFileSync } from 'node:fs';
 import { waitFor } from '../../support/wait-for.ts';
+import { wholeLines } from '../../support/whole-lines.ts';
 import type { Pair } from './compare.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
@@ -30,16 +30,8 @@ export function linesOf(pair: Pair, log: string, mark: string): Promise<string[]
 
 /** Ports of the proxy say `<port>`. */
 export function read(stand: Pair['ours'], log: string): string[] {
-  const text = (() => {
-    try {
-      return readFileSync(`${stand.folder}/${log}.log`, 'utf8');
-    } catch {
-      return '';
-    }
-  })();
-  const plain = stand.withoutPorts(text).replace(/_PORT":\d{4,}/g, '_PORT":<port>');
-  return stand.ports
-    .reduce((all, port) => all.replaceAll(`|${port}|`, '|<port>|'), plain)
-    .split('\n')
-    .filter(Boolean);
+  const plain = (line: string) => stand.withoutPorts(line).replace(/_PORT":\d{4,}/g, '_PORT":<port>');
+  return wholeLines(`${stand.folder}/${log}.log`).map((line) =>
+    stand.ports.reduce((all, port) => all.replaceAll(`|${port}|`, '|<port>|'), plain(line)),
+  );
 }

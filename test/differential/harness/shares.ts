@@ -17,6 +17,7 @@ const BATCH = 100;
 
 /** `tolerance`: how far off a share may be, in percent of all requests. */
 export async function expectShares(stand: Stand, path: string, shares: Shares, tolerance: number): Promise<void> {
+  for (const upstream of stand.upstreams) upstream.script();
   const requests = requestsFor(shares, tolerance);
   const counts = await countAnswers(stand, path, requests, { batch: 'none' in shares ? 1 : BATCH });
   const found = Object.fromEntries([...counts].map(([name, count]) => [name, (count * 100) / requests]));
@@ -30,14 +31,13 @@ export async function expectShares(stand: Stand, path: string, shares: Shares, t
   }
 }
 
-/** By the name of the upstream that answered. */
+/** By the name of the upstream that answered, which is the body. */
 export async function countAnswers(
   stand: Stand,
   path: string,
   requests: number,
   { listener = 'front', batch = BATCH }: { listener?: string; batch?: number } = {},
 ): Promise<ReadonlyMap<string, number>> {
-  for (const upstream of stand.upstreams) upstream.script();
   using connection = await RawConnection.open(stand.portOf(listener));
   const counts = new Map<string, number>();
   for (let left = requests; left > 0; left -= batch) {

@@ -1,5 +1,5 @@
 // One proxy under test with upstreams of its own, so that two can be asked the same at the same time.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
@@ -8,6 +8,7 @@ import { RawConnection } from '../../support/raw-http.ts';
 import { hearAll } from '../../support/turns.ts';
 import { ScriptedUpstream } from '../../support/upstream.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { wholeLines } from '../../support/whole-lines.ts';
 import { bootstrap, listenerNames } from './bootstrap.ts';
 import type { CertificateFiles, SubjectName, Suite } from './case.ts';
 import { writeCertificateFiles } from './certificates.ts';
@@ -113,11 +114,7 @@ export class Stand implements AsyncDisposable {
 
   /** Lines of the access log so far. */
   accessLog(): string[] {
-    try {
-      return readFileSync(join(this.folder, 'access.log'), 'utf8').split('\n').filter(Boolean);
-    } catch {
-      return [];
-    }
+    return wholeLines(join(this.folder, 'access.log'));
   }
 
   /** Waits until upstreams have heard what was sent to them, and so many requests: what is mirrored may come after the client's answer. */
