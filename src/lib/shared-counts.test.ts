@@ -13,6 +13,16 @@ test('threads count in the same counts', () => {
   expect([b!.get(1), b!.take(2), a!.get(2)]).toEqual([0, 1, 0]);
 });
 
+test('one that found less than there is now adds nothing', () => {
+  const [a, b] = threads(2).map((shared) => shared.of('host'));
+  expect([a!.incrementFrom(1, 0), b!.incrementFrom(1, 0), b!.incrementFrom(1, 1), a!.get(1)]).toEqual([
+    true,
+    false,
+    true,
+    2,
+  ]);
+});
+
 test('names are kept apart', () => {
   const [a, b] = threads(2);
   const names = Array.from({ length: 2_000 }, (_, i) => `größe-${i}`);

@@ -25,6 +25,11 @@ export class Counts {
     return Atomics.add(this.#memory, this.#at + field, 1) + 1;
   }
 
+  /** One more than `from`; false where it is not that any more. */
+  incrementFrom(field: number, from: number): boolean {
+    return Atomics.compareExchange(this.#memory, this.#at + field, from, from + 1) === from;
+  }
+
   decrement(field: number): void {
     Atomics.sub(this.#memory, this.#at + field, 1);
   }

@@ -16,8 +16,7 @@ afterEach(() => {
 const possible = libcFunction('int dup(int fd)') !== null;
 
 /** Two threads in one; whatever is handed over is taken at once. */
-function pair() {
-  const counts = [new Counts(), new Counts()];
+function pair(counts = [new Counts(), new Counts()]) {
   for (const its of counts) its.set(SERVES, 1);
   const taken: Socket[] = [];
   const threads: ExactBalance[] = [0, 1].map(
@@ -65,6 +64,41 @@ test('nothing is given to one that does not have the listener', async () => {
   counts[1]!.clear(SERVES);
   for (let i = 0; i < 2; i++) expect(threads[0]!.handsOver((await accepted()).socket)).toBe(false);
   expect(has()).toEqual([2, 0]);
+});
+
+/** While one thread looks at these, something happens in another. */
+class WatchedCounts extends Counts {
+  meanwhile: (() => void) | null = null;
+
+  override get(field: number): number {
+    const found = super.get(field);
+    const { meanwhile } = this;
+    this.meanwhile = null;
+    meanwhile?.();
+    return found;
+  }
+}
+
+test.skipIf(!possible)(
+  'two threads that choose at the same moment do not both choose the one that had fewer',
+  async () => {
+    const watched = new WatchedCounts();
+    const { threads, has } = pair([new Counts(), watched]);
+    threads[0]!.handsOver((await accepted()).socket);
+    const [here, there] = [(await accepted()).socket, (await accepted()).socket];
+    watched.meanwhile = () => threads[1]!.handsOver(there);
+    expect(threads[0]!.handsOver(here)).toBe(false);
+    expect(has()).toEqual([2, 1]);
+  },
+);
+
+test.skipIf(!possible)('one that cannot be handed over counts nowhere', async () => {
+  const { threads, has } = pair();
+  threads[0]!.handsOver((await accepted()).socket);
+  const { socket } = await accepted();
+  socket.destroy();
+  expect(() => threads[0]!.handsOver(socket)).toThrow('descriptor');
+  expect(has()).toEqual([1, 0]);
 });
 
 test.skipIf(!possible)('what the client sent before and sends after is read by the one that has it', async () => {

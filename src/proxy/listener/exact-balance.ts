@@ -33,11 +33,16 @@ export class ExactBalance {
   handsOver(socket: Socket): boolean {
     const { own, counts, handOver } = this.#context;
     const chosen = this.#choose();
-    const descriptor = chosen === own ? null : duplicate(descriptorOf(socket));
-    counts[chosen]!.increment(CONNECTIONS);
-    if (descriptor === null) {
+    if (chosen === own) {
       this.#follow(socket);
       return false;
+    }
+    let descriptor: number;
+    try {
+      descriptor = duplicate(descriptorOf(socket));
+    } catch (error) {
+      counts[chosen]!.decrement(CONNECTIONS);
+      throw error;
     }
     socket.destroy();
     handOver(chosen, descriptor);
@@ -59,18 +64,23 @@ export class ExactBalance {
     socket.once('close', () => counts[own]!.decrement(CONNECTIONS));
   }
 
-  /** This one, unless another has fewer. */
+  /** Counts it there. Again from the beginning when another thread has given that one a connection in the meantime. */
   #choose(): number {
+    const { counts } = this.#context;
+    for (;;) {
+      const { worker, connections } = this.#fewest();
+      if (counts[worker]!.incrementFrom(CONNECTIONS, connections)) return worker;
+    }
+  }
+
+  /** This one, unless another has fewer. */
+  #fewest(): { readonly worker: number; readonly connections: number } {
     const { own, counts } = this.#context;
-    let chosen = own;
-    let fewest = counts[own]!.get(CONNECTIONS);
+    let fewest = { worker: own, connections: counts[own]!.get(CONNECTIONS) };
     for (const [worker, its] of counts.entries()) {
       const connections = its.get(CONNECTIONS);
-      if (connections < fewest && its.get(SERVES) === 1) {
-        chosen = worker;
-        fewest = connections;
-      }
+      if (connections < fewest.connections && its.get(SERVES) === 1) fewest = { worker, connections };
     }
-    return chosen;
+    return fewest;
   }
 }

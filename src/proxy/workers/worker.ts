@@ -229,7 +229,11 @@ class Worker {
 
   #take(name: string, descriptor: number): void {
     const listener = this.#thread.dataPlane.listeners().find(({ config }) => config.name === name);
-    if (listener === undefined) throw new Error(`there is no listener ${name}`);
+    if (listener === undefined) {
+      // Whoever gave it has counted it here.
+      this.#balances.get(name)?.[this.#index]?.decrement(CONNECTIONS);
+      throw new Error(`there is no listener ${name}`);
+    }
     listener.takeOver(descriptor);
   }
 
