@@ -136,9 +136,9 @@ describe('WebSocket between versions of HTTP that agree on it differently', () =
 });
 
 test('a live tunnel outlasts the route timeout and idle timeouts', async () => {
-  const proxy = await start(await startSocketServer(), {}, { streamIdleTimeout: 300 }, { timeout: 100 });
+  const proxy = await start(await startSocketServer(), {}, { streamIdleTimeout: 2_000 }, { timeout: 100 });
   const socket = await open(proxy.port);
-  const until = Date.now() + 700;
+  const until = Date.now() + 2_500;
   while (Date.now() < until) {
     expect(await answer(socket, 'still')).toBe('STILL');
     await new Promise((resolve) => setTimeout(resolve, 50));

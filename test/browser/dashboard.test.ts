@@ -136,7 +136,7 @@ describe.skipIf(executable === null)('dashboard', () => {
     const [known] = mesh.view.problems();
     if (known === undefined) throw new Error('the fake mesh has problems');
     mesh.change({ ...known, message: 'a new one' });
-    await page.getByText('a new one').first().waitFor({ timeout: 2_000 });
+    await page.getByText('a new one').first().waitFor();
   });
 
   test('proxies with their state', async () => {

@@ -50,8 +50,8 @@ describe.skipIf(executable === null || !built)('the dashboard of the demo', () =
   const view = (name: string): Promise<void> => page.getByRole('navigation').getByRole('link', { name }).click();
 
   test('shows the calls with their figures, encrypted, and the client that policy forbids', async () => {
-    await page.getByLabel(/shop\/frontend to shop\/catalog-v1: .* 100 % encrypted/).waitFor({ timeout: 20_000 });
-    await page.getByLabel(/shop\/snooper to shop\/payments: .* [1-9][\d.]*\S* denied/).waitFor({ timeout: 20_000 });
+    await page.getByLabel(/shop\/frontend to shop\/catalog-v1: .* 100 % encrypted/).waitFor();
+    await page.getByLabel(/shop\/snooper to shop\/payments: .* [1-9][\d.]*\S* denied/).waitFor();
   });
 
   test('lists the workloads with their golden metrics', async () => {
@@ -60,7 +60,7 @@ describe.skipIf(executable === null || !built)('the dashboard of the demo', () =
       .getByRole('row', { name: /inventory/ })
       .getByText('100 %')
       .first()
-      .waitFor({ timeout: 20_000 });
+      .waitFor();
   });
 
   test('says on how many proxies an object is applied', async () => {
@@ -80,7 +80,7 @@ describe.skipIf(executable === null || !built)('the dashboard of the demo', () =
     await page
       .getByText(/istio\.yaml:\d+/)
       .first()
-      .waitFor({ timeout: 5_000 });
+      .waitFor();
     expect(mesh.exitCode).toBeNull();
   });
 
@@ -89,7 +89,7 @@ describe.skipIf(executable === null || !built)('the dashboard of the demo', () =
     await page
       .getByRole('button', { name: /explain/i })
       .first()
-      .waitFor({ timeout: 20_000 });
+      .waitFor();
   });
 
   test('loads nothing from elsewhere and complains of nothing', () => {

@@ -79,7 +79,7 @@ beforeAll(async () => {
   writeFileSync(join(mesh, 'mesh.yaml'), objects.join(''));
   [apiPort = 0, xdsPort = 0] = await freePorts(2);
   up = await runUp(mesh, ['--state', state, '--port', `${apiPort}`, '--xds-port', `${xdsPort}`]);
-  await waitFor('ready', () => up.output.includes('ready in') || up.exitCode !== null, { deadline: 30_000 });
+  await waitFor('ready', () => up.output.includes('ready in') || up.exitCode !== null, { deadline: 60_000 });
   environment = await waitFor(
     'the environment',
     () => JSON.parse(readFileSync(join(state, 'logs/client-0.shop.log'), 'utf8')) as Record<string, string>,

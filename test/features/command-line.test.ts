@@ -3,19 +3,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { pinnedNode, repositoryRoot, TestProcess } from '../support/process.ts';
+import { pinnedNode, proxyProgram, TestProcess } from '../support/process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tulle-command-line-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const program = join(repositoryRoot, 'src/bin/proxy.ts');
 const bootstrap = join(folder, 'bootstrap.yaml');
 const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }';
 writeFileSync(bootstrap, `{ node: { id: file, cluster: web }, admin: { address: ${address} } }`);
 
 async function run(...options: string[]): Promise<{ readonly code: number; readonly output: string }> {
-  await using proxy = await TestProcess.start({ command: pinnedNode, args: [program, ...options] });
-  const code = await proxy.exited(20_000);
+  await using proxy = await TestProcess.start({ command: pinnedNode, args: [proxyProgram, ...options] });
+  const code = await proxy.exited();
   return { code, output: proxy.output };
 }
 
@@ -26,12 +25,11 @@ test("what Istio's agent gives to Envoy starts it", async () => {
   await using _proxy = await TestProcess.start({
     command: pinnedNode,
     args: [
-      ...[program, '-c', bootstrap, '--config-yaml', text, '--admin-address-path', place],
+      ...[proxyProgram, '-c', bootstrap, '--config-yaml', text, '--admin-address-path', place],
       ...['--drain-time-s', '45', '--drain-strategy', 'immediate', '--disable-hot-restart', '--skip-deprecated-logs'],
       ...['--service-node', 'sidecar~1', '--service-zone', 'a', '--stats-tag', 'pod:web-1', '-l', 'warning'],
     ],
     ready: () => existsSync(place) && readFileSync(place, 'utf8') !== '',
-    deadline: 20_000,
   });
   const admin = readFileSync(place, 'utf8');
   expect(admin).toMatch(/^127\.0\.0\.1:\d+$/);
@@ -46,9 +44,8 @@ test('admin answers what it is allowed to', async () => {
   const text = `{ admin: { address: ${address}, allow_paths: [{ exact: /ready }, { prefix: /stats }] } }`;
   await using _proxy = await TestProcess.start({
     command: pinnedNode,
-    args: [program, '--config-yaml', text, '--admin-address-path', place],
+    args: [proxyProgram, '--config-yaml', text, '--admin-address-path', place],
     ready: () => existsSync(place) && readFileSync(place, 'utf8') !== '',
-    deadline: 20_000,
   });
   const statuses = await Promise.all(
     ['/ready', '/stats?format=json', '/quitquitquit', '/config_dump', '/'].map(async (path) => {

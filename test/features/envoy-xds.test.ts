@@ -188,7 +188,7 @@ describe.skipIf(envoy === null)('envoy', () => {
   });
 
   it('ends with its parent', async () => {
-    expect(await proxy.stop(10_000)).toBe(0);
+    expect(await proxy.stop(30_000)).toBe(0);
     await expect(fetch(`http://127.0.0.1:${adminPort}/ready`)).rejects.toThrow();
   });
 });

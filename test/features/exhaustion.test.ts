@@ -52,15 +52,15 @@ function open(port: number): Socket {
   return socket;
 }
 
-async function statusOf(port: number): Promise<number> {
+async function statusOf(port: number, deadline?: number): Promise<number> {
   using connection = await RawConnection.open(port);
   connection.send('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
-  return (await connection.response()).status;
+  return (await connection.response({ deadline })).status;
 }
 
 /** Whether anything is answered at all. */
 const answers = (port: number) =>
-  statusOf(port).then(
+  statusOf(port, 8_000).then(
     () => true,
     () => false,
   );

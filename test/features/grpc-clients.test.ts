@@ -42,7 +42,7 @@ async function start(options: Partial<ProxyOptions> = {}): Promise<number> {
 
 function run(command: string, args: readonly string[], input = ''): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = execFile(command, args, { timeout: 30_000, maxBuffer: 2 ** 26 }, (failed, output, errors) =>
+    const child = execFile(command, args, { timeout: 80_000, maxBuffer: 2 ** 26 }, (failed, output, errors) =>
       resolve({ code: failed === null ? 0 : Number(failed.code), output, errors }),
     );
     child.stdin?.end(input);
@@ -131,7 +131,7 @@ describe.skipIf(grpcurl === null)('grpcurl', () => {
     expect(Number(text)).toBeGreaterThan(5_000);
     expect(Number(text)).toBeLessThanOrEqual(20_000);
     const before = server.cancelled;
-    const ran = await say(port, 'never', '-max-time', '1');
+    const ran = await say(port, 'never', '-max-time', '5');
     expect(ran.code).toBe(64 + 4);
     await expect.poll(() => server.cancelled).toBe(before + 1);
   });
@@ -221,7 +221,7 @@ async function load(target: readonly string[], method: string, message: object):
 
 const allOk = { count: 3_000, statusCodeDistribution: { OK: 3_000 }, errorDistribution: {} };
 
-describe.skipIf(ghz === null)('ghz', () => {
+describe.skipIf(ghz === null)('ghz', { timeout: 90_000 }, () => {
   it('unary calls: no error', async () => {
     const port = await start();
     expect(await load(['--insecure', `127.0.0.1:${port}`], 'Say', { text: 'hello' })).toMatchObject(allOk);

@@ -132,4 +132,4 @@ test('a proxy whose memory is full sheds requests, and serves again when there i
     '/during 503 overload -',
     '/after 200 direct_response -',
   ]);
-}, 90_000);
+}, 150_000);

@@ -54,7 +54,7 @@ const isAlive = (pid: number): boolean => {
 };
 
 const allGone = (pids: readonly number[]): Promise<unknown> =>
-  waitFor('the end of every process', () => pids.length > 0 && !pids.some(isAlive), { deadline: 10_000 });
+  waitFor('the end of every process', () => pids.length > 0 && !pids.some(isAlive));
 
 async function proxyPids(up: Up): Promise<number[]> {
   const { proxies } = await ask<ProxiesResponse>(up, 'proxies');
@@ -76,15 +76,15 @@ describe('the demo', () => {
     const [gateway] = await freePorts(1);
     edit('gateway-api.yaml', (text) => text.replace('port: 8080', `port: ${gateway}`));
     edit('visitors.yaml', (text) => text.replaceAll('127.0.0.1:8080', `127.0.0.1:${gateway}`));
-    up = await startUp(manifests, ['--for', '20', '--json']);
+    up = await startUp(manifests);
     await untilReady(up);
     pids = await proxyPids(up);
   }, 90_000);
   afterAll(() => up?.process.stop());
 
-  /** Requests per second from the frontend, over the last second. */
-  async function rateTo(workload: string): Promise<number> {
-    const { edges } = await ask<GraphResponse>(up, 'graph?window=1');
+  /** Requests per second from the frontend, over the last so many seconds. */
+  async function rateTo(workload: string, seconds = 1): Promise<number> {
+    const { edges } = await ask<GraphResponse>(up, `graph?window=${seconds}`);
     return edges.find(({ from, to }) => from === 'shop/frontend' && to === `shop/${workload}`)?.golden.rate ?? 0;
   }
 
@@ -95,12 +95,13 @@ describe('the demo', () => {
   });
 
   test('follows edited weights', async () => {
-    expect(await rateTo('catalog-v2')).toBeLessThan(await rateTo('catalog-v1'));
+    const isMostAtV1 = async () => (await rateTo('catalog-v1', 5)) > 2 * (await rateTo('catalog-v2', 5));
+    await waitFor('most traffic at v1', isMostAtV1);
     edit('istio.yaml', (text) => text.replace('weight: 90', 'weight: 0').replace('weight: 10', 'weight: 100'));
-    // Measured: about a second, most of it the wait for the next round of metrics. The rest is for a busy machine.
+    // Measured: about a second, most of it the wait for the next round of metrics.
     const shifted = async () => (await rateTo('catalog-v2')) > 5 && (await rateTo('catalog-v1')) === 0;
-    await waitFor('all traffic at v2', shifted, { deadline: 5_000, every: 50 });
-  });
+    await waitFor('all traffic at v2', shifted, { every: 50 });
+  }, 90_000);
 
   test('keeps running what it has when a file breaks, and says where', async () => {
     const before = readFileSync(join(manifests, 'istio.yaml'), 'utf8');
@@ -112,15 +113,23 @@ describe('the demo', () => {
     expect(problem).toMatchObject({ severity: 'error', code: 'syntax' });
     expect(problem?.origin.place?.file).toBe(join(manifests, 'istio.yaml'));
     expect(problem?.origin.place?.line).toBeGreaterThan(10);
-    expect(up.process.output).toContain(`istio.yaml:${problem?.origin.place?.line}`);
+    const said = `istio.yaml:${problem?.origin.place?.line}`;
+    await waitFor('it to be said in the terminal too', () => up.process.output.includes(said));
     await waitFor('traffic at v2 as before', async () => (await rateTo('catalog-v2')) > 5);
     expect(await rateTo('catalog-v1')).toBe(0);
     writeFileSync(join(manifests, 'istio.yaml'), before);
     await waitFor('no problem', async () => (await ask<ProblemsResponse>(up, 'problems')).problems.length === 0);
   });
 
-  test('ends in time, with every request encrypted and none failed, and leaves nothing running', async () => {
-    expect(await up.process.exited(40_000), up.process.output).toBe(0);
+  test('for a time: ends by itself, with every request encrypted and none failed, and leaves nothing running', async () => {
+    up.process.signal('SIGINT');
+    expect(await up.process.exited()).toBe(0);
+    await allGone(pids);
+    edit('istio.yaml', (text) => text.replace('weight: 100', 'weight: 10').replace('weight: 0', 'weight: 90'));
+    up = await startUp(manifests, ['--for', '20', '--json']);
+    await untilReady(up);
+    pids = await proxyPids(up);
+    expect(await up.process.exited(60_000), up.process.output).toBe(0);
     const summary = JSON.parse(up.process.output.trimEnd().split('\n').at(-1) ?? '');
     expect(summary).toMatchObject({
       failed: 0,
@@ -132,7 +141,7 @@ describe('the demo', () => {
     expect(summary.requests).toBeGreaterThan(500);
     expect(summary.denied).toBeGreaterThan(10);
     await allGone(pids);
-  }, 60_000);
+  }, 150_000);
 });
 
 describe('a mesh of one', () => {
@@ -181,23 +190,23 @@ spec:
     expect(await ask80()).toBe(404);
     const app = `node ${join(repositoryRoot, 'demo/app.ts')}`;
     writeFileSync(join(path, 'late.yaml'), deployment('late', app) + service('late'));
-    await waitFor('the new service', async () => (await ask80()) === 200, { deadline: 15_000 });
+    await waitFor('the new service', async () => (await ask80()) === 200);
     const grown = await proxyPids(up);
     expect(grown).toEqual(expect.arrayContaining(pids.slice(1)));
     rmSync(join(path, 'late.yaml'));
-    await waitFor('its end', async () => (await ask80()) === 404, { deadline: 15_000 });
+    await waitFor('its end', async () => (await ask80()) === 404);
     await allGone(grown.filter((pid) => !pids.includes(pid)));
     expect(pids.every(isAlive)).toBe(true);
     up.process.signal('SIGINT');
     expect(await up.process.exited()).toBe(0);
     await allGone(pids);
-  }, 60_000);
+  }, 90_000);
 
   test('leaves nothing running when it is killed', async () => {
     const { up, pids } = await startClient('killed');
     up.process.signal('SIGKILL');
     await allGone(pids);
-  }, 60_000);
+  }, 90_000);
 
   test('names a taken port and what wanted it, and starts nothing', async () => {
     const gateway = (port: number): string => `
@@ -210,15 +219,15 @@ spec: { gatewayClassName: tulle, listeners: [ { name: web, port: ${port}, protoc
     const { up, path } = await startClient('taken');
     const port = Number(new URL(up.api).port);
     const second = await startUp(writeMesh('second', gateway(port) + client));
-    expect(await second.process.exited(20_000)).toBe(1);
+    expect(await second.process.exited()).toBe(1);
     expect(second.process.output).toContain(
       `port ${port}, which is for listener web of Gateway default/door, is taken`,
     );
     const third = await startUp(path, ['--port', `${port}`]);
-    expect(await third.process.exited(20_000)).toBe(1);
+    expect(await third.process.exited()).toBe(1);
     expect(third.process.output).toContain(`port ${port}, which is for the dashboard and API, is taken`);
     await up.process.stop();
-  }, 60_000);
+  }, 90_000);
 });
 
 /** The status of a request that goes through an HTTP proxy; 0 when the proxy does not answer. */

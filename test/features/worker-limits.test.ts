@@ -82,7 +82,7 @@ async function start(upstreamPort: number, { place, listener, chain, cluster, ov
         {
           name: 'up',
           type: 'STATIC',
-          connect_timeout: '1s',
+          connect_timeout: '20s',
           load_assignment: { cluster_name: 'up', endpoints: [{ lb_endpoints: [endpoint] }] },
           ...cluster,
         },
@@ -145,7 +145,7 @@ test('failures in a row are of both together, and leave an endpoint out in both'
 test('an endpoint is asked for its health by one, and judged alike by both', async () => {
   let health = 200;
   const up = await upstream((path) => (path === '/health' ? health : 200));
-  const check = { timeout: '1s', interval: '0.05s', no_traffic_interval: '0.05s', unhealthy_threshold: 1 };
+  const check = { timeout: '20s', interval: '0.05s', no_traffic_interval: '0.05s', unhealthy_threshold: 1 };
   const { proxy, port, totals } = await start(up.port, {
     cluster: { health_checks: [{ ...check, healthy_threshold: 1, http_health_check: { path: '/health' } }] },
   });

@@ -35,7 +35,7 @@ export function adsBootstrap(node: string, port: number): object {
         {
           name: 'xds',
           type: 'STATIC',
-          connect_timeout: '1s',
+          connect_timeout: '20s',
           ...speaksHttp2,
           load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [endpoint] }] },
         },

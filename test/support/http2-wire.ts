@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { FrameReader, type FrameSink } from '../../src/proxy/http2/frame-reader.ts';
 import { HpackDecoder } from '../../src/proxy/http2/hpack-decoder.ts';
 import { code, FRAME_HEAD, flags, frame, PREFACE } from '../../src/proxy/http2/protocol.ts';
+import { PATIENCE } from './wait-for.ts';
 import { writeTogether } from './write-together.ts';
 
 export type Heard = {
@@ -164,7 +165,7 @@ export class Http2Wire implements FrameSink, Disposable {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`nothing more came: ${JSON.stringify([...this.streams])}`)),
-        5_000,
+        PATIENCE,
       );
       this.#check = () => {
         if (!done()) return;

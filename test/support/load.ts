@@ -24,7 +24,7 @@ const REQUEST = 'GET /load HTTP/1.1\r\nhost: load.test\r\n\r\n';
 const TICK = 5;
 /** More would not be a sender that waits for nobody, but one that nobody answers. */
 const MOST_CONNECTIONS = 2_000;
-const LAST_ANSWER = 20_000;
+const LAST_ANSWER = 60_000;
 
 export class Load {
   readonly report: LoadReport = { sent: 0, answered: 0, failed: 0, lost: 0, statuses: new Set() };
@@ -44,7 +44,7 @@ export class Load {
   start(): this {
     for (let i = 0; i < this.#options.connections; i++) this.#connect();
     const { rate } = this.#options;
-    if (rate > 0) this.#timer = setInterval(() => this.#tick(rate), TICK);
+    if (rate > 0) this.#timer = setInterval(() => this.#askDue(rate, performance.now()), TICK);
     this.#started = performance.now();
     return this;
   }
@@ -53,25 +53,29 @@ export class Load {
   async stop(): Promise<LoadReport> {
     this.#stopping = true;
     if (this.#timer !== null) clearInterval(this.#timer);
-    const end = performance.now() + LAST_ANSWER;
-    while ((this.#waiting > 0 || [...this.#open].some((one) => one.busy)) && performance.now() < end) {
+    const { rate } = this.#options;
+    const stopped = performance.now();
+    while (performance.now() < stopped + LAST_ANSWER) {
+      const isAsked = rate === 0 || this.#askDue(rate, stopped);
+      if (isAsked && this.#waiting === 0 && ![...this.#open].some((one) => one.busy)) break;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     for (const one of this.#open) one.close();
     return this.report;
   }
 
-  /** Asks what is due since the start, also after a moment in which nothing could be asked. */
-  #tick(rate: number): void {
-    const due = Math.floor((rate * (performance.now() - this.#started)) / 1000);
+  /** Asks what was due until then since the start, also after a moment in which nothing could be asked; whether that is all. */
+  #askDue(rate: number, until: number): boolean {
+    const due = Math.floor((rate * (until - this.#started)) / 1000);
     while (this.report.sent + this.#waiting < due) {
       const connection = this.#idle.shift();
       if (connection !== undefined) this.#ask(connection);
       else if (this.#open.size < MOST_CONNECTIONS) {
         this.#waiting += 1;
         this.#connect();
-      } else return;
+      } else return false;
     }
+    return true;
   }
 
   #ask(connection: Connection): void {

@@ -68,9 +68,7 @@ export class TestProcess implements AsyncDisposable {
     if (ready === undefined) return started;
     const title = [options.command, ...(options.args ?? [])].join(' ');
     try {
-      await waitFor(`ready: ${title}`, () => started.exitCode !== null || ready(), {
-        deadline: options.deadline ?? 15_000,
-      });
+      await waitFor(`ready: ${title}`, () => started.exitCode !== null || ready(), { deadline: options.deadline });
     } catch (error) {
       await started.stop();
       throw new Error(`${title} did not become ready:\n${excerpt(started.output)}`, { cause: error });
@@ -84,7 +82,7 @@ export class TestProcess implements AsyncDisposable {
     return this.#child.pid ?? -1;
   }
 
-  exited(deadline = 10_000): Promise<number> {
+  exited(deadline?: number): Promise<number> {
     return within(`exit of process ${this.pid}`, this.#exited, deadline);
   }
 

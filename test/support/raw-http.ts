@@ -54,18 +54,24 @@ export class RawConnection implements Disposable {
   }
 
   /** The next final response. `method` is that of its request: HEAD has no body. */
-  response({ method = 'GET', deadline = 8_000 } = {}): Promise<RawResponse> {
+  response({
+    method = 'GET',
+    deadline,
+  }: {
+    method?: string;
+    deadline?: number | undefined;
+  } = {}): Promise<RawResponse> {
     return within('response', this.#read(method), deadline);
   }
 
   /** The next response head of any status, 1xx too. */
-  async interim(deadline = 8_000): Promise<number> {
+  async interim(deadline?: number): Promise<number> {
     const head = await within('interim response', readHead(this.#reader), deadline);
     return statusOf(head.startLine).status;
   }
 
   /** Resolves when the peer closes. */
-  closed(deadline = 8_000): Promise<{ how: 'ended' | 'reset'; unread: string }> {
+  closed(deadline?: number): Promise<{ how: 'ended' | 'reset'; unread: string }> {
     return within('close', this.#reader.ended(), deadline);
   }
 

@@ -50,7 +50,7 @@ export async function startStaticProxy(
         {
           name: 'up',
           type: 'STATIC',
-          connect_timeout: '1s',
+          connect_timeout: '20s',
           load_assignment: {
             cluster_name: 'up',
             endpoints: [{ lb_endpoints: [{ endpoint: { address: address(upstreamPort) } }] }],
