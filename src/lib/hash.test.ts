@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { combineHashes, compareHashes, hexOf, murmurHash2, remainder, xxHash64 } from './hash.ts';
+import '../../test/support/same-cases.ts';
 
 const big = ({ high, low }: { high: number; low: number }) => (BigInt(high) << 32n) | BigInt(low);
 const half = fc.integer({ min: 0, max: 2 ** 32 - 1 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Histogram } from './histogram.ts';
+import '../../test/support/same-cases.ts';
 
 const filled = (...values: readonly number[]): Histogram => {
   const histogram = new Histogram();

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, test } from 'vitest';
 import { checkSubstitution, compileRegex, type Regex } from './re2.ts';
+import '../../test/support/same-cases.ts';
 
 function compiled(source: string): Regex {
   const outcome = compileRegex(source);

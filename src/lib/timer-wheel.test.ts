@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from './manual-clock.ts';
 import { type Timer, TimerWheel } from './timer-wheel.ts';
+import '../../test/support/same-cases.ts';
 
 const TICK = 8;
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseCommand } from './command.ts';
+import '../../test/support/same-cases.ts';
 
 test.each<[name: string, text: string, words: string[]]>([
   ['words', 'node app.ts --port 80', ['node', 'app.ts', '--port', '80']],

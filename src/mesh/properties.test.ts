@@ -7,6 +7,7 @@ import { encodePlan } from '../encode/plan.ts';
 import type { Fragment } from '../model/fragment.ts';
 import { objectKey } from '../model/origin.ts';
 import { type MeshInput, planMesh } from './plan-mesh.ts';
+import '../../test/support/same-cases.ts';
 
 const cases = readdirSync(meshCases).sort();
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shareUnchanged } from './share.ts';
+import '../../test/support/same-cases.ts';
 
 test('equal values become the old object, others stay as they are', () => {
   fc.assert(

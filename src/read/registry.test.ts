@@ -7,6 +7,7 @@ import { type MeshObject, refOf } from '../model/object.ts';
 import { type Origin, objectKey } from '../model/origin.ts';
 import { parseFile } from '../sources/document.ts';
 import { readAll } from './registry.ts';
+import '../../test/support/same-cases.ts';
 
 /** Every object of every golden case; each case has namespaces of its own, so that cases do not meet. */
 const corpus: readonly MeshObject[] = globSync('*/testdata/*/in.yaml', { cwd: import.meta.dirname })

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { addLatency, type Latency, noLatency, quantile } from './latency.ts';
+import '../../test/support/same-cases.ts';
 
 const bounds = [1, 5, 10, Infinity];
 const of = (...cumulative: number[]): Latency => ({ bounds, cumulative });

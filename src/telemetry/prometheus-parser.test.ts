@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseExposition, parseLabels } from './prometheus-parser.ts';
+import '../../test/support/same-cases.ts';
 
 type Sample = [name: string, labels: string, value: number];
 

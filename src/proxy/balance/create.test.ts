@@ -5,6 +5,7 @@ import type { PolicyConfig } from '../config/cluster-types.ts';
 import { type BalancerChange, balancer, endpoint } from '../testing/balancing.ts';
 import { anyEndpoint, type Balancer, type Endpoint, type PickContext } from './balancer.ts';
 import { unfit } from './health.ts';
+import '../../../test/support/same-cases.ts';
 
 type Balancing = PolicyConfig;
 

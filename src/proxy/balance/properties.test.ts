@@ -5,6 +5,7 @@ import { xxHash64 } from '../../lib/hash.ts';
 import type { PolicyConfig } from '../config/cluster-types.ts';
 import { balancer, endpoint } from '../testing/balancing.ts';
 import { anyEndpoint, type Balancer, type Endpoint } from './balancer.ts';
+import '../../../test/support/same-cases.ts';
 
 const KEYS = Array.from({ length: 2_000 }, (_, i) => xxHash64(`key ${i}`));
 const request = { ...anyEndpoint, now: 1000 };

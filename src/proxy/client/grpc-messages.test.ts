@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { frameMessage, MessageReader } from './grpc-messages.ts';
+import '../../../test/support/same-cases.ts';
 
 const messages = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HeadScanner, MORE } from './head-scanner.ts';
+import '../../../test/support/same-cases.ts';
 
 /** Text with an odd byte here and there: the end of a line, what must be refused, and what only looks like it. */
 const piece = fc.oneof(

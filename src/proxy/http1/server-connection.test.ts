@@ -8,6 +8,7 @@ import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
 import { Http1ServerConnection, type ServerConnectionOptions } from './server-connection.ts';
+import '../../../test/support/same-cases.ts';
 
 const LIMITS: ServerConnectionOptions = {
   maxHeadBytes: 1_000,

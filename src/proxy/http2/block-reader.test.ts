@@ -4,6 +4,7 @@ import { type BlockFields, BlockReader } from './block-reader.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { RequestFields } from './request-fields.ts';
+import '../../../test/support/same-cases.ts';
 
 type Field = readonly [name: string, value: string];
 

@@ -5,6 +5,7 @@ import { HpackDecoder } from './hpack-decoder.ts';
 import { type BlockTarget, HpackEncoder } from './hpack-encoder.ts';
 import { IntegerReader, writeInteger } from './hpack-integer.ts';
 import { huffmanDecode, huffmanEncode, huffmanLength } from './huffman.ts';
+import '../../../test/support/same-cases.ts';
 
 type Field = readonly [name: string, value: string];
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Http2Stream } from './http2-stream.ts';
 import { StreamTable } from './stream-table.ts';
+import '../../../test/support/same-cases.ts';
 
 const stream = (id: number) => ({ id }) as Http2Stream;
 
