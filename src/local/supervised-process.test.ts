@@ -147,9 +147,9 @@ test('the guard ends everything when its parent is killed', async () => {
   });
   supervised.start();
   const pids = () => [...log().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
-  await waitFor('both children', () => pids().length === 2, { deadline: 10_000 });
+  await waitFor('both children', () => pids().length === 2);
   // Not its group: as `kill -9` by hand, or the system when memory is short.
   process.kill(supervised.pid!, 'SIGKILL');
-  await waitFor('the end of its children', () => pids().every((pid) => !isAlive(pid)), { deadline: 10_000 });
+  await waitFor('the end of its children', () => pids().every((pid) => !isAlive(pid)));
   await supervised.stop(systemClock.now());
 });

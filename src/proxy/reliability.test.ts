@@ -72,7 +72,7 @@ describe('timeouts and retries', () => {
     const up = await origin((socket, _request, count) => {
       if (count > 1) socket.write(OK);
     });
-    const { port, stat } = await single(up.port, { retry: retry(), perTryTimeout: 30 });
+    const { port, stat } = await single(up.port, { retry: retry(), perTryTimeout: 1_000 });
     expect(await ask(port, GET('/'))).toMatch(/^HTTP\/1\.1 200 /);
     expect(stat('cluster.up.upstream_rq_per_try_timeout')).toBe(1);
   });
@@ -224,7 +224,7 @@ describe('connections', () => {
           before = sent;
           return still;
         },
-        { interval: 200 },
+        { interval: 200, timeout: 30_000 },
       )
       .toBe(true);
     expect(sent).toBeLessThan(total / 2);

@@ -121,13 +121,13 @@ describe('TCP', () => {
   });
 
   test.each([
-    ['everything in order', ['PO', 'NG'], 1],
-    ['something is missing', ['PONG', 'PO'], 0],
-  ])('%s', async (_name, receive, wants) => {
+    ['everything in order', ['PO', 'NG'], 20_000, 1],
+    ['something is missing', ['PONG', 'PO'], 300, 0],
+  ])('%s', async (_name, receive, timeout, wants) => {
     const up = await answering('+PO_NG\r\n');
-    const { up: running, healthy } = run([up.port], [check(tcp(receive, 'PING\r\n\r\n'), { timeout: 300 })]);
+    const { up: running, healthy } = run([up.port], [check(tcp(receive, 'PING\r\n\r\n'), { timeout })]);
     const { health_check: stats } = running.stats;
-    await expect.poll(() => stats.success + stats.failure, { timeout: 5_000 }).toBeGreaterThan(1);
+    await expect.poll(() => stats.success + stats.failure, { timeout: 30_000 }).toBeGreaterThan(1);
     expect(healthy()).toBe(wants);
   });
 });
@@ -151,7 +151,7 @@ test.each([
   const probe: ProbeConfig = { kind: 'grpc', service: 'shop', authority: 'a', addHeaders: [] };
   const { up: running, healthy } = run([(server.address() as AddressInfo).port], [check(probe)]);
   const { health_check: stats } = running.stats;
-  await expect.poll(() => stats.success + stats.failure, { timeout: 5_000 }).toBeGreaterThan(1);
+  await expect.poll(() => stats.success + stats.failure, { timeout: 30_000 }).toBeGreaterThan(1);
   expect(healthy()).toBe(wants);
   expect(asked.slice(0, 2)).toEqual(['/grpc.health.v1.Health/Check a', '\0\0\0\0\x06\x0a\x04shop']);
   running.close();

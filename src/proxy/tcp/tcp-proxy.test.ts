@@ -156,7 +156,7 @@ describe('bytes', () => {
           before = sent;
           return still && sent > 0;
         },
-        { interval: 200 },
+        { interval: 200, timeout: 30_000 },
       )
       .toBe(true);
     expect(sent).toBeLessThan(100e6);
