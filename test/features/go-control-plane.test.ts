@@ -39,30 +39,34 @@ describe.skipIf(controlPlane === null)('go-control-plane', () => {
     ['xds', ['-tls']],
     ['delta', []],
     ['delta', ['-tls']],
-  ])('%s %j', async (mode, options) => {
-    const [xds = 0, log = 0, gateway = 0, admin = 0] = await freePorts(4);
-    const ports = { port: xds, als: log, gateway, upstream: upstreamPort, base: await freePortRun(8) };
-    const places = Object.entries(ports).flatMap(([name, port]) => [`-${name}`, String(port)]);
-    // Scoped routes are refused.
-    const contents = [
-      ...['-scopedhttp', '0', '-runtimes', String(LAYERS.length), '-message', MESSAGE],
-      // A batch of requests must be answered within nine seconds of an update, the first also while the proxy starts.
-      ...['-u', '3', '-r', '30', '-delay', '300ms'],
-    ];
-    const file = join(folder, `${mode}${options.join('')}.json`);
-    writeFileSync(file, JSON.stringify(bootstrap(mode, { xds, log, admin })));
-    await using server = await TestProcess.start({
-      command: controlPlane!,
-      args: ['-xds', mode, ...places, ...contents, ...options],
-    });
-    await using _proxy = await TestProcess.start({
-      command: pinnedNode,
-      args: [proxyProgram, '-c', file, '--drain-time-s', '1', '-l', 'debug'],
-    });
-    const code = await server.exited(80_000);
-    expect(server.output).toContain(`Test for ${mode} passed!`);
-    expect(code).toBe(0);
-  }, 90_000);
+  ])(
+    '%s %j',
+    async (mode, options) => {
+      const [xds = 0, log = 0, gateway = 0, admin = 0] = await freePorts(4);
+      const ports = { port: xds, als: log, gateway, upstream: upstreamPort, base: await freePortRun(8) };
+      const places = Object.entries(ports).flatMap(([name, port]) => [`-${name}`, String(port)]);
+      // Scoped routes are refused.
+      const contents = [
+        ...['-scopedhttp', '0', '-runtimes', String(LAYERS.length), '-message', MESSAGE],
+        // A batch of requests must be answered within nine seconds of an update, the first also while the proxy starts.
+        ...['-u', '3', '-r', '30', '-delay', '300ms'],
+      ];
+      const file = join(folder, `${mode}${options.join('')}.json`);
+      writeFileSync(file, JSON.stringify(bootstrap(mode, { xds, log, admin })));
+      await using server = await TestProcess.start({
+        command: controlPlane!,
+        args: ['-xds', mode, ...places, ...contents, ...options],
+      });
+      await using _proxy = await TestProcess.start({
+        command: pinnedNode,
+        args: [proxyProgram, '-c', file, '--drain-time-s', '1', '-l', 'debug'],
+      });
+      const code = await server.exited(80_000);
+      expect(server.output).toContain(`Test for ${mode} passed!`);
+      expect(code).toBe(0);
+    },
+    90_000,
+  );
 });
 
 function bootstrap(mode: Mode, ports: { readonly xds: number; readonly log: number; readonly admin: number }): object {
