@@ -245,6 +245,7 @@ export class DataPlane {
       },
       clusters: this.#clusters,
       routes: this.#routes,
+      secrets: this.#secrets,
       onDemand: {
         cluster: (question, done) => this.#onDemand.cluster(question, done),
         virtualHost: (table, host, done) => this.#onDemand.virtualHost(table, host, done),

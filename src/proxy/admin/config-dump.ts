@@ -1,10 +1,12 @@
 // Envoy's /config_dump: every resource as it was received, in use, warming or refused, without its secrets.
 import { create, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { unreachable } from '../../lib/unreachable.ts';
 import { types } from '../../xds/descriptors/types.ts';
 import { BootstrapSchema } from '../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { type TypeUrl, typeUrl } from '../../xds/resource.ts';
 import type { Bootstrap } from '../bootstrap/bootstrap.ts';
+import type { SecretValue } from '../config/tls-types.ts';
 import type { LoggedResource, LoggedVersion, ResourceLog } from '../discovery/resource-log.ts';
 import type { StoredSecret } from '../discovery/secret-store.ts';
 import { redact } from './redact.ts';
@@ -87,17 +89,25 @@ function dumpSecrets(secrets: readonly StoredSecret[]): JsonObject {
       secret: {
         '@type': typeUrl.secret,
         name,
-        ...(value.kind === 'trust'
-          ? { validation_context: { trusted_ca: { inline_string: value.roots } } }
-          : {
-              tls_certificate: {
-                certificate_chain: { inline_string: value.chain },
-                private_key: { inline_string: '' },
-              },
-            }),
+        ...dumpSecret(value),
       },
     })),
   };
+}
+
+function dumpSecret(value: SecretValue): JsonObject {
+  switch (value.kind) {
+    case 'trust':
+      return { validation_context: { trusted_ca: { inline_string: value.roots } } };
+    case 'certificate': {
+      const certificate_chain = { inline_string: value.chain };
+      return { tls_certificate: { certificate_chain, private_key: { inline_string: '' } } };
+    }
+    case 'generic':
+      return { generic_secret: { secret: { inline_string: '' } } };
+    default:
+      return unreachable(value);
+  }
 }
 
 type Entries = readonly (readonly [string, LoggedResource])[];

@@ -1,4 +1,4 @@
-// Takes private keys and passwords out of JSON that is going to be shown (what Envoy marks as sensitive).
+// Takes private keys, passwords and secrets of filters out of JSON that is going to be shown (what Envoy marks as sensitive).
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 
 const sensitive = new Set(['private_key', 'password', 'pkcs12', 'session_ticket_keys']);
@@ -9,13 +9,20 @@ export function redact(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   const result: JsonObject = {};
   for (const [key, item] of Object.entries(value)) {
-    result[key] = sensitive.has(key) ? redactSource(item) : redact(item);
+    result[key] =
+      key === 'generic_secret' ? redactSources(item) : sensitive.has(key) ? redactSource(item) : redact(item);
   }
   return result;
 }
 
+function redactSources(sources: JsonValue): JsonValue {
+  if (typeof sources !== 'object' || sources === null) return '[redacted]';
+  return Object.fromEntries(Object.entries(sources).map(([key, source]) => [key, redactSource(source)]));
+}
+
 /** A file's name is no secret. */
 function redactSource(source: JsonValue): JsonValue {
-  if (typeof source === 'object' && source !== null && 'filename' in source) return source;
+  if (typeof source === 'object' && source !== null && 'filename' in source && typeof source.filename === 'string')
+    return source;
   return { inline_string: '[redacted]' };
 }

@@ -87,6 +87,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     node: { id: 'node', cluster: 'service', zone: '', metadata: {} },
     localAddress: '192.0.2.1',
     onDemand: nothingOnDemand,
+    secrets: { get: () => undefined },
     clusters: new Map([['up', up]]),
     routes: new Map(),
     filterStats: (_name, make) => make(),

@@ -17,6 +17,8 @@ export function filesOf({ type }: Pick<Secret, 'type'>): readonly string[] {
     }
     case 'validationContext':
       return filesIn([type.value.trustedCa, type.value.crl]);
+    case 'genericSecret':
+      return filesIn([type.value.secret]);
     default:
       return [];
   }

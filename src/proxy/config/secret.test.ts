@@ -16,6 +16,12 @@ describe('secret', () => {
     expect(secret({ validation_context: { trusted_ca: inline('R') } })).toMatchObject({ kind: 'trust', roots: 'R' });
   });
 
+  test('of filters, as bytes', () => {
+    const bytes = { inline_bytes: Buffer.from([0, 255]).toString('base64') };
+    expect(secret({ generic_secret: { secret: inline('é') } })).toEqual({ kind: 'generic', value: 'Ã©' });
+    expect(secret({ generic_secret: { secret: bytes } })).toEqual({ kind: 'generic', value: '\0ÿ' });
+  });
+
   test('what is asked of a peer comes along', () => {
     const hash = 'ab'.repeat(32);
     const context = { verify_certificate_hash: [hash], max_verify_depth: 2 };
@@ -30,7 +36,9 @@ describe('secret', () => {
 
   test.each<[JsonObject, string]>([
     [{}, 'has no supported secret'],
-    [{ generic_secret: {} }, 'generic_secret: is not supported'],
+    [{ session_ticket_keys: {} }, 'session_ticket_keys: is not supported'],
+    [{ generic_secret: {} }, 'generic_secret.secret: is empty'],
+    [{ generic_secret: { secrets: { a: inline('A') } } }, 'generic_secret.secrets: is not supported'],
     [{ validation_context: {} }, 'validation_context.trusted_ca: is empty'],
     [{ validation_context: { match_subject_alt_names: [{ exact: 'x' }] } }, 'validation_context.trusted_ca: is empty'],
     [

@@ -1,9 +1,14 @@
-// Secrets: certificates with their keys, and trust bundles, as values (a Secret resource) or by reference.
+// Secrets: certificates with their keys, trust bundles, and what filters show or sign with, as values (a Secret resource) or by reference.
 
 import type { DataSource } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { TlsCertificate } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
-import type { SdsSecretConfig, Secret } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type {
+  GenericSecret,
+  SdsSecretConfig,
+  Secret,
+} from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { SecretSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { bytesOf } from '../route/match/string-matcher.ts';
 import { refuseUnsupported } from './check.ts';
 import { at, ConfigError } from './config-error.ts';
 import { bootstrapSource, decodeSource, plainName } from './config-source.ts';
@@ -21,6 +26,8 @@ export function decodeSecret(secret: Secret): SecretValue {
       const { checks, ...trust } = decodeTrust(secret.type.value, 'validation_context');
       return asksNothing(checks) ? trust : { ...trust, checks };
     }
+    case 'genericSecret':
+      return { kind: 'generic', value: readGeneric(secret.type.value, 'generic_secret') };
     default:
       throw new ConfigError('', 'has no supported secret');
   }
@@ -36,6 +43,14 @@ export function decodeCertificate(certificate: TlsCertificate, path: string): Se
     ...(password ? { password: readSource(password, at(path, 'password')) } : {}),
     ...(ocspStaple ? { ocsp: decodeStaple(ocspStaple, chain, at(path, 'ocsp_staple')) } : {}),
   };
+}
+
+function readGeneric({ secret }: GenericSecret, path: string): string {
+  const here = at(path, 'secret');
+  const isText = secret?.specifier.case === 'inlineString' || secret?.specifier.case === 'environmentVariable';
+  return secret === undefined || isText
+    ? bytesOf(readSource(secret, here))
+    : readBytes(secret, here).toString('latin1');
 }
 
 function decodeStaple(source: DataSource, chain: string, path: string): Buffer {

@@ -86,7 +86,8 @@ const SUPPORTED: Readonly<Record<string, string>> = {
     'trusted_ca match_typed_subject_alt_names match_subject_alt_names verify_certificate_spki verify_certificate_hash crl trust_chain_verification custom_validator_config max_verify_depth watched_directory',
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': 'san_type matcher',
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': 'name sds_config',
-  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context',
+  'envoy.extensions.transport_sockets.tls.v3.Secret': 'name tls_certificate validation_context generic_secret',
+  'envoy.extensions.transport_sockets.tls.v3.GenericSecret': 'secret',
 
   'envoy.config.cluster.v3.Cluster':
     'lrs_server track_cluster_stats track_timeout_budgets upstream_connection_options name alt_stat_name type upstream_bind_config connection_pool_per_downstream_connection eds_cluster_config connect_timeout lb_policy load_assignment max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options upstream_http_protocol_options typed_extension_protocol_options preconnect_policy dns_refresh_rate outlier_detection ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata load_balancing_policy lb_subset_config health_checks original_dst_lb_config cleanup_interval cluster_type dns_failure_refresh_rate dns_jitter respect_dns_ttl dns_lookup_family ignore_health_on_host_removal close_connections_on_host_health_failure wait_for_warm_on_init typed_dns_resolver_config dns_resolution_config dns_resolvers',

@@ -182,6 +182,10 @@ export const filterFields: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.api_key_auth.v3.KeySource': 'header query cookie',
   'envoy.extensions.filters.http.api_key_auth.v3.Forwarding': 'header hide_credentials',
 
+  'envoy.extensions.filters.http.credential_injector.v3.CredentialInjector':
+    'overwrite allow_request_without_credential credential',
+  'envoy.extensions.http.injected_credentials.generic.v3.Generic': 'credential header header_value_prefix',
+
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':

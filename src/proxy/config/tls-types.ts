@@ -115,4 +115,9 @@ export type SecretValue =
       readonly crl?: string;
       /** Asked beside what the place of use asks. */
       readonly checks?: PeerChecks;
+    }
+  | {
+      /** What a filter shows or signs with, as bytes: one character each. */
+      readonly kind: 'generic';
+      readonly value: string;
     };

@@ -1,7 +1,7 @@
 // Listeners and the route tables they name: a listener starts once its routes and secrets have come.
 import type { Clock } from '../../lib/clock.ts';
 import type { SecretRef } from '../config/tls-types.ts';
-import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
+import type { FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import type { RouteTable } from '../route/table.ts';
 import type { Applied, ConfigTarget } from './config-target.ts';
 import type { Needed } from './named-resources.ts';
@@ -92,7 +92,14 @@ function routesOf(config: ListenerConfig): readonly Needed[] {
 }
 
 function secretsOf(config: ListenerConfig): readonly SecretRef[] {
-  return chainsOf(config).flatMap(({ tls }) =>
-    [...(tls?.certificates ?? []), tls?.validation?.trust].filter((ref) => ref != null),
+  return chainsOf(config).flatMap(({ tls, network }) => [
+    ...[...(tls?.certificates ?? []), tls?.validation?.trust].filter((ref) => ref != null),
+    ...(network.kind === 'http' ? secretsOfFilters(network.http) : []),
+  ]);
+}
+
+function secretsOfFilters({ filters, upgradeFilters }: HttpConnectionConfig): readonly SecretRef[] {
+  return [...filters, ...[...upgradeFilters.values()].flat()].flatMap(
+    ({ secrets, disabled }) => secrets ?? disabled?.secrets ?? [],
   );
 }

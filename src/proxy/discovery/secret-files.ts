@@ -52,6 +52,7 @@ export class SecretFiles {
 
 /** Half of a certificate, or the new one beside the old key, serves nobody. @throws */
 function assertWhole(value: SecretValue): void {
+  if (value.kind === 'generic') return;
   if (value.kind === 'trust') {
     if (value.roots !== '') new X509Certificate(value.roots);
     return;

@@ -7,6 +7,7 @@ import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { OnDemand } from '../config/on-demand.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
+import type { SecretRef } from '../config/tls-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
@@ -43,6 +44,8 @@ export type FilterScope = {
   currentRoutes(): RouteTable | undefined;
   /** Asks the control plane for what a request lacks. */
   readonly onDemand: OnDemand;
+  /** What a secret of `HttpFilter.secrets` is now, one character a byte; '' while it has not come. */
+  secret(ref: SecretRef): string;
   /** What this proxy is in the mesh; '' where its bootstrap does not say. */
   readonly node: {
     readonly id: string;
@@ -72,6 +75,8 @@ export type HttpFilter = {
   around?(other: HttpFilter): HttpFilter;
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
+  /** What it reads of `FilterScope.secret`: a listener is not there before they are, and follows them. */
+  readonly secrets?: readonly SecretRef[];
   /** Begins what goes on without requests; once per connection manager. */
   start?(scope: FilterScope): Started;
   /** Downstream to upstream, in chain order, once per request. Undefined goes on; a reply ends the request there. */

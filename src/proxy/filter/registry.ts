@@ -12,6 +12,7 @@ import { extensionMatcher } from './composite/extension-matcher.ts';
 import { compressor } from './compression/compressor.ts';
 import { decompressor } from './compression/decompressor.ts';
 import { cors } from './cors.ts';
+import { credentialInjector } from './credentials/injector.ts';
 import { csrf } from './csrf.ts';
 import { customResponse } from './custom-response/filter.ts';
 import type { FilterKind } from './define.ts';
@@ -49,6 +50,7 @@ const kinds: readonly FilterKind[] = [
   composite(compileFilter),
   compressor,
   cors,
+  credentialInjector,
   csrf,
   customResponse,
   decompressor,

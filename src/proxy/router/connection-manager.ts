@@ -139,7 +139,7 @@ function filterScope(
   currentRoutes: FilterScope['currentRoutes'],
 ): FilterScope {
   const { clock, wheel, random, log, clusters, onDemand, localAddress, client, filterStats, node } = services;
-  const { health, runtime, workers } = services;
+  const { health, runtime, workers, secrets } = services;
   return {
     clock,
     wheel,
@@ -148,6 +148,10 @@ function filterScope(
     clusters,
     currentRoutes,
     onDemand,
+    secret(ref) {
+      const secret = secrets.get(ref);
+      return secret?.kind === 'generic' ? secret.value : '';
+    },
     localAddress,
     client,
     node,

@@ -6,6 +6,7 @@ import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { OnDemand } from '../config/on-demand.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
+import type { SecretRef, SecretValue } from '../config/tls-types.ts';
 import type { FilterScope } from '../filter/filter.ts';
 import type { ListenerOverload } from '../overload/listener-overload.ts';
 import type { RouteTable } from '../route/table.ts';
@@ -35,4 +36,6 @@ export type RouterServices = {
   readonly clusters: { get(name: string): Cluster | undefined };
   readonly routes: { get(name: string): RouteTable | undefined };
   readonly onDemand: OnDemand;
+  /** undefined while it has not come. */
+  readonly secrets: { get(ref: SecretRef): SecretValue | undefined };
 };

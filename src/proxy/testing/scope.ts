@@ -33,6 +33,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     localAddress: '192.0.2.1',
     currentRoutes: () => undefined,
     onDemand: nothingOnDemand,
+    secrets: { get: () => undefined },
     clusters: new Map<string, Cluster>(),
     routes: new Map<string, RouteTable>(),
     filterStats: <Stats extends object>(name: string, make: () => Stats) => stats.get(name, make),
@@ -40,6 +41,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
   return {
     ...services,
     client: new ClusterClient(services),
+    secret: () => '',
     requestLimits: { maxHeaders: 100, maxHeadBytes: 61_440 },
     prefix: 'http.test.',
     stats: services.filterStats,

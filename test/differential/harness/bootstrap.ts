@@ -37,7 +37,7 @@ export function bootstrap(suite: Suite, ports: Readonly<Record<string, number>>,
   return JSON.stringify({
     node: { id: 'differential', cluster: 'differential' },
     admin: { address: address(portOf(ports, 'admin')) },
-    static_resources: { listeners, clusters },
+    static_resources: { listeners, clusters, secrets: asList(fill(suite.secrets)) },
     ...asFields(fill(suite.bootstrap)),
   });
 }

@@ -13,6 +13,8 @@ export type Suite = {
   readonly routeConfiguration?: string;
   /** A list of clusters beside a, b and c (one upstream each), `refused` (nobody listens) and `empty` (no endpoint). */
   readonly clusters?: string;
+  /** A list of secrets that come with the bootstrap. */
+  readonly secrets?: string;
   /** Fields of the bootstrap itself. */
   readonly bootstrap?: string;
   /** Whether `<folder>` holds ca, server, client and stranger certificates (see certificates.ts). */

@@ -82,5 +82,9 @@ function compileNamed(config: TypedExtensionConfig, name: string, compile: Compi
   if (config.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const here = at(path, 'typed_config');
   if (config.typedConfig === undefined) throw new ConfigError(here, 'is required');
-  return compile(config.typedConfig, name, here);
+  const filter = compile(config.typedConfig, name, here);
+  // Routes have such actions, too, and only a listener asks for secrets.
+  if (filter.secrets !== undefined)
+    throw new ConfigError(here, 'needs secrets (hint: only filters that stand in a chain themselves may)');
+  return filter;
 }

@@ -41,6 +41,7 @@ function putInFrontOf(inner: HttpFilter, name: string, own: FilterMatch | null):
   const open = isComposite(inner) ? inner.openMatched : unlessSkipped(inner);
   return {
     name,
+    ...(inner.secrets === undefined ? {} : { secrets: inner.secrets }),
     ...(inner.start === undefined ? {} : { start: (scope) => inner.start!(scope) }),
     open: (exchange, scope, stream) => open(ofRoute.of(exchange, name) ?? own, exchange, scope, stream),
     around: (other) => putInFrontOf(other, name, own),
