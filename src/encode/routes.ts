@@ -18,6 +18,7 @@ export function encodeRoutes(plan: RouteTablePlan, peer: string): EncodedResourc
     RouteConfigurationSchema,
     create(RouteConfigurationSchema, {
       name: plan.name,
+      ignorePortInHostMatching: plan.ignoresPort,
       requestHeadersToAdd: [overwrite(peerHeader, peer)],
       // A route may go out before its cluster on a proxy that has just connected.
       validateClusters: false,

@@ -35,7 +35,11 @@ export function planGateway(planning: Planning, instance: GatewayInstance): Prox
       workload: { workload: instance.name, namespace: instance.namespace, app: instance.gateway.name, version: '' },
     },
     listeners: plans.map(({ listener }) => listener),
-    routeTables: plans.map(({ listener, virtualHosts }) => ({ name: listener.routeTable, virtualHosts })),
+    routeTables: plans.map(({ listener, virtualHosts }) => ({
+      name: listener.routeTable,
+      ignoresPort: true,
+      virtualHosts,
+    })),
     clusters: sortClusters(plans.flatMap(({ clusters }) => clusters)),
   };
 }
@@ -116,12 +120,11 @@ function virtualHost(
     const all = candidatesOf(group);
     return first?.order === 'specificity' ? all.toSorted(compareSpecificity) : catchAllLast(all);
   });
-  const asking = { port: null, clientNamespace: client.namespace };
+  const asking = { port: null, listener: port, clientNamespace: client.namespace };
   const resolved = candidates.map((candidate) => resolveCandidate(planning, candidate, asking));
   const routing = clientRoutes(resolved, client);
-  const domains = host === '*' ? ['*'] : [host, hostPort(host, port)];
   const shaped = distinct([...shapedBy([gateway.origin]), ...routing.shapedBy]);
-  return { plan: { name, domains, routes: routing.routes, shapedBy: shaped }, backings: routing.backings };
+  return { plan: { name, domains: [host], routes: routing.routes, shapedBy: shaped }, backings: routing.backings };
 }
 
 const isMergeable = (set: RouteSet, first: RouteSet): boolean =>

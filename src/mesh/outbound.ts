@@ -70,6 +70,7 @@ function planCaptured(planning: Planning, client: ClientClass, instance: Instanc
 function everyServiceTable(planning: Planning, client: ClientClass, namespace: string): RouteTablePlan {
   return planning.made.routeTables(`${client.key}|${namespace}|outbound_proxy`, () => ({
     name: 'outbound_proxy',
+    ignoresPort: false,
     virtualHosts: allEntries(planning, client).map(({ service, port }) =>
       serviceVirtualHost(planning, client, service, port, domainsOf(service, port, namespace)),
     ),
@@ -85,6 +86,7 @@ function serviceTable(planning: Planning, client: ClientClass, { service, port }
   const name = hostPort(service.host, port.port);
   return planning.made.routeTables(`${client.key}|${name}`, () => ({
     name,
+    ignoresPort: false,
     virtualHosts: [serviceVirtualHost(planning, client, service, port, anyAuthority)],
   }));
 }

@@ -107,6 +107,8 @@ export type NamedRule = { readonly name: string; readonly rule: AuthorizationRul
 export type RouteTablePlan = {
   /** `<port>` or `<host>:<port>`, `outbound_proxy`, `gateway_<port>`: the RDS name. */
   readonly name: string;
+  /** Whether the port of a request's authority says nothing: domains are without one. */
+  readonly ignoresPort: boolean;
   readonly virtualHosts: readonly VirtualHostPlan[];
 };
 

@@ -3,6 +3,7 @@ import { objectName } from '../model/origin.ts';
 import type { LoadBalancer } from '../model/policy.ts';
 import type { Backend, RetryPolicy, RouteAction, RouteRule } from '../model/route.ts';
 import { off, type Setting, set } from '../model/setting.ts';
+import type { Port } from '../model/units.ts';
 import { destinationOf, settingsOf, subsetOf } from './destinations.ts';
 import { defaultRetry } from './dialects.ts';
 import type { RouteActionPlan } from './plan.ts';
@@ -12,7 +13,10 @@ import { type Asking, resolveTarget } from './references.ts';
 import type { Backing, ResolvedRoute } from './resolved.ts';
 import { shapedBy } from './shaping.ts';
 
-type Place = Omit<Asking, 'origin' | 'consequence'>;
+type Place = Omit<Asking, 'origin' | 'consequence'> & {
+  /** At a gateway, the port that requests come in by. */
+  readonly listener: Port | null;
+};
 
 export function resolveCandidate(planning: Planning, candidate: Candidate, place: Place): ResolvedRoute {
   const { set: routeSet, rule, match } = candidate;
@@ -50,9 +54,18 @@ function resolveAction(planning: Planning, rule: RouteRule, place: Place): Resol
     case 'fail':
       return { action: { kind: 'respond', status: action.status, body: '' }, backings: [] };
     case 'redirect':
+      return { action: { ...action, port: redirectPort(action.port, place.listener) }, backings: [] };
     case 'respond':
       return { action, backings: [] };
   }
+}
+
+const HTTP_PORT = 80;
+
+/** The scheme's own port is not written (Gateway API, HTTPRequestRedirectFilter.port). */
+function redirectPort(port: Port | 'listener' | null, listener: Port | null): Port | null {
+  if (port !== 'listener') return port;
+  return listener === HTTP_PORT ? null : listener;
 }
 
 function resolveForward(

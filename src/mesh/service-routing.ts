@@ -59,7 +59,7 @@ export function serviceRouting(
     if (sets.length === 0) return [defaultRoute(planning, service, port, clientNamespace)];
     const candidates = candidatesOf(sets);
     const ordered = sets[0]?.order === 'specificity' ? candidates.toSorted(compareSpecificity) : candidates;
-    const asking = { port: port.port, clientNamespace };
+    const asking = { port: port.port, listener: null, clientNamespace };
     return ordered.map((candidate) => resolveCandidate(planning, candidate, asking));
   });
 }

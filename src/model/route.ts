@@ -62,7 +62,8 @@ export type RouteAction =
       readonly kind: 'redirect';
       readonly scheme: 'http' | 'https' | null;
       readonly host: string | null;
-      readonly port: Port | null;
+      /** null: the authority's own, `listener`: that of the gateway's listener which takes the request. */
+      readonly port: Port | 'listener' | null;
       readonly path: PathRewrite | null;
       readonly status: 301 | 302 | 303 | 307 | 308;
     }

@@ -107,11 +107,12 @@ const redirectStatus: Parser<301 | 302 | 303 | 307 | 308> = (raw) => {
 };
 
 function readRedirect(fields: Fields): Filters['redirect'] {
+  const scheme = fields.get('scheme', oneOf('http', 'https'));
   return {
     kind: 'redirect',
-    scheme: fields.get('scheme', oneOf('http', 'https')),
+    scheme,
     host: fields.get('hostname', hostname),
-    port: fields.get('port', port),
+    port: fields.get('port', port) ?? (scheme === null ? 'listener' : null),
     path: fields.object('path', readPathRewrite),
     status: fields.get('statusCode', redirectStatus) ?? 302,
   };

@@ -13,8 +13,7 @@ export function readHttpRule(fields: Fields): RouteRule | null {
   const written = fields.objects('matches', readHttpMatch);
   const matches = written.filter((match) => match !== null);
   const unreadable = fields.has('matches') && matches.length === 0 && (written.length > 0 || fields.failed);
-  const filters = readFilters(fields);
-  const backends = fields.objects('backendRefs', readBackend);
+  const { filters, backends } = together(readFilters(fields), fields.objects('backendRefs', readBackendRef));
   const action = actionOf(fields, filters, backends);
   const limits = readLimits(fields);
   const name = fields.get('name', text) ?? '';
@@ -53,19 +52,48 @@ function actionOf(fields: Fields, filters: Filters, backends: readonly Backend[]
 
 const MAX_WEIGHT = 1_000_000;
 
-function readBackend(ref: Fields): Backend {
+type BackendRef = { readonly ref: Fields; readonly backend: Backend; readonly filters: Filters };
+
+function readBackendRef(ref: Fields): BackendRef {
   const target = readBackendTarget(ref);
   const weight = ref.get('weight', integer(0, MAX_WEIGHT)) ?? 1;
   const filters = readFilters(ref);
-  const onlyEdits = filters.redirect === null && filters.rewrite === null && filters.mirrors.length === 0;
-  if (!onlyEdits) ref.error('filters', 'unsupported', 'only header filters are applied on a backend: it gets 500');
-  return {
-    target: onlyEdits && filters.sound ? target : broken('a filter cannot be applied'),
+  const backend: Backend = {
+    target: filters.sound ? target : broken('a filter cannot be applied'),
     weight,
     requestHeaders: filters.requestHeaders,
     responseHeaders: filters.responseHeaders,
     origin: ref.origin(),
   };
+  return { ref, backend, filters };
+}
+
+/** What the only backend redirects, rewrites or mirrors, the rule does. Where there are several, only their header filters can be applied. */
+function together(own: Filters, refs: readonly BackendRef[]): { filters: Filters; backends: readonly Backend[] } {
+  const [only] = refs;
+  if (refs.length !== 1 || only === undefined || only.backend.weight === 0 || onlyEdits(only.filters)) {
+    return { filters: own, backends: refs.map(withEdits) };
+  }
+  const { redirect, rewrite, mirrors } = only.filters;
+  const twice = (own.redirect !== null && redirect !== null) || (own.rewrite !== null && rewrite !== null);
+  if (twice) only.ref.error('filters', 'invalid', 'the rule has a filter of that type too');
+  const filters: Filters = {
+    ...own,
+    redirect: own.redirect ?? redirect,
+    rewrite: own.rewrite ?? rewrite,
+    mirrors: [...own.mirrors, ...mirrors],
+    sound: own.sound && only.filters.sound && !twice,
+  };
+  return { filters, backends: redirect === null ? [only.backend] : [] };
+}
+
+const onlyEdits = ({ redirect, rewrite, mirrors }: Filters): boolean =>
+  redirect === null && rewrite === null && mirrors.length === 0;
+
+function withEdits({ ref, backend, filters }: BackendRef): Backend {
+  if (onlyEdits(filters)) return backend;
+  ref.error('filters', 'unsupported', 'beside other backends only header filters are applied: it gets 500');
+  return { ...backend, target: broken('a filter cannot be applied') };
 }
 
 function readLimits(fields: Fields): Pick<RouteRule, 'timeout' | 'retry'> {
