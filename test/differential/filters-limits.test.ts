@@ -133,7 +133,7 @@ compareWithEnvoy(
       },
       steepOwn: { filters: admission() },
       steepChecks: { filters: admission(CERTAIN, CHECKS) },
-      recovering: { filters: admission(`${CERTAIN}, sampling_window: 1s`) },
+      recovering: { filters: admission(`${CERTAIN}, sampling_window: 2s`) },
       rare: { filters: admission(`${CERTAIN}, rps_threshold: { default_value: 1, runtime_key: x }`) },
       never: { filters: admission('max_rejection_probability: { default_value: { value: 0 }, runtime_key: x }') },
       idle: { filters: admission(`${CERTAIN}, enabled: { default_value: false, runtime_key: x }`) },
@@ -221,7 +221,7 @@ compareWithEnvoy(
         for (const upstream of stand.upstreams) upstream.script([failed, answered]);
         const status = async () => (await fetch(`http://127.0.0.1:${stand.portOf('recovering')}/`)).status;
         expect([await status(), await status()]).toEqual([500, 503]);
-        await waitFor('requests are admitted again', async () => (await status()) === 200, { deadline: 5_000 });
+        await waitFor('requests are admitted again', async () => (await status()) === 200);
       }
     });
 
@@ -272,7 +272,7 @@ compareWithEnvoy(
             for (let i = 0; i < 3; i++) await (await fetch(`http://127.0.0.1:${stand.portOf(listener)}/direct`)).text();
             return (await figures(stand)).get(name) === Number(value);
           };
-          await waitFor(`${name} ${value} (${stand.subject})`, reached, { deadline: 5_000 });
+          await waitFor(`${name} ${value} (${stand.subject})`, reached);
           const { [name.replace(field!, 'sample_rtt_msecs')]: _, ...steady } = await gauges(stand, listener);
           return steady;
         }),

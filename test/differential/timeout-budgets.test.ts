@@ -1,10 +1,10 @@
 // How much of their timeouts requests to a cluster and their tries take (`track_cluster_stats`).
 import { expect, test } from 'vitest';
 import { raw, respond } from '../support/upstream.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { get, type Suite } from './harness/case.ts';
 import { compareWithEnvoy, type Pair } from './harness/compare.ts';
 import { observe } from './harness/observation.ts';
+import { figuresOfBoth } from './harness/statistics.ts';
 
 const cluster = (name: string, more = '') =>
   `{ name: ${name}, type: STATIC, connect_timeout: 1s, ${more} load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] } }`;
@@ -56,16 +56,8 @@ compareWithEnvoy(suite, (pair) => {
     const stands = [pair().reference, pair().ours];
     const one = { name, send: get(path), ...(a && { script: { a } }), wants: { status: 0 } };
     await Promise.all(stands.map((stand) => observe(stand, one, name)));
-    let seen: readonly string[] = [];
-    await waitFor(
-      'the same figures of two',
-      async () => {
-        seen = await Promise.all(stands.map(budgets));
-        return seen[0] === seen[1];
-      },
-      { deadline: 8_000 },
-    ).catch(() => undefined);
-    expect(seen[1]).toBe(seen[0]);
+    const [theirs, mine] = await figuresOfBoth(pair(), budgets);
+    expect(mine).toBe(theirs);
   });
 });
 

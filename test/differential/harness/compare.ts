@@ -109,8 +109,9 @@ async function compareFlags(pair: Pair, one: Case, id: string): Promise<void> {
       .map(sortFlags);
   const [expected, found] = await Promise.all(
     [pair.reference, pair.ours].map((stand) =>
-      waitFor(`access log of ${stand.subject}`, () => linesOf(stand).length >= logged && linesOf(stand), {
-        deadline: 5_000,
+      waitFor(`access log of ${stand.subject}`, () => {
+        const found = linesOf(stand);
+        return found.length >= logged && found;
       }),
     ),
   );

@@ -141,9 +141,7 @@ export class ConnectionStand {
       const found = wholeLines(path);
       return found.length >= count && found;
     };
-    const all = await waitFor(`${count} lines in ${path}`, lines, {
-      deadline: 5_000,
-    });
+    const all = await waitFor(`${count} lines in ${path}`, lines);
     return all.map((line) => sortFlags(this.withoutPorts(line)));
   }
 

@@ -88,7 +88,7 @@ async function respond(stand: Stand, connection: RawConnection, part: string): P
 }
 
 async function isClosed(connection: RawConnection): Promise<boolean> {
-  const { unread } = await connection.closed(5_000);
+  const { unread } = await connection.closed();
   if (unread !== '') throw new Error(`bytes after the last response: ${JSON.stringify(unread)}`);
   return true;
 }

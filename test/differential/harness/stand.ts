@@ -122,7 +122,7 @@ export class Stand implements AsyncDisposable {
     await hearAll();
     const heard = () => this.upstreams.reduce((sum, { received }) => sum + received.length, 0) >= requests;
     // Too few are for the comparison to find.
-    if (!heard()) await waitFor('requests', heard, { deadline: 2_000 }).catch(() => undefined);
+    if (!heard()) await waitFor('requests', heard).catch(() => undefined);
   }
 
   /** What the proxy wrote, for messages of failures; throws when it ended. */
