@@ -16,18 +16,19 @@ export function compareStatistics(pair: () => Pair, names: RegExp): void {
   });
 }
 
-/** What two proxies have counted, once it is the same, or still is not after seconds: figures move a little later than clients hear. */
+/** What two proxies have counted, once it agrees, or still does not after seconds: figures move a little later than clients hear. */
 export async function figuresOfBoth<Figures>(
   { reference, ours }: Pair,
   read: (stand: Stand) => Promise<Figures>,
+  agree: (theirs: Figures, mine: Figures) => boolean = isDeepStrictEqual,
 ): Promise<readonly [theirs: Figures, mine: Figures]> {
   let seen = await Promise.all([read(reference), read(ours)]);
-  const alike = async () => {
-    if (isDeepStrictEqual(seen[0], seen[1])) return true;
+  const settled = async () => {
+    if (agree(seen[0], seen[1])) return true;
     seen = await Promise.all([read(reference), read(ours)]);
     return false;
   };
-  await waitFor('the same figures', alike, { deadline: 8_000, every: 50 }).catch(() => undefined);
+  await waitFor('figures that agree', settled, { deadline: 8_000, every: 50 }).catch(() => undefined);
   return seen;
 }
 
