@@ -40,7 +40,7 @@ afterAll(() => server.stop());
 
 const EXT_AUTHZ = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3';
 const filter = (fields = ''): string =>
-  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: auth } }, ${fields} } }]`;
+  `[{ name: authz, typed_config: { "@type": ${EXT_AUTHZ}.ExtAuthz, grpc_service: { envoy_grpc: { cluster_name: auth }, timeout: 5s }, ${fields} } }]`;
 const row = (listener: string, path: string, status: number, more: Partial<Case['wants']> = {}): Case => ({
   name: `${listener}: ${path}`,
   listener,
