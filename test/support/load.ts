@@ -22,8 +22,8 @@ export type LoadReport = {
 
 const REQUEST = 'GET /load HTTP/1.1\r\nhost: load.test\r\n\r\n';
 const TICK = 5;
-/** More would not be a sender that waits for nobody, but one that nobody answers. */
-const MOST_CONNECTIONS = 2_000;
+/** More than circuit breakers let through (1,024) is refused, and that is no fault of the proxy: on a busy machine what is due waits here. */
+const MOST_CONNECTIONS = 1_000;
 const LAST_ANSWER = 60_000;
 
 export class Load {
