@@ -19,6 +19,7 @@ import {
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
+import { defaultHttp1Options } from './http1/options.ts';
 import { HpackDecoder } from './http2/hpack-decoder.ts';
 import { defaultHttp2Options } from './http2/options.ts';
 import { ResponseFields } from './http2/response-fields.ts';
@@ -36,6 +37,7 @@ type Upstream = { port: number; sessions: Set<ServerHttp2Session>; requests: num
 
 const http2Upstream: ClusterConfig['http'] = {
   protocol: 'http2',
+  http1: defaultHttp1Options,
   http2: defaultHttp2Options,
   maxConnectionDuration: 0,
   maxStreamDuration: 0,

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
+import { defaultHttp1Options } from './http1/options.ts';
 import { defaultHttp2Options } from './http2/options.ts';
 import type { ForwardAction } from './route/table.ts';
 import { cluster, forward, route } from './testing/configs.ts';
@@ -19,6 +20,7 @@ const http2 = { ...defaultHttp2Options, allowConnect: true };
 const speaksHttp2 = {
   http: {
     protocol: 'http2',
+    http1: defaultHttp1Options,
     http2,
     maxConnectionDuration: 0,
     maxStreamDuration: 0,

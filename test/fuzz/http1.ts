@@ -6,6 +6,7 @@ import { TimerWheel } from '../../src/lib/timer-wheel.ts';
 import { HeaderMap } from '../../src/proxy/http/headers.ts';
 import { nobody } from '../../src/proxy/http/nobody.ts';
 import type { StreamAcceptor } from '../../src/proxy/http/stream.ts';
+import { defaultHttp1Options } from '../../src/proxy/http1/options.ts';
 import { Http1ServerConnection } from '../../src/proxy/http1/server-connection.ts';
 import { MemorySocket } from '../../src/proxy/testing/memory-socket.ts';
 import type { Target } from './target.ts';
@@ -70,6 +71,7 @@ function ours(pieces: readonly Buffer[]): Parsed[] {
   const limits = {
     maxHeadBytes: 16_384,
     maxHeaders: 100,
+    http1: defaultHttp1Options,
     acceptHttp10: false,
     anyMethod: false,
     defaultHost: '',

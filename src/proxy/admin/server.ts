@@ -8,6 +8,7 @@ import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import { nobody } from '../http/nobody.ts';
 import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
+import { defaultHttp1Options } from '../http1/options.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { type AdminAnswer, type AdminView, COLLECTED, endpoints, helpText } from './endpoints.ts';
 
@@ -29,6 +30,7 @@ const contentTypes = {
 const limits = {
   maxHeadBytes: 16 * 1024,
   maxHeaders: 100,
+  http1: defaultHttp1Options,
   acceptHttp10: true,
   anyMethod: false,
   defaultHost: 'localhost',

@@ -123,6 +123,7 @@ export class ClusterHealth {
         name: this.#config.name,
         checks: this.#config.healthChecks,
         ignoreNewHosts: this.#config.ignoreNewHosts,
+        http1: this.#config.http.http1,
         http2: this.#config.http.http2,
       }),
       stats: stats.health_check,

@@ -1,5 +1,6 @@
 // The line between a cluster and its active health checks, which `proxy/health` implements.
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
+import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Connector } from './connector.ts';
 import type { Host } from './host.ts';
@@ -12,6 +13,7 @@ export type HealthOwner = {
     readonly checks: readonly HealthCheckConfig[];
     /** New endpoints are left out of every calculation until their first check. */
     readonly ignoreNewHosts: boolean;
+    readonly http1: Http1Options;
     readonly http2: Http2Options;
   };
   readonly stats: HealthStats;

@@ -8,6 +8,7 @@ export function poolLimits(config: ClusterConfig) {
     maxRequestsPerConnection: config.maxRequestsPerConnection,
     maxConnectionDuration: config.http.maxConnectionDuration,
     preconnectRatio: config.http.preconnectRatio,
+    http1: config.http.http1,
     http2: config.http.http2,
   };
 }

@@ -1,6 +1,7 @@
 // What a pool is made of beside its cluster's limits.
 import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
 import type { Connector, Purpose } from './connector.ts';
@@ -17,6 +18,7 @@ export type PoolSettings = {
   maxConnectionDuration: number;
   /** Connections to have ready for each request in progress (Envoy's `per_upstream_preconnect_ratio`); 1 is none ahead. */
   preconnectRatio: number;
+  http1: Http1Options;
   http2: Http2Options;
   readonly stats: ClusterStats;
   readonly http2Stats: Http2Stats;

@@ -256,9 +256,9 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   #sessionOn(socket: Socket, multiplexed: boolean, tls: UpstreamTls | null): Session {
-    const { http2, stats } = this.#settings;
+    const { http1, http2, stats } = this.#settings;
     if (!multiplexed) {
-      const session = new Http1ClientConnection(socket, tls, this);
+      const session = new Http1ClientConnection(socket, tls, http1, this);
       this.#expected = 1;
       stats.upstream_cx_http1_total += 1;
       return session;

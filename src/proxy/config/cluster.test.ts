@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { defaultHttp1Options } from '../http1/options.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import { limits } from '../testing/configs.ts';
 import { cluster, packed } from '../testing/resources.ts';
@@ -38,6 +39,7 @@ describe('cluster', () => {
       closeOnSetChange: false,
       http: {
         protocol: 'http1',
+        http1: defaultHttp1Options,
         http2: defaultHttp2Options,
         maxConnectionDuration: 0,
         maxStreamDuration: 0,
@@ -62,6 +64,7 @@ describe('cluster', () => {
   const speaks = (protocol: ClusterConfig['http']['protocol'], maxConcurrentStreams: number) => ({
     http: {
       protocol,
+      http1: defaultHttp1Options,
       http2: { ...defaultHttp2Options, maxConcurrentStreams },
       maxConnectionDuration: 0,
       maxStreamDuration: 0,

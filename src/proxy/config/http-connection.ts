@@ -18,6 +18,7 @@ import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
 import { decodeHeadRules } from './head-rules.ts';
 import { decodeFilters, decodeRouter, requireSameRouter, wantsChildSpans } from './http-filters.ts';
+import { decodeHttp1Options } from './http1-options.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import { decodeLocalReplies } from './local-reply.ts';
 import { decodeRequestIds } from './request-ids.ts';
@@ -67,6 +68,7 @@ export function decodeHttpConnection(manager: HttpConnectionManager, path: strin
     ...decodeHeadRules(manager, path),
     codec,
     ...decodeUpgrades(manager, at(path, 'upgrade_configs')),
+    http1: decodeHttp1Options(manager.httpProtocolOptions, at(path, 'http_protocol_options')),
     http2: decodeHttp2Options(
       manager.http2ProtocolOptions,
       at(path, 'http2_protocol_options'),

@@ -41,7 +41,10 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert dns uri',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message',
+    'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message header_key_format',
+  'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat': 'proper_case_words stateful_formatter',
+  'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig':
+    'forward_reason_phrase formatter_type_on_envoy_headers',
   'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': 'typed_config',
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': 'pack_trace_reason use_request_id_for_trace_sampling',
   'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig':

@@ -4,6 +4,7 @@ import type { AddressTest } from '../../lib/cidr.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { HeadEdits } from '../filter/header-mutation.ts';
 import type { Underscores } from '../http/underscores.ts';
+import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { AccessLog } from '../log/access-log.ts';
 import type { NetworkFilter } from '../network-filter/filter.ts';
@@ -161,6 +162,7 @@ export type HttpConnectionConfig = HeadRules & {
   readonly upgrades: ReadonlyMap<string, boolean>;
   /** Without the router, which is that of `router`: what stands for `filters` where a request switches to one of these. */
   readonly upgradeFilters: ReadonlyMap<string, readonly HttpFilter[]>;
+  readonly http1: Http1Options;
   readonly http2: Http2Options;
   readonly via: string;
 };
@@ -254,6 +256,7 @@ export type ClusterConfig = {
 export type UpstreamHttpConfig = {
   /** `alpn`: as the handshake says; `downstream`: as the request came. */
   readonly protocol: 'http1' | 'http2' | 'alpn' | 'downstream';
+  readonly http1: Http1Options;
   readonly http2: Http2Options;
   /** Milliseconds, 0 is no limit. */
   readonly maxConnectionDuration: number;

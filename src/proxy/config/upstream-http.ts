@@ -11,8 +11,10 @@ import {
   HttpProtocolOptionsSchema,
 } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import type { HeadEdits } from '../filter/header-mutation.ts';
+import type { Http1Options } from '../http1/options.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
+import { decodeHttp1Options } from './http1-options.ts';
 import { decodeHttp2Options } from './http2-options.ts';
 import type { RequestNames } from './tls-types.ts';
 import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
@@ -25,7 +27,7 @@ const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export function decodeUpstreamHttp(
   cluster: Cluster,
 ): Pick<ClusterConfig, 'http' | 'idleTimeout' | 'maxRequestsPerConnection'> {
-  const { protocol, options, optionsPath, common, commonPath, names, edits } = protocolOptions(cluster);
+  const { protocol, http1, options, optionsPath, common, commonPath, names, edits } = protocolOptions(cluster);
   if (common?.maxHeadersCount !== undefined)
     throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
   if (common !== undefined && common.headersWithUnderscoresAction !== UnderscoresAction.ALLOW)
@@ -35,6 +37,7 @@ export function decodeUpstreamHttp(
   return {
     http: {
       protocol,
+      http1,
       http2: decodeHttp2Options(options, optionsPath),
       maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(commonPath, 'max_connection_duration')),
       maxStreamDuration: millis(common?.maxStreamDuration, 0, at(commonPath, 'max_stream_duration')),
@@ -49,6 +52,7 @@ export function decodeUpstreamHttp(
 
 type ProtocolOptions = {
   readonly protocol: UpstreamHttpConfig['protocol'];
+  readonly http1: Http1Options;
   readonly options: Http2ProtocolOptions | undefined;
   readonly optionsPath: string;
   readonly common: CommonOptions | undefined;
@@ -72,6 +76,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
   }
   return {
     protocol: cluster.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+    http1: decodeHttp1Options(cluster.httpProtocolOptions, 'http_protocol_options'),
     options: cluster.http2ProtocolOptions,
     optionsPath: 'http2_protocol_options',
     common: cluster.commonHttpProtocolOptions,
@@ -84,7 +89,7 @@ function protocolOptions(cluster: Cluster): ProtocolOptions {
 function ofExtension(
   { upstreamProtocolOptions: choice }: HttpProtocolOptions,
   path: string,
-): Pick<ProtocolOptions, 'protocol' | 'options' | 'optionsPath'> {
+): Pick<ProtocolOptions, 'protocol' | 'http1' | 'options' | 'optionsPath'> {
   switch (choice.case) {
     case 'explicitHttpConfig': {
       const explicit = choice.value.protocolConfig;
@@ -93,6 +98,10 @@ function ofExtension(
       const options = explicit.case === 'http2ProtocolOptions' ? explicit.value : undefined;
       return {
         protocol: options === undefined ? 'http1' : 'http2',
+        http1: decodeHttp1Options(
+          explicit.case === 'httpProtocolOptions' ? explicit.value : undefined,
+          at(here, 'http_protocol_options'),
+        ),
         options,
         optionsPath: at(here, 'http2_protocol_options'),
       };
@@ -103,6 +112,7 @@ function ofExtension(
       const here = at(path, auto ? 'auto_config' : 'use_downstream_protocol_config');
       return {
         protocol: auto ? 'alpn' : 'downstream',
+        http1: decodeHttp1Options(choice.value.httpProtocolOptions, at(here, 'http_protocol_options')),
         options: choice.value.http2ProtocolOptions,
         optionsPath: at(here, 'http2_protocol_options'),
       };

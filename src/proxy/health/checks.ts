@@ -113,6 +113,7 @@ export class HealthChecks implements HealthWatch {
     connectTimeout: number,
   ): Pool {
     const stats = new ClusterStats();
+    const { http1, http2 } = this.#owner.config();
     const target = { address, port, connector, stats: new HostStats(), purpose: null, onUnused: nothing };
     const settings = {
       connectTimeout,
@@ -120,7 +121,8 @@ export class HealthChecks implements HealthWatch {
       maxRequestsPerConnection: 0,
       maxConnectionDuration: 0,
       preconnectRatio: 1,
-      http2: this.#owner.config().http2,
+      http1,
+      http2,
       stats,
       http2Stats: new Http2Stats(),
       ...this.#services,

@@ -1,8 +1,11 @@
 // An ordered multimap of header fields. Names are lower case; values keep their bytes. Flat, because heads are small and hot.
+import type { Spelling } from './spelling.ts';
 
 export class HeaderMap {
   /** name, value, name, value, … Codecs write and read it directly. */
   readonly fields: string[];
+  /** How the peer spelt the names, where that is passed on. */
+  spelling: Spelling | null = null;
 
   constructor(fields: string[] = []) {
     this.fields = fields;
@@ -62,7 +65,9 @@ export class HeaderMap {
   }
 
   clone(): HeaderMap {
-    return new HeaderMap(this.fields.slice());
+    const own = new HeaderMap(this.fields.slice());
+    own.spelling = this.spelling;
+    return own;
   }
 
   *[Symbol.iterator](): IterableIterator<readonly [string, string]> {

@@ -8,9 +8,11 @@ import type { WireBytes } from '../http/wire-bytes.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { HeadReader } from './head-reader.ts';
 import { MORE } from './head-scanner.ts';
+import type { Http1Options } from './options.ts';
 import { Output } from './output.ts';
 import { ResponseParser, UNTIL_CLOSE } from './response-parser.ts';
 import { isSwitch, requestHead } from './serializer.ts';
+import { spelled } from './spelled-head.ts';
 import { WireMeter } from './wire-meter.ts';
 
 export type ClientConnectionOwner = {
@@ -30,9 +32,10 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   requests = 0;
   readonly #socket: Socket;
   readonly #tls: UpstreamTls | null;
+  readonly #options: Http1Options;
   readonly #owner: ClientConnectionOwner;
   readonly #reader = new HeadReader(MAX_HEAD_BYTES);
-  readonly #parser = new ResponseParser(MAX_HEADERS);
+  readonly #parser: ResponseParser;
   readonly #body: BodyDecoder;
   readonly #output: Output;
   #handler: ClientStreamHandler | null = null;
@@ -51,10 +54,12 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   #connection: UpstreamConnection | null = null;
   #meter: WireMeter | null = null;
 
-  constructor(socket: Socket, tls: UpstreamTls | null, owner: ClientConnectionOwner) {
+  constructor(socket: Socket, tls: UpstreamTls | null, options: Http1Options, owner: ClientConnectionOwner) {
     this.#socket = socket;
     this.#tls = tls;
+    this.#options = options;
     this.#owner = owner;
+    this.#parser = new ResponseParser(MAX_HEADERS, options.spellingMemory);
     this.#body = new BodyDecoder(this, MAX_HEADERS);
     this.#output = new Output(socket);
     socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
@@ -91,7 +96,8 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     this.#requestDone = last;
     this.#answered = false;
     this.requests += 1;
-    const { text, framing } = requestHead(head, last);
+    const { text: plain, framing } = requestHead(head, last);
+    const text = spelled(plain, head.headers, this.#options.spelling);
     this.#meter = wire && new WireMeter(wire, this.#output);
     this.#output.begin(text, framing);
     this.#meter?.saidHead(text);

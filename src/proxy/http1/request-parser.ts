@@ -1,11 +1,12 @@
 // A request head: text that the scanner has checked → RequestHead and how its body is framed (RFC 9112 sections 3 and 6).
-import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { CodecFault } from '../http/stream.ts';
 import { hasUnderscores, type Underscores, withoutUnderscores } from '../http/underscores.ts';
 import { fault } from './faults.ts';
 import { FieldSection } from './field-section.ts';
+import type { Http1Options } from './options.ts';
 import { CHUNKED, UNTIL_CLOSE } from './response-parser.ts';
+import { headersOf } from './spelled-head.ts';
 
 // Envoy knows these and refuses the rest.
 const METHODS = new Set(
@@ -35,6 +36,7 @@ export type ParserOptions = {
   readonly defaultHost: string;
   readonly proxies100Continue: boolean;
   readonly underscores: Underscores;
+  readonly http1: Http1Options;
 };
 
 export class RequestParser {
@@ -69,7 +71,7 @@ export class RequestParser {
       section.fields = withoutUnderscores(section.fields);
     }
     if (old && section.chunked) return fault.transferEncoding;
-    return this.#finish(method, target, old);
+    return this.#finish(text, method, target, old);
   }
 
   /** It is for the upstream to answer. */
@@ -82,7 +84,7 @@ export class RequestParser {
     return METHODS.has(method) || (this.#options.anyMethod && TOKEN.test(method));
   }
 
-  #finish(method: string, target: string, old: boolean): ParsedRequest | CodecFault {
+  #finish(text: string, method: string, target: string, old: boolean): ParsedRequest | CodecFault {
     const section = this.#section;
     const head: RequestHead = {
       method,
@@ -91,7 +93,7 @@ export class RequestParser {
       path: target,
       protocol: old ? 'HTTP/1.0' : 'HTTP/1.1',
       upgrade: '',
-      headers: new HeaderMap(section.fields),
+      headers: headersOf(section.fields, text, this.#options.http1.spellingMemory),
     };
     if (target.charCodeAt(0) !== 0x2f || method === 'CONNECT') {
       const wrong = readTarget(head);

@@ -1,7 +1,7 @@
 // A response head: text that the scanner has checked → ResponseHead and how its body is framed (RFC 9112 sections 4 and 6.3).
-import { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
 import { FieldSection } from './field-section.ts';
+import { headersOf, type SpellingMemory } from './spelled-head.ts';
 
 /** Framings of a body that are no length. */
 export const CHUNKED = -1;
@@ -19,9 +19,11 @@ const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r]*)?\r/;
 export class ResponseParser {
   readonly #section = new FieldSection();
   readonly #maxHeaders: number;
+  readonly #memory: SpellingMemory | null;
 
-  constructor(maxHeaders: number) {
+  constructor(maxHeaders: number, memory: SpellingMemory | null) {
     this.#maxHeaders = maxHeaders;
+    this.#memory = memory;
   }
 
   /** null: not a response this proxy may pass on. */
@@ -35,7 +37,7 @@ export class ResponseParser {
     if (section.host !== null) section.fields.push('host', section.host);
     const status = Number(line[2]);
     const bodyLength = framing(section, status, requestMethod);
-    const headers = new HeaderMap(section.fields);
+    const headers = headersOf(section.fields, text, this.#memory);
     // RFC 9110 section 8.6: neither 1xx nor 204 may carry Content-Length.
     if (status === 204 || status < 200) headers.remove('content-length');
     return {

@@ -7,12 +7,14 @@ import type { RequestHead } from '../http/message.ts';
 import type { ServerStream, StreamAcceptor } from '../http/stream.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
-import { Http1ServerConnection, type ServerConnectionOptions } from './server-connection.ts';
+import { defaultHttp1Options, type ServerConnectionOptions } from './options.ts';
+import { Http1ServerConnection } from './server-connection.ts';
 import '../../../test/support/same-cases.ts';
 
 const LIMITS: ServerConnectionOptions = {
   maxHeadBytes: 1_000,
   maxHeaders: 10,
+  http1: defaultHttp1Options,
   acceptHttp10: false,
   anyMethod: false,
   defaultHost: '',

@@ -7,9 +7,8 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Timer, TimerWheel } from '../../lib/timer-wheel.ts';
-import type { DepartureLimits, DepartureStats } from '../http/departure.ts';
+import type { DepartureStats } from '../http/departure.ts';
 import type { Downstream } from '../http/exchange.ts';
-import type { HeadLimits } from '../http/head-deadline.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import { type Idler, IdleWatch } from '../http/idle-watch.ts';
 import type { ResponseHead } from '../http/message.ts';
@@ -22,13 +21,13 @@ import { BodyDecoder, type BodySink } from './body-decoder.ts';
 import { fault } from './faults.ts';
 import { HeadReader } from './head-reader.ts';
 import { BAD_CHARACTER, MORE, TOO_LARGE } from './head-scanner.ts';
+import type { ServerConnectionOptions } from './options.ts';
 import { Output } from './output.ts';
-import { type ParsedRequest, type ParserOptions, RequestParser } from './request-parser.ts';
+import { type ParsedRequest, RequestParser } from './request-parser.ts';
 import { UNTIL_CLOSE } from './response-parser.ts';
 import { type Framing, interimHead, responseHead } from './serializer.ts';
+import { spelled } from './spelled-head.ts';
 import { newMeter, type WireMeter } from './wire-meter.ts';
-
-export type ServerConnectionOptions = HeadLimits & DepartureLimits & ParserOptions & { readonly maxHeadBytes: number };
 
 export type ServerConnectionOwner = {
   readonly clock: Clock;
@@ -141,7 +140,7 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
 
   inform(head: ResponseHead): void {
     if (!this.#modern) return;
-    const text = interimHead(head);
+    const text = spelled(interimHead(head), head.headers, this.#options.http1.spelling);
     this.#output.text(text);
     this.#meter?.saidHead(text);
     this.#output.flush();
@@ -150,17 +149,18 @@ export class Http1ServerConnection implements ServerStream, BodySink, Idler {
   respond(head: ResponseHead, last: boolean): void {
     // What is left of the request would have to be read to the end before the next one: not worth waiting for.
     if (!this.#requestDone) this.#closing = true;
-    const text = responseHead(head, {
+    const { text: plain, framing } = responseHead(head, {
       last,
       requestMethod: this.#method,
       modern: this.#modern,
       close: this.#closing || this.#retired,
       upgrade: this.#upgrade,
     });
-    this.#framing = text.framing;
-    if (text.framing === 'until-close') this.#closing = true;
-    this.#output.begin(text.text, text.framing);
-    this.#meter?.saidHead(text.text);
+    const text = spelled(plain, head.headers, this.#options.http1.spelling);
+    this.#framing = framing;
+    if (framing === 'until-close') this.#closing = true;
+    this.#output.begin(text, framing);
+    this.#meter?.saidHead(text);
     if (last) this.finish(null);
   }
 

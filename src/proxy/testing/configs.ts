@@ -10,6 +10,7 @@ import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfi
 import { noChecks } from '../config/tls-validation.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
+import { defaultHttp1Options } from '../http1/options.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import { noExemptions } from '../overload/listener-overload.ts';
 import type { ForwardAction, RouteAction, RouteEntry, RouteTable } from '../route/table.ts';
@@ -32,6 +33,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
     tls: [],
     http: {
       protocol: 'http1',
+      http1: defaultHttp1Options,
       http2: defaultHttp2Options,
       maxConnectionDuration: 0,
       maxStreamDuration: 0,
@@ -255,6 +257,7 @@ export function http(table: RouteTable, change: Partial<HttpConnectionConfig> = 
     codec: 'auto',
     upgradeFilters: new Map(),
     upgrades: new Map(),
+    http1: defaultHttp1Options,
     http2: defaultHttp2Options,
     via: '',
     ...change,
