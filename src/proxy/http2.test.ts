@@ -19,6 +19,7 @@ import {
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
+import { defaultResponseLimits } from './http/response-limits.ts';
 import { defaultHttp1Options } from './http1/options.ts';
 import { HpackDecoder } from './http2/hpack-decoder.ts';
 import { defaultHttp2Options } from './http2/options.ts';
@@ -39,6 +40,7 @@ const http2Upstream: ClusterConfig['http'] = {
   protocol: 'http2',
   http1: defaultHttp1Options,
   http2: defaultHttp2Options,
+  responseLimits: defaultResponseLimits,
   maxConnectionDuration: 0,
   maxStreamDuration: 0,
   preconnectRatio: 1,

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ClusterConfig, HttpConnectionConfig } from './config/types.ts';
+import { defaultResponseLimits } from './http/response-limits.ts';
 import { defaultHttp1Options } from './http1/options.ts';
 import { defaultHttp2Options } from './http2/options.ts';
 import type { ForwardAction } from './route/table.ts';
@@ -22,6 +23,7 @@ const speaksHttp2 = {
     protocol: 'http2',
     http1: defaultHttp1Options,
     http2,
+    responseLimits: defaultResponseLimits,
     maxConnectionDuration: 0,
     maxStreamDuration: 0,
     preconnectRatio: 1,

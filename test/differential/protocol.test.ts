@@ -9,6 +9,7 @@ const virtualHosts = `
   routes:
     - { match: { path: /direct }, direct_response: { status: 200, body: { inline_string: direct } } }
     - { match: { path: /tunnel }, route: { cluster: a, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: { allow_post: true } }] } }
+    - { match: { path: /strict }, route: { cluster: strict } }
     - { match: { prefix: / }, route: { cluster: a } }
 `;
 
@@ -37,6 +38,20 @@ function answered(name: string, reply: string, wants: Wants, method = 'GET'): Ca
   return { name, send: request(method, '/'), script: { a: [raw(reply)] }, wants };
 }
 
+const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+/** Takes heads of 20 fields and 8 KiB. */
+const strict = `{ name: strict, type: STATIC, connect_timeout: 1s, typed_extension_protocol_options: { ${EXTENSION}: { "@type": type.googleapis.com/${EXTENSION}, common_http_protocol_options: { max_headers_count: 20, max_response_headers_kb: 8 }, explicit_http_config: { http_protocol_options: {} } } }, load_assignment: { cluster_name: strict, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: <a> } } } }] }] } }`;
+
+function limited(name: string, status: number, ...headers: string[]): Case {
+  const reply = `${OK}${[...headers, 'content-length: 0'].join('\r\n')}\r\n\r\n`;
+  return {
+    name: `answer to a strict cluster: ${name}`,
+    send: get('/strict'),
+    script: { a: [raw(reply)] },
+    wants: { status },
+  };
+}
+
 const head = (...headers: string[]): string[] => ['POST / HTTP/1.1', 'host: x', ...headers];
 
 compareWithEnvoy({
@@ -54,9 +69,11 @@ compareWithEnvoy({
     },
     few: { manager: '{ common_http_protocol_options: { max_requests_per_connection: 2 }, drain_timeout: 0.1s }' },
     waiting: { manager: '{ stream_idle_timeout: 0.3s }' },
+    pathless: { manager: '{ http_protocol_options: { allow_absolute_url: false } }' },
     trailing: { manager: '{ http_protocol_options: { enable_trailers: true } }' },
   },
   virtualHosts,
+  clusters: `[${strict}]`,
   cases: [
     wire('POST with a length', request('POST', '/', { body: 'hello' }), {
       status: 200,
@@ -93,6 +110,10 @@ compareWithEnvoy({
       { status: 200, reached: ['a'] },
       { listener: 'trailing' },
     ),
+    limited('19 fields', 200, ...Array.from({ length: 18 }, (_, i) => `x-${i}: 1`)),
+    limited('25 fields', 502, ...Array.from({ length: 24 }, (_, i) => `x-${i}: 1`)),
+    limited('7 KB', 200, `x-long: ${'x'.repeat(7_000)}`),
+    limited('9 KB', 502, `x-long: ${'x'.repeat(9_000)}`),
     answered('chunked answer', `${OK}${CHUNKED}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`, { status: 200, body: 'abc' }),
     answered('chunked answer with trailers', `${OK}${CHUNKED}\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n`, {
       status: 200,
@@ -214,6 +235,22 @@ compareWithEnvoy({
     wire('absolute form of https', lines('GET https://named.test/x HTTP/1.1', 'host: named.test', '', ''), {
       status: 200,
     }),
+    ...[
+      'GET http://named.test/direct HTTP/1.1',
+      'GET ftp://named.test/direct HTTP/1.1',
+      'GET http://me@named.test/direct HTTP/1.1',
+      'OPTIONS * HTTP/1.1',
+      'OPTIONS http://named.test HTTP/1.1',
+    ].map((line) =>
+      wire(`no URLs: ${line}`, lines(line, 'host: x', '', ''), { status: 404, reached: [] }, { listener: 'pathless' }),
+    ),
+    wire(
+      'no URLs: neither',
+      lines('GET nowhere HTTP/1.1', 'host: x', '', ''),
+      { status: 400 },
+      { listener: 'pathless', closes: true },
+    ),
+    wire('no URLs: a path', get('/direct'), { status: 200 }, { listener: 'pathless' }),
     wire('OPTIONS of everything', lines('OPTIONS * HTTP/1.1', 'host: x', '', ''), { status: 404 }),
     wire('CONNECT', lines('CONNECT x:443 HTTP/1.1', 'host: x:443', '', ''), { status: 404, reached: [] }),
     wire('a method of its own', request('PURGE', '/'), { status: 200, seen: { startLine: 'PURGE / HTTP/1.1' } }),

@@ -4,6 +4,7 @@ import { ManualClock } from '../../src/lib/manual-clock.ts';
 import { TimerWheel } from '../../src/lib/timer-wheel.ts';
 import { HeaderMap } from '../../src/proxy/http/headers.ts';
 import { nobody } from '../../src/proxy/http/nobody.ts';
+import { defaultResponseLimits } from '../../src/proxy/http/response-limits.ts';
 import type { ClientStreamHandler, StreamAcceptor } from '../../src/proxy/http/stream.ts';
 import { Http2ClientConnection } from '../../src/proxy/http2/client-connection.ts';
 import { FrameReader } from '../../src/proxy/http2/frame-reader.ts';
@@ -50,7 +51,12 @@ export const http2Client: Target = {
   run(input) {
     const socket = new MemorySocket();
     const { owner, bugs } = surroundings();
-    const connection = new Http2ClientConnection(socket, null, defaultHttp2Options, owner);
+    const connection = new Http2ClientConnection(
+      socket,
+      null,
+      { http2: defaultHttp2Options, responseLimits: defaultResponseLimits },
+      owner,
+    );
     for (const method of ['GET', 'HEAD', 'POST']) {
       const head = { method, scheme: 'http', authority: 'a', path: '/', protocol: 'HTTP/2', upgrade: '' } as const;
       const stream = connection.open({ ...head, headers: new HeaderMap() }, method !== 'POST', listener(bugs));

@@ -125,6 +125,7 @@ export class ClusterHealth {
         ignoreNewHosts: this.#config.ignoreNewHosts,
         http1: this.#config.http.http1,
         http2: this.#config.http.http2,
+        responseLimits: this.#config.http.responseLimits,
       }),
       stats: stats.health_check,
       transportFor,

@@ -1,5 +1,6 @@
 // The line between a cluster and its active health checks, which `proxy/health` implements.
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Connector } from './connector.ts';
@@ -15,6 +16,7 @@ export type HealthOwner = {
     readonly ignoreNewHosts: boolean;
     readonly http1: Http1Options;
     readonly http2: Http2Options;
+    readonly responseLimits: ResponseLimits;
   };
   readonly stats: HealthStats;
   /** How a check with a transport of its own reaches an endpoint. */

@@ -10,5 +10,6 @@ export function poolLimits(config: ClusterConfig) {
     preconnectRatio: config.http.preconnectRatio,
     http1: config.http.http1,
     http2: config.http.http2,
+    responseLimits: config.http.responseLimits,
   };
 }

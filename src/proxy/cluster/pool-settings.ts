@@ -1,6 +1,7 @@
 // What a pool is made of beside its cluster's limits.
 import type { Clock } from '../../lib/clock.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
 import type { Http2Stats } from '../http2/stats.ts';
@@ -20,6 +21,7 @@ export type PoolSettings = {
   preconnectRatio: number;
   http1: Http1Options;
   http2: Http2Options;
+  responseLimits: ResponseLimits;
   readonly stats: ClusterStats;
   readonly http2Stats: Http2Stats;
   readonly clock: Clock;

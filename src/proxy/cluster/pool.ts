@@ -256,14 +256,15 @@ export class Pool implements SessionSource, ClientConnectionOwner, Http2ClientOw
   }
 
   #sessionOn(socket: Socket, multiplexed: boolean, tls: UpstreamTls | null): Session {
-    const { http1, http2, stats } = this.#settings;
+    const settings = this.#settings;
+    const { stats } = settings;
     if (!multiplexed) {
-      const session = new Http1ClientConnection(socket, tls, http1, this);
+      const session = new Http1ClientConnection(socket, tls, settings, this);
       this.#expected = 1;
       stats.upstream_cx_http1_total += 1;
       return session;
     }
-    const session = new Http2ClientConnection(socket, tls, http2, this);
+    const session = new Http2ClientConnection(socket, tls, settings, this);
     session.expectLimit(this.#expected);
     stats.upstream_cx_http2_total += 1;
     return session;

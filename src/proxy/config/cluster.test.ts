@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ProxyProtocolUpstreamTransportSchema } from '../../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import { UpstreamTlsContextSchema } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { defaultResponseLimits } from '../http/response-limits.ts';
 import { defaultHttp1Options } from '../http1/options.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import { limits } from '../testing/configs.ts';
@@ -41,6 +42,7 @@ describe('cluster', () => {
         protocol: 'http1',
         http1: defaultHttp1Options,
         http2: defaultHttp2Options,
+        responseLimits: defaultResponseLimits,
         maxConnectionDuration: 0,
         maxStreamDuration: 0,
         preconnectRatio: 1,
@@ -66,6 +68,7 @@ describe('cluster', () => {
       protocol,
       http1: defaultHttp1Options,
       http2: { ...defaultHttp2Options, maxConcurrentStreams },
+      responseLimits: defaultResponseLimits,
       maxConnectionDuration: 0,
       maxStreamDuration: 0,
       preconnectRatio: 1,
@@ -80,6 +83,14 @@ describe('cluster', () => {
       speaks('http2', 7),
     ],
     ['HTTP/2 the old way', { http2_protocol_options: { max_concurrent_streams: 8 } }, speaks('http2', 8)],
+    [
+      'limits of response heads',
+      options({
+        common_http_protocol_options: { max_headers_count: 7, max_response_headers_kb: 8 },
+        explicit_http_config: { http_protocol_options: {} },
+      }),
+      { http: { ...speaks('http1', 1024).http, responseLimits: { maxHeadBytes: 8192, maxHeaders: 7 } } },
+    ],
     ['by ALPN', options({ auto_config: {} }), speaks('alpn', 1024)],
     ['as downstream', options({ use_downstream_protocol_config: {} }), speaks('downstream', 1024)],
     ['EDS', eds, { discovery: { kind: 'eds', serviceName: 'c', source: adsSource } }],
@@ -220,6 +231,14 @@ describe('cluster', () => {
     [
       { circuit_breakers: { per_host_thresholds: [{ max_requests: 2 }] } },
       'circuit_breakers.per_host_thresholds[0]: may have max_connections only',
+    ],
+    [
+      { common_http_protocol_options: { max_headers_count: 0 } },
+      'common_http_protocol_options.max_headers_count: must be more than 0',
+    ],
+    [
+      { common_http_protocol_options: { max_response_headers_kb: 8193 } },
+      'common_http_protocol_options.max_response_headers_kb: must be 1 to 8192',
     ],
     [{ connect_timeout: '0s' }, 'connect_timeout: must be more than 0'],
     [

@@ -20,7 +20,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   },
   'envoy.config.core.v3.Metadata': { typed_filter_metadata: 'read by no filter' },
   'envoy.config.core.v3.Http1ProtocolOptions': {
-    allow_absolute_url: 'always accepted, as RFC 9112 3.2.2 demands',
     enable_trailers: 'trailers are passed on',
   },
   'envoy.config.core.v3.Http2ProtocolOptions': {

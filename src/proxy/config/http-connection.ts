@@ -24,7 +24,7 @@ import { decodeLocalReplies } from './local-reply.ts';
 import { decodeRequestIds } from './request-ids.ts';
 import { decodeTracing } from './tracing.ts';
 import type { HttpConnectionConfig } from './types.ts';
-import { millis } from './values.ts';
+import { LARGEST_HEAD_KIB, millis } from './values.ts';
 
 const DEFAULTS = { headKiB: 60, headers: 100, idle: 3_600_000, streamIdle: 300_000, drain: 5_000, delayedClose: 1_000 };
 const CODECS: ReadonlyMap<CodecType, HttpConnectionConfig['codec']> = new Map([
@@ -32,8 +32,6 @@ const CODECS: ReadonlyMap<CodecType, HttpConnectionConfig['codec']> = new Map([
   [CodecType.HTTP1, 'http1'],
   [CodecType.HTTP2, 'http2'],
 ]);
-/** Envoy's own limits on what may be configured. */
-const LARGEST_HEAD_KIB = 8192;
 
 /** Of a message that was checked already. */
 export function decodeHttpConnection(manager: HttpConnectionManager, path: string): HttpConnectionConfig {
@@ -182,6 +180,8 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
   }
   const here = at(path, 'common_http_protocol_options');
   if (common?.maxHeadersCount === 0) throw new ConfigError(at(here, 'max_headers_count'), 'must be more than 0');
+  if (common?.maxResponseHeadersKb !== undefined)
+    throw new ConfigError(at(here, 'max_response_headers_kb'), 'is for connections to upstreams only');
   return {
     maxHeadBytes: headKiB * 1024,
     maxHeaders: common?.maxHeadersCount ?? DEFAULTS.headers,

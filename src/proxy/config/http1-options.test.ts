@@ -26,6 +26,11 @@ describe('options of HTTP/1.1', () => {
     expect(decode({})).toEqual(defaultHttp1Options);
   });
 
+  test('URLs as targets', () => {
+    expect([true, false].map((given) => decode({ allow_absolute_url: given }).takesUrls)).toEqual([true, false]);
+    expect(decode({}).takesUrls).toBe(true);
+  });
+
   test('proper case is for what is sent', () => {
     const { spelling, spellingMemory } = decode({ header_key_format: { proper_case_words: {} } });
     expect([spelling?.nameOf('x-a'), spellingMemory]).toEqual(['X-A', null]);

@@ -249,6 +249,10 @@ describe('listener', () => {
       `${here}.route_config.virtual_hosts[0].domains: is empty`,
     ],
     [
+      withManager({ common_http_protocol_options: { max_response_headers_kb: 8 } }),
+      `${here}.common_http_protocol_options.max_response_headers_kb: is for connections to upstreams only`,
+    ],
+    [
       withManager({ common_http_protocol_options: { max_headers_count: 0 } }),
       `${here}.common_http_protocol_options.max_headers_count: must be more than 0`,
     ],

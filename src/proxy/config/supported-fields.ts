@@ -41,7 +41,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails':
     'subject cert dns uri',
   'envoy.config.core.v3.Http1ProtocolOptions':
-    'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message header_key_format',
+    'accept_http_10 default_host_for_http_10 allow_custom_methods override_stream_error_on_invalid_http_message header_key_format allow_absolute_url',
   'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat': 'proper_case_words stateful_formatter',
   'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig':
     'forward_reason_phrase formatter_type_on_envoy_headers',
@@ -55,7 +55,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': 'mutations',
   'envoy.config.core.v3.SchemeHeaderTransformation': 'scheme_to_overwrite',
   'envoy.config.core.v3.HttpProtocolOptions':
-    'idle_timeout max_connection_duration max_connection_duration_jitter max_stream_duration max_headers_count max_requests_per_connection headers_with_underscores_action',
+    'idle_timeout max_connection_duration max_connection_duration_jitter max_stream_duration max_headers_count max_response_headers_kb max_requests_per_connection headers_with_underscores_action',
   'envoy.config.core.v3.Http2ProtocolOptions':
     'hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message connection_keepalive',
   'envoy.config.core.v3.KeepaliveSettings': 'interval timeout interval_jitter connection_idle_interval',

@@ -3,6 +3,7 @@
 import type { AddressTest } from '../../lib/cidr.ts';
 import type { HttpFilter } from '../filter/filter.ts';
 import type { HeadEdits } from '../filter/header-mutation.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { Underscores } from '../http/underscores.ts';
 import type { Http1Options } from '../http1/options.ts';
 import type { Http2Options } from '../http2/options.ts';
@@ -258,6 +259,7 @@ export type UpstreamHttpConfig = {
   readonly protocol: 'http1' | 'http2' | 'alpn' | 'downstream';
   readonly http1: Http1Options;
   readonly http2: Http2Options;
+  readonly responseLimits: ResponseLimits;
   /** Milliseconds, 0 is no limit. */
   readonly maxConnectionDuration: number;
   /** Milliseconds for one try of a request, 0 is none. */

@@ -11,6 +11,7 @@ import {
   HttpProtocolOptionsSchema,
 } from '../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import type { HeadEdits } from '../filter/header-mutation.ts';
+import { defaultResponseLimits, type ResponseLimits } from '../http/response-limits.ts';
 import type { Http1Options } from '../http1/options.ts';
 import { unpack } from './any.ts';
 import { at, ConfigError } from './config-error.ts';
@@ -19,7 +20,7 @@ import { decodeHttp2Options } from './http2-options.ts';
 import type { RequestNames } from './tls-types.ts';
 import type { ClusterConfig, UpstreamHttpConfig } from './types.ts';
 import { decodeUpstreamFilters } from './upstream-filters.ts';
-import { millis } from './values.ts';
+import { LARGEST_HEAD_KIB, millis } from './values.ts';
 
 const IDLE = 3_600_000;
 const EXTENSION = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -28,8 +29,6 @@ export function decodeUpstreamHttp(
   cluster: Cluster,
 ): Pick<ClusterConfig, 'http' | 'idleTimeout' | 'maxRequestsPerConnection'> {
   const { protocol, http1, options, optionsPath, common, commonPath, names, edits } = protocolOptions(cluster);
-  if (common?.maxHeadersCount !== undefined)
-    throw new ConfigError(at(commonPath, 'max_headers_count'), 'is not supported');
   if (common !== undefined && common.headersWithUnderscoresAction !== UnderscoresAction.ALLOW)
     throw new ConfigError(at(commonPath, 'headers_with_underscores_action'), 'is for connections of clients only');
   if (common?.maxConnectionDurationJitter !== undefined)
@@ -39,6 +38,7 @@ export function decodeUpstreamHttp(
       protocol,
       http1,
       http2: decodeHttp2Options(options, optionsPath),
+      responseLimits: decodeLimits(common, commonPath),
       maxConnectionDuration: millis(common?.maxConnectionDuration, 0, at(commonPath, 'max_connection_duration')),
       maxStreamDuration: millis(common?.maxStreamDuration, 0, at(commonPath, 'max_stream_duration')),
       preconnectRatio: decodePreconnect(cluster),
@@ -120,6 +120,16 @@ function ofExtension(
     default:
       throw new ConfigError(path, 'names no protocol (hint: explicit_http_config)');
   }
+}
+
+function decodeLimits(common: CommonOptions | undefined, path: string): ResponseLimits {
+  const { maxHeadersCount, maxResponseHeadersKb } = common ?? {};
+  if (maxHeadersCount === 0) throw new ConfigError(at(path, 'max_headers_count'), 'must be more than 0');
+  const { maxHeadBytes, maxHeaders } = defaultResponseLimits;
+  const kib = maxResponseHeadersKb ?? maxHeadBytes / 1024;
+  if (kib < 1 || kib > LARGEST_HEAD_KIB)
+    throw new ConfigError(at(path, 'max_response_headers_kb'), `must be 1 to ${LARGEST_HEAD_KIB}`);
+  return { maxHeadBytes: kib * 1024, maxHeaders: maxHeadersCount ?? maxHeaders };
 }
 
 function decodeNames(options: UpstreamHttpProtocolOptions | undefined): RequestNames | null {

@@ -8,6 +8,9 @@ import { at, ConfigError } from './config-error.ts';
 /** Files named in resources (certificates, bodies) larger than this are refused. */
 const MAXIMUM_FILE = 1024 * 1024;
 
+/** Envoy's own limit on how large heads may be configured to be. */
+export const LARGEST_HEAD_KIB = 8192;
+
 /** Milliseconds; `fallback` when absent. */
 export function millis(duration: Duration | undefined, fallback: number, path: string): number {
   if (duration === undefined) return fallback;

@@ -113,7 +113,7 @@ export class HealthChecks implements HealthWatch {
     connectTimeout: number,
   ): Pool {
     const stats = new ClusterStats();
-    const { http1, http2 } = this.#owner.config();
+    const { http1, http2, responseLimits } = this.#owner.config();
     const target = { address, port, connector, stats: new HostStats(), purpose: null, onUnused: nothing };
     const settings = {
       connectTimeout,
@@ -123,6 +123,7 @@ export class HealthChecks implements HealthWatch {
       preconnectRatio: 1,
       http1,
       http2,
+      responseLimits,
       stats,
       http2Stats: new Http2Stats(),
       ...this.#services,

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler, ResetReason } from '../http/stream.ts';
 import type { WireBytes } from '../http/wire-bytes.ts';
 import { BodyDecoder, type BodySink } from './body-decoder.ts';
@@ -21,9 +22,7 @@ export type ClientConnectionOwner = {
   onClosed(connection: Http1ClientConnection): void;
 };
 
-// Envoy's limits for upstream responses.
-const MAX_HEAD_BYTES = 61_440;
-const MAX_HEADERS = 100;
+type Http1ClientOptions = { readonly http1: Http1Options; readonly responseLimits: ResponseLimits };
 
 export class Http1ClientConnection implements ClientSession, ClientStream, BodySink {
   /** Monotonic milliseconds since which it waits in a pool, and whether it does; the pool's to write. */
@@ -32,9 +31,9 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   requests = 0;
   readonly #socket: Socket;
   readonly #tls: UpstreamTls | null;
-  readonly #options: Http1Options;
+  readonly #options: Http1ClientOptions;
   readonly #owner: ClientConnectionOwner;
-  readonly #reader = new HeadReader(MAX_HEAD_BYTES);
+  readonly #reader: HeadReader;
   readonly #parser: ResponseParser;
   readonly #body: BodyDecoder;
   readonly #output: Output;
@@ -54,13 +53,15 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
   #connection: UpstreamConnection | null = null;
   #meter: WireMeter | null = null;
 
-  constructor(socket: Socket, tls: UpstreamTls | null, options: Http1Options, owner: ClientConnectionOwner) {
+  constructor(socket: Socket, tls: UpstreamTls | null, options: Http1ClientOptions, owner: ClientConnectionOwner) {
     this.#socket = socket;
     this.#tls = tls;
     this.#options = options;
     this.#owner = owner;
-    this.#parser = new ResponseParser(MAX_HEADERS, options.spellingMemory);
-    this.#body = new BodyDecoder(this, MAX_HEADERS);
+    const { maxHeadBytes, maxHeaders } = options.responseLimits;
+    this.#reader = new HeadReader(maxHeadBytes);
+    this.#parser = new ResponseParser(maxHeaders, options.http1.spellingMemory);
+    this.#body = new BodyDecoder(this, maxHeaders);
     this.#output = new Output(socket);
     socket.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
     socket.on('end', () => this.#guard(() => this.#lost(true)));
@@ -97,7 +98,7 @@ export class Http1ClientConnection implements ClientSession, ClientStream, BodyS
     this.#answered = false;
     this.requests += 1;
     const { text: plain, framing } = requestHead(head, last);
-    const text = spelled(plain, head.headers, this.#options.spelling);
+    const text = spelled(plain, head.headers, this.#options.http1.spelling);
     this.#meter = wire && new WireMeter(wire, this.#output);
     this.#output.begin(text, framing);
     this.#meter?.saidHead(text);

@@ -10,9 +10,11 @@ export type Http1Options = {
   readonly spelling: Spelling | null;
   /** Whether and how the spelling of what the peer sends is passed on. */
   readonly spellingMemory: SpellingMemory | null;
+  /** Targets of requests may be URLs; otherwise such a URL counts as a path. */
+  readonly takesUrls: boolean;
 };
 
-export const defaultHttp1Options: Http1Options = { spelling: null, spellingMemory: null };
+export const defaultHttp1Options: Http1Options = { spelling: null, spellingMemory: null, takesUrls: true };
 
 export type ServerConnectionOptions = HeadLimits &
   DepartureLimits &

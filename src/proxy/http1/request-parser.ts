@@ -96,7 +96,7 @@ export class RequestParser {
       headers: headersOf(section.fields, text, this.#options.http1.spellingMemory),
     };
     if (target.charCodeAt(0) !== 0x2f || method === 'CONNECT') {
-      const wrong = readTarget(head);
+      const wrong = readTarget(head, this.#options.http1.takesUrls);
       if (wrong !== null) return wrong;
     }
     // RFC 9112 section 3.2: a 1.1 request without Host is answered 400, also when the target is absolute; 1.0 may do without, if it says elsewhere where to.
@@ -121,7 +121,7 @@ function upgradeOf(value: string): string {
 }
 
 /** Targets that are not a plain path: absolute-form, authority-form of CONNECT, asterisk-form of OPTIONS. */
-function readTarget(head: RequestHead): CodecFault | null {
+function readTarget(head: RequestHead, takesUrls: boolean): CodecFault | null {
   const target = head.path;
   if (head.method === 'CONNECT') {
     if (!/^[^/?#@]+:\d{1,5}$/.test(target)) return fault.url;
@@ -132,6 +132,7 @@ function readTarget(head: RequestHead): CodecFault | null {
   if (target === '*') return head.method === 'OPTIONS' ? null : fault.url;
   const absolute = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/.exec(target);
   if (!absolute) return fault.codec;
+  if (!takesUrls) return null;
   const scheme = absolute[1]!.toLowerCase();
   if (scheme !== 'http' && scheme !== 'https') return fault.scheme;
   const at = absolute[2]!.indexOf('@');

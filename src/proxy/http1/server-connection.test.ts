@@ -375,6 +375,13 @@ describe('framing of responses', () => {
   });
 });
 
+test('URLs as targets count as paths where they are not taken', () => {
+  const http1 = { ...defaultHttp1Options, takesUrls: false };
+  expect(deliver(whole('GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n'), { http1 })).toEqual([
+    '200 GET a http://b/x {} []',
+  ]);
+});
+
 test.each<[underscores: ServerConnectionOptions['underscores'], answer: string]>([
   ['allow', '200 GET a / {x_a=1&x-b=2} []'],
   ['drop', '200 GET a / {x-b=2} []'],

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { UpstreamConnection, UpstreamTls } from '../http/exchange.ts';
 import type { RequestHead } from '../http/message.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { ClientSession, ClientStream, ClientStreamHandler } from '../http/stream.ts';
 import { fieldBytes, requestBytes, responseBytes, type WireBytes } from '../http/wire-bytes.ts';
 import { BlockReader } from './block-reader.ts';
@@ -23,7 +24,7 @@ export type Http2ClientOwner = Http2Owner & {
   onClosed(session: Http2ClientConnection): void;
 };
 
-const MAX_HEAD_BYTES = 61_440;
+type Http2ClientOptions = { readonly http2: Http2Options; readonly responseLimits: ResponseLimits };
 
 export class Http2ClientConnection implements ClientSession, Http2Side {
   readonly client = true;
@@ -42,12 +43,12 @@ export class Http2ClientConnection implements ClientSession, Http2Side {
   #full = false;
   #handler: ClientStreamHandler | null = null;
 
-  constructor(socket: Socket, tls: UpstreamTls | null, options: Http2Options, owner: Http2ClientOwner) {
+  constructor(socket: Socket, tls: UpstreamTls | null, options: Http2ClientOptions, owner: Http2ClientOwner) {
     this.#owner = owner;
     const { localAddress: address = '', localPort: port = 0 } = socket;
     this.connection = { protocol: 'HTTP/2', local: { address, port }, tls };
-    this.#connection = new Http2Connection(socket, options, MAX_HEAD_BYTES, owner, this);
-    this.#blocks = new BlockReader(this.#connection.decoder, () => new ResponseFields());
+    this.#connection = new Http2Connection(socket, options.http2, options.responseLimits.maxHeadBytes, owner, this);
+    this.#blocks = new BlockReader(this.#connection.decoder, () => new ResponseFields(options.responseLimits));
     socket.on('data', (bytes: Buffer) => this.#connection.guard(() => this.#connection.receive(bytes)));
     this.#connection.start(PREFACE);
   }

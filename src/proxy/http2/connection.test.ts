@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { HeaderMap } from '../http/headers.ts';
+import { defaultResponseLimits } from '../http/response-limits.ts';
 import type { ClientStreamHandler, ServerStream, StreamAcceptor } from '../http/stream.ts';
 import { testExchange } from '../testing/exchange.ts';
 import { MemorySocket } from '../testing/memory-socket.ts';
@@ -353,7 +354,9 @@ describe('the end of a server’s connection', () => {
 function open(options: Partial<Http2Options> = {}) {
   const socket = new MemorySocket();
   const around = surroundings();
-  const connection = new Http2ClientConnection(socket, null, { ...defaultHttp2Options, ...options }, around.owner);
+  const http2 = { ...defaultHttp2Options, ...options };
+  const limits = { http2, responseLimits: defaultResponseLimits };
+  const connection = new Http2ClientConnection(socket, null, limits, around.owner);
   const ask = (method = 'GET', last = true) => {
     const heard: string[] = [];
     const handler: ClientStreamHandler = {

@@ -1,13 +1,10 @@
 // Fields of a header block → a response head or trailers, by the rules of RFC 9113 section 8.3.2.
 import { HeaderMap } from '../http/headers.ts';
 import type { ResponseHead } from '../http/message.ts';
+import type { ResponseLimits } from '../http/response-limits.ts';
 import type { BlockFields } from './block-reader.ts';
 import { decimal } from './decimal.ts';
 import { kind } from './field-kind.ts';
-
-// Envoy's limits for upstream responses.
-const MAX_HEAD_BYTES = 61_440;
-const MAX_HEADERS = 100;
 
 /** Collects one block, which may be the head or the trailers of many messages. */
 export class ResponseFields implements BlockFields {
@@ -18,6 +15,11 @@ export class ResponseFields implements BlockFields {
   #status = 0;
   #regular = false;
   #bytes = 0;
+  readonly #limits: ResponseLimits;
+
+  constructor(limits: ResponseLimits) {
+    this.#limits = limits;
+  }
 
   begin(): void {
     this.wrong = false;
@@ -30,7 +32,8 @@ export class ResponseFields implements BlockFields {
 
   onField(name: string, value: string, what: number): void {
     this.#bytes += name.length + value.length;
-    if (this.#bytes > MAX_HEAD_BYTES || this.#fields.length >= MAX_HEADERS * 2) this.wrong = true;
+    if (this.#bytes > this.#limits.maxHeadBytes || this.#fields.length >= this.#limits.maxHeaders * 2)
+      this.wrong = true;
     else if (what === kind.status) this.#setStatus(value);
     else {
       this.#regular = true;

@@ -10,6 +10,7 @@ import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfi
 import { noChecks } from '../config/tls-validation.ts';
 import type { ClusterConfig, FilterChainConfig, HttpConnectionConfig, ListenerConfig } from '../config/types.ts';
 import { noRouteLimits } from '../filter/rate-limit/route-limits.ts';
+import { defaultResponseLimits } from '../http/response-limits.ts';
 import { defaultHttp1Options } from '../http1/options.ts';
 import { defaultHttp2Options } from '../http2/options.ts';
 import { noExemptions } from '../overload/listener-overload.ts';
@@ -35,6 +36,7 @@ export function cluster(name: string, ports: readonly number[], change: Partial<
       protocol: 'http1',
       http1: defaultHttp1Options,
       http2: defaultHttp2Options,
+      responseLimits: defaultResponseLimits,
       maxConnectionDuration: 0,
       maxStreamDuration: 0,
       preconnectRatio: 1,
