@@ -141,6 +141,8 @@ export class Exchange {
   /** What an inbound peer's proxy said of itself in `x-tulle-peer`; believed only where the certificate agrees. '' without it. */
   peer = '';
   endpoint: Endpoint | null = null;
+  /** Endpoints of all attempts, in their order; null where there was one at most. */
+  endpoints: Endpoint[] | null = null;
   /** Which endpoints of a cluster with subsets may be chosen: from the route's metadata match. */
   subset: SubsetCriteria | null = null;
   /** The endpoint that a filter wants for this request. */
@@ -152,6 +154,8 @@ export class Exchange {
   trailers: HeaderMap | null = null;
   /** Of the last attempt that got a connection. */
   upstream: UpstreamConnection | null = null;
+  /** Those of all attempts, in their order; null where there was one at most. */
+  upstreams: UpstreamConnection[] | null = null;
   /** Envoy's `RESPONSE_CODE_DETAILS`, as in `via_upstream`, `route_not_found`, `rbac_access_denied_matched_policy[…]`. */
   details = '';
   /** Why the proxy ended the connection itself (`CONNECTION_TERMINATION_DETAILS`), else ''. */
@@ -220,5 +224,23 @@ export class Exchange {
     this.downstreamWire = wire;
     this.clientAddress = downstream.remote.address;
     if (downstream.filterState !== null) this.filterState = new Map(downstream.filterState);
+  }
+
+  /** Another attempt. */
+  goesTo(endpoint: Endpoint): void {
+    if (this.endpoint !== null) {
+      this.endpoints ??= [this.endpoint];
+      this.endpoints.push(endpoint);
+    }
+    this.endpoint = endpoint;
+  }
+
+  /** An attempt has got a connection. */
+  goesOver(upstream: UpstreamConnection): void {
+    if (this.upstream !== null) {
+      this.upstreams ??= [this.upstream];
+      this.upstreams.push(upstream);
+    }
+    this.upstream = upstream;
   }
 }

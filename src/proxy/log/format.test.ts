@@ -49,7 +49,10 @@ function finished() {
   exchange.upstreamSentEnd = 1003;
   exchange.upstreamFailure = 'connection refused';
   exchange.metadata = new Map([['ns', { key: { deep: 'value' } }]]);
-  exchange.endpoint = { address: '10.9.8.7', port: 90, name: '10.9.8.7:90' } as never;
+  exchange.upstreams = [{ ...exchange.upstream, protocol: 'HTTP/2' }, exchange.upstream];
+  const [first, last] = [85, 90].map((port) => ({ address: '10.9.8.7', hostname: '', port, name: `10.9.8.7:${port}` }));
+  exchange.goesTo({ ...first, hostname: 'first' } as never);
+  exchange.goesTo(last as never);
   exchange.route = {
     name: 'route',
     virtualHost: 'host',
@@ -69,6 +72,10 @@ describe('operators', () => {
     ['RESPONSE_HEADER(grpc-status)', '14', '-'],
     ['RESPONSE_TRAILER(x-t)', 'late', '-'],
     ['ROUNDTRIP_DURATION', '-', '-'],
+    ['UPSTREAM_HOSTS_ATTEMPTED', '10.9.8.7:85,10.9.8.7:90', '-'],
+    ['UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT', '10.9.8.7,10.9.8.7', '-'],
+    ['UPSTREAM_HOST_NAMES_ATTEMPTED', 'first,10.9.8.7:90', '-'],
+    ['UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT', 'first,10.9.8.7', '-'],
     ['REQ(User-Agent)', 'curl', '-'],
     ['REQ(X)', '1', '-'],
     ['REQ(NONE?:PATH)', '/a?b', '/'],
@@ -273,4 +280,14 @@ test('structures of metadata keep their form in JSON, with members in order', ()
   exchange.metadata = new Map([['n', { b: [1, { d: 1, c: null }], a: true }]]);
   const json = compileJson({ m: '%DYNAMIC_METADATA(n)%', t: 'x%DYNAMIC_METADATA(n:a)%' }, 'f', { omitMissing: false });
   expect(JSON.stringify(json(exchange, null, 0))).toBe('{"m":{"a":true,"b":[1,{"c":null,"d":1}]},"t":"xtrue"}');
+});
+
+test('connections have numbers that tell them apart', () => {
+  const exchange = finished();
+  const [last, all] = say('%UPSTREAM_CONNECTION_ID% %UPSTREAM_CONNECTION_IDS_ATTEMPTED%', exchange).split(' ');
+  const [before, same] = all!.split(',');
+  expect(same).toBe(last);
+  expect(before).not.toBe(last);
+  expect(say('%UPSTREAM_CONNECTION_IDS_ATTEMPTED%', exchange)).toBe(all);
+  expect(say('%UPSTREAM_CONNECTION_ID%', testExchange())).toBe('0');
 });

@@ -93,7 +93,7 @@ export class Forwarding extends Timer implements TriesOwner {
 
   onSent(attempt: Attempt, session: ClientSession): void {
     const exchange = this.#exchange;
-    exchange.upstream = session.connection;
+    exchange.goesOver(session.connection);
     exchange.upstreamSent = this.#services.clock.now();
     exchange.charges?.count('total');
     attempt.timers?.sent();

@@ -87,7 +87,7 @@ export class Tries {
     }
     const exchange = this.#exchange;
     const { request } = exchange;
-    exchange.endpoint = host;
+    exchange.goesTo(host);
     this.#retry?.note(host);
     this.#action.rewriteForHost?.(request, host.hostname);
     this.#cluster.config.http.edits?.request(exchange);

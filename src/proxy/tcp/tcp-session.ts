@@ -156,7 +156,7 @@ export class TcpSession {
       return;
     }
     record.attempts += 1;
-    record.endpoint = host;
+    record.goesTo(host);
     this.#await(host, () => this.#connect(cluster, choice));
   }
 

@@ -9,6 +9,7 @@ import { formatFlags, formatFlagsLong } from '../../http/flags.ts';
 import type { HeaderMap } from '../../http/headers.ts';
 import { clusterName } from '../../route/chosen-cluster.ts';
 import { addresses } from './addresses.ts';
+import { attempts } from './attempts.ts';
 import { compileCel } from './cel.ts';
 import { certificates } from './certificates.ts';
 import { durations } from './durations.ts';
@@ -151,6 +152,7 @@ const withParameter: Operators = {
 const OPERATORS: Operators = {
   ...exchanged,
   ...addresses,
+  ...attempts,
   ...certificates,
   ...durations,
   ...paths,
