@@ -1,6 +1,7 @@
 // The endpoints of one priority, sorted by fitness and locality. Lists keep their identity while they stay the same, because
 // schedules and tables belong to them.
 import type { Assignment } from '../config/cluster-types.ts';
+import { localityFields } from '../config/locality.ts';
 import type { Endpoint } from './balancer.ts';
 import { fitnessOf, isExcluded } from './health.ts';
 
@@ -91,9 +92,9 @@ function keep(before: readonly Endpoint[], after: readonly Endpoint[]): readonly
 }
 
 function byLocality(a: string, b: string): number {
-  const [left, right] = [a.split('/'), b.split('/')];
-  for (let i = 0; i < 3; i++) {
-    const [x, y] = [left[i] ?? '', right[i] ?? ''];
+  const [left, right] = [localityFields(a), localityFields(b)];
+  for (const field of ['region', 'zone', 'subZone'] as const) {
+    const [x, y] = [left[field], right[field]];
     if (x !== y) return x < y ? -1 : 1;
   }
   return 0;

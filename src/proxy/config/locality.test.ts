@@ -5,6 +5,7 @@ test.for([
   ['all of it', { region: 'r', zone: 'z', subZone: 's' }, 'r/z/s'],
   ['no sub-zone', { region: 'r', zone: 'z', subZone: '' }, 'r/z'],
   ['a zone alone', { region: '', zone: 'z', subZone: '' }, '/z'],
+  ['slashes', { region: 'a/b', zone: '/', subZone: '%2F' }, 'a%2Fb/%2F/%252F'],
   ['nothing', { region: '', zone: '', subZone: '' }, ''],
 ] as const)('names and reads a locality: %s', ([, fields, name]) => {
   expect(localityName(fields)).toBe(name);

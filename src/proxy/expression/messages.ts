@@ -2,6 +2,7 @@
 
 import type { CelInput, CelMap } from '@bufbuild/cel';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { localityFields } from '../config/locality.ts';
 import { bytesOf } from '../route/match/string-matcher.ts';
 import { cel } from './library.ts';
 import { type Attribute, View } from './seen.ts';
@@ -44,7 +45,8 @@ export function plainMetadata(metadata: Readonly<Record<string, unknown>>): CelI
 
 /** `envoy.config.core.v3.Locality`, from `region/zone/sub_zone`. */
 export function localityMessage(locality: string): CelInput {
-  const parts = locality.split('/').map(bytesOf);
+  const { region, zone, subZone } = localityFields(locality);
+  const parts = [region, zone, subZone].map(bytesOf);
   const fields = ['region', 'zone', 'sub_zone'];
   const set = fields.map((name, i) => [name, parts[i] ?? ''] as const).filter(([, value]) => value !== '');
   return message((key) => (fields.includes(key) ? (parts[fields.indexOf(key)] ?? '') : undefined), {
