@@ -64,6 +64,7 @@ export class Figures {
       yield [scope, cluster.stats];
       if (cluster.sizes !== null) yield [scope, cluster.sizes];
       if (cluster.budgets !== null) yield [scope, cluster.budgets];
+      if (cluster.loadStreams !== null) yield [`${scope}.lb_orca_oob`, cluster.loadStreams];
       yield* endpointFigures(cluster);
       yield [`${scope}.http2`, cluster.http2Stats];
       for (const [priority, breaker] of Object.entries(cluster.breakers)) {

@@ -4,7 +4,7 @@ import { remembered } from '../../lib/remembered.ts';
 
 /** Everything that goes down as well as up; whatever is no gauge is a counter. */
 const GAUGES =
-  /(?:_active|_buffered|_open|_open_gauge|^cluster_manager\.\w+_clusters|\.endpoint\..+\.healthy|membership_(?:total|healthy|degraded|excluded)|max_host_weight|\.remaining_\w+|\.pressure|\.active_faults|\.gradient_controller\.(?!rq_blocked)\w+|\.http_bandwidth_limit\.\w+_(?:pending|incoming_size|allowed_size)|connected_state|^listener_manager\.total_\w+|\.draining_listeners|^runtime\.num_\w+|^server\.(?:live|state|uptime|concurrency|version|total_connections|parent_connections|memory_\w+|event_loop_lag_ms|days_until_first_cert_expiring))$/;
+  /(?:_active|_buffered|_open|_open_gauge|^cluster_manager\.\w+_clusters|\.endpoint\..+\.healthy|membership_(?:total|healthy|degraded|excluded)|max_host_weight|\.remaining_\w+|\.pressure|\.active_(?:faults|sessions)|\.gradient_controller\.(?!rq_blocked)\w+|\.http_bandwidth_limit\.\w+_(?:pending|incoming_size|allowed_size)|connected_state|^listener_manager\.total_\w+|\.draining_listeners|^runtime\.num_\w+|^server\.(?:live|state|uptime|concurrency|version|total_connections|parent_connections|memory_\w+|event_loop_lag_ms|days_until_first_cert_expiring))$/;
 
 export function isGauge(name: string): boolean {
   return GAUGES.test(name);

@@ -18,6 +18,7 @@ const policy: ReportedLoadConfig = {
   kind: 'reported-load',
   blackout: 10_000,
   expiration: 180_000,
+  streamPeriod: null,
   updatePeriod: 1000,
   errorPenalty: 0,
   metrics: [],

@@ -32,13 +32,14 @@ export class ReportedLoad {
     this.#config = config;
   }
 
-  /** Reports that make no weight change nothing. */
-  report(load: LoadReport, now: number): void {
+  /** Whether it makes a weight; else it changes nothing. */
+  report(load: LoadReport, now: number): boolean {
     const weight = weightOf(load, this.#config);
-    if (weight === null) return;
+    if (weight === null) return false;
     this.#weight = weight;
     this.#last = now;
     this.#since = Math.min(this.#since, now);
+    return true;
   }
 
   /** null: its reports are too new, or too old. After a silence the first ones are too new again. */

@@ -21,6 +21,7 @@ import { Cluster } from '../cluster/cluster.ts';
 import { nothingOnDemand } from '../config/on-demand.ts';
 import { noRuntime } from '../config/runtime-keys.ts';
 import type { ClusterConfig } from '../config/types.ts';
+import { frameMessage } from '../http/grpc-messages.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { Overload } from '../overload/overload.ts';
 import { compileRetriable } from '../route/retry-on.ts';
@@ -30,7 +31,6 @@ import { freePort } from '../testing/origin.ts';
 import type { CallServices } from './call.ts';
 import { ClusterClient } from './cluster-client.ts';
 import type { UnaryOutcome } from './grpc-call.ts';
-import { frameMessage } from './grpc-messages.ts';
 import type { HttpCall, HttpOutcome } from './http-call.ts';
 
 const open: { close(): unknown }[] = [];

@@ -1,10 +1,11 @@
 // A gRPC stream over a cluster, its messages as bytes.
+
+import { frameMessage, MessageReader } from '../http/grpc-messages.ts';
 import { decodeGrpcMessage, grpcStatusOf } from '../http/grpc-status.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { RequestHead } from '../http/message.ts';
 import type { AttemptOutcome } from '../route/table.ts';
 import { Call, type CallFailure, type CallServices, markOwn } from './call.ts';
-import { frameMessage, MessageReader } from './grpc-messages.ts';
 import { type CallRetry, failureOutcome } from './repeated.ts';
 
 export type GrpcTarget = {

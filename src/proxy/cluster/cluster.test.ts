@@ -57,7 +57,7 @@ describe('an update', () => {
   });
 
   test('of endpoints: weights by what they say of their load, anew with every period', () => {
-    const timing = { blackout: 0, expiration: 10_000, updatePeriod: 1000 };
+    const timing = { blackout: 0, expiration: 10_000, updatePeriod: 1000, streamPeriod: null };
     const policy = { kind: 'reported-load', ...timing, errorPenalty: 0, metrics: [], slowStart: null } as const;
     const { clock, cluster, config } = make({ balancing: policy });
     const weights = () => cluster.hosts.map(({ weight }) => weight);

@@ -18,6 +18,7 @@ import { Host } from './host.ts';
 import { HostMaker } from './host-maker.ts';
 import { reconcile } from './host-set.ts';
 import { Initialization } from './initialization.ts';
+import type { LoadStreamStats } from './load-stream.ts';
 import { countMembers, fitPercent } from './membership.ts';
 import { poolLimits } from './pool-limits.ts';
 import { ReportedWeights } from './reported-weights.ts';
@@ -89,7 +90,7 @@ export class Cluster {
       applyNone: () => this.#rebalance(),
     });
     this.#weights = new ReportedWeights(services, () => this.#hosts);
-    this.#weights.follow(config.balancing);
+    this.#weights.follow(config);
     this.#balancer = createBalancer(config, NO_ENDPOINTS, [], this.#balancing);
     this.#discovery.start(config.discovery);
   }
@@ -109,6 +110,11 @@ export class Cluster {
     if (!this.#config.tracksSizes) return null;
     this.#sizes ??= new RequestSizes();
     return this.#sizes;
+  }
+
+  /** Of streams on which endpoints say their load; null where they are not asked. */
+  get loadStreams(): LoadStreamStats | null {
+    return this.#weights.stats;
   }
 
   /** null where nobody asks for them. */
@@ -183,7 +189,7 @@ export class Cluster {
     this.#maker.update(config, { transports: !sameHosts });
     if (!sameJson(before.balancing, config.balancing)) {
       for (const host of this.#hosts) this.#maker.measure(host);
-      this.#weights.follow(config.balancing);
+      this.#weights.follow(config);
     }
     this.#health.update(config);
     if (!sameHosts) this.#remake();
@@ -334,11 +340,13 @@ export class Cluster {
   #makeHost(endpoint: EndpointConfig): Host {
     const host = this.#maker.make(endpoint);
     this.#health.add(host);
+    this.#weights.add(host);
     return host;
   }
 
   #retire(host: Host): void {
     this.#health.remove(host);
+    this.#weights.remove(host);
     host.pools.retire();
   }
 }

@@ -41,6 +41,8 @@ export type ReportedLoadConfig = {
   readonly expiration: number;
   /** How often weights are made anew. */
   readonly updatePeriod: number;
+  /** How often endpoints report on streams of their own, beside responses; null: they do not. */
+  readonly streamPeriod: number | null;
   /** How much the share of errors adds to utilization. */
   readonly errorPenalty: number;
   /** Where utilization is, for endpoints without one of the application: `named_metrics.queue`, `utilization.*`. */

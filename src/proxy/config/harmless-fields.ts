@@ -46,9 +46,6 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     update_merge_window: 'whatever it is, Envoy, too, does at once what is said of endpoints anew',
   },
-  'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': {
-    oob_reporting_period: 'of reports beside responses, which are refused',
-  },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
     proximity: 'unused by Envoy itself',
     metadata: 'read by no balancer',

@@ -20,6 +20,7 @@ type HashingMessage = {
 type RingMessage = { readonly minimumRingSize?: bigint | undefined; readonly maximumRingSize?: bigint | undefined };
 type ReportedLoadMessage = {
   readonly enableOobLoadReport?: boolean | undefined;
+  readonly oobReportingPeriod?: Duration | undefined;
   readonly blackoutPeriod?: Duration | undefined;
   readonly weightExpirationPeriod?: Duration | undefined;
   readonly weightUpdatePeriod?: Duration | undefined;
@@ -53,9 +54,6 @@ export function sensibleBias(value: number): number {
 }
 
 export function reportedLoadPolicy(message: ReportedLoadMessage, path: string): Of<'reported-load'> {
-  if (message.enableOobLoadReport === true) {
-    throw new ConfigError(at(path, 'enable_oob_load_report'), 'is not supported (hint: reports come with responses)');
-  }
   const errorPenalty = message.errorUtilizationPenalty ?? 0;
   if (!(errorPenalty >= 0)) throw new ConfigError(at(path, 'error_utilization_penalty'), 'must be 0 or more');
   return {
@@ -63,6 +61,9 @@ export function reportedLoadPolicy(message: ReportedLoadMessage, path: string): 
     blackout: millis(message.blackoutPeriod, 10_000, at(path, 'blackout_period')),
     expiration: millis(message.weightExpirationPeriod, 180_000, at(path, 'weight_expiration_period')),
     updatePeriod: millis(message.weightUpdatePeriod, 1_000, at(path, 'weight_update_period')),
+    streamPeriod: message.enableOobLoadReport
+      ? millis(message.oobReportingPeriod, 10_000, at(path, 'oob_reporting_period'))
+      : null,
     errorPenalty,
     metrics: message.metricNamesForComputingUtilization,
     slowStart: decodeSlowStart(message.slowStartConfig, at(path, 'slow_start_config')),

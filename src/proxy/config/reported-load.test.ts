@@ -13,6 +13,7 @@ const defaults = {
   blackout: 10_000,
   expiration: 180_000,
   updatePeriod: 1000,
+  streamPeriod: null,
   errorPenalty: 0,
   metrics: [],
   slowStart: null,
@@ -23,6 +24,8 @@ const metrics = ['named_metrics.queue'];
 test.each<[string, JsonObject, object]>([
   ['nothing', {}, {}],
   ['no reports beside responses', { enableOobLoadReport: false, oobReportingPeriod: '1s' }, {}],
+  ['streams', { enableOobLoadReport: true }, { streamPeriod: 10_000 }],
+  ['streams at times', { enableOobLoadReport: true, oobReportingPeriod: '2s' }, { streamPeriod: 2_000 }],
   ['times', { blackoutPeriod: '2s', weightExpirationPeriod: '9s' }, { blackout: 2000, expiration: 9000 }],
   ['how often', { weightUpdatePeriod: '0.25s' }, { updatePeriod: 250 }],
   ['errors', { errorUtilizationPenalty: 0.5 }, { errorPenalty: 0.5 }],
@@ -34,10 +37,6 @@ test.each<[string, JsonObject, object]>([
 
 const path = 'load_balancing_policy.policies[0].typed_extension_config.typed_config';
 test.each<[JsonObject, string]>([
-  [
-    { enableOobLoadReport: true },
-    `${path}.enable_oob_load_report: is not supported (hint: reports come with responses)`,
-  ],
   [{ errorUtilizationPenalty: -1 }, `${path}.error_utilization_penalty: must be 0 or more`],
   [{ oobReportingConfig: {} }, `${path}.oob_reporting_config: is not supported`],
 ])('refuses %j', (fields, wants) => {

@@ -161,7 +161,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest':
     'choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan selection_method',
   'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin':
-    'enable_oob_load_report blackout_period weight_expiration_period weight_update_period error_utilization_penalty metric_names_for_computing_utilization slow_start_config',
+    'enable_oob_load_report oob_reporting_period blackout_period weight_expiration_period weight_update_period error_utilization_penalty metric_names_for_computing_utilization slow_start_config',
   'envoy.extensions.load_balancing_policies.random.v3.Random': 'locality_lb_config',
   'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash':
     'hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor consistent_hashing_lb_config locality_weighted_lb_config',

@@ -3,15 +3,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { unfit } from '../balance/health.ts';
-import { CircuitBreaker } from '../cluster/circuit-breaker.ts';
 import type { HealthOwner, HealthWatch } from '../cluster/health-watch.ts';
 import type { Host } from '../cluster/host.ts';
-import { HostStats } from '../cluster/host-stats.ts';
-import { Pool, type PoolProtocol } from '../cluster/pool.ts';
-import { ClusterStats } from '../cluster/stats.ts';
-import type { Limits } from '../config/cluster-types.ts';
+import { ownPool } from '../cluster/own-pool.ts';
+import type { PoolProtocol } from '../cluster/pool.ts';
 import type { HealthCheckConfig } from '../config/health-check-types.ts';
-import { Http2Stats } from '../http2/stats.ts';
 import { EventLog, type LineWriter } from './event-log.ts';
 import { ExchangeProbe } from './exchange-probe.ts';
 import { grpcQuestion } from './grpc-question.ts';
@@ -28,16 +24,6 @@ export type CheckServices = {
   readonly log: Log;
   /** Where lines for a file go. */
   readonly openLines: (path: string) => LineWriter;
-};
-
-const ONE_CONNECTION: Limits = {
-  maxConnections: 1,
-  maxPendingRequests: 1,
-  maxRequests: 1,
-  maxRetries: 0,
-  retryBudget: null,
-  trackRemaining: false,
-  maxConnectionsPerHost: 1,
 };
 
 export class HealthChecks implements HealthWatch {
@@ -90,8 +76,9 @@ export class HealthChecks implements HealthWatch {
     const scheme = secure ? 'https' : 'http';
     const onBug = (error: unknown) =>
       this.#services.log.error({ err: error, cluster: this.#owner.config().name }, 'exception in a health check');
+    const settings = { ...this.#services, connectTimeout: check.timeout };
     const pool = (protocol: PoolProtocol) => () =>
-      this.#makePool({ address, port, connector }, protocol, check.timeout);
+      ownPool({ address, port, connector }, protocol, { ...settings, ...this.#owner.config() });
     switch (probe.kind) {
       case 'tcp':
         return new TcpProbe(probe, { address, port, connector }, reuse, onBug);
@@ -105,33 +92,4 @@ export class HealthChecks implements HealthWatch {
       }
     }
   }
-
-  /** Its connections are no part of the cluster's: they are neither limited nor counted with them. */
-  #makePool(
-    { address, port, connector }: Pick<Host, 'address' | 'port' | 'connector'>,
-    protocol: PoolProtocol,
-    connectTimeout: number,
-  ): Pool {
-    const stats = new ClusterStats();
-    const { http1, http2, responseLimits } = this.#owner.config();
-    const target = { address, port, connector, stats: new HostStats(), purpose: null, onUnused: nothing };
-    const settings = {
-      connectTimeout,
-      idleTimeout: 0,
-      maxRequestsPerConnection: 0,
-      maxConnectionDuration: 0,
-      preconnectRatio: 1,
-      http1,
-      http2,
-      responseLimits,
-      stats,
-      http2Stats: new Http2Stats(),
-      ...this.#services,
-    };
-    return new Pool(target, protocol, settings, new CircuitBreaker(ONE_CONNECTION, stats));
-  }
-}
-
-function nothing(): void {
-  // Whoever probes keeps the pool.
 }

@@ -1,6 +1,7 @@
 // One export to a collector: the same message goes as gRPC or as the body of a POST.
-import { frameMessage } from '../client/grpc-messages.ts';
+
 import type { HttpCall } from '../client/http-call.ts';
+import { frameMessage } from '../http/grpc-messages.ts';
 import { HeaderMap } from '../http/headers.ts';
 import type { ExporterConfig } from './config.ts';
 
