@@ -237,6 +237,7 @@ export class DataPlane {
       overload: this.#overload,
       runtime: this.#options.runtime ?? noRuntime,
       workers: sharing?.workers ?? 1,
+      tally: (name) => sharing?.tally(name) ?? null,
       node: {
         id: node?.id ?? '',
         cluster: node?.cluster ?? '',

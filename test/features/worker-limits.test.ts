@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -48,6 +49,8 @@ async function upstream(answer: (path: string) => number | null) {
 }
 
 type Change = {
+  /** Before the router. */
+  readonly filters?: readonly object[];
   readonly place?: object;
   readonly listener?: object;
   readonly chain?: object;
@@ -55,7 +58,7 @@ type Change = {
   readonly overload?: object;
 };
 
-async function start(upstreamPort: number, { place, listener, chain, cluster, overload }: Change) {
+async function start(upstreamPort: number, { filters = [], place, listener, chain, cluster, overload }: Change) {
   const [port = 0, admin = 0] = await freePorts(2);
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
@@ -63,7 +66,7 @@ async function start(upstreamPort: number, { place, listener, chain, cluster, ov
     route_config: {
       virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }] }],
     },
-    http_filters: [{ name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
+    http_filters: [...filters, { name: 'router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
   };
   const endpoint = { endpoint: { address: address(upstreamPort) } };
   const bootstrap = {
@@ -173,6 +176,33 @@ test('a circuit breaker counts the requests of both', async () => {
   await waitFor('both requests', async () => (await proxy.stat('cluster.up.upstream_rq_active')) === 2);
   expect(await statuses(port, totals)).toEqual([503]);
   expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(1);
+});
+
+test('a limit of bandwidth is that of both: one may have all of it, and both have no more', async () => {
+  const server = createHttpServer((request, response) => void request.resume().on('end', () => response.end()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => server.close().closeAllConnections());
+  const typed_config = {
+    '@type': `${TYPE}.filters.http.bandwidth_limit.v3.BandwidthLimit`,
+    ...{ stat_prefix: 'both', enable_mode: 'REQUEST', limit_kbps: 64 },
+  };
+  const { proxy, port, totals } = await start((server.address() as AddressInfo).port, {
+    filters: [{ name: 'bandwidth', typed_config }],
+    listener: { connection_balance_config: { exact_balance: {} } },
+  });
+  const connections = await Promise.all(Array.from({ length: 4 }, () => RawConnection.open(port)));
+  for (const connection of connections) cleanups.push(() => connection[Symbol.dispose]());
+  const post = async (connection: RawConnection) => {
+    connection.send(`POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 60000\r\n\r\n${'x'.repeat(60_000)}`);
+    expect((await connection.response()).status).toBe(200);
+  };
+  const began = performance.now();
+  await post(connections[0]!);
+  expect(await proxy.stat('both.http_bandwidth_limit.request_enforced')).toBe(0);
+  await Promise.all(connections.map(post));
+  // 300,000 bytes at 65,536 a second, of which the first are there from the start: never sooner, however slow the machine is.
+  expect(performance.now() - began).toBeGreaterThan(3_400);
+  expect(await totals()).toEqual([2, 2]);
 });
 
 test('the limit of connections is that of both', async () => {

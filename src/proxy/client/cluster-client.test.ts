@@ -82,6 +82,7 @@ function client(ports: readonly number[], change: Partial<ClusterConfig> = {}): 
     overload: new Overload(systemClock),
     runtime: noRuntime,
     workers: 1,
+    tally: () => null,
     health: { failing: false },
     leaving: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '', metadata: {} },

@@ -2,6 +2,7 @@ import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test, vi } from 'vitest';
 import { ManualClock } from '../../lib/manual-clock.ts';
+import { SharedTallies } from '../../lib/shared-tallies.ts';
 import { BandwidthLimitSchema } from '../../xds/gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.ts';
 import { HeaderMap } from '../http/headers.ts';
 import { testExchange } from '../testing/exchange.ts';
@@ -65,7 +66,21 @@ test('all requests share a bucket', () => {
   expect([stream.request.bytes(), other.stream.response.bytes()]).toEqual([1_000, 24]);
 });
 
-test('threads share the rate out', () => {
+test('threads share a bucket', () => {
+  const memory = SharedTallies.allocate(2);
+  const clock = new ManualClock();
+  const [one, other] = [0, 1].map((thread) => {
+    const tallies = new SharedTallies(memory, 2, thread);
+    return start(both, { clock, workers: 2, tally: (name) => tallies.of(name) });
+  });
+  one!.part!.request!.data!(Buffer.alloc(1_000));
+  other!.part!.request!.data!(Buffer.alloc(100));
+  expect([one!.stream.request.bytes(), other!.stream.request.bytes()]).toEqual([1_000, 24]);
+  clock.advance(200);
+  expect(other!.stream.request.bytes()).toBe(100);
+});
+
+test('threads share the rate out, where there are too many names', () => {
   const { stream, part } = start(both, { workers: 2 });
   part!.request!.data!(Buffer.alloc(1_000));
   expect(stream.request.bytes()).toBe(512);

@@ -186,11 +186,17 @@ function compileConfig(message: BandwidthLimit, path: string): Config {
       ? { request: trailersOf('request'), response: trailersOf('response') }
       : null,
     bucketOf(scope) {
-      bucket ??= byteBucket(rate, scope.clock.now(), scope.workers);
+      bucket ??= makeBucket(`bandwidth ${scope.prefix} ${path} ${message.statPrefix} ${rate}`, rate, scope);
       return bucket;
     },
     statsOf: perScope((scope) => scope.stats(`${message.statPrefix}.http_bandwidth_limit`, () => new BandwidthStats())),
   };
+}
+
+/** One for all threads; their shares of it where there are too many names. */
+function makeBucket(name: string, rate: number, { clock, workers, tally }: FilterScope): TokenBucket {
+  const shared = tally(name);
+  return byteBucket(rate, clock.now(), shared === null ? workers : 1, shared);
 }
 
 function limitedSides(mode: BandwidthLimit_EnableMode, path: string): Readonly<Record<Side, boolean>> {

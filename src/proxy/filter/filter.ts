@@ -2,6 +2,7 @@
 // or in the StreamFilter that `open` makes for it. What a filter needs of the running proxy comes with each call, so that compiling stays pure.
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
@@ -56,6 +57,8 @@ export type FilterScope = {
   readonly health: { readonly failing: boolean };
   /** Threads that carry traffic, each with a scope of its own: what is limited for the proxy is shared out among them. */
   readonly workers: number;
+  /** What they keep together under that name; null where there is one, or too many names. */
+  tally(name: string): Tally | null;
   /** What the connection manager takes of a request. */
   readonly requestLimits: { readonly maxHeaders: number; readonly maxHeadBytes: number };
   /** This machine's address, as in X-Forwarded-For. */

@@ -1,5 +1,6 @@
 // Passes a body on as the tokens of a bucket allow, one per byte: what there are tokens for at once, the rest at every look into the bucket. The source
 // is stopped while much is waiting.
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { Timer } from '../../lib/timer-wheel.ts';
 import { TokenBucket } from '../../lib/token-bucket.ts';
 import type { HeaderMap } from '../http/headers.ts';
@@ -26,8 +27,8 @@ export const FILL_INTERVAL = 50;
 const HIGH = 65_536;
 
 /** A bucket of bytes, a second of which it can hold. */
-export function byteBucket(bytesPerSecond: number, now: number, buckets = 1): TokenBucket {
-  return new TokenBucket({ capacity: bytesPerSecond, rate: bytesPerSecond / 1_000 }, now, buckets);
+export function byteBucket(bytesPerSecond: number, now: number, buckets = 1, tally: Tally | null = null): TokenBucket {
+  return new TokenBucket({ capacity: bytesPerSecond, rate: bytesPerSecond / 1_000 }, now, buckets, tally);
 }
 
 export class Throttle {

@@ -139,7 +139,7 @@ function filterScope(
   currentRoutes: FilterScope['currentRoutes'],
 ): FilterScope {
   const { clock, wheel, random, log, clusters, onDemand, localAddress, client, filterStats, node } = services;
-  const { health, runtime, workers, secrets } = services;
+  const { health, runtime, workers, tally, secrets } = services;
   return {
     clock,
     wheel,
@@ -158,6 +158,7 @@ function filterScope(
     health,
     runtime,
     workers,
+    tally,
     requestLimits: config,
     prefix: `http.${config.statPrefix}.`,
     stats: filterStats,

@@ -1,6 +1,7 @@
 // What the connection manager and the router need of the proxy around them.
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Tally } from '../../lib/shared-tallies.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
@@ -25,6 +26,8 @@ export type RouterServices = {
   readonly leaving: { readonly failing: boolean };
   /** See `FilterScope.workers`. */
   readonly workers: number;
+  /** See `FilterScope.tally`. */
+  tally(name: string): Tally | null;
   /** Who this proxy is. */
   readonly node: FilterScope['node'] & { readonly zone: string };
   /** This machine's address, which stands in X-Forwarded-For for a client on loopback. */

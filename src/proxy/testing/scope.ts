@@ -27,6 +27,7 @@ export function testScope(change: Partial<FilterScope> = {}): FilterScope {
     overload: new Overload(clock),
     runtime: noRuntime,
     workers: 1,
+    tally: () => null,
     health: { failing: false },
     leaving: { failing: false },
     node: { id: 'node', cluster: 'service', zone: '', metadata: {} },
