@@ -186,6 +186,18 @@ export const filterFields: Readonly<Record<string, string>> = {
     'overwrite allow_request_without_credential credential',
   'envoy.extensions.http.injected_credentials.generic.v3.Generic': 'credential header header_value_prefix',
 
+  'envoy.extensions.filters.http.oauth2.v3.OAuth2': 'config',
+  'envoy.extensions.filters.http.oauth2.v3.OAuth2Config':
+    'token_endpoint retry_policy authorization_endpoint end_session_endpoint post_logout_redirect_uri credentials redirect_uri redirect_path_matcher signout_path forward_bearer_token preserve_authorization_header pass_through_matcher auth_scopes resources auth_type use_refresh_token default_expires_in deny_redirect_matcher default_refresh_token_expires_in disable_id_token_set_cookie disable_access_token_set_cookie disable_refresh_token_set_cookie cookie_configs stat_prefix csrf_token_expires_in code_verifier_token_expires_in disable_token_encryption allow_failed_matcher original_request_uri allowed_redirect_domains use_access_token_expiry_for_id_token_cookie',
+  'envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials':
+    'client_id token_secret hmac_secret cookie_names cookie_domain',
+  'envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.CookieNames':
+    'bearer_token oauth_hmac oauth_expires id_token refresh_token oauth_nonce code_verifier',
+  'envoy.extensions.filters.http.oauth2.v3.CookieConfigs':
+    'bearer_token_cookie_config oauth_hmac_cookie_config oauth_expires_cookie_config id_token_cookie_config refresh_token_cookie_config oauth_nonce_cookie_config code_verifier_cookie_config',
+  'envoy.extensions.filters.http.oauth2.v3.CookieConfig': 'same_site path partitioned',
+  'envoy.extensions.filters.http.oauth2.v3.PostLogoutRedirectUri': 'disabled uri',
+
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication':
     'providers rules filter_state_rules bypass_cors_preflight requirement_map strip_failure_response stat_prefix',
   'envoy.extensions.filters.http.jwt_authn.v3.JwtProvider':

@@ -32,6 +32,7 @@ import { jsonToMetadata } from './json-to-metadata.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { adaptiveConcurrency } from './load/adaptive-concurrency.ts';
 import { admissionControl } from './load/admission-control.ts';
+import { oauth2 } from './oauth2/filter.ts';
 import { onDemand } from './on-demand.ts';
 import { localRateLimit } from './rate-limit/local-filter.ts';
 import { rateLimit } from './rate-limit/service-filter.ts';
@@ -69,6 +70,7 @@ const kinds: readonly FilterKind[] = [
   jsonToMetadata,
   jwtAuthn,
   localRateLimit,
+  oauth2,
   onDemand,
   rateLimit,
   rbac,
