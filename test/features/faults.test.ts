@@ -171,7 +171,7 @@ describe('a certificate', () => {
     };
     const { proxy, port } = await startStatic(await echo(), { chain: { transport_socket } });
     const tls = { ca: authority.certificate, servername: 'front.test' };
-    const load = new Load({ port, connections: 4, rate: 200, tls }).start();
+    const load = new Load({ port, connections: 4, rate: 0, tls }).start();
     const serials = new Set<string>();
     const shake = async () => {
       using connection = await RawConnection.open(port, tls);
@@ -186,8 +186,8 @@ describe('a certificate', () => {
         return serials.size > round && performance.now() >= end;
       });
     }
+    await waitFor('requests', () => load.report.answered >= 800);
     const report = await load.stop();
-    expect(report.sent).toBeGreaterThanOrEqual(200 * 4 - 10);
     expect(report).toMatchObject({ answered: report.sent, failed: 0, lost: 0 });
     expect(serials.size).toBe(5);
     await settled(proxy);
