@@ -4,6 +4,7 @@ export type DerElement = { readonly tag: number; readonly body: Buffer };
 
 export const derTag = {
   integer: 0x02,
+  bitString: 0x03,
   octetString: 0x04,
   objectIdentifier: 0x06,
   enumerated: 0x0a,
@@ -17,6 +18,11 @@ const LONG_TAG = 0x1f;
 const LONG_LENGTH = 0x80;
 /** Bytes of a length that still is one: 2^32 bytes are more than anybody reads. */
 const LONGEST_LENGTH = 4;
+
+/** [] where there are none, or where they cannot be read. */
+export function derChildren(element: DerElement | undefined): readonly DerElement[] {
+  return element === undefined ? [] : (derElements(element.body) ?? []);
+}
 
 /** null: it is not well-formed, or of a form that is not read. */
 export function derElements(bytes: Buffer): readonly DerElement[] | null {

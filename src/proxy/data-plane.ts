@@ -262,7 +262,7 @@ export class DataPlane {
       overload: this.#overload,
       client: this.client,
       httpStats: (prefix) => this.#figures.ofManager(prefix),
-      serverTls: (config, sharedKeys) => new ServerTls(config, this.#secrets, sharedKeys, () => clock.epoch()),
+      serverTls: (config, keys, counts) => new ServerTls(config, this.#secrets, keys, counts, () => clock.epoch()),
       nextConnectionId: () => ++this.#connectionIds,
       drainTime: listenerDrainTime ?? LISTENER_DRAIN_TIME,
       sharing: sharing ?? null,

@@ -54,6 +54,7 @@ const CLIENTS: Readonly<Record<string, readonly [asks: string, has: Show | strin
   'of strangers': [required(), as('stranger'), 'fail_verify_error'],
   'for servers only': [required(), as('server-only'), 'fail_verify_error'],
   'signed by itself': [required(), as('self'), 'fail_verify_error'],
+  'with a key that may not sign': [required(), as('silent'), 'connection_error'],
   revoked: [required(REVOKES), as('other'), 'fail_verify_error'],
   'of another name': [required(named('x.test')), as('client'), 'fail_verify_san'],
   'not pinned': [required(PINNED), as('client'), 'fail_verify_cert_hash'],

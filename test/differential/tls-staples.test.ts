@@ -39,6 +39,17 @@ const row = (name: string, listener: string, secured: boolean, stapled: boolean,
   wants: { secured, stapled },
 });
 
+/** After the handshakes above. */
+const counted = (listener: string, wants: Readonly<Record<string, number>>): ConnectionCase => ({
+  name: `counted: ${listener}`,
+  async run(stand) {
+    const read = async ([name, wanted]: readonly [string, number]) =>
+      [name, await stand.stat(`listener.${listener}.ssl.ocsp_staple_${name}`, wanted)] as const;
+    return Object.fromEntries(await Promise.all(Object.entries(wants).map(read)));
+  },
+  wants,
+});
+
 compareConnections({
   name: 'staples',
   certificates: true,
@@ -70,5 +81,8 @@ compareConnections({
     row('must: a fresh one', 'must-fresh', true, true),
     row('must: an old one ends the handshake', 'must-old', false, false),
     row('must: nobody asked', 'must-old', true, false, false),
+    counted('fresh', { requests: 1, responses: 1, omitted: 0, failed: 0 }),
+    counted('old', { requests: 1, responses: 0, omitted: 1, failed: 0 }),
+    counted('must-old', { requests: 1, responses: 0, omitted: 0, failed: 1 }),
   ],
 });

@@ -82,6 +82,12 @@ filter_chains: [{ filter_chain_match: { server_names: [secure.test] }, filters: 
     'disable_stateless_session_resumption: true, disable_stateful_session_resumption: true',
   ),
   alpn: secured(`${own('server')}, alpn_protocols: [first, second]`),
+  'asks-name': secured(own('server', 'wild'), 'require_sni: true'),
+  signs: verified(TRUST),
+  'key-log': secured(`${own('server')}, key_log: { path: <folder>/keys.log }`),
+  'key-log-elsewhere': secured(
+    `${own('server')}, key_log: { path: <folder>/keys.log, remote_address_range: [{ address_prefix: 10.0.0.0, prefix_len: 8 }] }`,
+  ),
   begun: `filter_chains: [{ filters: [${tcp('begun')}] }]`,
   'begun-wrong': `filter_chains: [{ filters: [${tcp('begun-wrong')}] }]`,
   'begun-hash': `filter_chains: [{ filters: [${tcp('begun-hash')}] }]`,
@@ -159,6 +165,15 @@ async function twice(stand: ConnectionStand, listener: string): Promise<boolean>
   return reused;
 }
 
+/** Of a handshake of TLS 1.3. */
+const SECRETS = [
+  'CLIENT_HANDSHAKE_TRAFFIC_SECRET',
+  'CLIENT_TRAFFIC_SECRET_0',
+  'EXPORTER_SECRET',
+  'SERVER_HANDSHAKE_TRAFFIC_SECRET',
+  'SERVER_TRAFFIC_SECRET_0',
+];
+
 const cases: ConnectionCase[] = [
   { name: 'the server chooses the cipher', run: (stand) => cipherOf(stand, 'our-order'), wants: CIPHERS[0] },
   { name: 'or the client', run: (stand) => cipherOf(stand, 'client-order'), wants: CIPHERS[1] },
@@ -219,6 +234,31 @@ const cases: ConnectionCase[] = [
       return { reused, counted: await stand.stat('listener.tickets.ssl.session_reused', 1) };
     },
     wants: { reused: true, counted: 1 },
+  },
+  admits('a name that a certificate is for', 'asks-name', nobody({ servername: 'x.wild.test' })),
+  ...[nobody(), nobody({ servername: 'nobody.test' })].map(
+    (tls, i): ConnectionCase => ({
+      ...admits(i === 0 ? 'no name where one is required' : 'a name of nobody where one is required', 'asks-name', tls),
+      accepted: { reason: 'Envoy knows the field, and does nothing with it', ours: { received: '' } },
+    }),
+  ),
+  {
+    name: 'signatures of clients are counted',
+    async run(stand) {
+      await talk(stand.port('signs'), hello, { tls: as('client')(stand.files) });
+      return await stand.stat('listener.signs.ssl.sigalgs.ecdsa_secp256r1_sha256', 1);
+    },
+    wants: 1,
+  },
+  {
+    name: 'keys are written, of the connections that are asked for',
+    async run(stand) {
+      await talk(stand.port('key-log-elsewhere'), hello, { tls: {} });
+      await talk(stand.port('key-log'), hello, { tls: {} });
+      const lines = (await stand.log('keys', SECRETS.length)).map((line) => line.split(' '));
+      return { secrets: lines.map(([label]) => label).sort(), connections: new Set(lines.map(([, random]) => random)).size };
+    },
+    wants: { secrets: SECRETS, connections: 1 },
   },
   { name: 'sessions are not resumed without tickets', run: (stand) => twice(stand, 'ticketless'), wants: false },
   {

@@ -28,6 +28,8 @@ type CertificateRequest = {
   /** What its key is for, of its extended usages; without, both. */
   readonly usage?: 'server' | 'client';
   readonly rsa?: boolean;
+  /** Its key may agree on keys, and sign nothing. */
+  readonly signsNothing?: boolean;
 };
 
 /** PEM texts. */
@@ -160,7 +162,10 @@ async function leafExtensions(request: CertificateRequest, authorityKey: webcryp
   ];
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.KeyUsagesExtension(
+      request.signsNothing === true ? x509.KeyUsageFlags.keyAgreement : x509.KeyUsageFlags.digitalSignature,
+      true,
+    ),
     new x509.ExtendedKeyUsageExtension([
       ...(request.usage === 'client' ? [] : [x509.ExtendedKeyUsage.serverAuth]),
       ...(request.usage === 'server' ? [] : [x509.ExtendedKeyUsage.clientAuth]),

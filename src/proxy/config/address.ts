@@ -1,11 +1,13 @@
 // Addresses of sockets. Internal addresses are for neither listeners nor endpoints here.
 import { resolve } from 'node:path';
+import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
 import {
   type Address,
+  type CidrRange,
   type SocketAddress,
   SocketAddress_Protocol,
 } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
-import { at, ConfigError } from './config-error.ts';
+import { at, ConfigError, mapAt } from './config-error.ts';
 
 export function decodeAddress(
   address: Address | undefined,
@@ -38,4 +40,14 @@ export function decodeSocketOrPipe(
   if (file === '') throw new ConfigError(here, 'is empty');
   if (file.startsWith('@')) throw new ConfigError(here, 'abstract sockets are not supported');
   return { address: resolve(file), port: 0 };
+}
+
+/** What is in any of them. */
+export function decodeRanges(ranges: readonly CidrRange[], path: string): AddressTest {
+  const tests = mapAt(ranges, path, ({ addressPrefix, prefixLen }, here) => {
+    const test = compileCidr(addressPrefix, prefixLen ?? 0);
+    if (test === null) throw new ConfigError(here, 'is no range of addresses');
+    return test;
+  });
+  return (address) => tests.some((test) => test(address));
 }

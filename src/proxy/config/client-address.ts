@@ -1,12 +1,12 @@
 // original_ip_detection_extensions → where the address of a client is found when it is not that of its connection.
 import { isIP } from 'node:net';
-import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
-import type { CidrRange } from '../../xds/gen/envoy/config/core/v3/address_pb.ts';
+import type { AddressTest } from '../../lib/cidr.ts';
 import type { TypedExtensionConfig } from '../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { HttpConnectionManager } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { CustomHeaderConfigSchema } from '../../xds/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.ts';
 import { XffConfigSchema } from '../../xds/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.ts';
 import type { HeaderMap } from '../http/headers.ts';
+import { decodeRanges } from './address.ts';
 import { typeNameOf, unpack, unsupportedType } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 
@@ -52,20 +52,11 @@ function decodeDetector({ typedConfig }: TypedExtensionConfig, path: string): Cl
       const { xffTrustedCidrs: trusted, xffNumTrustedHops: hops } = config;
       if (trusted === undefined) return ofHop(hops, appends);
       if (hops > 0) throw new ConfigError(at(here, 'xff_trusted_cidrs'), 'is set beside xff_num_trusted_hops');
-      return beforeTrusted(decodeCidrs(trusted.cidrs, at(here, 'xff_trusted_cidrs.cidrs')), appends);
+      return beforeTrusted(decodeRanges(trusted.cidrs, at(here, 'xff_trusted_cidrs.cidrs')), appends);
     }
     default:
       throw unsupportedType(typedConfig, here);
   }
-}
-
-function decodeCidrs(cidrs: readonly CidrRange[], path: string): AddressTest {
-  const tests = mapAt(cidrs, path, ({ addressPrefix, prefixLen }, here) => {
-    const test = compileCidr(addressPrefix, prefixLen ?? 0);
-    if (test === null) throw new ConfigError(here, 'is no range of addresses');
-    return test;
-  });
-  return (address) => tests.some((test) => test(address));
 }
 
 const NOBODY: DetectedClient = { address: null, trusted: false, appends: false };

@@ -67,6 +67,9 @@ export const harmlessFields: Readonly<Record<string, Readonly<Record<string, str
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
     disable_stateful_session_resumption: 'sessions are resumed by ticket only, with it and without',
   },
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
+    enforce_rsa_key_usage: 'enforced always, as by Envoy',
+  },
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
     tlv_as_pool_key: 'connections of one client are never given to another',
   },

@@ -1,6 +1,6 @@
 // HttpConnectionManager → HttpConnectionConfig.
 
-import { type AddressTest, compileCidr } from '../../lib/cidr.ts';
+import type { AddressTest } from '../../lib/cidr.ts';
 import {
   type Http1ProtocolOptions,
   HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
@@ -14,7 +14,8 @@ import {
 import type { HttpFilter } from '../filter/filter.ts';
 import { decodeAccessLogs } from '../log/decode.ts';
 import { compileRoutes } from '../route/compile.ts';
-import { at, ConfigError, mapAt } from './config-error.ts';
+import { decodeRanges } from './address.ts';
+import { at, ConfigError } from './config-error.ts';
 import { decodeSource, plainName } from './config-source.ts';
 import { decodeHeadRules } from './head-rules.ts';
 import { decodeFilters, decodeRouter, requireSameRouter, wantsChildSpans } from './http-filters.ts';
@@ -201,12 +202,8 @@ function decodeLimits(manager: HttpConnectionManager, path: string): Limits {
 
 /** Without ranges nobody is trusted. */
 function decodeInternal({ internalAddressConfig }: HttpConnectionManager, path: string): AddressTest | null {
-  const tests = mapAt(internalAddressConfig?.cidrRanges ?? [], path, ({ addressPrefix, prefixLen }, here) => {
-    const test = compileCidr(addressPrefix, prefixLen ?? 0);
-    if (test === null) throw new ConfigError(here, 'is no range of addresses');
-    return test;
-  });
-  return tests.length === 0 ? null : (address) => tests.some((test) => test(address));
+  const ranges = internalAddressConfig?.cidrRanges ?? [];
+  return ranges.length === 0 ? null : decodeRanges(ranges, path);
 }
 
 function decodeServerHeader(transformation: ServerHeader, path: string): HttpConnectionConfig['serverHeader'] {

@@ -1,7 +1,8 @@
 // An OCSP response (RFC 6960) that a server staples to its handshakes: which certificate it is about, and how long it holds. Its signature is its
 // client's to verify.
 import { X509Certificate } from 'node:crypto';
-import { type DerElement, derElements, derTag } from '../../lib/der.ts';
+import { extensionOf } from '../../lib/certificate-fields.ts';
+import { type DerElement, derChildren, derElements, derTag } from '../../lib/der.ts';
 
 export type Staple = {
   readonly serial: bigint;
@@ -15,20 +16,20 @@ const STATUS_REQUEST = 5;
 
 /** A string says why it is none. */
 export function readStaple(bytes: Buffer): Staple | string {
-  const [status, body] = childrenOf(derElements(bytes)?.[0]);
+  const [status, body] = derChildren(derElements(bytes)?.[0]);
   if (status?.tag !== derTag.enumerated) return 'is no OCSP response';
   if (status.body.length !== 1 || status.body[0] !== 0) return 'is an OCSP response of a failure';
-  const [type, basic] = childrenOf(childrenOf(body)[0]);
+  const [type, basic] = derChildren(derChildren(body)[0]);
   if (type?.body.toString('hex') !== BASIC_RESPONSE || basic === undefined) return 'is no basic OCSP response';
-  const data = childrenOf(childrenOf(derElements(basic.body)?.[0])[0]);
-  const responses = childrenOf(data.find(({ tag }) => tag === derTag.sequence));
+  const data = derChildren(derChildren(derElements(basic.body)?.[0])[0]);
+  const responses = derChildren(data.find(({ tag }) => tag === derTag.sequence));
   if (responses.length !== 1) return 'must be about one certificate';
-  const [about, , , nextUpdate] = childrenOf(responses[0]);
-  const serial = childrenOf(about)[3];
+  const [about, , , nextUpdate] = derChildren(responses[0]);
+  const serial = derChildren(about)[3];
   if (serial?.tag !== derTag.integer) return 'names no certificate';
   return {
     serial: BigInt(`0x${serial.body.toString('hex')}`),
-    expires: nextUpdate?.tag === derTag.context(0) ? timeOf(childrenOf(nextUpdate)[0]) : Number.NEGATIVE_INFINITY,
+    expires: nextUpdate?.tag === derTag.context(0) ? timeOf(derChildren(nextUpdate)[0]) : Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -43,14 +44,8 @@ export function readStapleOf(chain: string, bytes: Buffer): Staple | string {
 
 /** Whether a certificate says that it comes with a staple only (RFC 7633). */
 export function mustBeStapled(certificate: Buffer): boolean {
-  const fields = childrenOf(childrenOf(derElements(certificate)?.[0])[0]);
-  const extensions = childrenOf(childrenOf(fields.find(({ tag }) => tag === derTag.context(3)))[0]);
-  return extensions.some((extension) => {
-    const [type, ...rest] = childrenOf(extension);
-    if (type?.body.toString('hex') !== TLS_FEATURE) return false;
-    const features = childrenOf(derElements(rest.at(-1)?.body ?? NOTHING)?.[0]);
-    return features.some(({ body }) => body.length === 1 && body[0] === STATUS_REQUEST);
-  });
+  const features = derChildren(derElements(extensionOf(certificate, TLS_FEATURE) ?? NOTHING)?.[0]);
+  return features.some(({ body }) => body.length === 1 && body[0] === STATUS_REQUEST);
 }
 
 /** null: what a context says of it when it is made says more. */
@@ -63,10 +58,6 @@ export function certificateOf(chain: string): X509Certificate | null {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-function childrenOf(element: DerElement | undefined): readonly DerElement[] {
-  return element === undefined ? [] : (derElements(element.body) ?? []);
-}
 
 /** GeneralizedTime as RFC 5280 has it: `YYYYMMDDHHMMSSZ`. */
 function timeOf(element: DerElement | undefined): number {

@@ -70,14 +70,15 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'envoy.config.core.v3.DataSource': 'filename inline_bytes inline_string environment_variable',
 
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext':
-    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout ocsp_staple_policy prefer_client_ciphers full_scan_certs_on_sni_mismatch',
+    'common_tls_context require_client_certificate disable_stateless_session_resumption session_ticket_keys session_timeout require_sni ocsp_staple_policy prefer_client_ciphers full_scan_certs_on_sni_mismatch',
   'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': 'keys',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': 'trust_domains trust_bundles',
   'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': 'name trust_bundle',
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext':
     'common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext':
-    'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols',
+    'tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config combined_validation_context alpn_protocols key_log',
+  'envoy.extensions.transport_sockets.tls.v3.TlsKeyLog': 'path local_address_range remote_address_range',
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext':
     'default_validation_context validation_context_sds_secret_config',
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters':

@@ -24,8 +24,10 @@ const KNOWN_CURVES: ReadonlySet<string> = new Set(['X25519', 'P-256', 'P-384', '
 const SIGNATURES =
   /^(rsa_pkcs1_sha(1|256|384|512)|rsa_pss_rsae_sha(256|384|512)|ecdsa_secp256r1_sha256|ecdsa_secp384r1_sha384|ecdsa_secp521r1_sha512|ed25519)$/;
 
+type ChosenParams = Omit<TlsParams, 'keyLog'>;
+
 /** NIST SP 800-52 Rev. 2 as BoringSSL reads it (`ssl_compliance_policy_fips_202205`): in place of what else is configured. */
-const FIPS: TlsParams = {
+const FIPS: ChosenParams = {
   minVersion: 'TLSv1.2',
   maxVersion: 'TLSv1.3',
   ciphers: [
@@ -40,7 +42,7 @@ const FIPS: TlsParams = {
   ].join(':'),
 };
 
-export function decodeParams(params: TlsParameters | undefined, path: string): TlsParams {
+export function decodeParams(params: TlsParameters | undefined, path: string): ChosenParams {
   const own = decodeOwnParams(params, path);
   const [policy, ...more] = params?.compliancePolicies ?? [];
   if (policy === undefined) return own;
@@ -50,7 +52,7 @@ export function decodeParams(params: TlsParameters | undefined, path: string): T
   return FIPS;
 }
 
-function decodeOwnParams(params: TlsParameters | undefined, path: string): TlsParams {
+function decodeOwnParams(params: TlsParameters | undefined, path: string): ChosenParams {
   const minVersion = version(params?.tlsMinimumProtocolVersion, 'TLSv1.2', at(path, 'tls_minimum_protocol_version'));
   const maxVersion = version(params?.tlsMaximumProtocolVersion, 'TLSv1.3', at(path, 'tls_maximum_protocol_version'));
   if (minVersion > maxVersion) throw new ConfigError(at(path, 'tls_minimum_protocol_version'), 'is over the maximum');

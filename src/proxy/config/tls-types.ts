@@ -1,4 +1,6 @@
 // What TLS is compiled to, at both ends: certificates, what is asked of peers, and the secrets they name.
+import type { AddressTest } from '../../lib/cidr.ts';
+import type { LineSink } from '../log/sink.ts';
 import type { ConfigSource } from './config-source.ts';
 
 export type DownstreamTlsConfig = TlsParams & {
@@ -9,6 +11,8 @@ export type DownstreamTlsConfig = TlsParams & {
   /** null: the client's certificate is not asked for. */
   readonly validation: ValidationConfig | null;
   readonly requireClientCertificate: boolean;
+  /** Clients must ask for a name that one of the certificates is for. */
+  readonly requiresServerName: boolean;
   readonly alpn: readonly string[];
   /** Of ciphers both sides have the client's first is taken, not the server's. */
   readonly clientChoosesCipher: boolean;
@@ -33,6 +37,15 @@ export type TlsParams = {
   readonly ciphers: string;
   readonly curves: string;
   readonly signatureAlgorithms: string;
+  /** Where the keys of connections are written, so that recorded traffic can be read; null: nowhere. */
+  readonly keyLog: KeyLog | null;
+};
+
+/** Connections between other addresses are left out; null: of none. */
+export type KeyLog = {
+  readonly lines: LineSink;
+  readonly local: AddressTest | null;
+  readonly remote: AddressTest | null;
 };
 
 export type UpstreamTlsConfig = TlsParams & {
@@ -46,8 +59,8 @@ export type UpstreamTlsConfig = TlsParams & {
   /** Names from the request; null: none are. */
   readonly requestNames: RequestNames | null;
   readonly alpn: readonly string[];
-  /** Whether sessions are resumed. */
-  readonly resumes: boolean;
+  /** Sessions that are kept to be resumed, of all endpoints together. */
+  readonly mostSessions: number;
 };
 
 /** What a request's host says about the endpoint it goes to. */

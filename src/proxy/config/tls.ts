@@ -6,8 +6,11 @@ import {
   type DownstreamTlsContext,
   DownstreamTlsContextSchema,
   DownstreamTlsContext_OcspStaplePolicy as StaplePolicy,
+  type TlsKeyLog,
   UpstreamTlsContextSchema,
 } from '../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { openSink } from '../log/sink.ts';
+import { decodeRanges } from './address.ts';
 import { typeNameOf, unpack } from './any.ts';
 import { at, ConfigError, mapAt } from './config-error.ts';
 import { decodeCertificate, decodeSecretRef } from './secret.ts';
@@ -15,7 +18,7 @@ import { ownSecret } from './secret-files.ts';
 import { certificateOf, mustBeStapled } from './staple.ts';
 import { decodeParams } from './tls-params.ts';
 import { decodeSessions } from './tls-sessions.ts';
-import type { DownstreamTlsConfig, SecretRef, UpstreamTlsConfig, ValidationConfig } from './tls-types.ts';
+import type { DownstreamTlsConfig, KeyLog, SecretRef, UpstreamTlsConfig, ValidationConfig } from './tls-types.ts';
 import { decodeChecks, decodeInlineValidation, noChecks } from './tls-validation.ts';
 
 /** null: plain text. */
@@ -42,12 +45,14 @@ export function decodeDownstreamSocket(socket: TransportSocket | undefined, path
     certificates,
     validation,
     requireClientCertificate,
+    requiresServerName: tls.requireSni ?? false,
     alpn: tls.commonTlsContext?.alpnProtocols ?? [],
     clientChoosesCipher: tls.preferClientCiphers,
     suitsUnknownNames: tls.fullScanCertsOnSniMismatch ?? false,
     stapling: decodeStapling(tls, certificates, here),
     sessions: decodeSessions(tls, here),
     ...decodeParams(tls.commonTlsContext?.tlsParams, at(common, 'tls_params')),
+    keyLog: decodeKeyLog(tls.commonTlsContext?.keyLog, at(common, 'key_log')),
   };
 }
 
@@ -85,6 +90,9 @@ function decodeStapling(
   }
 }
 
+/** Of one cluster; Envoy's default is 1. */
+const MOST_SESSIONS = 1_000;
+
 /** null: plain text. */
 export function decodeUpstreamSocket(socket: TransportSocket | undefined, path: string): UpstreamTlsConfig | null {
   const here = at(path, 'typed_config');
@@ -111,8 +119,23 @@ export function decodeUpstreamSocket(socket: TransportSocket | undefined, path: 
     verifiesSni,
     requestNames: null,
     alpn: context?.alpnProtocols ?? [],
-    resumes: maxSessionKeys !== 0,
+    mostSessions: Math.min(maxSessionKeys ?? MOST_SESSIONS, MOST_SESSIONS),
     ...decodeParams(context?.tlsParams, at(common, 'tls_params')),
+    keyLog: decodeKeyLog(context?.keyLog, at(common, 'key_log')),
+  };
+}
+
+/** Who can read the file can read the traffic: it is its owner's alone. */
+const OWN = 0o600;
+
+function decodeKeyLog(log: TlsKeyLog | undefined, path: string): KeyLog | null {
+  if (log === undefined) return null;
+  const { localAddressRange: local, remoteAddressRange: remote } = log;
+  if (log.path === '') throw new ConfigError(at(path, 'path'), 'is empty');
+  return {
+    lines: openSink(log.path, OWN),
+    local: local.length === 0 ? null : decodeRanges(local, at(path, 'local_address_range')),
+    remote: remote.length === 0 ? null : decodeRanges(remote, at(path, 'remote_address_range')),
   };
 }
 

@@ -1,6 +1,7 @@
 // The filter chains of a listener: an update keeps those that are asked for as they are, and lets the connections of the others end.
 import type { Timer } from '../../lib/timer-wheel.ts';
 import type { FilterChainConfig, ListenerConfig } from '../config/types.ts';
+import type { TlsCounts } from '../http/tls-counts.ts';
 import type { SharedTicketKeys } from '../tls/server-tls.ts';
 import { type ChainChoice, chooseByMatcher, matchChain } from './chain-match.ts';
 import type { ConnectionLog } from './connection-log.ts';
@@ -10,6 +11,7 @@ import type { ConnectionTraits } from './traits.ts';
 
 export type ChainSetOwner = {
   onBug(error: unknown): void;
+  readonly ssl: TlsCounts;
   /** See `ChainOwner.log`. */
   log(): ConnectionLog | null;
 };
@@ -78,7 +80,7 @@ export class ChainSet {
     // A session is of this chain: another may ask more of its clients.
     const keys: SharedTicketKeys | null =
       sharing && ((of) => sharing.ticketKeys(`${config.name}\n${chain.fingerprint}\n${of}`));
-    const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls, keys);
+    const tls = chain.tls === null ? null : this.#services.serverTls(chain.tls, keys, this.#owner.ssl);
     return new FilterChain(chain, config, tls, this.#services, {
       onGone: (left) => {
         if (left.connections.size === 0) this.#left(left);

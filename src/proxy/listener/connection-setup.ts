@@ -105,7 +105,7 @@ export class ConnectionSetup {
         this.#owner.guard(secure, () => {
           done();
           // The library does not tell servers the group of the key exchange.
-          stats.ssl.count({ ...peer, curve: '', shown: peer.certificate !== null, resumed });
+          stats.ssl.count({ ...peer, curve: '', resumed });
           this.#serve(secure, chain, peer, { ...traits, serverName: peer.sni });
           release();
         }),

@@ -41,7 +41,11 @@ export class Listener implements SetupOwner {
       onError: (error) => log.error({ err: error, listener: config.name }, 'listener failed'),
     });
     const minded = { ...services, overload: this.#overload, leaving: this.#leaving };
-    this.#chains = new ChainSet(config, minded, { onBug: (error) => this.#onBug(error), log: () => this.#log });
+    this.#chains = new ChainSet(config, minded, {
+      ssl: this.stats.ssl,
+      onBug: (error) => this.#onBug(error),
+      log: () => this.#log,
+    });
     this.#setup = new ConnectionSetup(services, this.#chains, this);
   }
 

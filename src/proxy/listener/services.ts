@@ -1,6 +1,7 @@
 // What listeners need of the proxy around them.
 import type { Socket } from 'node:net';
 import type { FilterChainConfig } from '../config/types.ts';
+import type { TlsCounts } from '../http/tls-counts.ts';
 import type { Overload } from '../overload/overload.ts';
 import type { ServerTls, SharedTicketKeys } from '../tls/server-tls.ts';
 import type { ListenerSharing } from './sharing.ts';
@@ -8,7 +9,11 @@ import type { TerminalServices } from './terminal.ts';
 import type { ConnectionTraits, Place } from './traits.ts';
 
 export type ListenerServices = TerminalServices & {
-  serverTls(config: NonNullable<FilterChainConfig['tls']>, sharedKeys: SharedTicketKeys | null): ServerTls;
+  serverTls(
+    config: NonNullable<FilterChainConfig['tls']>,
+    sharedKeys: SharedTicketKeys | null,
+    counts: TlsCounts,
+  ): ServerTls;
   nextConnectionId(): number;
   /** Milliseconds that connections of what was removed may go on. */
   readonly drainTime: number;

@@ -97,43 +97,47 @@ export function setFlushing(flush: LogFlush): void {
   flushing = flush;
 }
 
-/** One per path in the process: listeners that log to the same file share its order. */
-const sinks = new Map<string, BufferedSink>();
+const READABLE_BY_GROUP = 0o640;
 
-export function openSink(path: string): LineSink {
+/** One per path in the process: listeners that log to the same file share its order. */
+const sinks = new Map<string, OpenSink>();
+
+type OpenSink = { readonly sink: BufferedSink; readonly mode: number };
+
+/** `mode` is of a file that is made. */
+export function openSink(path: string, mode = READABLE_BY_GROUP): LineSink {
   if (sinks.size === 0) process.once('exit', writeRest);
-  let sink = sinks.get(path);
-  if (!sink) {
-    sink = new BufferedSink(() => streamFor(path), systemClock);
-    sinks.set(path, sink);
-  }
+  const known = sinks.get(path);
+  if (known) return known.sink;
+  const sink = new BufferedSink(() => streamFor(path, mode), systemClock);
+  sinks.set(path, { sink, mode });
   return sink;
 }
 
 /** For log rotation: moved files are let go of, their paths opened anew. */
 export function reopenSinks(): void {
-  for (const sink of sinks.values()) sink.reopen();
+  for (const { sink } of sinks.values()) sink.reopen();
 }
 
 /** Lines of all sinks that were lost so far. */
 export function droppedLines(): number {
-  return [...sinks.values()].reduce((total, { dropped }) => total + dropped, 0);
+  return [...sinks.values()].reduce((total, { sink }) => total + sink.dropped, 0);
 }
 
 /** At the end of the process nothing asynchronous runs any more: what is still held is written at once. */
 function writeRest(): void {
-  for (const [path, sink] of sinks) {
+  for (const [path, { sink, mode }] of sinks) {
     const text = sink.take();
     try {
-      if (text !== '') appendFileSync(path, text, 'latin1');
+      if (text !== '') appendFileSync(path, text, { encoding: 'latin1', mode });
     } catch {
       // The process ends; there is nobody left to tell, and lost lines must not change its exit code.
     }
   }
 }
 
-function streamFor(path: string): Writable {
+function streamFor(path: string, mode: number): Writable {
   if (path === '/dev/stdout') return process.stdout;
   if (path === '/dev/stderr') return process.stderr;
-  return createWriteStream(path, { flags: 'a', mode: 0o640 });
+  return createWriteStream(path, { flags: 'a', mode });
 }

@@ -300,6 +300,7 @@ const tlsParams = {
   ciphers: '',
   curves: '',
   signatureAlgorithms: '',
+  keyLog: null,
 } as const;
 
 export function downstreamTls(certificate: SecretRef, change: Partial<DownstreamTlsConfig> = {}): DownstreamTlsConfig {
@@ -311,6 +312,7 @@ export function downstreamTls(certificate: SecretRef, change: Partial<Downstream
     certificates: [certificate],
     validation: null,
     requireClientCertificate: false,
+    requiresServerName: false,
     alpn: [],
     sessions: { tickets: true, ticketKeys: null, timeout: 0 },
     ...change,
@@ -327,7 +329,7 @@ export function upstreamTls(certificate: SecretRef | null, change: Partial<Upstr
     verifiesSni: false,
     requestNames: null,
     alpn: [],
-    resumes: true,
+    mostSessions: 1_000,
     ...change,
   };
 }

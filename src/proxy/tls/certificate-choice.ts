@@ -41,12 +41,18 @@ export class CertificateChoice {
   }
 
   certificatesFor(serverName: string): readonly OwnCertificate[] {
-    if (serverName === '') return this.#nameless;
+    return serverName === '' ? this.#nameless : (this.#named(serverName) ?? this.#unknown);
+  }
+
+  /** Whether there is a certificate for this name. */
+  isFor(serverName: string): boolean {
+    return this.#named(serverName) !== undefined;
+  }
+
+  #named(serverName: string): readonly OwnCertificate[] | undefined {
     const name = serverName.toLowerCase();
     const dot = name.indexOf('.');
-    const exact = this.#byName.get(name);
-    if (exact !== undefined || dot <= 0) return exact ?? this.#unknown;
-    return this.#byName.get(`*${name.slice(dot)}`) ?? this.#unknown;
+    return this.#byName.get(name) ?? (dot > 0 ? this.#byName.get(`*${name.slice(dot)}`) : undefined);
   }
 }
 

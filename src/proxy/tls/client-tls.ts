@@ -1,13 +1,15 @@
 // Connecting with TLS: verifies the chain against the given roots only, then the name, and resumes sessions per endpoint.
 import type { Socket } from 'node:net';
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
+import { maySign } from '../../lib/certificate-fields.ts';
 import { type Connector, type ConnectResult, connectError, type Purpose } from '../cluster/connector.ts';
 import { socketPlace } from '../cluster/origin-sockets.ts';
 import type { ClusterStats } from '../cluster/stats.ts';
 import type { UpstreamTlsConfig } from '../config/tls-types.ts';
 import type { UpstreamTls } from '../http/exchange.ts';
 import { ContextSource, type CurrentContext, makeContext } from './context.ts';
-import { libraryFailure } from './failure-words.ts';
+import { KEY_USAGE, libraryFailure } from './failure-words.ts';
+import { writeKey } from './key-log.ts';
 import { type PeerChain, peerChainOf } from './peer.ts';
 import { purposeWith } from './request-names.ts';
 import type { SecretStore } from './secrets.ts';
@@ -33,8 +35,6 @@ type Handshake = Usable & {
 };
 
 const NONE: readonly string[] = [];
-/** Of one cluster. */
-const MOST_SESSIONS = 1_000;
 
 export class TlsConnector implements Connector {
   readonly purposeOf: Connector['purposeOf'];
@@ -45,13 +45,14 @@ export class TlsConnector implements Connector {
   #current: CurrentContext | null = null;
   #usable: Usable | null = null;
   /** Sessions by endpoint; forgotten with the context they were made in. */
-  #sessions = new SessionCache<Resumable>(MOST_SESSIONS);
+  #sessions: SessionCache<Resumable>;
 
   /** `below` makes the sockets that TLS is spoken on; null: plain ones, made in the same step. */
   constructor(config: UpstreamTlsConfig, stats: ClusterStats, secrets: SecretStore, below: Connector | null = null) {
     this.#config = config;
     this.#stats = stats;
     this.#below = below;
+    this.#sessions = new SessionCache(config.mostSessions);
     const certificates = config.certificate === null ? [] : [config.certificate];
     this.#source = new ContextSource({ ...config, certificates }, secrets);
     this.purposeOf = purposeWith(config.requestNames, below);
@@ -101,7 +102,9 @@ export class TlsConnector implements Connector {
       ...(this.#config.alpn.length > 0 ? { ALPNProtocols: [...this.#config.alpn] } : {}),
     });
     socket.setNoDelay(true);
-    const remember = this.#config.resumes ? this.#keepSessions(socket, key) : () => undefined;
+    const { keyLog, mostSessions } = this.#config;
+    if (keyLog !== null) socket.on('keylog', (line) => writeKey(keyLog, line, socket));
+    const remember = mostSessions > 0 ? this.#keepSessions(socket, key) : () => undefined;
     return this.#await(socket, handshake, known?.peer, remember, result);
   }
 
@@ -144,14 +147,16 @@ export class TlsConnector implements Connector {
         this.#stats.ssl[refusal] += 1;
         socket.on('error', ignoreAfterGivingUp);
         socket.destroy();
-        result.onFailed(wordsOfRefusal(refusal, peer?.certificate, faultOf(socket)));
+        result.onFailed(
+          refusal === 'connection_error' ? KEY_USAGE : wordsOfRefusal(refusal, peer?.certificate, faultOf(socket)),
+        );
         return;
       }
       remember(peer);
       const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
       const agreed = this.#describe(socket, handshake, peer);
       const resumed = socket.isSessionReused();
-      this.#stats.ssl.count({ ...agreed, curve: groupOf(socket), shown: peer !== undefined, resumed });
+      this.#stats.ssl.count({ ...agreed, curve: groupOf(socket), resumed });
       result.onConnected(socket, alpn, agreed);
     });
     return () => {
@@ -170,7 +175,7 @@ export class TlsConnector implements Connector {
     if (typeof made === 'string') return made;
     this.#usable = { context: made, validation: current.validation };
     this.#current = current;
-    this.#sessions = new SessionCache(MOST_SESSIONS);
+    this.#sessions = new SessionCache(this.#config.mostSessions);
     return this.#usable;
   }
 
@@ -207,12 +212,18 @@ function refusalOf(
   { validation, hosts }: Handshake,
   socket: TLSSocket,
   peer: PeerChain | undefined,
-): VerifyFailure | null {
+): VerifyFailure | 'connection_error' | null {
+  if (peer !== undefined && !mayAgree(peer, socket)) return 'connection_error';
   if (validation === null) return null;
   if (peer === undefined) return 'fail_verify_error';
   const refusal = refusePeer(peer, socket.authorized, validation);
   if (refusal !== null || validation.acceptUntrusted || hosts.length === 0) return refusal;
   return isForHost(peer.certificate, hosts) ? null : 'fail_verify_san';
+}
+
+/** Key exchanges of old (`AES128-SHA`) are the only ones in which a server does not sign. */
+function mayAgree({ certificate }: PeerChain, socket: TLSSocket): boolean {
+  return maySign(certificate.raw) || !/^(TLS_|ECDHE-|DHE-)/.test(socket.getCipher().name ?? '');
 }
 
 function ignoreAfterGivingUp(): void {

@@ -70,6 +70,9 @@ export const NO_CERTIFICATE = failure(
   'peer did not provide required client certificate',
 );
 
+/** A certificate whose key may not sign. */
+export const KEY_USAGE = failure(302, 'KEY_USAGE_BIT_INCORRECT');
+
 /** `about`: a refusal's further words, as in `verify cert failed: SAN matcher`. */
 export function verifyFailure(about: string): string {
   return failure(125, 'CERTIFICATE_VERIFY_FAILED', about);

@@ -3,11 +3,14 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import { maySign } from '../../lib/certificate-fields.ts';
 import type { DownstreamTlsConfig } from '../config/tls-types.ts';
 import type { PeerTls } from '../http/exchange.ts';
+import type { TlsCounts } from '../http/tls-counts.ts';
 import { CertificateChoice } from './certificate-choice.ts';
 import { ContextSource, type CurrentContext, type OwnCertificate, SHOWS_NOTHING } from './context.ts';
-import { chainFailure, libraryFailure, NO_CERTIFICATE } from './failure-words.ts';
+import { chainFailure, KEY_USAGE, libraryFailure, NO_CERTIFICATE } from './failure-words.ts';
+import { writeKey } from './key-log.ts';
 import { type LocalEnd, peerOf } from './peer.ts';
 import type { SecretStore } from './secrets.ts';
 import { sessionContext } from './session-context.ts';
@@ -35,6 +38,7 @@ export class ServerTls {
   readonly #config: DownstreamTlsConfig;
   readonly #context: ContextSource;
   readonly #sharedKeys: SharedTicketKeys | null;
+  readonly #counts: TlsCounts;
   /** Milliseconds since the epoch. */
   readonly #now: () => number;
   #server: Server | null = null;
@@ -45,16 +49,18 @@ export class ServerTls {
   /** Handshakes in progress by the socket that was given. */
   readonly #pending = new Map<Socket, { readonly result: HandshakeResult; readonly local: LocalEnd }>();
 
-  /** With `sharedKeys` a session that was made in one thread is resumed in any; null: there is no other. */
+  /** With `sharedKeys` a session that was made in one thread is resumed in any; null: there is no other. `counts`: for what is stapled. */
   constructor(
     config: DownstreamTlsConfig,
     secrets: SecretStore,
     sharedKeys: SharedTicketKeys | null,
+    counts: TlsCounts,
     now: () => number,
   ) {
     this.#config = config;
     this.#now = now;
     this.#sharedKeys = sharedKeys;
+    this.#counts = counts;
     this.#context = new ContextSource(config, secrets);
   }
 
@@ -114,7 +120,7 @@ export class ServerTls {
   }
 
   #createServer(options: TlsOptions, { certificates }: CurrentContext, rejectUnauthorized: boolean): Server {
-    const { validation, requireClientCertificate, alpn } = this.#config;
+    const { validation, requireClientCertificate, alpn, keyLog } = this.#config;
     const several = certificates.length > 1;
     const server = createServer({
       ...options,
@@ -126,6 +132,7 @@ export class ServerTls {
     });
     server.on('secureConnection', (socket) => this.#guarded(socket));
     server.on('tlsClientError', (error, socket) => this.#broken(socket, error));
+    if (keyLog !== null) server.on('keylog', (line, socket) => writeKey(keyLog, line, givenTo(socket)));
     return server;
   }
 
@@ -142,6 +149,7 @@ export class ServerTls {
     if (this.#config.stapling !== 'must' && !certificates.some(matters)) return;
     server.on('OCSPRequest', (certificate, _issuer, done) => {
       const staple = this.#staple(certificate);
+      this.#countStaple(staple);
       if (staple === 'missing') done(new Error('no valid OCSP response'), NOTHING);
       else done(null, staple);
     });
@@ -155,6 +163,13 @@ export class ServerTls {
     const { staple } = own;
     if (staple !== null && this.#now() < staple.expires) return own.secret.ocsp ?? null;
     return policy === 'must' || (policy === 'strict' && staple !== null) ? 'missing' : null;
+  }
+
+  #countStaple(staple: Buffer | 'missing' | null): void {
+    this.#counts.ocsp_staple_requests += 1;
+    if (staple === 'missing') this.#counts.ocsp_staple_failed += 1;
+    else if (staple === null) this.#counts.ocsp_staple_omitted += 1;
+    else this.#counts.ocsp_staple_responses += 1;
   }
 
   #secured(socket: TLSSocket): void {
@@ -172,6 +187,12 @@ export class ServerTls {
     }
     const serverName = typeof socket.servername === 'string' ? socket.servername : '';
     const peer = peerOf(socket, pending.local, serverName);
+    const fault = this.#faultOf(peer);
+    if (fault !== null) {
+      this.#fail(given, 'connection_error', fault);
+      socket.destroy();
+      return;
+    }
     this.#pending.delete(given);
     socket.allowHalfOpen = true;
     pending.result.onSecure(socket, peer, socket.isSessionReused());
@@ -185,6 +206,13 @@ export class ServerTls {
       this.#fail(givenTo(socket), 'connection_error', String(error));
       socket.destroy();
     }
+  }
+
+  /** What the library lets pass; null: nothing. */
+  #faultOf({ sni, certificate }: PeerTls): string | null {
+    if (certificate !== null && !maySign(certificate)) return KEY_USAGE;
+    if (this.#config.requiresServerName && this.#choice?.isFor(sni) !== true) return NO_SERVER_NAME;
+    return null;
   }
 
   /** A certificate that was not required must still be good when it is shown. */
@@ -217,6 +245,9 @@ export class ServerTls {
     pending.result.onFailed(failure, detail);
   }
 }
+
+/** Envoy knows `require_sni`, and does not ask for it. */
+const NO_SERVER_NAME = 'TLS_error:|no certificate is for the server name:TLS_error_end';
 
 const LACKS_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
 

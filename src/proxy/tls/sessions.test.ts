@@ -6,6 +6,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { makeAuthority, type TestAuthority } from '../../../test/support/certificates.ts';
 import { bootstrapSource } from '../config/config-source.ts';
 import type { DownstreamTlsConfig, SecretRef, SecretValue } from '../config/tls-types.ts';
+import { TlsCounts } from '../http/tls-counts.ts';
 import { downstreamTls, validation } from '../testing/configs.ts';
 import { SecretStore } from './secrets.ts';
 import { ServerTls } from './server-tls.ts';
@@ -40,6 +41,7 @@ async function serve(change: Partial<DownstreamTlsConfig>, secrets = new SecretS
     },
     secrets,
     null,
+    new TlsCounts(),
     Date.now,
   );
   const server = createServer({ pauseOnConnect: true }, (socket) => {

@@ -7,6 +7,7 @@ import { makeAuthority } from '../../../test/support/certificates.ts';
 import { makeStaple, type StapleInit } from '../../../test/support/staple.ts';
 import { mustBeStapled, readStaple, readStapleOf } from '../config/staple.ts';
 import type { DownstreamTlsConfig } from '../config/tls-types.ts';
+import { TlsCounts } from '../http/tls-counts.ts';
 import { downstreamTls } from '../testing/configs.ts';
 import { SecretStore } from './secrets.ts';
 import { ServerTls } from './server-tls.ts';
@@ -51,7 +52,8 @@ async function shake(stapling: DownstreamTlsConfig['stapling'], staple: Buffer |
     { kind: 'inline', secret: staple === null ? secret : { ...secret, ocsp: staple } },
     { stapling },
   );
-  const tls = new ServerTls(config, new SecretStore(), null, () => now);
+  const counts = new TlsCounts();
+  const tls = new ServerTls(config, new SecretStore(), null, counts, () => now);
   const failed: string[] = [];
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => socket.destroy());

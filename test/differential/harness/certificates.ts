@@ -34,7 +34,7 @@ export function writeCertificateFiles(files: CertificateFiles, folder: string): 
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, `${name}.pem`), text, { mode: 0o600 });
 }
 
-/** `deep` is signed by `sub-ca`, which `ca` signed. `web` and `wild` have DNS names alone, `addressed` an address; `server-only` and `client-only` are for one side, `future` is not valid yet, `rsa` has a key of that kind, `self` is signed by itself; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
+/** `deep` is signed by `sub-ca`, which `ca` signed. `web` and `wild` have DNS names alone, `addressed` an address; `server-only` and `client-only` are for one side, `future` is not valid yet, `rsa` has a key of that kind, the key of `silent` may not sign, `self` is signed by itself; `other-ca` signs `foreign` of its own trust domain and `pretender` of ours. */
 async function makeMore(authority: TestAuthority): Promise<CertificateFiles> {
   const other = await makeAuthority('other domain');
   const delegate = await authority.delegate('delegate');
@@ -43,6 +43,7 @@ async function makeMore(authority: TestAuthority): Promise<CertificateFiles> {
     'client-only': await authority.issue({ dns: ['server.test'], usage: 'client' }),
     rsa: await authority.issue({ dns: ['rsa.test'], rsa: true }),
     future: await authority.issue({ dns: ['server.test'], notBefore: Date.now() + 1e8 }),
+    silent: await authority.issue({ dns: ['server.test'], signsNothing: true }),
     self: await selfSigned({ dns: ['server.test'] }),
     web: await authority.issue({ dns: ['web.test'] }),
     wild: await authority.issue({ dns: ['*.wild.test'] }),
