@@ -256,7 +256,10 @@ const cases: ConnectionCase[] = [
       await talk(stand.port('key-log-elsewhere'), hello, { tls: {} });
       await talk(stand.port('key-log'), hello, { tls: {} });
       const lines = (await stand.log('keys', SECRETS.length)).map((line) => line.split(' '));
-      return { secrets: lines.map(([label]) => label).sort(), connections: new Set(lines.map(([, random]) => random)).size };
+      return {
+        secrets: lines.map(([label]) => label).sort(),
+        connections: new Set(lines.map(([, random]) => random)).size,
+      };
     },
     wants: { secrets: SECRETS, connections: 1 },
   },

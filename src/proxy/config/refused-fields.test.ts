@@ -27,6 +27,11 @@ const pages: readonly { readonly page: string; readonly messages: RegExp }[] = [
     messages:
       /^envoy\.(config\.cluster\.v3|config\.endpoint\.v3\.(ClusterLoadAssignment|LbEndpoint|Endpoint|LocalityLbEndpoints)|config\.core\.v3\.(HealthCheck|BindConfig|ExtraSourceAddress|DnsResolverOptions|DnsResolutionConfig)|extensions\.(clusters|common\.dynamic_forward_proxy|load_balancing_policies|network\.dns_resolver|health_check|health_checkers|outlier_detection_monitors|upstreams))\b/,
   },
+  {
+    page: 'connections.md',
+    messages:
+      /^envoy\.(config\.listener\.v3|config\.core\.v3\.(Address|SocketAddress|Pipe|SocketOption|TcpKeepalive|ProxyProtocol|TlvEntry|TransportSocket|WatchedDirectory)|type\.v3\.HashPolicy|extensions\.(transport_sockets|filters\.listener|filters\.network\.(connection_limit|direct_response|echo|ext_authz|local_ratelimit|ratelimit|rbac|set_filter_state|sni_cluster|tcp_proxy)))\b/,
+  },
 ];
 
 describe('refused fields', () => {

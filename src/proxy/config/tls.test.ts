@@ -81,6 +81,16 @@ describe('tls', () => {
     );
   });
 
+  test('what is asked of names, and where keys are written', () => {
+    const key_log = { path: '/k', remote_address_range: [{ address_prefix: '10.0.0.0', prefix_len: 8 }] };
+    const given = downstream({ tls_certificates: [certificate], key_log }, { require_sni: true });
+    const { requiresServerName, keyLog } = listener(given).chains[0]!.tls!;
+    expect(requiresServerName).toBe(true);
+    expect([keyLog!.local, keyLog!.remote!('10.1.2.3'), keyLog!.remote!('11.1.2.3')]).toEqual([null, true, false]);
+    const plain = listener(downstream({ tls_certificates: [certificate] })).chains[0]!.tls!;
+    expect([plain.requiresServerName, plain.keyLog]).toEqual([false, null]);
+  });
+
   test('a wildcard of the certificate stands for one label of the name that is asked for', () => {
     const san = { san_type: 'DNS', matcher: { exact: 'a.shop.example' } };
     const context = {
@@ -213,10 +223,19 @@ describe('tls', () => {
       `${here}.common_tls_context.tls_params.compliance_policies: is not supported (hint: FIPS_202205)`,
     ],
     [
-      'require_sni',
-      { tls_certificates: [certificate] },
-      { require_sni: true },
-      `${here}.require_sni: is not supported`,
+      'a log of keys without a name',
+      { tls_certificates: [certificate], key_log: {} },
+      {},
+      `${here}.common_tls_context.key_log.path: is empty`,
+    ],
+    [
+      'a range of no addresses',
+      {
+        tls_certificates: [certificate],
+        key_log: { path: '/k', remote_address_range: [{ address_prefix: 'x', prefix_len: 8 }] },
+      },
+      {},
+      `${here}.common_tls_context.key_log.remote_address_range[0]: is no range of addresses`,
     ],
   ])('refuses %s', (_name, context, more, wants) => {
     expect(() => listener(downstream(context, more))).toThrow(wants);
