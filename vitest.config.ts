@@ -32,8 +32,10 @@ export default defineConfig({
     pool: 'forks',
     // The reference machine has two cores, and the outer tests start several processes each.
     maxWorkers: 2,
-    testTimeout: 40_000,
-    hookTimeout: 60_000,
+    // Bounds for what hangs; a busy machine may take long.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: projects.map((test) => ({ extends: true as const, test })),
   },
 });
