@@ -22,9 +22,11 @@ export type Purpose = {
   readonly hostName: string;
   /** The endpoint's certificate must be for one of these; [] demands nothing more. */
   readonly hosts: readonly string[];
+  /** Protocols offered in the handshake, in place of those configured; [] is nothing else. */
+  readonly alpn: readonly string[];
 };
 
-export const ANYBODY: Purpose = { key: '', preface: null, serverName: '', hostName: '', hosts: [] };
+export const ANYBODY: Purpose = { key: '', preface: null, serverName: '', hostName: '', hosts: [], alpn: [] };
 
 export type Connector = {
   /**

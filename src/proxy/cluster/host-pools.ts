@@ -4,7 +4,7 @@ import type { RoutingPriority } from '../config/cluster-types.ts';
 import type { Exchange, SocketName } from '../http/exchange.ts';
 import type { Protocol } from '../http/message.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
-import type { Connector, Purpose } from './connector.ts';
+import { ANYBODY, type Connector, type Purpose } from './connector.ts';
 import type { HostStats } from './host-stats.ts';
 import { Pool, type PoolProtocol } from './pool.ts';
 import type { PoolSettings } from './pool-settings.ts';
@@ -91,10 +91,11 @@ class ProtocolPools {
   }
 }
 
-/** Pools come with the first request of their purpose and go with their last connection. */
+/** Pools come with the first request of their purpose and go with their last connection; those for anybody stay. */
 class PurposePools implements HostPools {
   readonly #purposeOf: (exchange: Exchange) => Purpose;
   readonly #make: (purpose: Purpose | null, onUnused: () => void) => HostPools;
+  readonly #anybody: HostPools;
   readonly #pools = new Map<string, HostPools>();
 
   constructor(
@@ -103,11 +104,13 @@ class PurposePools implements HostPools {
   ) {
     this.#purposeOf = purposeOf;
     this.#make = make;
+    this.#anybody = make(null, nothing);
   }
 
   for(protocol: Protocol, priority: RoutingPriority, behalf: Exchange | null): Pool {
-    const purpose = behalf === null ? null : this.#purposeOf(behalf);
-    const key = purpose?.key ?? '';
+    const purpose = behalf === null ? ANYBODY : this.#purposeOf(behalf);
+    if (purpose === ANYBODY) return this.#anybody.for(protocol, priority, behalf);
+    const { key } = purpose;
     let pools = this.#pools.get(key);
     if (pools === undefined) {
       const made: HostPools = this.#make(purpose, () => {
@@ -120,14 +123,15 @@ class PurposePools implements HostPools {
   }
 
   get used(): boolean {
-    return this.#pools.size > 0;
+    return this.#pools.size > 0 || this.#anybody.used;
   }
 
   retire(): void {
+    this.#anybody.retire();
     for (const pools of this.#pools.values()) pools.retire();
   }
 }
 
 function nothing(): void {
-  // The only pools of an endpoint stay as long as it does.
+  // The pools for anybody stay as long as their endpoint.
 }

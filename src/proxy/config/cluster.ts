@@ -10,9 +10,13 @@ import {
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
 } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import type { Filter } from '../../xds/gen/envoy/config/cluster/v3/filter_pb.ts';
 import { RoutingPriority } from '../../xds/gen/envoy/config/core/v3/base_pb.ts';
 import type { HealthStatus } from '../../xds/gen/envoy/config/core/v3/health_check_pb.ts';
+import { MetadataExchangeSchema } from '../../xds/gen/istio/metadata_exchange/config_pb.ts';
+import { exchangeProtocol } from '../network-filter/istio.ts';
 import { decodeAddressOrder } from './address-order.ts';
+import { unpack } from './any.ts';
 import { decodeBalancing } from './balancing.ts';
 import { refuseUnsupported } from './check.ts';
 import type { EndpointHealth, Limits } from './cluster-types.ts';
@@ -110,7 +114,19 @@ function decodeTransport(cluster: Cluster): TransportChoice[] {
     when: {},
     ...decodeUpstreamTransport(cluster.transportSocket, 'transport_socket'),
   };
-  return [...mapAt(cluster.transportSocketMatches, 'transport_socket_matches', decodeSocketMatch), fallback];
+  const choices = [...mapAt(cluster.transportSocketMatches, 'transport_socket_matches', decodeSocketMatch), fallback];
+  const shunned = mapAt(cluster.filters, 'filters', decodeShunned);
+  if (shunned.length === 0) return choices;
+  const offered = (alpn: readonly string[]) => alpn.filter((protocol) => !shunned.includes(protocol));
+  return choices.map((choice) =>
+    choice.tls === null ? choice : { ...choice, tls: { ...choice.tls, alpn: offered(choice.tls.alpn) } },
+  );
+}
+
+/** A filter of connections to upstreams → the protocol that it would speak, which is not offered: see `network-filter/istio.ts`. */
+function decodeShunned({ typedConfig }: Filter, path: string): string {
+  const here = at(path, 'typed_config');
+  return exchangeProtocol(unpack(typedConfig, MetadataExchangeSchema, here), here);
 }
 
 function decodeSocketMatch(match: Cluster_TransportSocketMatch, path: string): TransportChoice {

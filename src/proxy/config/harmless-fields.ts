@@ -1,6 +1,12 @@
 // Fields that are accepted without effect, with the reason why leaving them out harms nobody.
 
 export const harmlessFields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'envoy.tcp.metadataexchange.config.MetadataExchange': {
+    enable_discovery: 'without an extension of the bootstrap, which is refused, nothing is discovered',
+  },
+  'stats.PluginConfig': {
+    tcp_reporting_duration: 'bytes of connections that are open are counted whenever somebody looks',
+  },
   'envoy.extensions.filters.http.fault.v3.HTTPFault': {
     disable_downstream_cluster_stats: 'faults are not counted by the cluster of the client',
   },

@@ -73,14 +73,18 @@ function refuseSameName(chains: readonly FilterChain[]): void {
 }
 
 function decodeChain(chain: FilterChain, path: string): FilterChainConfig {
+  const network = decodeNetwork(chain.filters, at(path, 'filters'));
+  const tls = decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket'));
+  // The library ends a handshake in which it may not agree on anything that it was told of: what offers nothing, agrees on nothing.
+  const silent = tls !== null && network.networkFilters.some(({ shunsAlpn = '' }) => tls.alpn.includes(shunsAlpn));
   return {
     name: chain.name || path,
     fingerprint: createHash('sha256').update(toBinary(FilterChainSchema, chain)).digest('base64'),
     match: decodeMatch(chain.filterChainMatch, at(path, 'filter_chain_match')),
-    tls: decodeDownstreamSocket(chain.transportSocket, at(path, 'transport_socket')),
+    tls: silent ? { ...tls, alpn: [] } : tls,
     handshakeTimeout:
       millis(chain.transportSocketConnectTimeout, 0, at(path, 'transport_socket_connect_timeout')) || HANDSHAKE_TIMEOUT,
-    ...decodeNetwork(chain.filters, at(path, 'filters')),
+    ...network,
   };
 }
 

@@ -1,6 +1,15 @@
 // Which fields of the messages of HTTP filters this proxy implements: a part of `supported-fields.ts`.
 
 export const filterFields: Readonly<Record<string, string>> = {
+  'stats.PluginConfig': 'disable_host_header_fallback metrics reporter',
+  'stats.MetricConfig': 'dimensions name tags_to_remove drop',
+  'io.istio.http.peer_metadata.Config':
+    'downstream_discovery upstream_discovery downstream_propagation upstream_propagation additional_labels',
+  'io.istio.http.peer_metadata.Config.DiscoveryMethod': 'workload_discovery istio_headers',
+  'io.istio.http.peer_metadata.Config.PropagationMethod': 'istio_headers',
+  'io.istio.http.peer_metadata.Config.IstioHeaders': 'skip_external_clusters',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'alpn_override',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.AlpnOverride': 'upstream_protocol alpn_override',
   'envoy.extensions.filters.http.rbac.v3.RBAC':
     'rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix track_per_rule_stats matcher shadow_matcher',
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': 'rbac',

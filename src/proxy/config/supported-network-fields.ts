@@ -1,6 +1,7 @@
 // Supported fields (see supported-fields.ts) of network filters, listener filters and transport sockets.
 
 export const networkFields: Readonly<Record<string, string>> = {
+  'envoy.tcp.metadataexchange.config.MetadataExchange': 'protocol additional_labels',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
     'stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage flush_access_log_on_connected access_log_options tunneling_config on_demand',
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.OnDemand': 'odcds_config timeout',

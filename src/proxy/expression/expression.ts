@@ -28,6 +28,11 @@ const NOTHING_MORE: Allowances = {
   enableStringFunctions: false,
 };
 
+/** The names without an owner in an expression. @throws ConfigError */
+export function rootsOf(text: string, path: string): ReadonlySet<string> {
+  return readSyntax(parseText(text, path), functionNames(NOTHING_MORE), path).roots;
+}
+
 /** @throws ConfigError */
 export function compileText(text: string, path: string, allowed?: CelExpressionConfig): Expression {
   return compileTree(parseText(text, path), path, allowed);

@@ -12,6 +12,7 @@ import type { SecretRef } from '../config/tls-types.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { HeaderMap } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/message.ts';
+import type { MetricRules } from '../log/metric-rules.ts';
 import type { RouteTable } from '../route/table.ts';
 
 /** An answer given by the proxy itself, sent as `text/plain` unless headers say otherwise. */
@@ -76,6 +77,8 @@ export type HttpFilter = {
   readonly settings?: { readonly key: symbol; readonly value: unknown };
   /** Only of a filter that stands in front of another: the same in front of what a route has in the other's place. */
   around?(other: HttpFilter): HttpFilter;
+  /** Only in a chain: how Istio's metrics are made of its requests. */
+  readonly metrics?: MetricRules;
   /** The name in the filter chain, as in `envoy.filters.http.rbac`; per-route configuration is found by it. */
   readonly name: string;
   /** What it reads of `FilterScope.secret`: a listener is not there before they are, and follows them. */

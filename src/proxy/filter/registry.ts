@@ -28,6 +28,9 @@ import { grpcWeb } from './grpc-web.ts';
 import { headerMutation } from './header-mutation.ts';
 import { headerToMetadata } from './header-to-metadata.ts';
 import { healthCheck } from './health-check.ts';
+import { istioAlpn } from './istio/alpn.ts';
+import { peerMetadata } from './istio/peer-metadata.ts';
+import { istioStats } from './istio/stats.ts';
 import { jsonToMetadata } from './json-to-metadata.ts';
 import { jwtAuthn } from './jwt/filter.ts';
 import { adaptiveConcurrency } from './load/adaptive-concurrency.ts';
@@ -67,11 +70,14 @@ const kinds: readonly FilterKind[] = [
   headerMutation,
   headerToMetadata,
   healthCheck,
+  istioAlpn,
+  istioStats,
   jsonToMetadata,
   jwtAuthn,
   localRateLimit,
   oauth2,
   onDemand,
+  peerMetadata,
   rateLimit,
   rbac,
   setFilterState,

@@ -7,6 +7,7 @@ import type { HeaderMap } from './headers.ts';
 import type { Protocol, RequestHead, ResponseHead } from './message.ts';
 import type { StateObject } from './state-object.ts';
 import type { WireBytes } from './wire-bytes.ts';
+import type { Peer } from './workload.ts';
 
 /** One accepted connection, shared by its exchanges. */
 export type Downstream = {
@@ -140,6 +141,9 @@ export class Exchange {
   clusterMetadata: Readonly<Record<string, unknown>> | null = null;
   /** What an inbound peer's proxy said of itself in `x-tulle-peer`; believed only where the certificate agrees. '' without it. */
   peer = '';
+  /** What Istio's proxies said of themselves, where a filter asks; null: nothing. */
+  downstreamPeer: Peer | null = null;
+  upstreamPeer: Peer | null = null;
   endpoint: Endpoint | null = null;
   /** Endpoints of all attempts, in their order; null where there was one at most. */
   endpoints: Endpoint[] | null = null;
@@ -147,6 +151,8 @@ export class Exchange {
   subset: SubsetCriteria | null = null;
   /** The endpoint that a filter wants for this request. */
   override: EndpointOverride | null = null;
+  /** Protocols that a filter wants offered to the upstream in a TLS handshake; null: those configured. */
+  upstreamAlpn: readonly string[] | null = null;
   response: ResponseHead | null = null;
   /** Of an answer that the proxy gives itself, as it was before anything rewrote it. */
   ownBody: string | Buffer | null = null;

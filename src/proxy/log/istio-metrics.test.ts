@@ -119,7 +119,7 @@ describe('who the peer is', () => {
   const principal = 'spiffe://cluster.local/ns/shop/sa/web';
   const certified = { ...unknownEnd, namespace: 'shop' };
   test.each([
-    ['its own namespace', peer, principal, { workload: 'web', namespace: 'shop', app: 'front', version: 'v1' }],
+    ['its own namespace', peer, principal, { ...unknownEnd, ...own, service: 'front', revision: 'v1' }],
     ['another namespace', peer.replace('=shop', '=bank'), principal, certified],
     ['a namespace that begins alike', peer.replace('=shop', '=sho'), principal, certified],
     ['no namespace', 'workload=web', principal, certified],
@@ -174,6 +174,8 @@ test('every metric has its HELP and TYPE once, before its samples', () => {
     'istio_request_duration_milliseconds',
     'istio_request_bytes',
     'istio_response_bytes',
+    'istio_request_messages_total',
+    'istio_response_messages_total',
     'tulle_metrics_overflow_total',
     'istio_tcp_connections_opened_total',
     'istio_tcp_connections_closed_total',

@@ -5,10 +5,15 @@ import type { Tally } from '../../lib/shared-tallies.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { RuntimeLookup } from '../config/runtime-keys.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { MetricRules } from '../log/metric-rules.ts';
 
 export type NetworkFilter = {
   /** The name in the filter chain. */
   readonly name: string;
+  /** How Istio's metrics are made of its connections. */
+  readonly metrics?: MetricRules;
+  /** A protocol that the chain is not to agree on in a handshake. */
+  readonly shunsAlpn?: string;
   start(scope: NetworkScope): RunningNetworkFilter;
 };
 

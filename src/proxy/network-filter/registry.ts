@@ -7,11 +7,14 @@ import { RateLimitSchema } from '../../xds/gen/envoy/extensions/filters/network/
 import { RBACSchema } from '../../xds/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { ConfigSchema as FilterStateSchema } from '../../xds/gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
 import { SniClusterSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.ts';
+import { MetadataExchangeSchema } from '../../xds/gen/istio/metadata_exchange/config_pb.ts';
+import { PluginConfigSchema } from '../../xds/gen/istio/stats/config_pb.ts';
 import { typeNameOf, unpack, unsupportedType } from '../config/any.ts';
 import { createConnectionLimit } from './connection-limit.ts';
 import { createNetworkExtAuthz } from './ext-authz.ts';
 import type { NetworkFilter } from './filter.ts';
 import { createSetFilterState, createSniCluster } from './filter-state.ts';
+import { createIstioStats, createMetadataExchange } from './istio.ts';
 import { createLocalRateLimit } from './local-rate-limit.ts';
 import { createNetworkRateLimit } from './rate-limit.ts';
 import { createNetworkRbac } from './rbac.ts';
@@ -34,6 +37,10 @@ export function compileNetworkFilter(config: Any, name: string, path: string): N
       return createSniCluster(name);
     case FilterStateSchema.typeName:
       return createSetFilterState(unpack(config, FilterStateSchema, path), name, path);
+    case PluginConfigSchema.typeName:
+      return createIstioStats(unpack(config, PluginConfigSchema, path), name, path);
+    case MetadataExchangeSchema.typeName:
+      return createMetadataExchange(unpack(config, MetadataExchangeSchema, path), name, path);
     default:
       throw unsupportedType(config, path);
   }

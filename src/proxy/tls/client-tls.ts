@@ -32,6 +32,7 @@ type Handshake = Usable & {
   readonly hosts: readonly string[];
   /** Handshakes that may resume one another's sessions. */
   readonly key: string;
+  readonly alpn: readonly string[];
 };
 
 const NONE: readonly string[] = [];
@@ -83,13 +84,14 @@ export class TlsConnector implements Connector {
     const serverName = purpose?.serverName || (sniFromHost && purpose?.hostName) || sni;
     const hosts = purpose?.hosts ?? NONE;
     const key = `${place} ${serverName}`;
-    if (!verifiesSni || serverName === '' || validation === null)
-      return { context, validation, serverName, hosts, key };
-    return { context, validation: { ...validation, sans: [] }, serverName, hosts: [...hosts, serverName], key };
+    const alpn = purpose !== null && purpose.alpn.length > 0 ? purpose.alpn : this.#config.alpn;
+    const handshake = { context, serverName, key, alpn };
+    if (!verifiesSni || serverName === '' || validation === null) return { ...handshake, validation, hosts };
+    return { ...handshake, validation: { ...validation, sans: [] }, hosts: [...hosts, serverName] };
   }
 
   #secure(handshake: Handshake, where: Where, result: ConnectResult): () => void {
-    const { key, context, serverName } = handshake;
+    const { key, context, serverName, alpn } = handshake;
     const known = this.#sessions.get(key);
     const socket = connect({
       ...where,
@@ -99,7 +101,7 @@ export class TlsConnector implements Connector {
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       session: known?.session,
-      ...(this.#config.alpn.length > 0 ? { ALPNProtocols: [...this.#config.alpn] } : {}),
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
     });
     socket.setNoDelay(true);
     const { keyLog, mostSessions } = this.#config;
