@@ -150,6 +150,15 @@ async function counted(stand: ConnectionStand, scope: string): Promise<Readonly<
   );
 }
 
+/** Those in which the counter is: it may come after the line of the log. null: as they are. */
+async function countedWith(stand: ConnectionStand, scope: string, counter: Counter) {
+  if (counter === null) return counted(stand, scope);
+  return waitFor(`ssl.${counter} of ${scope}`, async () => {
+    const figures = await counted(stand, scope);
+    return `ssl.${counter}` in figures && figures;
+  });
+}
+
 /** Tries a handshake, says a word, and goes when it is answered, refused, or told what it came for. */
 async function knock(port: number, has: Show | string, files: CertificateFiles): Promise<string> {
   const isPlain = typeof has === 'string';
@@ -177,16 +186,22 @@ async function knock(port: number, has: Show | string, files: CertificateFiles):
 
 async function fromClient(stand: ConnectionStand, name: string): Promise<unknown> {
   const port = stand.port(DOWN(name));
-  const heard = await knock(port, CLIENTS[name]![1], stand.files);
+  const [, has, counter] = CLIENTS[name]!;
+  const heard = await knock(port, has, stand.files);
   const lines = await stand.log(DOWN(name));
-  return { heard, lines, counted: await counted(stand, `listener.127.0.0.1_${port}`) };
+  return { heard, lines, counted: await countedWith(stand, `listener.127.0.0.1_${port}`, counter) };
 }
 
 async function toServer(stand: ConnectionStand, name: string): Promise<unknown> {
   const answer = await fetch(`http://127.0.0.1:${stand.port(UP(name))}/`);
   const said = await answer.text();
   const lines = await stand.log(UP(name));
-  return { status: answer.status, said, lines, counted: await counted(stand, `cluster.${UP(name)}`) };
+  return {
+    status: answer.status,
+    said,
+    lines,
+    counted: await countedWith(stand, `cluster.${UP(name)}`, SERVERS[name]![2]),
+  };
 }
 
 /** All at once: logs are written once a second. */
