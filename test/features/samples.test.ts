@@ -64,8 +64,6 @@ describe.skipIf(skip)('samples', () => {
 
 /** Conformance manifests with an error, and why there must be one. */
 const REFUSED: Readonly<Record<string, string>> = {
-  'tests/httproute-backend-request-redirect.yaml': 'redirects on a backend are not applied yet',
-  'tests/httproute-backend-url-rewrite.yaml': 'rewrites on a backend are not applied yet',
   'tests/httproute-invalid-backendref-unknown-kind.yaml': 'that is what it tests',
   'tests/listenerset-dual-parentref-independence.yaml': 'ListenerSet is not applied yet',
   'tests/listenerset-http-routing.yaml': 'ListenerSet is not applied yet',
