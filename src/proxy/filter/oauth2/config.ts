@@ -4,7 +4,6 @@ import {
   type OAuth2Config,
 } from '../../../xds/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.ts';
 import type { SdsSecretConfig } from '../../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import type { PathMatcher } from '../../../xds/gen/envoy/type/matcher/v3/path_pb.ts';
 import type { CallRetry } from '../../client/repeated.ts';
 import { compileCallRetry } from '../../config/call-retry.ts';
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
@@ -15,8 +14,8 @@ import { millis } from '../../config/values.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { compileFormat } from '../../log/format.ts';
 import { compileHeader, type RequestTest } from '../../route/match/header-matcher.ts';
-import { pathOnly } from '../../route/match/query.ts';
-import { bytesOf, compileString, type StringTest } from '../../route/match/string-matcher.ts';
+import { compilePathMatcher } from '../../route/match/path-matcher.ts';
+import { bytesOf, type StringTest } from '../../route/match/string-matcher.ts';
 import { perScope } from '../define.ts';
 import type { FilterScope } from '../filter.ts';
 import { compileAllowed } from './allowed-hosts.ts';
@@ -138,8 +137,8 @@ function compilePlaces(config: OAuth2Config, path: string) {
     originalUri:
       config.originalRequestUri === '' ? null : formatted(config.originalRequestUri, at(path, 'original_request_uri')),
     isAllowed: compileAllowed(config.allowedRedirectDomains),
-    isCallback: compilePathTest(config.redirectPathMatcher, at(path, 'redirect_path_matcher')),
-    isSignout: compilePathTest(config.signoutPath, at(path, 'signout_path')),
+    isCallback: compilePathMatcher(config.redirectPathMatcher, at(path, 'redirect_path_matcher')),
+    isSignout: compilePathMatcher(config.signoutPath, at(path, 'signout_path')),
     logout: compileLogout(config, path),
   };
 }
@@ -236,12 +235,6 @@ function secretOf(config: SdsSecretConfig | undefined, path: string): SecretRef 
 function anyOf(matchers: OAuth2Config['passThroughMatcher'], path: string): RequestTest {
   const tests = mapAt(matchers, path, compileHeader);
   return (request) => tests.some((test) => test(request));
-}
-
-function compilePathTest(matcher: PathMatcher | undefined, path: string): StringTest {
-  if (matcher?.rule.case !== 'path') throw new ConfigError(path, 'has no path');
-  const test = compileString(matcher.rule.value, at(path, 'path'));
-  return (text) => test(pathOnly(text));
 }
 
 function formatted(text: string, path: string): (exchange: Exchange) => string {

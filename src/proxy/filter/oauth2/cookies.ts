@@ -45,27 +45,6 @@ export function compileCookies(
   };
 }
 
-/** The first of each name, without surrounding quotes. */
-export function readCookies(headers: HeaderMap): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const [field, line] of headers) {
-    if (field !== 'cookie') continue;
-    for (const pair of line.split(';')) {
-      const equals = pair.indexOf('=');
-      const name = pair.slice(0, equals).trim();
-      if (equals >= 0 && !found.has(name))
-        found.set(
-          name,
-          pair
-            .slice(equals + 1)
-            .trim()
-            .replace(/^"(.*)"$/, '$1'),
-        );
-    }
-  }
-  return found;
-}
-
 export function writeCookies(headers: HeaderMap, cookies: ReadonlyMap<string, string>): void {
   headers.set('cookie', [...cookies].map(([name, value]) => `${name}=${value}`).join('; '));
 }

@@ -6,6 +6,7 @@ import { at, ConfigError } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { HeaderMap } from '../../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../../http/message.ts';
+import { readCookies } from '../../route/match/cookie.ts';
 import { compiler, type FilterKind } from '../define.ts';
 import type {
   FilterScope,
@@ -17,7 +18,7 @@ import type {
   StreamFilter,
 } from '../filter.ts';
 import { compileConfig, type OauthConfig, type OauthStat } from './config.ts';
-import { readCookies, writeCookies } from './cookies.ts';
+import { writeCookies } from './cookies.ts';
 import { beginLogin, type Callback, endLogin, readCallback, redirect, sealedVerifier, signOut } from './login.ts';
 import { decrypt } from './seal.ts';
 import {

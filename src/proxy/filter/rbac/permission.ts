@@ -6,7 +6,7 @@ import type { PathMatcher } from '../../../xds/gen/envoy/type/matcher/v3/path_pb
 import { at, ConfigError, mapAt } from '../../config/config-error.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { all, compileHeader } from '../../route/match/header-matcher.ts';
-import { compileTemplate } from '../../route/match/path-matcher.ts';
+import { compilePathMatcher, compileTemplate } from '../../route/match/path-matcher.ts';
 import { pathOnly } from '../../route/match/query.ts';
 import { compileString } from '../../route/match/string-matcher.ts';
 import { compileDynamicMetadata, compileSourcedMetadata } from './metadata.ts';
@@ -81,10 +81,9 @@ export function some(tests: readonly ExchangeTest[]): ExchangeTest {
   };
 }
 
-export function compileUrlPath({ rule }: PathMatcher, path: string): ExchangeTest {
-  if (rule.case !== 'path') throw new ConfigError(path, 'has no path');
-  const test = compileString(rule.value, at(path, 'path'));
-  return ({ request }) => test(pathOnly(request.path));
+export function compileUrlPath(matcher: PathMatcher, path: string): ExchangeTest {
+  const test = compilePathMatcher(matcher, path);
+  return ({ request }) => test(request.path);
 }
 
 export function compileRange(range: CidrRange, path: string): (address: string) => boolean {

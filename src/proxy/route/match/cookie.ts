@@ -18,6 +18,20 @@ export function cookieValue(headers: HeaderMap, name: string): string | undefine
   return undefined;
 }
 
+/** All of them, as `cookieValue` reads each. */
+export function readCookies({ fields }: HeaderMap): Map<string, string> {
+  const found = new Map<string, string>();
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== 'cookie') continue;
+    for (const pair of fields[i + 1]!.split(';')) {
+      const equals = pair.indexOf('=');
+      const name = pair.slice(0, equals).trim();
+      if (equals >= 0 && !found.has(name)) found.set(name, unquoted(pair.slice(equals + 1).trim()));
+    }
+  }
+  return found;
+}
+
 export function compileCookie(matcher: CookieMatcher, path: string): RequestTest {
   if (matcher.name === '') throw new ConfigError(at(path, 'name'), 'is empty');
   const name = bytesOf(matcher.name);

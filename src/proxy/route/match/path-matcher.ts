@@ -2,10 +2,19 @@
 import type { TypedExtensionConfig } from '../../../xds/gen/envoy/config/core/v3/extension_pb.ts';
 import type { RouteMatch } from '../../../xds/gen/envoy/config/route/v3/route_components_pb.ts';
 import { UriTemplateMatchConfigSchema } from '../../../xds/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import type { PathMatcher } from '../../../xds/gen/envoy/type/matcher/v3/path_pb.ts';
 import { unpack } from '../../config/any.ts';
 import { at, ConfigError } from '../../config/config-error.ts';
-import { bytesOf, compileWhole, type StringTest } from './string-matcher.ts';
+import { pathOnly } from './query.ts';
+import { bytesOf, compileString, compileWhole, type StringTest } from './string-matcher.ts';
 import { compileUriTemplate, type UriTemplate } from './uri-template.ts';
+
+/** A PathMatcher: the test takes the path with its query. */
+export function compilePathMatcher(matcher: PathMatcher | undefined, path: string): StringTest {
+  if (matcher?.rule.case !== 'path') throw new ConfigError(path, 'has no path');
+  const test = compileString(matcher.rule.value, at(path, 'path'));
+  return (text) => test(pathOnly(text));
+}
 
 export function compilePath(match: RouteMatch, path: string): StringTest {
   const { pathSpecifier: specifier, caseSensitive = true } = match;
